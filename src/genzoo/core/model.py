@@ -1,0 +1,290 @@
+"""The contract: a generative model is a trainable distribution p(x | given).
+
+Everything outside a model — training, metrics, tasks, the command line — sees `GenerativeModel` and nothing more. A
+model has one required method, `draw`; what else it can do it says itself, instance by instance, because a composite
+can do what its parts can.
+"""
+
+import abc
+import contextlib
+import enum
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+
+from genzoo.core.game import Batch, DirectFit, Trainable
+from genzoo.core.given import Given, GivenSpace, is_null, map_given, resolve_given
+from genzoo.core.noise import Noise, fresh_seed
+from genzoo.core.space import Space
+
+__all__ = ["Capability", "GenerativeModel", "Likelihood", "Unsupported"]
+
+
+class Unsupported(NotImplementedError):
+    """The model cannot do what was asked of it; ask `model.can(…)` first."""
+
+
+class Likelihood(enum.Enum):
+    """What `log_prob` returns, from the strongest claim to none.
+
+    A composite takes the weakest of its parts:
+
+    Example:
+        >>> Likelihood.weakest(Likelihood.EXACT, Likelihood.BOUND).value
+        'bound'
+    """
+
+    EXACT = "exact"
+    BOUND = "bound"
+    ESTIMATE = "estimate"
+    UNNORMALIZED = "unnormalized"
+    NONE = "none"
+
+    @staticmethod
+    def weakest(*kinds: "Likelihood") -> "Likelihood":
+        """The weakest of some kinds of likelihood."""
+        order = list(Likelihood)
+        return max(kinds, key=order.index)
+
+
+class Capability(enum.Enum):
+    """What a model may be able to do: a closed list, asked of the instance.
+
+    Example:
+        >>> Capability("log_prob").name
+        'LOG_PROB'
+    """
+
+    SAMPLE = "sample"
+    LOG_PROB = "log_prob"
+    ENCODE = "encode"
+    DECODE = "decode"
+    SCORE = "score"
+    DENOISE = "denoise"
+    STEP = "step"
+    LOSS = "loss"
+    CONDITION = "condition"
+    DIRECT_FIT = "direct_fit"
+
+
+class GenerativeModel(Trainable):
+    """A trainable distribution p(x | given) over a space.
+
+    A concrete model implements `draw` and, where it can, `log_density`, `encode`, `decode`. Callers use `sample` and
+    `log_prob`, which check what comes in and turn a seed into noise: row i of the result depends on (seed, start + i)
+    alone, whatever the batch size.
+
+    Args:
+        space: What one x is.
+        given: What the model is conditioned on, if anything: a space, or names of spaces.
+
+    Attributes:
+        likelihood: What `log_prob` returns.
+        drop_given: The share of conditions dropped in training; a model trained with 0 refuses null conditions.
+
+    Example:
+        >>> import math
+        >>> class Uniform(GenerativeModel):
+        ...     likelihood = Likelihood.EXACT
+        ...     def draw(self, n, given, noise):
+        ...         return noise.integers(self.space.levels, n, *self.space.shape).to(torch.uint8)
+        ...     def log_density(self, x, given, noise):
+        ...         return torch.full((len(x),), -self.space.dims * math.log(self.space.levels), dtype=torch.float64)
+        >>> model = Uniform(Space((8, 8), levels=256))
+        >>> x = model.sample(16, seed=0)
+        >>> model.space.bits_per_dim(model.log_prob(x).mean().item())
+        8.0
+    """
+
+    likelihood: Likelihood = Likelihood.NONE
+    drop_given: float = 0.0
+
+    def __init__(self, space: Space, given: GivenSpace = None) -> None:
+        super().__init__()
+        self.space, self.given = space, given
+
+    @abc.abstractmethod
+    def draw(self, n: int, given: Given, noise: Noise, **options: Any) -> Tensor:
+        """n rows of the space from noise, one per row of `given`; the typed keywords are `sample`'s options."""
+
+    def log_density(self, x: Tensor, given: Given, noise: Noise, **options: Any) -> Tensor:
+        """(B,) log-densities in nats: a probability mass if the space is discrete, else a density in raw units. What
+        a bound or an estimate draws comes from `noise`; the typed keywords are `log_prob`'s options."""
+        raise self.lacks(Capability.LOG_PROB)
+
+    def encode(self, x: Tensor, given: Given = None) -> Tensor:
+        """The latent of each x, without randomness."""
+        raise self.lacks(Capability.ENCODE)
+
+    def decode(self, z: Tensor, given: Given = None) -> Tensor:
+        """The x of each latent, in the space, without randomness."""
+        raise self.lacks(Capability.DECODE)
+
+    def sample(
+        self, n: int, given: Given = None, *, seed: int | None = None, start: int = 0, **options: Any
+    ) -> Shaped[Tensor, "n *shape"]:
+        """Samples x ~ p(x | given), in the space: bytes come out as bytes.
+
+        Args:
+            n: The number of rows.
+            given: The condition, one row per sample; null rows ask for the marginal.
+            seed: Names the noise; without one a fresh seed is taken.
+            start: The number of the first row: rows 0…9 and 10…19 of a seed are rows 0…19 of it.
+            options: The model's own, as in its `draw`.
+
+        Raises:
+            ValueError: If n is negative or `given` does not fit.
+        """
+        if n < 0:
+            raise ValueError(f"The number of samples must not be negative, got {n}.")
+        noise = Noise(fresh_seed() if seed is None else seed, "sample", start=start, device=self.device)
+        given = self.checked_given(given, n)
+        with torch.no_grad(), evaluating(self):
+            return self.draw(n, given, noise, **options)
+
+    def log_prob(
+        self, x: Shaped[Tensor, "B *shape"], given: Given = None, *, seed: int = 0, start: int = 0, **options: Any
+    ) -> Float[Tensor, " B"]:
+        """log p(x | given) in nats with respect to the data space, or what `likelihood` says: a bound or estimate.
+
+        Args:
+            x: Rows of the space.
+            given: The condition, one row per row of x.
+            seed: Names the noise of a bound or estimate.
+            start: The number of the first row.
+            options: The model's own, as in its `log_density`.
+
+        Raises:
+            Unsupported: If the model has no likelihood.
+            ValueError: If x or `given` does not fit.
+        """
+        noise = Noise(seed, "log_prob", start=start, device=self.device)
+        return self.log_density(self.checked(x), self.checked_given(given, len(x)), noise, **options)
+
+    def score(self, x: Float[Tensor, "B *shape"], given: Given = None) -> Float[Tensor, "B *shape"]:
+        """∇ₓ log p(x | given)."""
+        if not self.can(Capability.SCORE):
+            raise self.lacks(Capability.SCORE)
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            (gradient,) = torch.autograd.grad(self.log_prob(x, given).sum(), x)
+        return gradient
+
+    def loss(self, batch: Batch) -> Tensor:
+        """−log p(x | given), the mean over rows, with a share `drop_given` of the conditions dropped."""
+        return -self.log_density(batch.x, self.training_given(batch), batch.noise).mean()
+
+    def can(self, capability: Capability | str) -> bool:
+        """Whether this instance has a capability.
+
+        Example:
+            >>> class Constant(GenerativeModel):
+            ...     def draw(self, n, given, noise):
+            ...         return torch.zeros(n, *self.space.shape)
+            >>> Constant(Space((2,))).can("sample"), Constant(Space((2,))).can("log_prob")
+            (True, False)
+        """
+        match Capability(capability):
+            case Capability.CONDITION:
+                return self.given is not None
+            case Capability.DIRECT_FIT:
+                return isinstance(self, DirectFit)
+            case Capability.SCORE:
+                return self._overrides("score") or (self.can("log_prob") and not self.space.is_discrete)
+            case Capability.LOG_PROB:
+                return self._overrides("log_density")
+            case Capability.LOSS:
+                return self._overrides("loss") or self.can("log_prob")
+            case Capability.SAMPLE:
+                return True
+            case Capability.DENOISE | Capability.STEP as other:
+                return other.value in dir(type(self))
+            case other:
+                return self._overrides(other.value)
+
+    def lacks(self, capability: Capability) -> Unsupported:
+        """The error to raise for a capability that this model lacks: it says what the model offers instead."""
+        offers = ", ".join(sorted(c.value for c in Capability if self.can(c)))
+        return Unsupported(
+            f"{type(self).__name__} cannot {capability.value} (likelihood: {self.likelihood.value}). It can: {offers}."
+        )
+
+    def checked(self, x: Tensor) -> Tensor:
+        """x, if it is made of rows of the space.
+
+        Raises:
+            ValueError: If its shape, type or range is not the space's.
+        """
+        space, shape = self.space, tuple(x.shape[1:])
+        if shape != space.shape and not (space.ragged and shape[1:] == space.shape[1:]):
+            raise ValueError(f"Rows of x must have shape {space.shape}, got {shape}. Reshape or resize the data.")
+        if space.is_discrete and x.is_floating_point():
+            raise ValueError(f"x must hold {space}, got {x.dtype}. Give the levels themselves, as integers.")
+        if space.is_discrete and len(x) and not 0 <= int(x.min()) <= int(x.max()) <= self._highest:
+            raise ValueError(f"x must hold {space}, got values {int(x.min())} to {int(x.max())}. Check the range.")
+        if not space.is_discrete and not x.is_floating_point():
+            raise ValueError(f"x must hold {space}, got {x.dtype}. Convert with .float().")
+        return x
+
+    def checked_given(self, given: Given, n: int) -> Given:
+        """The condition in full, null rows standing for what is missing.
+
+        Raises:
+            ValueError: If it does not fit, or holds null rows and the model was trained without dropping any.
+        """
+        given = resolve_given(given, self.given, n, self.device)
+        if given is not None and not self.takes_null():
+            parts = [given] if isinstance(given, Tensor) else list(given.values())
+            if any(is_null(part).any() for part in parts):
+                raise ValueError(
+                    f"{type(self).__name__} was trained with drop_given=0, so every row needs its condition, got null "
+                    "rows. Pass `given`, or train with drop_given=0.1."
+                )
+        return given
+
+    def takes_null(self) -> bool:
+        """Whether null conditions are allowed: learned by dropping some, unless the model can marginalise."""
+        return self.drop_given > 0
+
+    def training_given(self, batch: Batch) -> Given:
+        """The batch's condition with a share `drop_given` of its rows made null."""
+        given = resolve_given(batch.given, self.given, len(batch), batch.x.device)
+        if given is None or self.drop_given == 0 or not self.training:
+            return given
+        dropped = batch.noise.at("drop_given").uniform(len(batch)) < self.drop_given
+        return map_given(lambda rows: _with_null(rows, dropped), given)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model's parameters (or buffers) are."""
+        for tensor in (*self.parameters(), *self.buffers()):
+            return tensor.device
+        return torch.device("cpu")
+
+    @property
+    def _highest(self) -> int:
+        return (self.space.levels or 0) - (0 if self.space.ragged else 1)
+
+    def _overrides(self, method: str) -> bool:
+        return getattr(type(self), method) is not getattr(GenerativeModel, method)
+
+
+def _with_null(rows: Tensor, dropped: Tensor) -> Tensor:
+    null = torch.nan if rows.is_floating_point() else -1
+    return rows.masked_fill(dropped.reshape(-1, *[1] * (rows.ndim - 1)), null)
+
+
+@contextlib.contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """The module in eval mode for a while, every part put back as it was."""
+    modes = [part for part in module.modules() if part.training]
+    for part in modes:
+        part.training = False
+    try:
+        yield
+    finally:
+        for part in modes:
+            part.training = True
