@@ -1,7 +1,7 @@
 """Parts of models that are conditional distributions.
 
-Inside a model, a component that is a conditional density is a module that *returns a distribution*: an encoder q(z | x),
-a decoder p(x | z), an autoregressive head. Outside, a `GenerativeModel` is all that anyone sees.
+Inside a model, a component that is a conditional density is a module that *returns a distribution*: an encoder
+q(z | x), a decoder p(x | z), an autoregressive head. Outside, a `GenerativeModel` is all that anyone sees.
 
 References:
     Rozet et al., 2022, "Zuko: normalizing flows in PyTorch" (lazy distributions)

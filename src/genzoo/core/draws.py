@@ -34,7 +34,8 @@ def draw(distribution: Any, noise: Noise) -> Tensor:
             f"Noise must know how to draw from a distribution, got {type(distribution).__name__}. "
             "Give it a method draw(noise), or register a function with genzoo.core.draws.draw.register."
         )
-    return own(noise)
+    x: Tensor = own(noise)
+    return x
 
 
 def _shape(distribution: td.Distribution) -> torch.Size:
@@ -46,8 +47,8 @@ def _interior(distribution: td.Distribution, noise: Noise, like: Tensor) -> Tens
     return noise.uniform(*_shape(distribution), dtype=like.dtype).clamp_min(torch.finfo(like.dtype).tiny)
 
 
-@draw.register
-def _(distribution: td.Independent, noise: Noise) -> Tensor:
+@draw.register(td.Independent)
+def _(distribution: "td.Independent[Any]", noise: Noise) -> Tensor:
     return draw(distribution.base_dist, noise)
 
 
@@ -69,7 +70,8 @@ def _(distribution: td.Exponential, noise: Noise) -> Tensor:
 
 @draw.register
 def _(distribution: td.Laplace, noise: Noise) -> Tensor:
-    return distribution.icdf(_interior(distribution, noise, distribution.loc))
+    x: Tensor = distribution.icdf(_interior(distribution, noise, distribution.loc))
+    return x
 
 
 @draw.register

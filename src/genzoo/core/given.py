@@ -92,7 +92,7 @@ def _checked(name: str, rows: Tensor | None, space: Space, n: int, device: torch
     if tuple(rows.shape[1:]) != space.shape:
         raise ValueError(f"Rows of `{name}` must have shape {space.shape}, got {tuple(rows.shape[1:])}. Reshape it.")
     if space.is_discrete and rows.is_floating_point():
-        raise ValueError(f"`{name}` must hold integers in [0, {space.levels}), got {rows.dtype}. Convert with .long().")
+        raise ValueError(f"`{name}` must hold integers below {space.levels}, got {rows.dtype}. Convert with .long().")
     if space.is_discrete and n and int(rows.max()) >= (space.levels or 0):
         raise ValueError(f"`{name}` must be below {space.levels}, got {int(rows.max())}. Check the class numbers.")
     return rows.long() if space.is_discrete else rows
