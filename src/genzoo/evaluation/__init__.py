@@ -1,0 +1,13 @@
+"""Evaluation: one honest protocol for every family, each number typed, with its error and its fingerprint."""
+
+from genzoo._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "measurement": ["Kind", "Measurement", "check_comparable"],
+        "likelihood": ["code_length", "score"],
+        "frechet": ["Moments", "frechet", "frechet_of_samples"],
+        "protocol": ["evaluate"],
+    },
+)

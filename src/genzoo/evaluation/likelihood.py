@@ -1,0 +1,111 @@
+"""Likelihood of held-out data: nats per row, and code lengths in bits per dimension.
+
+$$ \\text{bits/dim} = -\\frac{\\sum_i \\log_2 p(x_i \\mid given_i)}{\\sum_i D_i} $$
+
+For discrete data p is a probability mass, so the number is the length of a code that an arithmetic coder reaches; for
+real data p is a density in raw units, and the mean negative log-density in nats is reported instead.
+"""
+
+import inspect
+import math
+from collections.abc import Iterator
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from genzoo.core.given import Given, map_given
+from genzoo.core.model import Capability, GenerativeModel, evaluating
+from genzoo.core.space import Space
+from genzoo.evaluation.measurement import Kind, Measurement
+
+__all__ = ["RowsLike", "accepts", "code_length", "score"]
+
+
+@runtime_checkable
+class RowsLike(Protocol):
+    """Rows of data as `genzoo.data` serves them."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the contents."""
+
+    def __len__(self) -> int: ...
+
+    def gather(self, index: Tensor, *, seed: int = 0, epoch: int = 0) -> tuple[Tensor, Given]:
+        """The rows of an index with their conditions."""
+
+
+def score(
+    model: GenerativeModel,
+    x: Tensor | RowsLike,
+    given: Given = None,
+    *,
+    chunk: int = 500,
+    seed: int = 0,
+    **options: Any,
+) -> Float[Tensor, " n"]:
+    """log p(x | given) of each row in nats, a chunk at a time; what a bound draws depends on (seed, row) alone.
+
+    Args:
+        model: A model with a likelihood.
+        x: Rows of its space: a tensor, or rows that bring their condition.
+        given: The condition of a tensor's rows.
+        chunk: Rows at a time.
+        seed: Names the noise of a bound or estimate.
+        options: The model's own, as `samples=64` for an importance-weighted bound.
+
+    Raises:
+        Unsupported: If the model has no likelihood.
+    """
+    if not model.can("log_prob"):
+        raise model.lacks(Capability.LOG_PROB)
+    parts = []
+    with torch.no_grad(), evaluating(model):
+        for start, rows, condition in chunks(x, given, chunk, model.device):
+            condition = condition if model.given is not None else None
+            parts.append(model.log_prob(rows, condition, seed=seed, start=start, **options).double().cpu())
+    return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
+
+
+def code_length(model: GenerativeModel, rows: RowsLike, *, seed: int = 0, **options: Any) -> Measurement:
+    """The code length of rows with its standard error: bits/dim of discrete data, nats per row of real data."""
+    nats = -score(model, rows, seed=seed, **options)
+    kind, n = Kind(model.likelihood.value), len(nats)
+    protocol = {"seed": seed, **options} if kind is not Kind.EXACT or options else {}
+    if not model.space.is_discrete:
+        error = (nats.std() / math.sqrt(n)).item()
+        return Measurement("−log p", nats.mean().item(), error, kind, "nats/row", n, rows.fingerprint, protocol)
+    dims = torch.cat([dims_of(x, model.space).cpu() for _, x, _ in chunks(rows, None, 500, "cpu")])
+    bits = nats / math.log(2)
+    value = (bits.sum() / dims.sum()).item()
+    error = ((bits - value * dims).std() / (dims.mean() * math.sqrt(n))).item()
+    return Measurement("bits/dim", value, error, kind, "bits/dim", n, rows.fingerprint, protocol)
+
+
+def accepts(model: GenerativeModel, option: str) -> bool:
+    """Whether a model's likelihood has an option of its own, as `samples`."""
+    return option in inspect.signature(model.log_density).parameters
+
+
+def chunks(
+    x: Tensor | RowsLike, given: Given, size: int, device: torch.device | str
+) -> Iterator[tuple[int, Tensor, Given]]:
+    """Rows a chunk at a time: the first row's number, the rows, their condition."""
+    for start in range(0, len(x), size):
+        if isinstance(x, Tensor):
+            index = slice(start, start + size)
+            rows, condition = x[index], map_given(lambda part, index=index: part[index], given)  # type: ignore[misc]
+        else:
+            rows, condition = x.gather(torch.arange(start, min(start + size, len(x))))
+        yield start, rows.to(device), map_given(lambda part: part.to(device), condition)
+
+
+def dims_of(x: Tensor, space: Space) -> Float[Tensor, " n"]:
+    """How many entries each row has, padding not counted."""
+    flat = x.flatten(1)
+    if not space.ragged:
+        return torch.full((len(x),), float(space.dims), dtype=torch.float64)
+    there = torch.ne(flat, space.levels) if space.levels is not None else ~flat.isnan()
+    return there.sum(1).double()

@@ -1,0 +1,106 @@
+"""Measurements: numbers that know what they are.
+
+A number without its kind, error and protocol invites false comparisons: a bound against an exact value, two sample
+sizes of a biased statistic, two test sets. So every metric is a `Measurement`; unlike ones refuse to be compared.
+"""
+
+import enum
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Kind", "Measurement", "check_comparable"]
+
+
+class Kind(enum.Enum):
+    """What a value claims about the quantity that it is named after."""
+
+    EXACT = "exact"
+    BOUND = "bound"
+    ESTIMATE = "estimate"
+    UNNORMALIZED = "unnormalized"
+    STATISTIC = "statistic"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A value with its standard error, kind, unit, number of rows and protocol. Lower is better, always.
+
+    Attributes:
+        name: What was measured.
+        value: Its value; of a bound, the upper bound.
+        error: Its standard error over rows, if one is known.
+        kind: What the value claims.
+        unit: In what it is measured.
+        n: How many rows or samples it averages.
+        data: The fingerprint of the rows that it was measured on.
+        protocol: The choices that change the value: sample sizes, seeds, estimators.
+        floor: What real data would reach.
+
+    Example:
+        >>> print(Measurement("bits/dim", 2.0718, 0.0113, Kind.BOUND, "bits/dim", 360))
+        ≤ 2.072 ± 0.011
+    """
+
+    name: str
+    value: float
+    error: float | None
+    kind: Kind
+    unit: str
+    n: int
+    data: str = ""
+    protocol: Mapping[str, Any] = field(default_factory=dict)
+    floor: float | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """A short hash of what must agree for two values to be comparable; the kind may differ, for it is shown."""
+        said = [self.name, self.unit, self.n, self.data, dict(self.protocol)]
+        return hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=6).hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        """The measurement as plain JSON, with its fingerprint."""
+        fields = {name: getattr(self, name) for name in ("name", "value", "error", "unit", "n", "data", "floor")}
+        return fields | {"kind": self.kind.value, "protocol": dict(self.protocol), "fingerprint": self.fingerprint}
+
+    def __str__(self) -> str:
+        sign = {Kind.BOUND: "≤ ", Kind.ESTIMATE: "≈ ", Kind.UNNORMALIZED: "∝ "}.get(self.kind, "")
+        if self.error is None:
+            return f"{sign}{self.value:.4g}"
+        digits = _decimals(self.error)
+        return f"{sign}{self.value:.{digits}f} ± {self.error:.{digits}f}"
+
+
+def check_comparable(measurements: Sequence[Measurement]) -> None:
+    """Refuses measurements that were not made by one protocol on the same rows.
+
+    Raises:
+        ValueError: If two fingerprints differ.
+
+    Example:
+        >>> one, other = (Measurement("bits/dim", 2.0, 0.1, Kind.EXACT, "bits/dim", n) for n in (100, 200))
+        >>> check_comparable([one, one])
+        >>> check_comparable([one, other])
+        Traceback (most recent call last):
+        ...
+        ValueError: Compared measurements must share one protocol; n differs: 100 and 200. Measure both alike.
+    """
+    for other in measurements[1:]:
+        first = measurements[0]
+        if first.fingerprint != other.fingerprint:
+            named = next(
+                name
+                for name in ("name", "unit", "n", "data", "protocol")
+                if getattr(first, name) != getattr(other, name)
+            )
+            raise ValueError(
+                f"Compared measurements must share one protocol; {named} differs: {getattr(first, named)} and "
+                f"{getattr(other, named)}. Measure both alike."
+            )
+
+
+def _decimals(error: float) -> int:
+    """The decimals that show an error with two figures, between 0 and 6."""
+    return next((digits for digits in range(6) if round(error, digits) >= 10 ** (1 - digits)), 6)

@@ -1,0 +1,39 @@
+"""The Fréchet distance against SciPy's matrix square root, and its standard error against repetition."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import linalg
+
+from genzoo.core.noise import Noise
+from genzoo.evaluation.frechet import Moments, frechet, frechet_error
+
+
+def normal_moments(seed: int, dims: int = 12, n: int = 200) -> Moments:
+    noise = Noise(seed)
+    mixing = noise.normal(dims, dims, dtype=torch.float64)
+    return Moments.of(noise.normal(n, dims, dtype=torch.float64) @ mixing + seed)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_equals_the_matrix_square_root(seed):
+    a, b = normal_moments(seed), normal_moments(seed + 10)
+    root = linalg.sqrtm(a.covariance.numpy() @ b.covariance.numpy()).real
+    traces = np.trace(a.covariance.numpy() + b.covariance.numpy() - 2 * root)
+    oracle = float((a.mean - b.mean).square().sum()) + traces
+    assert frechet(a, b) == pytest.approx(oracle, rel=1e-6)
+    assert frechet(a, b) == pytest.approx(frechet(b, a), rel=1e-6)
+
+
+def test_is_zero_between_equals_even_when_a_column_is_constant():
+    values = torch.cat([Noise(0).normal(100, 3), torch.ones(100, 1)], dim=1)
+    assert frechet(Moments.of(values), Moments.of(values)) == pytest.approx(0, abs=1e-6)
+    assert frechet_error(values, Moments.of(values)) == pytest.approx(0, abs=1e-6)
+
+
+def test_standard_error_is_the_spread_over_repetitions():
+    reference = Moments(torch.zeros(4, dtype=torch.float64), torch.eye(4, dtype=torch.float64))
+    draws = [1.5 * Noise(seed).normal(400, 4) + 0.5 for seed in range(200)]
+    spread = torch.tensor([frechet(Moments.of(values), reference) for values in draws]).std().item()
+    errors = torch.tensor([frechet_error(values, reference) for values in draws[:20]]).mean().item()
+    assert errors == pytest.approx(spread, rel=0.15)
