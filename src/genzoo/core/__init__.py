@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "space": ["Space"],
-        "noise": ["Noise", "fresh_seed"],
+        "noise": ["Noise", "fresh_seed", "seeded"],
         "given": ["Given", "GivenSpace", "is_null", "map_given", "null_rows", "resolve_given"],
         "game": ["Batch", "DirectFit", "Done", "Metrics", "Player", "Trainable"],
         "component": ["Autoencoder", "Conditional"],

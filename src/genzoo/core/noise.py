@@ -1,21 +1,22 @@
 """Noise: every random draw of training and sampling.
 
 A counter-based generator is a keyed bijection of a counter: word number c of the stream with key k is
-$\\mathrm{Philox}_k(c)$, with no state to carry. Here the counter is (row, page, block, draw) and the key is a hash of the
-seed and a path of names, so that **row i of a draw depends on the key and on i alone**: not on the batch size, on the
-order or number of the workers, nor on the device. That one property gives samples that do not change with the batch
-size, several processes that see the numbers of one, and exact resume without saving any generator.
+$\\mathrm{Philox}_k(c)$, with no state to carry. Here the counter is (row, page, block, draw) and the key is a hash of
+the seed and a path of names, so that **row i of a draw depends on the key and on i alone**: not on the batch size, on
+the order or number of the workers, nor on the device. That one property gives samples that do not change with the
+batch size, several processes that see the numbers of one, and exact resume without saving any generator.
 
 References:
     Salmon, Moraes, Dror & Shaw, 2011, "Parallel random numbers: as easy as 1, 2, 3", SC '11 (Philox-4×32-10)
     Box & Muller, 1958, "A note on the generation of random normal deviates"
 """
 
+import contextlib
 import copy
 import hashlib
 import math
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 from torch.distributions import Distribution
 
-__all__ = ["Noise", "fresh_seed", "philox"]
+__all__ = ["Noise", "fresh_seed", "philox", "seeded"]
 
 MASK = 0xFFFFFFFF
 CHUNK = 1 << 14  # blocks of four words at a time, so that the rounds stay in cache
@@ -236,8 +237,8 @@ class _Source(NamedTuple):
     def _blocks(self, row: Tensor, page: Tensor, blocks: int, lane: int) -> Tensor:
         draw = 2 * self.draw + lane
         if self.device.type == "cpu":
-            c0, c1 = (part.numpy().astype(np.uint64)[:, None] for part in (row, page))
-            words = philox(c0, c1, np.arange(blocks, dtype=np.uint64)[None], np.uint64(draw), self.key)
+            a0, a1 = (part.numpy().astype(np.uint64)[:, None] for part in (row, page))
+            words = philox(a0, a1, np.arange(blocks, dtype=np.uint64)[None], np.uint64(draw), self.key)
             return torch.from_numpy(np.stack(words, axis=-1).view(np.int64))
         c0, c1 = (part.to(self.device)[:, None] for part in (row, page))
         c2 = torch.arange(blocks, device=self.device)[None]
@@ -264,3 +265,27 @@ def _normal(source: _Source, shape: tuple[int, ...], dtype: torch.dtype) -> Tens
     angle = second.mul(2 * math.pi * 2.0**-32)
     both = torch.cat([radius * angle.cos(), radius * angle.sin()], dim=1)
     return both[:, :width].to(dtype).reshape(shape)
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Global randomness set to a seed for a while and put back as it was: parameter initialisation and dropout.
+
+    Example:
+        >>> before = torch.get_rng_state()
+        >>> with seeded(3):
+        ...     weight = torch.nn.Linear(2, 2).weight
+        >>> torch.equal(before, torch.get_rng_state())
+        True
+    """
+    generators = [torch.default_generator]
+    if torch.cuda.is_initialized():
+        generators.append(torch.cuda.default_generators[torch.cuda.current_device()])
+    states = [generator.get_state() for generator in generators]  # fork_rng does the same, fifty times slower
+    try:
+        for generator in generators:
+            generator.manual_seed(seed)
+        yield
+    finally:
+        for generator, state in zip(generators, states, strict=True):
+            generator.set_state(state)

@@ -1,0 +1,87 @@
+"""What may watch a training: progress, sample grids, TensorBoard.
+
+A callback reads the state and writes elsewhere; it never changes the course of the training.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genzoo.core import Given, map_given
+
+if TYPE_CHECKING:
+    from genzoo.data.codec import Codec
+    from genzoo.training.loop import State
+
+__all__ = ["Callback", "SampleGrid", "TensorBoard"]
+
+
+class Callback:
+    """Something that watches a training; every method may stay as it is.
+
+    Example:
+        >>> class Print(Callback):
+        ...     def on_row(self, state, row):
+        ...         print(row["step"])
+        >>> Print().on_row(None, {"step": 3})
+        3
+    """
+
+    def on_start(self, state: "State") -> None:
+        """Before the first step, or the first after a resume."""
+
+    def on_step(self, state: "State") -> None:
+        """After every round of the game, or batch of a direct fit."""
+
+    def on_row(self, state: "State", row: dict[str, Any]) -> None:
+        """After a row of metrics was written."""
+
+    def on_samples(self, state: "State") -> None:
+        """When samples are due, as `TrainConfig.sample_every` says."""
+
+    def on_end(self, state: "State") -> None:
+        """After the last step, or when the training is interrupted."""
+
+
+class SampleGrid(Callback):
+    """Writes samples while training, the same noise at every step, so that the files make a film.
+
+    Args:
+        folder: Where `step-00001000.png` and so on go.
+        codec: Turns samples into a file.
+        n: The number of samples.
+        given: Their condition.
+        seed: Names their noise.
+    """
+
+    def __init__(self, folder: Path, codec: "Codec", n: int = 64, given: Given = None, seed: int = 0) -> None:
+        self.folder, self.codec, self.n, self.given, self.seed = folder, codec, n, given, seed
+
+    def on_samples(self, state: "State") -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        given = map_given(lambda rows: rows.to(state.team.device), self.given)
+        x = state.weights.sample(self.n, given, seed=self.seed)
+        self.codec.save(x.cpu(), self.folder / f"step-{state.step:08d}{self.codec.suffix}")
+
+
+class TensorBoard(Callback):
+    """Sends every row of metrics to TensorBoard.
+
+    Args:
+        folder: The log folder.
+
+    Raises:
+        ImportError: If TensorBoard is not installed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.writer = SummaryWriter(str(folder))
+
+    def on_row(self, state: "State", row: dict[str, Any]) -> None:
+        for name, value in row.items():
+            if isinstance(value, float):
+                self.writer.add_scalar(f"{row['split']}/{name}", value, row["step"])
+
+    def on_end(self, state: "State") -> None:
+        self.writer.close()

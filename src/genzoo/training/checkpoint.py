@@ -1,0 +1,151 @@
+"""Checkpoints: written whole or not at all, verified before they are read, never unpickled.
+
+A checkpoint is a folder of safetensors files and one JSON file, with a manifest of their SHA-256. It is written under
+a temporary name, flushed to the disk, and renamed; a kill at any instant leaves the ones before untouched. The newest
+two are kept, so that one that the disk has spoilt costs the work of one interval, not the run.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+__all__ = ["Checkpoint", "CheckpointError", "newest", "save", "write_json", "write_tensors"]
+
+KEPT = 2
+MANIFEST = "manifest.json"
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint is missing or spoilt."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint holds.
+
+    Attributes:
+        step: The step after which it was taken.
+        state: Numbers and words, as plain JSON.
+        tensors: Tensors by file and name, as tensors["model"]["net.0.weight"].
+    """
+
+    step: int
+    state: dict[str, Any]
+    tensors: dict[str, dict[str, Tensor]]
+
+
+def save(folder: Path, checkpoint: Checkpoint) -> Path:
+    """Writes a checkpoint durably and drops all but the newest two.
+
+    Example:
+        >>> import tempfile, torch
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> path = save(folder, Checkpoint(3, {"best": None}, {"model": {"w": torch.ones(2)}}))
+        >>> path.name, newest(folder, print).step
+        ('step-00000003', 3)
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    sweep(folder)
+    draft, final = folder / f".draft-{checkpoint.step:08d}", folder / f"step-{checkpoint.step:08d}"
+    draft.mkdir()
+    try:
+        for name, tensors in checkpoint.tensors.items():
+            write_tensors(draft / f"{name}.safetensors", tensors)
+        write_json(draft / "state.json", {"step": checkpoint.step, **checkpoint.state})
+        sums = {path.name: _sha256(path) for path in sorted(draft.iterdir())}
+        write_json(draft / MANIFEST, sums)
+        _sync(draft)
+        if final.exists():  # the same step once more, as after a resume: the bytes are the same
+            shutil.rmtree(final)
+        draft.rename(final)
+        _sync(folder)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    for old in checkpoints(folder)[KEPT:]:
+        shutil.rmtree(old)
+    return final
+
+
+def newest(folder: Path, say: Any) -> Checkpoint:
+    """The newest checkpoint that is whole; what is spoilt is named through `say` and passed over.
+
+    Raises:
+        CheckpointError: If there is none, or none is whole.
+    """
+    spoilt = []
+    for path in checkpoints(folder):
+        try:
+            checkpoint = _load(path)
+        except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
+            spoilt.append(path.name)
+            say(f"checkpoint {path.name} is spoilt ({error}); trying the one before")
+        else:
+            return checkpoint
+    if spoilt:
+        raise CheckpointError(f"A whole checkpoint must be in {folder}, got only spoilt ones: {', '.join(spoilt)}. ")
+    raise CheckpointError(f"A checkpoint must be in {folder} to resume, got none. Train without --resume.")
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints in a folder, newest first."""
+    return sorted(folder.glob("step-*"), reverse=True)
+
+
+def sweep(folder: Path) -> None:
+    """Removes what a kill in the middle of writing left."""
+    for draft in folder.glob(".draft-*"):
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON durably, whole or not at all."""
+    _write(path, lambda draft: draft.write_text(json.dumps(value, indent=1) + "\n"))
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Writes a safetensors file durably, whole or not at all; tensors that share memory are written each."""
+    whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    _write(path, lambda draft: save_file(whole, draft))
+
+
+def _write(path: Path, write: Any) -> None:
+    draft = path.with_name(f".{path.name}.draft")
+    write(draft)
+    _sync(draft)
+    draft.rename(path)
+    _sync(path.parent)
+
+
+def _load(path: Path) -> Checkpoint:
+    sums: dict[str, str] = json.loads((path / MANIFEST).read_text())
+    for name, expected in sums.items():
+        if Path(name).name != name:
+            raise ValueError(f"{name!r} is not a file of this folder")
+        if _sha256(path / name) != expected:
+            raise ValueError(f"the bytes of {name} are not those of its manifest")
+    state = json.loads((path / "state.json").read_text())
+    files = [name for name in sums if name.endswith(".safetensors")]
+    return Checkpoint(state.pop("step"), state, {name.removesuffix(".safetensors"): load_file(path / name) for name in files})
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,229 @@
+"""What one step of training is: a round of the game, or a batch of a direct fit.
+
+The loop in `genzoo.training.loop` plays either; what differs between them stands here.
+"""
+
+import abc
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from genzoo.core import Batch, DirectFit, Done, GenerativeModel, Noise, Player, Trainable, map_given, seeded
+from genzoo.training.config import TrainConfig
+from genzoo.training.optimizers import Mover, clip, movers, rate
+from genzoo.training.order import Order, Source
+from genzoo.training.team import Team
+
+__all__ = ["Course", "Game", "NotFinite", "Passes", "course_of"]
+
+DEFAULT_ROUNDS, DEFAULT_PASSES = 10_000, 100
+PATIENCE = 10  # losses in a row that may be infinite or NaN before training stops
+
+
+class NotFinite(ArithmeticError):
+    """The loss stayed infinite or NaN."""
+
+
+class Course(abc.ABC):
+    """How a model is trained, step by step; `advance` is a function of the step and of the tensors in the state."""
+
+    def __init__(self, model: Trainable, source: Source, config: TrainConfig, team: Team) -> None:
+        self.model, self.config, self.team = model, config, team
+        self.order = Order(source, config.batch_size, config.seed)
+        self.stride = 1  # intervals are whole multiples of it
+
+    @abc.abstractmethod
+    def total(self, steps: int | None) -> int:
+        """The steps that a budget amounts to."""
+
+    @abc.abstractmethod
+    def advance(self, step: int, total: int) -> Mapping[str, Tensor | float]:
+        """Makes step number `step`; returns what to log, as `Done` when the training has converged."""
+
+    def state_tensors(self) -> dict[str, Tensor]:
+        """What a checkpoint must hold besides the model."""
+        return {}
+
+    def load_state_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Puts back what `state_tensors` told."""
+
+    def batch(self, rows: tuple[Tensor, Any], noise: Noise) -> Batch:
+        """Rows on the device, with this process's part of the noise."""
+        x, given = rows
+        return Batch(self._place(x), map_given(self._place, given), noise)
+
+    def look(self) -> Iterator[Batch]:
+        """One epoch of whole batches for `prepare`."""
+        noise = Noise(self.config.seed, "prepare", device=self.team.device)
+        for number in range(self.order.passes):
+            yield self.batch(self.order.batch(number), noise.tick(number))
+
+    def _place(self, rows: Tensor) -> Tensor:
+        if rows.is_floating_point() and self.config.precision == "float64":
+            rows = rows.double()
+        return rows.to(self.team.device, non_blocking=True)
+
+
+@dataclass
+class Turn:
+    """A player's part of every round."""
+
+    player: Player
+    mover: Mover
+    still: list[nn.Parameter]  # what must not move, or even get a gradient
+    noise: Noise
+
+    def plays(self, step: int) -> bool:
+        return step % self.player.every == 0
+
+    def batches_before(self, step: int) -> int:
+        return self.player.steps * -(-step // self.player.every)
+
+
+class Game(Course):
+    """Rounds in which every player takes its turn, in order."""
+
+    def __init__(self, model: Trainable, source: Source, config: TrainConfig, team: Team) -> None:
+        super().__init__(model, source, config, team)
+        players = list(model.players())
+        start = team.share(config.batch_size).start
+        self.turns = [
+            Turn(player, mover, _others(model, player), Noise(config.seed, "train", player.name, start=start))
+            for player, mover in zip(players, movers(players, model, config), strict=True)
+        ]
+        self.prefix = len(players) > 1
+        self.skipped = 0
+
+    def total(self, steps: int | None) -> int:
+        return DEFAULT_ROUNDS if steps is None else steps
+
+    def advance(self, step: int, total: int) -> Mapping[str, Tensor | float]:
+        share, logged = rate(step, total, self.config), {}
+        number = sum(turn.batches_before(step) for turn in self.turns)
+        with seeded((self.config.seed * 1_000_003 + step) % 2**63):
+            for turn in self.turns:
+                if turn.plays(step):
+                    for k in range(turn.player.steps):
+                        losses = self._step(turn, number, step * turn.player.steps + k, share)
+                        number += 1
+                    logged |= {f"{turn.player.name}/{name}": value for name, value in losses.items()}
+        return logged if self.prefix else {name.partition("/")[2]: value for name, value in logged.items()}
+
+    def state_tensors(self) -> dict[str, Tensor]:
+        named = {f"{i}/{name}": t for i, turn in enumerate(self.turns) for name, t in turn.mover.state_tensors().items()}
+        return named | {"skipped": torch.tensor(self.skipped)}
+
+    def load_state_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        self.skipped = int(tensors["skipped"])
+        for i, turn in enumerate(self.turns):
+            own = {name.removeprefix(f"{i}/"): t for name, t in tensors.items() if name.startswith(f"{i}/")}
+            turn.mover.load_state_tensors(own)
+
+    def _step(self, turn: Turn, number: int, page: int, share: float) -> Mapping[str, Tensor]:
+        turn.mover.zero_grad()
+        noise = turn.noise.tick(page).to(self.team.device)
+        batch = self.batch(self.order.batch(number, self.team.share(self.config.batch_size)), noise)
+        for parameter in turn.still:
+            parameter.requires_grad_(False)
+        try:
+            losses = self._backward(turn.player, batch)
+        finally:
+            for parameter in turn.still:
+                parameter.requires_grad_(True)
+        losses["loss"] = self.team.average_gradients(turn.mover.parameters, losses["loss"])
+        if self._is_finite(losses["loss"], page):
+            clip(turn.mover.parameters, self.config.clip_norm)
+            turn.mover.step(share)
+            if turn.player.after is not None:
+                turn.player.after(page, noise.at("after"), self.team.total)
+        return losses
+
+    def _backward(self, player: Player, batch: Batch) -> dict[str, Tensor]:
+        """Gradients of this process's share of the loss, part by part; returns the share's logged values."""
+        sums: dict[str, Tensor] = {}
+        for part in _parts(batch, self.config.accumulate):
+            with self.team.autocast():
+                losses = player.loss(part)
+            losses = {"loss": losses} if isinstance(losses, Tensor) else losses
+            weight = len(part) / self.config.batch_size
+            (losses["loss"] if weight == 1 else losses["loss"] * weight).backward()
+            for name, value in losses.items():
+                value = value.detach() * weight if weight != 1 else value.detach()
+                sums[name] = sums[name] + value if name in sums else value
+        return sums
+
+    def _is_finite(self, loss: Tensor, page: int) -> bool:
+        if torch.isfinite(loss):
+            self.skipped = 0
+            return True
+        self.skipped += 1
+        if self.skipped >= PATIENCE:
+            raise NotFinite(
+                f"The loss must be finite, got {float(loss)} in {PATIENCE} steps in a row, up to step {page}. "
+                "Lower lr, set clip_norm, or look for infinite values in the data."
+            )
+        return False
+
+
+class Passes(Course):
+    """Passes over the data for models fitted in closed form or by EM; a step is a batch.
+
+    Every pass sees the same rows with the same noise, so that what a pass improves stays improved.
+    """
+
+    def __init__(self, model: Trainable, source: Source, config: TrainConfig, team: Team) -> None:
+        super().__init__(model, source, config, team)
+        self.stride = self.order.passes
+        self.noise = Noise(config.seed, "fit", device=team.device)
+
+    def total(self, steps: int | None) -> int:
+        return self.stride * (DEFAULT_PASSES if steps is None else -(-steps // self.stride))
+
+    def advance(self, step: int, total: int) -> Mapping[str, Tensor | float]:
+        fit, number = direct(self.model), step % self.stride
+        if number == 0:
+            fit.begin()
+        rows = min(self.config.batch_size, len(self.order.source) - number * self.config.batch_size)
+        part = self.team.share(rows)
+        noise = self.noise.rows(slice(number * self.config.batch_size + part.start, None))
+        with torch.no_grad(), self.team.autocast():
+            fit.accumulate(self.batch(self.order.one_pass(number, part), noise))
+        if number < self.stride - 1:
+            return {}
+        for tensor in fit.statistics():
+            self.team.total(tensor)
+        with torch.no_grad():
+            return fit.finish()
+
+
+def course_of(model: Trainable, source: Source, config: TrainConfig, team: Team) -> Course:
+    """The course that suits a model: its passes if it fits directly, else its game."""
+    fits = isinstance(model, GenerativeModel) and model.can("direct_fit")
+    return (Passes if fits else Game)(model, source, config, team)
+
+
+def direct(model: Trainable) -> DirectFit:
+    """The model as a direct fit."""
+    if not isinstance(model, DirectFit):
+        raise TypeError(f"A model fitted by passes must be a DirectFit, got {type(model).__name__}.")
+    return model
+
+
+def is_done(logged: Mapping[str, Any]) -> bool:
+    """Whether a step's values say that the training has converged."""
+    return isinstance(logged, Done)
+
+
+def _others(model: nn.Module, player: Player) -> list[nn.Parameter]:
+    moving = {id(p) for p in player.parameters()}
+    return [p for p in model.parameters() if id(p) not in moving and p.requires_grad]
+
+
+def _parts(batch: Batch, count: int) -> list[Batch]:
+    if count == 1:
+        return [batch]
+    edges = [len(batch) * i // count for i in range(count + 1)]
+    return [batch[a:b] for a, b in zip(edges, edges[1:], strict=False) if a < b]

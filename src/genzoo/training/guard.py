@@ -1,0 +1,65 @@
+"""What protects a run folder: a lock that dies with its owner, and signals that wait for the end of a step."""
+
+import contextlib
+import fcntl
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+__all__ = ["Busy", "Interrupted", "Signals", "locked"]
+
+
+class Busy(RuntimeError):
+    """Another process is training in the run folder."""
+
+
+class Interrupted(Exception):
+    """The training was asked to stop, and saved itself first.
+
+    Attributes:
+        signal: The signal that asked.
+    """
+
+    def __init__(self, number: int, step: int) -> None:
+        super().__init__(f"interrupted by {signal.Signals(number).name} after step {step}; a checkpoint was saved")
+        self.signal = number
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """The run folder for ourselves.
+
+    Raises:
+        Busy: If another living process has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Busy(f"Only one process may train in a run folder, and another one is in {folder}.") from None
+        yield
+
+
+class Signals:
+    """SIGINT and SIGTERM noted rather than obeyed, until the step is over; a second SIGINT is obeyed at once."""
+
+    def __init__(self) -> None:
+        self.caught: int | None = None
+
+    def __enter__(self) -> "Signals":
+        self.before = {}
+        if threading.current_thread() is threading.main_thread():
+            self.before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.caught == signal.SIGINT == number:
+            raise KeyboardInterrupt
+        self.caught = number

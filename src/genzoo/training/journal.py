@@ -1,0 +1,102 @@
+"""The journal of a run: rows of metrics, as JSONL while it runs and CSV beside it.
+
+A row's wall-clock columns are the only ones that differ between a run and the same run killed and resumed: on resume
+the journal is cut back to where it stood at the checkpoint.
+"""
+
+import csv
+import io
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+__all__ = ["CLOCK", "Journal", "Means"]
+
+CLOCK = ("seconds", "rows_per_second")  # columns that tell the time, and so differ between equal runs
+
+
+class Journal:
+    """The rows of metrics of a run.
+
+    Args:
+        folder: The run's folder; `None` keeps rows in memory only.
+        size: The bytes to keep of an existing journal: 0 begins anew.
+
+    Example:
+        >>> journal = Journal(None)
+        >>> journal.write({"step": 1, "split": "train", "loss": 2.0})
+        >>> journal.rows[0]["loss"]
+        2.0
+    """
+
+    def __init__(self, folder: Path | None, size: int = 0) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.path = folder / "metrics.jsonl" if folder else None
+        if self.path:
+            self.path.touch()
+            os.truncate(self.path, min(size, self.path.stat().st_size))
+            self.rows = [json.loads(line) for line in self.path.read_text().splitlines()]
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Adds a row."""
+        self.rows.append(dict(row))
+        if self.path:
+            with self.path.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+
+    def settle(self) -> int:
+        """Makes the rows so far durable, and the CSV of them; returns the journal's size in bytes."""
+        if not self.path:
+            return 0
+        with self.path.open("a") as file:
+            os.fsync(file.fileno())
+        draft = self.path.with_suffix(".csv.draft")
+        draft.write_text(self._csv())
+        draft.rename(self.path.with_suffix(".csv"))
+        return self.path.stat().st_size
+
+    def _csv(self) -> str:
+        columns = list(dict.fromkeys(name for row in self.rows for name in row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        return text.getvalue()
+
+
+class Means:
+    """Running means of what steps log, since the last row.
+
+    Sums are kept in float64 and are part of a checkpoint, so that a row which a kill interrupted comes out the same.
+
+    Example:
+        >>> means = Means()
+        >>> means.add({"loss": 1.0}); means.add({"loss": 2.0})
+        >>> means.take()
+        {'loss': 1.5}
+    """
+
+    def __init__(self, sums: Mapping[str, tuple[float, int]] | None = None) -> None:
+        self.sums: dict[str, list[Any]] = {name: list(pair) for name, pair in (sums or {}).items()}
+
+    def add(self, values: Mapping[str, Tensor | float]) -> None:
+        """Adds one step's values; tensors stay on their device until a row is written."""
+        for name, value in values.items():
+            value = value.detach().double() if isinstance(value, Tensor) else float(value)
+            pair = self.sums.setdefault(name, [0.0, 0])
+            pair[0], pair[1] = pair[0] + value, pair[1] + 1
+
+    def take(self) -> dict[str, float]:
+        """The means, which begin anew."""
+        means = {name: float(total) / count for name, (total, count) in self.sums.items()}
+        self.sums = {}
+        return {name: value if math.isfinite(value) else None for name, value in means.items()}  # type: ignore[misc]
+
+    def state(self) -> dict[str, tuple[float, int]]:
+        """The sums as plain JSON; Python writes a float so that it is read back exactly."""
+        return {name: (float(total), count) for name, (total, count) in self.sums.items()}

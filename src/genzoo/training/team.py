@@ -1,0 +1,121 @@
+"""The processes that train together, and their device and precision.
+
+Lightning Fabric launches them and places tensors. Modules are never wrapped, so a loss may call any method: gradients
+are averaged by hand after backward, and nothing here unpickles (object collectives do).
+"""
+
+import contextlib
+import os
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from genzoo.training.config import TrainConfig
+
+try:
+    from lightning_fabric import Fabric
+except ImportError:  # the full `lightning` package brings the same code under another name
+    from lightning.fabric import Fabric
+
+__all__ = ["Team"]
+
+PRECISIONS = {"float32": "32-true", "bf16": "bf16-mixed", "float64": "64-true"}
+
+
+class Team:
+    """One process, or those that `torchrun` started.
+
+    Args:
+        config: Device and precision are read from it.
+
+    Raises:
+        ValueError: If the device does not exist here.
+
+    Example:
+        >>> team = Team(TrainConfig(device="cpu"))
+        >>> team.size, team.share(10)
+        (1, slice(0, 10, None))
+    """
+
+    def __init__(self, config: TrainConfig) -> None:
+        accelerator, index = _accelerator(config.device)
+        size = int(os.environ.get("WORLD_SIZE", 1))
+        local = int(os.environ.get("LOCAL_WORLD_SIZE", size))
+        devices = local if size > 1 else (1 if index is None else [index])
+        self.fabric = Fabric(
+            accelerator=accelerator,
+            devices=devices,
+            num_nodes=max(1, size // local),
+            strategy="ddp" if size > 1 else "auto",
+            precision=PRECISIONS[config.precision],  # type: ignore[arg-type]
+        )
+        self.fabric.launch()
+        self.rank, self.size, self.device = self.fabric.global_rank, self.fabric.world_size, self.fabric.device
+        self.is_first = self.rank == 0
+
+    def autocast(self) -> contextlib.AbstractContextManager[None]:
+        """The precision that losses are computed in."""
+        return self.fabric.autocast()
+
+    def share(self, rows: int) -> slice:
+        """This process's part of a batch."""
+        return slice(self.rank * rows // self.size, (self.rank + 1) * rows // self.size)
+
+    def total(self, tensor: Tensor) -> Tensor:
+        """The sum of a tensor over processes, in place."""
+        if self.size > 1:
+            torch.distributed.all_reduce(tensor)
+        return tensor
+
+    def agree(self, value: float) -> float:
+        """The first process's value, on every process."""
+        if self.size == 1:
+            return value
+        tensor = torch.tensor(value, dtype=torch.float64, device=self.device)
+        torch.distributed.broadcast(tensor, 0)
+        return float(tensor)
+
+    def share_state(self, module: nn.Module) -> None:
+        """Gives every process the first one's parameters and buffers."""
+        if self.size > 1:
+            for tensor in module.state_dict().values():
+                torch.distributed.broadcast(tensor, 0)
+
+    def wait(self) -> None:
+        """Waits until every process is here."""
+        if self.size > 1:
+            torch.distributed.barrier()
+
+    def average_gradients(self, parameters: Sequence[nn.Parameter], loss: Tensor) -> Tensor:
+        """Sums gradients that already carry each process's share, and the loss with them.
+
+        A gradient that is None on every process stays None, so a layer that no process used is not moved.
+        """
+        if self.size == 1:
+            return loss
+        present = torch.tensor([p.grad is not None for p in parameters], dtype=loss.dtype, device=loss.device)
+        grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        flat = self.total(torch.cat([loss.reshape(1), present, *(g.flatten().to(loss.dtype) for g in grads)]))
+        head, body = flat[: 1 + len(parameters)], flat[1 + len(parameters) :]
+        for parameter, count, grad in zip(parameters, head[1:], _split_like(body, parameters), strict=True):
+            parameter.grad = grad.to(parameter.dtype) if count else None
+        return head[0]
+
+
+def _split_like(flat: Tensor, parameters: Iterable[nn.Parameter]) -> list[Tensor]:
+    parameters = list(parameters)
+    parts = flat.split([p.numel() for p in parameters])
+    return [part.view_as(p) for part, p in zip(parts, parameters, strict=True)]
+
+
+def _accelerator(device: str) -> tuple[str, int | None]:
+    if device == "auto":
+        return ("cuda" if torch.cuda.is_available() else "cpu"), None
+    kind, _, index = device.partition(":")
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if kind not in available:
+        raise ValueError(f"`device` must be auto, cpu, cuda, cuda:N or mps, got {device!r}.")
+    if not available[kind]:
+        raise ValueError(f"`device` must exist on this machine, got {device!r} and no {kind} is here. Use device=cpu.")
+    return kind, int(index) if index else None
