@@ -1,0 +1,318 @@
+"""The house rules, as tests: budgets of size, what is never called, what importing may cost."""
+
+import ast
+import functools
+import importlib
+import re
+import statistics
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "src" / "genzoo"
+FILES = sorted(PACKAGE.rglob("*.py"))
+ALL_FILES = [*FILES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "benchmarks").rglob("*.py"))]
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+CORE_NAMES = (
+    "Autoencoder Batch Capability Conditional DirectFit Done GenerativeModel Given GivenSpace Likelihood Metrics "
+    "Noise Player Space Trainable Unsupported fresh_seed is_null map_given null_rows resolve_given seeded"
+)
+
+
+@functools.cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def functions() -> Iterator[tuple[Path, Function]]:
+    for path in FILES:
+        for node in ast.walk(tree(path)):
+            if isinstance(node, Function):
+                yield path, node
+
+
+def lines_of(node: ast.stmt) -> set[int]:
+    return set(range(node.lineno, (node.end_lineno or 0) + 1))
+
+
+def docstring_lines(node: ast.AST) -> set[int]:
+    """The numbers of the lines that the docstring of a module, class or function takes."""
+    body = getattr(node, "body", [])
+    first = body[0] if isinstance(body, list) and body else None
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+        return lines_of(first)
+    return set()
+
+
+def length(node: Function) -> int:
+    return (node.end_lineno or 0) - node.lineno + 1 - len(docstring_lines(node))
+
+
+def code_lines(path: Path) -> int:
+    """Lines of a file that are code: neither blank, nor comment, docstring or import."""
+    nodes = list(ast.walk(tree(path)))
+    prose = set().union(*(docstring_lines(node) for node in nodes))
+    prose |= set().union(*(lines_of(node) for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)))
+    lines = enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+    return sum(bool(line.strip()) and not line.strip().startswith("#") and i not in prose for i, line in lines)
+
+
+class Call(NamedTuple):
+    """A call as far as its text tells: the full dotted name, its place, and what encloses it."""
+
+    path: Path
+    node: ast.Call
+    name: str
+    inside: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{name_of(self.path)}:{self.node.lineno}: {self.name}"
+
+
+def aliases(path: Path) -> dict[str, str]:
+    """Local names to what they were imported from: np → numpy, load → torch.load."""
+    found = {}
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                found[alias.asname or alias.name.split(".")[0]] = (
+                    alias.name if alias.asname else alias.name.split(".")[0]
+                )
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def dotted(node: ast.expr, names: dict[str, str]) -> str:
+    """The full name of an expression; `?` stands for what only running would tell."""
+    if isinstance(node, ast.Name):
+        return names.get(node.id, node.id)
+    if isinstance(node, ast.Attribute):
+        return f"{dotted(node.value, names)}.{node.attr}"
+    return f"{dotted(node.func, names)}()" if isinstance(node, ast.Call) else "?"
+
+
+def calls(path: Path) -> Iterator[Call]:
+    names = aliases(path)
+
+    def visit(node: ast.AST, inside: tuple[str, ...]) -> Iterator[Call]:
+        if isinstance(node, Function):
+            inside = (*inside, node.name)
+        if isinstance(node, ast.Call):
+            name = dotted(node.func, names)
+            yield Call(path, node, name, inside)
+            inside = (*inside, name)
+        for child in ast.iter_child_nodes(node):
+            yield from visit(child, inside)
+
+    return visit(tree(path), ())
+
+
+# --- size ---------------------------------------------------------------------------------------------------------
+
+
+def test_functions_are_short() -> None:
+    lengths = sorted(length(node) for _, node in functions())
+    assert statistics.median(lengths) <= 8
+    assert lengths[int(0.9 * len(lengths))] <= 30
+    assert not [
+        f"{name_of(path)}:{node.name} has {length(node)} lines" for path, node in functions() if length(node) > 60
+    ]
+
+
+def test_files_are_short() -> None:
+    lengths = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in ALL_FILES}
+    assert not {name: n for name, n in lengths.items() if n > 500}
+
+
+def test_functions_take_few_arguments() -> None:
+    """At most eight; recipes and commands are exempt, for their arguments are the configuration."""
+    broken = []
+    for path, node in functions():
+        decorators = [dotted(d.func if isinstance(d, ast.Call) else d, {}) for d in node.decorator_list]
+        if "recipe" in decorators or "apps" in path.parts:
+            continue
+        arguments = node.args
+        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+        if sum(a is not None and a.arg not in ("self", "cls") for a in every) > 8:
+            broken.append(f"{name_of(path)}:{node.name}")
+    assert not broken
+
+
+def test_core_is_small() -> None:
+    assert sum(code_lines(path) for path in FILES if path.parent == PACKAGE / "core") <= 500
+
+
+def test_core_keeps_its_names() -> None:
+    """The contract's surface: a change here is a change of the contract, to be made on purpose."""
+    assert sorted(importlib.import_module("genzoo.core").__all__) == sorted(CORE_NAMES.split())
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p.name == "__init__.py"], ids=lambda p: p.parent.name)
+def test_packages_deliver_what_they_promise(path: Path) -> None:
+    package = importlib.import_module(".".join(path.parent.relative_to(ROOT / "src").parts))
+    for name in package.__all__ if "__all__" in dir(package) else ():
+        assert getattr(package, name) is not None
+
+
+# --- safety -------------------------------------------------------------------------------------------------------
+
+UNSAFE_MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
+UNSAFE_CALLS = re.compile(
+    r"torch\.load|torch\.(hub|jit|package)\..*|eval|exec|compile|__import__|builtins\.(eval|exec|compile|__import__)"
+    r"|yaml\.(load|load_all|unsafe_load|full_load|unsafe_load_all|full_load_all)|.*\.read_pickle|.*\.load_from_checkpoint"
+    r"|os\.(system|popen)|runpy\..*"
+)
+# Modules by name: our own lazy packages, and our own recipes with the entry points that their users installed.
+IMPORTERS = {"src/genzoo/_lazy.py", "src/genzoo/zoo/recipe.py"}
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.split(".")[0]
+
+
+def off(word: ast.keyword) -> bool:
+    return isinstance(word.value, ast.Constant) and word.value.value is False
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_nothing_is_unpickled_or_evaluated(path: Path) -> None:
+    assert not UNSAFE_MODULES & set(imported(path))
+    assert not [str(call) for call in calls(path) if UNSAFE_CALLS.fullmatch(call.name)]
+    words = [(call, word) for call in calls(path) for word in call.node.keywords]
+    assert not [
+        str(call) for call, word in words if word.arg in ("allow_pickle", "trust_remote_code") and not off(word)
+    ]
+    assert not [str(call) for call, word in words if call.name == "numpy.load" and word.arg is None]
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if name_of(p) not in IMPORTERS], ids=name_of)
+def test_no_module_is_imported_by_name(path: Path) -> None:
+    assert not [
+        str(call) for call in calls(path) if call.name in ("importlib.import_module", "importlib.util.find_spec")
+    ]
+
+
+# --- randomness ---------------------------------------------------------------------------------------------------
+
+RANDOM_CALLS = re.compile(
+    r"torch\.(rand\w*|normal|bernoulli|multinomial|poisson|binomial|seed|manual_seed|Generator|dropout)"
+    r"|torch\.(cuda|random)\.(manual_seed|seed|fork_rng)\w*|numpy\.random\..*|random\..*|secrets\..*"
+    r"|.*\.(rsample|sample_n|rsample_n|normal_|uniform_|bernoulli_|random_|exponential_|cauchy_|log_normal_|geometric_)"
+)
+INITIALIZES = re.compile(
+    r"torch\.nn\.Parameter|torch\.nn\.init\..*|nn\.Parameter|_?reset_parameters|_?initialize\w*|_?init_\w+"
+)
+
+
+def is_random(call: Call) -> bool:
+    """Whether a call draws from global randomness; `x.sample()` without a count is a distribution's."""
+    if any(INITIALIZES.fullmatch(name) for name in (call.name, *call.inside)):
+        return False
+    node = call.node
+    bare = not node.args and all(word.arg == "sample_shape" for word in node.keywords)
+    shaped = bool(node.args) and isinstance(node.args[0], ast.Tuple | ast.List)
+    return bool(RANDOM_CALLS.fullmatch(call.name)) or (call.name.endswith(".sample") and (bare or shaped))
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p != PACKAGE / "core" / "noise.py"], ids=name_of)
+def test_every_draw_comes_from_noise(path: Path) -> None:
+    assert not [str(call) for call in calls(path) if is_random(call)]
+
+
+# --- text ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ALL_FILES, ids=name_of)
+def test_annotations_are_real(path: Path) -> None:
+    """Shapes are checked where they are written, so annotations are evaluated."""
+    assert not [
+        node for node in ast.walk(tree(path)) if isinstance(node, ast.ImportFrom) and node.module == "__future__"
+    ]
+
+
+def texts() -> Iterator[Path]:
+    kinds = {".py", ".md", ".toml", ".txt", ".yaml", ".j2", ".json", ".css", ".html", ".cfg"}
+    for folder in (ROOT, *(ROOT / name for name in ("src", "tests", "docs", "benchmarks", "experiments"))):
+        found = folder.glob("*") if folder == ROOT else folder.rglob("*")
+        yield from (p for p in found if p.is_file() and p.suffix in kinds and "_build" not in p.parts)
+
+
+def test_no_path_of_a_machine_is_written_down() -> None:
+    place = re.compile(r"(?<![\w.}])/(?:home|root|Users|work|farm|opt|mnt)/\w")
+    assert not [name_of(path) for path in texts() if place.search(path.read_text(encoding="utf-8"))]
+
+
+METHODS = [p for p in FILES if "models" in p.parts and p.name != "__init__.py"]
+
+
+@pytest.mark.parametrize("path", METHODS, ids=name_of)
+def test_methods_name_their_source(path: Path) -> None:
+    """A method in a family's folder cites the paper that it follows."""
+    if path.parent.parent == PACKAGE / "models":
+        assert "References:" in path.read_text(encoding="utf-8")
+
+
+# --- importing ----------------------------------------------------------------------------------------------------
+
+
+def run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("argv", [None, ["--help"], ["list"], ["list", "--json"], ["train", "--help"]], ids=str)
+def test_listing_imports_no_torch(argv: list[str] | None) -> None:
+    if argv and not (PACKAGE / "apps" / "cli" / "__init__.py").exists():
+        pytest.skip("no command line yet")
+    run(f"""
+        import sys
+        import genzoo
+        if {argv!r}:
+            from genzoo.apps.cli import main
+            sys.argv = ["genzoo", *{argv!r}]
+            try:
+                main()
+            except SystemExit as end:
+                assert not end.code, end.code
+        assert "torch" not in sys.modules, [name for name in sys.modules if name.startswith("genzoo")]
+    """)
+
+
+def test_importing_changes_nothing() -> None:
+    """Importing every module leaves torch, numpy, warnings and the process as they were."""
+    run("""
+        import importlib, logging, os, pkgutil, random, signal, warnings
+        import numpy as np, torch
+
+        def state():
+            return [torch.get_default_dtype(), torch.get_num_threads(), torch.get_rng_state().tolist(),
+                    torch.is_grad_enabled(), torch.are_deterministic_algorithms_enabled(),
+                    torch.get_float32_matmul_precision(), str(np.random.get_state()), random.getstate(),
+                    {k: v for k, v in os.environ.items() if "TORCH" not in k}, os.getcwd(),
+                    [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)], list(logging.root.handlers)]
+
+        before = state()
+        import genzoo
+        for module in pkgutil.walk_packages(genzoo.__path__, "genzoo."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+        for i, (a, b) in enumerate(zip(before, state())):
+            assert a == b, (i, a, b)
+    """)
