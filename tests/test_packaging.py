@@ -1,0 +1,70 @@
+"""What is installed and shipped: pins that hold, no forbidden package, a wheel with all it needs."""
+
+import re
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import genzoo
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+FOR_DEVELOPERS = {"all", "dev", "docs", "oracles"}
+
+
+def pins() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+def needs() -> list[Requirement]:
+    every = [*PROJECT["dependencies"], *(line for extra in EXTRAS.values() for line in extra)]
+    return [need for need in map(Requirement, every) if need.name != "genzoo"]
+
+
+@pytest.mark.parametrize("need", needs(), ids=str)
+def test_every_direct_need_is_pinned_within_its_range(need: Requirement) -> None:
+    pinned = {canonicalize_name(name): version for name, version in pins().items()}
+    assert need.specifier.contains(pinned[canonicalize_name(need.name)])
+
+
+def test_nothing_forbidden_is_pinned() -> None:
+    """No GPU libraries, nothing that needs torchvision, none of the compromised releases."""
+    forbidden = re.compile(r"nvidia-.*|triton|torchvision|torchaudio|torch-fidelity|lpips")
+    assert not [name for name in pins() if forbidden.fullmatch(canonicalize_name(name))]
+    assert pins().get("lightning-fabric") not in ("2.6.2", "2.6.3")
+
+
+def test_all_means_every_extra_of_users() -> None:
+    (everything,) = map(Requirement, EXTRAS["all"])
+    assert everything.extras == set(EXTRAS) - FOR_DEVELOPERS
+
+
+def test_every_installation_is_constrained() -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    installs = [
+        line for line in text.splitlines() if "pip install" in line and not line.lstrip().startswith(("#", "echo"))
+    ]
+    assert installs
+    assert all("-c constraints.txt" in line for line in installs)
+
+
+def test_the_changelog_knows_the_version() -> None:
+    headings = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert genzoo.__version__ in headings or headings[0] == "Unreleased"
+
+
+def test_the_wheel_is_complete_and_repeatable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    builders = pytest.importorskip("hatchling.builders.wheel")
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    first, second = (Path(next(builders.WheelBuilder(str(ROOT)).build(directory=str(tmp_path / i)))) for i in "ab")
+    assert first.read_bytes() == second.read_bytes()
+    shipped = {name for name in zipfile.ZipFile(first).namelist() if ".dist-info" not in name}
+    source = {p for p in (ROOT / "src").rglob("*") if p.is_file() and "__pycache__" not in p.parts}
+    assert shipped == {p.relative_to(ROOT / "src").as_posix() for p in source}
+    assert any(name.endswith("licenses/LICENSE") for name in zipfile.ZipFile(first).namelist())
