@@ -4,10 +4,12 @@ References:
     Polyak & Juditsky, 1992, "Acceleration of stochastic approximation by averaging"
 """
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 __all__ = ["averaged", "decay"]
+
+Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 def decay(updates: int, total: int, share: float) -> float:
@@ -35,7 +37,7 @@ def averaged(model: nn.Module, total: int, share: float) -> AveragedModel:
         True
     """
 
-    def follow(mean: list, values: list, updates: int) -> None:
+    def follow(mean: Tensors, values: Tensors, updates: Tensor | int) -> None:
         get_ema_multi_avg_fn(decay(int(updates), total, share))(mean, values, updates)
 
     return AveragedModel(model, multi_avg_fn=follow)

@@ -18,9 +18,7 @@ VALIDATIONS = 20
 MARGIN = 0.95  # samples, checkpoints and the end of the run
 
 
-def steps_in(
-    minutes: float, course: Course, validate: Callable[..., float], valid: Any, began: float
-) -> int:
+def steps_in(minutes: float, course: Course, validate: Callable[..., float], valid: Any, began: float) -> int:
     """The steps that fit into some minutes of wall time, counted from `began`.
 
     Every process times the same steps, and all take the first one's figure.

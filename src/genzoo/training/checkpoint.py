@@ -135,7 +135,9 @@ def _load(path: Path) -> Checkpoint:
             raise ValueError(f"the bytes of {name} are not those of its manifest")
     state = json.loads((path / "state.json").read_text())
     files = [name for name in sums if name.endswith(".safetensors")]
-    return Checkpoint(state.pop("step"), state, {name.removesuffix(".safetensors"): load_file(path / name) for name in files})
+    return Checkpoint(
+        state.pop("step"), state, {name.removesuffix(".safetensors"): load_file(path / name) for name in files}
+    )
 
 
 def _sha256(path: Path) -> str:

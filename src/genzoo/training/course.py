@@ -4,6 +4,7 @@ The loop in `genzoo.training.loop` plays either; what differs between them stand
 """
 
 import abc
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -49,6 +50,8 @@ class Course(abc.ABC):
 
     def load_state_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         """Puts back what `state_tensors` told."""
+        if tensors:
+            raise ValueError(f"{type(self).__name__} keeps no tensors besides the model's, got {sorted(tensors)}.")
 
     def batch(self, rows: tuple[Tensor, Any], noise: Noise) -> Batch:
         """Rows on the device, with this process's part of the noise."""
@@ -101,7 +104,7 @@ class Game(Course):
         return DEFAULT_ROUNDS if steps is None else steps
 
     def advance(self, step: int, total: int) -> Mapping[str, Tensor | float]:
-        share, logged = rate(step, total, self.config), {}
+        share, logged = rate(step, total, self.config), dict[str, Tensor]()
         number = sum(turn.batches_before(step) for turn in self.turns)
         with seeded((self.config.seed * 1_000_003 + step) % 2**63):
             for turn in self.turns:
@@ -113,7 +116,9 @@ class Game(Course):
         return logged if self.prefix else {name.partition("/")[2]: value for name, value in logged.items()}
 
     def state_tensors(self) -> dict[str, Tensor]:
-        named = {f"{i}/{name}": t for i, turn in enumerate(self.turns) for name, t in turn.mover.state_tensors().items()}
+        named = {
+            f"{i}/{name}": t for i, turn in enumerate(self.turns) for name, t in turn.mover.state_tensors().items()
+        }
         return named | {"skipped": torch.tensor(self.skipped)}
 
     def load_state_tensors(self, tensors: Mapping[str, Tensor]) -> None:
@@ -226,4 +231,4 @@ def _parts(batch: Batch, count: int) -> list[Batch]:
     if count == 1:
         return [batch]
     edges = [len(batch) * i // count for i in range(count + 1)]
-    return [batch[a:b] for a, b in zip(edges, edges[1:], strict=False) if a < b]
+    return [batch[a:b] for a, b in itertools.pairwise(edges) if a < b]

@@ -9,7 +9,7 @@ import io
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ class Means:
         {'loss': 1.5}
     """
 
-    def __init__(self, sums: Mapping[str, tuple[float, int]] | None = None) -> None:
+    def __init__(self, sums: Mapping[str, Sequence[float | int]] | None = None) -> None:
         self.sums: dict[str, list[Any]] = {name: list(pair) for name, pair in (sums or {}).items()}
 
     def add(self, values: Mapping[str, Tensor | float]) -> None:
@@ -91,11 +91,11 @@ class Means:
             pair = self.sums.setdefault(name, [0.0, 0])
             pair[0], pair[1] = pair[0] + value, pair[1] + 1
 
-    def take(self) -> dict[str, float]:
-        """The means, which begin anew."""
+    def take(self) -> dict[str, float | None]:
+        """The means, which begin anew; null stands for what is not finite."""
         means = {name: float(total) / count for name, (total, count) in self.sums.items()}
         self.sums = {}
-        return {name: value if math.isfinite(value) else None for name, value in means.items()}  # type: ignore[misc]
+        return {name: value if math.isfinite(value) else None for name, value in means.items()}
 
     def state(self) -> dict[str, tuple[float, int]]:
         """The sums as plain JSON; Python writes a float so that it is read back exactly."""

@@ -1,8 +1,8 @@
 """The one loop that trains everything.
 
 A step is a round of the game, or a batch of a direct fit (`genzoo.training.course`). Everything that happens between
-steps — averaging, rows of metrics, validation, samples, checkpoints — is a function of the step and of the state that a
-checkpoint holds, so a training killed at any instant and resumed ends bit for bit where it would have ended.
+steps — averaging, rows of metrics, validation, samples, checkpoints — is a function of the step and of the state that
+a checkpoint holds, so a training killed at any instant and resumed ends bit for bit where it would have ended.
 """
 
 import contextlib
@@ -133,8 +133,7 @@ def train(
     with locked(run) if run and team.is_first else contextlib.nullcontext(), Signals() as signals:
         _place(model, config, team)
         course = course_of(model, source, config, team)
-        start = _resumed if resume else _started
-        state = start(course, valid, run, say, began)
+        state = _resumed(course, run, say) if resume and run else _started(course, valid, run, began)
         _play(state, valid, run, callbacks, signals, time.monotonic() - state.seconds)
         return _finished(state, run)
 
@@ -156,7 +155,7 @@ def _place(model: Trainable, config: TrainConfig, team: Team) -> None:
     model.to(team.device)
 
 
-def _started(course: Course, valid: Source | None, run: Path | None, say: Callable[[str], None], began: float) -> State:
+def _started(course: Course, valid: Source | None, run: Path | None, began: float) -> State:
     model, config, team = course.model, course.config, course.team
     if team.is_first:
         with seeded(config.seed), team.autocast():
@@ -171,11 +170,13 @@ def _started(course: Course, valid: Source | None, run: Path | None, say: Callab
     return state
 
 
-def _resumed(course: Course, valid: Source | None, run: Path, say: Callable[[str], None], began: float) -> State:
+def _resumed(course: Course, run: Path, say: Callable[[str], None]) -> State:
     found = disk.newest(run / "checkpoints", say)
     kept, tensors, team = found.state, found.tensors, course.team
     if kept["config"] != course.config.model_dump(mode="json"):
-        changed = [name for name, value in course.config.model_dump(mode="json").items() if kept["config"][name] != value]
+        changed = [
+            name for name, value in course.config.model_dump(mode="json").items() if kept["config"][name] != value
+        ]
         raise disk.CheckpointError(f"A resumed training must keep its configuration, got other {', '.join(changed)}.")
     journal = Journal(run if team.is_first else None, kept["journal"])
     state = State(course.model, course.config, team, course, journal, kept["total"])
@@ -219,9 +220,7 @@ def _play(
     _end(state, callbacks)
 
 
-def _between(
-    state: State, logged: Mapping[str, Any], valid: Source | None, callbacks: Sequence[Callback]
-) -> None:
+def _between(state: State, logged: Mapping[str, Any], valid: Source | None, callbacks: Sequence[Callback]) -> None:
     """What happens after a step."""
     config = state.config
     state.done = is_done(logged)
@@ -244,7 +243,7 @@ def _between(
             callback.on_samples(state)
 
 
-def _row(state: State, split: str, values: Mapping[str, float]) -> dict[str, Any]:
+def _row(state: State, split: str, values: Mapping[str, float | None]) -> dict[str, Any]:
     return {"step": state.step, "split": split, **values, "seconds": round(state.seconds, 3)}
 
 

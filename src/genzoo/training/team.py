@@ -16,7 +16,7 @@ from genzoo.training.config import TrainConfig
 try:
     from lightning_fabric import Fabric
 except ImportError:  # the full `lightning` package brings the same code under another name
-    from lightning.fabric import Fabric
+    from lightning.fabric import Fabric  # type: ignore[no-redef]
 
 __all__ = ["Team"]
 

@@ -1,0 +1,213 @@
+import json
+import math
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from genzoo.core import Noise
+from genzoo.training import TrainConfig, train
+from genzoo.training.callbacks import Callback
+from genzoo.training.checkpoint import CheckpointError
+from genzoo.training.course import NotFinite
+from tests.training.toys import Duel, Line, Moments, Rows, model_of, normal_rows
+
+SETTINGS = {
+    "line": {
+        "steps": 60,
+        "ema": 0.1,
+        "keep": "best",
+        "patience": 100,
+        "accumulate": 3,
+        "optimizer": "muon",
+        "warmup": 5,
+    },
+    "duel": {"steps": 60, "ema": 0.2, "clip_norm": 0.5},
+    "moments": {"steps": 60},
+}
+
+
+class Stop(Callback):
+    """Ends a training as a crash would: nothing is saved."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def on_step(self, state):
+        if state.step == self.step:
+            raise ConnectionAbortedError
+
+
+def config_of(kind, **changes):
+    return TrainConfig(**{"batch_size": 48, "checkpoint_every": 7, "device": "cpu", **SETTINGS[kind], **changes})
+
+
+def without_clock(rows):
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
+
+
+def bytes_of(run, step):
+    return {path.name: path.read_bytes() for path in (run / f"checkpoints/step-{step:08d}").glob("*.safetensors")}
+
+
+@pytest.mark.parametrize("kind", ["line", "duel", "moments"])
+@pytest.mark.parametrize("step", [3, 40])
+def test_a_training_that_crashed_and_resumed_ends_bit_for_bit_where_it_would_have(tmp_path, kind, step):
+    rows, valid = normal_rows(), normal_rows(seed=1)
+    whole = train(model_of(kind), rows, config_of(kind), valid=valid, run=tmp_path / "whole")
+    with pytest.raises(ConnectionAbortedError):
+        train(model_of(kind), rows, config_of(kind), valid=valid, run=tmp_path / "cut", callbacks=[Stop(step)])
+    heard = []
+    again = train(
+        model_of(kind), rows, config_of(kind), valid=valid, run=tmp_path / "cut", resume=True, say=heard.append
+    )
+    assert f"resuming after step {step - step % 7}" in heard[-1]
+    assert whole.steps == again.steps
+    assert without_clock(whole.metrics) == without_clock(again.metrics)
+    assert bytes_of(tmp_path / "whole", whole.steps) == bytes_of(tmp_path / "cut", again.steps)
+    models = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "cut")]
+    assert models[0] == models[1]
+
+
+@pytest.mark.parametrize("kind", ["line", "duel"])
+def test_batches_follow_the_position_in_the_game(kind):
+    seen = []
+
+    class Listening(Rows):
+        def gather(self, index, *, seed=0, epoch=0):
+            seen.append((epoch, index.tolist()))
+            return super().gather(index, seed=seed, epoch=epoch)
+
+    rows = Listening(normal_rows(30).x)
+    train(model_of(kind), rows, TrainConfig(steps=6, batch_size=10, device="cpu"))
+    fresh = [index for _, index in seen][-6 if kind == "line" else -15 :]  # prepare looked first
+    epochs = [[row for batch in fresh[i : i + 3] for row in batch] for i in range(0, len(fresh) - 2, 3)]
+    assert all(sorted(epoch) == list(range(30)) for epoch in epochs), "every epoch holds each row once"
+    assert epochs[0] != epochs[1], "epochs are ordered differently"
+
+
+def test_a_player_plays_every_so_many_rounds_and_the_others_stand_still():
+    model, moved = Duel(), []
+
+    class Watch(Callback):
+        def on_start(self, state):
+            self.before = [p.clone() for p in model.generator.parameters()]
+
+        def on_step(self, state):
+            now = [p.clone() for p in model.generator.parameters()]
+            moved.append(any((a != b).any() for a, b in zip(self.before, now, strict=True)))
+            self.before = now
+
+    train(model, normal_rows(), TrainConfig(steps=6, device="cpu", schedule="constant"), callbacks=[Watch()])
+    assert moved == [True, False, True, False, True, False]
+    assert all(p.abs().max() <= 0.1 for p in model.critic.parameters()), "`after` clips after every step"
+    assert all(p.requires_grad for p in model.parameters())
+
+
+def test_accumulation_gives_the_gradient_of_the_whole_batch():
+    ends = []
+    for accumulate in (1, 3):
+        model = Line(dropout=0.0).double()
+        with torch.no_grad():
+            for i, parameter in enumerate(model.parameters()):
+                parameter.fill_(0.1 * (i + 1))
+        config = TrainConfig(steps=5, batch_size=32, accumulate=accumulate, precision="float64", device="cpu")
+        ends.append(train(model, normal_rows(), config).model.state_dict())
+    for name, value in ends[0].items():
+        torch.testing.assert_close(value, ends[1][name], rtol=0, atol=1e-12)
+
+
+def test_global_randomness_is_untouched():
+    model, before = Line(), torch.get_rng_state()
+    train(model, normal_rows(), TrainConfig(steps=3, device="cpu"))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_direct_fit_makes_whole_passes_and_stops_when_done(tmp_path):
+    rows = normal_rows(100)
+    trained = train(Moments(), rows, TrainConfig(steps=1, batch_size=30, device="cpu"), run=tmp_path)
+    assert trained.steps == 4, "one step is rounded up to a pass of four batches"
+    torch.testing.assert_close(trained.model.mean, rows.x.mean(0) / 2)
+    trained = train(Moments(), rows, TrainConfig(batch_size=30, device="cpu"))
+    assert trained.steps < 100 * 4
+    assert trained.metrics[-1]["gain"] < 1e-3
+    torch.testing.assert_close(trained.model.mean, rows.x.mean(0), atol=1e-3, rtol=0)
+
+
+def test_the_best_weights_on_validation_are_kept(tmp_path):
+    config = TrainConfig(steps=200, lr=0.5, keep="best", validate_every=10, device="cpu", schedule="constant")
+    trained = train(Line(), normal_rows(), config, valid=normal_rows(seed=1), run=tmp_path)
+    losses = [row["loss"] for row in trained.metrics if row["split"] == "valid"]
+    assert trained.best == min(losses) < losses[-1]
+    again = Line(dropout=0.0)
+    again.load_state_dict(load_file(tmp_path / "model.safetensors"))
+    with torch.no_grad():
+        kept = -again.log_density(normal_rows(seed=1).x, None, Noise(0)).mean()
+    assert math.isclose(kept, trained.best, rel_tol=0.05), "the file holds the best weights"
+
+
+def test_training_stops_early_when_validation_no_longer_improves():
+    config = TrainConfig(steps=5000, lr=0.3, patience=3, validate_every=5, device="cpu")
+    trained = train(Line(), normal_rows(), config, valid=normal_rows(seed=1))
+    losses = [row["loss"] for row in trained.metrics if row["split"] == "valid"]
+    assert trained.steps < 5000
+    assert min(losses) == losses[-4] == trained.best
+
+
+def test_minutes_fix_a_number_of_steps_and_the_run_is_that_of_the_steps(tmp_path):
+    config = TrainConfig(minutes=0.03, device="cpu")
+    timed = train(model_of("line"), normal_rows(), config, valid=normal_rows(seed=1), run=tmp_path)
+    state = json.loads((tmp_path / f"checkpoints/step-{timed.steps:08d}/state.json").read_text())
+    assert state["total"] == timed.steps > 20
+    assert timed.seconds < 2 * 0.03 * 60
+    counted = train(model_of("line"), normal_rows(), TrainConfig(steps=timed.steps, device="cpu"))
+    for name, value in timed.model.state_dict().items():
+        assert torch.equal(value, counted.model.state_dict()[name])
+
+
+def test_losses_that_stay_nan_stop_the_training_and_one_alone_is_skipped():
+    class Spoilt(Line):
+        calls = 0
+
+        def loss(self, batch):
+            Spoilt.calls += 1
+            return super().loss(batch) * (math.nan if Spoilt.calls in spoilt else 1)
+
+    spoilt = {5}
+    trained = train(Spoilt(), normal_rows(), TrainConfig(steps=20, device="cpu"))
+    assert all(p.isfinite().all() for p in trained.model.parameters())
+    spoilt = set(range(1, 10**6))
+    with pytest.raises(NotFinite, match="10 steps in a row"):
+        train(Spoilt(), normal_rows(), TrainConfig(steps=50, device="cpu"))
+
+
+def test_resume_refuses_another_configuration_and_an_empty_folder(tmp_path):
+    train(Line(), normal_rows(), config_of("line"), valid=normal_rows(seed=1), run=tmp_path)
+    with pytest.raises(CheckpointError, match="other lr"):
+        train(Line(), normal_rows(), config_of("line", lr=0.5), valid=normal_rows(), run=tmp_path, resume=True)
+    with pytest.raises(CheckpointError, match="got none"):
+        train(Line(), normal_rows(), config_of("duel"), run=tmp_path / "other", resume=True)
+    with pytest.raises(ValueError, match="run folder"):
+        train(Line(), normal_rows(), config_of("duel"), resume=True)
+
+
+def test_keeping_the_best_needs_something_to_judge_by():
+    with pytest.raises(ValueError, match="validation loss"):
+        train(Duel(), normal_rows(), TrainConfig(steps=2, keep="best", device="cpu"), valid=normal_rows())
+
+
+def test_rows_of_metrics_are_means_since_the_last_and_csv_holds_them_all(tmp_path):
+    class Count(Line):
+        def loss(self, batch):
+            self.start += 1
+            return {"loss": super().loss(batch), "count": self.start[0]}
+
+        def prepare(self, batches):
+            pass
+
+    config = TrainConfig(steps=10, log_every=5, device="cpu")
+    trained = train(Count(), normal_rows(), config, run=tmp_path)
+    assert [row["count"] for row in trained.metrics] == [3.0, 8.0]
+    lines = (tmp_path / "metrics.csv").read_text().splitlines()
+    assert lines[0].startswith("step,split,")
+    assert len(lines) == 3

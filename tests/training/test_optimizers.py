@@ -1,0 +1,71 @@
+import pytest
+import torch
+from torch import nn
+
+from genzoo.core import Player
+from genzoo.training import TrainConfig
+from genzoo.training.optimizers import Mover, movers, rate
+
+
+def test_the_rate_warms_up_and_ends_at_the_budget():
+    config = TrainConfig(warmup=4)
+    rates = [rate(step, 100, config) for step in range(101)]
+    assert rates[:5] == [0.25, 0.5, 0.75, 1.0, 1.0]
+    assert sorted(rates[4:], reverse=True) == rates[4:]
+    assert rates[100] == pytest.approx(0, abs=1e-12)
+    assert rate(99, 100, TrainConfig(schedule="constant")) == 1.0
+
+
+def test_adamw_moves_as_torch_does():
+    net, twin = nn.Linear(3, 2), nn.Linear(3, 2)
+    twin.load_state_dict(net.state_dict())
+    player = Player("model", net, lambda batch: batch.x.sum(), optimizer={"betas": (0.5, 0.9)})
+    mover = Mover(player, net, TrainConfig(lr=0.01, weight_decay=0.1))
+    reference = torch.optim.AdamW(twin.parameters(), lr=0.01, betas=(0.5, 0.9), weight_decay=0.1)
+    for step in range(3):
+        for module in (net, twin):
+            module.zero_grad()
+            module(torch.ones(4, 3)).square().sum().backward()
+        mover.step(0.5**step)
+        reference.param_groups[0]["lr"] = 0.01 * 0.5**step
+        reference.step()
+    torch.testing.assert_close(net.weight, twin.weight)
+
+
+def test_muon_moves_matrices_and_adamw_the_rest():
+    net = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 3), nn.Conv1d(3, 3, 1))
+    player = Player("model", net, lambda batch: batch.x.sum())
+    mover = Mover(player, net, TrainConfig(optimizer="muon"))
+    by_kind = {type(o).__name__: {id(p) for g in o.param_groups for p in g["params"]} for o in mover.optimizers}
+    assert by_kind["Muon"] == {id(net[1].weight)}
+    assert by_kind["AdamW"] == {id(p) for p in net.parameters()} - {id(net[1].weight)}
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_mover_goes_on_from_its_state(optimizer):
+    def step(net, mover):
+        mover.zero_grad()
+        net(torch.ones(2, 3)).square().sum().backward()
+        mover.step(1.0)
+
+    def pair():
+        net = nn.Linear(3, 2)
+        nn.init.constant_(net.weight, 0.3)
+        nn.init.constant_(net.bias, 0.1)
+        return net, Mover(Player("model", net, torch.sum), net, TrainConfig(optimizer=optimizer))
+
+    net, mover = pair()
+    step(net, mover)
+    other, fresh = pair()
+    other.load_state_dict(net.state_dict())
+    fresh.load_state_tensors({name: tensor.clone() for name, tensor in mover.state_tensors().items()})
+    step(net, mover)
+    step(other, fresh)
+    assert torch.equal(net.weight, other.weight)
+
+
+def test_players_of_the_same_parameters_share_their_mover():
+    net, other = nn.Linear(2, 2), nn.Linear(2, 2)
+    players = [Player("a", net, torch.sum), Player("b", net, torch.sum), Player("c", other, torch.sum)]
+    first, second, third = movers(players, nn.ModuleList([net, other]), TrainConfig())
+    assert first is second is not third
