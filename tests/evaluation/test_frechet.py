@@ -6,7 +6,7 @@ import torch
 from scipy import linalg
 
 from genzoo.core.noise import Noise
-from genzoo.evaluation.frechet import Moments, frechet, frechet_error
+from genzoo.evaluation.frechet import Moments, frechet_distance, frechet_error
 
 
 def normal_moments(seed: int, dims: int = 12, n: int = 200) -> Moments:
@@ -21,19 +21,19 @@ def test_equals_the_matrix_square_root(seed):
     root = linalg.sqrtm(a.covariance.numpy() @ b.covariance.numpy()).real
     traces = np.trace(a.covariance.numpy() + b.covariance.numpy() - 2 * root)
     oracle = float((a.mean - b.mean).square().sum()) + traces
-    assert frechet(a, b) == pytest.approx(oracle, rel=1e-6)
-    assert frechet(a, b) == pytest.approx(frechet(b, a), rel=1e-6)
+    assert frechet_distance(a, b) == pytest.approx(oracle, rel=1e-6)
+    assert frechet_distance(a, b) == pytest.approx(frechet_distance(b, a), rel=1e-6)
 
 
 def test_is_zero_between_equals_even_when_a_column_is_constant():
     values = torch.cat([Noise(0).normal(100, 3), torch.ones(100, 1)], dim=1)
-    assert frechet(Moments.of(values), Moments.of(values)) == pytest.approx(0, abs=1e-6)
+    assert frechet_distance(Moments.of(values), Moments.of(values)) == pytest.approx(0, abs=1e-6)
     assert frechet_error(values, Moments.of(values)) == pytest.approx(0, abs=1e-6)
 
 
 def test_standard_error_is_the_spread_over_repetitions():
     reference = Moments(torch.zeros(4, dtype=torch.float64), torch.eye(4, dtype=torch.float64))
     draws = [1.5 * Noise(seed).normal(400, 4) + 0.5 for seed in range(200)]
-    spread = torch.tensor([frechet(Moments.of(values), reference) for values in draws]).std().item()
+    spread = torch.tensor([frechet_distance(Moments.of(values), reference) for values in draws]).std().item()
     errors = torch.tensor([frechet_error(values, reference) for values in draws[:20]]).mean().item()
     assert errors == pytest.approx(spread, rel=0.15)

@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "measurement": ["Kind", "Measurement", "check_comparable"],
         "likelihood": ["code_length", "score"],
-        "frechet": ["Moments", "frechet", "frechet_of_samples"],
+        "frechet": ["Moments", "frechet_distance", "frechet_of_samples"],
         "protocol": ["evaluate"],
     },
 )

@@ -26,7 +26,7 @@ from genzoo.core.space import Space
 from genzoo.evaluation.likelihood import RowsLike
 from genzoo.evaluation.measurement import Kind, Measurement
 
-__all__ = ["Moments", "flat_values", "frechet", "frechet_error", "frechet_of_samples", "samples_like"]
+__all__ = ["Moments", "flat_values", "frechet_distance", "frechet_error", "frechet_of_samples", "samples_like"]
 
 
 class Moments(NamedTuple):
@@ -48,7 +48,7 @@ class Moments(NamedTuple):
         return cls(mean, (values - mean).T @ (values - mean) / max(1, len(values) - 1))
 
 
-def frechet(a: Moments, b: Moments) -> float:
+def frechet_distance(a: Moments, b: Moments) -> float:
     """The Fréchet distance d² between two normal distributions.
 
     Args:
@@ -57,7 +57,7 @@ def frechet(a: Moments, b: Moments) -> float:
 
     Example:
         >>> one = Moments(torch.zeros(2), torch.eye(2))
-        >>> frechet(one, Moments(torch.ones(2), 4 * torch.eye(2)))
+        >>> frechet_distance(one, Moments(torch.ones(2), 4 * torch.eye(2)))
         4.0
     """
     root = _root(a.covariance)
@@ -99,10 +99,10 @@ def frechet_of_samples(
     values = flat_values(samples_like(model, rows, count, seed=seed), model.space)
     floor = None
     if real is not None and len(real) > 1:
-        floor = frechet(Moments.of(flat_values(_all(real, count), model.space)), reference)
+        floor = frechet_distance(Moments.of(flat_values(_all(real, count), model.space)), reference)
     name = f"Fréchet ({'raw pixels' if len(model.space.shape) == 3 else 'raw values'})"
     protocol = {"seed": seed, "samples": count}
-    value, error = frechet(Moments.of(values), reference), frechet_error(values, reference)
+    value, error = frechet_distance(Moments.of(values), reference), frechet_error(values, reference)
     return Measurement(name, value, error, Kind.STATISTIC, "d²", count, rows.fingerprint, protocol, floor)
 
 
