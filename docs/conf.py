@@ -1,0 +1,70 @@
+"""How the documentation is built: from Markdown and docstrings, without any network."""
+
+import re
+from typing import Any
+
+from docutils import nodes
+from latex2mathml.converter import convert
+from sphinx.application import Sphinx
+
+import genzoo
+
+project, author, version = "genzoo", "The genzoo authors", genzoo.__version__
+copyright = "The genzoo authors, Apache-2.0"
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+myst_enable_extensions = ["dollarmath", "deflist"]
+myst_heading_anchors = 3
+exclude_patterns = ["_build"]
+default_role = "code"
+nitpicky = False
+
+autodoc_default_options = {"members": True, "show-inheritance": True, "member-order": "bysource"}
+autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+
+html_theme = "furo"
+html_title = "genzoo"
+html_math_renderer = "mathml"
+html_theme_options = {"navigation_with_keys": True}
+
+BLOCK = re.compile(r"^(?P<indent> *)\$\$(?P<body>.+?)\$\$", re.MULTILINE | re.DOTALL)
+LITERAL = re.compile(r"(`[^`]*`|\$[^$]+\$|\*\*[^*]+\*\*|^ *>>>.*$|^ *\.\. math::.*$)", re.MULTILINE)
+
+
+def as_rst(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Docstrings are written for readers of the code: `code`, $math$ and |bars| mean what they look like."""
+    text = BLOCK.sub(_math_block, "\n".join(lines))
+    parts, inside = [], False
+    for part in text.split("\n"):
+        inside = part.lstrip().startswith((".. math::", ">>>")) or (inside and part.strip() != "")
+        parts.append(part if inside else "".join(map(_plain, LITERAL.split(part))))
+    lines[:] = "\n".join(parts).split("\n")
+
+
+def _math_block(found: re.Match[str]) -> str:
+    indent, body = found["indent"], " ".join(found["body"].split())
+    return f"\n{indent}.. math:: {body}\n\n{indent}"
+
+
+def _plain(part: str) -> str:
+    if part.startswith("$"):
+        return f":math:`{part[1:-1]}`"
+    return part if LITERAL.fullmatch(part) else re.sub(r"([|*]|_\b)", r"\\\1", part)
+
+
+def inline_math(self: Any, node: nodes.math) -> None:
+    self.body.append(convert(node.astext()))
+    raise nodes.SkipNode
+
+
+def block_math(self: Any, node: nodes.math_block) -> None:
+    self.body.append(f'<div class="math">{convert(node.astext(), display="block")}</div>')
+    raise nodes.SkipNode
+
+
+def setup(app: Sphinx) -> None:
+    app.connect("autodoc-process-docstring", as_rst)
+    app.add_html_math_renderer("mathml", (inline_math, None), (block_math, None))
