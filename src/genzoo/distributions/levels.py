@@ -1,0 +1,44 @@
+"""Between levels and numbers near zero.
+
+A network wants the levels {0, …, L−1} as numbers in [−1, 1]; what a continuous generator makes goes back to the
+nearest level.
+"""
+
+import torch
+from jaxtyping import Float, Integer, Shaped
+from torch import Tensor
+
+from genzoo.core.space import Space
+
+__all__ = ["centered", "quantized"]
+
+
+def centered(x: Shaped[Tensor, "*shape"], levels: int) -> Float[Tensor, "*shape"]:
+    """Levels as numbers in [−1, 1],
+
+    $$ y = 2 x / (L - 1) - 1. $$
+
+    Args:
+        x: Integers in [0, levels).
+        levels: L, the number of values an entry takes.
+
+    Example:
+        >>> centered(torch.tensor([0, 128, 255], dtype=torch.uint8), 256)
+        tensor([-1.0000,  0.0039,  1.0000])
+    """
+    return x.to(torch.get_default_dtype()) * (2 / max(1, levels - 1)) - 1
+
+
+def quantized(y: Float[Tensor, "*shape"], levels: int) -> Integer[Tensor, "*shape"]:
+    """The level nearest to each number, those outside [−1, 1] at the edges; the inverse of `centered`.
+
+    Args:
+        y: Numbers, [−1, 1] spanning the levels.
+        levels: L, the number of values an entry takes.
+
+    Example:
+        >>> quantized(torch.tensor([-1.2, 0.01, 1.0]), 17)
+        tensor([ 0,  8, 16], dtype=torch.uint8)
+    """
+    dtype = getattr(torch, Space((), levels=levels).dtype)
+    return ((y + 1) * (max(1, levels - 1) / 2)).round().clamp(0, levels - 1).to(dtype)

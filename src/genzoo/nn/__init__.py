@@ -1,0 +1,12 @@
+"""Networks without probability: they map tensors to tensors, and a condition comes in as an embedding."""
+
+from genzoo._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "mlp": ["MLP"],
+        "conv": ["ConvDecoder", "ConvEncoder"],
+        "embedding": ["Conditioned", "Embedding"],
+    },
+)
