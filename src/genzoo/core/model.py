@@ -107,10 +107,11 @@ class GenerativeModel(Trainable):
         self.space, self.given = space, given
 
     @abc.abstractmethod
-    def draw(self, n: int, given: Given, noise: Noise, **options: Any) -> Tensor:
+    def draw(self, n: int, given: Given, noise: Noise, *_: Any, **options: Any) -> Tensor:
         """n rows of the space from noise, one per row of `given`; the typed keywords are `sample`'s options."""
+        # Ending in *Any, **Any lets a concrete model name its options in place of these and still be a subtype.
 
-    def log_density(self, x: Tensor, given: Given, noise: Noise, **options: Any) -> Tensor:
+    def log_density(self, x: Tensor, given: Given, noise: Noise, *_: Any, **options: Any) -> Tensor:
         """(B,) log-densities in nats: a probability mass if the space is discrete, else a density in raw units. What
         a bound or an estimate draws comes from `noise`; the typed keywords are `log_prob`'s options."""
         raise self.lacks(Capability.LOG_PROB)
