@@ -1,0 +1,11 @@
+"""The models: one folder per family, one file per method."""
+
+from genzoo._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "dequantized": ["Dequantized"],
+        "standardized": ["Standardized"],
+    },
+)

@@ -1,0 +1,11 @@
+"""Classical models: densities fitted in closed form or by expectation maximization."""
+
+from genzoo._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "gaussian_mixture": ["GaussianMixture"],
+        "gaussians": ["DiagonalGaussians", "FullGaussians", "Gaussians", "TiedGaussians"],
+    },
+)

@@ -1,0 +1,107 @@
+"""A model seen through a map of its data.
+
+Scaling, dequantization and their like leave a model as it is and change what it sees: data is mapped inward before it
+is fitted or scored, and samples are mapped outward. Players, passes, start and capabilities are those of the part.
+"""
+
+import abc
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from jaxtyping import Shaped
+from torch import Tensor
+
+from genzoo.core.game import Batch, DirectFit, Metrics, Player
+from genzoo.core.given import Given
+from genzoo.core.model import Capability, GenerativeModel
+from genzoo.core.noise import Noise
+from genzoo.core.space import Space
+
+__all__ = ["Mapped"]
+
+
+class Mapped(GenerativeModel, DirectFit):
+    """A model whose data passes through a map; what it can do, its part says.
+
+    Args:
+        space: What one x is out here.
+        model: The part; its space is what one x is in there.
+    """
+
+    def __init__(self, space: Space, model: GenerativeModel) -> None:
+        super().__init__(space, model.given)
+        self.model = model
+        self.drop_given = model.drop_given
+
+    @abc.abstractmethod
+    def inward(self, x: Shaped[Tensor, "B *event"], noise: Noise) -> Shaped[Tensor, "B *event"]:
+        """Data as the part sees it."""
+
+    @abc.abstractmethod
+    def outward(self, y: Shaped[Tensor, "B *event"]) -> Shaped[Tensor, "B *event"]:
+        """What the part makes, as data."""
+
+    def draw(self, n: int, given: Given, noise: Noise, **options: Any) -> Shaped[Tensor, "n *event"]:
+        return self.outward(self.model.draw(n, given, noise, **options))
+
+    def decode(self, z: Tensor, given: Given = None) -> Tensor:
+        return self.outward(self.model.decode(z, given))
+
+    def loss(self, batch: Batch) -> Tensor:
+        return self.model.loss(self._inside(batch))
+
+    def players(self) -> Sequence[Player]:
+        return [dataclasses.replace(player, loss=self._through(player)) for player in self.model.players()]
+
+    def prepare(self, batches: Iterable[Batch]) -> None:
+        self.model.prepare(self._inside(batch) for batch in batches)
+
+    def begin(self) -> None:
+        self._passes.begin()
+
+    def accumulate(self, batch: Batch) -> None:
+        self._passes.accumulate(self._inside(batch))
+
+    def statistics(self) -> Sequence[Tensor]:
+        return self._passes.statistics()
+
+    def finish(self) -> Metrics:
+        return self._passes.finish()
+
+    def takes_null(self) -> bool:
+        return self.model.takes_null()
+
+    def can(self, capability: Capability | str) -> bool:
+        match Capability(capability):
+            case Capability.DENOISE | Capability.STEP:
+                return False
+            case Capability.SCORE if self.space.is_discrete:
+                return False
+            case other:
+                return self.model.can(other)
+
+    @property
+    def _passes(self) -> DirectFit:
+        if not isinstance(self.model, DirectFit):
+            raise self.lacks(Capability.DIRECT_FIT)
+        return self.model
+
+    def _inside(self, batch: Batch) -> Batch:
+        # The map has a stream of its own, so that the part draws the numbers it would draw alone.
+        return dataclasses.replace(batch, x=self.inward(batch.x, batch.noise.at(type(self).__name__)))
+
+    def _through(self, player: Player) -> Any:
+        def loss(batch: Batch) -> Tensor | Mapping[str, Tensor]:
+            return player.loss(self._inside(batch))
+
+        return loss
+
+
+def refuse(model: GenerativeModel, name: str) -> None:
+    """Raises if the part of a map is not over reals of a fixed shape."""
+    if model.space.is_discrete or model.space.ragged:
+        raise ValueError(
+            f"{name} needs a model over reals of a fixed shape, got {type(model).__name__} over {model.space}. "
+            f"Build the part over Space({model.space.shape})."
+        )
