@@ -1,0 +1,101 @@
+"""Autoencoders with a Gaussian posterior, assembled from two networks."""
+
+from collections.abc import Sequence
+
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+from torch.distributions import Distribution, Independent, Normal
+
+from genzoo.core.component import Autoencoder
+from genzoo.core.given import Given, GivenSpace
+from genzoo.core.space import Space
+from genzoo.distributions.levels import centered
+from genzoo.distributions.observation import Observation
+from genzoo.nn.conv import ConvDecoder, ConvEncoder
+from genzoo.nn.embedding import Conditioned
+from genzoo.nn.mlp import MLP
+
+__all__ = ["GaussianAutoencoder"]
+
+
+class GaussianAutoencoder(Autoencoder):
+    """q(z | x, given) = N(μ(x), diag σ²(x)), and p(x | z, given) as suits the space.
+
+    Over levels p(x | z) is a mass, over reals a Gaussian of learned scale: see `Observation`. The networks see levels
+    as numbers in [−1, 1].
+
+    Args:
+        space: What one x is.
+        latent: The length of z.
+        encoder: Called as encoder(x, given); 2 · latent numbers a row, μ and log σ.
+        decoder: Called as decoder(z, given); `Observation(space).count` numbers for each entry of x.
+
+    Example:
+        >>> import torch
+        >>> space = Space((1, 8, 8), levels=17)
+        >>> both = GaussianAutoencoder.mlp(space, latent=2, hidden=[32])
+        >>> z = both.posterior(torch.zeros(5, 1, 8, 8, dtype=torch.uint8)).mean
+        >>> both.likelihood(z).mode.shape
+        torch.Size([5, 1, 8, 8])
+
+    References:
+        Kingma & Welling, 2014, "Auto-encoding variational Bayes", arXiv:1312.6114
+    """
+
+    def __init__(self, space: Space, latent: int, encoder: nn.Module, decoder: nn.Module) -> None:
+        super().__init__()
+        self.space, self.latent = space, Space((latent,))
+        self.encoder, self.decoder = encoder, decoder
+        self.observation = Observation(space)
+
+    def posterior(self, x: Shaped[Tensor, "B *event"], given: Given = None) -> Distribution:
+        y = x if self.space.levels is None else centered(x, self.space.levels)
+        loc, log_scale = self.encoder(y, given).chunk(2, dim=1)
+        return Independent(Normal(loc, log_scale.exp(), validate_args=False), 1, validate_args=False)
+
+    def likelihood(self, z: Float[Tensor, "B latent"], given: Given = None) -> Distribution:
+        return self.observation(self.decoder(z, given))
+
+    @classmethod
+    def mlp(
+        cls,
+        space: Space,
+        given: GivenSpace = None,
+        *,
+        latent: int = 16,
+        hidden: Sequence[int] = (256, 256),
+        embedding: int = 32,
+    ) -> "GaussianAutoencoder":
+        """With multilayer perceptrons, for any space.
+
+        Args:
+            space: What one x is.
+            given: What the networks are conditioned on, if anything.
+            latent: The length of z.
+            hidden: The widths of the encoder's hidden layers; the decoder has them the other way round.
+            embedding: The length of the condition's embedding.
+        """
+        width = 0 if given is None else embedding
+        outputs = Observation(space).count * space.dims
+        encoder = MLP(space.dims, hidden, 2 * latent, given=width)
+        decoder = MLP(latent, hidden[::-1], outputs, given=width)
+        return cls(space, latent, Conditioned(encoder, given, width), Conditioned(decoder, given, width))
+
+    @classmethod
+    def conv(
+        cls, space: Space, given: GivenSpace = None, *, latent: int = 32, width: int = 32, embedding: int = 32
+    ) -> "GaussianAutoencoder":
+        """With convolutional networks, for images of at least 4×4.
+
+        Args:
+            space: Images, (C, H, W).
+            given: What the networks are conditioned on, if anything.
+            latent: The length of z.
+            width: Channels at full size.
+            embedding: The length of the condition's embedding.
+        """
+        across = 0 if given is None else embedding
+        outputs = (Observation(space).count * space.shape[0], *space.shape[1:])
+        encoder = ConvEncoder(space.shape, 2 * latent, width=width, given=across)
+        decoder = ConvDecoder(latent, outputs, width=width, given=across)
+        return cls(space, latent, Conditioned(encoder, given, across), Conditioned(decoder, given, across))
