@@ -1,0 +1,18 @@
+"""Data: the user's files as elements of a space, and back.
+
+`read` turns any source into `Data`: rows with conditions, splits and a fingerprint. A `Codec` turns elements of the
+space back into files: PNG, CSV, text. Models see neither files nor codecs.
+"""
+
+from genzoo._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "error": ["DataError"],
+        "data": ["Data", "Rows"],
+        "codec": ["ArrayCodec", "Codec", "ImageCodec", "PointsCodec", "TableCodec", "TextCodec"],
+        "view": ["Binarized", "View"],
+        "reading": ["names", "read"],
+    },
+)

@@ -1,0 +1,212 @@
+"""Data: rows of a space, what they are conditioned on, and their splits.
+
+Small data lives in memory as tensors, kept in the space's own dtype (bytes stay uint8) and gathered by index: a batch
+costs one `index_select`. Which rows stand in a batch is the engine's business; what a row looks like is the view's.
+"""
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from jaxtyping import Int, Shaped
+from torch import Tensor
+
+from genzoo.core import Given, GivenSpace, Space, map_given
+from genzoo.data.codec import Codec
+from genzoo.data.error import DataError, nearest
+from genzoo.data.view import View
+
+__all__ = ["Data", "Rows"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Rows:
+    """Some rows of a data set: what one trains, validates or tests on.
+
+    Attributes:
+        all_x: Every row of the data set.
+        all_given: The condition of every row.
+        numbers: Which rows these are.
+        space: What one x is.
+        given_space: What the condition is.
+        view: How the rows are seen, where that changes from epoch to epoch.
+
+    Example:
+        >>> rows = Rows(torch.arange(10.0).reshape(5, 2), None, torch.tensor([1, 4]), Space((2,)))
+        >>> len(rows), rows.gather(torch.tensor([1]))[0].tolist()
+        (2, [[8.0, 9.0]])
+    """
+
+    all_x: Shaped[Tensor, "n *shape"] = dataclasses.field(repr=False)
+    all_given: Given = dataclasses.field(repr=False)
+    numbers: Int[Tensor, " k"] = dataclasses.field(repr=False)
+    space: Space
+    given_space: GivenSpace = None
+    view: View | None = None
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def gather(self, index: Int[Tensor, " b"], *, seed: int = 0, epoch: int = 0) -> tuple[Tensor, Given]:
+        """Rows by their places among these, and their conditions.
+
+        Args:
+            index: Places in [0, len(self)).
+            seed: The seed of a drawn view.
+            epoch: The epoch of a drawn view.
+        """
+        # index_select: on bytes it costs an eighth of x[index].
+        numbers = self.numbers.index_select(0, index)
+        x = self.all_x.index_select(0, numbers) if self.view is None else self.view.rows(numbers, seed, epoch)
+        return x, self._given(numbers)
+
+    @property
+    def x(self) -> Shaped[Tensor, "k *shape"]:
+        """All the rows, those of a drawn view drawn once; a copy."""
+        return self.all_x.index_select(0, self.numbers)
+
+    @property
+    def given(self) -> Given:
+        """The condition of every row; a copy."""
+        return self._given(self.numbers)
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """A short hash of the rows, their conditions and their view: equal for equal protocols."""
+        seen = "" if self.view is None else self.view.name
+        return fingerprint(self.space, self.given_space, seen, self.x, self.given)
+
+    def _given(self, numbers: Tensor) -> Given:
+        return map_given(lambda rows: rows.index_select(0, numbers), self.all_given)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Data:
+    """A data set: rows of a space with conditions, splits and the way back to files.
+
+    Attributes:
+        name: What it is called.
+        space: What one x is.
+        x: Every row, in the space's dtype; where the view draws, drawn once.
+        splits: Row numbers for "train", "valid" and "test".
+        codec: From elements of the space to files and back.
+        given: The condition of every row.
+        given_space: What the condition is.
+        classes: The names of label values, by condition; under "" where `given` is a single tensor.
+        view: How training rows are seen, where that changes from epoch to epoch.
+
+    Raises:
+        DataError: If the rows do not fit the space, or the conditions the rows.
+
+    Example:
+        >>> from genzoo.data import read
+        >>> digits = read("digits", given="label")
+        >>> digits.space, len(digits.train) + len(digits.valid) + len(digits.test)
+        (Space(shape=(1, 8, 8), levels=17, ragged=False), 1797)
+        >>> x, label = digits.train.gather(torch.arange(3))
+        >>> x.shape, label
+        (torch.Size([3, 1, 8, 8]), tensor([0, 1, 2]))
+    """
+
+    name: str
+    space: Space
+    x: Shaped[Tensor, "n *shape"] = dataclasses.field(repr=False)
+    splits: Mapping[str, Int[Tensor, " k"]] = dataclasses.field(repr=False)
+    codec: Codec = dataclasses.field(repr=False)
+    given: Given = dataclasses.field(default=None, repr=False)
+    given_space: GivenSpace = None
+    classes: Mapping[str, list[str]] = dataclasses.field(default_factory=dict, repr=False)
+    view: View | None = None
+
+    def __post_init__(self) -> None:
+        _check_rows("x", self.x, self.space, len(self.x))
+        for name, rows in _named(self.given).items():
+            space = self.given_space[name] if isinstance(self.given_space, Mapping) else self.given_space
+            if space is None:
+                raise DataError(
+                    f"Data with a condition must say its space, got None for {name!r}. Pass `given_space`."
+                )
+            _check_rows(f"given {name!r}".replace(" ''", ""), rows, space, len(self.x))
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def train(self) -> Rows:
+        """The rows that train."""
+        return self.split("train")
+
+    @property
+    def valid(self) -> Rows:
+        """The rows that choose: early stopping, the best checkpoint."""
+        return self.split("valid")
+
+    @property
+    def test(self) -> Rows:
+        """The rows that are looked at last."""
+        return self.split("test")
+
+    def split(self, name: str) -> Rows:
+        """The rows of a split.
+
+        Raises:
+            DataError: If there is no split of that name.
+        """
+        if name not in self.splits:
+            raise DataError(
+                f"A split must be one of {sorted(self.splits)}, got {name!r}. {nearest(name, self.splits)}"
+            )
+        view = self.view if name == "train" else None
+        return Rows(self.x, self.given, self.splits[name], self.space, self.given_space, view)
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """A short hash of contents, conditions, splits and view."""
+        seen = "" if self.view is None else self.view.name
+        return fingerprint(self.space, self.given_space, seen, self.x, self.given, *self.splits.values())
+
+
+def fingerprint(*parts: object) -> str:
+    """Twelve hexadecimal digits over spaces, tensors, mappings of them, and words.
+
+    Example:
+        >>> fingerprint(Space((2,)), torch.zeros(3, 2)) == fingerprint(Space((2,)), torch.ones(3, 2))
+        False
+    """
+    digest = hashlib.blake2b(digest_size=6)
+    for part in parts:
+        _feed(digest, part)
+    return digest.hexdigest()
+
+
+def _feed(digest: Any, part: object) -> None:
+    if isinstance(part, Tensor):
+        digest.update(f"{part.dtype}{tuple(part.shape)}".encode())
+        digest.update(part.detach().cpu().contiguous().numpy())
+    elif isinstance(part, Mapping):
+        for name in sorted(part):
+            _feed(digest, name)
+            _feed(digest, part[name])
+    else:
+        digest.update(f"\0{part}\0".encode())
+
+
+def _named(given: Given) -> Mapping[str, Tensor]:
+    return {"": given} if isinstance(given, Tensor) else given or {}
+
+
+def _check_rows(name: str, rows: Tensor, space: Space, n: int) -> None:
+    if len(rows) != n:
+        raise DataError(f"`{name}` must have one row per row of x: expected {n}, got {len(rows)}. Match the rows.")
+    if tuple(rows.shape[1:]) != space.shape:
+        raise DataError(f"Rows of `{name}` must have shape {space.shape}, got {tuple(rows.shape[1:])}. Reshape them.")
+    if rows.is_floating_point() == space.is_discrete:
+        raise DataError(f"`{name}` must hold {space}, got {rows.dtype}. Convert it, or change the space.")
+    if space.levels is not None and n and not (space.levels == 256 and rows.dtype == torch.uint8):
+        low, high = int(rows.min()), int(rows.max())
+        # The value `levels` is the padding of ragged rows; a condition may be null, which is −1.
+        if high > space.levels - (not space.ragged) or low < (0 if name == "x" else -1):
+            raise DataError(f"`{name}` must lie in [0, {space.levels}), got [{low}, {high}]. Set the right `levels`.")

@@ -1,0 +1,181 @@
+"""Arrays: tensors, pairs (x, given), mappings of names to tensors, `.npy` and `.npz`.
+
+Names of arrays are roles. A name may say its split in front or behind: `train_images`, `test_labels`, `x_test`.
+Bytes of shape (n, H, W) and (n, H, W, C) are images and become (n, C, H, W).
+"""
+
+import re
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Shaped
+from torch import Tensor
+
+from genzoo.core import Space
+from genzoo.data.codec import codec_for
+from genzoo.data.error import DataError, nearest
+from genzoo.data.picture import MODES
+from genzoo.data.source import Asked, Condition, Source
+from genzoo.data.split import SPLIT_WORDS, SPLITS
+
+__all__ = ["as_rows", "read_mapping", "read_numpy", "read_pair", "read_tensor"]
+
+ROLE = re.compile(r"(?:(?P<before>train|valid|val|test)_)?(?P<role>.+?)(?:_(?P<after>train|valid|val|test))?")
+USUAL = ("x", "images", "data", "X")
+
+
+def read_tensor(x: Any, asked: Asked) -> Source:
+    """A tensor or array of rows."""
+    return read_mapping({"x": x}, asked, "tensor")
+
+
+def read_pair(pair: tuple[Any, Any], asked: Asked) -> Source:
+    """Rows and their condition: a tensor named "given", or a mapping of names to tensors."""
+    if len(pair) != 2:
+        raise DataError(f"A tuple must be (x, given), got {len(pair)} parts. Use a mapping of names for more.")
+    x, given = pair
+    return read_mapping({"x": x, **(given if isinstance(given, Mapping) else {"given": given})}, asked, "pair")
+
+
+def read_numpy(path: Path, asked: Asked) -> Source:
+    """A `.npy` file of rows, or a `.npz` file whose array names are roles. Nothing is unpickled."""
+    try:
+        if path.suffix.lower() == ".npy":
+            arrays = {"x": np.load(path, allow_pickle=False)}
+        else:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as problem:
+        raise DataError(
+            f"{path.name} must hold plain NumPy arrays, got: {problem}. Save it without objects."
+        ) from None
+    return read_mapping(arrays, asked, path.stem)
+
+
+def read_mapping(arrays: Mapping[str, Any], asked: Asked, name: str = "mapping") -> Source:
+    """Arrays by role.
+
+    Args:
+        arrays: Names to tensors or NumPy arrays.
+        asked: What the user said: `asked.x` names the role that is x.
+        name: What the source is called.
+
+    Raises:
+        DataError: If no array is x, or the arrays do not fit each other.
+    """
+    roles = _by_role(arrays)
+    x_role = _role_of_x(roles, asked)
+    parts = roles.pop(x_role)
+    x, space = as_rows(torch.cat([_tensor(x_role, part) for part in parts.values()]), asked.levels)
+    conditions = {role: _condition(role, _aligned(role, roles, parts)) for role in asked.given}
+    return Source(name, x, space, codec_for(x, space), conditions, _own_splits(parts))
+
+
+def as_rows(x: Shaped[Tensor, "n *shape"], levels: int | None = None) -> tuple[Tensor, Space]:
+    """Rows in the form and dtype of their space, and that space.
+
+    Args:
+        x: Rows: bytes, booleans, integers below `levels`, or reals.
+        levels: The number of values of an integer; by default 256 for bytes and 2 for booleans.
+
+    Raises:
+        DataError: If there are no rows, a real is not finite, or the levels of integers are unknown.
+
+    Example:
+        >>> as_rows(torch.zeros(5, 28, 28, dtype=torch.uint8))[1]
+        Space(shape=(1, 28, 28), levels=256, ragged=False)
+    """
+    if x.ndim == 0 or len(x) == 0:
+        raise DataError(f"Data must have rows, got shape {tuple(x.shape)}. Put the rows on the first axis.")
+    if x.is_floating_point() and levels is None:
+        x = x.detach().cpu().float()
+        if not x.isfinite().all():
+            raise DataError(f"Reals must be finite, got {int((~x.isfinite()).sum())} that are not. Fill or drop them.")
+        return x, Space(tuple(x.shape[1:]))
+    if levels is None:
+        levels = {torch.uint8: 256, torch.bool: 2}.get(x.dtype)
+    if levels is None:
+        raise DataError(f"Integers must have a known number of levels, got {x.dtype}. Pass `levels=`.")
+    if x.is_floating_point() and not torch.equal(x, x.round()):
+        raise DataError(f"Data with levels={levels} must hold whole numbers, got fractions. Leave `levels` out.")
+    x = _channels_first(x.detach().cpu()) if x.dtype == torch.uint8 else x.detach().cpu()
+    space = Space(tuple(x.shape[1:]), levels=levels)
+    if int(x.min()) < 0 or int(x.max()) >= levels:
+        raise DataError(
+            f"Values must lie in [0, {levels}), got [{int(x.min())}, {int(x.max())}]. Pass right `levels`."
+        )
+    return x.to(getattr(torch, space.dtype)).contiguous(), space
+
+
+def _channels_first(x: Tensor) -> Tensor:
+    if x.ndim == 3:
+        return x[:, None]
+    if x.ndim == 4 and x.shape[-1] in MODES and x.shape[1] not in MODES:
+        return x.permute(0, 3, 1, 2)
+    return x
+
+
+def _by_role(arrays: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Role → split → array; the split is "" where a name does not say it."""
+    roles: dict[str, dict[str, Any]] = {}
+    for name, array in arrays.items():
+        match = ROLE.fullmatch(name)
+        split = SPLIT_WORDS.get(match["before"] or match["after"], "") if match else ""
+        roles.setdefault(match["role"] if match and split else name, {})[split] = array
+    return roles
+
+
+def _role_of_x(roles: Mapping[str, Any], asked: Asked) -> str:
+    if len(asked.x) > 1:
+        raise DataError(f"One array must be x, got {list(asked.x)}. Name one.")
+    if asked.x:
+        if asked.x[0] not in roles:
+            raise DataError(f"`x` must be one of the arrays, got {asked.x[0]!r}. {nearest(asked.x[0], roles)}")
+        return asked.x[0]
+    left = [role for role in roles if role not in asked.given]
+    for role in [*USUAL, *left[: len(left) == 1]]:
+        if role in left:
+            return role
+    raise DataError(f"One array must be x, got {sorted(roles)}. Say which, as x='{left[0] if left else 'images'}'.")
+
+
+def _aligned(role: str, roles: Mapping[str, dict[str, Any]], parts: Mapping[str, Any]) -> list[Any]:
+    """A condition's arrays in the order of those of x."""
+    if role not in roles:
+        raise DataError(f"`given` must be one of the arrays beside x, got {role!r}. {nearest(role, roles)}")
+    if set(roles[role]) != set(parts):
+        raise DataError(f"{role!r} must have the splits of x, {sorted(parts)}, got {sorted(roles[role])}. Match them.")
+    return [roles[role][split] for split in parts]
+
+
+def _own_splits(parts: Mapping[str, Any]) -> dict[str, Tensor]:
+    if set(parts) == {""}:
+        return {}
+    if "" in parts or "train" not in parts:
+        raise DataError(f"Splits must be among {SPLITS} with train, got {sorted(parts)}. Rename the arrays.")
+    ends = np.cumsum([len(part) for part in parts.values()]).tolist()
+    return {name: torch.arange(end - len(part), end) for (name, part), end in zip(parts.items(), ends, strict=True)}
+
+
+def _condition(role: str, parts: list[Any]) -> Condition:
+    if all(isinstance(part, np.ndarray) and part.dtype.kind == "U" for part in parts):
+        return Condition.from_cells(role, np.concatenate(parts).ravel().tolist())
+    rows = torch.cat([_tensor(role, part) for part in parts]).detach().cpu()
+    rows = rows[:, 0] if rows.ndim == 2 and rows.shape[1] == 1 else rows
+    if rows.is_floating_point():
+        return Condition(rows.float(), Space(tuple(rows.shape[1:])))
+    return Condition.from_labels(role, rows)
+
+
+def _tensor(role: str, array: Any) -> Tensor:
+    if isinstance(array, Tensor):
+        return array
+    try:
+        return torch.from_numpy(np.ascontiguousarray(array))
+    except (TypeError, ValueError) as problem:
+        raise DataError(f"Array {role!r} must hold numbers, got {problem}. Convert it.") from None

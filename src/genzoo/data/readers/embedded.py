@@ -1,0 +1,45 @@
+"""What comes with the package: `digits`, `verse`, and a finite sample of every toy density."""
+
+from importlib import resources
+
+import numpy as np
+import torch
+
+from genzoo.core import Noise, Space
+from genzoo.data import toy
+from genzoo.data.codec import ImageCodec, PointsCodec
+from genzoo.data.readers.text import from_text
+from genzoo.data.source import Asked, Condition, Source
+
+__all__ = ["EMBEDDED", "read_embedded"]
+
+EMBEDDED = ("digits", "verse", *toy.names())
+TOY_ROWS = 20_000
+
+
+def read_embedded(name: str, asked: Asked) -> Source:
+    """An embedded data set by its name."""
+    if name == "digits":
+        return _digits()
+    if name == "verse":
+        return from_text("verse", _file("verse.txt").read_text(encoding="utf-8"), asked)
+    return _sample(toy.density(name))
+
+
+def _file(name: str) -> "resources.abc.Traversable":
+    return resources.files("genzoo.data") / "embedded" / name
+
+
+def _digits() -> Source:
+    with _file("digits.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        images, labels = (torch.from_numpy(arrays[name]) for name in ("images", "labels"))
+    label = Condition.from_labels("label", labels)
+    return Source("digits", images[:, None], Space((1, 8, 8), levels=17), ImageCodec(17), {"label": label})
+
+
+def _sample(density: "toy.Density") -> Source:
+    """20,000 rows, always the same: 80 % train, 10 % validate, 10 % test."""
+    x = density.draw(TOY_ROWS, Noise(0, "toy", density.name))
+    train, valid, test = torch.arange(TOY_ROWS).split([16_000, 2_000, 2_000])
+    codec = PointsCodec(low=density.low, high=density.high)
+    return Source(density.name, x, Space((2,)), codec, splits={"train": train, "valid": valid, "test": test})

@@ -1,0 +1,176 @@
+"""`read`: from any source to `Data`.
+
+A reader per kind of source finds rows, conditions and splits; here, once for all, conditions are chosen, missing
+splits made, and rows viewed.
+"""
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from genzoo.core import Given, GivenSpace
+from genzoo.data.codec import ImageCodec, TableCodec
+from genzoo.data.data import Data
+from genzoo.data.error import DataError, nearest
+from genzoo.data.readers.arrays import read_mapping, read_numpy, read_pair, read_tensor
+from genzoo.data.readers.embedded import EMBEDDED, read_embedded
+from genzoo.data.readers.idx import is_idx_folder, read_idx_folder
+from genzoo.data.readers.images import image_files, read_image_folder
+from genzoo.data.readers.table import read_table
+from genzoo.data.readers.text import read_text
+from genzoo.data.source import Asked, Condition, Reader, Source
+from genzoo.data.split import complete
+from genzoo.data.view import Binarize, binarize
+
+__all__ = ["names", "read"]
+
+FILES: dict[str, Reader] = {
+    ".csv": read_table,
+    ".csv.gz": read_table,
+    ".npy": read_numpy,
+    ".npz": read_numpy,
+    ".tsv": read_table,
+    ".txt": read_text,
+}
+
+
+def read(
+    source: str | Path | Tensor | np.ndarray | tuple[Any, Any] | Mapping[str, Any] | Data,
+    *,
+    given: str | Sequence[str] | None = None,
+    x: str | Sequence[str] | None = None,
+    binarize: Binarize | None = None,
+    levels: int | None = None,
+    window: int = 64,
+) -> Data:
+    """Data from a file, a folder, a name or tensors.
+
+    A bare name is one of the embedded data sets, or else a path, or else a folder or file below the one that the
+    environment variable `GENZOO_DATA` names.
+
+    Args:
+        source: `digits`, `verse`, a toy density (`ring`, …); a folder of IDX pairs or of PNG images; a `.csv`, `.npy`,
+            `.npz` or `.txt` file; a tensor, a pair (x, given), or a mapping of names to tensors.
+        given: What the rows are conditioned on: one name, and `Data.given` is a tensor, or several, and it is a
+            mapping. None: unconditional, even where there are labels; only a pair (x, given) brings its own.
+        x: The columns, or the array, that make x, where it is not all that is left.
+        binarize: "static", "dynamic" or "threshold": see pixels as two levels.
+        levels: The number of values an integer takes, where the source cannot tell.
+        window: The length of the stretches a long text is cut into.
+
+    Raises:
+        DataError: If the source cannot be read as asked.
+
+    Example:
+        >>> read("digits", given="label", binarize="threshold")
+        Data(name='digits', space=Space(shape=(1, 8, 8), levels=2, ragged=False), \
+given_space=Space(shape=(), levels=10, ragged=False), view=None)
+    """
+    if isinstance(source, Data):
+        if given or x or levels:
+            raise DataError("Data has its roles already, got `given`, `x` or `levels`. Read its source again.")
+        return _viewed(source, binarize) if binarize else source
+    if isinstance(source, tuple) and given is None:
+        given = _brought(source)
+    wanted = (given,) if isinstance(given, str) else tuple(given or ())
+    asked = Asked(wanted, (x,) if isinstance(x, str) else tuple(x or ()), levels, window)
+    reader, subject = _reader(source)
+    data = _chosen(reader(subject, asked), given, wanted)
+    return _viewed(data, binarize) if binarize else data
+
+
+def names() -> list[str]:
+    """The names of the embedded data sets.
+
+    Example:
+        >>> "digits" in names() and "ring" in names()
+        True
+    """
+    return list(EMBEDDED)
+
+
+def _brought(pair: tuple[Any, ...]) -> str | Sequence[str] | None:
+    """The names of the conditions that a pair (x, given) brings."""
+    if len(pair) != 2 or pair[1] is None:
+        return None
+    return tuple(pair[1]) if isinstance(pair[1], Mapping) else "given"
+
+
+def _reader(source: Any) -> tuple[Reader, Any]:
+    """The one reader for a kind of source, and what it is to read."""
+    match source:
+        case str() if source in EMBEDDED:
+            return read_embedded, source
+        case str() | Path():
+            return _path_reader(_found(source))
+        case Tensor() | np.ndarray():
+            return read_tensor, source
+        case tuple():
+            return read_pair, source
+        case Mapping():
+            return read_mapping, source
+    raise DataError(
+        f"A source must be a name, path, tensor, pair or mapping, got {type(source).__name__}. Convert it."
+    )
+
+
+def _found(source: str | Path) -> Path:
+    path = Path(source).expanduser()
+    if path.exists():
+        return path
+    root = os.environ.get("GENZOO_DATA")
+    if root and (Path(root) / path).exists():
+        return Path(root) / path
+    known = [*EMBEDDED, *(other.name for other in (Path(root).iterdir() if root and Path(root).is_dir() else ()))]
+    here = "" if root else " Set GENZOO_DATA to the folder of your data sets to use their bare names."
+    raise DataError(f"A source must be a known name or a path that exists, got {str(source)!r}. "
+                    f"{nearest(str(source), known)}{here}")  # fmt: skip
+
+
+def _path_reader(path: Path) -> tuple[Reader, Path]:
+    if path.is_dir():
+        if is_idx_folder(path):
+            return read_idx_folder, path
+        if image_files(path):
+            return read_image_folder, path
+        raise DataError(f"Folder {path.name} must hold IDX pairs or PNG images, got neither. Name a file in it.")
+    for suffix, reader in FILES.items():
+        if path.name.lower().endswith(suffix):
+            return reader, path
+    raise DataError(f"A file must end in one of {', '.join(FILES)}, got {path.name!r}. Convert it.")
+
+
+def _chosen(source: Source, given: str | Sequence[str] | None, wanted: Sequence[str]) -> Data:
+    for name in wanted:
+        if name not in source.conditions:
+            help_ = nearest(name, source.conditions)
+            raise DataError(f"`given` must name something that {source.name} has beside x, got {name!r}. {help_}")
+    chosen = {name: source.conditions[name] for name in wanted}
+    rows, space, classes = _roles(chosen, isinstance(given, str))
+    splits = complete(source.splits, source.x if source.content is None else source.content)
+    return Data(source.name, source.space, source.x, splits, source.codec, rows, space, classes)
+
+
+def _roles(chosen: Mapping[str, Condition], is_single: bool) -> tuple[Given, GivenSpace, dict[str, list[str]]]:
+    if not chosen:
+        return None, None, {}
+    named = {"": next(iter(chosen.values()))} if is_single else chosen
+    classes = {name: condition.classes for name, condition in named.items() if condition.classes is not None}
+    if is_single:
+        return named[""].rows, named[""].space, classes
+    return {name: c.rows for name, c in named.items()}, {name: c.space for name, c in named.items()}, classes
+
+
+def _viewed(data: Data, how: Binarize) -> Data:
+    if data.view is not None:
+        raise DataError(f"Data must have no view yet, got {data.view.name}. Read its source again.")
+    x, space, view = binarize(data.x, data.space, how)
+    codec = data.codec
+    if isinstance(codec, ImageCodec | TableCodec):
+        codec = dataclasses.replace(codec, levels=2)
+    return Data(data.name, space, x, data.splits, codec, data.given, data.given_space, data.classes, view)

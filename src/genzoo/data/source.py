@@ -1,0 +1,115 @@
+"""What a reader is asked and what it answers.
+
+A reader is a plain function from a source and an `Asked` to a `Source`: every row, every condition that it could find,
+its own splits. Which conditions are used, how missing splits are made and how the rows are viewed is the same for all
+sources and done once, in `genzoo.data.reading`.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Int, Shaped
+from torch import Tensor
+
+from genzoo.core import Space
+from genzoo.data.codec import Codec
+from genzoo.data.columns import is_number, numbers
+from genzoo.data.error import DataError
+
+__all__ = ["Asked", "Condition", "Reader", "Source"]
+
+MOST_CLASSES = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What the user said about a source.
+
+    Attributes:
+        given: The names of the conditions.
+        x: The names of the columns or arrays that make x; empty for what is natural.
+        levels: The number of values an entry of x takes, where the source cannot tell.
+        window: The length of the stretches that a long text is cut into.
+    """
+
+    given: tuple[str, ...] = ()
+    x: tuple[str, ...] = ()
+    levels: int | None = None
+    window: int = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Condition:
+    """A condition that a source offers.
+
+    Attributes:
+        rows: One per row of x.
+        space: What one of them is.
+        classes: The names of label values.
+    """
+
+    rows: Shaped[Tensor, "n *shape"]
+    space: Space
+    classes: list[str] | None = None
+
+    @classmethod
+    def from_cells(cls, name: str, cells: Sequence[str]) -> "Condition":
+        """A column of text: labels, where it holds words or at most 100 different whole numbers, else reals.
+
+        Example:
+            >>> Condition.from_cells("kind", ["red", "white", "red"]).classes
+            ['red', 'white']
+        """
+        different = set(cells)
+        if all(is_number(cell) for cell in different):
+            values = {cell: float(cell) for cell in different}
+            if len(different) > MOST_CLASSES or any(value != int(value) for value in values.values()):
+                return cls(numbers(name, cells), Space(()))
+            return cls._of_classes(cells, sorted(different, key=lambda cell: (values[cell], cell)))
+        return cls._of_classes(cells, sorted(different))
+
+    @classmethod
+    def from_labels(cls, name: str, labels: Shaped[Tensor, "n *shape"]) -> "Condition":
+        """Class numbers from 0.
+
+        Raises:
+            DataError: If a number is negative or beyond any count of classes.
+        """
+        low, high = (int(labels.min()), int(labels.max())) if len(labels) else (0, 0)
+        if low < 0 or high >= 1 << 20:
+            raise DataError(f"Labels {name!r} must be class numbers from 0, got [{low}, {high}]. Number the classes.")
+        classes = [str(k) for k in range(high + 1)] if labels.ndim == 1 else None
+        return cls(labels.long(), Space(tuple(labels.shape[1:]), levels=high + 1), classes)
+
+    @classmethod
+    def _of_classes(cls, cells: Sequence[str], classes: list[str]) -> "Condition":
+        place = {cell: k for k, cell in enumerate(classes)}
+        return cls(torch.tensor([place[cell] for cell in cells]), Space((), levels=len(classes)), classes)
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """What a reader found.
+
+    Attributes:
+        name: What it is called.
+        x: Every row.
+        space: What one x is.
+        codec: The way back to files.
+        conditions: Everything that a row could be conditioned on, by name.
+        splits: The source's own splits.
+        content: What decides the split of a row, where that is more than x.
+    """
+
+    name: str
+    x: Shaped[Tensor, "n *shape"]
+    space: Space
+    codec: Codec
+    conditions: Mapping[str, Condition] = dataclasses.field(default_factory=dict)
+    splits: Mapping[str, Int[Tensor, " k"]] = dataclasses.field(default_factory=dict)
+    content: Shaped[Tensor, "n *any"] | None = None
+
+
+Reader = Callable[[Any, Asked], Source]

@@ -1,0 +1,105 @@
+"""Views: data seen in a way that is drawn, keyed by (seed, epoch, row).
+
+A view changes what a row of training data looks like from epoch to epoch without changing the data. Being keyed, it is
+the same after a resume, on every worker and in every batch size. Its name is part of the data's fingerprint.
+"""
+
+import abc
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor
+
+from genzoo.core import Noise, Space
+from genzoo.data.error import DataError, nearest
+
+__all__ = ["BINARIZE", "Binarize", "Binarized", "View", "binarize", "intensity"]
+
+Binarize = Literal["static", "dynamic", "threshold"]
+BINARIZE: tuple[str, ...] = get_args(Binarize)
+CHUNK = 8192
+
+
+class View(abc.ABC):
+    """Rows as a function of their numbers, a seed and an epoch."""
+
+    @property
+    @abc.abstractmethod
+    def name(self) -> str:
+        """What the view does, in a few words that the fingerprint covers."""
+
+    @abc.abstractmethod
+    def rows(self, numbers: Int[Tensor, " n"], seed: int, epoch: int) -> Shaped[Tensor, "n *shape"]:
+        """Rows by their numbers in the data."""
+
+
+class Binarized(View):
+    """Pixels as coin flips with the intensity as probability, flipped anew in every epoch,
+
+    $$ x_i \\sim \\mathrm{Bernoulli}(g_i / (levels - 1)). $$
+
+    Args:
+        grey: The intensities.
+        space: Their space: levels, or reals in [0, 1].
+
+    Example:
+        >>> view = Binarized(torch.full((4, 1, 2, 2), 128, dtype=torch.uint8), Space((1, 2, 2), levels=256))
+        >>> first = torch.arange(2)
+        >>> torch.equal(view.rows(first, seed=0, epoch=3), view.rows(first, seed=0, epoch=3))
+        True
+
+    References:
+        Salakhutdinov & Murray, 2008, "On the quantitative analysis of deep belief networks", ICML '08
+    """
+
+    name = "binarize dynamic"
+
+    def __init__(self, grey: Shaped[Tensor, "n *shape"], space: Space) -> None:
+        self.grey, self.space = grey, space
+
+    def rows(self, numbers: Int[Tensor, " n"], seed: int, epoch: int) -> Shaped[Tensor, "n *shape"]:
+        return _flip(self.grey.index_select(0, numbers), self.space, Noise(seed, "binarize", epoch).rows(numbers))
+
+
+def binarize(x: Shaped[Tensor, "n *shape"], space: Space, how: Binarize) -> tuple[Tensor, Space, View | None]:
+    """Data with two levels, its space, and the view of it that training has, if that is drawn.
+
+    The rows that come back are drawn once, keyed by row alone ("static", and what "dynamic" validates and tests on),
+    or are those at least half as bright as can be ("threshold").
+
+    Args:
+        x: The intensities.
+        space: Their space: levels, or reals in [0, 1].
+        how: One of "static", "dynamic" and "threshold".
+
+    Raises:
+        DataError: If `how` is another word, or the values are no intensities.
+
+    Example:
+        >>> x, space, view = binarize(torch.tensor([[3], [8], [16]]), Space((1,), levels=17), "threshold")
+        >>> x.flatten().tolist(), space.levels, view
+        ([0, 1, 1], 2, None)
+    """
+    if how not in BINARIZE:
+        raise DataError(f"`binarize` must be one of {', '.join(BINARIZE)}, got {how!r}. {nearest(how, BINARIZE)}")
+    if not space.is_discrete and len(x) and (x.min() < 0 or x.max() > 1):
+        raise DataError(
+            f"Binarized reals must lie in [0, 1], got [{x.min():.4g}, {x.max():.4g}]. Scale them to [0, 1] first."
+        )
+    binary = Space(space.shape, levels=2)
+    if how == "threshold":
+        return (intensity(x, space) >= 0.5).to(torch.uint8), binary, None
+    noise = Noise(0, "binarize")
+    starts = range(0, len(x), CHUNK)
+    parts = [_flip(x[i : i + CHUNK], space, noise.rows(slice(i, None))) for i in starts]
+    return torch.cat(parts) if parts else x.to(torch.uint8), binary, Binarized(x, space) if how == "dynamic" else None
+
+
+def intensity(x: Shaped[Tensor, "n *shape"], space: Space) -> Float[Tensor, "n *shape"]:
+    """Brightness in [0, 1]: levels divided by the highest; reals as they are."""
+    return x.float() / max(1, space.levels - 1) if space.levels is not None else x
+
+
+def _flip(grey: Tensor, space: Space, noise: Noise) -> Tensor:
+    return noise.bernoulli(intensity(grey, space)).to(torch.uint8)
