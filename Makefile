@@ -45,7 +45,7 @@ types: $(READY)-dev  ## mypy
 	$(BIN)/mypy
 
 contracts: $(READY)-dev  ## imports go downwards only
-	$(BIN)/lint-imports --cache-dir .import_linter_cache
+	$(BIN)/lint-imports --no-logo --cache-dir .import_linter_cache
 
 pytest: $(READY)-dev  ## tests and doctests alone
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS)

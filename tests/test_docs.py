@@ -1,0 +1,84 @@
+"""The documentation is true: its Python runs, its commands parse, its links lead somewhere, its table is the zoo's."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(p for p in (ROOT / "docs").rglob("*.md") if "_build" not in p.parts)]
+FENCE = re.compile(r"^```(?P<kind>[\w{}-]*)\n(?P<body>.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def blocks(path: Path, kind: str) -> list[str]:
+    return [found["body"] for found in FENCE.finditer(path.read_text(encoding="utf-8")) if found["kind"] == kind]
+
+
+def commands() -> Iterator[tuple[str, str]]:
+    """Every `$ genzoo …` line with its page."""
+    for path in PAGES:
+        for line in "".join(blocks(path, "console")).splitlines():
+            if line.startswith("$ genzoo "):
+                yield name_of(path), line.removeprefix("$ genzoo ")
+
+
+@pytest.mark.parametrize("path", [p for p in PAGES if blocks(p, "python")], ids=name_of)
+def test_python_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The blocks of a page, in order, are one program; they may write into `runs/`."""
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {"__name__": "page"}
+    for body in blocks(path, "python"):
+        exec(compile(body, name_of(path), "exec"), namespace)
+
+
+@pytest.mark.parametrize(("page", "line"), list(commands()))
+def test_commands_parse(page: str, line: str) -> None:
+    """Commands and their options exist; nothing is run."""
+    typer = pytest.importorskip("typer")
+    app = pytest.importorskip("genzoo.apps.cli").app
+    group = typer.main.get_command(app)
+    name, *arguments = shlex.split(line, comments=True)
+    command = group.commands[name]
+    command.make_context(name, arguments)
+
+
+def slug(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def anchors(path: Path) -> set[str]:
+    prose = FENCE.sub("", path.read_text(encoding="utf-8"))
+    return {slug(line.lstrip("#")) for line in prose.splitlines() if re.match(r"#{1,4} ", line)}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_links_lead_somewhere(path: Path) -> None:
+    for found in LINK.finditer(FENCE.sub("", path.read_text(encoding="utf-8"))):
+        target, _, anchor = found["target"].partition("#")
+        if re.match(r"[a-z]+:", target):
+            continue
+        place = (path.parent / target).resolve() if target else path
+        assert place.exists(), f"{name_of(path)} links to {target}"
+        if anchor:
+            assert anchor in anchors(place), f"{name_of(path)} links to {found['target']}"
+
+
+def test_every_page_is_in_the_contents() -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    pages = {p.relative_to(ROOT / "docs").with_suffix("").as_posix() for p in PAGES if p.is_relative_to(ROOT / "docs")}
+    assert pages - {"index"} == {line for line in re.findall(r"^[\w/-]+$", index, re.MULTILINE) if line in pages}
+
+
+def test_the_readme_lists_the_zoo() -> None:
+    from genzoo.zoo import recipes
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| ([\w ]+) \| ([\w ]+) \|", text, re.MULTILINE)
+    assert sorted(rows) == sorted((info.name, info.family, info.likelihood) for info in recipes().values())
