@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import textwrap
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -164,6 +165,17 @@ def test_packages_deliver_what_they_promise(path: Path) -> None:
     package = importlib.import_module(".".join(path.parent.relative_to(ROOT / "src").parts))
     for name in package.__all__ if "__all__" in dir(package) else ():
         assert getattr(package, name) is not None
+
+
+def test_import_contracts_name_every_package() -> None:
+    """import-linter judges what it is told of: all families, and all that must not know a model."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    contracts = {contract["name"].split(":")[0]: contract for contract in settings["contracts"]}
+    families = {f"genzoo.models.{path.parent.name}" for path in (PACKAGE / "models").glob("*/__init__.py")}
+    assert set(contracts["Families never import each other"]["modules"]) == families
+    blind = contracts["Training, evaluation and tasks know the contract, never a model"]["source_modules"]
+    wanted = [name for name in ("training", "evaluation", "tasks") if (PACKAGE / name).is_dir()]
+    assert blind == [f"genzoo.{name}" for name in wanted]
 
 
 # --- safety -------------------------------------------------------------------------------------------------------
