@@ -62,7 +62,7 @@ class Binarized(View):
         return _flip(self.grey.index_select(0, numbers), self.space, Noise(seed, "binarize", epoch).rows(numbers))
 
 
-def binarize(x: Shaped[Tensor, "n *shape"], space: Space, how: Binarize) -> tuple[Tensor, Space, View | None]:
+def binarize(x: Shaped[Tensor, "n *shape"], space: Space, how: str) -> tuple[Tensor, Space, View | None]:
     """Data with two levels, its space, and the view of it that training has, if that is drawn.
 
     The rows that come back are drawn once, keyed by row alone ("static", and what "dynamic" validates and tests on),

@@ -8,8 +8,9 @@ import re
 import zipfile
 import zlib
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -45,16 +46,19 @@ def read_pair(pair: tuple[Any, Any], asked: Asked) -> Source:
 def read_numpy(path: Path, asked: Asked) -> Source:
     """A `.npy` file of rows, or a `.npz` file whose array names are roles. Nothing is unpickled."""
     try:
-        if path.suffix.lower() == ".npy":
-            arrays = {"x": np.load(path, allow_pickle=False)}
-        else:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
+        with open(path, "rb") as file, _loaded(file) as found:
+            arrays = {name: found[name] for name in found}
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as problem:
         raise DataError(
             f"{path.name} must hold plain NumPy arrays, got: {problem}. Save it without objects."
         ) from None
     return read_mapping(arrays, asked, path.stem)
+
+
+def _loaded(file: BinaryIO) -> AbstractContextManager[Mapping[str, Any]]:
+    """The arrays of a file by name; the one of an `.npy` file is x."""
+    found = np.load(file, allow_pickle=False)
+    return nullcontext({"x": found}) if isinstance(found, np.ndarray) else found
 
 
 def read_mapping(arrays: Mapping[str, Any], asked: Asked, name: str = "mapping") -> Source:

@@ -41,5 +41,5 @@ def _sample(density: "toy.Density") -> Source:
     """20,000 rows, always the same: 80 % train, 10 % validate, 10 % test."""
     x = density.draw(TOY_ROWS, Noise(0, "toy", density.name))
     train, valid, test = torch.arange(TOY_ROWS).split([16_000, 2_000, 2_000])
-    codec = PointsCodec(low=density.low, high=density.high)
+    codec = PointsCodec.around(torch.tensor([density.low, density.high]))
     return Source(density.name, x, Space((2,)), codec, splits={"train": train, "valid": valid, "test": test})
