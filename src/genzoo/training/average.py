@@ -7,37 +7,59 @@ References:
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-__all__ = ["averaged", "decay"]
+__all__ = ["Average", "decay"]
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
+UPDATES = 100  # updates per length of the average: more would cost time and change nothing
 
 
-def decay(updates: int, total: int, share: float) -> float:
-    """The decay after some updates of an average over the last `share` of a run of `total` steps,
+def decay(updates: int, length: float | int) -> float:
+    """The decay after some updates of an average over `length` of them,
 
-    $$ d_n = \\min\\left(1 - \\frac{1}{\\max(1, f N)}, \\frac{1 + n}{10 + n}\\right). $$
-
-    A fixed decay lags in short runs and forgets in long ones; this one is a share of the run, and grows into it.
+    $$ d_n = \\min\\left(1 - \\frac{1}{\\max(1, L)}, \\frac{1 + n}{10 + n}\\right). $$
 
     Example:
-        >>> decay(0, 10_000, 0.05), round(decay(9_000, 10_000, 0.05), 3)
-        (0.1, 0.998)
+        >>> decay(0, 100), round(decay(9_000, 100), 3)
+        (0.1, 0.99)
     """
-    return min(1 - 1 / max(1.0, share * total), (1 + updates) / (10 + updates))
+    return min(1 - 1 / max(1.0, length), (1 + updates) / (10 + updates))
 
 
-def averaged(model: nn.Module, total: int, share: float) -> AveragedModel:
+class Average:
     """A copy of the model whose parameters follow the model's slowly; buffers are copied as they are.
+
+    A fixed decay lags in short runs and forgets in long ones; this average reaches over a share of the run, and grows
+    into it. It is updated a hundred times in its length, not at every step.
+
+    Args:
+        model: What is followed.
+        total: N, the steps of the run.
+        share: f, the length of the average as a share of the run.
 
     Example:
         >>> line = nn.Linear(1, 1)
-        >>> average = averaged(line, total=100, share=0.1)
-        >>> average.update_parameters(line)
-        >>> bool((average.module.weight == line.weight).all())
+        >>> average = Average(line, total=100, share=0.1)
+        >>> average.follow(1)
+        >>> bool((average.model.weight == line.weight).all())
         True
     """
 
-    def follow(mean: Tensors, values: Tensors, updates: Tensor | int) -> None:
-        get_ema_multi_avg_fn(decay(int(updates), total, share))(mean, values, updates)
+    def __init__(self, model: nn.Module, total: int, share: float) -> None:
+        self.source, self.total = model, total
+        self.every = max(1, int(share * total / UPDATES))
+        length = share * total / self.every
 
-    return AveragedModel(model, multi_avg_fn=follow)
+        def blend(mean: Tensors, values: Tensors, updates: Tensor | int) -> None:
+            get_ema_multi_avg_fn(decay(int(updates), length))(mean, values, updates)
+
+        self.averaged = AveragedModel(model, multi_avg_fn=blend)
+
+    @property
+    def model(self) -> nn.Module:
+        """The model with averaged weights."""
+        return self.averaged.module
+
+    def follow(self, step: int) -> None:
+        """Takes in the model's weights after a step, if an update is due."""
+        if step % self.every == 0 or step == self.total:
+            self.averaged.update_parameters(self.source)

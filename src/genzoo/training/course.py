@@ -5,6 +5,7 @@ The loop in `genzoo.training.loop` plays either; what differs between them stand
 
 import abc
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -161,7 +162,7 @@ class Game(Course):
         return sums
 
     def _is_finite(self, loss: Tensor, page: int) -> bool:
-        if torch.isfinite(loss):
+        if math.isfinite(loss.item()):
             self.skipped = 0
             return True
         self.skipped += 1

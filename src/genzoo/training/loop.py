@@ -15,11 +15,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from genzoo.core import Batch, GenerativeModel, Noise, Trainable, seeded
 from genzoo.training import checkpoint as disk
-from genzoo.training.average import averaged
+from genzoo.training.average import Average
 from genzoo.training.budget import steps_in
 from genzoo.training.callbacks import Callback
 from genzoo.training.config import TrainConfig
@@ -50,7 +49,7 @@ class State:
     course: Course
     journal: Journal
     total: int
-    average: AveragedModel | None = None
+    average: Average | None = None
     means: Means = field(default_factory=Means)
     step: int = 0
     best: float | None = None
@@ -62,7 +61,7 @@ class State:
     @property
     def weights(self) -> Any:
         """The model with the weights that are validated, sampled and saved: the average if there is one."""
-        return self.model if self.average is None else self.average.module
+        return self.model if self.average is None else self.average.model
 
     def due(self, every: int | None, times: int) -> bool:
         """Whether something is due after this step that happens every so many steps, or some times in the run."""
@@ -122,7 +121,7 @@ def train(
         >>> import genzoo
         >>> from genzoo.zoo import recipe_named
         >>> data = genzoo.read("ring")
-        >>> recipe = recipe_named("gaussian_mixture").build(data.space)
+        >>> recipe = recipe_named("gaussian_mixture")(data.space)
         >>> trained = train(recipe.model, data.train, TrainConfig(steps=200, batch_size=1000))
         >>> trained.model.sample(2, seed=0).shape
         torch.Size([2, 2])
@@ -164,7 +163,7 @@ def _started(course: Course, valid: Source | None, run: Path | None, began: floa
     steps = config.steps if config.minutes is None else steps_in(config.minutes, course, _validate, valid, began)
     journal = Journal(run if team.is_first else None)
     state = State(model, config, team, course, journal, total=course.total(steps))
-    state.average = averaged(model, state.total, config.ema) if config.ema else None
+    state.average = _average(state)
     state.seconds = time.monotonic() - began
     _save(state, run)
     return state
@@ -182,14 +181,20 @@ def _resumed(course: Course, run: Path, say: Callable[[str], None]) -> State:
     state = State(course.model, course.config, team, course, journal, kept["total"])
     state.model.load_state_dict(tensors["model"])
     course.load_state_tensors(tensors.get("course", {}))
-    if course.config.ema:
-        state.average = averaged(state.model, state.total, course.config.ema)
-        state.average.load_state_dict(tensors["average"])
+    state.average = _average(state)
+    if state.average is not None:
+        state.average.averaged.load_state_dict(tensors["average"])
     state.means = Means(kept["means"])
     state.step, state.best, state.waited, state.done = found.step, kept["best"], kept["waited"], kept["done"]
     state.seconds, state.best_weights = kept["seconds"], tensors.get("best")
     say(f"resuming after step {state.step} of {state.total}")
     return state
+
+
+def _average(state: State) -> Average | None:
+    share = state.config.ema
+    moves = next(state.model.parameters(), None) is not None  # a direct fit has nothing to follow
+    return Average(state.model, state.total, share) if share and moves else None
 
 
 def _play(
@@ -225,7 +230,7 @@ def _between(state: State, logged: Mapping[str, Any], valid: Source | None, call
     config = state.config
     state.done = is_done(logged)
     if state.average is not None:
-        state.average.update_parameters(state.model)
+        state.average.follow(state.step)
     state.means.add(logged)
     rows = []
     if state.due(config.log_every, 200):
@@ -294,7 +299,7 @@ def _save(state: State, run: Path | None) -> None:
         return
     tensors = {"model": state.model.state_dict(), "course": state.course.state_tensors()}
     if state.average is not None:
-        tensors["average"] = state.average.state_dict()
+        tensors["average"] = state.average.averaged.state_dict()
     if state.best_weights is not None:
         tensors["best"] = state.best_weights
     kept = {
