@@ -90,14 +90,15 @@ def numbers(name: str, cells: Sequence[str]) -> Float[Tensor, " n"]:
     try:
         values = np.array(cells, dtype=np.str_).astype(np.float64)
     except ValueError:
-        values = np.full(len(cells), np.nan)
-    if not np.isfinite(values).all():
-        row = next(i for i, cell in enumerate(cells) if not is_number(cell))
-        fix = (
-            "Fill it in or drop the row." if not cells[row].strip() else f"Name {name!r} in `given`, or leave it out."
-        )
-        raise DataError(f"Column {name!r} must hold finite numbers, got {cells[row]!r} in row {row + 1}. {fix}")
-    return torch.from_numpy(values.astype(np.float32))
+        values = np.array([float(cell) if is_number(cell) else np.nan for cell in cells])
+    with np.errstate(over="ignore"):
+        values = values.astype(np.float32)
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        cell, row = cells[bad[0]], bad[0] + 1
+        fix = "Fill it in or drop the row." if not cell.strip() else f"Name {name!r} in `given`, or leave it out."
+        raise DataError(f"Column {name!r} must hold finite numbers, got {cell!r} in row {row}. {fix}")
+    return torch.from_numpy(values)
 
 
 def write_columns(path: str | Path, columns: Mapping[str, Shaped[Tensor, " n"]]) -> Path:

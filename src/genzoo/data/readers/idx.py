@@ -11,6 +11,7 @@ import math
 import re
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ __all__ = ["is_idx_folder", "read_idx", "read_idx_folder"]
 
 NAME = re.compile(r"(?P<split>train|t10k|test|valid)-(?P<role>images|labels)[-.]idx\d-ubyte(\.gz)?")
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-LARGEST = 1 << 34
+LARGEST, PIECE = 1 << 34, 1 << 24
 
 
 def is_idx_folder(folder: Path) -> bool:
@@ -61,12 +62,12 @@ def read_idx(path: Path) -> Shaped[Tensor, "n *shape"]:
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as file:
             zero, kind, axes = struct.unpack(">HBB", file.read(4))
-            if zero or kind not in TYPES:
+            if zero or kind not in TYPES or axes == 0:
                 raise DataError(f"{path.name} must begin as IDX does, got other bytes. Is it a file of this format?")
             shape = struct.unpack(f">{axes}I", file.read(4 * axes))
             dtype = np.dtype(TYPES[kind])
             size = math.prod(shape) * dtype.itemsize
-            values = file.read(min(size, LARGEST) + 1)
+            values = _at_most(file.read, min(size, LARGEST) + 1)
     except (OSError, EOFError, struct.error, zlib.error) as problem:
         raise DataError(f"{path.name} must be a whole IDX file, got: {problem}. Fetch it again.") from problem
     if len(values) != size:
@@ -74,3 +75,12 @@ def read_idx(path: Path) -> Shaped[Tensor, "n *shape"]:
         raise DataError(f"{path.name} must hold {size:,} bytes of values as it says, got {got}. Fetch it again.")
     array = np.frombuffer(values, dtype=dtype).reshape(shape)
     return torch.from_numpy(array.astype(dtype.newbyteorder("=")))
+
+
+def _at_most(read: Callable[[int], bytes], size: int) -> bytes:
+    """At most so many bytes, in pieces: what a header claims is never allocated before it is there."""
+    parts, left = [], size
+    while left and (part := read(min(left, PIECE))):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
