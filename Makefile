@@ -16,7 +16,7 @@ READY := $(VENV)/.ready-$(KEY)
 
 # Torch goes in first and pinned: the newest release would bring several GB of GPU libraries.
 define install
-	@echo "Installing $(1) (minutes the first time) …"
+	@echo "Installing $(2) into $(VENV) …"
 	@$(PIP) $(1) || { $(unreachable); exit 1; }
 endef
 
@@ -77,10 +77,10 @@ $(READY)-base:
 	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV) || { \
 		echo "error: $(PYTHON) could not make an environment in $(VENV)." >&2; \
 		echo "fix:   install its venv module (on Debian: apt install python3-venv)." >&2; exit 1; }
-	$(call install,torch==2.13.0)
-	$(call install,-e .)
+	$(call install,torch==2.13.0,PyTorch (a minute or more))
+	$(call install,-e .,genzoo and what it needs)
 	@rm -f $(VENV)/.ready-* && touch $@
 
 $(READY)-%: $(READY)-base
-	$(call install,-e '.[$*]')
+	$(call install,-e '.[$*]',the tools for '$*')
 	@touch $@
