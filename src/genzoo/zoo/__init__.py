@@ -1,0 +1,15 @@
+"""The zoo: recipes, one function per named model, and runs, the folders that training leaves."""
+
+from genzoo._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "mistakes": ["Mistake"],
+        "recipe": ["Recipe", "RecipeInfo", "recipe_named", "recipes"],
+        "run": ["Run", "load", "resume", "train"],
+        "classical": ["gaussian_mixture"],
+        "autoencoders": ["vae"],
+        "adversarial": ["wgan_gp"],
+    },
+)

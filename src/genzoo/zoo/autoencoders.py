@@ -1,0 +1,57 @@
+"""Recipes of autoencoders."""
+
+from typing import Literal
+
+from genzoo.core.space import Space
+from genzoo.training.config import TrainConfig
+from genzoo.zoo.recipe import Amount, Count, GivenSpace, Recipe, Share, Size, recipe
+
+__all__ = ["vae"]
+
+
+@recipe(
+    family="autoencoders",
+    likelihood="bound",
+    can=("sample", "log_prob", "encode", "decode", "score", "loss", "condition"),
+    paper="Kingma & Welling, 2014, Auto-encoding variational Bayes, arXiv:1312.6114",
+)
+def vae(
+    space: Space,
+    given: GivenSpace = None,
+    *,
+    size: Size = "small",
+    net: Literal["auto", "mlp", "conv"] = "auto",
+    latent: Count | None = None,
+    hidden: Count = 256,
+    depth: Count = 2,
+    width: Count | None = None,
+    beta: Amount = 1.0,
+    drop_given: Share = 0.1,
+) -> Recipe:
+    """A variational autoencoder: a Gaussian latent, and a decoder whose distribution suits the data.
+
+    Bytes get a discretized logistic, two levels a Bernoulli, real numbers a Gaussian in standard units.
+
+    Args:
+        size: Small: 16 latents (4 for tables), 16 channels. Paper: 32 latents, 64 channels.
+        net: Convolutions or a multilayer perceptron; auto: convolutions from 16×16 pixels on.
+        latent: The length of z; by default as size says.
+        hidden: The width of a perceptron's hidden layers.
+        depth: Their number.
+        width: Channels of the convolutions at full size; by default as size says.
+        beta: The weight of the rate in the loss; log_prob is the ELBO whatever it is.
+        drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
+    """
+    from genzoo.models.autoencoders import VAE, GaussianAutoencoder
+    from genzoo.models.standardized import Standardized
+
+    images = len(space.shape) == 3 and min(space.shape[1:]) >= 16
+    small = size == "small"
+    latent = latent or (32 if not small else 16 if space.dims > 16 else 4)
+    if net == "conv" or (net == "auto" and images):
+        both = GaussianAutoencoder.conv(space, given, latent=latent, width=width or (16 if small else 64))
+    else:
+        both = GaussianAutoencoder.mlp(space, given, latent=latent, hidden=[hidden] * depth)
+    model = VAE(space, given, both, beta=beta, drop_given=drop_given if given is not None else 0.0)
+    config = TrainConfig(steps=3000, batch_size=128, lr=2e-3 if small else 1e-3, warmup=100, clip_norm=100.0, ema=0.05)
+    return Recipe(model if space.is_discrete else Standardized(model), config)

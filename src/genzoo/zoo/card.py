@@ -1,0 +1,76 @@
+"""The model card of a run: its README, for whoever finds the folder."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from genzoo.zoo.recipe import recipe_named
+from genzoo.zoo.store import RunConfig
+
+__all__ = ["card"]
+
+TEMPLATE = """---
+library_name: genzoo
+tags: [genzoo, {family}, {name}]
+---
+# {name} on {data}
+
+{summary} ({paper})
+
+| | |
+|---|---|
+| data | {data}{source}: {rows} |
+| one x | {space} |
+| given | {given} |
+| log_prob | {likelihood} |
+| parameters | {parameters:,} |
+| trained | {trained} |
+
+## Use
+```python
+import genzoo
+
+run = genzoo.load("{path}")
+x = run.model.sample(16, seed=0)
+```
+`genzoo sample {path} -n 64` writes samples, `genzoo evaluate {path}` measures the model.
+
+## Settings
+```json
+{settings}
+```
+
+## Limits
+The model knows its training data's distribution and nothing else; samples may resemble training rows. Numbers hold for
+the split and protocol that they were measured with. The data's license applies to what is made from them.
+"""
+
+
+def card(path: Path, config: RunConfig, rows: list[dict[str, Any]]) -> str:
+    """The text of the model card.
+
+    Args:
+        path: The run's folder.
+        config: Its configuration.
+        rows: Its metrics so far.
+    """
+    info, space = recipe_named(config.recipe.name), config.spaces[0]
+    last = rows[-1] if rows else {}
+    trained = f"{last['step']:,} steps in {last['seconds']:.0f} s" if last else "not yet"
+    values = {"recipe": config.recipe.arguments, "train": config.train.model_dump(mode="json", exclude_defaults=True)}
+    return TEMPLATE.format(
+        family=info.family,
+        name=info.name,
+        data=config.data.name,
+        summary=info.summary,
+        paper=info.paper,
+        source=f" ({config.data.source})" if config.data.source not in (None, config.data.name) else "",
+        rows=", ".join(f"{count:,} {split}" for split, count in config.data.rows.items()) + " rows",
+        space=space,
+        given=", ".join(name or "one label" for name in config.given or {}) or "nothing",
+        likelihood=info.likelihood_on(space),
+        parameters=config.parameters,
+        trained=trained,
+        path=path,
+        settings=json.dumps(values, indent=1),
+    )

@@ -1,0 +1,122 @@
+"""Conditions from words: `label=3` as rows that a model is given."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genzoo.core.given import Given
+from genzoo.core.model import GenerativeModel
+from genzoo.core.space import Space
+from genzoo.data import Data
+from genzoo.zoo.mistakes import Mistake, unknown
+from genzoo.zoo.store import DataRecord
+
+__all__ = ["conditions", "grid_conditions"]
+
+
+def conditions(model: GenerativeModel, data: DataRecord, words: Mapping[str, Any], n: int) -> Given:
+    """n rows of the condition that words ask for.
+
+    A value is a class name, a number, or several of them with commas, which share the rows. What no word mentions is
+    null; if the model takes no null condition, labels stand for their classes in order.
+
+    Args:
+        model: The model.
+        data: What its run knows of the data: the names of conditions and classes.
+        words: Values by the name of the condition.
+        n: The number of rows.
+
+    Raises:
+        Mistake: If the model takes no such condition, or the value is none of its own.
+    """
+    if model.given is None:
+        if words:
+            cause = f"This run is unconditional, got a condition {next(iter(words))!r}."
+            raise Mistake(cause, f"Train with --given {next(iter(words))}, or leave --given out.")
+        return None
+    single = isinstance(model.given, Space)
+    label = (data.given or ["given"])[0]
+    spaces: dict[str, Space] = {label: model.given} if isinstance(model.given, Space) else dict(model.given)
+    for name in words:
+        if name not in spaces:
+            raise unknown("condition of this run", name, spaces)
+    classes = {label: data.classes.get("", [])} if single else data.classes
+    rows = {
+        name: _rows(name, str(words[name]), space, classes.get(name, []), n, model.device)
+        for name, space in spaces.items()
+        if name in words
+    }
+    if not model.takes_null():
+        free = {name: in_order(space, n) for name, space in spaces.items() if name not in rows}
+        rows |= {name: part.to(model.device) for name, part in free.items() if part is not None}
+    return rows.get(label) if single else rows
+
+
+def grid_conditions(data: Data, n: int) -> Given:
+    """Conditions for a picture of n samples: classes in order, or those of held-out rows.
+
+    Args:
+        data: The data.
+        n: The number of rows.
+    """
+    space = data.given_space
+    if space is None:
+        return None
+    if isinstance(space, Space) and (ordered := in_order(space, n)) is not None:
+        return ordered
+    rows = data.valid if len(data.valid) else data.train
+    return rows.gather(torch.arange(n) % len(rows))[1]
+
+
+def in_order(space: Space, n: int) -> Tensor | None:
+    """n labels, equally many of each class, in order; None if the space is not that of a label.
+
+    Args:
+        space: The condition's space.
+        n: The number of rows.
+
+    Example:
+        >>> in_order(Space((), levels=3), 6)
+        tensor([0, 0, 1, 1, 2, 2])
+    """
+    if space.shape or space.levels is None:
+        return None
+    return torch.arange(n) * space.levels // max(1, n)
+
+
+def _rows(name: str, text: str, space: Space, classes: list[str], n: int, device: torch.device) -> Tensor:
+    words = [word.strip() for word in text.strip("[]").split(",")]
+    if space.shape:
+        return _vector(name, words, space).expand(n, *space.shape).to(device)
+    values = torch.tensor([_value(name, word, space, classes) for word in words])
+    return values[torch.arange(n) * len(values) // n].to(device)
+
+
+def _value(name: str, word: str, space: Space, classes: list[str]) -> float | int:
+    if word in classes:
+        return classes.index(word)
+    try:
+        value = float(word) if space.levels is None else int(word)
+    except ValueError:
+        raise (unknown(f"class of {name}", word, classes) if classes else _not_of(name, word, space)) from None
+    if space.levels is not None and not 0 <= value < space.levels:
+        raise _not_of(name, word, space)
+    return value
+
+
+def _vector(name: str, words: list[str], space: Space) -> Tensor:
+    try:
+        values = torch.tensor([float(word) for word in words])
+    except ValueError:
+        raise _not_of(name, ",".join(words), space) from None
+    if values.numel() != space.dims:
+        raise Mistake(f"The condition {name} must hold {space.dims} numbers, got {len(words)}.", "Give them all.")
+    return (values if space.levels is None else values.long()).reshape(space.shape)
+
+
+def _not_of(name: str, word: str, space: Space) -> Mistake:
+    return Mistake(
+        f"The condition {name} must be {space}, got {word!r}.", f"Write --given {name}=… with such a value."
+    )

@@ -1,0 +1,111 @@
+"""The progress of a training, for whoever watches: a bar on a terminal, a plain line now and then elsewhere."""
+
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from genzoo.training.callbacks import Callback
+from genzoo.training.loop import State
+
+__all__ = ["Watch"]
+
+BAR_SECONDS, LINE_SECONDS = 0.1, 10.0
+
+
+class Watch(Callback):
+    """Shows step, rate, time left and losses; the first line says where and how the training runs.
+
+    Args:
+        title: What is trained, before the bar.
+        console: Where it is shown.
+
+    Example:
+        >>> from genzoo.training import TrainConfig
+        >>> from genzoo.zoo import train
+        >>> import tempfile
+        >>> folder = tempfile.mkdtemp() + "/run"
+        >>> run = train("gaussian_mixture", "moons", out=folder, steps=10, callbacks=[Watch("mixture")])
+        device cpu · float32 · seed 0 · ... parameters · ...
+        mixture: ... steps in ... s...
+    """
+
+    def __init__(self, title: str, console: Console | None = None) -> None:
+        self.title, self.console = title, console
+        self.losses: dict[str, float] = {}
+        self.shown, self.began, self.first = 0.0, 0.0, 0
+        self.bar: Progress | None = None
+
+    def on_start(self, state: State) -> None:
+        if not state.team.is_first:
+            return
+        self.out.print(headline(state), highlight=False, soft_wrap=True)
+        self.began, self.first, self.shown = time.monotonic(), state.step, time.monotonic()
+        if self.out.is_terminal:
+            columns = TextColumn("{task.description}"), BarColumn(bar_width=30), TextColumn("{task.fields[text]}")
+            self.bar = Progress(*columns, console=self.out, transient=True, auto_refresh=False)
+            self.bar.add_task(self.title, total=state.total, completed=state.step, text="")
+            self.bar.start()
+
+    def on_step(self, state: State) -> None:
+        now = time.monotonic()  # the clock is asked every step, the screen is not
+        if now - self.shown < (BAR_SECONDS if self.bar else LINE_SECONDS) or not state.team.is_first:
+            return
+        self.shown = now
+        if self.bar:
+            self.bar.update(self.bar.task_ids[0], completed=state.step, text=self._text(state), refresh=True)
+        else:
+            self.out.print(f"{self.title}: {self._text(state)}", highlight=False, soft_wrap=True)
+
+    def on_row(self, state: State, row: dict[str, Any]) -> None:
+        prefix = "valid " if row["split"] == "valid" else ""
+        shown = {f"{prefix}{name}": value for name, value in row.items() if isinstance(value, float)}
+        self.losses |= {name: value for name, value in shown.items() if not name.endswith("seconds")}
+
+    def on_end(self, state: State) -> None:
+        if self.bar:
+            self.bar.stop()
+        if state.team.is_first:
+            losses = f": {self._losses()}" if self.losses else ""
+            steps = f"{state.step:,} steps in {state.seconds:.1f} s"
+            self.out.print(f"{self.title}: {steps}{losses}", highlight=False, soft_wrap=True)
+
+    @property
+    def out(self) -> Console:
+        """The console; by default the standard output of the moment."""
+        self.console = self.console or Console()
+        return self.console
+
+    def _text(self, state: State) -> str:
+        made, spent = state.step - self.first, time.monotonic() - self.began
+        rate = made / spent if spent > 0 else 0.0
+        left = (state.total - state.step) / rate if rate else 0.0
+        share = f"{state.step:,}/{state.total:,} ({state.step / max(1, state.total):.0%})"
+        return f"{share} · {rate:,.0f} steps/s · ETA {clock(left)} · {self._losses()}"
+
+    def _losses(self) -> str:
+        return " · ".join(f"{name} {value:.4g}" for name, value in list(self.losses.items())[:5])
+
+
+def headline(state: State) -> str:
+    """Device, precision, seed, parameters and folder of a training.
+
+    Args:
+        state: The training.
+    """
+    config, count = state.config, sum(p.numel() for p in state.model.parameters())
+    folder = f" · {state.journal.path.parent}" if state.journal.path else ""
+    return f"device {state.team.device} · {config.precision} · seed {config.seed} · {count:,} parameters{folder}"
+
+
+def clock(seconds: float) -> str:
+    """Seconds as hours, minutes and seconds.
+
+    Example:
+        >>> clock(75.0), clock(3675.0)
+        ('1:15', '1:01:15')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,268 @@
+"""Recipes: one function per named model, whose typed keywords are the whole configuration of the model.
+
+A recipe is a function of the data's space and condition that assembles a model and says how it is best trained. What
+a list, a form or a command line needs of it — its family, what its likelihood means, what it can do, its paper, its
+arguments — is data beside the function, so that listing recipes costs no torch.
+"""
+
+import functools
+import importlib
+import importlib.metadata
+import inspect
+import pkgutil
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, NamedTuple, ParamSpec
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from genzoo.core.space import Space
+from genzoo.training.config import TrainConfig
+from genzoo.zoo.mistakes import Mistake, unknown
+
+if TYPE_CHECKING:
+    from genzoo.core.model import GenerativeModel
+
+__all__ = [
+    "Amount",
+    "Count",
+    "GivenSpace",
+    "Positive",
+    "Recipe",
+    "RecipeInfo",
+    "Share",
+    "Size",
+    "recipe",
+    "recipe_named",
+    "recipes",
+]
+
+P = ParamSpec("P")
+
+GivenSpace = Space | Mapping[str, Space] | None
+Size = Literal["small", "paper"]
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+Amount = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+MACHINERY = frozenset(
+    {"card", "conditions", "mistakes", "progress", "recipe", "run", "store"}
+)  # modules of zoo without recipes
+GROUP = "genzoo.recipes"
+
+
+class Recipe(NamedTuple):
+    """A model with the settings that train it well, and what is trained after it.
+
+    Attributes:
+        model: The model, ready to train.
+        config: How to train it; what the user sets goes before.
+        then: Builds the second stage from the trained first.
+        share: The second stage's part of the budget.
+    """
+
+    model: "GenerativeModel"
+    config: TrainConfig = TrainConfig()
+    then: "Callable[[GenerativeModel], Recipe] | None" = None
+    share: float = 0.5
+
+
+class RecipeInfo(Generic[P]):
+    """A recipe function with its declarations: call it as the function; arguments are checked.
+
+    Attributes:
+        function: The function as written.
+        name: Its name.
+        family: The folder of `genzoo.models` in which its model lives.
+        likelihood: What `log_prob` returns on real numbers.
+        on_levels: What it returns on discrete data.
+        can: What its models can do, each as far as the data allow (a score needs real numbers).
+        paper: Authors, year, identifier.
+        extra: The optional extra it needs, if any.
+
+    Example:
+        >>> info = recipe_named("vae")
+        >>> info.family, info.likelihood
+        ('autoencoders', 'bound')
+        >>> info.checked(latent="4")["latent"]
+        4
+    """
+
+    def __init__(self, function: Callable[P, Recipe], declared: Mapping[str, Any]) -> None:
+        functools.update_wrapper(self, function)
+        self.function, self.name = function, function.__name__
+        self.family: str = declared["family"]
+        self.likelihood: str = declared["likelihood"]
+        self.on_levels: str = declared["on_levels"] or self.likelihood
+        self.can: tuple[str, ...] = tuple(declared["can"])
+        self.paper: str = declared["paper"]
+        self.extra: str | None = declared["extra"]
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Recipe:
+        """The recipe for a space and a condition; keywords are the model's whole configuration."""
+        return self.function(*args, **self.checked(**kwargs))
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of the docstring."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    def likelihood_on(self, space: Space) -> str:
+        """What `log_prob` returns on a space."""
+        return self.on_levels if space.is_discrete else self.likelihood
+
+    @functools.cached_property
+    def arguments(self) -> type[BaseModel]:
+        """The keywords as a pydantic model, with types and defaults from the signature, texts from the docstring."""
+        texts = _argument_texts(inspect.getdoc(self.function) or "")
+        fields: dict[str, Any] = {}
+        for parameter in inspect.signature(self.function).parameters.values():
+            if parameter.kind is parameter.KEYWORD_ONLY:
+                default = ... if parameter.default is parameter.empty else parameter.default
+                text = texts.get(parameter.name, "")
+                fields[parameter.name] = (parameter.annotation, Field(default, description=text))
+        return create_model(self.name, __config__=ConfigDict(extra="forbid", protected_namespaces=()), **fields)
+
+    def checked(self, **settings: Any) -> dict[str, Any]:
+        """All arguments in full: those given, checked and converted, and the defaults.
+
+        Raises:
+            Mistake: If a name is unknown (the nearest is named) or a value does not fit its type.
+        """
+        known = self.arguments.model_fields
+        for name in settings:
+            if name not in known:
+                raise unknown(f"setting of recipe {self.name}", name, known)
+        try:
+            values = self.arguments(**settings)
+        except ValidationError as error:
+            raise invalid(f"{self.name}", error) from None
+        return {name: getattr(values, name) for name in known}
+
+    def plain(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Checked arguments as plain JSON, for the record of a run."""
+        return self.arguments(**arguments).model_dump(mode="json")
+
+    def to_json(self) -> dict[str, Any]:
+        """The declarations and the schema of the arguments, for lists, forms and documentation."""
+        names = ("name", "family", "summary", "likelihood", "on_levels", "paper", "extra")
+        schema = self.arguments.model_json_schema()
+        return {name: getattr(self, name) for name in names} | {"can": list(self.can), "arguments": schema}
+
+    def __repr__(self) -> str:
+        return f"<recipe {self.name} ({self.family}, likelihood: {self.likelihood})>"
+
+
+def recipe(
+    *,
+    family: str,
+    likelihood: str,
+    can: Sequence[str],
+    paper: str,
+    on_levels: str | None = None,
+    extra: str | None = None,
+) -> Callable[[Callable[P, Recipe]], RecipeInfo[P]]:
+    """Declares a function to be a recipe; a test holds the declarations against what its models answer.
+
+    Args:
+        family: The folder of `genzoo.models` in which its model lives.
+        likelihood: What `log_prob` returns: exact, bound, estimate, unnormalized or none.
+        can: What its models can do, by the names of `Capability`.
+        paper: Authors, year, identifier.
+        on_levels: What `log_prob` returns on discrete data, if that is another kind.
+        extra: The optional extra it needs.
+    """
+    return lambda function: RecipeInfo(
+        function,
+        {
+            "family": family,
+            "likelihood": likelihood,
+            "can": can,
+            "paper": paper,
+            "on_levels": on_levels,
+            "extra": extra,
+        },
+    )
+
+
+@functools.cache
+def recipes() -> dict[str, RecipeInfo[Any]]:
+    """All recipes by name: those of genzoo, and those that other packages offer as entry points `genzoo.recipes`.
+
+    Example:
+        >>> sorted({"gaussian_mixture", "vae", "wgan_gp"} - set(recipes()))
+        []
+    """
+    import genzoo.zoo as home
+
+    modules = [module.name for module in pkgutil.iter_modules(home.__path__) if module.name not in MACHINERY]
+    found = _recipes_in([importlib.import_module(f"{home.__name__}.{name}") for name in modules])
+    return found | {name: info for name, info in _foreign().items() if name not in found}
+
+
+def recipe_named(name: str) -> RecipeInfo[Any]:
+    """The recipe of a name.
+
+    Raises:
+        Mistake: If there is none; the nearest is named.
+
+    Example:
+        >>> recipe_named("vea")
+        Traceback (most recent call last):
+        ...
+        genzoo.zoo.mistakes.Mistake: There is no recipe 'vea'. Did you mean 'vae'?
+    """
+    known = recipes()
+    folded = name.replace("-", "_").lower()
+    if folded not in known:
+        raise unknown("recipe", name, known)
+    return known[folded]
+
+
+def invalid(what: str, error: ValidationError) -> Mistake:
+    """What pydantic found wrong, as a mistake that names the field."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"][:1])
+    if not where:  # a rule over several fields
+        return Mistake(f"The settings of {what} do not fit together.", str(first["msg"]).removeprefix("Value error, "))
+    return Mistake(
+        f"The setting {where} of {what} does not accept {first['input']!r}: {first['msg'][:1].lower()}"
+        f"{first['msg'][1:]}.",
+        f"Correct {where}=… and try again.",
+    )
+
+
+def _recipes_in(modules: Sequence[Any]) -> dict[str, RecipeInfo[Any]]:
+    infos = [value for module in modules for value in vars(module).values() if isinstance(value, RecipeInfo)]
+    return {info.name: info for info in infos}
+
+
+def _foreign() -> dict[str, RecipeInfo[Any]]:
+    """Recipes of other packages; one that fails to load is skipped with a warning, for the rest must go on."""
+    found: dict[str, RecipeInfo[Any]] = {}
+    for entry in importlib.metadata.entry_points(group=GROUP):
+        try:
+            loaded = entry.load()
+        except Exception as error:  # whatever another package's import may raise
+            warnings.warn(f"the recipes of entry point {entry.name!r} could not be loaded: {error}", stacklevel=3)
+            continue
+        found |= {loaded.name: loaded} if isinstance(loaded, RecipeInfo) else _recipes_in([loaded])
+    return found
+
+
+def _argument_texts(docstring: str) -> dict[str, str]:
+    """The texts of a docstring's Args section by argument."""
+    texts: dict[str, str] = {}
+    inside, name = False, ""
+    for line in docstring.splitlines():
+        if line.strip() == "Args:":
+            inside = True
+        elif inside and line.startswith("        ") and name:
+            texts[name] += " " + line.strip()
+        elif inside and line.startswith("    ") and ":" in line:
+            name, _, text = line.strip().partition(":")
+            texts[name] = text.strip()
+        elif inside and line.strip():
+            break
+    return texts

@@ -1,0 +1,270 @@
+"""Runs: train a recipe on data into a folder, load it back, go on from where it stopped."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from torch.utils.data import DataLoader
+
+from genzoo.core.model import GenerativeModel
+from genzoo.core.noise import seeded
+from genzoo.data import Codec, Data, read
+from genzoo.training.callbacks import Callback, SampleGrid
+from genzoo.training.checkpoint import checkpoints, write_json
+from genzoo.training.config import TrainConfig
+from genzoo.training.loop import train as play
+from genzoo.zoo import store
+from genzoo.zoo.card import card
+from genzoo.zoo.conditions import grid_conditions
+from genzoo.zoo.mistakes import Mistake, unknown
+from genzoo.zoo.recipe import RecipeInfo, invalid, recipe_named
+
+__all__ = ["Run", "load", "resume", "train"]
+
+GRID = 64  # samples of a picture
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained model with its folder.
+
+    Attributes:
+        path: The folder.
+        config: All that the run depends on.
+        model: The model, in eval mode.
+        codec: Turns its samples into files.
+        metrics: The rows of metrics of its training.
+    """
+
+    path: Path
+    config: store.RunConfig
+    model: GenerativeModel
+    codec: Codec
+    metrics: list[dict[str, Any]] = field(repr=False)
+
+    @property
+    def data_name(self) -> str:
+        """The name of the data it was trained on."""
+        return self.config.data.name
+
+    def data(self) -> Data:
+        """The data it was trained on, read again from where they came.
+
+        Raises:
+            Mistake: If they were given as tensors, or are no longer the same.
+        """
+        return _same_data(self.config)
+
+
+def train(
+    recipe: str | RecipeInfo[Any],
+    data: Any,
+    *,
+    given: str | Sequence[str] | None = None,
+    binarize: str | None = None,
+    out: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    callbacks: Sequence[Callback] = (),
+    **train: Any,
+) -> Run:
+    """Trains a recipe on data, into a folder that `load` reads back.
+
+    Args:
+        recipe: A recipe or its name, as "vae".
+        data: What `genzoo.read` accepts: a name, a path, tensors, `Data`; or a DataLoader.
+        given: The columns or labels to condition on, by name; none: unconditional.
+        binarize: How to make pixels binary: "static", "dynamic" or "threshold".
+        out: The run's folder; by default a new one under `runs`.
+        settings: The recipe's arguments, as {"latent": 8}.
+        callbacks: What watches the training.
+        train: Fields of `TrainConfig`, as steps=2000, minutes=1.5, seed=3, lr=1e-4 or device="cuda".
+
+    Raises:
+        Mistake: If a name is unknown, a value does not fit, or the folder already holds a run.
+
+    Example:
+        >>> import tempfile
+        >>> run = train("gaussian_mixture", "moons", out=tempfile.mkdtemp() + "/run", steps=30, device="cpu")
+        >>> run.model.sample(2, seed=0).shape
+        torch.Size([2, 2])
+        >>> torch.equal(load(run.path).model.sample(2, seed=0), run.model.sample(2, seed=0))
+        True
+    """
+    info = recipe_named(recipe) if isinstance(recipe, str) else recipe
+    arguments = info.checked(**settings or {})
+    source = str(data) if isinstance(data, str | Path) else None
+    data = _read(data, given, binarize)
+    with seeded(int(train.get("seed", 0))):
+        built = info(data.space, data.given_space, **arguments)
+    if built.then is not None:
+        raise Mistake(f"Recipe {info.name} has a second stage, which `train` does not know yet.", "Train stage one.")
+    config = store.RunConfig(
+        recipe=store.RecipeRecord(name=info.name, arguments=info.plain(arguments)),
+        train=_merged(info.name, built.config, train),
+        space=data.space.to_json(),
+        given=store.given_to_json(data.given_space),
+        data=_record(data, source, given, binarize),
+        parameters=sum(p.numel() for p in built.model.parameters()),
+        versions=store.versions(),
+        command=store.command(),
+    )
+    path = Path(out) if out is not None else store.fresh_folder(f"{info.name}-{data.name}")
+    _begin(path, config, data.codec)
+    return _played(path, config, built.model, data, callbacks, resume=False)
+
+
+def resume(path: str | Path, *, data: Any = None, callbacks: Sequence[Callback] = ()) -> Run:
+    """Goes on with a training that stopped; it ends bit for bit as if it had not.
+
+    Args:
+        path: The run's folder.
+        data: The data, if they were given as tensors.
+        callbacks: What watches.
+
+    Raises:
+        Mistake: If the folder is no run, or the data are not the same.
+    """
+    path = Path(path)
+    config = store.read_config(path)
+    data = _same_data(config, data)
+    begun = bool(checkpoints(path / "checkpoints"))  # killed before the first one: the beginning is where it stopped
+    return _played(path, config, _rebuilt(config), data, callbacks, resume=begun)
+
+
+def load(path: str | Path) -> Run:
+    """The run in a folder, with its model ready to use.
+
+    Args:
+        path: The run's folder.
+
+    Raises:
+        Mistake: If the folder is no run, was written by a newer format, or its weights are missing or do not fit.
+
+    Example:
+        >>> load("no/such/run")
+        Traceback (most recent call last):
+        ...
+        genzoo.zoo.mistakes.Mistake: A run must be a folder, got 'no/such/run', which is none. ...
+    """
+    path = Path(path)
+    config = store.read_config(path)
+    model = _rebuilt(config)
+    store.fill(model, path / store.WEIGHTS)
+    return Run(path, config, model.eval(), read_codec(path), store.read_metrics(path))
+
+
+def read_codec(path: Path) -> Codec:
+    """The codec in a run's folder.
+
+    Raises:
+        Mistake: If its file is missing or spoilt.
+    """
+    try:
+        return Codec.from_json(json.loads((path / store.CODEC).read_text()))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Mistake(f"{path / store.CODEC} must say how samples become files: {error}.", "Restore it.") from None
+
+
+def _read(data: Any, given: Any, binarize: str | None) -> Data:
+    if isinstance(data, DataLoader):
+        data = _collected(data)
+    return read(data, given=given, binarize=binarize)
+
+
+def _collected(loader: DataLoader[Any]) -> Any:
+    """One epoch of a foreign loader as tensors, in the loader's order."""
+    batches = [batch if isinstance(batch, tuple | list) else (batch,) for batch in loader]
+    if not batches:
+        raise Mistake("A DataLoader must yield at least one batch, got none.", "Check its data set and sampler.")
+    columns = [torch.cat([torch.as_tensor(part) for part in column]) for column in zip(*batches, strict=True)]
+    return columns[0] if len(columns) == 1 else (columns[0], columns[1])
+
+
+def _merged(name: str, published: TrainConfig, wanted: Mapping[str, Any]) -> TrainConfig:
+    """The recipe's train settings under the user's: a budget of either kind replaces the recipe's."""
+    known = TrainConfig.model_fields
+    for key in wanted:
+        if key not in known:
+            raise unknown("train setting", key, known)
+    fields = published.model_dump()
+    wanted = {key: value for key, value in wanted.items() if value is not None}
+    if wanted.keys() & {"steps", "minutes"}:
+        fields |= {"steps": None, "minutes": None}
+    try:
+        return TrainConfig(**fields | wanted)
+    except ValidationError as error:
+        raise invalid(f"training {name}", error) from None
+
+
+def _record(data: Data, source: str | None, given: Any, binarize: str | None) -> store.DataRecord:
+    return store.DataRecord(
+        name=data.name,
+        source=source,
+        given=[given] if isinstance(given, str) else (list(given) if given is not None else None),
+        binarize=binarize,
+        fingerprint=data.fingerprint,
+        rows={name: len(data.split(name)) for name in ("train", "valid", "test")},
+        classes=dict(data.classes),
+    )
+
+
+def _begin(path: Path, config: store.RunConfig, codec: Codec) -> None:
+    """Makes the folder and writes down what the run depends on; one process does."""
+    if int(os.environ.get("RANK", 0)) > 0:
+        return
+    if (path / store.CONFIG).exists():
+        raise Mistake(
+            f"The run's folder must be new, and {str(path)!r} already holds a run.",
+            f"Go on with it by genzoo train --resume {path}, or choose another --out.",
+        )
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        (path / store.CARD).write_text(card(path, config, []))
+    except OSError as error:
+        raise Mistake(f"The run's folder must be writable: {error}.", "Choose another --out.") from None
+    write_json(path / store.CODEC, codec.to_json())
+    write_json(path / store.CONFIG, config.model_dump(mode="json"))
+
+
+def _played(
+    path: Path,
+    config: store.RunConfig,
+    model: GenerativeModel,
+    data: Data,
+    callbacks: Sequence[Callback],
+    *,
+    resume: bool,
+) -> Run:
+    grid = SampleGrid(path / "samples", data.codec, GRID, grid_conditions(data, GRID))
+    valid = data.valid if len(data.valid) else None
+    watching = [grid, *callbacks]
+    done = play(model, data.train, config.train, valid=valid, run=path, callbacks=watching, resume=resume)
+    if int(os.environ.get("RANK", 0)) == 0:
+        (path / store.CARD).write_text(card(path, config, done.metrics))
+    return Run(path, config, done.model, data.codec, done.metrics)
+
+
+def _rebuilt(config: store.RunConfig) -> GenerativeModel:
+    info, (space, given) = recipe_named(config.recipe.name), config.spaces
+    with seeded(config.train.seed):
+        model = info(space, given, **config.recipe.arguments).model
+    return model.double() if config.train.precision == "float64" else model
+
+
+def _same_data(config: store.RunConfig, data: Any = None) -> Data:
+    said = config.data
+    if data is None and said.source is None:
+        raise Mistake("This run was trained on tensors, which must be given again, got none.", "Pass data=…")
+    given = said.given[0] if said.given is not None and len(said.given) == 1 else said.given
+    data = _read(said.source if data is None else data, given, said.binarize)
+    if data.fingerprint != said.fingerprint:
+        raise Mistake(
+            f"The data must be those of the run ({said.fingerprint}), got others ({data.fingerprint}).",
+            f"Restore {said.source or 'the tensors'} as at the time, or train a new run.",
+        )
+    return data

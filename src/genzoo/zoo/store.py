@@ -1,0 +1,196 @@
+"""The folder of a run: what stands in it, and how it is read back without trusting it.
+
+`config.json` says all that a run depends on; `model.safetensors` holds the weights, which are compared with the
+rebuilt model by name, shape and type before a byte is copied. Nothing is ever unpickled.
+"""
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from genzoo.core.space import Space
+from genzoo.training.config import TrainConfig
+from genzoo.zoo.mistakes import Mistake
+from genzoo.zoo.recipe import GivenSpace
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["CONFIG", "FORMAT", "WEIGHTS", "RunConfig", "fill", "fresh_folder", "read_config", "run_folders"]
+
+FORMAT = 1
+CONFIG, WEIGHTS, CODEC, CARD = "config.json", "model.safetensors", "codec.json", "README.md"
+
+
+class RecipeRecord(BaseModel):
+    """Which recipe a run was made by, with its arguments in full."""
+
+    name: str
+    arguments: dict[str, Any] = {}
+
+
+class DataRecord(BaseModel):
+    """Which data a run was trained on: enough to read them again, and to know them when they come back."""
+
+    name: str
+    source: str | None = None
+    given: list[str] | None = None
+    binarize: str | None = None
+    fingerprint: str
+    rows: dict[str, int] = {}
+    classes: dict[str, list[str]] = {}
+
+
+class RunConfig(BaseModel):
+    """All that a run depends on; `config.json` in its folder."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format_version: int = FORMAT
+    recipe: RecipeRecord
+    train: TrainConfig
+    space: dict[str, Any]
+    given: dict[str, dict[str, Any]] | None = None
+    data: DataRecord
+    parameters: int = 0
+    versions: dict[str, str] = {}
+    command: list[str] = []
+
+    @property
+    def spaces(self) -> tuple[Space, GivenSpace]:
+        """What one x is, and what it is conditioned on."""
+        if self.given is None:
+            return Space.from_json(self.space), None
+        parts = {name: Space.from_json(fields) for name, fields in self.given.items()}
+        return Space.from_json(self.space), parts.get("", parts)
+
+
+def given_to_json(given: GivenSpace) -> dict[str, dict[str, Any]] | None:
+    """A condition's spaces as plain JSON; a single one has the empty name."""
+    if given is None:
+        return None
+    return {name: part.to_json() for name, part in ({"": given} if isinstance(given, Space) else given).items()}
+
+
+def versions() -> dict[str, str]:
+    """The versions that a result may depend on."""
+    import numpy as np
+    import torch
+
+    import genzoo
+
+    return {
+        "genzoo": genzoo.__version__,
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "platform": platform.platform(terse=True),
+    }
+
+
+def command() -> list[str]:
+    """The command line that runs now."""
+    return [Path(sys.argv[0]).name, *sys.argv[1:]]
+
+
+def fresh_folder(name: str, home: Path = Path("runs")) -> Path:
+    """A folder under `runs` that is not taken: name, name-2, name-3 …"""
+    taken = (home / (name if number == 1 else f"{name}-{number}") for number in range(1, sys.maxsize))
+    return next(path for path in taken if not path.exists())
+
+
+def run_folders(home: Path) -> list[Path]:
+    """The runs in a folder and its subfolders, newest first."""
+    found = [path.parent for path in home.glob("**/" + CONFIG) if "checkpoints" not in path.parts]
+    return sorted(found, key=lambda path: (path / CONFIG).stat().st_mtime, reverse=True)
+
+
+def read_config(path: Path) -> RunConfig:
+    """The configuration in a run's folder.
+
+    Raises:
+        Mistake: If the folder is no run, or its configuration is spoilt or of a newer format.
+    """
+    file = path / CONFIG
+    if not path.is_dir():
+        raise Mistake(f"A run must be a folder, got {str(path)!r}, which is none.", f"{_runs_nearby(path)}")
+    if not file.is_file():
+        raise Mistake(f"A run's folder must hold {CONFIG}, and {str(path)!r} does not.", f"{_runs_nearby(path)}")
+    try:
+        fields = json.loads(file.read_text())
+    except ValueError as error:
+        raise Mistake(f"{file} must be JSON: {error}.", "Restore the file, or train again.") from None
+    written = fields.get("format_version") if isinstance(fields, dict) else None
+    if not isinstance(written, int) or written > FORMAT:
+        by = fields.get("versions", {}).get("genzoo", "a newer one") if isinstance(fields, dict) else "unknown"
+        raise Mistake(
+            f"{file} has format_version {written!r}, and this genzoo reads up to {FORMAT}.",
+            f"Install the genzoo that wrote it ({by}) or a newer one.",
+        )
+    try:
+        return RunConfig(**fields)
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise Mistake(
+            f"{file} is not a run's configuration: {where}: {error.errors()[0]['msg']}.",
+            "Restore the file, or train again.",
+        ) from None
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The rows of metrics in a run's folder, none if training has not begun."""
+    file = path / "metrics.jsonl"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
+
+
+def fill(model: "nn.Module", path: Path) -> None:
+    """Copies weights into a model, after checking that every name, shape and type agrees.
+
+    Raises:
+        Mistake: If the file is missing, spoilt, or of another model.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if not path.is_file():
+        raise Mistake(
+            f"A trained run must hold {path.name}, and {str(path.parent)!r} does not.",
+            f"Finish its training: genzoo train --resume {path.parent}",
+        )
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise Mistake(f"{path} is not a safetensors file: {error}.", "Restore the file, or train again.") from None
+    if differences := differing(tensors, model.state_dict()):
+        raise Mistake(
+            f"{path} must hold the weights of the recipe in {CONFIG}; {'; '.join(differences[:3])}.",
+            "Give the run its own weights back: one of the two files is of another run.",
+        )
+    model.load_state_dict(tensors)
+
+
+def differing(tensors: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
+    """In what a file's tensors are not those of a model."""
+    found = [f"{name} is missing" for name in expected if name not in tensors]
+    found += [f"{name} is unknown" for name in tensors if name not in expected]
+    for name in tensors.keys() & expected.keys():
+        got, want = tensors[name], expected[name]
+        if got.shape != want.shape:
+            found.append(f"{name} has shape {tuple(got.shape)}, not {tuple(want.shape)}")
+        elif got.dtype != want.dtype:
+            found.append(f"{name} is {got.dtype}, not {want.dtype}")
+    return found
+
+
+def _runs_nearby(path: Path) -> str:
+    home = next((parent for parent in (path, *path.parents) if parent.is_dir()), Path())
+    names = [entry.name for entry in os.scandir(home) if (Path(entry.path) / CONFIG).is_file()]
+    if not names:
+        return "List the runs that there are: genzoo runs"
+    return f"Runs in {home} are: {', '.join(sorted(names)[:5])}."
