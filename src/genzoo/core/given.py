@@ -45,7 +45,7 @@ def is_null(rows: Tensor) -> Tensor:
         >>> is_null(torch.tensor([3, -1]))
         tensor([False,  True])
     """
-    flat = rows.reshape(len(rows), -1)
+    flat = rows.flatten(1) if rows.ndim > 1 else rows[:, None]
     return flat.isnan().any(1) if flat.is_floating_point() else (flat < 0).any(1)
 
 

@@ -12,6 +12,17 @@ from genzoo.distributions.discretized_logistic import DiscretizedLogistic
 __all__ = ["Observation"]
 
 
+class _Bits(Bernoulli):
+    """A Bernoulli distribution of bytes: torch's wants numbers of its own type, and has no mode at one half."""
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return super().log_prob(value.to(self.logits.dtype))
+
+    @property
+    def mode(self) -> Tensor:
+        return (self.logits > 0).to(torch.uint8)
+
+
 class Observation(Conditional):
     """p(x | h) for every entry of x on its own, h being a network's output.
 
@@ -43,7 +54,7 @@ class Observation(Conditional):
 
     def _entries(self, loc: Tensor, scale: Tensor | None = None) -> Distribution:
         if scale is None:
-            return Bernoulli(logits=loc, validate_args=False)
+            return _Bits(logits=loc, validate_args=False)
         # A softplus keeps the gradient alive at the floor, where a clamp would lose it for good.
         log_scale = self.least + torch.nn.functional.softplus(scale - self.least)
         if self.space.levels is not None:

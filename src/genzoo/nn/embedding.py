@@ -42,7 +42,7 @@ class _Reals(nn.Module):
         self.null = nn.Parameter(torch.zeros(width))
 
     def forward(self, given: Tensor) -> Tensor:
-        flat = given.reshape(len(given), -1).to(self.null.dtype)
+        flat = (given.flatten(1) if given.ndim > 1 else given[:, None]).to(self.null.dtype)
         null = is_null(flat)[:, None]
         # The null rows are zeroed before the map, because 0 · NaN would poison the gradient of its weights.
         return torch.where(null, self.null, self.linear(flat.masked_fill(null, 0)))

@@ -8,7 +8,7 @@ $$ r_{ik} = \\frac{w_k N(x_i; \\mu_k, \\Sigma_k)}{\\sum_j w_j N(x_i; \\mu_j, \\S
 with means and covariances as in `genzoo.models.classical.gaussians`. No step lowers the likelihood of the rows.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, get_args
 
 import torch
@@ -163,6 +163,10 @@ class GaussianMixture(GenerativeModel, DirectFit):
         gain = reached - self.reached.item()
         self.reached.fill_(reached)
         return (Done if gain < self.tol else dict)(loss=-conditional / rows)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "GaussianMixture":
+        # Sums and factors stay float64 whatever the precision of a model around this one.
+        return super()._apply(lambda tensor: tensor.to(fn(tensor).device), recurse)
 
     def extra_repr(self) -> str:
         return f"{self.space}, given={self.given}, components={self.components}, covariance={self.covariance!r}"

@@ -1,0 +1,122 @@
+"""One tiny instance of every model: what the conformance suite runs on.
+
+An entry says how to make the model, what kind of likelihood it declares, and makes rows for it. A new model adds one
+line to `ZOO`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from genzoo.core import Batch, GenerativeModel, Given, GivenSpace, Likelihood, Noise, Space
+from genzoo.models import Dequantized, Standardized
+from genzoo.models.adversarial import WassersteinGAN
+from genzoo.models.autoencoders import VAE, GaussianAutoencoder
+from genzoo.models.classical import GaussianMixture
+from genzoo.nn import MLP, Conditioned, ConvDecoder, ConvEncoder
+
+REALS, BYTES, BITS = Space((3,)), Space((1, 4, 5), levels=256), Space((1, 4, 4), levels=2)
+LABEL = Space((), levels=3)
+BOTH = {"label": LABEL, "angle": Space((2,))}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """How to make a model, and what it says of itself."""
+
+    make: Callable[[], GenerativeModel]
+    likelihood: Likelihood
+
+
+def rows(space: Space, n: int, name: str = "data") -> Tensor:
+    """Rows of a space: two clusters of reals, or levels around a ramp that each row has shifted."""
+    noise = Noise(1, name)
+    if space.levels is None:
+        side = noise.integers(2, n, *[1] * len(space.shape)).to(torch.get_default_dtype())
+        return 2 + 3 * side + noise.normal(n, *space.shape)
+    ramp = torch.linspace(0.1, 0.7, space.dims).reshape(space.shape)
+    level = (
+        ramp + 0.3 * noise.uniform(n, *[1] * len(space.shape)) + 0.05 * noise.normal(n, *space.shape)
+    ) * space.levels
+    return level.floor().clamp(0, space.levels - 1).to(getattr(torch, space.dtype))
+
+
+def conditions(given: GivenSpace, n: int) -> Given:
+    """Rows of a condition, one that is not null for each row."""
+    if given is None:
+        return None
+    if isinstance(given, Space):
+        noise = Noise(2, "given")
+        return noise.integers(given.levels, n, *given.shape) if given.is_discrete else noise.normal(n, *given.shape)
+    return {name: conditions(space, n) for name, space in given.items()}
+
+
+def batch(model: GenerativeModel, n: int = 32, page: int = 0) -> Batch:
+    """Rows that suit a model."""
+    return Batch(rows(model.space, n), conditions(model.given, n), Noise(3, "train").tick(page))
+
+
+def mixture(space: Space = REALS, given: GivenSpace = None, **options: object) -> GaussianMixture:
+    return GaussianMixture(space, given, components=2, **options)
+
+
+def vae(space: Space, given: GivenSpace = None, drop_given: float = 0.0) -> VAE:
+    return VAE(space, given, GaussianAutoencoder.mlp(space, given, latent=2, hidden=[16]), drop_given=drop_given)
+
+
+def conv_vae(space: Space) -> VAE:
+    return VAE(space, None, GaussianAutoencoder.conv(space, latent=2, width=4))
+
+
+def wgan(space: Space, given: GivenSpace = None, drop_given: float = 0.0) -> WassersteinGAN:
+    width = 0 if given is None else 4
+    generator = Conditioned(MLP(4, [16], space.dims, given=width), given, width)
+    critic = Conditioned(MLP(space.dims, [16], 1, given=width), given, width)
+    return WassersteinGAN(space, given, generator, critic, latent=4, drop_given=drop_given)
+
+
+def conv_wgan(space: Space) -> WassersteinGAN:
+    return WassersteinGAN(
+        space, None, ConvDecoder(4, space.shape, width=4), ConvEncoder(space.shape, 1, width=4), latent=4
+    )
+
+
+EXACT, BOUND, NONE = Likelihood.EXACT, Likelihood.BOUND, Likelihood.NONE
+PIXELS = Space(BYTES.shape)
+
+ZOO: dict[str, Entry] = {
+    "gaussian_mixture": Entry(mixture, EXACT),
+    "gaussian_mixture/tied": Entry(lambda: mixture(covariance="tied"), EXACT),
+    "gaussian_mixture/diag": Entry(lambda: mixture(covariance="diag"), EXACT),
+    "gaussian_mixture/spherical": Entry(lambda: mixture(covariance="spherical"), EXACT),
+    "gaussian_mixture/given": Entry(lambda: mixture(given=LABEL), EXACT),
+    "gaussian_mixture/given/tied": Entry(lambda: mixture(given=LABEL, covariance="tied"), EXACT),
+    "standardized/gaussian_mixture": Entry(lambda: Standardized(mixture()), EXACT),
+    "standardized/vae": Entry(lambda: Standardized(vae(REALS)), BOUND),
+    "standardized/wgan_gp": Entry(lambda: Standardized(wgan(REALS)), NONE),
+    "dequantized/gaussian_mixture": Entry(lambda: Dequantized(Standardized(mixture(PIXELS)), 256), BOUND),
+    "dequantized/gaussian_mixture/given": Entry(lambda: Dequantized(mixture(PIXELS, LABEL), 256, draws=2), BOUND),
+    "dequantized/vae": Entry(lambda: Dequantized(Standardized(vae(PIXELS, LABEL, 0.5)), 256), BOUND),
+    "vae": Entry(lambda: vae(BYTES), BOUND),
+    "vae/conv": Entry(lambda: conv_vae(BYTES), BOUND),
+    "vae/bits": Entry(lambda: vae(BITS), BOUND),
+    "vae/reals": Entry(lambda: vae(REALS), BOUND),
+    "vae/given": Entry(lambda: vae(BYTES, LABEL), BOUND),
+    "vae/given/several": Entry(lambda: vae(REALS, BOTH, 0.2), BOUND),
+    "wgan_gp": Entry(lambda: wgan(BYTES), NONE),
+    "wgan_gp/conv": Entry(lambda: conv_wgan(BYTES), NONE),
+    "wgan_gp/reals": Entry(lambda: wgan(REALS), NONE),
+    "wgan_gp/given": Entry(lambda: wgan(BITS, LABEL), NONE),
+    "wgan_gp/given/several": Entry(lambda: wgan(REALS, BOTH, 0.2), NONE),
+}
+
+
+def ready(name: str) -> GenerativeModel:
+    """The tiny instance, prepared on rows of its own, the same at every call."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = ZOO[name].make().to(torch.get_default_dtype())
+    model.prepare([batch(model, 64)])
+    return model.eval()
