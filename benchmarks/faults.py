@@ -1,0 +1,147 @@
+"""Kills training at random instants, resumes it, and compares the end with that of a run left alone, bit for bit.
+
+For each recipe one run is left alone, and another, of the same command, is killed by SIGKILL again and again: every
+second time at a random instant, the other times while a checkpoint is being written. What is compared: the weights,
+the last checkpoint's model, optimizer and average, and every row of metrics but for its wall clock. At the end the
+newest checkpoint of a finished run is spoilt, and resuming must fall back on the one before and end the same.
+
+Usage: python -m benchmarks.faults [--kills 8] [--recipes vae,wgan_gp,gaussian_mixture]
+"""
+
+import argparse
+import json
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks import record
+from genzoo.training.checkpoint import checkpoints
+from genzoo.training.journal import CLOCK
+
+SETTINGS = {
+    "gaussian_mixture": ["--steps", "400", "--train", "batch_size=64", "--train", "checkpoint_every=3"],
+    "vae": ["--steps", "300", "--train", "checkpoint_every=5", "--train", "ema=0.1"],
+    "wgan_gp": ["--steps", "60", "--train", "checkpoint_every=2", "--train", "ema=0.1"],
+}
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "genzoo", "train", *words]
+
+
+def start(recipe: str, run: Path) -> list[str]:
+    return command(recipe, "--data", "digits", "--device", "cpu", "--seed", "5", "--out", str(run), *SETTINGS[recipe])
+
+
+def drafts(run: Path) -> list[Path]:
+    return list((run / "checkpoints").glob(".draft-*"))
+
+
+def newest_step(run: Path) -> int:
+    found = checkpoints(run / "checkpoints")
+    return int(found[0].name.removeprefix("step-")) if found else -1
+
+
+def kill_once(words: list[str], run: Path, while_writing: bool, draw: random.Random) -> dict | None:
+    """Runs a command and kills it after some more checkpoints; None if it ended before."""
+    before, more = newest_step(run), draw.randint(1, 8)
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        seen, last = 0, before
+        while process.poll() is None and seen < more:
+            now = newest_step(run)
+            seen, last = seen + (now != last), now
+            time.sleep(0.001)
+        if while_writing:
+            while process.poll() is None and not drafts(run):
+                pass
+        else:
+            time.sleep(draw.uniform(0, 0.3))
+        if process.poll() is not None:
+            if process.returncode:
+                raise SystemExit(process.stderr.read())
+            return None
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    return {"from": before, "killed_after": newest_step(run), "mid_checkpoint": bool(drafts(run))}
+
+
+def rows_of(run: Path) -> list[dict]:
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in row.items() if name not in CLOCK} for row in rows]
+
+
+def difference(one: Path, other: Path) -> list[str]:
+    """What differs between two runs; nothing, if all is well."""
+    ends = [checkpoints(run / "checkpoints")[0] for run in (one, other)]
+    files = [(end / name, name) for end in ends[:1] for name in sorted(p.name for p in end.glob("*.safetensors"))]
+    unlike = [name for path, name in files if path.read_bytes() != (ends[1] / name).read_bytes()]
+    if (one / "model.safetensors").read_bytes() != (other / "model.safetensors").read_bytes():
+        unlike.append("model.safetensors")
+    if ends[0].name != ends[1].name:
+        unlike.append(f"last step {ends[0].name} / {ends[1].name}")
+    return unlike + (["metrics.jsonl"] if rows_of(one) != rows_of(other) else [])
+
+
+def spoil(run: Path) -> str:
+    """Flips a bit of the newest checkpoint, takes the finished weights away and resumes; returns what resume said."""
+    path = checkpoints(run / "checkpoints")[0] / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    (run / "model.safetensors").unlink()
+    done = subprocess.run(command("--resume", str(run)), capture_output=True, text=True, check=True)
+    return next(line for line in (done.stdout + done.stderr).splitlines() if "spoilt" in line)
+
+
+def torment(recipe: str, kills: int, folder: Path, draw: random.Random) -> dict:
+    """One recipe's kills and comparison."""
+    whole, cut = folder / f"{recipe}-whole", folder / f"{recipe}-cut"
+    subprocess.run(start(recipe, whole), check=True, stdout=subprocess.DEVNULL)
+    table: list[dict] = []
+    while len(table) < kills:
+        words = command("--resume", str(cut)) if cut.exists() else start(recipe, cut)
+        kill = kill_once(words, cut, while_writing=len(table) % 2 == 1, draw=draw)
+        if kill is None:  # it came to its end: again from the beginning
+            if unlike := difference(whole, cut):
+                raise SystemExit(f"{recipe}: {unlike} differ after {len(table)} kills")
+            shutil.rmtree(cut)
+            continue
+        table.append(kill)
+        print(
+            f"{recipe:18} kill {len(table):2}: resumed from {kill['from']:4}, newest checkpoint then "
+            f"{kill['killed_after']:4}{', while writing one' if kill['mid_checkpoint'] else ''}",
+            flush=True,
+        )
+    subprocess.run(command("--resume", str(cut)), check=True, stdout=subprocess.DEVNULL)
+    unlike = difference(whole, cut)
+    said = spoil(cut)
+    return {"kills": table, "unlike": unlike, "spoilt": said, "unlike_after_spoiling": difference(whole, cut)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--kills", type=int, default=8, help="kills per recipe")
+    parser.add_argument("--recipes", default=",".join(SETTINGS))
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    draw, results = random.Random(options.seed), {}
+    with tempfile.TemporaryDirectory() as folder:
+        for recipe in options.recipes.split(","):
+            results[recipe] = result = torment(recipe, options.kills, Path(folder), draw)
+            good = not result["unlike"] and not result["unlike_after_spoiling"]
+            print(f"{recipe:18} {'bit-identical' if good else 'DIFFERS: ' + str(result)}; {result['spoilt']}")
+    kills = [kill for result in results.values() for kill in result["kills"]]
+    mid = sum(kill["mid_checkpoint"] for kill in kills)
+    path = record.write("faults", {"kills": len(kills), "mid_checkpoint": mid, "recipes": results})
+    print(f"{len(kills)} kills, {mid} of them while a checkpoint was being written; written to {path}")
+    if any(result["unlike"] or result["unlike_after_spoiling"] for result in results.values()):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
