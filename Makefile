@@ -51,8 +51,8 @@ pytest: $(READY)-dev  ## tests and doctests alone
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS)
 
 bench: $(READY)-dev  ## speed beside a bare loop (and beside peers, where a benchmark has them)
-	@for file in benchmarks/[a-z]*.py; do \
-		name=$$(basename $$file .py); [ $$name = faults ] || $(BIN)/python -m benchmarks.$$name || exit 1; \
+	@for file in $$(grep -l __main__ benchmarks/*.py | grep -v faults); do \
+		echo "$$file"; $(BIN)/python -m benchmarks.$$(basename $$file .py) || exit 1; \
 	done
 
 docs: $(READY)-docs  ## build the documentation into docs/_build/html; warnings are errors
