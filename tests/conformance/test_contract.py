@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from genzoo.core import Capability, GenerativeModel, Given, Likelihood, Space, Unsupported, map_given, null_rows
+from genzoo.core import Batch, Capability, GenerativeModel, Given, Likelihood, Space, Unsupported, map_given, null_rows
 from tests.zoo import ZOO, batch, ready, rows
 
 
@@ -122,6 +122,18 @@ def test_a_row_depends_on_seed_and_number_alone_in_float32(name: str) -> None:
     model = ready(name)
     if not model.space.is_discrete:  # a rounding error may move a discrete entry across an edge: see float64
         check_rows(model)
+
+
+def test_a_double_model_needs_no_double_world(name: str) -> None:
+    model = ready(name).double()
+    data = batch(model, 4)
+    x = data.x if model.space.is_discrete else data.x.double()
+    assert model.checked(model.sample(4, data.given, seed=0)).shape == x.shape
+    if model.can("log_prob"):
+        assert model.log_prob(x, data.given).dtype == torch.float64 or "gaussian_mixture" in name
+    if not model.can("direct_fit"):
+        for player in model.players():
+            player.loss(Batch(x, data.given, data.noise))
 
 
 def check_rows(model: GenerativeModel) -> None:

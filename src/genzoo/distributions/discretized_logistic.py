@@ -56,10 +56,10 @@ class DiscretizedLogistic(Distribution):
     def expand(self, batch_shape: Any, _instance: Any = None) -> "DiscretizedLogistic":
         return DiscretizedLogistic(self.loc.expand(batch_shape), self.log_scale.expand(batch_shape), self.levels)
 
-    def log_prob(self, value: Shaped[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
+    def log_prob(self, value: Shaped[Tensor, "..."]) -> Float[Tensor, "..."]:
         per_scale = (-self.log_scale).exp()
         half = per_scale / max(1, self.levels - 1)
-        middle = (centered(value, self.levels) - self.loc) * per_scale
+        middle = (centered(value, self.levels, self.loc.dtype) - self.loc) * per_scale
         below, above = value > 0, value < self.levels - 1
         width = (-torch.expm1(-2 * half)).log()  # log(1 − exp(b − a))
         return (

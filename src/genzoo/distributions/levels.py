@@ -13,7 +13,7 @@ from genzoo.core.space import Space
 __all__ = ["centered", "quantized"]
 
 
-def centered(x: Shaped[Tensor, "*shape"], levels: int) -> Float[Tensor, "*shape"]:
+def centered(x: Shaped[Tensor, "*shape"], levels: int, dtype: torch.dtype | None = None) -> Float[Tensor, "*shape"]:
     """Levels as numbers in [−1, 1],
 
     $$ y = 2 x / (L - 1) - 1. $$
@@ -21,12 +21,13 @@ def centered(x: Shaped[Tensor, "*shape"], levels: int) -> Float[Tensor, "*shape"
     Args:
         x: Integers in [0, levels).
         levels: L, the number of values an entry takes.
+        dtype: The type of the numbers; torch's default if none is named.
 
     Example:
         >>> centered(torch.tensor([0, 128, 255], dtype=torch.uint8), 256)
         tensor([-1.0000,  0.0039,  1.0000])
     """
-    return x.to(torch.get_default_dtype()) * (2 / max(1, levels - 1)) - 1
+    return x.to(dtype or torch.get_default_dtype()) * (2 / max(1, levels - 1)) - 1
 
 
 def quantized(y: Float[Tensor, "*shape"], levels: int) -> Integer[Tensor, "*shape"]:

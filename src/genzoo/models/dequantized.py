@@ -54,7 +54,7 @@ class Dequantized(Mapped):
         self.likelihood = Likelihood.weakest(Likelihood.BOUND, model.likelihood)
 
     def inward(self, x: Shaped[Tensor, "B *event"], noise: Noise) -> Float[Tensor, "B *event"]:
-        uniform = noise.uniform(*x.shape)
+        uniform = noise.uniform(*x.shape, dtype=self.dtype)
         return x.to(uniform.dtype) + uniform
 
     def outward(self, y: Float[Tensor, "B *event"]) -> Integer[Tensor, "B *event"]:
@@ -73,7 +73,7 @@ class Dequantized(Mapped):
 
     def encode(self, x: Integer[Tensor, "B *event"], given: Given = None) -> Float[Tensor, "B *latent"]:
         """The latent of the middle of each cell."""
-        return self.model.encode(x.to(torch.get_default_dtype()) + 0.5, given)
+        return self.model.encode(x.to(self.dtype) + 0.5, given)
 
     def extra_repr(self) -> str:
         return f"levels={self.levels}, draws={self.draws}"

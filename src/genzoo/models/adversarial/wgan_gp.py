@@ -67,7 +67,7 @@ class WassersteinGAN(GenerativeModel):
         self.penalty, self.critic_steps, self.drop_given = penalty, critic_steps, drop_given
 
     def draw(self, n: int, given: Given, noise: Noise) -> Shaped[Tensor, "n *event"]:
-        return self._outward(self.generate(noise.normal(n, self.latent), given))
+        return self._outward(self.generate(noise.normal(n, self.latent, dtype=self.dtype), given))
 
     def decode(self, z: Float[Tensor, "B latent"], given: Given = None) -> Shaped[Tensor, "B *event"]:
         """G(z), in the space."""
@@ -92,7 +92,7 @@ class WassersteinGAN(GenerativeModel):
         """L_D with the distance that the critic tells and its penalty."""
         given, real = self.training_given(batch), self._inward(batch.x)
         with torch.no_grad():
-            fake = self.generate(batch.noise.at("latent").normal(len(real), self.latent), given)
+            fake = self.generate(self._latent(batch), given)
         distance = self.critic(real, given).mean() - self.critic(fake, given).mean()
         penalty = self.gradient_penalty(real, fake, given, batch.noise)
         return {"loss": -distance + self.penalty * penalty, "distance": distance, "penalty": penalty}
@@ -100,7 +100,7 @@ class WassersteinGAN(GenerativeModel):
     def generator_loss(self, batch: Batch) -> Float[Tensor, ""]:
         """L_G."""
         given = self.training_given(batch)
-        fake = self.generate(batch.noise.at("latent").normal(len(batch), self.latent), given)
+        fake = self.generate(self._latent(batch), given)
         return -self.critic(fake, given).mean()
 
     def gradient_penalty(
@@ -119,8 +119,11 @@ class WassersteinGAN(GenerativeModel):
     def extra_repr(self) -> str:
         return f"{self.space}, given={self.given}, penalty={self.penalty}, critic_steps={self.critic_steps}"
 
+    def _latent(self, batch: Batch) -> Tensor:
+        return batch.noise.at("latent").normal(len(batch), self.latent, dtype=self.dtype)
+
     def _inward(self, x: Tensor) -> Tensor:
-        return x if self.space.levels is None else centered(x, self.space.levels)
+        return x.to(self.dtype) if self.space.levels is None else centered(x, self.space.levels, self.dtype)
 
     def _outward(self, y: Tensor) -> Tensor:
         return y if self.space.levels is None else quantized(y, self.space.levels)

@@ -49,7 +49,8 @@ class GaussianAutoencoder(Autoencoder):
         self.observation = Observation(space)
 
     def posterior(self, x: Shaped[Tensor, "B *event"], given: Given = None) -> Distribution:
-        y = x if self.space.levels is None else centered(x, self.space.levels)
+        dtype = next(self.encoder.parameters()).dtype
+        y = x.to(dtype) if self.space.levels is None else centered(x, self.space.levels, dtype)
         loc, log_scale = self.encoder(y, given).chunk(2, dim=1)
         return Independent(Normal(loc, log_scale.exp(), validate_args=False), 1, validate_args=False)
 

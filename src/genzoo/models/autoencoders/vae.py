@@ -81,7 +81,7 @@ class VAE(GenerativeModel):
             distortion, rate = self._terms(x, given, noise)
             return -(distortion + rate)
         q = self.autoencoder.posterior(x, given)
-        total = x.new_full((len(x),), -torch.inf, dtype=torch.get_default_dtype())
+        total = x.new_full((len(x),), -torch.inf, dtype=self.dtype)
         for _ in range(samples):
             z = noise.draw(q)
             weight = self._log_likelihood(x, z, given) + self._prior(z).log_prob(z) - q.log_prob(z)
@@ -90,7 +90,7 @@ class VAE(GenerativeModel):
 
     def draw(self, n: int, given: Given, noise: Noise, *, mode: bool = False) -> Shaped[Tensor, "n *event"]:
         """Samples; with `mode`, the likeliest x of each latent instead of a draw, which spares the eye its noise."""
-        z = noise.normal(n, *self.autoencoder.latent.shape)
+        z = noise.normal(n, *self.autoencoder.latent.shape, dtype=self.dtype)
         p = self.autoencoder.likelihood(z, given)
         return self._in_space(p.mode if mode else noise.draw(p))
 

@@ -1,0 +1,87 @@
+"""The contract itself, on models made up for the purpose."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from genzoo.core import Batch, Capability, GenerativeModel, Given, Likelihood, Noise, Space, Unsupported
+from genzoo.core.model import evaluating
+
+
+class Shifted(GenerativeModel):
+    """N(shift, I), with a dropped condition to watch."""
+
+    likelihood = Likelihood.EXACT
+
+    def __init__(self, given: Space | dict[str, Space] | None = None, drop_given: float = 0.0) -> None:
+        super().__init__(Space((2,)), given)
+        self.drop_given = drop_given
+        self.shift = torch.nn.Parameter(torch.zeros(2))
+
+    def draw(self, n: int, given: Given, noise: Noise) -> Tensor:
+        return self.shift + noise.normal(n, 2)
+
+    def log_density(self, x: Tensor, given: Given, noise: Noise) -> Tensor:
+        return torch.distributions.Normal(self.shift, 1.0).log_prob(x).sum(1)
+
+
+class Sampler(GenerativeModel):
+    def draw(self, n: int, given: Given, noise: Noise) -> Tensor:
+        return noise.normal(n, *self.space.shape)
+
+
+def test_capabilities_follow_from_what_is_written() -> None:
+    can = {c.value for c in Capability if Shifted().can(c)}
+    assert can == {"sample", "log_prob", "score", "loss"}
+    assert {c.value for c in Capability if Sampler(Space((2,))).can(c)} == {"sample"}
+    assert not type("Bytes", (Shifted,), {})().can("encode")
+
+
+def test_refusals_say_what_is_offered_instead() -> None:
+    model = Sampler(Space((2,)))
+    with pytest.raises(Unsupported, match=r"Sampler cannot log_prob .*It can: sample"):
+        model.log_prob(torch.zeros(1, 2))
+    for call in (lambda: model.score(torch.zeros(1, 2)), lambda: model.encode(torch.zeros(1, 2))):
+        with pytest.raises(Unsupported):
+            call()
+
+
+def test_the_score_is_the_gradient_even_without_grad() -> None:
+    with torch.no_grad():
+        assert torch.allclose(Shifted().score(torch.ones(3, 2)), -torch.ones(3, 2))
+
+
+def test_conditions_are_dropped_in_training_only() -> None:
+    model = Shifted(Space((), levels=3), drop_given=0.5)
+    batch = Batch(torch.zeros(1000, 2), torch.ones(1000, dtype=torch.int64), Noise(0))
+    share = (model.training_given(batch) < 0).float().mean().item()
+    assert share == pytest.approx(0.5, abs=0.06)
+    assert (model.eval().training_given(batch) == 1).all()
+    assert (batch.given == 1).all()
+
+
+def test_several_conditions_are_dropped_together() -> None:
+    model = Shifted({"a": Space((), levels=3), "b": Space((2,))}, drop_given=0.5)
+    given = {"a": torch.ones(100, dtype=torch.int64), "b": torch.ones(100, 2)}
+    dropped = model.training_given(Batch(torch.zeros(100, 2), given, Noise(0)))
+    assert torch.equal(dropped["a"] < 0, dropped["b"].isnan().all(1))
+
+
+def test_the_weakest_likelihood_wins() -> None:
+    weakest = Likelihood.weakest
+    assert weakest(Likelihood.EXACT, Likelihood.EXACT) is Likelihood.EXACT
+    assert weakest(Likelihood.BOUND, Likelihood.ESTIMATE) is Likelihood.ESTIMATE
+    assert weakest(Likelihood.NONE, Likelihood.EXACT) is Likelihood.NONE
+
+
+def test_evaluating_puts_every_mode_back() -> None:
+    model = torch.nn.Sequential(torch.nn.Dropout(), torch.nn.Dropout())
+    model[0].eval()
+    with evaluating(model):
+        assert not any(part.training for part in model.modules())
+    assert [part.training for part in model.modules()] == [True, False, True]
+
+
+def test_counts_must_not_be_negative() -> None:
+    with pytest.raises(ValueError, match="negative"):
+        Shifted().sample(-1)

@@ -1,0 +1,37 @@
+"""Spaces: what one x is."""
+
+import math
+
+import pytest
+
+from genzoo.core import Space
+
+
+def test_spaces_know_their_size_and_type() -> None:
+    assert Space((3, 32, 32), levels=256).dims == 3072
+    assert Space(()).dims == 1
+    assert [Space((2,), levels=n).dtype for n in (None, 2, 256, 257)] == ["float32", "uint8", "uint8", "int64"]
+    assert Space((9,), levels=100, ragged=True).dtype == "int64"
+    assert Space((2,)).is_discrete is False
+
+
+def test_bits_per_dim_of_uniform_levels_is_their_logarithm() -> None:
+    space = Space((5,), levels=32)
+    assert space.bits_per_dim(-5 * math.log(32)) == pytest.approx(5)
+
+
+def test_json_and_back() -> None:
+    for space in (Space(()), Space((1, 8, 8), levels=17), Space((40,), levels=30, ragged=True)):
+        assert Space.from_json(space.to_json()) == space
+        assert hash(Space.from_json(space.to_json())) == hash(space)
+
+
+@pytest.mark.parametrize("wrong", [{"shape": (0,)}, {"shape": (2,), "levels": 0}, {"shape": (), "ragged": True}])
+def test_impossible_spaces_are_refused(wrong: dict) -> None:
+    with pytest.raises(ValueError):
+        Space(**wrong)
+
+
+def test_spaces_read_well() -> None:
+    assert str(Space((1, 8, 8), levels=17)) == "1×8×8 integers in [0, 17)"
+    assert str(Space(())) == "one reals"
