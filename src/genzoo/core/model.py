@@ -266,6 +266,13 @@ class GenerativeModel(Trainable):
         return torch.device("cpu")
 
     @property
+    def dtype(self) -> torch.dtype:
+        """The precision of the model's parameters, torch's default if it has none."""
+        for parameter in self.parameters():
+            return parameter.dtype
+        return torch.get_default_dtype()
+
+    @property
     def _highest(self) -> int:
         return (self.space.levels or 0) - (0 if self.space.ragged else 1)
 
