@@ -24,7 +24,7 @@ def steps_in(minutes: float, course: Course, validate: Callable[..., float], val
     Every process times the same steps, and all take the first one's figure.
     """
     seconds, stride = 60 * minutes, course.stride
-    trial = type(course)(copy.deepcopy(course.model), course.order.source, course.config, course.team)
+    trial = type(course)(copy.deepcopy(course.model), course.order, course.config, course.team)
     steps, spent, burst = 0, 0.0, stride
     while spent < STRETCH * seconds:
         start = time.monotonic()

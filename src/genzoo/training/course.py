@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from genzoo.core import Batch, DirectFit, Done, GenerativeModel, Noise, Player, Trainable, map_given, seeded
 from genzoo.training.config import TrainConfig
 from genzoo.training.optimizers import Mover, clip, movers, rate
-from genzoo.training.order import Order, Source
+from genzoo.training.order import Order, Part
 from genzoo.training.team import Team
 
 __all__ = ["Course", "Game", "NotFinite", "Passes", "course_of"]
@@ -32,9 +32,8 @@ class NotFinite(ArithmeticError):
 class Course(abc.ABC):
     """How a model is trained, step by step; `advance` is a function of the step and of the tensors in the state."""
 
-    def __init__(self, model: Trainable, source: Source, config: TrainConfig, team: Team) -> None:
-        self.model, self.config, self.team = model, config, team
-        self.order = Order(source, config.batch_size, config.seed)
+    def __init__(self, model: Trainable, order: Order, config: TrainConfig, team: Team) -> None:
+        self.model, self.order, self.config, self.team = model, order, config, team
         self.stride = 1  # intervals are whole multiples of it
 
     @abc.abstractmethod
@@ -54,10 +53,10 @@ class Course(abc.ABC):
         if tensors:
             raise ValueError(f"{type(self).__name__} keeps no tensors besides the model's, got {sorted(tensors)}.")
 
-    def batch(self, rows: tuple[Tensor, Any], noise: Noise) -> Batch:
-        """Rows on the device, with this process's part of the noise."""
-        x, given = rows
-        return Batch(self._place(x), map_given(self._place, given), noise)
+    def batch(self, part: Part, noise: Noise) -> Batch:
+        """Rows on the device, with the noise that belongs to them."""
+        noise = noise.rows(slice(part.start, None)) if part.start else noise
+        return Batch(self._place(part.x), map_given(self._place, part.given), noise)
 
     def look(self) -> Iterator[Batch]:
         """One epoch of whole batches for `prepare`."""
@@ -90,12 +89,11 @@ class Turn:
 class Game(Course):
     """Rounds in which every player takes its turn, in order."""
 
-    def __init__(self, model: Trainable, source: Source, config: TrainConfig, team: Team) -> None:
-        super().__init__(model, source, config, team)
+    def __init__(self, model: Trainable, order: Order, config: TrainConfig, team: Team) -> None:
+        super().__init__(model, order, config, team)
         players = list(model.players())
-        start = team.share(config.batch_size).start
         self.turns = [
-            Turn(player, mover, _others(model, player), Noise(config.seed, "train", player.name, start=start))
+            Turn(player, mover, _others(model, player), Noise(config.seed, "train", player.name, device=team.device))
             for player, mover in zip(players, movers(players, model, config), strict=True)
         ]
         self.prefix = len(players) > 1
@@ -130,12 +128,13 @@ class Game(Course):
 
     def _step(self, turn: Turn, number: int, page: int, share: float) -> Mapping[str, Tensor]:
         turn.mover.zero_grad()
-        noise = turn.noise.tick(page).to(self.team.device)
-        batch = self.batch(self.order.batch(number, self.team.share(self.config.batch_size)), noise)
+        noise = turn.noise.tick(page)
+        part = self.order.batch(number, self.team.share)
+        batch = self.batch(part, noise)
         for parameter in turn.still:
             parameter.requires_grad_(False)
         try:
-            losses = self._backward(turn.player, batch)
+            losses = self._backward(turn.player, batch, part.total)
         finally:
             for parameter in turn.still:
                 parameter.requires_grad_(True)
@@ -147,14 +146,14 @@ class Game(Course):
                 turn.player.after(page, noise.at("after"), self.team.total)
         return losses
 
-    def _backward(self, player: Player, batch: Batch) -> dict[str, Tensor]:
+    def _backward(self, player: Player, batch: Batch, total: int) -> dict[str, Tensor]:
         """Gradients of this process's share of the loss, part by part; returns the share's logged values."""
         sums: dict[str, Tensor] = {}
         for part in _parts(batch, self.config.accumulate):
             with self.team.autocast():
                 losses = player.loss(part)
             losses = {"loss": losses} if isinstance(losses, Tensor) else losses
-            weight = len(part) / self.config.batch_size
+            weight = len(part) / total
             (losses["loss"] if weight == 1 else losses["loss"] * weight).backward()
             for name, value in losses.items():
                 value = value.detach() * weight if weight != 1 else value.detach()
@@ -180,9 +179,9 @@ class Passes(Course):
     Every pass sees the same rows with the same noise, so that what a pass improves stays improved.
     """
 
-    def __init__(self, model: Trainable, source: Source, config: TrainConfig, team: Team) -> None:
-        super().__init__(model, source, config, team)
-        self.stride = self.order.passes
+    def __init__(self, model: Trainable, order: Order, config: TrainConfig, team: Team) -> None:
+        super().__init__(model, order, config, team)
+        self.stride = order.passes
         self.noise = Noise(config.seed, "fit", device=team.device)
 
     def total(self, steps: int | None) -> int:
@@ -192,11 +191,8 @@ class Passes(Course):
         fit, number = direct(self.model), step % self.stride
         if number == 0:
             fit.begin()
-        rows = min(self.config.batch_size, len(self.order.source) - number * self.config.batch_size)
-        part = self.team.share(rows)
-        noise = self.noise.rows(slice(number * self.config.batch_size + part.start, None))
         with torch.no_grad(), self.team.autocast():
-            fit.accumulate(self.batch(self.order.one_pass(number, part), noise))
+            fit.accumulate(self.batch(self.order.in_pass(number, self.team.share), self.noise))
         if number < self.stride - 1:
             return {}
         for tensor in fit.statistics():
@@ -205,10 +201,10 @@ class Passes(Course):
             return fit.finish()
 
 
-def course_of(model: Trainable, source: Source, config: TrainConfig, team: Team) -> Course:
+def course_of(model: Trainable, order: Order, config: TrainConfig, team: Team) -> Course:
     """The course that suits a model: its passes if it fits directly, else its game."""
     fits = isinstance(model, GenerativeModel) and model.can("direct_fit")
-    return (Passes if fits else Game)(model, source, config, team)
+    return (Passes if fits else Game)(model, order, config, team)
 
 
 def direct(model: Trainable) -> DirectFit:

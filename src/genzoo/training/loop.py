@@ -15,8 +15,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
-from genzoo.core import Batch, GenerativeModel, Noise, Trainable, seeded
+from genzoo.core import GenerativeModel, Noise, Trainable, seeded
 from genzoo.training import checkpoint as disk
 from genzoo.training.average import Average
 from genzoo.training.budget import steps_in
@@ -25,7 +26,7 @@ from genzoo.training.config import TrainConfig
 from genzoo.training.course import Course, course_of, is_done
 from genzoo.training.guard import Interrupted, Signals, locked
 from genzoo.training.journal import Journal, Means
-from genzoo.training.order import Source
+from genzoo.training.order import Part, Source, order_of
 from genzoo.training.team import Team
 
 __all__ = ["State", "Trained", "train"]
@@ -91,7 +92,7 @@ class Trained:
 
 def train(
     model: Trainable,
-    source: Source,
+    source: Source | DataLoader[Any],
     config: TrainConfig,
     *,
     valid: Source | None = None,
@@ -104,7 +105,7 @@ def train(
 
     Args:
         model: What is trained, in place.
-        source: The rows to train on, as `Data.train`.
+        source: The rows to train on, as `Data.train`, or a DataLoader with batches of its own.
         config: How.
         valid: The rows to validate on.
         run: The run's folder: metrics, checkpoints and `model.safetensors` are written there. None writes nothing.
@@ -131,7 +132,7 @@ def train(
     team = Team(config)
     with locked(run) if run and team.is_first else contextlib.nullcontext(), Signals() as signals:
         _place(model, config, team)
-        course = course_of(model, source, config, team)
+        course = course_of(model, order_of(source, config, say), config, team)
         state = _resumed(course, run, say) if resume and run else _started(course, valid, run, began)
         _play(state, valid, run, callbacks, signals, time.monotonic() - state.seconds)
         return _finished(state, run)
@@ -274,7 +275,8 @@ def _validate(course: Course, weights: Trainable, valid: Source) -> float:
     for first in range(team.rank * config.batch_size, rows, team.size * config.batch_size):
         index = torch.arange(first, min(rows, first + config.batch_size))
         noise = Noise(config.seed, "valid", start=first, device=team.device)
-        batch: Batch = course.batch(valid.gather(index, seed=config.seed), noise)
+        part = Part(*valid.gather(index, seed=config.seed), 0, len(index))
+        batch = course.batch(part, noise)
         with torch.no_grad(), team.autocast():
             sums += torch.tensor([float(weights.loss(batch)) * len(batch), len(batch)], dtype=torch.float64)
     weights.train(training)
