@@ -61,12 +61,12 @@ class Rows:
         # index_select: on bytes it costs an eighth of x[index].
         numbers = self.numbers.index_select(0, index)
         x = self.all_x.index_select(0, numbers) if self.view is None else self.view.rows(numbers, seed, epoch)
-        return x, self._given(numbers)
+        return _as_space(x, self.space), self._given(numbers)
 
     @property
     def x(self) -> Shaped[Tensor, "k *shape"]:
         """All the rows, those of a drawn view drawn once; a copy."""
-        return self.all_x.index_select(0, self.numbers)
+        return _as_space(self.all_x.index_select(0, self.numbers), self.space)
 
     @property
     def given(self) -> Given:
@@ -80,7 +80,12 @@ class Rows:
         return fingerprint(self.space, self.given_space, seen, self.x, self.given)
 
     def _given(self, numbers: Tensor) -> Given:
-        return map_given(lambda rows: rows.index_select(0, numbers), self.all_given)
+        given = map_given(lambda rows: rows.index_select(0, numbers), self.all_given)
+        if isinstance(given, Mapping) and isinstance(self.given_space, Mapping):
+            return {name: _as_space(rows, self.given_space[name]) for name, rows in given.items()}
+        if isinstance(given, Tensor) and isinstance(self.given_space, Space):
+            return _as_space(given, self.given_space)
+        return given
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -90,13 +95,16 @@ class Data:
     Attributes:
         name: What it is called.
         space: What one x is.
-        x: Every row, in the space's dtype; where the view draws, drawn once.
+        x: Every row, in the space's dtype (ragged integers in as few bytes as they need, widened when gathered);
+            where the view draws, drawn once.
         splits: Row numbers for "train", "valid" and "test".
         codec: From elements of the space to files and back.
         given: The condition of every row.
         given_space: What the condition is.
         classes: The names of label values, by condition; under "" where `given` is a single tensor.
         view: How training rows are seen, where that changes from epoch to epoch.
+        given_codecs: The codecs of conditions that are more than numbers, by condition as `classes`.
+        notes: What was decided or dropped in reading, one sentence each.
 
     Raises:
         DataError: If the rows do not fit the space, or the conditions the rows.
@@ -120,6 +128,8 @@ class Data:
     given_space: GivenSpace = None
     classes: Mapping[str, list[str]] = dataclasses.field(default_factory=dict, repr=False)
     view: View | None = None
+    given_codecs: Mapping[str, Codec] = dataclasses.field(default_factory=dict, repr=False)
+    notes: tuple[str, ...] = dataclasses.field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         _check_rows("x", self.x, self.space, len(self.x))
@@ -192,6 +202,11 @@ def _feed(digest: Any, part: object) -> None:
             _feed(digest, part[name])
     else:
         digest.update(f"\0{part}\0".encode())
+
+
+def _as_space(rows: Tensor, space: Space) -> Tensor:
+    """Rows of ragged integers, kept in as few bytes as they need, in the dtype of their space."""
+    return rows.to(getattr(torch, space.dtype)) if space.ragged and space.is_discrete else rows
 
 
 def _named(given: Given) -> Mapping[str, Tensor]:

@@ -8,7 +8,7 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from torch import Tensor
@@ -23,7 +23,7 @@ from genzoo.data.readers.idx import is_idx_folder, read_idx_folder
 from genzoo.data.readers.images import image_files, read_image_folder
 from genzoo.data.readers.table import read_table
 from genzoo.data.readers.text import read_text
-from genzoo.data.source import Asked, Condition, Reader, Source
+from genzoo.data.source import Asked, Condition, Options, Reader, Source
 from genzoo.data.split import complete
 from genzoo.data.view import Binarize, binarize
 
@@ -45,8 +45,7 @@ def read(
     given: str | Sequence[str] | None = None,
     x: str | Sequence[str] | None = None,
     binarize: Binarize | None = None,
-    levels: int | None = None,
-    window: int = 64,
+    **options: Unpack[Options],
 ) -> Data:
     """Data from a file, a folder, a name or tensors.
 
@@ -60,8 +59,7 @@ def read(
             mapping. None: unconditional, even where there are labels; only a pair (x, given) brings its own.
         x: The columns, or the array, that make x, where it is not all that is left.
         binarize: "static", "dynamic" or "threshold": see pixels as two levels.
-        levels: The number of values an integer takes, where the source cannot tell.
-        window: The length of the stretches a long text is cut into.
+        options: What else a kind of source can be asked, as `genzoo.data.source.Asked` lists it.
 
     Raises:
         DataError: If the source cannot be read as asked.
@@ -72,13 +70,13 @@ def read(
 given_space=Space(shape=(), levels=10, ragged=False), view=None)
     """
     if isinstance(source, Data):
-        if given or x or levels:
+        if given or x or options:
             raise DataError("Data has its roles already, got `given`, `x` or `levels`. Read its source again.")
         return _viewed(source, binarize) if binarize else source
     if isinstance(source, tuple) and given is None:
         given = _brought(source)
     wanted = (given,) if isinstance(given, str) else tuple(given or ())
-    asked = Asked(wanted, (x,) if isinstance(x, str) else tuple(x or ()), levels, window)
+    asked = _asked(wanted, (x,) if isinstance(x, str) else tuple(x or ()), options)
     reader, subject = _reader(source)
     data = _chosen(reader(subject, asked), given, wanted)
     return _viewed(data, binarize) if binarize else data
@@ -92,6 +90,14 @@ def names() -> list[str]:
         True
     """
     return list(EMBEDDED)
+
+
+def _asked(given: tuple[str, ...], x: tuple[str, ...], options: Mapping[str, Any]) -> Asked:
+    known = [field.name for field in dataclasses.fields(Asked) if field.name not in ("given", "x")]
+    for name in options:
+        if name not in known:
+            raise DataError(f"An option must be one of {', '.join(known)}, got {name!r}. {nearest(name, known)}")
+    return Asked(given, x, **options)
 
 
 def _brought(pair: tuple[Any, ...]) -> str | Sequence[str] | None:
@@ -153,7 +159,19 @@ def _chosen(source: Source, given: str | Sequence[str] | None, wanted: Sequence[
     chosen = {name: source.conditions[name] for name in wanted}
     rows, space, classes = _roles(chosen, isinstance(given, str))
     splits = complete(source.splits, source.x if source.content is None else source.content)
-    return Data(source.name, source.space, source.x, splits, source.codec, rows, space, classes)
+    named = {"": chosen[given]} if isinstance(given, str) else chosen
+    return Data(
+        source.name,
+        source.space,
+        source.x,
+        splits,
+        source.codec,
+        rows,
+        space,
+        classes,
+        given_codecs={name: condition.codec for name, condition in named.items() if condition.codec is not None},
+        notes=source.notes,
+    )
 
 
 def _roles(chosen: Mapping[str, Condition], is_single: bool) -> tuple[Given, GivenSpace, dict[str, list[str]]]:
@@ -173,4 +191,4 @@ def _viewed(data: Data, how: Binarize) -> Data:
     codec = data.codec
     if isinstance(codec, ImageCodec | TableCodec):
         codec = dataclasses.replace(codec, levels=2)
-    return Data(data.name, space, x, data.splits, codec, data.given, data.given_space, data.classes, view)
+    return dataclasses.replace(data, space=space, x=x, codec=codec, view=view)

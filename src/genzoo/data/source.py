@@ -7,7 +7,7 @@ sources and done once, in `genzoo.data.reading`.
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from jaxtyping import Int, Shaped
@@ -18,9 +18,16 @@ from genzoo.data.codec import Codec
 from genzoo.data.columns import is_number, numbers
 from genzoo.data.error import DataError
 
-__all__ = ["Asked", "Condition", "Reader", "Source"]
+__all__ = ["Asked", "Condition", "Options", "Reader", "Source"]
 
 MOST_CLASSES = 100
+
+
+class Options(TypedDict, total=False):
+    """What `read` takes beyond roles: the further fields of `Asked`, where they are described."""
+
+    levels: int
+    window: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,11 +55,13 @@ class Condition:
         rows: One per row of x.
         space: What one of them is.
         classes: The names of label values.
+        codec: The way to files and back, where the condition is more than numbers: a text, an image.
     """
 
     rows: Shaped[Tensor, "n *shape"]
     space: Space
     classes: list[str] | None = None
+    codec: Codec | None = None
 
     @classmethod
     def from_cells(cls, name: str, cells: Sequence[str]) -> "Condition":
@@ -101,6 +110,7 @@ class Source:
         conditions: Everything that a row could be conditioned on, by name.
         splits: The source's own splits.
         content: What decides the split of a row, where that is more than x.
+        notes: What the reader decided by itself or dropped, one sentence each.
     """
 
     name: str
@@ -110,6 +120,7 @@ class Source:
     conditions: Mapping[str, Condition] = dataclasses.field(default_factory=dict)
     splits: Mapping[str, Int[Tensor, " k"]] = dataclasses.field(default_factory=dict)
     content: Shaped[Tensor, "n *any"] | None = None
+    notes: tuple[str, ...] = ()
 
 
 Reader = Callable[[Any, Asked], Source]

@@ -23,7 +23,14 @@ from genzoo.data.error import DataError
 __all__ = ["SPLITS", "SPLIT_WORDS", "by_content", "complete", "content_uniform", "content_words", "tail"]
 
 SPLITS = ("train", "valid", "test")
-SPLIT_WORDS = {"train": "train", "valid": "valid", "val": "valid", "test": "test", "t10k": "test"}
+SPLIT_WORDS = {
+    "train": "train",
+    "valid": "valid",
+    "val": "valid",
+    "validation": "valid",
+    "test": "test",
+    "t10k": "test",
+}
 Splits = dict[str, Tensor]
 
 
@@ -68,7 +75,7 @@ def by_content(rows: Shaped[Tensor, "n *shape"], *, train: float = 0.8, valid: f
 
 
 def complete(own: Mapping[str, Int[Tensor, " k"]], rows: Shaped[Tensor, "n *shape"]) -> Splits:
-    """The source's own splits; a missing one is a tenth of its training rows, chosen by content.
+    """The source's own splits, further ones last; a missing one is a tenth of its training rows, chosen by content.
 
     Args:
         own: Row numbers by split name; none at all means a split by content.
@@ -92,7 +99,7 @@ def complete(own: Mapping[str, Int[Tensor, " k"]], rows: Shaped[Tensor, "n *shap
             train = splits["train"]
             held_out = content_uniform(rows[train], name) < 0.1
             splits |= {"train": train[~held_out], name: train[held_out]}
-    return {name: splits[name] for name in SPLITS}
+    return {name: splits[name] for name in (*SPLITS, *sorted(set(splits) - set(SPLITS)))}
 
 
 def tail(n: int) -> Splits:
