@@ -1,0 +1,183 @@
+"""Files in a folder, a zip or a tar, seen alike: names and bytes, nothing ever extracted.
+
+An archive is somebody else's work and is read with suspicion: no absolute names, no way up, no links, and no more
+bytes than its header says, in bounds.
+"""
+
+import abc
+import contextlib
+import os
+import tarfile
+import threading
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from genzoo.data.error import DataError
+
+__all__ = ["ARCHIVES", "Files", "open_files"]
+
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
+LARGEST_MEMBER, LARGEST_ARCHIVE, MOST_MEMBERS = 1 << 28, 1 << 36, 5_000_000
+
+
+class Files(abc.ABC):
+    """Files by their names below a root, with `/` between the parts; hidden ones are left out.
+
+    Attributes:
+        name: What the folder or archive is called, its ending dropped.
+        stamps: For every name, in order, something that changes when the content does.
+    """
+
+    def __init__(self, name: str, stamps: dict[str, str]) -> None:
+        self.name = name
+        self.stamps = {key: stamps[key] for key in sorted(stamps) if not _is_hidden(key)}
+
+    @property
+    def names(self) -> list[str]:
+        """The names in order."""
+        return list(self.stamps)
+
+    def ending(self, *suffixes: str) -> list[str]:
+        """The names that end in one of some suffixes, in order."""
+        return [name for name in self.stamps if name.lower().endswith(suffixes)]
+
+    @abc.abstractmethod
+    def read(self, name: str) -> bytes:
+        """The content of a file; may be called from several threads.
+
+        Raises:
+            DataError: If it cannot be read or is larger than 256 MB.
+        """
+
+
+class Folder(Files):
+    """The files below a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        super().__init__(root.resolve().name, dict(self._walk()))
+
+    def read(self, name: str) -> bytes:
+        try:
+            with open(self.root / name, "rb") as file:
+                return _bounded(name, file.read)
+        except OSError as problem:
+            raise DataError(f"{name} must be readable, got: {problem}. Check its permissions.") from problem
+
+    def _walk(self) -> Iterator[tuple[str, str]]:
+        for place, folders, files in os.walk(self.root):
+            folders[:] = [name for name in folders if not _is_hidden(name)]
+            below = Path(place).relative_to(self.root).as_posix()
+            for name in files:
+                with contextlib.suppress(OSError):  # a link to nowhere
+                    found = os.stat(os.path.join(place, name))
+                    yield name if below == "." else f"{below}/{name}", f"{found.st_size} {found.st_mtime_ns}"
+
+
+class Zip(Files):
+    """The members of a zip archive."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = _opened(path, lambda: zipfile.ZipFile(path))
+        members = [member for member in self.file.infolist() if not member.is_dir()]
+        _check_members(path, [(m.filename, m.file_size, (m.external_attr >> 28) == 0xA) for m in members])
+        super().__init__(path.stem, {m.filename: f"{m.file_size} {m.CRC}" for m in members})
+
+    def read(self, name: str) -> bytes:
+        return _member(name, lambda: self.file.open(name))
+
+
+class Tar(Files):
+    """The members of a tar archive, gzipped or not; quick when read in the order in which they lie."""
+
+    def __init__(self, path: Path) -> None:
+        self.lock = threading.Lock()
+        self.file = _opened(path, lambda: tarfile.open(path))
+        members = [m for m in _opened(path, lambda: _bounded_members(path, self.file)) if not m.isdir()]
+        _check_members(path, [(m.name, m.size, not m.isfile()) for m in members])
+        found = path.stat()
+        stamp = f"{found.st_size} {found.st_mtime_ns}"
+        stem = next(path.name[: -len(end)] for end in (*ARCHIVES, path.suffix) if path.name.lower().endswith(end))
+        super().__init__(stem, {m.name.removeprefix("./"): f"{m.size} {m.offset_data} {stamp}" for m in members})
+        self.members = {m.name.removeprefix("./"): m for m in members}
+
+    def read(self, name: str) -> bytes:
+        with self.lock:
+            return _member(name, lambda: self.file.extractfile(self.members[name]))
+
+
+def open_files(path: Path) -> Files:
+    """The files of a folder or of an archive.
+
+    Raises:
+        DataError: If an archive cannot be read, or holds what an archive of data has no need of.
+    """
+    if path.is_dir():
+        return Folder(path)
+    return Zip(path) if path.name.lower().endswith(".zip") else Tar(path)
+
+
+def _opened(path: Path, attempt: Callable[[], Any]) -> Any:
+    try:
+        return attempt()
+    except DataError:
+        raise
+    except Exception as problem:  # arbitrary bytes make zipfile and tarfile raise whatever their parts raise
+        raise DataError(f"{path.name} must be a whole archive, got: {problem}. Fetch it again.") from problem
+
+
+def _bounded_members(path: Path, file: tarfile.TarFile) -> list[tarfile.TarInfo]:
+    """The members of a tar, given up as soon as they claim too much: what is compressed is read through to find them."""
+    members, total = [], 0
+    for member in file:
+        members.append(member)
+        total += member.size
+        if total > LARGEST_ARCHIVE or len(members) > MOST_MEMBERS or member.size > LARGEST_MEMBER:
+            break
+    return members
+
+
+def _check_members(path: Path, members: list[tuple[str, int, bool]]) -> None:
+    """Refuses names that lead out, links, and bombs, before anything is read."""
+    total = sum(size for _, size, _ in members)
+    if total > LARGEST_ARCHIVE or len(members) > MOST_MEMBERS:
+        raise DataError(
+            f"{path.name} must hold at most {LARGEST_ARCHIVE >> 30} GB in {MOST_MEMBERS:,} files, got {total:,} bytes "
+            f"in {len(members):,}. Unpack it into a folder."
+        )
+    for name, size, is_special in members:
+        parts = PurePosixPath(name.replace("\\", "/"))
+        if parts.is_absolute() or ".." in parts.parts or ":" in parts.parts[0] or "\0" in name:
+            raise DataError(f"Names in {path.name} must lie below its root, got {name!r}. Do not trust this archive.")
+        if is_special:
+            raise DataError(f"{path.name} must hold plain files, got a link {name!r}. Pack the file itself.")
+        if size > LARGEST_MEMBER:
+            raise DataError(
+                f"Files in {path.name} must have at most {LARGEST_MEMBER >> 20} MB, got {size:,} bytes in {name!r}. "
+                "Unpack it into a folder."
+            )
+
+
+def _member(name: str, opened: Callable[[], Any]) -> bytes:
+    try:
+        with opened() as file:
+            return _bounded(name, file.read)
+    except DataError:
+        raise
+    except (OSError, EOFError, RuntimeError, NotImplementedError, ValueError, KeyError, zlib.error,
+            zipfile.BadZipFile, tarfile.TarError) as problem:  # fmt: skip
+        raise DataError(f"{name} must be readable, got: {problem}. Pack it again.") from problem
+
+
+def _bounded(name: str, read: Callable[[int], bytes]) -> bytes:
+    content = read(LARGEST_MEMBER + 1)
+    if len(content) > LARGEST_MEMBER:
+        raise DataError(f"{name} must have at most {LARGEST_MEMBER >> 20} MB, got more. Split it.")
+    return content
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
