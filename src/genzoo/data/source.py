@@ -7,7 +7,7 @@ sources and done once, in `genzoo.data.reading`.
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 import torch
 from jaxtyping import Int, Shaped
@@ -17,10 +17,13 @@ from genzoo.core import Space
 from genzoo.data.codec import Codec
 from genzoo.data.columns import is_number, numbers
 from genzoo.data.error import DataError
+from genzoo.data.view import View
 
-__all__ = ["Asked", "Condition", "Options", "Reader", "Source"]
+__all__ = ["Asked", "Color", "Condition", "Fit", "Options", "Reader", "Source"]
 
 MOST_CLASSES = 100
+Fit = Literal["crop", "pad", "resize"]
+Color = Literal["grey", "rgb", "rgba"]
 
 
 class Options(TypedDict, total=False):
@@ -28,6 +31,11 @@ class Options(TypedDict, total=False):
 
     levels: int
     window: int
+    paired: bool
+    skip_bad: bool
+    size: int | tuple[int, int]
+    fit: Fit
+    color: Color
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,12 +47,22 @@ class Asked:
         x: The names of the columns or arrays that make x; empty for what is natural.
         levels: The number of values an entry of x takes, where the source cannot tell.
         window: The length of the stretches that a long text is cut into.
+        paired: Whether a row of x and a row of its condition belong together; if not, they are two sets.
+        skip_bad: Leave out what cannot be read, in place of an error; the rest keep their order.
+        size: Images become this high and wide, one number for both.
+        fit: How they do: "crop" the middle, "pad" with black (transparent, where there is an alpha), or "resize".
+        color: Images become "grey", "rgb" or "rgba".
     """
 
     given: tuple[str, ...] = ()
     x: tuple[str, ...] = ()
     levels: int | None = None
     window: int = 64
+    paired: bool = True
+    skip_bad: bool = False
+    size: int | tuple[int, int] | None = None
+    fit: Fit = "crop"
+    color: Color | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,6 +129,9 @@ class Source:
         splits: The source's own splits.
         content: What decides the split of a row, where that is more than x.
         notes: What the reader decided by itself or dropped, one sentence each.
+        given_splits: The splits of the conditions, where they are not paired with x.
+        skipped: What could not be read and was left out, each with the reason.
+        view: How training rows are seen, where the source itself draws them.
     """
 
     name: str
@@ -121,6 +142,9 @@ class Source:
     splits: Mapping[str, Int[Tensor, " k"]] = dataclasses.field(default_factory=dict)
     content: Shaped[Tensor, "n *any"] | None = None
     notes: tuple[str, ...] = ()
+    given_splits: Mapping[str, Int[Tensor, " k"]] | None = None
+    skipped: tuple[str, ...] = ()
+    view: View | None = None
 
 
 Reader = Callable[[Any, Asked], Source]

@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Self
 
 from genzoo.data.error import DataError
 
@@ -39,6 +39,15 @@ class Files(abc.ABC):
     def names(self) -> list[str]:
         """The names in order."""
         return list(self.stamps)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.close()
+
+    def close(self) -> None:  # noqa: B027 (a folder has nothing to give back)
+        """Gives back what is open; nothing is read after that."""
 
     def ending(self, *suffixes: str) -> list[str]:
         """The names that end in one of some suffixes, in order."""
@@ -86,6 +95,9 @@ class Zip(Files):
         _check_members(path, [(m.filename, m.file_size, (m.external_attr >> 28) == 0xA) for m in members])
         super().__init__(path.stem, {m.filename: f"{m.file_size} {m.CRC}" for m in members})
 
+    def close(self) -> None:
+        self.file.close()
+
     def read(self, name: str) -> bytes:
         return _member(name, lambda: self.file.open(name))
 
@@ -95,7 +107,7 @@ class Tar(Files):
 
     def __init__(self, path: Path) -> None:
         self.lock = threading.Lock()
-        self.file = _opened(path, lambda: tarfile.open(path))
+        self.file = _opened(path, lambda: tarfile.open(path))  # noqa: SIM115 (closed by close)
         members = [m for m in _opened(path, lambda: _bounded_members(path, self.file)) if not m.isdir()]
         _check_members(path, [(m.name, m.size, not m.isfile()) for m in members])
         found = path.stat()
@@ -103,6 +115,9 @@ class Tar(Files):
         stem = next(path.name[: -len(end)] for end in (*ARCHIVES, path.suffix) if path.name.lower().endswith(end))
         super().__init__(stem, {m.name.removeprefix("./"): f"{m.size} {m.offset_data} {stamp}" for m in members})
         self.members = {m.name.removeprefix("./"): m for m in members}
+
+    def close(self) -> None:
+        self.file.close()
 
     def read(self, name: str) -> bytes:
         with self.lock:
@@ -114,6 +129,12 @@ def open_files(path: Path) -> Files:
 
     Raises:
         DataError: If an archive cannot be read, or holds what an archive of data has no need of.
+
+    Example:
+        >>> from pathlib import Path
+        >>> with open_files(Path(__file__).parent) as files:
+        ...     "archive.py" in files.names
+        True
     """
     if path.is_dir():
         return Folder(path)
@@ -130,7 +151,7 @@ def _opened(path: Path, attempt: Callable[[], Any]) -> Any:
 
 
 def _bounded_members(path: Path, file: tarfile.TarFile) -> list[tarfile.TarInfo]:
-    """The members of a tar, given up as soon as they claim too much: what is compressed is read through to find them."""
+    """The members of a tar, given up as soon as they claim too much: finding them decompresses everything."""
     members, total = [], 0
     for member in file:
         members.append(member)
@@ -150,7 +171,7 @@ def _check_members(path: Path, members: list[tuple[str, int, bool]]) -> None:
         )
     for name, size, is_special in members:
         parts = PurePosixPath(name.replace("\\", "/"))
-        if parts.is_absolute() or ".." in parts.parts or ":" in parts.parts[0] or "\0" in name:
+        if parts.is_absolute() or ".." in parts.parts or ":" in name.split("/")[0] or "\0" in name:
             raise DataError(f"Names in {path.name} must lie below its root, got {name!r}. Do not trust this archive.")
         if is_special:
             raise DataError(f"{path.name} must hold plain files, got a link {name!r}. Pack the file itself.")
