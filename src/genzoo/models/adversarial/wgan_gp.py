@@ -39,6 +39,9 @@ class WassersteinGAN(GenerativeModel):
         critic_steps: The critic's steps per turn.
         drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
 
+    Attributes:
+        lr: Adam's rate for both players; short runs of small networks want more than the published 1e-4.
+
     Example:
         >>> from genzoo.nn import MLP
         >>> model = WassersteinGAN(Space((2,)), None, MLP(8, [32], 2), MLP(2, [32], 1), latent=8)
@@ -49,6 +52,8 @@ class WassersteinGAN(GenerativeModel):
         Gulrajani, Ahmed, Arjovsky, Dumoulin & Courville, 2017, "Improved training of Wasserstein GANs",
         arXiv:1704.00028 (Algorithm 1)
     """
+
+    lr: float = 1e-4
 
     def __init__(
         self,
@@ -82,7 +87,7 @@ class WassersteinGAN(GenerativeModel):
         raise Unsupported("WassersteinGAN has no single loss: a critic and a generator play. Use players().")
 
     def players(self) -> Sequence[Player]:
-        adam = {"lr": 1e-4, "betas": (0.0, 0.9)}
+        adam = {"lr": self.lr, "betas": (0.0, 0.9)}
         return [
             Player("critic", self.critic, self.critic_loss, steps=self.critic_steps, optimizer=adam),
             Player("generator", self.generator, self.generator_loss, optimizer=adam),
