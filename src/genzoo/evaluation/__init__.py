@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "measurement": ["Kind", "Measurement", "check_comparable"],
-        "likelihood": ["code_length", "score"],
+        "likelihood": ["code_length", "options_of", "score"],
         "frechet": ["Moments", "frechet_distance", "frechet_of_samples"],
         "protocol": ["evaluate"],
     },

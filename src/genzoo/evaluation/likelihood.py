@@ -20,7 +20,7 @@ from genzoo.core.model import Capability, GenerativeModel, evaluating
 from genzoo.core.space import Space
 from genzoo.evaluation.measurement import Kind, Measurement
 
-__all__ = ["RowsLike", "accepts", "code_length", "score"]
+__all__ = ["RowsLike", "code_length", "options_of", "score"]
 
 
 @runtime_checkable
@@ -73,7 +73,7 @@ def code_length(model: GenerativeModel, rows: RowsLike, *, seed: int = 0, **opti
     """The code length of rows with its standard error: bits/dim of discrete data, nats per row of real data."""
     nats = -score(model, rows, seed=seed, **options)
     kind, n = Kind(model.likelihood.value), len(nats)
-    protocol = {"seed": seed, **options} if kind is not Kind.EXACT or options else {}
+    protocol = {"seed": seed, **options}
     if not model.space.is_discrete:
         error = (nats.std() / math.sqrt(n)).item()
         return Measurement("−log p", nats.mean().item(), error, kind, "nats/row", n, rows.fingerprint, protocol)
@@ -84,9 +84,19 @@ def code_length(model: GenerativeModel, rows: RowsLike, *, seed: int = 0, **opti
     return Measurement("bits/dim", value, error, kind, "bits/dim", n, rows.fingerprint, protocol)
 
 
-def accepts(model: GenerativeModel, option: str) -> bool:
-    """Whether a model's likelihood has an option of its own, as `samples`."""
-    return option in inspect.signature(model.log_density).parameters
+def options_of(model: GenerativeModel, method: str) -> list[str]:
+    """The typed options of a model's method, those of a part included where the method passes options on.
+
+    Args:
+        model: The model.
+        method: `draw` for the options of `sample`, `log_density` for those of `log_prob`.
+    """
+    parameters = inspect.signature(getattr(type(model), method)).parameters.values()
+    names = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        parts = [part for part in model.children() if isinstance(part, GenerativeModel)]
+        names += [name for part in parts for name in options_of(part, method)]
+    return names
 
 
 def chunks(

@@ -4,7 +4,7 @@ from typing import Protocol, runtime_checkable
 
 from genzoo.core.model import GenerativeModel
 from genzoo.evaluation.frechet import frechet_of_samples
-from genzoo.evaluation.likelihood import RowsLike, accepts, code_length
+from genzoo.evaluation.likelihood import RowsLike, code_length, options_of
 from genzoo.evaluation.measurement import Measurement
 
 __all__ = ["DataLike", "evaluate"]
@@ -37,7 +37,7 @@ def evaluate(
         model: A trained model.
         data: Data of the same space.
         samples: Samples for the Fréchet distance; by default as `frechet_of_samples` says.
-        importance: Draws per row of an importance-weighted bound, for models whose likelihood has `samples`.
+        importance: Draws per row of a tighter bound as well, for models whose likelihood has `samples` or `draws`.
         seed: Names the noise and the samples.
         split: The rows measured on.
 
@@ -50,7 +50,9 @@ def evaluate(
     made = []
     if model.can("log_prob"):
         made.append(code_length(model, rows, seed=seed))
-        if importance and accepts(model, "samples"):
-            made.append(code_length(model, rows, seed=seed, samples=importance))
+        for option in ("samples", "draws"):
+            if importance and option in options_of(model, "log_density"):
+                made.append(code_length(model, rows, seed=seed, **{option: importance}))
+                break
     real = data.train if split != "train" else data.valid
     return [*made, frechet_of_samples(model, rows, n=samples, seed=seed, real=real)]

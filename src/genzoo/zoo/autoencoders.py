@@ -53,5 +53,5 @@ def vae(
     else:
         both = GaussianAutoencoder.mlp(space, given, latent=latent, hidden=[hidden] * depth)
     model = VAE(space, given, both, beta=beta, drop_given=drop_given if given is not None else 0.0)
-    config = TrainConfig(steps=3000, batch_size=128, lr=2e-3 if small else 1e-3, warmup=100, clip_norm=100.0, ema=0.05)
+    config = TrainConfig(steps=3000, lr=2e-3 if small else 1e-3, warmup=100, clip_norm=100.0, ema=0.05, keep="best")
     return Recipe(model if space.is_discrete else Standardized(model), config)

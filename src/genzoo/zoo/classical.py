@@ -23,7 +23,7 @@ def gaussian_mixture(
     size: Size = "small",
     components: Count | None = None,
     covariance: Literal["full", "tied", "diag", "spherical"] = "full",
-    floor: Positive = 1e-3,
+    floor: Positive | None = None,
 ) -> Recipe:
     """A mixture of Gaussians fitted by expectation maximization; one mixture per class, given a label.
 
@@ -33,13 +33,15 @@ def gaussian_mixture(
         size: Small: 10 components. Paper: 30.
         components: The number of Gaussians (of each class); by default as size says.
         covariance: One matrix for each component, one for all, a diagonal each, or one variance each.
-        floor: The smallest variance, as a share of the data's.
+        floor: The smallest variance, as a share of the data's; by default 1e-6, and 0.1 from 16 dimensions on, where
+            few rows must carry a full matrix.
     """
     from genzoo.models.classical import GaussianMixture
     from genzoo.models.dequantized import Dequantized
     from genzoo.models.standardized import Standardized
 
     count = components or {"small": 10, "paper": 30}[size]
-    inner = GaussianMixture(Space(space.shape), given, components=count, covariance=covariance, floor=floor)
+    least = floor or (0.1 if space.dims >= 16 else 1e-6)
+    inner = GaussianMixture(Space(space.shape), given, components=count, covariance=covariance, floor=least)
     model = Standardized(inner)
     return Recipe(model if space.levels is None else Dequantized(model, space.levels), TrainConfig(batch_size=1000))

@@ -99,13 +99,15 @@ def train(
     arguments = info.checked(**settings or {})
     source = str(data) if isinstance(data, str | Path) else None
     data = _read(data, given, binarize)
+    if not len(data.valid):
+        train = {"keep": "last"} | train  # without rows to choose by, the last weights are kept
     with seeded(int(train.get("seed", 0))):
         built = info(data.space, data.given_space, **arguments)
     if built.then is not None:
         raise Mistake(f"Recipe {info.name} has a second stage, which `train` does not know yet.", "Train stage one.")
     config = store.RunConfig(
         recipe=store.RecipeRecord(name=info.name, arguments=info.plain(arguments)),
-        train=_merged(info.name, built.config, train),
+        train=_merged(info, built.config, train),
         space=data.space.to_json(),
         given=store.given_to_json(data.given_space),
         data=_record(data, source, given, binarize),
@@ -185,12 +187,14 @@ def _collected(loader: DataLoader[Any]) -> Any:
     return columns[0] if len(columns) == 1 else (columns[0], columns[1])
 
 
-def _merged(name: str, published: TrainConfig, wanted: Mapping[str, Any]) -> TrainConfig:
+def _merged(info: RecipeInfo[Any], published: TrainConfig, wanted: Mapping[str, Any]) -> TrainConfig:
     """The recipe's train settings under the user's: a budget of either kind replaces the recipe's."""
     known = TrainConfig.model_fields
     for key in wanted:
         if key not in known:
             raise unknown("train setting", key, known)
+        if key in info.arguments.model_fields:  # its players bring their own, which the engine lets stand
+            raise Mistake(f"Recipe {info.name} sets {key} itself.", f"Use --set {key}=…, or settings={{{key!r}: …}}.")
     fields = published.model_dump()
     wanted = {key: value for key, value in wanted.items() if value is not None}
     if wanted.keys() & {"steps", "minutes"}:
@@ -198,7 +202,7 @@ def _merged(name: str, published: TrainConfig, wanted: Mapping[str, Any]) -> Tra
     try:
         return TrainConfig(**fields | wanted)
     except ValidationError as error:
-        raise invalid(f"training {name}", error) from None
+        raise invalid(f"training {info.name}", error) from None
 
 
 def _record(data: Data, source: str | None, given: Any, binarize: str | None) -> store.DataRecord:

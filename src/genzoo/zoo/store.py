@@ -96,7 +96,9 @@ def versions() -> dict[str, str]:
 
 def command() -> list[str]:
     """The command line that runs now."""
-    return [Path(sys.argv[0]).name, *sys.argv[1:]]
+    program = Path(sys.argv[0])
+    module = ["python", "-m", program.parent.name] if program.name == "__main__.py" else [program.name]
+    return [*module, *sys.argv[1:]]
 
 
 def fresh_folder(name: str, home: Path = Path("runs")) -> Path:

@@ -1,0 +1,1 @@
+"""Applications: thin, generated from signatures, without logic of their own."""

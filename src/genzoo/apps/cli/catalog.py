@@ -1,0 +1,136 @@
+"""What there is: recipes, runs, and this machine."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from genzoo.apps.cli.words import print_json, print_table, shown
+from genzoo.zoo.recipe import recipe_named, recipes
+
+__all__ = ["COMMANDS"]
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def list_(json: Json = False) -> None:
+    """List the recipes: every model that can be trained by name."""
+    infos = list(recipes().values())
+    if json:
+        return print_json([info.to_json() for info in infos])
+    print_table(
+        ("recipe", "family", "log_prob", "needs", "what it is"),
+        [(info.name, info.family, _likelihood(info), info.extra, info.summary) for info in infos],
+    )
+    return None
+
+
+def show(
+    recipe: Annotated[str, typer.Argument(help="A recipe, as `genzoo list` names them.")],
+    json: Json = False,
+) -> None:
+    """Show a recipe: its paper, what it can do, and all of its settings."""
+    from genzoo.training.config import TrainConfig
+
+    info = recipe_named(recipe)
+    if json:
+        return print_json(info.to_json() | {"train": TrainConfig.model_json_schema()})
+    typer.echo(f"{info.name}: {info.summary}\n{info.paper}\n")
+    print_table(("", ""), [("family", info.family), ("log_prob", _likelihood(info)), ("can", info.can)])
+    columns = ("setting", "type", "default", "meaning")
+    typer.echo()
+    print_table(columns, _fields(info.arguments.model_json_schema()), "--set name=value: the model")
+    typer.echo()
+    print_table(columns, _fields(TrainConfig.model_json_schema()), "--train name=value: the training")
+    return None
+
+
+def runs(
+    folder: Annotated[Path, typer.Argument(help="Where to look.")] = Path("runs"),
+    json: Json = False,
+) -> None:
+    """List the runs in a folder, newest first."""
+    from genzoo.zoo.store import run_folders
+
+    found = [_run_row(path) for path in run_folders(folder)]
+    if json:
+        return print_json(found)
+    if not found:
+        typer.echo(f"There are no runs in {folder}. Train one: genzoo train vae --data digits")
+        return None
+    print_table(tuple(found[0]), [tuple(row.values()) for row in found])
+    return None
+
+
+def doctor(json: Json = False) -> None:
+    """Say what this machine has: versions, devices, extras, writable folders; one fix per problem."""
+    from genzoo.apps.cli.doctor import examined
+
+    checks = examined()
+    if json:
+        return print_json([check._asdict() for check in checks])
+    print_table(("", "what", "state"), [("ok" if check.ok else "!!", check.what, check.state) for check in checks])
+    for check in checks:
+        if check.fix:
+            typer.echo(f"fix:   {check.fix}")
+    return None
+
+
+def _likelihood(info: Any) -> str:
+    if info.on_levels == info.likelihood:
+        return str(info.likelihood)
+    return f"{info.likelihood} ({info.on_levels} on levels)"
+
+
+def _fields(schema: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    fields = schema.get("properties", {})
+    return [
+        (name, _type(field), shown(field.get("default")), field.get("description", ""))
+        for name, field in fields.items()
+    ]
+
+
+def _type(field: Mapping[str, Any]) -> str:
+    """A JSON schema's type in a word or two, with its limits."""
+    if "anyOf" in field:
+        return " or ".join(_type(part) for part in field["anyOf"])
+    if "enum" in field:
+        return " | ".join(map(str, field["enum"]))
+    if "const" in field:
+        return str(field["const"])
+    name = {"null": "none", "boolean": "yes or no", "array": "list"}.get(
+        field.get("type", ""), field.get("type", "any")
+    )
+    signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    limits = [f"{sign} {field[key]:g}" for key, sign in signs.items() if key in field]
+    return " ".join([name, *limits])
+
+
+def _run_row(path: Path) -> dict[str, Any]:
+    from genzoo.zoo.mistakes import Mistake
+    from genzoo.zoo.store import WEIGHTS, read_config, read_metrics
+
+    row: dict[str, Any] = dict.fromkeys(("run", "recipe", "data", "steps", "loss", "valid", "state"))
+    row["run"] = str(path)
+    try:
+        config, rows = read_config(path), read_metrics(path)
+    except (Mistake, ValueError) as error:
+        return row | {"state": f"spoilt: {Mistake.of(error).cause}"}
+    for split, column in (("train", "loss"), ("valid", "valid")):
+        losses = [entry.get("loss") for entry in rows if entry["split"] == split]
+        row[column] = losses[-1] if losses else None
+    return row | {
+        "recipe": config.recipe.name,
+        "data": config.data.name,
+        "steps": rows[-1]["step"] if rows else 0,
+        "state": "trained" if (path / WEIGHTS).is_file() else "unfinished",
+    }
+
+
+COMMANDS: dict[Callable[..., None], str] = {
+    list_: "genzoo list --json",
+    show: "genzoo show vae",
+    runs: "genzoo runs",
+    doctor: "genzoo doctor",
+}

@@ -1,0 +1,98 @@
+"""The examination of a machine."""
+
+import importlib.metadata
+import platform
+import re
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+from genzoo.zoo.recipe import recipes
+
+__all__ = ["Check", "examined"]
+
+
+SILENT = ("all", "dev", "docs", "oracles")  # not asked for one by one
+
+
+class Check(NamedTuple):
+    """One finding: what was looked at, how it stands, and what to do if it is not well."""
+
+    what: str
+    state: str
+    ok: bool = True
+    fix: str | None = None
+
+
+def examined() -> list[Check]:
+    """All findings, in the order in which they are shown."""
+    return [*_versions(), *_devices(), *_recipes(), *_folders(), *_extras()]
+
+
+def _versions() -> list[Check]:
+    names = ("genzoo", "torch", "numpy", "scipy", "safetensors", "pydantic", "typer")
+    found = [Check("python", f"{platform.python_version()} on {platform.platform(terse=True)}")]
+    return found + [Check(name, importlib.metadata.version(name)) for name in names]
+
+
+def _devices() -> list[Check]:
+    import torch
+
+    found = [Check("cpu", f"{torch.get_num_threads()} threads")]
+    found += [Check(f"cuda:{i}", torch.cuda.get_device_name(i)) for i in range(torch.cuda.device_count())]
+    if torch.version.cuda and not torch.cuda.is_available():
+        fix = "Check the driver with nvidia-smi, or install the build of torch for CPUs."
+        found.append(Check("cuda", f"torch was built for CUDA {torch.version.cuda} and sees no GPU", False, fix))
+    return found
+
+
+def _recipes() -> list[Check]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        recipes.cache_clear()
+        found = [Check("recipes", f"{len(recipes())} known")]
+    fix = "Update or remove the package that offers them."
+    return found + [Check("recipes of others", str(warning.message), False, fix) for warning in caught]
+
+
+def _folders() -> list[Check]:
+    return [_folder("runs", Path("runs")), _folder("temporary files", Path(tempfile.gettempdir()))]
+
+
+def _folder(what: str, path: Path) -> Check:
+    """Whether a file can be written at a place, or at the nearest folder above it that exists."""
+    home = next(parent for parent in (path.absolute(), *path.absolute().parents) if parent.is_dir())
+    try:
+        with tempfile.TemporaryFile(dir=home):
+            free = shutil.disk_usage(home).free / 2**30
+    except OSError as error:
+        return Check(what, f"{path}: {error.strerror}", False, f"Make {home} writable, or work in another folder.")
+    if free < 1:
+        return Check(what, f"{path}: {free:.1f} GiB free", False, f"Free some space on the disk of {home}.")
+    return Check(what, f"{path}: writable, {free:.0f} GiB free")
+
+
+def _extras() -> list[Check]:
+    """Extras as installed or not; a missing one is no problem until something needs it, so it has no fix here."""
+    wanted: dict[str, list[str]] = {}
+    for line in importlib.metadata.requires("genzoo") or ():
+        found = re.match(r"([\w.-]+).*extra == ['\"]([\w-]+)['\"]", line)
+        if found and found[1] != "genzoo" and found[2] not in SILENT:
+            wanted.setdefault(found[2], []).append(found[1])
+    return [_extra(extra, names) for extra, names in sorted(wanted.items())]
+
+
+def _extra(extra: str, names: list[str]) -> Check:
+    missing = [name for name in names if not _installed(name)]
+    state = f"lacks {', '.join(missing)}: pip install 'genzoo[{extra}]'" if missing else "installed"
+    return Check(f"extra {extra}", state)
+
+
+def _installed(name: str) -> bool:
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True

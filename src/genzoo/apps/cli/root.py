@@ -1,0 +1,44 @@
+"""The commands, put together."""
+
+from typing import Annotated
+
+import typer
+
+from genzoo import __version__
+from genzoo.apps.cli import catalog, training, using
+from genzoo.apps.cli.mistakes import Commands
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="genzoo",
+    cls=Commands,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    epilog="Example: genzoo train vae --data digits --steps 2000",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"genzoo {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def genzoo(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; allowed after a command too.")] = False,
+) -> None:
+    """One toolkit for deep generative models: train, sample, score and compare them on your own data."""
+
+
+for commands in (catalog.COMMANDS, training.COMMANDS, using.COMMANDS):
+    for function, example in commands.items():
+        app.command(function.__name__.strip("_"), epilog=f"Example: {example}")(function)
+
+
+def main() -> None:
+    """Runs the command line."""
+    app(prog_name="genzoo")

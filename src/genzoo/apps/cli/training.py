@@ -1,0 +1,121 @@
+"""Training a recipe, or going on with a training."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from genzoo.apps.cli.words import pairs
+from genzoo.zoo.mistakes import Mistake
+from genzoo.zoo.recipe import recipe_named, recipes
+from genzoo.zoo.store import read_config
+
+__all__ = ["COMMANDS"]
+
+
+def _recipe_names(incomplete: str) -> list[str]:
+    return [name for name in recipes() if name.startswith(incomplete)]
+
+
+def train(
+    recipe: Annotated[str | None, typer.Argument(help="What to train.", autocompletion=_recipe_names)] = None,
+    data: Annotated[str | None, typer.Option(help="A name (digits, moons …), a file or a folder.")] = None,
+    given: Annotated[list[str] | None, typer.Option(help="Condition on this label or column.")] = None,
+    binarize: Annotated[str | None, typer.Option(help="Binary pixels: static, dynamic or threshold.")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="A setting of the model, as depth=3.")] = None,
+    how: Annotated[list[str] | None, typer.Option("--train", help="A setting of training, as lr=1e-4.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Budget: rounds; for direct fits, batches.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Budget: wall time.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Names every random draw; 0 by default.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run's folder; by default a new one under runs.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with the training of this run.")] = None,
+) -> None:
+    """Train a recipe on data into a run's folder, or go on with one that stopped."""
+    asked = {"steps": steps, "minutes": minutes, "seed": seed, "device": device}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    if resume is not None:
+        if recipe or data or given or binarize or settings or how or out or asked:
+            raise Mistake(
+                "--resume keeps all settings of the run, got others beside it.", f"Use genzoo train --resume {resume}"
+            )
+        return _resume(resume)
+    if recipe is None:
+        raise Mistake("A recipe must be named, got none.", f"Choose one of: {', '.join(recipes())}.")
+    recipe_named(recipe).checked(**pairs("--set", settings or ()))  # typos are told before torch is loaded
+    if data is None:
+        raise Mistake("Data must be named, got none.", f"Try genzoo train {recipe} --data digits")
+    wanted = pairs("--train", how or ()) | asked
+    from genzoo.zoo.progress import Watch
+    from genzoo.zoo.run import train as run_recipe
+
+    run = run_recipe(
+        recipe,
+        data,
+        given=_one_or_many(given),
+        binarize=binarize,
+        out=out,
+        settings=pairs("--set", settings or ()),
+        callbacks=[Watch(recipe)],
+        **wanted,
+    )
+    _done(run.path)
+    return None
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Where the runs and the report go.")] = Path("runs/demo"),
+    steps: Annotated[int | None, typer.Option(help="Rounds for each, for a quick look.")] = None,
+) -> None:
+    """Train three families on the embedded digits, compare them, and write a report."""
+    from genzoo.experiments.demo import demonstrate
+
+    demonstrate(out, steps=steps)
+
+
+def compare(
+    names: Annotated[list[str], typer.Argument(metavar="RECIPE...", help="The recipes.", show_default=False)],
+    data: Annotated[str, typer.Option(help="A name, a file or a folder.")] = "digits",
+    given: Annotated[list[str] | None, typer.Option(help="Condition on this label or column.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Budget of each: rounds.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Budget of each: wall time.")] = None,
+    seed: Annotated[int, typer.Option(help="Names every random draw.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Where the runs and the report go.")] = None,
+) -> None:
+    """Train several recipes on the same data with the same budget, and write a report."""
+    for name in names:
+        recipe_named(name)
+    from genzoo.experiments.compare import compare as run_all
+    from genzoo.experiments.demo import print_leaderboard
+    from genzoo.experiments.report import write_report
+
+    asked: dict[str, Any] = {"steps": steps, "minutes": minutes}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    found = run_all(data, names, given=_one_or_many(given), seed=seed, out=out, **asked)
+    print_leaderboard(found)
+    typer.echo(f"report: {write_report(found)}")
+
+
+def _resume(path: Path) -> None:
+    config = read_config(path)
+    from genzoo.zoo.progress import Watch
+    from genzoo.zoo.run import resume as go_on
+
+    go_on(path, callbacks=[Watch(config.recipe.name)])
+    _done(path)
+
+
+def _one_or_many(given: list[str] | None) -> Any:
+    return given[0] if given is not None and len(given) == 1 else given
+
+
+def _done(path: Path) -> None:
+    typer.echo(f"run: {path}\nnext: genzoo sample {path} -n 64 · genzoo evaluate {path}")
+
+
+COMMANDS: dict[Callable[..., None], str] = {
+    train: "genzoo train vae --data digits --given label --steps 2000 --set latent=8 --train lr=1e-3",
+    compare: "genzoo compare gaussian_mixture vae --data digits --steps 500",
+    demo: "genzoo demo",
+}

@@ -1,0 +1,171 @@
+"""What a trained run is good for: samples, scores, measurements."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from genzoo.apps.cli.words import pairs, print_json, print_table
+from genzoo.zoo.mistakes import Mistake, unknown
+from genzoo.zoo.store import read_config
+
+if TYPE_CHECKING:
+    from genzoo.data import Data
+    from genzoo.zoo.run import Run
+
+__all__ = ["COMMANDS"]
+
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")]
+DataOption = Annotated[str | None, typer.Option(help="A name, a file or a folder; by default the run's own data.")]
+SplitOption = Annotated[str, typer.Option(help="Which rows: train, valid or test.")]
+
+
+def sample(
+    run: RunPath,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 64,
+    seed: Annotated[int | None, typer.Option(min=0, help="Names the noise; by default a fresh one.")] = None,
+    given: Annotated[list[str] | None, typer.Option(help="The condition, as label=3; several: label=0,1,2.")] = None,
+    options: Annotated[list[str] | None, typer.Option("--set", help="An option of the model's sampling.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    out: Annotated[Path | None, typer.Option(help="The file; by default in the run's folder.")] = None,
+) -> None:
+    """Draw samples into a file of the data's own kind, with a JSON of seed and settings beside it."""
+    read_config(run)  # whatever is wrong with the folder is told before torch is loaded
+    from genzoo.core.noise import fresh_seed
+    from genzoo.zoo.conditions import conditions
+
+    loaded, seed = _loaded(run, device), fresh_seed() if seed is None else seed
+    wanted = _sampling_options(loaded, pairs("--set", options or ()))
+    rows = conditions(loaded.model, loaded.config.data, pairs("--given", given or ()), n)
+    path = _output(loaded, out or run / "samples" / f"sample-seed{seed}-n{n}{loaded.codec.suffix}")
+    x = loaded.model.sample(n, rows, seed=seed, **wanted).cpu()
+    loaded.codec.save(x, path)
+    record = {"run": str(run), "n": n, "seed": seed, "given": given or [], "options": wanted}
+    path.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
+    typer.echo(f"{n} samples with seed {seed}: {path}")
+
+
+def score(
+    run: RunPath,
+    data: DataOption = None,
+    split: SplitOption = "test",
+    seed: Annotated[int, typer.Option(min=0, help="Names the noise of a bound.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    out: Annotated[Path | None, typer.Option(help="The CSV; by default in the run's folder.")] = None,
+) -> None:
+    """Write the log-probability of every row of data, in nats, as CSV."""
+    read_config(run)
+    from genzoo.evaluation.likelihood import score as score_rows
+
+    loaded = _loaded(run, device)
+    rows = _rows(_data(loaded, data), split)
+    nats = score_rows(loaded.model, rows, seed=seed).tolist()
+    space, path = loaded.model.space, out or run / f"scores-{split}.csv"
+    columns = ["row", "log_prob", "bits_per_dim"] if space.is_discrete else ["row", "log_prob"]
+    _make_folder(path.parent)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows([i, value, space.bits_per_dim(value)][: len(columns)] for i, value in enumerate(nats))
+    mean = sum(nats) / max(1, len(nats))
+    typer.echo(f"{len(nats)} rows, {mean:.4g} nats on average ({loaded.model.likelihood.value}): {path}")
+
+
+def evaluate(
+    run: RunPath,
+    data: DataOption = None,
+    split: SplitOption = "test",
+    samples: Annotated[int | None, typer.Option(min=2, help="Samples for the Fréchet distance.")] = None,
+    importance: Annotated[int | None, typer.Option(min=1, help="Draws per row of a tighter bound.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Names the noise and the samples.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Measure a run on held-out rows; every number with its kind, its error and its protocol."""
+    read_config(run)
+    from genzoo.evaluation import evaluate as measure
+
+    loaded = _loaded(run, device)
+    read = _data(loaded, data)
+    _rows(read, split)
+    found = measure(loaded.model, read, samples=samples, importance=importance, seed=seed, split=split)
+    records = [measurement.to_json() for measurement in found]
+    (run / "evaluation.json").write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n")
+    if as_json:
+        return print_json(records)
+    print_table(
+        ("what", "value", "kind", "unit", "n", "floor", "protocol"),
+        [(m.name, str(m), m.kind.value, m.unit, m.n, m.floor, m.fingerprint) for m in found],
+    )
+    return None
+
+
+def _loaded(path: Path, device: str) -> "Run":
+    from genzoo.training.config import TrainConfig
+    from genzoo.training.team import Team
+    from genzoo.zoo.run import load
+
+    place = Team(TrainConfig(device=device)).device
+    run = load(path)
+    run.model.to(place)
+    return run
+
+
+def _data(run: "Run", source: str | None) -> "Data":
+    """The data to measure on, seen as the run saw its own."""
+    if source is None:
+        return run.data()
+    from genzoo.data import read
+
+    said = run.config.data
+    given = said.given[0] if said.given and len(said.given) == 1 else said.given
+    data = read(source, given=given, binarize=said.binarize)
+    if data.space != run.model.space or data.given_space != run.model.given:
+        raise Mistake(
+            f"The data must be of the run's space ({run.model.space}), got {data.space}.",
+            f"Bring it to the form of {said.name}, which the run was trained on.",
+        )
+    return data
+
+
+def _rows(data: "Data", split: str) -> Any:
+    if split not in ("train", "valid", "test"):
+        raise unknown("split", split, ("train", "valid", "test"))
+    rows = data.split(split)
+    if not len(rows):
+        raise Mistake(f"The split {split} of {data.name} must have rows, got none.", "Choose another --split.")
+    return rows
+
+
+def _sampling_options(run: "Run", wanted: dict[str, Any]) -> dict[str, Any]:
+    from genzoo.evaluation.likelihood import options_of
+
+    known = options_of(run.model, "draw")
+    for name in wanted:
+        if name not in known:
+            raise unknown(f"sampling option of {run.config.recipe.name}", name, known)
+    return wanted
+
+
+def _output(run: "Run", path: Path) -> Path:
+    if path.suffix != run.codec.suffix:
+        raise Mistake(
+            f"Samples of this run are written as {run.codec.suffix}, got {path.name!r}.",
+            f"Use --out {path.with_suffix(run.codec.suffix)}",
+        )
+    _make_folder(path.parent)
+    return path
+
+
+def _make_folder(path: Path) -> None:
+    path.mkdir(parents=True, exist_ok=True)
+
+
+COMMANDS: dict[Callable[..., None], str] = {
+    sample: "genzoo sample runs/vae-digits -n 64 --seed 0 --out digits.png",
+    score: "genzoo score runs/vae-digits --data digits --split test",
+    evaluate: "genzoo evaluate runs/vae-digits --importance 64",
+}

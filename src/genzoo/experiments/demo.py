@@ -1,0 +1,56 @@
+"""The demonstration: three families on the embedded digits and on a toy density, compared in a few minutes."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from genzoo.experiments.compare import Comparison, compare
+from genzoo.experiments.report import draw_wall, write_report
+
+__all__ = ["demonstrate", "print_leaderboard"]
+
+RECIPES = ("gaussian_mixture", "vae", "wgan_gp")
+MINUTES = {"digits": 0.6, "8gaussians": 0.25}  # of each recipe
+
+
+def demonstrate(out: Path = Path("runs/demo"), *, steps: int | None = None) -> list[Comparison]:
+    """Trains and compares the families, writes `report.html` and `wall.png`, prints the leaderboards.
+
+    Args:
+        out: The folder of the runs and the report.
+        steps: Steps of each recipe instead of minutes, for a quick look.
+    """
+    console, found = Console(), []
+    for name, minutes in MINUTES.items():
+        budget: dict[str, Any] = {"minutes": minutes} if steps is None else {"steps": steps}
+        console.rule(f"[bold]{name}[/]: {', '.join(RECIPES)}, {next(iter(budget.values()))} {next(iter(budget))} each")
+        found.append(compare(name, RECIPES, out=out / name, **budget))
+    report = write_report(found, out / "report.html", "Three families, side by side")
+    wall = draw_wall(found[0], out / "wall.png")
+    for comparison in found:
+        print_leaderboard(comparison, console)
+    console.print(f"report: {report}\npicture: {wall}", highlight=False)
+    return found
+
+
+def print_leaderboard(comparison: Comparison, console: Console | None = None) -> None:
+    """Prints what a comparison found; a star marks what cannot be told from the best.
+
+    Args:
+        comparison: What was compared.
+        console: Where to.
+    """
+    console = console or Console()
+    columns, rows = comparison.table()
+    table = Table(title=f"{comparison.data.name}, {comparison.budget}", title_justify="left", box=None, pad_edge=False)
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="right" if i else "left", no_wrap=i == 0)
+    for row in rows:
+        table.add_row(*("–" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
+    console.print(table)
+
+
+if __name__ == "__main__":
+    demonstrate()
