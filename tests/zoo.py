@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from genzoo.core import Batch, GenerativeModel, Given, GivenSpace, Likelihood, Noise, Space
-from genzoo.models import Dequantized, Standardized
+from genzoo.models import Dequantized, Joint, LatentModel, Standardized
 from genzoo.models.adversarial import WassersteinGAN
 from genzoo.models.autoencoders import VAE, GaussianAutoencoder
 from genzoo.models.classical import GaussianMixture
+from genzoo.models.flows import Flow, real_nvp
 from genzoo.nn import MLP, Conditioned, ConvDecoder, ConvEncoder
 
 REALS, BYTES, BITS = Space((3,)), Space((1, 4, 5), levels=256), Space((1, 4, 4), levels=2)
@@ -83,8 +84,25 @@ def conv_wgan(space: Space) -> WassersteinGAN:
     )
 
 
+def flow(space: Space, given: GivenSpace = None, drop_given: float = 0.0, **options: object) -> Flow:
+    return real_nvp(space, given, depth=2, width=8, layers=1, drop_given=drop_given, **options)
+
+
+def joint(space: Space, first: Space, second: Space, given: GivenSpace) -> Joint:
+    rule = {"a": first} if given is None else {"a": first, "given": given}
+    return Joint(space, vae(first, given), vae(second, rule), range(first.dims))
+
+
+def latent(space: Space, prior: Callable[[Space], GenerativeModel]) -> LatentModel:
+    both = GaussianAutoencoder.mlp(space, latent=2, hidden=[16])
+    with torch.no_grad():
+        for parameter in both.encoder.parameters():
+            parameter.mul_(2)  # so that latents are far from the prior's start
+    return LatentModel(space, both, prior(both.latent))
+
+
 EXACT, BOUND, NONE = Likelihood.EXACT, Likelihood.BOUND, Likelihood.NONE
-PIXELS = Space(BYTES.shape)
+PIXELS, EVEN = Space(BYTES.shape), Space((1, 8, 4))
 
 ZOO: dict[str, Entry] = {
     "gaussian_mixture": Entry(mixture, EXACT),
@@ -99,6 +117,17 @@ ZOO: dict[str, Entry] = {
     "dequantized/gaussian_mixture": Entry(lambda: Dequantized(Standardized(mixture(PIXELS)), 256), BOUND),
     "dequantized/gaussian_mixture/given": Entry(lambda: Dequantized(mixture(PIXELS, LABEL), 256, draws=2), BOUND),
     "dequantized/vae": Entry(lambda: Dequantized(Standardized(vae(PIXELS, LABEL, 0.5)), 256), BOUND),
+    "realnvp": Entry(lambda: flow(REALS), EXACT),
+    "realnvp/given": Entry(lambda: flow(REALS, LABEL), EXACT),
+    "realnvp/given/several": Entry(lambda: flow(REALS, BOTH, 0.2), EXACT),
+    "standardized/realnvp": Entry(lambda: Standardized(flow(REALS)), EXACT),
+    "dequantized/realnvp": Entry(lambda: Dequantized(flow(PIXELS, high=256), 256), BOUND),
+    "dequantized/realnvp/conv": Entry(lambda: Dequantized(flow(EVEN, LABEL, 0.5, net="conv", high=256), 256), BOUND),
+    "joint": Entry(lambda: joint(REALS, Space((2,)), Space((1,)), None), BOUND),
+    "joint/given": Entry(lambda: joint(BITS, Space((8,), levels=2), Space((2, 4), levels=2), LABEL), BOUND),
+    "latent/gaussian_mixture": Entry(lambda: latent(BITS, lambda z: mixture(z)), BOUND),
+    "latent/vae": Entry(lambda: latent(BYTES, vae), BOUND),
+    "latent/wgan_gp/given": Entry(lambda: latent(REALS, lambda z: wgan(z, LABEL)), NONE),
     "vae": Entry(lambda: vae(BYTES), BOUND),
     "vae/conv": Entry(lambda: conv_vae(BYTES), BOUND),
     "vae/bits": Entry(lambda: vae(BITS), BOUND),

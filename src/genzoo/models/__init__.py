@@ -6,6 +6,8 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "dequantized": ["Dequantized"],
+        "joint": ["Joint"],
+        "latent": ["LatentModel"],
         "standardized": ["Standardized"],
     },
 )

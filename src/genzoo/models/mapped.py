@@ -6,7 +6,7 @@ is fitted or scored, and samples are mapped outward. Players, passes, start and 
 
 import abc
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from jaxtyping import Shaped
@@ -96,6 +96,16 @@ class Mapped(GenerativeModel, DirectFit):
             return player.loss(self._inside(batch))
 
         return loss
+
+
+def some(batches: Iterable[Batch], rows: int = 50_000) -> Iterator[Batch]:
+    """The first batches, until they hold enough rows for a start."""
+    seen = 0
+    for batch in batches:
+        yield batch
+        seen += len(batch)
+        if seen >= rows:
+            return
 
 
 def refuse(model: GenerativeModel, name: str) -> None:

@@ -11,7 +11,7 @@ from genzoo.core.game import Batch
 from genzoo.core.given import Given
 from genzoo.core.model import Capability, GenerativeModel
 from genzoo.core.noise import Noise
-from genzoo.models.mapped import Mapped, refuse
+from genzoo.models.mapped import Mapped, refuse, some
 
 __all__ = ["Standardized"]
 
@@ -53,18 +53,13 @@ class Standardized(Mapped):
         self.register_buffer("scale", torch.ones(self.space.shape))
 
     def prepare(self, batches: Iterable[Batch]) -> None:
-        some, seen = [], 0
-        for batch in batches:
-            some.append(batch)
-            seen += len(batch)
-            if seen >= self.rows:
-                break
-        x = torch.cat([batch.x for batch in some]).double()
+        kept = list(some(batches, self.rows))
+        x = torch.cat([batch.x for batch in kept]).double()
         mean, std = x.mean(0), x.std(0, correction=0)
         self.shift.copy_(mean)
         # A spread within rounding of the mean is a constant that came through float32.
         self.scale.copy_(torch.where(std > 1e-6 * mean.abs(), std, 1))
-        super().prepare(some)
+        super().prepare(kept)
 
     def inward(self, x: Float[Tensor, "B *event"], noise: Noise | None = None) -> Float[Tensor, "B *event"]:
         return (x - self.shift) / self.scale
