@@ -14,9 +14,10 @@ from genzoo.core import Batch, GenerativeModel, Given, GivenSpace, Likelihood, N
 from genzoo.models import Dequantized, Joint, LatentModel, Standardized
 from genzoo.models.adversarial import WassersteinGAN
 from genzoo.models.autoencoders import VAE, GaussianAutoencoder
+from genzoo.models.autoregressive import GPT, MADE, Bigram
 from genzoo.models.classical import GaussianMixture
 from genzoo.models.flows import Flow, real_nvp
-from genzoo.nn import MLP, Conditioned, ConvDecoder, ConvEncoder
+from genzoo.nn import GPT2, MLP, Conditioned, ConvDecoder, ConvEncoder
 
 REALS, BYTES, BITS = Space((3,)), Space((1, 4, 5), levels=256), Space((1, 4, 4), levels=2)
 LABEL = Space((), levels=3)
@@ -41,7 +42,11 @@ def rows(space: Space, n: int, name: str = "data") -> Tensor:
     level = (
         ramp + 0.3 * noise.uniform(n, *[1] * len(space.shape)) + 0.05 * noise.normal(n, *space.shape)
     ) * space.levels
-    return level.floor().clamp(0, space.levels - 1).to(getattr(torch, space.dtype))
+    x = level.floor().clamp(0, space.levels - 1).to(getattr(torch, space.dtype))
+    if not space.ragged:
+        return x
+    length = noise.integers(1 + space.shape[0], n, 1)
+    return x.masked_fill(torch.arange(space.shape[0]) >= length, space.levels)
 
 
 def conditions(given: GivenSpace, n: int) -> Given:
@@ -88,6 +93,22 @@ def flow(space: Space, given: GivenSpace = None, drop_given: float = 0.0, **opti
     return real_nvp(space, given, depth=2, width=8, layers=1, drop_given=drop_given, **options)
 
 
+def gpt(space: Space, given: GivenSpace = None, **options: object) -> GPT:
+    return stirred(GPT(space, given, width=8, depth=2, heads=2, **options))
+
+
+def made(space: Space, given: GivenSpace = None, **options: object) -> MADE:
+    return stirred(MADE(space, given, width=12, **options))
+
+
+def stirred(model: GenerativeModel) -> GenerativeModel:
+    """The model with weights moved at random, for one that starts as the uniform distribution shows little."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    return model
+
+
 def joint(space: Space, first: Space, second: Space, given: GivenSpace) -> Joint:
     rule = {"a": first} if given is None else {"a": first, "given": given}
     return Joint(space, vae(first, given), vae(second, rule), range(first.dims))
@@ -103,6 +124,8 @@ def latent(space: Space, prior: Callable[[Space], GenerativeModel]) -> LatentMod
 
 EXACT, BOUND, NONE = Likelihood.EXACT, Likelihood.BOUND, Likelihood.NONE
 PIXELS, EVEN = Space(BYTES.shape), Space((1, 8, 4))
+WORDS, TINY = Space((4,), levels=3, ragged=True), Space((2, 2, 1), levels=5)
+TEXT = {"label": LABEL, "words": WORDS, "angle": Space((2,))}
 
 ZOO: dict[str, Entry] = {
     "gaussian_mixture": Entry(mixture, EXACT),
@@ -123,6 +146,19 @@ ZOO: dict[str, Entry] = {
     "standardized/realnvp": Entry(lambda: Standardized(flow(REALS)), EXACT),
     "dequantized/realnvp": Entry(lambda: Dequantized(flow(PIXELS, high=256), 256), BOUND),
     "dequantized/realnvp/conv": Entry(lambda: Dequantized(flow(EVEN, LABEL, 0.5, net="conv", high=256), 256), BOUND),
+    "made": Entry(lambda: made(BYTES), EXACT),
+    "made/bits": Entry(lambda: made(Space((1, 3, 3), levels=2)), EXACT),
+    "made/few": Entry(lambda: made(TINY, depth=1), EXACT),
+    "made/many": Entry(lambda: made(Space((2,), levels=40), components=2), EXACT),
+    "made/given": Entry(lambda: made(TINY, LABEL, head="logistics"), EXACT),
+    "made/given/several": Entry(lambda: made(Space((6,), levels=2), BOTH, drop_given=0.2), EXACT),
+    "gpt": Entry(lambda: gpt(TINY), EXACT),
+    "gpt/ragged": Entry(lambda: gpt(WORDS), EXACT),
+    "gpt/style": Entry(lambda: gpt(WORDS, style=GPT2), EXACT),
+    "gpt/given": Entry(lambda: gpt(WORDS, LABEL), EXACT),
+    "gpt/given/several": Entry(lambda: gpt(TINY, TEXT, drop_given=0.2), EXACT),
+    "bigram": Entry(lambda: Bigram(TINY), EXACT),
+    "bigram/ragged": Entry(lambda: Bigram(WORDS), EXACT),
     "joint": Entry(lambda: joint(REALS, Space((2,)), Space((1,)), None), BOUND),
     "joint/given": Entry(lambda: joint(BITS, Space((8,), levels=2), Space((2, 4), levels=2), LABEL), BOUND),
     "latent/gaussian_mixture": Entry(lambda: latent(BITS, lambda z: mixture(z)), BOUND),

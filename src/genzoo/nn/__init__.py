@@ -8,5 +8,10 @@ __getattr__, __dir__, __all__ = attach(
         "mlp": ["MLP"],
         "conv": ["ConvDecoder", "ConvEncoder"],
         "embedding": ["Conditioned", "Embedding"],
+        "masked": ["Growing", "MaskedLinear", "MaskedMLP"],
+        "residual": ["ResidualConv"],
+        "time": ["TimeEmbedding", "Timed"],
+        "transformer": ["FAST", "GPT2", "Style", "Transformer"],
+        "unet": ["UNet"],
     },
 )

@@ -1,0 +1,17 @@
+"""Normalizing flows: an invertible map between data and noise, with an exact density."""
+
+from genzoo._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "actnorm": ["ActNorm"],
+        "bijection": ["Bijection", "Chain"],
+        "coupling": ["AffineCoupling"],
+        "flow": ["Flow"],
+        "logit": ["Logit"],
+        "realnvp": ["real_nvp"],
+        "rearrange": ["Flatten", "Shuffle", "Squeeze"],
+        "split": ["Split"],
+    },
+)

@@ -1,0 +1,69 @@
+"""Activation normalization: a scale and shift of each channel that starts from data."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from genzoo.models.flows.bijection import Bijection, Embedded
+
+__all__ = ["ActNorm"]
+
+FLAT = 1e-6  # a spread below it is that of a constant
+
+
+class ActNorm(Bijection):
+    """A learned scale and shift of each channel (of each entry of a vector),
+
+    $$ z = (x - m)\\,e^{-s}, $$
+
+    set from the first rows it sees so that z starts with mean 0 and variance 1. Afterwards m and s are parameters like
+    any others: unlike batch normalization, no row depends on another.
+
+    Args:
+        channels: The length of axis 1.
+
+    Attributes:
+        started: Whether m and s were set from data; a second start is passed over.
+
+    Example:
+        >>> norm = ActNorm(2)
+        >>> z = norm.start(torch.tensor([[10.0, 1.0], [30.0, 3.0]]))
+        >>> z.mean(0).round().tolist(), z.square().mean().round().item(), bool(norm.started)
+        ([0.0, 0.0], 1.0, True)
+
+    References:
+        Kingma & Dhariwal, 2018, "Glow: generative flow with invertible 1×1 convolutions", arXiv:1807.03039 (§3.1)
+    """
+
+    started: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.mean = nn.Parameter(torch.zeros(channels))
+        self.log_scale = nn.Parameter(torch.zeros(channels))
+        self.register_buffer("started", torch.zeros((), dtype=torch.bool))
+
+    def forward(
+        self, x: Float[Tensor, "B C *rest"], given: Embedded = None
+    ) -> tuple[Float[Tensor, "B C *rest"], Float[Tensor, " B"]]:
+        mean, log_scale = self._shaped(x)
+        ladj = -self.log_scale.sum() * x[0, 0].numel() if len(x) else x.new_zeros(())
+        return (x - mean) * (-log_scale).exp(), ladj.expand(len(x))
+
+    def inverse(self, z: Float[Tensor, "B C *rest"], given: Embedded = None) -> Float[Tensor, "B C *rest"]:
+        mean, log_scale = self._shaped(z)
+        return torch.addcmul(mean, z, log_scale.exp())
+
+    @torch.no_grad()
+    def start(self, x: Float[Tensor, "B C *rest"], given: Embedded = None) -> Float[Tensor, "B C *rest"]:
+        if not self.started:
+            entries = x.transpose(0, 1).flatten(1).double()  # (C, everything else)
+            spread = entries.std(1, correction=0)
+            self.mean.copy_(entries.mean(1))
+            self.log_scale.copy_(torch.where(spread > FLAT, spread, 1).log())
+            self.started.fill_(True)
+        return self(x)[0]
+
+    def _shaped(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        shape = (1, -1, *[1] * (x.ndim - 2))
+        return self.mean.reshape(shape), self.log_scale.reshape(shape)

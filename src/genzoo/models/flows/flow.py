@@ -1,0 +1,119 @@
+"""Normalizing flows.
+
+Noise z ~ N(0, I) is turned into data by an invertible map; read backwards, the map turns data into noise and tells
+how much it stretches space, which gives the density exactly. Training is maximum likelihood.
+"""
+
+import math
+from collections.abc import Iterable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from genzoo.core.game import Batch
+from genzoo.core.given import Given, GivenSpace, resolve_given
+from genzoo.core.model import GenerativeModel, Likelihood
+from genzoo.core.noise import Noise
+from genzoo.core.space import Space
+from genzoo.models.flows.bijection import Bijection
+from genzoo.nn.embedding import Embedding
+
+__all__ = ["Flow"]
+
+
+class Flow(GenerativeModel):
+    """The density of x where z = f(x; given) is a standard normal,
+
+    $$ \\log p(x) = \\log \\mathcal N(f(x); 0, I) + \\log \\left| \\det \\frac{\\partial f}{\\partial x} \\right|. $$
+
+    The condition is embedded once, and f sees the embedding.
+
+    Args:
+        space: What one x is: real numbers of a fixed shape.
+        given: What the model is conditioned on, if anything.
+        bijection: f.
+        latent: The shape of z, if it is not that of x.
+        embedding: The length of the condition's embedding, which f was built for.
+        drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
+        rows: The rows that the data-dependent start is taken from, in whole batches.
+
+    Raises:
+        ValueError: If the space is not real, or `latent` has another number of entries than x.
+
+    Example:
+        >>> from genzoo.models.flows import AffineCoupling, Chain
+        >>> from genzoo.nn import MLP
+        >>> couplings = [AffineCoupling(MLP(1, [16], 2), channels=2, flip=flip) for flip in (False, True)]
+        >>> model = Flow(Space((2,)), None, Chain(*couplings))
+        >>> x = model.sample(3, seed=0)
+        >>> bool(torch.allclose(model.decode(model.encode(x)), x, atol=1e-5)), model.log_prob(x).shape
+        (True, torch.Size([3]))
+
+    References:
+        Rezende & Mohamed, 2015, "Variational inference with normalizing flows", arXiv:1505.05770
+        Dinh, Sohl-Dickstein & Bengio, 2017, "Density estimation using Real NVP", arXiv:1605.08803
+    """
+
+    likelihood = Likelihood.EXACT
+
+    def __init__(
+        self,
+        space: Space,
+        given: GivenSpace,
+        bijection: Bijection,
+        *,
+        latent: tuple[int, ...] | None = None,
+        embedding: int = 32,
+        drop_given: float = 0.0,
+        rows: int = 1000,
+    ) -> None:
+        super().__init__(space, given)
+        if space.is_discrete or space.ragged:
+            raise ValueError(
+                f"A flow needs real numbers of a fixed shape, got {space}. "
+                f"Build it over Space({space.shape}) and wrap it in Dequantized."
+            )
+        self.latent = space.shape if latent is None else tuple(latent)
+        if math.prod(self.latent) != space.dims:
+            raise ValueError(f"z must have as many entries as x: expected {space.dims}, got shape {self.latent}.")
+        self.bijection, self.drop_given, self.rows = bijection, drop_given, rows
+        self.embedding = None if given is None else Embedding(given, embedding)
+
+    def log_density(self, x: Float[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
+        z, ladj = self.bijection(x, self._embedded(given))
+        constant = self.space.dims * math.log(2 * math.pi) / 2
+        return ladj - z.square().flatten(1).sum(1) / 2 - constant
+
+    def draw(self, n: int, given: Given, noise: Noise, *, temperature: float = 1.0) -> Float[Tensor, "n *event"]:
+        """Samples; a `temperature` below 1 shrinks the noise, for cleaner and less varied samples."""
+        if temperature < 0:
+            raise ValueError(f"`temperature` must not be negative, got {temperature}.")
+        z = temperature * noise.normal(n, *self.latent, dtype=self.dtype)
+        return self.bijection.inverse(z, self._embedded(given))
+
+    def encode(self, x: Float[Tensor, "B *event"], given: Given = None) -> Float[Tensor, "B *latent"]:
+        """z = f(x; given)."""
+        return self.bijection(self.checked(x), self._embedded(self.checked_given(given, len(x))))[0]
+
+    def decode(self, z: Float[Tensor, "B *latent"], given: Given = None) -> Float[Tensor, "B *event"]:
+        """The x whose z this is."""
+        return self.bijection.inverse(z, self._embedded(self.checked_given(given, len(z))))
+
+    @torch.no_grad()
+    def prepare(self, batches: Iterable[Batch]) -> None:
+        """Starts the bijections one after another from the first rows, each from what those before it make."""
+        some: list[Batch] = []
+        for batch in batches:
+            some.append(batch)
+            if sum(map(len, some)) >= self.rows:
+                break
+        given = [self._embedded(resolve_given(b.given, self.given, len(b), b.x.device)) for b in some]
+        embedded = torch.cat([g for g in given if g is not None]) if self.embedding else None
+        self.bijection.start(torch.cat([batch.x for batch in some]), embedded)
+
+    def extra_repr(self) -> str:
+        return f"{self.space}, given={self.given}, latent={self.latent}"
+
+    def _embedded(self, given: Given) -> Tensor | None:
+        return None if self.embedding is None or given is None else self.embedding(given)

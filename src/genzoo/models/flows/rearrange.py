@@ -1,0 +1,86 @@
+"""Bijections that move entries about and change no volume."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from genzoo.models.flows.bijection import Bijection, Embedded
+
+__all__ = ["Flatten", "Shuffle", "Squeeze"]
+
+CORNERS = ((0, 0), (1, 1), (0, 1), (1, 0))  # of a 2 × 2 square: the black ones, then the white ones
+
+
+class Flatten(Bijection):
+    """Rows of a shape as vectors.
+
+    Args:
+        shape: The shape of one x.
+
+    Example:
+        >>> Flatten((2, 3))(torch.zeros(5, 2, 3))[0].shape
+        torch.Size([5, 6])
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.shape = tuple(shape)
+
+    def forward(
+        self, x: Float[Tensor, "B *event"], given: Embedded = None
+    ) -> tuple[Float[Tensor, "B D"], Float[Tensor, " B"]]:
+        return x.flatten(1), x.new_zeros(len(x))
+
+    def inverse(self, z: Float[Tensor, "B D"], given: Embedded = None) -> Float[Tensor, "B *event"]:
+        return z.unflatten(1, self.shape)
+
+
+class Shuffle(Bijection):
+    """Deals the entries (or channels) into two piles, the even ones first.
+
+    A coupling treats the front half of the entries and the back half differently. After $\\lceil\\log_2 D\\rceil$
+    shuffles every two entries have stood in different halves.
+
+    Example:
+        >>> Shuffle()(torch.arange(5.0)[None])[0]
+        tensor([[0., 2., 4., 1., 3.]])
+    """
+
+    def forward(
+        self, x: Float[Tensor, "B C *rest"], given: Embedded = None
+    ) -> tuple[Float[Tensor, "B C *rest"], Float[Tensor, " B"]]:
+        return torch.cat([x[:, ::2], x[:, 1::2]], dim=1), x.new_zeros(len(x))
+
+    def inverse(self, z: Float[Tensor, "B C *rest"], given: Embedded = None) -> Float[Tensor, "B C *rest"]:
+        half = (z.shape[1] + 1) // 2
+        x = torch.empty_like(z)
+        x[:, ::2], x[:, 1::2] = z[:, :half], z[:, half:]
+        return x
+
+
+class Squeeze(Bijection):
+    """Every 2 × 2 square of pixels as four channels, the two diagonals one after the other.
+
+    The front half of the channels is then the black squares of a checkerboard and the back half the white ones, so a
+    coupling between contiguous halves is the checkerboard coupling of RealNVP, at a quarter of the pixels.
+
+    Example:
+        >>> x = torch.arange(16.0).reshape(1, 1, 4, 4)
+        >>> Squeeze()(x)[0][0, :, 0, 0]  # of rows 0 1 and 4 5
+        tensor([0., 5., 1., 4.])
+
+    References:
+        Dinh, Sohl-Dickstein & Bengio, 2017, "Density estimation using Real NVP", arXiv:1605.08803 (§3.6)
+    """
+
+    def forward(
+        self, x: Float[Tensor, "B C H W"], given: Embedded = None
+    ) -> tuple[Float[Tensor, "B C4 H2 W2"], Float[Tensor, " B"]]:
+        return torch.cat([x[..., i::2, j::2] for i, j in CORNERS], dim=1), x.new_zeros(len(x))
+
+    def inverse(self, z: Float[Tensor, "B C4 H2 W2"], given: Embedded = None) -> Float[Tensor, "B C H W"]:
+        n, channels, height, width = z.shape
+        x = z.new_empty(n, channels // 4, 2 * height, 2 * width)
+        for (i, j), part in zip(CORNERS, z.chunk(4, dim=1), strict=True):
+            x[..., i::2, j::2] = part
+        return x

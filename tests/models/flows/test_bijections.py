@@ -1,0 +1,166 @@
+"""Bijections: they invert, and their log-determinants are those of autograd's Jacobians."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from genzoo.models.flows import ActNorm, AffineCoupling, Bijection, Chain, Flatten, Logit, Shuffle, Split, Squeeze
+from genzoo.models.flows.realnvp import couplings, scales
+from genzoo.nn import MLP, ResidualConv
+
+IMAGE, WIDTH = (2, 4, 6), 3
+
+
+def perceptron(inputs: int, outputs: int) -> nn.Module:
+    return MLP(inputs, [8], outputs, given=WIDTH)
+
+
+def convolutions(inputs: int, outputs: int) -> nn.Module:
+    return ResidualConv(inputs, 8, outputs, given=WIDTH)
+
+
+CASES: dict[str, tuple[Callable[[], Bijection], tuple[int, ...]]] = {
+    "actnorm": (lambda: ActNorm(5), (5,)),
+    "actnorm/image": (lambda: ActNorm(2), IMAGE),
+    "coupling": (lambda: AffineCoupling(perceptron(3, 4), 5), (5,)),
+    "coupling/flip": (lambda: AffineCoupling(perceptron(2, 6), 5, flip=True), (5,)),
+    "coupling/image": (lambda: AffineCoupling(convolutions(1, 2), 2), IMAGE),
+    "flatten": (lambda: Flatten(IMAGE), IMAGE),
+    "shuffle": (Shuffle, (5,)),
+    "shuffle/image": (Shuffle, IMAGE),
+    "squeeze": (Squeeze, IMAGE),
+    "logit": (lambda: Logit(3, alpha=0.01), (5,)),
+    "split": (lambda: Split(Chain(ActNorm(2), Flatten((2, 2, 2))), (3, 2, 2)), (3, 2, 2)),
+    "chain": (lambda: couplings(5, 4, perceptron), (5,)),
+    "scales": (lambda: scales((1, 8, 8), 2, convolutions), (1, 8, 8)),
+}
+
+
+def made(name: str) -> Bijection:
+    """A bijection away from its start, which is near the identity."""
+    bijection = CASES[name][0]()
+    for parameter in bijection.parameters():
+        with torch.no_grad():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return bijection
+
+
+def rows(name: str, n: int = 4) -> tuple[Tensor, Tensor]:
+    x = torch.randn(n, *CASES[name][1])
+    return (3 * torch.rand_like(x) if name == "logit" else x), torch.randn(n, WIDTH)
+
+
+@pytest.mark.parametrize(("dtype", "error"), [(torch.float64, 1e-9), (torch.float32, 1e-4)])
+@pytest.mark.parametrize("name", CASES)
+def test_inverses_bring_back_x(name: str, dtype: torch.dtype, error: float) -> None:
+    bijection = made(name).to(dtype)
+    x, given = (part.to(dtype) for part in rows(name, 50))
+    with torch.no_grad():
+        z, ladj = bijection(x, given)
+        assert (bijection.inverse(z, given) - x).abs().max() < error
+    assert ladj.shape == (50,)
+    assert z.dtype == ladj.dtype == dtype
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_ladj_is_that_of_the_jacobian(name: str) -> None:
+    bijection = made(name).double()
+    x, given = (part.double() for part in rows(name))
+    _, ladj = bijection(x, given)
+    for row, condition, expected in zip(x, given, ladj, strict=True):
+        jacobian = torch.autograd.functional.jacobian(
+            lambda x, condition=condition: bijection(x[None], condition[None])[0].flatten(), row
+        )
+        assert torch.linalg.slogdet(jacobian.flatten(1)).logabsdet.item() == pytest.approx(expected.item(), abs=1e-8)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_no_rows_are_rows(name: str) -> None:
+    bijection = made(name)
+    x, given = rows(name, 0)
+    z, ladj = bijection(x, given)
+    assert ladj.shape == (0,)
+    assert bijection.inverse(z, given).shape == x.shape
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if "norm" not in name and name != "logit"])
+def test_couplings_start_as_the_identity(name: str) -> None:
+    bijection = CASES[name][0]()
+    x, given = rows(name)
+    z, ladj = bijection(x, given)
+    assert torch.equal(ladj, torch.zeros(4))
+    assert torch.equal(z.flatten().sort().values, x.flatten().sort().values)
+
+
+def test_log_scales_are_bounded() -> None:
+    coupling = AffineCoupling(perceptron(2, 4), 4, bound=0.5)
+    for parameter in coupling.parameters():
+        nn.init.normal_(parameter, std=100)
+    _, ladj = coupling(torch.randn(100, 4), torch.randn(100, WIDTH))
+    assert ladj.abs().max() <= 2 * 0.5
+    assert ladj.abs().max() > 0.9
+
+
+def test_a_squeeze_puts_the_colors_of_a_checkerboard_in_halves() -> None:
+    row, column = torch.meshgrid(torch.arange(4), torch.arange(6), indexing="ij")
+    color = ((row + column) % 2).float().expand(1, 3, 4, 6)
+    z, _ = Squeeze()(color)
+    assert torch.equal(z[:, :6], torch.zeros(1, 6, 2, 3))
+    assert torch.equal(z[:, 6:], torch.ones(1, 6, 2, 3))
+
+
+@pytest.mark.parametrize("dims", [2, 3, 7, 8, 63])
+def test_shuffles_part_every_two_entries(dims: int) -> None:
+    order, together = torch.arange(dims)[None].float(), torch.ones(dims, dims, dtype=torch.bool)
+    for _ in range((dims - 1).bit_length()):
+        front = torch.zeros(dims, dtype=torch.bool)
+        front[order[0, : (dims + 1) // 2].long()] = True
+        together &= front[:, None] == front
+        order, _ = Shuffle()(order)
+    assert torch.equal(together, torch.eye(dims, dtype=torch.bool))
+
+
+@pytest.mark.parametrize("shape", [(5,), (5, 3, 4)])
+def test_actnorm_starts_with_mean_zero_and_variance_one(shape: tuple[int, ...]) -> None:
+    norm, x = ActNorm(5).double(), 100 + 7 * torch.randn(200, *shape, dtype=torch.float64)
+    x[:, 1] = 42.0
+    z = norm.start(x).transpose(0, 1).flatten(1)
+    assert z.mean(1).abs().max() < 1e-6
+    assert torch.allclose(z.var(1, correction=0), torch.tensor([1.0, 0.0, 1.0, 1.0, 1.0]).double())
+    assert torch.equal(norm(x)[0].transpose(0, 1).flatten(1), z)
+
+
+def test_actnorm_starts_once() -> None:
+    norm = ActNorm(2)
+    norm.start(torch.randn(50, 2))
+    before = {name: value.clone() for name, value in norm.state_dict().items()}
+    norm.start(5 + torch.randn(50, 2))
+    assert all(torch.equal(value, before[name]) for name, value in norm.state_dict().items())
+    again = ActNorm(2)
+    again.load_state_dict(before)
+    assert again.started
+
+
+def test_every_actnorm_starts_from_what_stands_before_it() -> None:
+    chain, given = scales((1, 8, 8), 2, convolutions), torch.zeros(300, WIDTH)
+    chain.start(3 + 2 * torch.randn(300, 1, 8, 8), given)
+    seen = []
+    for part in chain.modules():
+        if isinstance(part, ActNorm):
+            part.register_forward_hook(lambda *call: seen.append(call[2][0].transpose(0, 1).flatten(1)))
+    chain.eval()(3 + 2 * torch.randn(3000, 1, 8, 8), given.repeat(10, 1))
+    assert len(seen) == 6
+    assert all(z.mean(1).abs().max() < 0.1 and (z.std(1) - 1).abs().max() < 0.1 for z in seen)
+
+
+def test_what_cannot_be_split_or_bounded_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 2"):
+        AffineCoupling(MLP(1, [4], 2), 1)
+    with pytest.raises(ValueError, match="bound"):
+        AffineCoupling(MLP(1, [4], 2), 2, bound=0.0)
+    with pytest.raises(ValueError, match="at least 2"):
+        Split(Shuffle(), (1, 4, 4))
+    with pytest.raises(ValueError, match="alpha"):
+        Logit(256, alpha=0.5)
