@@ -13,7 +13,7 @@ from PIL import Image
 from genzoo.core import Noise, Space
 from genzoo.data import ArrayCodec, Codec, DataError, ImageCodec, PointsCodec, TableCodec, TextCodec, read
 from genzoo.data.codec import codec_for
-from genzoo.data.columns import read_columns, write_columns
+from genzoo.data.columns import cells_of, read_columns, write_columns
 
 
 def images(n: int, channels: int, levels: int, size: int = 9) -> torch.Tensor:
@@ -80,7 +80,8 @@ def test_numbers_in_a_table_round_trip_bit_for_bit(
 
 
 def test_cells_are_as_short_as_they_can_be(tmp_path: Path) -> None:
-    path = write_columns(tmp_path / "x.csv", {"a, b": torch.tensor([0.1, 3.0, 1e-8]), "n": torch.tensor([1, 2, 3])})
+    cells = {"a, b": cells_of(np.array([0.1, 3.0, 1e-8], dtype=np.float32)), "n": cells_of(np.array([1, 2, 3]))}
+    path = write_columns(tmp_path / "x.csv", cells)
     assert path.read_text() == '"a, b",n\n0.1,1\n3,2\n1e-08,3\n'
     assert read_columns(path) == {"a, b": ["0.1", "3", "1e-08"], "n": ["1", "2", "3"]}
 

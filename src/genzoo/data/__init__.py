@@ -11,7 +11,11 @@ __getattr__, __dir__, __all__ = attach(
     {
         "error": ["DataError"],
         "data": ["Data", "Rows"],
-        "codec": ["ArrayCodec", "Codec", "ImageCodec", "PointsCodec", "TableCodec", "TextCodec"],
+        "codec": ["ArrayCodec", "Codec", "ImageCodec"],
+        "codecs.table": ["PointsCodec", "TableCodec"],
+        "codecs.text": ["TextCodec"],
+        "codecs.tokens": ["TokenCodec"],
+        "codecs.molecules": ["MoleculeCodec"],
         "view": ["Binarized", "View"],
         "reading": ["names", "read"],
     },

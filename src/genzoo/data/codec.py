@@ -6,22 +6,21 @@ A space is mathematics; a codec knows the file format. The way file → space �
 
 import abc
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float, Shaped, UInt8
+from jaxtyping import Shaped, UInt8
 from PIL import Image
 from torch import Tensor
 
 from genzoo.core import Space
 from genzoo.data import picture
-from genzoo.data.columns import numbers, read_columns, write_columns
 from genzoo.data.error import DataError, nearest
 
-__all__ = ["ArrayCodec", "Codec", "ImageCodec", "PointsCodec", "TableCodec", "TextCodec", "codec_for"]
+__all__ = ["ArrayCodec", "Codec", "ImageCodec", "codec_for"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,9 +63,7 @@ class Codec(abc.ABC):
         Raises:
             DataError: If the kind is unknown.
         """
-        kinds: dict[str, Any] = {
-            codec.kind: codec for codec in (ImageCodec, TableCodec, PointsCodec, TextCodec, ArrayCodec)
-        }
+        kinds = _kinds()
         kind, rest = str(fields.get("kind")), {name: value for name, value in fields.items() if name != "kind"}
         if kind not in kinds:
             raise DataError(f"A codec's kind must be one of {sorted(kinds)}, got {kind!r}. {nearest(kind, kinds)}")
@@ -131,111 +128,6 @@ class ImageCodec(Codec):
 
 
 @dataclasses.dataclass(frozen=True)
-class TableCodec(Codec):
-    """Rows of numbers as CSV with a header; what is written reads back bit for bit.
-
-    Args:
-        columns: The names of the columns, in the order of the entries of x.
-        levels: As the space has it: integers below it, or `None` for reals.
-    """
-
-    kind: ClassVar[str] = "table"
-    suffix: ClassVar[str] = ".csv"
-    columns: tuple[str, ...]
-    levels: int | None = None
-
-    def save(self, x: Shaped[Tensor, "n D"], path: str | Path) -> Path:
-        return write_columns(path, dict(zip(self.columns, x.unbind(1), strict=True)))
-
-    def load(self, path: str | Path) -> Shaped[Tensor, "n D"]:
-        x = _stack(self.columns, path)
-        return x if self.levels is None else x.to(getattr(torch, Space((1,), self.levels).dtype))
-
-
-@dataclasses.dataclass(frozen=True)
-class PointsCodec(Codec):
-    """Points of the plane as CSV, and as a scatter in a fixed frame so that pictures compare.
-
-    Args:
-        columns: The names of the two axes.
-        low: The least value of each axis in the frame.
-        high: The greatest.
-    """
-
-    kind: ClassVar[str] = "points"
-    suffix: ClassVar[str] = ".csv"
-    columns: tuple[str, str] = ("x", "y")
-    low: tuple[float, float] = (-1.0, -1.0)
-    high: tuple[float, float] = (1.0, 1.0)
-
-    @classmethod
-    def around(cls, x: Float[Tensor, "n 2"], columns: Sequence[str] = ("x", "y")) -> "PointsCodec":
-        """The codec whose frame holds these points with a margin of a twentieth."""
-        low, high = (x.min(0).values, x.max(0).values) if len(x) else (torch.zeros(2), torch.ones(2))
-        margin = 0.05 * (high - low).clamp_min(1e-6)
-        return cls((columns[0], columns[1]), _corner(low - margin), _corner(high + margin))
-
-    def save(self, x: Float[Tensor, "n 2"], path: str | Path) -> Path:
-        return write_columns(path, dict(zip(self.columns, x.unbind(1), strict=True)))
-
-    def load(self, path: str | Path) -> Float[Tensor, "n 2"]:
-        return _stack(self.columns, path)
-
-    def picture(self, x: Float[Tensor, "n 2"]) -> Image.Image | None:
-        return picture.scatter(x.detach().cpu(), self.low, self.high)
-
-
-@dataclasses.dataclass(frozen=True)
-class TextCodec(Codec):
-    """Ids as text: places in an alphabet, or the bytes of UTF-8.
-
-    Args:
-        alphabet: The characters in the order of their ids; `None` for bytes.
-
-    Example:
-        >>> codec = TextCodec("abc")
-        >>> codec.texts(codec.ids("cab")[None])
-        ['cab']
-    """
-
-    kind: ClassVar[str] = "text"
-    suffix: ClassVar[str] = ".txt"
-    alphabet: str | None = None
-    ROW_ENDS: ClassVar[str] = "\n" + "─" * 40 + "\n"
-
-    @property
-    def levels(self) -> int:
-        """The number of ids."""
-        return 256 if self.alphabet is None else len(self.alphabet)
-
-    def ids(self, text: str) -> UInt8[Tensor, " T"] | Shaped[Tensor, " T"]:
-        """The ids of a text.
-
-        Raises:
-            DataError: If a character is not in the alphabet.
-        """
-        if self.alphabet is None:
-            return torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8) if text else torch.zeros(0).byte()
-        places = {character: i for i, character in enumerate(self.alphabet)}
-        if unknown := sorted(set(text) - set(places)):
-            raise DataError(f"Characters must be in the alphabet, got {unknown[:10]}. Leave them out, or use bytes.")
-        return torch.tensor([places[c] for c in text]).to(getattr(torch, Space((1,), self.levels).dtype))
-
-    def texts(self, x: Shaped[Tensor, "n T"]) -> list[str]:
-        """Rows of ids as texts; ids beyond the alphabet are padding and stand for nothing."""
-        if self.alphabet is None:
-            return [bytes(i for i in row if i < 256).decode(errors="replace") for row in x.tolist()]
-        return ["".join(self.alphabet[i] for i in row if i < len(self.alphabet)) for row in x.tolist()]
-
-    def save(self, x: Shaped[Tensor, "n T"], path: str | Path) -> Path:
-        Path(path).write_bytes(self.ROW_ENDS.join(self.texts(x)).encode())
-        return Path(path)
-
-    def load(self, path: str | Path) -> Shaped[Tensor, "n T"]:
-        return torch.stack([self.ids(text) for text in Path(path).read_bytes().decode().split(self.ROW_ENDS)])
-
-
-@dataclasses.dataclass(frozen=True)
 class ArrayCodec(Codec):
     """Rows of any other shape as one NumPy array."""
 
@@ -251,6 +143,17 @@ class ArrayCodec(Codec):
         return torch.from_numpy(np.load(path, allow_pickle=False))
 
 
+def _kinds() -> dict[str, Any]:
+    """Every codec by its kind: a run's record names one of these, never a class."""
+    from genzoo.data.codecs.molecules import MoleculeCodec
+    from genzoo.data.codecs.table import PointsCodec, TableCodec
+    from genzoo.data.codecs.text import TextCodec
+    from genzoo.data.codecs.tokens import TokenCodec
+
+    codecs = (ArrayCodec, ImageCodec, MoleculeCodec, PointsCodec, TableCodec, TextCodec, TokenCodec)
+    return {codec.kind: codec for codec in codecs}
+
+
 def codec_for(x: Shaped[Tensor, "n *shape"], space: Space) -> Codec:
     """The codec that suits rows of which only the space is known.
 
@@ -258,6 +161,8 @@ def codec_for(x: Shaped[Tensor, "n *shape"], space: Space) -> Codec:
         >>> codec_for(torch.zeros(2, 1, 8, 8, dtype=torch.uint8), Space((1, 8, 8), levels=256))
         ImageCodec(levels=256)
     """
+    from genzoo.data.codecs.table import PointsCodec, TableCodec
+
     shape, levels = space.shape, space.levels
     if len(shape) == 3 and shape[0] in picture.MODES and levels is not None and levels <= 256:
         return ImageCodec(levels)
@@ -266,15 +171,3 @@ def codec_for(x: Shaped[Tensor, "n *shape"], space: Space) -> Codec:
     if len(shape) == 1 and not space.ragged:
         return TableCodec(tuple(f"x{i + 1}" for i in range(shape[0])), levels)
     return ArrayCodec()
-
-
-def _corner(values: Float[Tensor, " 2"]) -> tuple[float, float]:
-    return round(float(values[0]), 4), round(float(values[1]), 4)
-
-
-def _stack(names: Sequence[str], path: str | Path) -> Tensor:
-    columns = read_columns(path)
-    if missing := [name for name in names if name not in columns]:
-        help_ = nearest(missing[0], columns)
-        raise DataError(f"{Path(path).name} must have columns {list(names)}, got no {missing[0]!r}. {help_}")
-    return torch.stack([numbers(name, columns[name]) for name in names], dim=1)

@@ -4,64 +4,158 @@ A float32 is written with the fewest digits that read back to the same bits: num
 "0.1".
 """
 
+import contextlib
 import csv
 import gzip
-from collections.abc import Mapping, Sequence
+import io
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor
 
 from genzoo.data.error import DataError
 
-__all__ = ["is_number", "numbers", "read_columns", "write_columns"]
+__all__ = [
+    "cells_of", "has_header", "is_date", "is_missing", "is_number", "named", "numbers", "read_columns", "read_lines",
+    "write_columns",
+]  # fmt: skip
 
-WIDEST = 10_000
+WIDEST = 10_000  # columns
+LONGEST = 1 << 20  # characters of a cell
+LINE = 1 << 24  # characters of a line
+LOOKED_AT = 50  # lines that tell whether the first is a header
+MISSING = frozenset(("", "?", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null"))
+DATE = re.compile(
+    r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ].*)?|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}([T ].*)?|\d{1,2}:\d{2}(:\d{2})?"
+)
 
 
-def read_columns(path: str | Path) -> dict[str, list[str]]:
-    """The columns of a CSV file by the names in its first line; separated by commas, semicolons or tabs, or gzipped.
+def read_columns(path: str | Path, header: bool | None = None) -> dict[str, list[str]]:
+    """The columns of a CSV file by the names in its first line.
 
     Args:
-        path: The file.
+        path: The file: cells separated by commas, semicolons, tabs or bars; perhaps gzipped.
+        header: Whether the first line names the columns; None: judge by its look.
 
     Raises:
-        DataError: If it is no such table: no header, rows of different lengths, names twice, no text.
+        DataError: If it is no such table: no rows, rows of different lengths, names twice, no text.
     """
     path = Path(path)
+    lines = read_lines(path)
+    return named(path.name, lines, has_header(lines) if header is None else header)
+
+
+def read_lines(path: Path) -> list[list[str]]:
+    """The cells of each line that is not empty.
+
+    Raises:
+        DataError: If the file is no text, or a line or cell is longer than any table needs.
+    """
     try:
-        with (
-            gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-            if path.suffix == ".gz"
-            else open(path, encoding="utf-8-sig", newline="") as file
-        ):
-            first = file.readline()
+        return _parsed(path, quoted=True)
+    except csv.Error as problem:
+        with contextlib.suppress(csv.Error):
+            if ".tsv" in path.suffixes:  # where tabs separate, quotes are often just quotes
+                return _parsed(path, quoted=False)
+        raise _unreadable(path, problem) from problem
+
+
+def _parsed(path: Path, *, quoted: bool) -> list[list[str]]:
+    opened = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opened(path, "rt", encoding="utf-8-sig", newline="") as file, _cells_at_most(LONGEST):
+            first = file.readline(LINE)
             file.seek(0)
-            lines = [line for line in csv.reader(file, delimiter=max(",;\t", key=first.count), strict=True) if line]
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as problem:
-        raise DataError(f"{path.name} must be a CSV file in UTF-8, got: {problem}. Save it again as CSV.") from problem
-    if len(lines) < 2:
-        raise DataError(f"{path.name} must have a header line and at least one row, got {len(lines)} lines. Add them.")
-    names = [name.strip() for name in lines[0]]
-    _check_header(path, names)
-    for number, line in enumerate(lines[1:], start=2):
+            separator = max(",;\t|", key=first.count)
+            if first.count(separator) >= WIDEST:
+                got = first.count(separator) + 1
+                raise DataError(f"{path.name} must have at most {WIDEST} columns, got {got}. Choose among them first.")
+            spaced = 0 < first.count(separator) == first.count(f"{separator} ")
+            reader = csv.reader(
+                _limited(file, path),
+                delimiter=separator,
+                strict=True,
+                skipinitialspace=spaced,
+                quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
+            )
+            return [line for line in reader if line]
+    except (OSError, EOFError, UnicodeDecodeError) as problem:
+        raise _unreadable(path, problem) from problem
+
+
+def _unreadable(path: Path, problem: Exception) -> DataError:
+    return DataError(f"{path.name} must be a CSV file in UTF-8, got: {problem}. Save it again as CSV.")
+
+
+@contextlib.contextmanager
+def _cells_at_most(size: int) -> Iterator[None]:
+    before = csv.field_size_limit(size)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+def _limited(file: io.TextIOWrapper, path: Path) -> Iterator[str]:
+    """The lines of a file, none of which is held in memory before it is known to be short enough."""
+    while line := file.readline(LINE + 1):
+        if len(line) > LINE:
+            raise DataError(f"Lines of {path.name} must have at most {LINE:,} characters, got more. Is it a table?")
+        yield line
+
+
+def has_header(lines: Sequence[Sequence[str]]) -> bool:
+    """Whether the first line looks like names: no number in it, or a word above a column of numbers.
+
+    Example:
+        >>> has_header([["a", "b"], ["1", "2"]]), has_header([["39", "red"], ["50", "blue"]])
+        (True, False)
+    """
+    if not lines or not any(is_number(cell) for cell in lines[0]):
+        return True
+    columns = itertools.zip_longest(*lines[:LOOKED_AT], fillvalue="")
+    return any(not is_number(top) and not is_missing(top) and _all_numbers(below) for top, *below in columns)
+
+
+def _all_numbers(cells: Sequence[str]) -> bool:
+    there = [cell for cell in cells if not is_missing(cell)]
+    return bool(there) and all(is_number(cell) for cell in there)
+
+
+def named(name: str, lines: Sequence[Sequence[str]], header: bool) -> dict[str, list[str]]:
+    """The columns of a table by name: those of its first line, or c0, c1, …
+
+    Args:
+        name: What the table is called, for errors.
+        lines: The cells of each line.
+        header: Whether the first line names the columns.
+
+    Raises:
+        DataError: If there are no rows, rows differ in length, or names are twice.
+
+    Example:
+        >>> named("t", [["1", "2"], ["3", "4"]], header=False)
+        {'c0': ['1', '3'], 'c1': ['2', '4']}
+    """
+    if len(lines) < 1 + header:
+        need = "a header line and at least one row" if header else "at least one row"
+        raise DataError(f"{name} must have {need}, got {len(lines)} lines. Add them.")
+    names = [cell.strip() for cell in lines[0]] if header else [f"c{i}" for i in range(len(lines[0]))]
+    if len(names) != len(set(names)):
+        twice = sorted({cell for cell in names if names.count(cell) > 1})[:10]
+        raise DataError(f"Columns of {name} must have different names, got {twice} twice. Rename them.")
+    for number, line in enumerate(lines, start=1):
         if len(line) != len(names):
             raise DataError(
-                f"Every row of {path.name} must have {len(names)} cells as the header does, got {len(line)} in line "
+                f"Every row of {name} must have {len(names)} cells as the first has, got {len(line)} in line "
                 f"{number}. Quote cells that hold the separator."
             )
-    return {name: list(column) for name, column in zip(names, zip(*lines[1:], strict=True), strict=True)}
-
-
-def _check_header(path: Path, names: Sequence[str]) -> None:
-    if len(names) > WIDEST:
-        raise DataError(f"{path.name} must have at most {WIDEST} columns, got {len(names)}. Choose among them first.")
-    if all(is_number(name) for name in names):
-        raise DataError(f"The first line of {path.name} must name the columns, got numbers. Add a header line.")
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise DataError(f"Columns of {path.name} must have different names, got {sorted(twice)} twice. Rename them.")
+    return {column: list(cells) for column, cells in zip(names, zip(*lines[header:], strict=True), strict=True)}
 
 
 def is_number(cell: str) -> bool:
@@ -77,44 +171,73 @@ def is_number(cell: str) -> bool:
         return False
 
 
-def numbers(name: str, cells: Sequence[str]) -> Float[Tensor, " n"]:
+def is_missing(cell: str) -> bool:
+    """Whether a cell says that there is no value.
+
+    Example:
+        >>> is_missing(""), is_missing(" ? "), is_missing("0")
+        (True, True, False)
+    """
+    return cell.strip() in MISSING
+
+
+def is_date(cell: str) -> bool:
+    """Whether a cell is a date or a time of day.
+
+    Example:
+        >>> is_date("2024-02-29T12:00"), is_date("1/2/24"), is_date("24")
+        (True, True, False)
+    """
+    return DATE.fullmatch(cell.strip()) is not None
+
+
+def numbers(name: str, cells: Sequence[str], *, missing: bool = False) -> Float[Tensor, " n"]:
     """A column as float32.
 
     Args:
         name: The column's name, for the error.
         cells: Its cells.
+        missing: Whether cells may lack a number, and are NaN then.
 
     Raises:
-        DataError: If a cell is empty or no finite number.
+        DataError: If a cell is no finite number.
     """
-    try:
-        values = np.array(cells, dtype=np.str_).astype(np.float64)
-    except ValueError:
-        values = np.array([float(cell) if is_number(cell) else np.nan for cell in cells])
+    lacks = np.array([missing and is_missing(cell) for cell in cells], dtype=bool)
     with np.errstate(over="ignore"):
-        values = values.astype(np.float32)
-    bad = np.flatnonzero(~np.isfinite(values))
+        values = np.array([_float(cell) for cell in cells], dtype=np.float64).astype(np.float32)
+    bad = np.flatnonzero(~np.isfinite(values) & ~lacks)
     if len(bad):
         cell, row = cells[bad[0]], bad[0] + 1
-        fix = "Fill it in or drop the row." if not cell.strip() else f"Name {name!r} in `given`, or leave it out."
-        raise DataError(f"Column {name!r} must hold finite numbers, got {cell!r} in row {row}. {fix}")
-    return torch.from_numpy(values)
+        fix = "Fill it in or drop the row." if is_missing(cell) else "Correct it, or leave the column out."
+        raise DataError(f"Column {name!r} must hold finite numbers, got {cell[:80]!r} in row {row}. {fix}")
+    return torch.from_numpy(np.where(lacks, np.float32(np.nan), values))
 
 
-def write_columns(path: str | Path, columns: Mapping[str, Shaped[Tensor, " n"]]) -> Path:
-    """Writes columns of numbers under a header line; returns the path."""
-    cells = [_cells(column.detach().cpu().numpy()) for column in columns.values()]
+def _float(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        return float("nan")
+
+
+def write_columns(path: str | Path, columns: Mapping[str, Sequence[str]]) -> Path:
+    """Writes columns of cells under a header line; returns the path."""
     with open(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows(zip(*cells, strict=True))
+        writer.writerows(zip(*columns.values(), strict=True))
     return Path(path)
 
 
-def _cells(values: np.ndarray) -> list[str]:
-    """Numbers in their shortest exact form; where reading through float64 would round twice, in that of float64."""
+def cells_of(values: np.ndarray) -> list[str]:
+    """Numbers in their shortest exact form; where reading through float64 would round twice, in that of float64.
+
+    Example:
+        >>> cells_of(np.array([0.1, 3, np.nan], dtype=np.float32))
+        ['0.1', '3', '']
+    """
     cells = [cell.removesuffix(".0") for cell in values.astype(np.str_).tolist()]
     again = np.array(cells, dtype=np.str_).astype(np.float64).astype(values.dtype)
     for i in np.flatnonzero((again != values) & np.isfinite(values)):
         cells[i] = repr(float(values[i]))
-    return cells
+    return ["" if cell == "nan" else cell for cell in cells]

@@ -14,29 +14,22 @@ import numpy as np
 from torch import Tensor
 
 from genzoo.core import Given, GivenSpace
-from genzoo.data.codec import ImageCodec, TableCodec
+from genzoo.data.codec import ImageCodec
+from genzoo.data.codecs.table import TableCodec
 from genzoo.data.data import Data
 from genzoo.data.error import DataError, nearest
 from genzoo.data.readers.arrays import read_mapping, read_numpy, read_pair, read_tensor
 from genzoo.data.readers.embedded import EMBEDDED, read_embedded
 from genzoo.data.readers.idx import is_idx_folder, read_idx_folder
 from genzoo.data.readers.images import image_files, read_image_folder
-from genzoo.data.readers.table import read_table
-from genzoo.data.readers.text import read_text
+from genzoo.data.readers.kinds import ENDINGS, read_file, read_together
 from genzoo.data.source import Asked, Condition, Options, Reader, Source
 from genzoo.data.split import complete
 from genzoo.data.view import Binarize, binarize
 
 __all__ = ["names", "read"]
 
-FILES: dict[str, Reader] = {
-    ".csv": read_table,
-    ".csv.gz": read_table,
-    ".npy": read_numpy,
-    ".npz": read_numpy,
-    ".tsv": read_table,
-    ".txt": read_text,
-}
+FILES: Mapping[str, Reader] = {**dict.fromkeys(ENDINGS, read_file), ".npy": read_numpy, ".npz": read_numpy}
 
 
 def read(
@@ -144,7 +137,7 @@ def _path_reader(path: Path) -> tuple[Reader, Path]:
             return read_idx_folder, path
         if image_files(path):
             return read_image_folder, path
-        raise DataError(f"Folder {path.name} must hold IDX pairs or PNG images, got neither. Name a file in it.")
+        return read_together, path
     for suffix, reader in FILES.items():
         if path.name.lower().endswith(suffix):
             return reader, path

@@ -15,15 +15,18 @@ from torch import Tensor
 
 from genzoo.core import Space
 from genzoo.data.codec import Codec
-from genzoo.data.columns import is_number, numbers
+from genzoo.data.columns import is_missing, is_number, numbers
 from genzoo.data.error import DataError
 from genzoo.data.view import View
 
-__all__ = ["Asked", "Color", "Condition", "Fit", "Options", "Reader", "Source"]
+__all__ = ["Asked", "Color", "Condition", "Encoding", "Fit", "Missing", "Options", "Reader", "Source", "Unit"]
 
 MOST_CLASSES = 100
 Fit = Literal["crop", "pad", "resize"]
 Color = Literal["grey", "rgb", "rgba"]
+Missing = Literal["error", "drop", "impute", "keep"]
+Unit = Literal["chars", "bytes", "bpe", "atoms", "selfies"]
+Encoding = Literal["raw", "mulaw"]
 
 
 class Options(TypedDict, total=False):
@@ -36,6 +39,16 @@ class Options(TypedDict, total=False):
     size: int | tuple[int, int]
     fit: Fit
     color: Color
+    header: bool
+    missing: Missing
+    unit: Unit
+    vocabulary: int
+    lines: bool
+    length: int
+    rate: int
+    encoding: Encoding
+    horizon: int
+    history: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +65,17 @@ class Asked:
         size: Images become this high and wide, one number for both.
         fit: How they do: "crop" the middle, "pad" with black (transparent, where there is an alpha), or "resize".
         color: Images become "grey", "rgb" or "rgba".
+        header: Whether the first line of a table names its columns; None: judged by its look.
+        missing: What becomes of missing cells of a table: an "error", "drop" their rows, "impute" them, "keep" NaN.
+        unit: What a text is cut into: "chars", "bytes", "bpe" (tokens learned from training rows), and for molecules
+            "atoms" (Cl, Br and [nH] are one) or "selfies"; None: atoms for molecules, else chars.
+        vocabulary: The number of tokens that "bpe" learns.
+        lines: Whether each line of a text file is a row; None: judged by its look.
+        length: Texts are cut to at most so many units; sounds are cut or padded with silence to so many samples.
+        rate: Sounds are resampled to so many samples per second.
+        encoding: Sounds become "raw" reals in [−1, 1] or the 256 levels of "mulaw".
+        horizon: The number of steps of a trajectory in x, from now on.
+        history: The number of steps of a trajectory in its condition, up to now.
     """
 
     given: tuple[str, ...] = ()
@@ -63,6 +87,16 @@ class Asked:
     size: int | tuple[int, int] | None = None
     fit: Fit = "crop"
     color: Color | None = None
+    header: bool | None = None
+    missing: Missing = "error"
+    unit: Unit | None = None
+    vocabulary: int = 1024
+    lines: bool | None = None
+    length: int | None = None
+    rate: int | None = None
+    encoding: Encoding = "raw"
+    horizon: int = 16
+    history: int = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,20 +116,43 @@ class Condition:
     codec: Codec | None = None
 
     @classmethod
-    def from_cells(cls, name: str, cells: Sequence[str]) -> "Condition":
+    def from_cells(cls, name: str, cells: Sequence[str], *, missing: bool = False) -> "Condition":
         """A column of text: labels, where it holds words or at most 100 different whole numbers, else reals.
+
+        Args:
+            name: What it is called, for errors.
+            cells: One per row.
+            missing: Whether empty cells, and those that say "NA" or the like, are null.
 
         Example:
             >>> Condition.from_cells("kind", ["red", "white", "red"]).classes
             ['red', 'white']
         """
-        different = set(cells)
-        if all(is_number(cell) for cell in different):
+        different = {cell for cell in cells if not (missing and is_missing(cell))}
+        if different and all(is_number(cell) for cell in different):
             values = {cell: float(cell) for cell in different}
             if len(different) > MOST_CLASSES or any(value != int(value) for value in values.values()):
-                return cls(numbers(name, cells), Space(()))
+                return cls(numbers(name, cells, missing=missing), Space(()))
             return cls._of_classes(cells, sorted(different, key=lambda cell: (values[cell], cell)))
         return cls._of_classes(cells, sorted(different))
+
+    @classmethod
+    def from_words(cls, name: str, cells: Sequence[str]) -> "Condition":
+        """A column of text: as `from_cells`, but words of more than 100 kinds are texts, by their characters.
+
+        Example:
+            >>> names = Condition.from_words("name", [f"number {i}!" for i in range(101)])
+            >>> names.space, names.codec.texts(names.rows[7:8])
+            (Space(shape=(11,), levels=18, ragged=True), ['number 7!'])
+        """
+        from genzoo.data.codecs.text import TextCodec
+
+        different = set(cells)
+        if len(different) <= MOST_CLASSES or all(is_number(cell) for cell in different):
+            return cls.from_cells(name, cells)
+        codec = TextCodec(TextCodec.alphabet_of(cells), lines=True)
+        rows = codec.rows(cells)
+        return cls(rows, Space(tuple(rows.shape[1:]), levels=codec.levels, ragged=True), codec=codec)
 
     @classmethod
     def from_labels(cls, name: str, labels: Shaped[Tensor, "n *shape"]) -> "Condition":
@@ -113,7 +170,7 @@ class Condition:
     @classmethod
     def _of_classes(cls, cells: Sequence[str], classes: list[str]) -> "Condition":
         place = {cell: k for k, cell in enumerate(classes)}
-        return cls(torch.tensor([place[cell] for cell in cells]), Space((), levels=len(classes)), classes)
+        return cls(torch.tensor([place.get(cell, -1) for cell in cells]), Space((), levels=len(classes)), classes)
 
 
 @dataclasses.dataclass(frozen=True)

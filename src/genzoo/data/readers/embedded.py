@@ -7,7 +7,8 @@ import torch
 
 from genzoo.core import Noise, Space
 from genzoo.data import toy
-from genzoo.data.codec import ImageCodec, PointsCodec
+from genzoo.data.codec import ImageCodec
+from genzoo.data.codecs.table import PointsCodec
 from genzoo.data.readers.text import from_text
 from genzoo.data.source import Asked, Condition, Source
 

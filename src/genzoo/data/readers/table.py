@@ -1,38 +1,333 @@
-"""Tables: a CSV file with a header. Columns of numbers make x, named ones the condition."""
+"""Tables: CSV or Parquet. Columns of numbers and words make x, named ones the condition.
 
+In x a word is its place among the words of its column, so a table of numbers and words lies in one real space; the
+codec writes the words back. Where x has words only, it is discrete.
+"""
+
+import dataclasses
+import itertools
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from genzoo.core import Space
-from genzoo.data.codec import PointsCodec, TableCodec
-from genzoo.data.columns import numbers, read_columns
+from genzoo.data.codec import Codec
+from genzoo.data.codecs.table import PointsCodec, TableCodec
+from genzoo.data.columns import has_header, is_date, is_missing, is_number, named, numbers, read_lines
 from genzoo.data.error import DataError, nearest
-from genzoo.data.source import Asked, Condition, Source
-from genzoo.data.split import content_words
+from genzoo.data.readers.arrays import as_rows
+from genzoo.data.readers.spelling import text_rows
+from genzoo.data.source import MOST_CLASSES, Asked, Condition, Source
+from genzoo.data.split import SPLIT_WORDS, SPLITS, complete, content_words
 
-__all__ = ["read_table"]
+__all__ = ["Table", "from_table", "read_tables"]
+
+MOST_WORDS, LONGEST_WORD = 1000, 64
+EXACT = 1 << 24  # whole numbers up to here are float32
+SPLIT = "split"
+POLICIES = ("error", "drop", "impute", "keep")
 
 
-def read_table(path: Path, asked: Asked) -> Source:
-    """A CSV file: x is the columns that `asked.x` names, or all that are not given.
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """Columns of cells.
+
+    Attributes:
+        name: What the table is called.
+        columns: The cells of each column.
+        splits: The table's own splits.
+        notes: What was decided in reading it.
+        texts: The columns that are known to hold texts, in which no cell is missing.
+        skipped: Rows that could not be read and were left out.
+    """
+
+    name: str
+    columns: dict[str, list[str]]
+    splits: Mapping[str, Int[Tensor, " k"]] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    texts: frozenset[str] = frozenset()
+    skipped: tuple[str, ...] = ()
+
+    @classmethod
+    def stacked(cls, name: str, tables: Mapping[str, "Table"]) -> "Table":
+        """Tables of the same columns as one; each is a split, but one under ""."""
+        first, *others = tables.values()
+        for other in others:
+            if list(other.columns) != list(first.columns):
+                odd = sorted(set(first.columns) ^ set(other.columns))[:10]
+                raise DataError(
+                    f"{first.name} and {other.name} must have the same columns, got {odd} in one. Add or drop them."
+                )
+        columns = {head: sum((table.columns[head] for table in tables.values()), []) for head in first.columns}
+        ends = list(itertools.accumulate(len(table) for table in tables.values()))
+        spans = zip(tables, [0, *ends], ends, strict=False)
+        splits = {split: torch.arange(start, end) for split, start, end in spans if split}
+        skipped = sum((table.skipped for table in tables.values()), ())
+        return cls(name, columns, splits, first.notes, first.texts, skipped)
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+    def keep(self, rows: Sequence[int]) -> "Table":
+        """Some of the rows, in order."""
+        place = torch.full((len(self),), -1)
+        place[torch.tensor(rows, dtype=torch.int64)] = torch.arange(len(rows))
+        splits = {name: place[index][place[index] >= 0] for name, index in self.splits.items()}
+        columns = {name: [cells[i] for i in rows] for name, cells in self.columns.items()}
+        return dataclasses.replace(self, columns=columns, splits=splits)
+
+
+def read_tables(name: str, files: Mapping[str, Path], asked: Asked) -> Source:
+    """A table in CSV or Parquet: one file under "", or one by split. x is the columns that `asked.x` names, or all
+    that are not given.
+
+    Raises:
+        DataError: If their columns differ.
+    """
+    return from_table(Table.stacked(name, {split: _loaded(path, asked) for split, path in files.items()}), asked)
+
+
+def from_table(table: Table, asked: Asked) -> Source:
+    """A table as data.
 
     Splits go by the whole row, so they are the same whichever columns are x.
 
     Raises:
-        DataError: If a named column is missing, a column of x holds no numbers, or none is left for x.
+        DataError: If a named column is missing, a column of x cannot be one, none is left for x, or cells are missing.
     """
-    columns = read_columns(path)
+    table = _own_splits(table, asked)
+    x_names = _named_columns(table, asked)
+    used = list(dict.fromkeys((*x_names, *asked.given)))
+    table = dataclasses.replace(table, texts=_texts(table, x_names, asked))
+    cells = [name for name in used if name not in table.texts]
+    table = _complete_rows(table, cells, asked)
+    content = content_words("\0".join(row).encode() for row in zip(*table.columns.values(), strict=True))
+    splits = complete(table.splits, content)
+    if asked.missing == "impute":
+        table = _imputed(table, cells, splits["train"].tolist())
+    train = splits["train"].tolist()
+    x, space, codec, notes = _rows(table, x_names, asked, train)
+    conditions = {name: _condition(table, name, asked, train) for name in asked.given}
+    notes = (*table.notes, *_unknown_words(table, cells, splits), *notes)
+    return Source(table.name, x, space, codec, conditions, splits, notes=notes, skipped=table.skipped)
+
+
+def _loaded(path: Path, asked: Asked) -> Table:
+    name = Path(path.name.removesuffix(".gz")).stem
+    if path.suffix == ".parquet":
+        return Table(name, _parquet(path))
+    lines = read_lines(path)
+    header = has_header(lines) if asked.header is None else asked.header
+    columns = named(path.name, lines, header)
+    guessed = (
+        f"the first line holds numbers, so it is a row and columns are c0 … c{len(columns) - 1} (header=True if not)"
+    )
+    return Table(name, columns, notes=(guessed,) if asked.header is None and not header else ())
+
+
+def _parquet(path: Path) -> dict[str, list[str]]:
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError:
+        raise DataError("Parquet must have pyarrow, got none. Run: pip install 'genzoo[tables]'") from None
+    try:
+        with parquet.ParquetFile(path) as file:
+            if not 0 < len(file.schema_arrow) <= 10_000:
+                raise DataError(
+                    f"{path.name} must have 1 to 10000 columns, got {len(file.schema_arrow)}. Choose some."
+                )
+            found = file.read()
+    except (OSError, ValueError, pa.ArrowException) as problem:
+        raise DataError(f"{path.name} must be a Parquet file, got: {problem}. Write it again.") from problem
+    if nested := [field.name for field in found.schema if pa.types.is_nested(field.type)]:
+        raise DataError(f"Columns of {path.name} must hold single values, got lists in {nested[:10]}. Flatten them.")
+    if not len(found):
+        raise DataError(f"{path.name} must have at least one row, got none. Add rows.")
+    return {str(head): ["" if value is None else str(value) for value in found[head].to_pylist()]
+            for head in found.column_names}  # fmt: skip
+
+
+# Roles ------------------------------------------------------------------------------------------------------------
+
+
+def _own_splits(table: Table, asked: Asked) -> Table:
+    """The table without its column `split`, where that names the split of every row."""
+    cells = table.columns.get(SPLIT, [])
+    if table.splits or SPLIT in (*asked.x, *asked.given) or not cells or set(cells) - set(SPLIT_WORDS):
+        return table
+    of = np.array([SPLIT_WORDS[cell] for cell in cells])
+    splits = {split: torch.from_numpy(np.flatnonzero(of == split)) for split in SPLITS if split in of}
+    columns = {name: column for name, column in table.columns.items() if name != SPLIT}
+    return dataclasses.replace(table, columns=columns, splits=splits)
+
+
+def _named_columns(table: Table, asked: Asked) -> tuple[str, ...]:
     for role, names in (("x", asked.x), ("given", asked.given)):
         for name in names:
-            if name not in columns:
-                raise DataError(f"`{role}` must name columns of {path.name}, got {name!r}. {nearest(name, columns)}")
-    names = asked.x or tuple(name for name in columns if name not in asked.given)
+            if name not in table.columns:
+                help_ = nearest(name, table.columns)
+                raise DataError(f"`{role}` must name columns of {table.name}, got {name!r}. {help_}")
+    names = asked.x or tuple(name for name in table.columns if name not in asked.given)
     if not names:
-        raise DataError(f"Some column of {path.name} must be left for x, got all as given. Name fewer in `given`.")
-    x = torch.stack([numbers(name, columns[name]) for name in names], dim=1)
-    codec = PointsCodec.around(x, names) if len(names) == 2 else TableCodec(tuple(names))
-    conditions = {name: Condition.from_cells(name, columns[name]) for name in asked.given}
-    content = content_words("\0".join(row).encode() for row in zip(*columns.values(), strict=True))
-    name = Path(path.name.removesuffix(".gz")).stem
-    return Source(name, x, Space((len(names),)), codec, conditions, content=content)
+        raise DataError(f"Some column of {table.name} must be left for x, got all as given. Name fewer in `given`.")
+    return names
+
+
+def _complete_rows(table: Table, used: Sequence[str], asked: Asked) -> Table:
+    """The table after the policy on missing cells, but for imputing."""
+    if asked.missing not in POLICIES:
+        help_ = nearest(asked.missing, POLICIES)
+        raise DataError(f"`missing` must be one of {', '.join(POLICIES)}, got {asked.missing!r}. {help_}")
+    lacks = {name: np.array([is_missing(cell) for cell in table.columns[name]]) for name in dict.fromkeys(used)}
+    counts = {name: int(where.sum()) for name, where in lacks.items() if where.any()}
+    if not counts:
+        return table
+    told = ", ".join(f"{name!r} {n:,}" for name, n in list(counts.items())[:10])
+    bad = np.logical_or.reduce(list(lacks.values()))
+    if asked.missing == "error":
+        raise DataError(
+            f"Cells of {table.name} must be there, got {int(bad.sum()):,} of {len(table):,} rows with some missing: "
+            f"{told}. Pass missing='drop' (those rows), 'impute' (the training median, or the most frequent word) or "
+            "'keep' (NaN, for models that marginalise)."
+        )
+    empty = [name for name, n in counts.items() if n == len(table)]
+    if empty or (bad.all() and asked.missing == "drop"):
+        got = f"nothing in {empty[:10]}" if empty else "some missing in each"
+        raise DataError(f"Rows of {table.name} must hold values, got {got}. Leave such columns out with `x`.")
+    done = {
+        "drop": f"dropped {int(bad.sum()):,} rows of {len(table):,} with missing cells",
+        "impute": "filled missing cells with the training median or most frequent word",
+        "keep": "kept missing cells as NaN (as null in conditions)",
+    }[asked.missing]
+    kept = table.keep(np.flatnonzero(~bad).tolist()) if asked.missing == "drop" else table
+    return dataclasses.replace(kept, notes=(*table.notes, f"{done}: {told}"))
+
+
+def _imputed(table: Table, used: Sequence[str], train: list[int]) -> Table:
+    columns = dict(table.columns)
+    for name in used:
+        cells = columns[name]
+        if any(is_missing(cell) for cell in cells):
+            fill = _typical(name, [cells[i] for i in train if not is_missing(cells[i])])
+            columns[name] = [fill if is_missing(cell) else cell for cell in cells]
+    return dataclasses.replace(table, columns=columns)
+
+
+def _typical(name: str, cells: list[str]) -> str:
+    """The median of numbers, taken as the lower of two middle ones so that it is one of them; else what is most
+    frequent."""
+    if not cells:
+        raise DataError(f"Column {name!r} must have values in training rows, got none. Leave it out with `x`.")
+    if all(is_number(cell) for cell in cells):
+        return sorted(cells, key=float)[(len(cells) - 1) // 2]
+    return max(sorted(Counter(cells).items()), key=lambda pair: pair[1])[0]
+
+
+def _unknown_words(table: Table, used: Sequence[str], splits: Mapping[str, Tensor]) -> list[str]:
+    """Words that training never sees: often a slip in one of several files."""
+    notes = []
+    for name in used:
+        cells = table.columns[name]
+        if len(set(cells)) > MOST_WORDS or all(is_number(cell) or is_missing(cell) for cell in set(cells)):
+            continue
+        seen = {cells[i] for i in splits["train"].tolist()}
+        if new := sorted(set(cells) - seen):
+            notes.append(f"column {name!r} has words that training rows lack: {', '.join(map(repr, new[:5]))}")
+    return notes
+
+
+# Columns ----------------------------------------------------------------------------------------------------------
+
+
+def _texts(table: Table, x_names: Sequence[str], asked: Asked) -> frozenset[str]:
+    """The columns that hold texts rather than words from a list: x if it is alone, and conditions."""
+    wanted = asked.given if len(x_names) > 1 else (*x_names, *asked.given)
+    return frozenset(name for name in wanted if name in table.texts or _is_text(table.columns[name], asked))
+
+
+def _is_text(cells: Sequence[str], asked: Asked) -> bool:
+    different = set(cells)
+    if len(different) <= MOST_CLASSES and asked.unit is None and max(map(len, different), default=0) <= LONGEST_WORD:
+        return False
+    if all(is_number(cell) or is_missing(cell) for cell in different):
+        return False
+    if asked.unit is not None:
+        return True
+    return len(different) > MOST_WORDS or max(map(len, different)) > LONGEST_WORD
+
+
+def _rows(
+    table: Table, names: Sequence[str], asked: Asked, train: list[int]
+) -> tuple[Tensor, Space, Codec, tuple[str, ...]]:
+    """x with its space, codec and what was decided."""
+    if len(names) == 1 and names[0] in table.texts:
+        return text_rows(table.columns[names[0]], asked, train)
+    columns: dict[str, Float[Tensor, " n"]] = {}
+    words: dict[str, list[str]] = {}
+    for name in names:
+        cells = table.columns[name]
+        if listed := _words(name, cells):
+            words[name] = listed
+            place = {word: float(k) for k, word in enumerate(listed)}
+            columns[name] = torch.tensor([place.get(cell, torch.nan) for cell in cells])
+        else:
+            columns[name] = numbers(name, cells, missing=True)
+    x = torch.stack(list(columns.values()), dim=1)
+    notes = (f"{len(words)} of {len(names)} columns hold words, kept as numbers of words",) if words else ()
+    levels = max(map(len, words.values())) if len(words) == len(names) and not x.isnan().any() else asked.levels
+    if levels is not None:
+        x, space = as_rows(x, levels)
+        return x, space, TableCodec(tuple(names), levels, words), notes
+    whole = tuple(name for name, column in columns.items() if name not in words and _is_whole(column))
+    plain = len(names) == 2 and not words and not whole and not x.isnan().any()
+    codec = PointsCodec.around(x, names) if plain else TableCodec(tuple(names), None, words, whole)
+    return x, Space((len(names),)), codec, notes
+
+
+def _is_whole(column: Float[Tensor, " n"]) -> bool:
+    there = column[~column.isnan()]
+    return bool((there == there.round()).all()) and float(there.abs().max()) < EXACT
+
+
+def _words(name: str, cells: Sequence[str]) -> list[str] | None:
+    """The words of a column, none where it holds numbers.
+
+    Raises:
+        DataError: If it holds dates, free text, or numbers with exceptions.
+    """
+    different = sorted({cell for cell in cells if not is_missing(cell)})
+    odd = [cell for cell in different if not is_number(cell)]
+    if not odd or (len(odd) < len(different) / 2 or any(_is_infinite(cell) for cell in odd)):
+        return None
+    if all(is_date(cell) for cell in different):
+        raise DataError(
+            f"Column {name!r} must hold numbers or words, got dates such as {odd[0]!r}. Turn them into numbers (days "
+            "since the first, the month), or leave the column out with `x`."
+        )
+    if len(different) > MOST_WORDS:
+        raise DataError(
+            f"Column {name!r} must hold numbers or at most {MOST_WORDS} different words, got {len(different):,}, such "
+            f"as {odd[0][:80]!r}. Leave it out with `x`; if it is text to be modelled, name it alone: x={name!r}."
+        )
+    return different
+
+
+def _is_infinite(cell: str) -> bool:
+    try:
+        return bool(np.isinf(float(cell)))
+    except ValueError:
+        return False
+
+
+def _condition(table: Table, name: str, asked: Asked, train: list[int]) -> Condition:
+    cells = table.columns[name]
+    if name not in table.texts or len(set(cells)) <= MOST_CLASSES:
+        return Condition.from_cells(name, cells, missing=name not in table.texts)
+    rows, space, codec, _ = text_rows(cells, asked, train)
+    return Condition(rows, space, codec=codec)

@@ -1,41 +1,232 @@
-"""Text: one long text, as characters, cut into stretches of one length."""
+"""Text: one long text cut into stretches, or a text per row: lines, JSON lines, parallel files, molecules."""
 
+import dataclasses
+import gzip
+import json
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from genzoo.core import Space
-from genzoo.data.codec import TextCodec
-from genzoo.data.error import DataError
+from genzoo.data.codecs.molecules import is_smiles
+from genzoo.data.error import DataError, nearest
+from genzoo.data.readers.spelling import codec_of_texts
+from genzoo.data.readers.table import Table, from_table
 from genzoo.data.source import Asked, Source
 from genzoo.data.split import tail
 
-__all__ = ["from_text", "read_text"]
+__all__ = ["from_text", "parallel_files", "read_jsonl", "read_molecules", "read_parallel", "read_texts"]
+
+LARGEST = 1 << 31  # bytes of a text file once unpacked
+SHORT, ENOUGH = 64, 100  # lines that look like a list: none longer, none empty, at least so many
+SHOWN = 10
+LANGUAGE = re.compile(r"(?P<stem>.+)\.(?!gz$)(?P<language>[a-z]{2,3}([-_][A-Za-z]{2,4})?)(\.gz)?")
+HEADERS = ("smiles", "smi", "canonical_smiles")
+Files = Mapping[str, Path]  # by split, or one under ""
 
 
-def read_text(path: Path, asked: Asked) -> Source:
-    """A text file in UTF-8.
-
-    Raises:
-        DataError: If it is not UTF-8, or shorter than ten stretches.
-    """
-    try:
-        return from_text(path.name.removesuffix(path.suffix), path.read_bytes().decode(), asked)
-    except UnicodeDecodeError as problem:
-        raise DataError(f"{path.name} must be text in UTF-8, got: {problem}. Save it again as UTF-8.") from problem
-
-
-def from_text(name: str, text: str, asked: Asked) -> Source:
-    """A text as rows of `asked.window` characters; what is left over at the end is dropped.
+def read_texts(name: str, files: Files, asked: Asked) -> Source:
+    """Text files in UTF-8: their lines are rows, or they are long texts cut into stretches.
 
     Raises:
-        DataError: If it is shorter than ten stretches, or has more characters than a codec can number.
+        DataError: If one is not UTF-8, or a long text is shorter than ten stretches.
     """
+    texts = {split: _text_of(path) for split, path in files.items()}
+    looks = all(map(_is_list, texts.values()))
+    if not (looks if asked.lines is None else asked.lines):
+        return from_text(name, texts, asked)
+    notes = ("rows are lines, as all are short (lines=False for one long text)",) if asked.lines is None else ()
+    lines = {split: [line for line in _lines(text) if line] for split, text in texts.items()}
+    if not all(lines.values()):
+        raise DataError(f"{name} must have lines that are not empty, got none in a file. Check it.")
+    tables = {split: Table(name, {"text": part}, notes=notes) for split, part in lines.items()}
+    return _spelled(Table.stacked(name, tables), "text", asked)
+
+
+def from_text(name: str, texts: Mapping[str, str] | str, asked: Asked) -> Source:
+    """Long texts as rows of `asked.window` units; what is left over at an end is dropped.
+
+    Args:
+        name: What the source is called.
+        texts: One by split, or a single one, of which the last tenth is held out.
+        asked: What the user said.
+
+    Raises:
+        DataError: If there are fewer than ten stretches.
+    """
+    texts = {"": texts} if isinstance(texts, str) else texts
     window = asked.window
-    if window < 1 or len(text) < 10 * window:
+    train = texts.get("train", texts.get("", ""))
+    learned = train if "train" in texts else train[: int(0.9 * len(train))]
+    codec = codec_of_texts(list(texts.values()), [learned], asked, lines=False)
+    parts = {split: codec.ids(text) for split, text in texts.items()}
+    total = sum(map(len, parts.values()))
+    if window < 1 or total < 10 * window:
         raise DataError(
-            f"A text must be at least ten windows long, got {len(text)} characters for windows of {window}. "
+            f"A text must be at least ten windows long, got {total} units for windows of {window}. "
             "Pass a smaller `window`."
         )
-    codec = TextCodec("".join(sorted(set(text))))
-    n = len(text) // window
-    x = codec.ids(text[: n * window]).reshape(n, window)
-    return Source(name, x, Space((window,), levels=codec.levels), codec, splits=tail(n))
+    counts = {split: len(ids) // window for split, ids in parts.items()}
+    x = torch.cat([ids[: counts[split] * window].reshape(-1, window) for split, ids in parts.items()])
+    if set(texts) == {""}:
+        splits = tail(len(x))
+    else:
+        splits = dict(zip(counts, torch.arange(len(x)).split(list(counts.values())), strict=True))
+    return Source(name, x, Space((window,), levels=codec.levels), codec, splits=splits)
+
+
+def read_jsonl(name: str, files: Files, asked: Asked) -> Source:
+    """JSON lines: an object a line, one field of which is the text; other fields may be conditions.
+
+    Raises:
+        DataError: If a line is no object (the first ten are named), or the field is not there.
+    """
+    tables = {split: _objects(path, asked) for split, path in files.items()}
+    heads = list(dict.fromkeys(head for table in tables.values() for head in table.columns))
+    tables = {
+        split: Table(t.name, {head: t.columns.get(head, [""] * len(t)) for head in heads}, skipped=t.skipped)
+        for split, t in tables.items()
+    }
+    x = asked.x[0] if asked.x else "text" if "text" in heads else heads[0] if len(heads) == 1 else None
+    if x is None or x not in heads:
+        got = f"{x!r}. {nearest(x, heads)}" if x else f"{heads}. Say which is the text, as x={heads[0]!r}."
+        raise DataError(f"`x` must name a field of {name}, got {got}")
+    return _spelled(Table.stacked(name, tables), x, asked)
+
+
+def read_parallel(name: str, files: Mapping[str, Mapping[str, Path]], asked: Asked) -> Source:
+    """Files of lines that belong together, line by line.
+
+    Args:
+        name: What the source is called.
+        files: Split → language → file.
+        asked: What the user said: `x` names a language, and so may `given`.
+
+    Raises:
+        DataError: If they have different numbers of lines, or no language is named.
+    """
+    languages = list(next(iter(files.values())))
+    if len(asked.x) != 1:
+        example = f"x={languages[-1]!r}, given={languages[0]!r}"
+        raise DataError(f"One language of {name} must be x, got {languages}. Say which, as {example}.")
+    tables = {}
+    for split, paths in files.items():
+        columns = {language: _lines(_text_of(path)) for language, path in paths.items()}
+        counts = {paths[language].name: len(lines) for language, lines in columns.items()}
+        if len(set(counts.values())) > 1:
+            raise DataError(f"Parallel texts must have as many lines as each other, got {counts}. Align them.")
+        tables[split] = Table(name, columns, texts=frozenset(languages))
+    notes = tuple(f"split {split!r} is on its own" for split in files if split.startswith("test_"))
+    return _spelled(Table.stacked(name, tables), asked.x[0], asked, notes)
+
+
+def parallel_files(paths: Sequence[Path]) -> dict[str, dict[str, Path]]:
+    """Files by stem and language, where each stem has the same two languages or more; else none.
+
+    Example:
+        >>> list(parallel_files([Path("train.de.gz"), Path("train.en.gz")]))
+        ['train']
+    """
+    found: dict[str, dict[str, Path]] = {}
+    for path in paths:
+        if match := LANGUAGE.fullmatch(path.name):
+            found.setdefault(match["stem"], {})[match["language"]] = path
+    sets = {frozenset(languages) for languages in found.values()}
+    return found if len(sets) == 1 and len(next(iter(sets))) > 1 else {}
+
+
+def read_molecules(name: str, files: Files, asked: Asked) -> Source:
+    """Files of molecules: the first word of each line is SMILES.
+
+    Raises:
+        DataError: If a line is not (the first ten are named).
+    """
+    tables = {split: _smiles(path, asked) for split, path in files.items()}
+    table = Table.stacked(name, tables)
+    return _spelled(table, "smiles", asked, unit=asked.unit or "atoms")
+
+
+def _spelled(table: Table, x: str, asked: Asked, notes: tuple[str, ...] = (), unit: Any = None) -> Source:
+    """A table whose column x is text whatever it looks like."""
+    asked = dataclasses.replace(asked, x=(x,), unit=unit or asked.unit)
+    return from_table(dataclasses.replace(table, texts=table.texts | {x}, notes=(*table.notes, *notes)), asked)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise DataError(f"{path.name} must have at most {LARGEST >> 30} GB of text, got more. Split it.")
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise DataError(f"{path.name} must be text in UTF-8, got: {problem}. Save it again as UTF-8.") from problem
+    except (OSError, EOFError) as problem:
+        raise DataError(f"{path.name} must be readable, got: {problem}. Fetch it again.") from problem
+
+
+def _lines(text: str) -> list[str]:
+    """Lines by their ends alone: other characters that may separate lines are part of them."""
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
+
+
+def _is_list(text: str) -> bool:
+    lines = _lines(text)
+    return len(lines) >= ENOUGH and all(0 < len(line) <= SHORT for line in lines)
+
+
+def _objects(path: Path, asked: Asked) -> Table:
+    rows, bad = [], []
+    for number, line in enumerate(_lines(_text_of(path)), start=1):
+        if not line.strip():
+            continue
+        try:
+            rows.append(_object(line))
+        except (ValueError, RecursionError) as problem:
+            bad.append(f"line {number}: {problem}")
+    skipped = _skipped(path, bad, asked, "hold a JSON object in each line")
+    heads = list(dict.fromkeys(head for row in rows for head in row))
+    if not rows or not heads:
+        raise DataError(f"{path.name} must hold objects with fields, got none. Check the file.")
+    return Table(path.name, {head: [row.get(head, "") for row in rows] for head in heads}, skipped=skipped)
+
+
+def _object(line: str) -> dict[str, str]:
+    """The single values of an object as cells; lists and objects within it are left out."""
+    found = json.loads(line)
+    if not isinstance(found, dict):
+        raise ValueError(f"not an object but {type(found).__name__}")
+    line.encode()
+    cells = {head: "" if value is None else value if isinstance(value, str) else json.dumps(value)
+             for head, value in found.items() if not isinstance(value, list | dict)}  # fmt: skip
+    "".join([*cells, *cells.values()]).encode()  # half a character, which JSON can spell, is a ValueError
+    return cells
+
+
+def _smiles(path: Path, asked: Asked) -> Table:
+    words = [(line.split() or [""])[0] for line in _lines(_text_of(path))]
+    first = 1 if words[0].lower() in HEADERS else 0
+    rows, bad = [], []
+    for number, word in enumerate(words[first:], start=first + 1):
+        if is_smiles(word):
+            rows.append(word)
+        elif word:
+            bad.append(f"line {number}: {word[:80]!r}")
+    skipped = _skipped(path, bad, asked, "hold SMILES first in each line")
+    if not rows:
+        raise DataError(f"{path.name} must hold molecules, got none. Check the file.")
+    return Table(path.name, {"smiles": rows}, skipped=skipped)
+
+
+def _skipped(path: Path, bad: list[str], asked: Asked, what: str) -> tuple[str, ...]:
+    if bad and not asked.skip_bad:
+        more = f"\n… and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+        raise DataError(
+            f"{path.name} must {what}, got {len(bad)} that do not. Correct them, or skip them (skip_bad):\n"
+            + "\n".join(bad[:SHOWN])
+            + more
+        )
+    return tuple(f"{path.name}, {reason}" for reason in bad)

@@ -1,0 +1,1 @@
+"""One file per modality: the codecs of `genzoo.data.codec.Codec`."""

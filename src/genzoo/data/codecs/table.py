@@ -1,0 +1,126 @@
+"""Tables and points as CSV."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, Shaped
+from PIL import Image
+from torch import Tensor
+
+from genzoo.core import Space
+from genzoo.data import picture
+from genzoo.data.codec import Codec
+from genzoo.data.columns import cells_of, is_missing, numbers, read_columns, write_columns
+from genzoo.data.error import DataError, nearest
+
+__all__ = ["PointsCodec", "TableCodec"]
+
+
+@dataclasses.dataclass(frozen=True)
+class TableCodec(Codec):
+    """Rows of numbers as CSV with a header; numbers read back bit for bit.
+
+    A column of words is kept as the place of each word in a list: what a model draws is rounded to the nearest place,
+    as it is to the nearest whole number in columns that held no others. A number that is missing (NaN) is an empty
+    cell.
+
+    Args:
+        columns: The names of the columns, in the order of the entries of x.
+        levels: As the space has it: integers below it, or `None` for reals.
+        words: The words of the columns that hold words, by column.
+        whole: The columns that hold whole numbers only.
+
+    Example:
+        >>> codec = TableCodec(("age", "kind"), words={"kind": ["red", "white"]}, whole=("age",))
+        >>> codec.cells(torch.tensor([[38.6, 1.2], [20.0, -3.0]]))
+        {'age': ['39', '20'], 'kind': ['white', 'red']}
+    """
+
+    kind: ClassVar[str] = "table"
+    suffix: ClassVar[str] = ".csv"
+    columns: tuple[str, ...]
+    levels: int | None = None
+    words: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    whole: tuple[str, ...] = ()
+
+    def cells(self, x: Shaped[Tensor, "n D"]) -> dict[str, list[str]]:
+        """The cells of each column."""
+        columns = zip(self.columns, x.detach().cpu().unbind(1), strict=True)
+        return {name: self._spelled(name, column) for name, column in columns}
+
+    def save(self, x: Shaped[Tensor, "n D"], path: str | Path) -> Path:
+        return write_columns(path, self.cells(x))
+
+    def load(self, path: str | Path) -> Shaped[Tensor, "n D"]:
+        columns = _columns(self.columns, path)
+        x = torch.stack([self._read(name, cells) for name, cells in columns.items()], dim=1)
+        return x if self.levels is None else x.to(getattr(torch, Space((1,), self.levels).dtype))
+
+    def _spelled(self, name: str, column: Tensor) -> list[str]:
+        if name in self.whole and column.is_floating_point():
+            column = column.round() + 0.0  # no −0
+        if name not in self.words:
+            return cells_of(column.numpy())
+        words = self.words[name]
+        places = column.double().nan_to_num(-1.0).round().clamp(-1, len(words) - 1).long()
+        known = places.clamp_min(0).tolist()
+        missing = (column.isnan() if column.is_floating_point() else column < 0).tolist()
+        return ["" if lacks else words[place] for place, lacks in zip(known, missing, strict=True)]
+
+    def _read(self, name: str, cells: Sequence[str]) -> Float[Tensor, " n"]:
+        if name not in self.words:
+            return numbers(name, cells, missing=self.levels is None)
+        place = {word: float(k) for k, word in enumerate(self.words[name])}
+        if unknown := sorted({cell for cell in cells if not is_missing(cell)} - set(place)):
+            help_ = nearest(unknown[0], place)
+            raise DataError(f"Column {name!r} must hold words that are known, got {unknown[0]!r}. {help_}")
+        return torch.tensor([place.get(cell, torch.nan) for cell in cells])
+
+
+@dataclasses.dataclass(frozen=True)
+class PointsCodec(Codec):
+    """Points of the plane as CSV, and as a scatter in a fixed frame so that pictures compare.
+
+    Args:
+        columns: The names of the two axes.
+        low: The least value of each axis in the frame.
+        high: The greatest.
+    """
+
+    kind: ClassVar[str] = "points"
+    suffix: ClassVar[str] = ".csv"
+    columns: tuple[str, str] = ("x", "y")
+    low: tuple[float, float] = (-1.0, -1.0)
+    high: tuple[float, float] = (1.0, 1.0)
+
+    @classmethod
+    def around(cls, x: Float[Tensor, "n 2"], columns: Sequence[str] = ("x", "y")) -> "PointsCodec":
+        """The codec whose frame holds these points with a margin of a twentieth."""
+        low, high = (x.min(0).values, x.max(0).values) if len(x) else (torch.zeros(2), torch.ones(2))
+        margin = 0.05 * (high - low).clamp_min(1e-6)
+        return cls((columns[0], columns[1]), _corner(low - margin), _corner(high + margin))
+
+    def save(self, x: Float[Tensor, "n 2"], path: str | Path) -> Path:
+        columns = zip(self.columns, x.detach().cpu().unbind(1), strict=True)
+        return write_columns(path, {name: cells_of(column.numpy()) for name, column in columns})
+
+    def load(self, path: str | Path) -> Float[Tensor, "n 2"]:
+        return torch.stack([numbers(name, cells) for name, cells in _columns(self.columns, path).items()], dim=1)
+
+    def picture(self, x: Float[Tensor, "n 2"]) -> Image.Image | None:
+        return picture.scatter(x.detach().cpu(), self.low, self.high)
+
+
+def _corner(values: Float[Tensor, " 2"]) -> tuple[float, float]:
+    return round(float(values[0]), 4), round(float(values[1]), 4)
+
+
+def _columns(names: Sequence[str], path: str | Path) -> dict[str, list[str]]:
+    columns = read_columns(path, header=True)
+    if missing := [name for name in names if name not in columns]:
+        help_ = nearest(missing[0], columns)
+        raise DataError(f"{Path(path).name} must have columns {list(names)}, got no {missing[0]!r}. {help_}")
+    return {name: columns[name] for name in names}
