@@ -101,6 +101,12 @@ def made(space: Space, given: GivenSpace = None, **options: object) -> MADE:
     return stirred(MADE(space, given, width=12, **options))
 
 
+def bigram(space: Space) -> Bigram:
+    model = Bigram(space)
+    model.counts.random_(1, 20)
+    return model
+
+
 def stirred(model: GenerativeModel) -> GenerativeModel:
     """The model with weights moved at random, for one that starts as the uniform distribution shows little."""
     with torch.no_grad():
@@ -157,8 +163,8 @@ ZOO: dict[str, Entry] = {
     "gpt/style": Entry(lambda: gpt(WORDS, style=GPT2), EXACT),
     "gpt/given": Entry(lambda: gpt(WORDS, LABEL), EXACT),
     "gpt/given/several": Entry(lambda: gpt(TINY, TEXT, drop_given=0.2), EXACT),
-    "bigram": Entry(lambda: Bigram(TINY), EXACT),
-    "bigram/ragged": Entry(lambda: Bigram(WORDS), EXACT),
+    "bigram": Entry(lambda: bigram(TINY), EXACT),
+    "bigram/ragged": Entry(lambda: bigram(WORDS), EXACT),
     "joint": Entry(lambda: joint(REALS, Space((2,)), Space((1,)), None), BOUND),
     "joint/given": Entry(lambda: joint(BITS, Space((8,), levels=2), Space((2, 4), levels=2), LABEL), BOUND),
     "latent/gaussian_mixture": Entry(lambda: latent(BITS, lambda z: mixture(z)), BOUND),

@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from genzoo.core import Batch, GenerativeModel, Given, Likelihood, Noise, Space
+from genzoo.core import Batch, GenerativeModel, Given, Likelihood, Noise, Space, map_given
 from genzoo.models import Dequantized, Standardized
 from genzoo.models.autoencoders import VAE, GaussianAutoencoder
 from genzoo.models.classical import GaussianMixture
@@ -38,6 +38,10 @@ class Uniform(GenerativeModel):
 
 def every(space: Space) -> Tensor:
     """All elements of a small discrete space."""
+    if space.ragged:
+        lengths = [every(Space((n,), space.levels)).long() for n in range(1, space.shape[0] + 1)]
+        rows = [torch.nn.functional.pad(x, (0, space.shape[0] - x.shape[1]), value=space.levels) for x in lengths]
+        return torch.cat([torch.full((1, *space.shape), space.levels), *rows])
     values = itertools.product(range(space.levels), repeat=space.dims)
     return torch.tensor(list(values), dtype=torch.uint8).reshape(-1, *space.shape)
 
@@ -56,6 +60,31 @@ def fitted(model: GenerativeModel, given: Given = None, n: int = 80) -> Generati
         model.accumulate(Batch(x, given, noise))
         model.finish()
     return model.eval()
+
+
+def test_exact_masses_sum_to_one(name: str) -> None:
+    model = ready(name)
+    space = model.space
+    if ZOO[name].likelihood is Likelihood.EXACT and space.is_discrete and space.levels**space.dims < 10_000:
+        x = every(space)
+        for row in range(3):
+            given = map_given(lambda g, row=row: g[row : row + 1].expand(len(x), *g.shape[1:]), batch(model, 3).given)
+            with torch.no_grad():
+                mass = model.log_prob(x, given).exp()
+            assert mass.sum().item() == pytest.approx(1, abs=1e-9)
+            if not row:
+                samples = model.sample(6000, map_given(lambda g: g[:1].expand(6000, *g.shape[1:]), given), seed=1)
+                assert agreement(samples.long().flatten(1), x.long().flatten(1), mass) > 1e-3
+
+
+def agreement(samples: Tensor, x: Tensor, mass: Tensor) -> float:
+    """The p-value of the hypothesis that samples follow a mass on the rows of x."""
+    place = (samples[:, None] == x).all(2).int().argmax(1)
+    assert torch.equal(x[place], samples)
+    observed, expected = place.bincount(minlength=len(x)).numpy(), mass.numpy() * len(samples)
+    often = expected > 5
+    pairs = np.append(observed[often], observed[~often].sum()), np.append(expected[often], expected[~often].sum())
+    return stats.chisquare(*[part[pairs[1] > 0] for part in pairs]).pvalue
 
 
 def test_uniform_bytes_are_eight_bits() -> None:

@@ -103,7 +103,7 @@ def test_no_pass_lowers_the_likelihood(name: str) -> None:
             break
     assert isinstance(metrics, Done)
     assert all(later <= earlier + 1e-6 for earlier, later in itertools.pairwise(losses))
-    assert losses[-1] < losses[0]
+    assert losses[-1] < losses[0] or len(losses) == 1  # a closed form is there at once
 
 
 def test_statistics_of_parts_add_up(name: str) -> None:

@@ -93,6 +93,6 @@ def _checked(name: str, rows: Tensor | None, space: Space, n: int, device: torch
         raise ValueError(f"Rows of `{name}` must have shape {space.shape}, got {tuple(rows.shape[1:])}. Reshape it.")
     if space.is_discrete and rows.is_floating_point():
         raise ValueError(f"`{name}` must hold integers below {space.levels}, got {rows.dtype}. Convert with .long().")
-    if space.is_discrete and n and int(rows.max()) >= (space.levels or 0):
+    if space.is_discrete and n and int(rows.max()) >= (space.levels or 0) + space.ragged:  # padding is `levels`
         raise ValueError(f"`{name}` must be below {space.levels}, got {int(rows.max())}. Check the class numbers.")
     return rows.long() if space.is_discrete else rows

@@ -220,7 +220,7 @@ class GenerativeModel(Trainable):
             ValueError: If its shape, type or range is not the space's.
         """
         space, shape = self.space, tuple(x.shape[1:])
-        if shape != space.shape and not (space.ragged and shape[1:] == space.shape[1:]):
+        if shape != space.shape and not (space.ragged and self._is_shorter(shape)):
             raise ValueError(f"Rows of x must have shape {space.shape}, got {shape}. Reshape or resize the data.")
         if space.is_discrete and x.is_floating_point():
             raise ValueError(f"x must hold {space}, got {x.dtype}. Give the levels themselves, as integers.")
@@ -271,6 +271,10 @@ class GenerativeModel(Trainable):
         for parameter in self.parameters():
             return parameter.dtype
         return torch.get_default_dtype()
+
+    def _is_shorter(self, shape: tuple[int, ...]) -> bool:
+        longest = self.space.shape
+        return len(shape) == len(longest) and shape[1:] == longest[1:] and shape[0] <= longest[0]
 
     @property
     def _highest(self) -> int:

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = attach(
         "run": ["Run", "load", "resume", "train"],
         "classical": ["gaussian_mixture"],
         "autoencoders": ["vae"],
+        "autoregressive": ["bigram", "gpt", "made"],
         "adversarial": ["wgan_gp"],
     },
 )

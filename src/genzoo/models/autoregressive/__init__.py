@@ -1,0 +1,12 @@
+"""Autoregressive models: a distribution as a chain of conditionals, one symbol at a time."""
+
+from genzoo._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "bigram": ["Bigram"],
+        "gpt": ["GPT"],
+        "made": ["MADE"],
+    },
+)

@@ -1,0 +1,77 @@
+"""What is said of one entry, as a distribution over its levels."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.distributions import Bernoulli, Categorical, Distribution, MixtureSameFamily
+
+from genzoo.core.component import Conditional
+from genzoo.distributions.discretized_logistic import DiscretizedLogistic
+
+__all__ = ["CategoricalHead", "Head", "LogisticsHead"]
+
+
+class Head(Conditional):
+    """p(x_d | …) from `count` numbers for each entry.
+
+    Attributes:
+        count: How many numbers an entry needs.
+    """
+
+    count: int
+
+    def bias(self) -> Float[Tensor, " count"]:
+        """The numbers to start from: those of a broad distribution."""
+        return torch.zeros(self.count)
+
+
+class CategoricalHead(Head):
+    """Any distribution over L levels: logits, or for two levels the logit of the second.
+
+    Example:
+        >>> CategoricalHead(5)(torch.zeros(3, 4, 5)).batch_shape
+        torch.Size([3, 4])
+    """
+
+    def __init__(self, levels: int) -> None:
+        super().__init__()
+        self.count = 1 if levels == 2 else levels
+
+    def forward(self, c: Float[Tensor, "*rest count"]) -> Distribution:
+        if self.count == 1:
+            return Bernoulli(logits=c.squeeze(-1), validate_args=False)
+        return Categorical(logits=c, validate_args=False)
+
+
+class LogisticsHead(Head):
+    """A mixture of K discretized logistics: 3K numbers, however many levels.
+
+    Args:
+        levels: L.
+        components: K.
+
+    Example:
+        >>> head = LogisticsHead(256, components=3)
+        >>> p = head(head.bias().expand(2, 9))
+        >>> round(p.log_prob(torch.arange(256)[:, None].expand(256, 2)).exp().sum(0)[0].item(), 4)
+        1.0
+
+    References:
+        Salimans, Karpathy, Chen & Kingma, 2017, "PixelCNN++", arXiv:1701.05517
+    """
+
+    def __init__(self, levels: int, components: int = 5) -> None:
+        super().__init__()
+        self.levels, self.count = levels, 3 * components
+
+    def bias(self) -> Float[Tensor, " count"]:
+        components = self.count // 3
+        loc = torch.linspace(-1, 1, components + 2)[1:-1]
+        return torch.cat([torch.zeros(components), loc, torch.full((components,), -1.5)])
+
+    def forward(self, c: Float[Tensor, "*rest count"]) -> Distribution:
+        weights, loc, log_scale = c.chunk(3, dim=-1)
+        # A softplus keeps the gradient alive at the floor, where a clamp would lose it for good.
+        log_scale = -8 + nn.functional.softplus(log_scale + 8)
+        mixture = Categorical(logits=weights, validate_args=False)
+        return MixtureSameFamily(mixture, DiscretizedLogistic(loc, log_scale, self.levels), validate_args=False)

@@ -1,0 +1,98 @@
+"""Data as sequences of symbols.
+
+A chain of conditionals needs an order. Entries are taken as they are read: pixels in raster order, the channels of a
+pixel together, letters from first to last. Where lengths vary, every sequence shorter than the longest is followed by
+an end symbol, which is the padding's own number, L, so that
+
+$$ p(x) = \\prod_{t \\le \\ell} p(x_t \\mid x_{<t}) \\cdot p(\\mathrm{end} \\mid x)^{[\\ell < T]} $$
+
+is a mass over the sequences of all lengths ℓ from 0 to the longest, T.
+"""
+
+import torch
+from jaxtyping import Int, Integer
+from torch import Tensor
+
+from genzoo.core.space import Space
+
+__all__ = ["check_padding", "counted", "flattened", "refuse_unlike", "symbols", "unflattened"]
+
+
+def symbols(space: Space) -> int:
+    """How many symbols there are: the levels, and the end where lengths vary.
+
+    Example:
+        >>> symbols(Space((8,), levels=27)), symbols(Space((8,), levels=27, ragged=True))
+        (27, 28)
+    """
+    return (space.levels or 0) + space.ragged
+
+
+def flattened(x: Integer[Tensor, "B *event"], space: Space) -> Int[Tensor, "B D"]:
+    """Rows as sequences of int64 symbols, in raster order.
+
+    A batch of short ragged rows gets the column that holds the end of its longest row.
+
+    Example:
+        >>> flattened(torch.tensor([[[[1, 2]], [[3, 4]]]]), Space((2, 1, 2), levels=9))
+        tensor([[1, 3, 2, 4]])
+    """
+    if len(space.shape) == 3:
+        x = x.movedim(1, -1)
+    tokens = x.flatten(1).long()
+    if space.ragged and tokens.shape[1] < space.dims:
+        tokens = torch.nn.functional.pad(tokens, (0, 1), value=space.levels or 0)
+    return tokens
+
+
+def unflattened(tokens: Int[Tensor, "B D"], space: Space) -> Integer[Tensor, "B *event"]:
+    """Sequences as rows of the space: the inverse of `flattened`.
+
+    Example:
+        >>> x = torch.arange(12, dtype=torch.uint8).reshape(1, 3, 2, 2)
+        >>> torch.equal(unflattened(flattened(x, Space((3, 2, 2), levels=256)), Space((3, 2, 2), levels=256)), x)
+        True
+    """
+    tokens = tokens.to(getattr(torch, space.dtype))
+    if len(space.shape) == 3:
+        channels, height, width = space.shape
+        return tokens.reshape(len(tokens), height, width, channels).movedim(-1, 1)
+    return tokens.reshape(len(tokens), *space.shape)
+
+
+def counted(tokens: Int[Tensor, "B D"], space: Space) -> Tensor:
+    """(B, D) booleans: the places whose symbol counts, which are all up to the end symbol, itself included.
+
+    Example:
+        >>> counted(torch.tensor([[0, 1, 2, 2]]), Space((4,), levels=2, ragged=True)).tolist()
+        [[True, True, True, False]]
+    """
+    before = tokens[:, :-1].ne(symbols(space) - 1 if space.ragged else -1)
+    return torch.cat([torch.ones_like(tokens[:, :1], dtype=torch.bool), before], dim=1)
+
+
+def check_padding(x: Tensor, space: Space) -> None:
+    """Raises if a ragged row goes on after its padding began."""
+    padding = x.eq(space.levels or 0)
+    if space.ragged and (padding[:, :-1] & ~padding[:, 1:]).any():
+        raise ValueError(
+            f"Padding, the value {space.levels}, must stand at the end of a row, got entries after it. Move it there."
+        )
+
+
+def refuse_unlike(space: Space, name: str, *, ragged: bool = True) -> None:
+    """Raises if a space is not one of sequences of symbols.
+
+    Args:
+        space: The space.
+        name: Who refuses.
+        ragged: Whether lengths may vary.
+    """
+    if not space.is_discrete:
+        raise ValueError(
+            f"{name} is a mass on levels, got {space}. Round the data to levels, or take a model of real numbers."
+        )
+    if space.ragged and not ragged:
+        raise ValueError(f"{name} needs rows of one length, got {space}. Take gpt, or cut the rows to one length.")
+    if space.ragged and len(space.shape) > 1:
+        raise ValueError(f"Rows of varying length must be plain sequences, got {space}. Flatten them.")

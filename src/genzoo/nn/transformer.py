@@ -1,0 +1,242 @@
+"""The transformer: attention to what came before, and a network at every place.
+
+Every place of a sequence holds a vector h. A block lets each place look at those before it, then changes each on its
+own; both only add to h:
+
+$$ h \\leftarrow h + W_o\\,\\mathrm{softmax}\\!\\left(\\frac{Q K^\\top}{\\sqrt{d}} + M\\right) V,
+   \\qquad h \\leftarrow h + W_2\\,a(W_1 h), $$
+
+Q, K and V being linear in the normed h, and M −∞ above the diagonal: what comes later is not seen. Keys and values of
+the past never change, so generation keeps them (`Cache`) and pays for one place at a time.
+
+References:
+    Vaswani et al., 2017, "Attention is all you need", arXiv:1706.03762
+    Radford et al., 2019, "Language models are unsupervised multitask learners" (GPT-2)
+    Su et al., 2021, "RoFormer: enhanced transformer with rotary position embedding", arXiv:2104.09864
+    So et al., 2021, "Primer", arXiv:2109.08668 (squared ReLU)
+    Henry et al., 2020, "Query-key normalization for transformers", arXiv:2010.04245
+"""
+
+import dataclasses
+import math
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import gelu, relu, scaled_dot_product_attention
+
+__all__ = ["FAST", "GPT2", "Cache", "Style", "Transformer"]
+
+SHORT = 128  # places up to which, on a CPU, the matrix of scores is made outright: the fused kernel is slower there
+
+
+@dataclasses.dataclass(frozen=True)
+class Style:
+    """What the blocks of a transformer are made of; the default is what trains fastest here.
+
+    Args:
+        norm: Root-mean-square without a gain, or LayerNorm.
+        activation: Squared ReLU, or GELU by its tanh formula.
+        rotary: Whether queries and keys are turned by an angle that grows with their place. If not, the places must
+            be told otherwise.
+        qk_norm: Whether queries and keys are normed.
+        bias: Whether linear maps have one.
+        from_zero: Whether every block starts as the identity; if not, weights start as GPT-2's do.
+
+    Example:
+        >>> GPT2.norm, GPT2.activation
+        ('layer', 'gelu')
+    """
+
+    norm: Literal["rms", "layer"] = "rms"
+    activation: Literal["relu2", "gelu"] = "relu2"
+    rotary: bool = True
+    qk_norm: bool = True
+    bias: bool = False
+    from_zero: bool = True
+
+    def make_norm(self, width: int) -> nn.Module:
+        """A norm of vectors."""
+        if self.norm == "rms":
+            return nn.RMSNorm(width, eps=1e-6, elementwise_affine=False)
+        return nn.LayerNorm(width, eps=1e-5, bias=self.bias)
+
+    def activate(self, h: Tensor) -> Tensor:
+        """The nonlinearity."""
+        return relu(h).square() if self.activation == "relu2" else gelu(h, approximate="tanh")
+
+
+FAST = Style()
+GPT2 = Style("layer", "gelu", rotary=False, qk_norm=False, bias=True, from_zero=False)
+
+
+class Cache:
+    """The keys and values of one block for all places so far, in memory that is taken once.
+
+    Args:
+        like: A tensor whose type and device they have.
+        shape: (rows, heads, places at most, width of a head).
+
+    Example:
+        >>> cache = Cache(torch.zeros(()), (2, 4, 10, 8))
+        >>> keys, values = cache.extend(torch.ones(2, 4, 3, 8), torch.ones(2, 4, 3, 8))
+        >>> keys.shape, cache.used
+        (torch.Size([2, 4, 3, 8]), 3)
+    """
+
+    def __init__(self, like: Tensor, shape: tuple[int, int, int, int]) -> None:
+        self.keys, self.values, self.used = like.new_empty(shape), like.new_empty(shape), 0
+
+    def extend(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Takes in the keys and values of the next places; returns all so far."""
+        last = self.used + k.shape[2]
+        self.keys[:, :, self.used : last] = k
+        self.values[:, :, self.used : last] = v
+        self.used = last
+        return self.keys[:, :, :last], self.values[:, :, :last]
+
+
+class Attention(nn.Module):
+    """Causal attention with several heads."""
+
+    def __init__(self, width: int, heads: int, style: Style, dropout: float) -> None:
+        super().__init__()
+        self.heads, self.style = heads, style
+        self.qkv = nn.Linear(width, 3 * width, bias=style.bias)
+        self.out = nn.Linear(width, width, bias=style.bias)
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, h: Tensor, turn: Tensor | None, cache: Cache | None) -> Tensor:
+        parts = self.qkv(h).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (3, B, heads, T, d)
+        if self.style.qk_norm or turn is not None:
+            qk, v = parts[:2], parts[2]
+            if self.style.qk_norm:
+                qk = nn.functional.rms_norm(qk, qk.shape[-1:], eps=1e-6)
+            q, k = (qk if turn is None else rotated(qk, turn)).unbind(0)
+        else:
+            q, k, v = parts.unbind(0)
+        if cache is not None:
+            k, v = cache.extend(k, v)
+        out = attend(q, k, v, self.drop)
+        return self.out(out.transpose(1, 2).flatten(2))
+
+
+class Block(nn.Module):
+    """Attention, then a network at every place."""
+
+    def __init__(self, width: int, heads: int, style: Style, dropout: float) -> None:
+        super().__init__()
+        self.style = style
+        self.norm1, self.norm2 = style.make_norm(width), style.make_norm(width)
+        self.attention = Attention(width, heads, style, dropout)
+        self.up = nn.Linear(width, 4 * width, bias=style.bias)
+        self.down = nn.Linear(4 * width, width, bias=style.bias)
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, h: Tensor, turn: Tensor | None, cache: Cache | None) -> Tensor:
+        h = h + self.drop(self.attention(self.norm1(h), turn, cache))
+        return h + self.drop(self.down(self.style.activate(self.up(self.norm2(h)))))
+
+
+class Transformer(nn.Module):
+    """From a sequence of vectors to one of the same length, each seeing only itself and those before it.
+
+    Args:
+        width: The length of the vectors.
+        depth: The number of blocks.
+        heads: Heads of attention; they share out the width.
+        places: The most places that a sequence has.
+        style: What the blocks are made of.
+        dropout: The share of numbers dropped in training, before each addition and in the attention.
+
+    Raises:
+        ValueError: If the width does not divide among the heads.
+
+    Example:
+        >>> net = Transformer(16, depth=2, heads=4, places=10)
+        >>> h = torch.randn(3, 10, 16)
+        >>> caches = net.caches(3, like=h)
+        >>> steps = [net(h[:, t : t + 1], caches) for t in range(10)]
+        >>> torch.allclose(torch.cat(steps, 1), net(h), atol=1e-5)
+        True
+    """
+
+    turns: Tensor
+
+    def __init__(
+        self,
+        width: int,
+        depth: int,
+        heads: int,
+        places: int,
+        *,
+        style: Style = FAST,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if width % heads or (style.rotary and (width // heads) % 2):
+            fits = 2 * heads * max(1, width // (2 * heads))
+            raise ValueError(f"`width` must give each of {heads} heads an even share, got {width}. Take {fits}.")
+        self.heads, self.places, self.style = heads, places, style
+        self.blocks = nn.ModuleList(Block(width, heads, style, dropout) for _ in range(depth))
+        self.norm = style.make_norm(width)
+        self.register_buffer("turns", turning(places, width // heads), persistent=False)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Starts the weights anew."""
+        for name, part in self.named_modules():
+            last = name.endswith(("attention.out", "down"))
+            if not isinstance(part, nn.Linear):
+                continue
+            if self.style.from_zero:
+                if last:
+                    nn.init.zeros_(part.weight)
+            else:
+                nn.init.normal_(part.weight, std=0.02 / (math.sqrt(2 * len(self.blocks)) if last else 1))
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+
+    def caches(self, rows: int, like: Tensor) -> list[Cache]:
+        """Empty caches for generation, one for each block."""
+        size = like.shape[-1] // self.heads
+        return [Cache(like, (rows, self.heads, self.places, size)) for _ in self.blocks]
+
+    def forward(self, h: Float[Tensor, "B T width"], caches: list[Cache] | None = None) -> Float[Tensor, "B T width"]:
+        first = caches[0].used if caches else 0
+        turn = self.turns[:, first : first + h.shape[1]] if self.style.rotary else None
+        for i, block in enumerate(self.blocks):
+            h = block(h, turn, caches[i] if caches else None)
+        return self.norm(h)
+
+
+def turning(places: int, size: int) -> Float[Tensor, "2 places half"]:
+    """Cosines and sines of the angles by which rotary embedding turns each pair of numbers at each place."""
+    rates = 10_000.0 ** (-torch.arange(0, size, 2, dtype=torch.float64) / size)
+    angles = torch.arange(places, dtype=torch.float64)[:, None] * rates
+    return torch.stack([angles.cos(), angles.sin()]).to(torch.get_default_dtype())
+
+
+def rotated(x: Float[Tensor, "*rest T size"], turn: Float[Tensor, "2 T half"]) -> Float[Tensor, "*rest T size"]:
+    """Vectors turned pair by pair: the first half of the numbers with the second."""
+    a, b = x.chunk(2, dim=-1)
+    cos, sin = turn.to(x.dtype)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
+
+
+def attend(
+    q: Float[Tensor, "B heads T size"],
+    k: Float[Tensor, "B heads S size"],
+    v: Float[Tensor, "B heads S size"],
+    drop: nn.Dropout,
+) -> Float[Tensor, "B heads T size"]:
+    """softmax(q kᵀ / √d) v for the last T of S places, each seeing itself and what came before."""
+    t, s = q.shape[2], k.shape[2]
+    mask = torch.ones(t, s, dtype=torch.bool, device=q.device).tril(s - t) if t > 1 else None
+    if q.device.type == "cpu" and s <= SHORT:
+        scores = (q * q.shape[-1] ** -0.5) @ k.mT
+        scores = scores if mask is None else scores.masked_fill(~mask, -torch.inf)
+        return drop(scores.softmax(-1)) @ v
+    share = drop.p if drop.training else 0.0
+    return scaled_dot_product_attention(q, k, v, None if t == s else mask, share, is_causal=t == s and t > 1)

@@ -1,0 +1,130 @@
+"""Recipes of autoregressive models."""
+
+from typing import Literal
+
+from genzoo.core.space import Space
+from genzoo.training.config import TrainConfig
+from genzoo.zoo.recipe import Count, GivenSpace, Positive, Recipe, Share, Size, recipe
+
+__all__ = ["bigram", "gpt", "made"]
+
+
+@recipe(
+    family="autoregressive",
+    likelihood="exact",
+    can=("sample", "log_prob", "loss", "condition"),
+    paper="Germain et al., 2015, MADE: Masked autoencoder for distribution estimation, arXiv:1502.03509",
+)
+def made(
+    space: Space,
+    given: GivenSpace = None,
+    *,
+    size: Size = "small",
+    width: Count | None = None,
+    depth: Count = 2,
+    head: Literal["auto", "categorical", "logistics"] = "auto",
+    components: Count = 5,
+    drop_given: Share = 0.1,
+) -> Recipe:
+    """A masked autoencoder for levels of a fixed shape: an exact mass, entry after entry in raster order.
+
+    Args:
+        size: Small: 512 units in a layer. Paper: 8,000 for two levels, 2,048 for more.
+        width: Units of a hidden layer; by default as size says.
+        depth: Hidden layers.
+        head: A logit for each level, a mixture of discretized logistics, or auto: logits up to 32 levels.
+        components: The logistics of a mixture.
+        drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
+    """
+    from genzoo.models.autoregressive import MADE
+
+    width = width or (512 if size == "small" else 8000 if space.levels == 2 else 2048)
+    model = MADE(
+        space,
+        given,
+        width=width,
+        depth=depth,
+        head=head,
+        components=components,
+        drop_given=drop_given if given is not None else 0.0,
+    )
+    return Recipe(model, TrainConfig(steps=3000, lr=1e-3, warmup=50, clip_norm=100.0, ema=0.05, keep="best"))
+
+
+@recipe(
+    family="autoregressive",
+    likelihood="exact",
+    can=("sample", "log_prob", "loss", "condition"),
+    paper="Radford et al., 2019, Language models are unsupervised multitask learners",
+)
+def gpt(
+    space: Space,
+    given: GivenSpace = None,
+    *,
+    size: Size = "small",
+    width: Count | None = None,
+    depth: Count | None = None,
+    heads: Count | None = None,
+    style: Literal["fast", "gpt2"] = "fast",
+    dropout: Share | None = None,
+    drop_given: Share = 0.1,
+) -> Recipe:
+    """A decoder-only transformer on symbols: letters, bytes, ids, or pixels of few levels; lengths may vary.
+
+    Args:
+        size: Small: 4 blocks of 128. Paper: 12 blocks of 768, as GPT-2.
+        width: The length of the vectors; by default as size says.
+        depth: The number of blocks; by default as size says.
+        heads: Heads of attention; by default 32 numbers each (64 for paper).
+        style: Fast: rotary places, norms without gain, squared ReLU, blocks that start as the identity. Or GPT-2's.
+        dropout: The share of numbers dropped in training; by default none (0.1 for paper).
+        drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
+    """
+    from genzoo.models.autoregressive import GPT
+    from genzoo.nn.transformer import FAST, GPT2
+
+    small = size == "small"
+    width = width or (128 if small else 768)
+    model = GPT(
+        space,
+        given,
+        width=width,
+        depth=depth or (4 if small else 12),
+        heads=heads or max(1, width // (32 if small else 64)),
+        style=FAST if style == "fast" else GPT2,
+        dropout=(0.0 if small else 0.1) if dropout is None else dropout,
+        drop_given=drop_given if given is not None else 0.0,
+    )
+    config = TrainConfig(
+        steps=2500,
+        batch_size=32,
+        optimizer="muon",
+        lr=3e-3,
+        betas=(0.9, 0.98),
+        weight_decay=0.1,
+        warmup=50,
+        precision="bf16",
+        keep="best",
+    )
+    return Recipe(model, config)
+
+
+@recipe(
+    family="autoregressive",
+    likelihood="exact",
+    can=("sample", "log_prob", "loss", "direct_fit"),
+    paper="Shannon, 1948, A mathematical theory of communication",
+)
+def bigram(space: Space, given: GivenSpace = None, *, size: Size = "small", smoothing: Positive = 0.1) -> Recipe:
+    """A Markov chain of symbols, fitted by counting pairs: the least that a model of sequences must beat.
+
+    Args:
+        size: The same for both.
+        smoothing: What is added to every count.
+    """
+    from genzoo.models.autoregressive import Bigram
+    from genzoo.zoo.mistakes import Mistake
+
+    if given is not None:
+        raise Mistake("bigram takes no condition, got one.", "Leave --given out, or take gpt.")
+    return Recipe(Bigram(space, smoothing=smoothing), TrainConfig(batch_size=1000))
