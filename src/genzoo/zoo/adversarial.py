@@ -33,8 +33,8 @@ def wgan_gp(
     """A Wasserstein GAN with gradient penalty: λ = 10, five critic steps a turn, Adam with factors (0, 0.9).
 
     Args:
-        size: Small: 32 latents (8 for tables), 32 channels, a rate for short runs. Paper: Algorithm 1 as published, with
-            128 latents, 64 channels.
+        size: Small: 32 latents (8 for tables), 32 channels, a rate for short runs. Paper: Algorithm 1 as published,
+            with 128 latents, 64 channels.
         net: Convolutions or multilayer perceptrons; auto: convolutions from 16×16 pixels on.
         latent: The length of z; by default as size says.
         hidden: The width of the perceptrons' hidden layers.
