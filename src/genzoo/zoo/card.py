@@ -19,7 +19,7 @@ tags: [genzoo, {family}, {name}]
 
 | | |
 |---|---|
-| data | {data}{source}: {rows} |
+| data | {data}{source}: {rows} rows |
 | one x | {space} |
 | given | {given} |
 | log_prob | {likelihood} |
@@ -65,7 +65,7 @@ def card(path: Path, config: RunConfig, rows: list[dict[str, Any]]) -> str:
         summary=info.summary,
         paper=info.paper,
         source=f" ({config.data.source})" if config.data.source not in (None, config.data.name) else "",
-        rows=", ".join(f"{count:,} {split}" for split, count in config.data.rows.items()) + " rows",
+        rows=", ".join(f"{count:,} {split}" for split, count in config.data.rows.items()) or "a loader's",
         space=space,
         given=", ".join(name or "one label" for name in config.given or {}) or "nothing",
         likelihood=info.likelihood_on(space),

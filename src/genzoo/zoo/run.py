@@ -1,11 +1,12 @@
 """Runs: train a recipe on data into a folder, load it back, go on from where it stopped."""
 
+import dataclasses
 import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import torch
 from pydantic import ValidationError
@@ -14,10 +15,12 @@ from torch.utils.data import DataLoader
 from genzoo.core.model import GenerativeModel
 from genzoo.core.noise import seeded
 from genzoo.data import Codec, Data, read
+from genzoo.data.view import BINARIZE, Binarize
 from genzoo.training.callbacks import Callback, SampleGrid
 from genzoo.training.checkpoint import checkpoints, write_json
 from genzoo.training.config import TrainConfig
 from genzoo.training.loop import train as play
+from genzoo.training.order import rows_of
 from genzoo.zoo import store
 from genzoo.zoo.card import card
 from genzoo.zoo.conditions import grid_conditions
@@ -58,7 +61,7 @@ class Run:
         Raises:
             Mistake: If they were given as tensors, or are no longer the same.
         """
-        return _same_data(self.config)
+        return _same_data(self.config).data
 
 
 def train(
@@ -98,10 +101,11 @@ def train(
     info = recipe_named(recipe) if isinstance(recipe, str) else recipe
     arguments = info.checked(**settings or {})
     source = str(data) if isinstance(data, str | Path) else None
-    data = _read(data, given, binarize)
-    if not len(data.valid):
+    rows = _read(data, given, binarize)
+    data = rows.data
+    if rows.valid is None:
         train = {"keep": "last"} | train  # without rows to choose by, the last weights are kept
-    with seeded(int(train.get("seed", 0))):
+    with seeded(_merged(info, TrainConfig(), train).seed):
         built = info(data.space, data.given_space, **arguments)
     if built.then is not None:
         raise Mistake(f"Recipe {info.name} has a second stage, which `train` does not know yet.", "Train stage one.")
@@ -110,14 +114,14 @@ def train(
         train=_merged(info, built.config, train),
         space=data.space.to_json(),
         given=store.given_to_json(data.given_space),
-        data=_record(data, source, given, binarize),
+        data=_record(rows, source, given, binarize),
         parameters=sum(p.numel() for p in built.model.parameters()),
         versions=store.versions(),
         command=store.command(),
     )
     path = Path(out) if out is not None else store.fresh_folder(f"{info.name}-{data.name}")
     _begin(path, config, data.codec)
-    return _played(path, config, built.model, data, callbacks, resume=False)
+    return _played(path, config, built.model, rows, callbacks, resume=False)
 
 
 def resume(path: str | Path, *, data: Any = None, callbacks: Sequence[Callback] = ()) -> Run:
@@ -133,9 +137,9 @@ def resume(path: str | Path, *, data: Any = None, callbacks: Sequence[Callback] 
     """
     path = Path(path)
     config = store.read_config(path)
-    data = _same_data(config, data)
+    rows = _same_data(config, data)
     begun = bool(checkpoints(path / "checkpoints"))  # killed before the first one: the beginning is where it stopped
-    return _played(path, config, _rebuilt(config), data, callbacks, resume=begun)
+    return _played(path, config, _rebuilt(config), rows, callbacks, resume=begun)
 
 
 def load(path: str | Path) -> Run:
@@ -172,19 +176,41 @@ def read_codec(path: Path) -> Codec:
         raise Mistake(f"{path / store.CODEC} must say how samples become files: {error}.", "Restore it.") from None
 
 
-def _read(data: Any, given: Any, binarize: str | None) -> Data:
+class _Rows(NamedTuple):
+    """The data, and what is trained and validated on."""
+
+    data: Data
+    source: Any
+    valid: Any
+
+
+def _read(data: Any, given: Any, binarize: str | None) -> _Rows:
+    """Data as genzoo reads them; a DataLoader trains as it comes, and its first rows say what one x is."""
     if isinstance(data, DataLoader):
-        data = _collected(data)
-    return read(data, given=given, binarize=binarize)
+        return _Rows(dataclasses.replace(read(_first_rows(data)), name="loader"), data, None)
+    if binarize is not None and binarize not in BINARIZE:
+        raise unknown("way to binarize", binarize, BINARIZE)
+    read_data = read(data, given=given, binarize=cast(Binarize | None, binarize))
+    return _Rows(read_data, read_data.train, read_data.valid if len(read_data.valid) else None)
 
 
-def _collected(loader: DataLoader[Any]) -> Any:
-    """One epoch of a foreign loader as tensors, in the loader's order."""
-    batches = [batch if isinstance(batch, tuple | list) else (batch,) for batch in loader]
-    if not batches:
+def _first_rows(loader: DataLoader[Any], enough: int = 4096) -> Any:
+    """Some rows of a foreign loader: a tensor, or a pair of rows and conditions."""
+    xs, givens, seen = [], [], 0
+    for batch in loader:
+        x, given = rows_of(batch)
+        xs.append(x)
+        givens.append(given)
+        seen += len(x)
+        if seen >= enough:
+            break
+    if not xs:
         raise Mistake("A DataLoader must yield at least one batch, got none.", "Check its data set and sampler.")
-    columns = [torch.cat([torch.as_tensor(part) for part in column]) for column in zip(*batches, strict=True)]
-    return columns[0] if len(columns) == 1 else (columns[0], columns[1])
+    if givens[0] is None:
+        return torch.cat(xs)
+    if isinstance(givens[0], torch.Tensor):
+        return torch.cat(xs), torch.cat(givens)
+    return torch.cat(xs), {name: torch.cat([given[name] for given in givens]) for name in givens[0]}
 
 
 def _merged(info: RecipeInfo[Any], published: TrainConfig, wanted: Mapping[str, Any]) -> TrainConfig:
@@ -205,14 +231,15 @@ def _merged(info: RecipeInfo[Any], published: TrainConfig, wanted: Mapping[str, 
         raise invalid(f"training {info.name}", error) from None
 
 
-def _record(data: Data, source: str | None, given: Any, binarize: str | None) -> store.DataRecord:
+def _record(rows: _Rows, source: str | None, given: Any, binarize: str | None) -> store.DataRecord:
+    data, foreign = rows.data, isinstance(rows.source, DataLoader)
     return store.DataRecord(
         name=data.name,
         source=source,
         given=[given] if isinstance(given, str) else (list(given) if given is not None else None),
         binarize=binarize,
-        fingerprint=data.fingerprint,
-        rows={name: len(data.split(name)) for name in ("train", "valid", "test")},
+        fingerprint="" if foreign else data.fingerprint,
+        rows={} if foreign else {name: len(data.split(name)) for name in ("train", "valid", "test")},
         classes=dict(data.classes),
     )
 
@@ -239,18 +266,17 @@ def _played(
     path: Path,
     config: store.RunConfig,
     model: GenerativeModel,
-    data: Data,
+    rows: _Rows,
     callbacks: Sequence[Callback],
     *,
     resume: bool,
 ) -> Run:
-    grid = SampleGrid(path / "samples", data.codec, GRID, grid_conditions(data, GRID))
-    valid = data.valid if len(data.valid) else None
-    watching = [grid, *callbacks]
-    done = play(model, data.train, config.train, valid=valid, run=path, callbacks=watching, resume=resume)
+    codec = rows.data.codec
+    watching = [SampleGrid(path / "samples", codec, GRID, grid_conditions(rows.data, GRID)), *callbacks]
+    done = play(model, rows.source, config.train, valid=rows.valid, run=path, callbacks=watching, resume=resume)
     if int(os.environ.get("RANK", 0)) == 0:
         (path / store.CARD).write_text(card(path, config, done.metrics))
-    return Run(path, config, done.model, data.codec, done.metrics)
+    return Run(path, config, done.model, codec, done.metrics)
 
 
 def _rebuilt(config: store.RunConfig) -> GenerativeModel:
@@ -260,15 +286,15 @@ def _rebuilt(config: store.RunConfig) -> GenerativeModel:
     return model.double() if config.train.precision == "float64" else model
 
 
-def _same_data(config: store.RunConfig, data: Any = None) -> Data:
+def _same_data(config: store.RunConfig, data: Any = None) -> _Rows:
     said = config.data
     if data is None and said.source is None:
         raise Mistake("This run was trained on tensors, which must be given again, got none.", "Pass data=…")
     given = said.given[0] if said.given is not None and len(said.given) == 1 else said.given
-    data = _read(said.source if data is None else data, given, said.binarize)
-    if data.fingerprint != said.fingerprint:
+    rows = _read(said.source if data is None else data, given, said.binarize)
+    if said.fingerprint and rows.data.fingerprint != said.fingerprint:
         raise Mistake(
-            f"The data must be those of the run ({said.fingerprint}), got others ({data.fingerprint}).",
+            f"The data must be those of the run ({said.fingerprint}), got others ({rows.data.fingerprint}).",
             f"Restore {said.source or 'the tensors'} as at the time, or train a new run.",
         )
-    return data
+    return rows

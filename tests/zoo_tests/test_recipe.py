@@ -1,0 +1,106 @@
+"""Recipes: their declarations against their models, and the help with names and values."""
+
+import pytest
+import torch
+
+from genzoo.core import Batch, Capability, Likelihood, Space
+from genzoo.core.model import GenerativeModel
+from genzoo.training import TrainConfig
+from genzoo.zoo import Mistake, recipe_named, recipes
+from genzoo.zoo.recipe import Recipe, Size, recipe
+
+SPACES = {
+    "points": Space((2,)),
+    "table": Space((5,)),
+    "digits": Space((1, 8, 8), levels=17),
+    "bits": Space((1, 8, 8), levels=2),
+    "text": Space((16,), levels=27),
+}
+LABEL = Space((), levels=3)
+OURS = ("gaussian_mixture", "vae", "wgan_gp")
+
+
+def models(name: str) -> dict[tuple[str, bool], GenerativeModel]:
+    """A recipe's model on every space that it takes, with and without a label."""
+    made = {}
+    for kind, space in SPACES.items():
+        for given in (None, LABEL):
+            try:
+                made[kind, given is not None] = recipe_named(name)(space, given).model
+            except (ValueError, NotImplementedError):  # not every recipe suits every space
+                continue
+    return made
+
+
+@pytest.mark.parametrize("name", sorted(recipes()))
+def test_declarations_are_what_the_models_answer(name):
+    info, found = recipe_named(name), models(name)
+    assert found
+    able = set()
+    for (kind, _), model in found.items():
+        assert model.likelihood is Likelihood(info.likelihood_on(SPACES[kind])), kind
+        able |= {capability.value for capability in Capability if model.can(capability)}
+    assert able == set(info.can)
+
+
+@pytest.mark.parametrize("name", sorted(recipes()))
+def test_every_recipe_says_what_a_list_needs(name):
+    info = recipe_named(name)
+    declared = info.to_json()
+    assert declared["summary"].endswith(".")
+    assert info.paper
+    assert "size" in declared["arguments"]["properties"]
+    undocumented = [
+        name for name, field in declared["arguments"]["properties"].items() if not field.get("description")
+    ]
+    assert not undocumented
+
+
+@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("size", ["small", "paper"])
+def test_both_sizes_are_built(name, size):
+    assert isinstance(recipe_named(name)(Space((1, 16, 16), levels=256), size=size).config, TrainConfig)
+
+
+@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("kind", list(SPACES))
+def test_samples_lie_in_the_space(name, kind):
+    space = SPACES[kind]
+    model = recipe_named(name)(space, LABEL).model
+    x = model.sample(6, torch.arange(6) % 3, seed=0)
+    assert model.checked(x).shape == (6, *space.shape)
+    if model.can("loss"):
+        assert torch.isfinite(model.train().loss(Batch(x, torch.arange(6) % 3)))
+
+
+def test_a_typo_names_the_nearest_recipe():
+    with pytest.raises(Mistake, match="Did you mean 'gaussian_mixture'"):
+        recipe_named("gausian_mixture")
+    assert recipe_named("Gaussian-Mixture").name == "gaussian_mixture"
+
+
+def test_a_typo_names_the_nearest_setting():
+    with pytest.raises(Mistake, match="no setting of recipe vae 'latnet'. Did you mean 'latent'"):
+        recipe_named("vae")(SPACES["points"], latnet=3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"), [({"latent": 0}, "latent"), ({"latent": "many"}, "latent"), ({"net": "rnn"}, "net")]
+)
+def test_a_wrong_value_names_its_field(settings, field):
+    with pytest.raises(Mistake, match=f"setting {field} of vae does not accept"):
+        recipe_named("vae").checked(**settings)
+
+
+def test_words_become_values():
+    assert recipe_named("vae").checked(latent="4", beta=2)["latent"] == 4
+
+
+def test_a_recipe_of_ones_own():
+    @recipe(family="test", likelihood="none", can=("sample",), paper="nobody")
+    def mine(space: Space, given: None = None, *, size: Size = "small", depth: int = 2) -> Recipe:
+        """Nothing at all."""
+        return Recipe(torch.nn.Identity(), TrainConfig(steps=depth))
+
+    assert mine(Space((2,)), depth="3").config.steps == 3
+    assert mine.summary == "Nothing at all."
