@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from genzoo.core import Noise, Space
-from genzoo.data import Data, DataError, ImageCodec, read, toy
+from genzoo.data import Data, DataError, read, toy
 
 NEEDS_DATA = pytest.mark.skipif("GENZOO_DATA" not in os.environ, reason="set GENZOO_DATA to the folder of real data")
 
@@ -214,81 +213,6 @@ def test_a_torn_gzip(tmp_path: Path) -> None:
     path = idx_folder(tmp_path) / "train-images-idx3-ubyte.gz"
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(DataError, match="must be a whole IDX file"):
-        read(tmp_path)
-
-
-# Folders of images
-
-
-def image_folder(folder: Path) -> Path:
-    for i, (label, mode) in enumerate([("cat", "L"), ("cat", "RGB"), ("dog", "L"), ("dog", "L")]):
-        (folder / label).mkdir(parents=True, exist_ok=True)
-        array = pixels(4, 6, 5)[i] if mode == "L" else pixels(4, 6, 5, 3)[i]
-        Image.fromarray(array).save(folder / label / f"{i}.png")
-    return folder
-
-
-def test_folders_are_labels(tmp_path: Path) -> None:
-    data = read(image_folder(tmp_path), given="label")
-    assert data.space == Space((3, 6, 5), levels=256)
-    assert data.classes == {"": ["cat", "dog"]}
-    assert data.given.tolist() == [0, 0, 1, 1]
-    assert data.x[0, 2].numpy().tolist() == pixels(4, 6, 5)[0].tolist()  # grey beside color
-    assert data.x[1].permute(1, 2, 0).numpy().tolist() == pixels(4, 6, 5, 3)[1].tolist()
-
-
-def test_folders_named_as_splits_are_splits(tmp_path: Path) -> None:
-    for split in ("train", "val", "test"):
-        image_folder(tmp_path / split)
-    data = read(tmp_path, given="label")
-    assert [len(rows) for rows in (data.train, data.valid, data.test)] == [4, 4, 4]
-    assert data.valid.given.tolist() == [0, 0, 1, 1]
-
-
-def test_a_flat_folder_has_no_labels(tmp_path: Path) -> None:
-    paths = ImageCodec().save_each(torch.from_numpy(pixels(3, 4, 6, 6)), tmp_path)
-    data = read(tmp_path)
-    assert data.x.numpy().tolist() == pixels(3, 4, 6, 6).tolist()
-    again = ImageCodec().save_each(data.x, tmp_path / "again")
-    assert [path.read_bytes() for path in paths] == [path.read_bytes() for path in again]
-    with pytest.raises(DataError, match=r"got 'label'\. There is none"):
-        read(tmp_path, given="label")
-
-
-def test_bad_images_are_listed(tmp_path: Path) -> None:
-    image_folder(tmp_path)
-    good = (tmp_path / "cat" / "0.png").read_bytes()
-    for i in range(12):
-        (tmp_path / "cat" / f"bad{i:02d}.png").write_bytes(good[:40] if i % 2 else b"no image")
-    with pytest.raises(DataError, match=r"(?s)12 of 16 images cannot be read:\ncat/bad00.png.*bad09.*… and 2 more$"):
-        read(tmp_path)
-
-
-def test_images_of_different_sizes_or_depths_are_refused(tmp_path: Path) -> None:
-    Image.fromarray(pixels(1, 6, 5)[0]).save(tmp_path / "a.png")
-    Image.fromarray(pixels(1, 6, 6)[0]).save(tmp_path / "b.png")
-    with pytest.raises(DataError, match=r"a.png is 5×6, got 6×6 in b.png"):
-        read(tmp_path)
-    Image.fromarray(np.full((6, 5), 60_000, dtype=np.uint16)).save(tmp_path / "b.png")
-    with pytest.raises(DataError, match="8 bits per channel"):
-        read(tmp_path)
-
-
-def test_an_enormous_image_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
-    Image.new("1", (8_001, 8_000)).save(tmp_path / "large.png")
-    with pytest.raises(DataError, match="at most 64,000,000 pixels"):
-        read(tmp_path)
-
-
-def test_palettes_and_transparency(tmp_path: Path) -> None:
-    Image.fromarray(pixels(1, 6, 5, 3)[0]).quantize(4).save(tmp_path / "a.png")
-    assert read(tmp_path).space.shape == (3, 6, 5)
-    Image.fromarray(pixels(1, 6, 5)[0]).convert("LA").save(tmp_path / "b.png")
-    assert read(tmp_path).x[0, 3].unique().tolist() == [255]
-
-
-def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="IDX pairs or PNG images, got neither"):
         read(tmp_path)
 
 

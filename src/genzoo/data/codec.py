@@ -74,11 +74,11 @@ class Codec(abc.ABC):
 class ImageCodec(Codec):
     """Images of 1, 3 or 4 channels as PNG: one row pixel for pixel, several as a grid.
 
-    Levels other than 256 are spread over 0 … 255 for viewing, $p = \\mathrm{round}(255\\, v / (levels - 1))$, and read
-    back exactly; reals are taken to lie in [0, 1].
+    Up to 256 levels are spread over 0 … 255, more over the 0 … 65535 of a PNG of 16 bits,
+    $p = \\mathrm{round}(v\\, (P - 1) / (levels - 1))$, and read back exactly; reals are taken to lie in [0, 1].
 
     Args:
-        levels: The number of values a pixel takes, at most 256; `None` for reals.
+        levels: The number of values a pixel takes, at most 65536; `None` for reals.
 
     Example:
         >>> ImageCodec(levels=17).pixels(torch.tensor([[[[0, 8, 16]]]])).flatten().tolist()
@@ -89,27 +89,26 @@ class ImageCodec(Codec):
     suffix: ClassVar[str] = ".png"
     levels: int | None = 256
 
+    @property
+    def is_deep(self) -> bool:
+        """Whether its files have 16 bits per channel."""
+        return self.levels is not None and self.levels > 256
+
     def pixels(self, x: Shaped[Tensor, "n C H W"]) -> UInt8[Tensor, "n C H W"]:
         """Bytes for viewing."""
-        if x.ndim != 4 or x.shape[1] not in picture.MODES:
-            raise DataError(
-                f"Images must be (n, C, H, W) with 1, 3 or 4 channels, got {tuple(x.shape)}. Reshape them."
-            )
-        x = x.detach().cpu()
-        if self.levels == 256:
-            return x.to(torch.uint8)
-        highest = 1 if self.levels is None else max(1, self.levels - 1)
-        return (x.double() * 255 / highest).round().clamp(0, 255).to(torch.uint8)
+        return self._spread(x, 256).to(torch.uint8)
 
-    def values(self, pixels: UInt8[Tensor, "n C H W"]) -> Shaped[Tensor, "n C H W"]:
-        """The elements of the space whose bytes for viewing these are."""
+    def values(self, pixels: Shaped[Tensor, "n C H W"]) -> Shaped[Tensor, "n C H W"]:
+        """The elements of the space whose pixels in a file these are."""
         if self.levels is None:
             return pixels.float() / 255
-        return (pixels.double() * (self.levels - 1) / 255).round().to(torch.uint8)
+        values = (pixels.double() * (self.levels - 1) / (65535 if self.is_deep else 255)).round()
+        return values.to(getattr(torch, Space((1,), self.levels).dtype))
 
     def save(self, x: Shaped[Tensor, "n C H W"], path: str | Path) -> Path:
-        pixels = self.pixels(x)
-        (picture.single(pixels[0]) if len(pixels) == 1 else picture.grid(pixels)).save(path, format="PNG")
+        pixels = self._spread(x, 65536 if self.is_deep else 256)
+        array = picture.raster(pixels[0]) if len(pixels) == 1 else picture.tiles(pixels)
+        Path(path).write_bytes(picture.png(array, is_deep=self.is_deep))
         return Path(path)
 
     def save_each(self, x: Shaped[Tensor, "n C H W"], folder: str | Path) -> list[Path]:
@@ -121,10 +120,22 @@ class ImageCodec(Codec):
     def load(self, path: str | Path) -> Shaped[Tensor, "1 C H W"]:
         from genzoo.data.readers.images import open_image
 
-        return self.values(open_image(Path(path))[None])
+        return self.values(open_image(Path(path), 65536 if self.is_deep else 256)[None])
 
     def picture(self, x: Shaped[Tensor, "n C H W"]) -> Image.Image | None:
         return picture.grid(self.pixels(x)) if len(x) else None
+
+    def _spread(self, x: Tensor, values: int) -> Tensor:
+        """Rows as whole numbers below so many values."""
+        if x.ndim != 4 or x.shape[1] not in picture.CHANNELS:
+            raise DataError(
+                f"Images must be (n, C, H, W) with 1, 3 or 4 channels, got {tuple(x.shape)}. Reshape them."
+            )
+        x = x.detach().cpu()
+        if self.levels == values:
+            return x
+        highest = 1 if self.levels is None else max(1, self.levels - 1)
+        return (x.double() * (values - 1) / highest).round().clamp(0, values - 1).long()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,12 +156,13 @@ class ArrayCodec(Codec):
 
 def _kinds() -> dict[str, Any]:
     """Every codec by its kind: a run's record names one of these, never a class."""
+    from genzoo.data.codecs.audio import SoundCodec
     from genzoo.data.codecs.molecules import MoleculeCodec
     from genzoo.data.codecs.table import PointsCodec, TableCodec
     from genzoo.data.codecs.text import TextCodec
     from genzoo.data.codecs.tokens import TokenCodec
 
-    codecs = (ArrayCodec, ImageCodec, MoleculeCodec, PointsCodec, TableCodec, TextCodec, TokenCodec)
+    codecs = (ArrayCodec, ImageCodec, MoleculeCodec, PointsCodec, SoundCodec, TableCodec, TextCodec, TokenCodec)
     return {codec.kind: codec for codec in codecs}
 
 
@@ -164,7 +176,7 @@ def codec_for(x: Shaped[Tensor, "n *shape"], space: Space) -> Codec:
     from genzoo.data.codecs.table import PointsCodec, TableCodec
 
     shape, levels = space.shape, space.levels
-    if len(shape) == 3 and shape[0] in picture.MODES and levels is not None and levels <= 256:
+    if len(shape) == 3 and shape[0] in picture.CHANNELS and levels is not None and levels <= 65536:
         return ImageCodec(levels)
     if shape == (2,) and levels is None:
         return PointsCodec.around(x)

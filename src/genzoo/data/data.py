@@ -1,7 +1,8 @@
 """Data: rows of a space, what they are conditioned on, and their splits.
 
-Small data lives in memory as tensors, kept in the space's own dtype (bytes stay uint8) and gathered by index: a batch
-costs one `index_select`. Which rows stand in a batch is the engine's business; what a row looks like is the view's.
+Rows are tensors, kept in the space's own dtype (bytes stay uint8) and gathered by index: a batch costs one
+`index_select`. What is too large for memory is a tensor too, on a file that is mapped: nothing here reads more of it
+at a time than a batch. Which rows stand in a batch is the engine's business; what a row looks like is the view's.
 """
 
 import dataclasses
@@ -14,12 +15,14 @@ import torch
 from jaxtyping import Int, Shaped
 from torch import Tensor
 
-from genzoo.core import Given, GivenSpace, Space, map_given
+from genzoo.core import Given, GivenSpace, Noise, Space, map_given
 from genzoo.data.codec import Codec
 from genzoo.data.error import DataError, nearest
 from genzoo.data.view import View
 
 __all__ = ["Data", "Rows"]
+
+PIECE = 1 << 22  # bytes hashed at a time
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,6 +36,8 @@ class Rows:
         space: What one x is.
         given_space: What the condition is.
         view: How the rows are seen, where that changes from epoch to epoch.
+        given_numbers: Which rows of the condition there are, where they are not paired with x: in every epoch they
+            come in an order of their own.
 
     Example:
         >>> rows = Rows(torch.arange(10.0).reshape(5, 2), None, torch.tensor([1, 4]), Space((2,)))
@@ -46,6 +51,7 @@ class Rows:
     space: Space
     given_space: GivenSpace = None
     view: View | None = None
+    given_numbers: Int[Tensor, " m"] | None = dataclasses.field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -61,26 +67,45 @@ class Rows:
         # index_select: on bytes it costs an eighth of x[index].
         numbers = self.numbers.index_select(0, index)
         x = self.all_x.index_select(0, numbers) if self.view is None else self.view.rows(numbers, seed, epoch)
-        return _as_space(x, self.space), self._given(numbers)
+        return _as_space(x, self.space), self._given(self._partners(index, seed, epoch), seed, epoch)
+
+    def head(self, n: int) -> tuple[Tensor, Given]:
+        """The first n rows and their conditions, or all where there are fewer."""
+        return self.gather(torch.arange(min(n, len(self))))
 
     @property
     def x(self) -> Shaped[Tensor, "k *shape"]:
-        """All the rows, those of a drawn view drawn once; a copy."""
+        """All the rows, those of a drawn view drawn once. A copy, in memory: of large data take `gather` or `head`."""
         return _as_space(self.all_x.index_select(0, self.numbers), self.space)
 
     @property
     def given(self) -> Given:
-        """The condition of every row; a copy."""
-        return self._given(self.numbers)
+        """The condition of every row; a copy, in memory."""
+        return self._given(self._partners(torch.arange(len(self)), 0, 0), 0, 0)
 
     @functools.cached_property
     def fingerprint(self) -> str:
         """A short hash of the rows, their conditions and their view: equal for equal protocols."""
         seen = "" if self.view is None else self.view.name
-        return fingerprint(self.space, self.given_space, seen, self.x, self.given)
+        x = _Selected(self.all_x, self.numbers)
+        partners = self.numbers if self.given_numbers is None else self.given_numbers
+        given = {name: _Selected(rows, partners) for name, rows in _named(self.all_given).items()}
+        mode = () if self.given_numbers is None else ("unpaired",)
+        return fingerprint(self.space, self.given_space, seen, *mode, x, given.get("", given or None))
 
-    def _given(self, numbers: Tensor) -> Given:
+    def _partners(self, index: Tensor, seed: int, epoch: int) -> Tensor:
+        """The rows of the condition that go with places among these."""
+        if self.given_numbers is None:
+            return self.numbers.index_select(0, index)
+        n = len(self.given_numbers)
+        return self.given_numbers[_order(n, seed, epoch)[index % n]]
+
+    def _given(self, numbers: Tensor, seed: int, epoch: int) -> Given:
+        if self.all_given is None:
+            return None
         given = map_given(lambda rows: rows.index_select(0, numbers), self.all_given)
+        if self.view is not None:
+            given = map_given(lambda rows: self.view.beside(rows, numbers, seed, epoch), given)
         if isinstance(given, Mapping) and isinstance(self.given_space, Mapping):
             return {name: _as_space(rows, self.given_space[name]) for name, rows in given.items()}
         if isinstance(given, Tensor) and isinstance(self.given_space, Space):
@@ -95,8 +120,8 @@ class Data:
     Attributes:
         name: What it is called.
         space: What one x is.
-        x: Every row, in the space's dtype (ragged integers in as few bytes as they need, widened when gathered);
-            where the view draws, drawn once.
+        x: Every row, in the space's dtype (integers that the space keeps in 64 bits in as few as they need, and
+            widened when gathered); where the view draws, drawn once.
         splits: Row numbers for "train", "valid" and "test".
         codec: From elements of the space to files and back.
         given: The condition of every row.
@@ -105,6 +130,8 @@ class Data:
         view: How training rows are seen, where that changes from epoch to epoch.
         given_codecs: The codecs of conditions that are more than numbers, by condition as `classes`.
         notes: What was decided or dropped in reading, one sentence each.
+        given_splits: The splits of the condition, where its rows are not paired with those of x.
+        skipped: What could not be read and was left out, each with the reason.
 
     Raises:
         DataError: If the rows do not fit the space, or the conditions the rows.
@@ -130,19 +157,28 @@ class Data:
     view: View | None = None
     given_codecs: Mapping[str, Codec] = dataclasses.field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+    given_splits: Mapping[str, Int[Tensor, " m"]] | None = dataclasses.field(default=None, repr=False)
+    skipped: tuple[str, ...] = dataclasses.field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         _check_rows("x", self.x, self.space, len(self.x))
+        partners = next(iter(_named(self.given).values()), self.x)
+        n = len(self.x if self.paired else partners)
         for name, rows in _named(self.given).items():
             space = self.given_space[name] if isinstance(self.given_space, Mapping) else self.given_space
             if space is None:
                 raise DataError(
                     f"Data with a condition must say its space, got None for {name!r}. Pass `given_space`."
                 )
-            _check_rows(f"given {name!r}".replace(" ''", ""), rows, space, len(self.x))
+            _check_rows(f"given {name!r}".replace(" ''", ""), rows, space, n)
 
     def __len__(self) -> int:
         return len(self.x)
+
+    @property
+    def paired(self) -> bool:
+        """Whether a row of x and a row of the condition belong together."""
+        return self.given_splits is None
 
     @property
     def train(self) -> Rows:
@@ -170,13 +206,16 @@ class Data:
                 f"A split must be one of {sorted(self.splits)}, got {name!r}. {nearest(name, self.splits)}"
             )
         view = self.view if name == "train" else None
-        return Rows(self.x, self.given, self.splits[name], self.space, self.given_space, view)
+        partners = None if self.given_splits is None else self.given_splits[name]
+        return Rows(self.x, self.given, self.splits[name], self.space, self.given_space, view, partners)
 
     @functools.cached_property
     def fingerprint(self) -> str:
         """A short hash of contents, conditions, splits and view."""
         seen = "" if self.view is None else self.view.name
-        return fingerprint(self.space, self.given_space, seen, self.x, self.given, *self.splits.values())
+        partners = () if self.given_splits is None else ("unpaired", *self.given_splits.values())
+        parts = (self.space, self.given_space, seen, self.x, self.given, *self.splits.values(), *partners)
+        return fingerprint(*parts)
 
 
 def fingerprint(*parts: object) -> str:
@@ -192,10 +231,22 @@ def fingerprint(*parts: object) -> str:
     return digest.hexdigest()
 
 
+@dataclasses.dataclass(frozen=True)
+class _Selected:
+    """Some rows of a tensor, to be hashed as if they were one of their own."""
+
+    rows: Tensor
+    numbers: Tensor
+
+
 def _feed(digest: Any, part: object) -> None:
     if isinstance(part, Tensor):
-        digest.update(f"{part.dtype}{tuple(part.shape)}".encode())
-        digest.update(part.detach().cpu().contiguous().numpy())
+        part = _Selected(part, torch.arange(len(part))) if part.ndim else _Selected(part[None], torch.zeros(1).long())
+    if isinstance(part, _Selected):
+        rows, numbers = part.rows.detach(), part.numbers
+        digest.update(f"{rows.dtype}{(len(numbers), *rows.shape[1:])}".encode())
+        for some in numbers.split(max(1, PIECE // max(1, rows[:1].nbytes))):
+            digest.update(rows.index_select(0, some.to(rows.device)).cpu().numpy())
     elif isinstance(part, Mapping):
         for name in sorted(part):
             _feed(digest, name)
@@ -204,9 +255,14 @@ def _feed(digest: Any, part: object) -> None:
         digest.update(f"\0{part}\0".encode())
 
 
+@functools.lru_cache(maxsize=4)
+def _order(n: int, seed: int, epoch: int) -> Tensor:
+    return Noise(seed, "unpaired", epoch).permutation(n)
+
+
 def _as_space(rows: Tensor, space: Space) -> Tensor:
-    """Rows of ragged integers, kept in as few bytes as they need, in the dtype of their space."""
-    return rows.to(getattr(torch, space.dtype)) if space.ragged and space.is_discrete else rows
+    """Rows of integers that were kept in fewer bytes than their space has, in its dtype."""
+    return rows.to(torch.int64) if space.is_discrete and space.dtype == "int64" else rows
 
 
 def _named(given: Given) -> Mapping[str, Tensor]:

@@ -1,30 +1,36 @@
 """Pictures of rows: grids of images, scatters of points. Drawn with Pillow alone, no plotting library."""
 
+import io
 import math
+import struct
+import zlib
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, UInt8
+import torch
+from jaxtyping import Float, Shaped, UInt8
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-__all__ = ["grid", "scatter", "single"]
+__all__ = ["CHANNELS", "grid", "png", "raster", "scatter", "tiles"]
 
-MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+CHANNELS = (1, 3, 4)
 INK = np.array([31, 78, 140])  # a dark blue that survives printing in grey
 
 
-def single(pixels: UInt8[Tensor, "C H W"]) -> Image.Image:
-    """One image, pixel for pixel."""
+def raster(pixels: Shaped[Tensor, "C H W"]) -> Shaped[np.ndarray, "H W *channels"]:
+    """One image as lines of pixels."""
     array = pixels.permute(1, 2, 0).numpy()
-    return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array, MODES[array.shape[-1]])
+    return array[..., 0] if array.shape[-1] == 1 else array
 
 
-def grid(pixels: UInt8[Tensor, "n C H W"], *, columns: int | None = None, side: int = 32) -> Image.Image:
-    """Images side by side, a gap between them, small ones enlarged by a whole factor.
+def tiles(
+    pixels: Shaped[Tensor, "n C H W"], *, columns: int | None = None, side: int = 32
+) -> Shaped[np.ndarray, "height width *channels"]:
+    """Images side by side, a white gap between them, small ones enlarged by a whole factor.
 
     Args:
-        pixels: The images, at least one.
+        pixels: The images, at least one: bytes, or else values below 65536.
         columns: How many stand in a line; by default the lines and columns are about equal in number.
         side: Images smaller than this are enlarged to at least about this.
     """
@@ -34,12 +40,38 @@ def grid(pixels: UInt8[Tensor, "n C H W"], *, columns: int | None = None, side: 
     gap = max(1, scale // 2)
     lines = -(-n // columns)
     down, across = height * scale + gap, width * scale + gap
-    canvas = np.full((lines * down + gap, columns * across + gap, channels), 255, dtype=np.uint8)
-    tiles = pixels.permute(0, 2, 3, 1).numpy().repeat(scale, axis=1).repeat(scale, axis=2)
-    for i, tile in enumerate(tiles):
+    white = 255 if pixels.dtype == torch.uint8 else 65535
+    canvas = np.full((lines * down + gap, columns * across + gap, channels), white, dtype=pixels.numpy().dtype)
+    for i, tile in enumerate(pixels.permute(0, 2, 3, 1).numpy().repeat(scale, axis=1).repeat(scale, axis=2)):
         y, x = gap + i // columns * down, gap + i % columns * across
         canvas[y : y + height * scale, x : x + width * scale] = tile
-    return Image.fromarray(canvas[..., 0] if channels == 1 else canvas, MODES[channels])
+    return canvas[..., 0] if channels == 1 else canvas
+
+
+def grid(pixels: UInt8[Tensor, "n C H W"], *, columns: int | None = None, side: int = 32) -> Image.Image:
+    """Images as tiles of one picture."""
+    return Image.fromarray(tiles(pixels, columns=columns, side=side))
+
+
+def png(array: Shaped[np.ndarray, "H W *C"], *, is_deep: bool = False) -> bytes:
+    """A PNG file of grey, RGB or RGBA pixels; with 16 bits per channel, which Pillow writes for grey alone, by hand.
+
+    References:
+        Boutell et al., 1997, "PNG (Portable Network Graphics) Specification", RFC 2083
+    """
+    if not is_deep:
+        buffer = io.BytesIO()
+        Image.fromarray(array.astype(np.uint8)).save(buffer, format="PNG")
+        return buffer.getvalue()
+    height, width = array.shape[:2]
+    kind = {1: 0, 3: 2, 4: 6}[math.prod(array.shape[2:])]
+    lines = array.astype(">u2").reshape(height, -1).view(np.uint8)
+    filtered = np.pad(lines, ((0, 0), (1, 0)))  # every line begins with its filter: none
+    header = struct.pack(">2I5B", width, height, 16, kind, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(filtered.tobytes())), (b"IEND", b"")]
+    parts = [struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+             for name, data in chunks]  # fmt: skip
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
 def scatter(points: Float[Tensor, "n 2"], low: Sequence[float], high: Sequence[float], size: int = 400) -> Image.Image:

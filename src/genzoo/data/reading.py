@@ -14,14 +14,16 @@ import numpy as np
 from torch import Tensor
 
 from genzoo.core import Given, GivenSpace
+from genzoo.data.augment import Augmented, middle, parse
 from genzoo.data.codec import ImageCodec
 from genzoo.data.codecs.table import TableCodec
 from genzoo.data.data import Data
 from genzoo.data.error import DataError, nearest
+from genzoo.data.readers.archive import ARCHIVES, inner, open_files
 from genzoo.data.readers.arrays import read_mapping, read_numpy, read_pair, read_tensor
 from genzoo.data.readers.embedded import EMBEDDED, read_embedded
 from genzoo.data.readers.idx import is_idx_folder, read_idx_folder
-from genzoo.data.readers.images import image_files, read_image_folder
+from genzoo.data.readers.images import SUFFIXES, read_images
 from genzoo.data.readers.kinds import ENDINGS, read_file, read_together
 from genzoo.data.source import Asked, Condition, Options, Reader, Source
 from genzoo.data.split import complete
@@ -31,6 +33,10 @@ __all__ = ["names", "read"]
 
 FILES: Mapping[str, Reader] = {**dict.fromkeys(ENDINGS, read_file), ".npy": read_numpy, ".npz": read_numpy}
 
+FOLDERS: dict[tuple[str, ...], Reader] = {
+    SUFFIXES: read_images,
+}
+
 
 def read(
     source: str | Path | Tensor | np.ndarray | tuple[Any, Any] | Mapping[str, Any] | Data,
@@ -38,6 +44,7 @@ def read(
     given: str | Sequence[str] | None = None,
     x: str | Sequence[str] | None = None,
     binarize: Binarize | None = None,
+    augment: str | None = None,
     **options: Unpack[Options],
 ) -> Data:
     """Data from a file, a folder, a name or tensors.
@@ -46,12 +53,14 @@ def read(
     environment variable `GENZOO_DATA` names.
 
     Args:
-        source: `digits`, `verse`, a toy density (`ring`, …); a folder of IDX pairs or of PNG images; a `.csv`, `.npy`,
-            `.npz` or `.txt` file; a tensor, a pair (x, given), or a mapping of names to tensors.
+        source: `digits`, `verse`, a toy density (`ring`, …); a folder of IDX pairs; a folder, zip or tar of images; a
+            `.csv`, `.npy`, `.npz` or `.txt` file; a tensor, a pair (x, given), or a mapping of names to tensors.
         given: What the rows are conditioned on: one name, and `Data.given` is a tensor, or several, and it is a
             mapping. None: unconditional, even where there are labels; only a pair (x, given) brings its own.
         x: The columns, or the array, that make x, where it is not all that is left.
         binarize: "static", "dynamic" or "threshold": see pixels as two levels.
+        augment: See training images through "flip", "shift=2", "shift=2:reflect" and "crop=28", or some of them with
+            commas between, drawn anew in every epoch.
         options: What else a kind of source can be asked, as `genzoo.data.source.Asked` lists it.
 
     Raises:
@@ -65,14 +74,13 @@ given_space=Space(shape=(), levels=10, ragged=False), view=None)
     if isinstance(source, Data):
         if given or x or options:
             raise DataError("Data has its roles already, got `given`, `x` or `levels`. Read its source again.")
-        return _viewed(source, binarize) if binarize else source
+        return _viewed(source, binarize, augment)
     if isinstance(source, tuple) and given is None:
         given = _brought(source)
     wanted = (given,) if isinstance(given, str) else tuple(given or ())
     asked = _asked(wanted, (x,) if isinstance(x, str) else tuple(x or ()), options)
     reader, subject = _reader(source)
-    data = _chosen(reader(subject, asked), given, wanted)
-    return _viewed(data, binarize) if binarize else data
+    return _viewed(_chosen(reader(subject, asked), asked, given), binarize, augment)
 
 
 def names() -> list[str]:
@@ -132,24 +140,36 @@ def _found(source: str | Path) -> Path:
 
 
 def _path_reader(path: Path) -> tuple[Reader, Path]:
-    if path.is_dir():
-        if is_idx_folder(path):
-            return read_idx_folder, path
-        if image_files(path):
-            return read_image_folder, path
-        return read_together, path
+    if path.is_dir() and is_idx_folder(path):
+        return read_idx_folder, path
+    if path.is_dir() or path.name.lower().endswith(ARCHIVES):
+        return _folder_reader(path), path
     for suffix, reader in FILES.items():
         if path.name.lower().endswith(suffix):
             return reader, path
-    raise DataError(f"A file must end in one of {', '.join(FILES)}, got {path.name!r}. Convert it.")
+    known = ", ".join([*FILES, *ARCHIVES])
+    raise DataError(f"A file must end in one of {known}, got {path.name!r}. Convert it.")
 
 
-def _chosen(source: Source, given: str | Sequence[str] | None, wanted: Sequence[str]) -> Data:
-    for name in wanted:
+def _folder_reader(path: Path) -> Reader:
+    """The reader of the kind of file of which a folder or archive holds most."""
+    with open_files(inner(path)) as files:
+        counts = {reader: len(files.ending(*suffixes)) for suffixes, reader in FOLDERS.items()}
+    reader = max(counts, key=lambda reader: counts[reader])
+    if not counts[reader] and path.is_dir():
+        return read_together
+    if not counts[reader]:
+        known = ", ".join(suffix for suffixes in FOLDERS for suffix in suffixes)
+        raise DataError(f"{path.name} must hold IDX pairs or files in {known}, got none. Name a file in it.")
+    return reader
+
+
+def _chosen(source: Source, asked: Asked, given: str | Sequence[str] | None) -> Data:
+    for name in asked.given:
         if name not in source.conditions:
             help_ = nearest(name, source.conditions)
             raise DataError(f"`given` must name something that {source.name} has beside x, got {name!r}. {help_}")
-    chosen = {name: source.conditions[name] for name in wanted}
+    chosen = {name: source.conditions[name] for name in asked.given}
     rows, space, classes = _roles(chosen, isinstance(given, str))
     splits = complete(source.splits, source.x if source.content is None else source.content)
     named = {"": chosen[given]} if isinstance(given, str) else chosen
@@ -162,9 +182,17 @@ def _chosen(source: Source, given: str | Sequence[str] | None, wanted: Sequence[
         rows,
         space,
         classes,
-        given_codecs={name: condition.codec for name, condition in named.items() if condition.codec is not None},
-        notes=source.notes,
+        source.view,
+        {name: condition.codec for name, condition in named.items() if condition.codec is not None},
+        source.notes,
+        None if asked.paired or not chosen else _given_splits(source, next(iter(chosen.values())), splits),
+        source.skipped,
     )
+
+
+def _given_splits(source: Source, condition: Condition, splits: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """The splits of a condition that is not paired with x: its own, or those of x."""
+    return splits if source.given_splits is None else complete(source.given_splits, condition.rows)
 
 
 def _roles(chosen: Mapping[str, Condition], is_single: bool) -> tuple[Given, GivenSpace, dict[str, list[str]]]:
@@ -177,7 +205,13 @@ def _roles(chosen: Mapping[str, Condition], is_single: bool) -> tuple[Given, Giv
     return {name: c.rows for name, c in named.items()}, {name: c.space for name, c in named.items()}, classes
 
 
-def _viewed(data: Data, how: Binarize) -> Data:
+def _viewed(data: Data, how: Binarize | None, augment: str | None) -> Data:
+    if how is not None:
+        data = _binarized(data, how)
+    return data if augment is None else _augmented(data, augment)
+
+
+def _binarized(data: Data, how: Binarize) -> Data:
     if data.view is not None:
         raise DataError(f"Data must have no view yet, got {data.view.name}. Read its source again.")
     x, space, view = binarize(data.x, data.space, how)
@@ -185,3 +219,13 @@ def _viewed(data: Data, how: Binarize) -> Data:
     if isinstance(codec, ImageCodec | TableCodec):
         codec = dataclasses.replace(codec, levels=2)
     return dataclasses.replace(data, space=space, x=x, codec=codec, view=view)
+
+
+def _augmented(data: Data, augment: str) -> Data:
+    steps = parse(augment)
+    view = Augmented(data.x if data.view is None else data.view, data.space, steps)
+    x = middle(data.x, steps)
+    spaces = data.given_space.values() if isinstance(data.given_space, Mapping) else [data.given_space]
+    if x.shape != data.x.shape and any(space and space.shape[1:] == data.space.shape[1:] for space in spaces):
+        raise DataError(f"A crop cannot move x and its condition alike, got {augment!r}. Use shift=4 or so.")
+    return dataclasses.replace(data, x=x, space=dataclasses.replace(data.space, shape=tuple(x.shape[1:])), view=view)

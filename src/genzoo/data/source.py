@@ -85,8 +85,8 @@ class Asked:
     paired: bool = True
     skip_bad: bool = False
     size: int | tuple[int, int] | None = None
-    fit: Fit = "crop"
-    color: Color | None = None
+    fit: str = "crop"
+    color: str | None = None
     header: bool | None = None
     missing: Missing = "error"
     unit: Unit | None = None
@@ -199,7 +199,7 @@ class Source:
     splits: Mapping[str, Int[Tensor, " k"]] = dataclasses.field(default_factory=dict)
     content: Shaped[Tensor, "n *any"] | None = None
     notes: tuple[str, ...] = ()
-    given_splits: Mapping[str, Int[Tensor, " k"]] | None = None
+    given_splits: Mapping[str, Int[Tensor, " m"]] | None = None
     skipped: tuple[str, ...] = ()
     view: View | None = None
 

@@ -22,6 +22,7 @@ from genzoo.data.error import DataError
 
 __all__ = ["SPLITS", "SPLIT_WORDS", "by_content", "complete", "content_uniform", "content_words", "tail"]
 
+PIECE = 1 << 22  # bytes hashed at a time
 SPLITS = ("train", "valid", "test")
 SPLIT_WORDS = {
     "train": "train",
@@ -34,20 +35,28 @@ SPLIT_WORDS = {
 Splits = dict[str, Tensor]
 
 
-def content_uniform(rows: Shaped[Tensor, "n *shape"], purpose: str = "split") -> Float[Tensor, " n"]:
+def content_uniform(
+    rows: Shaped[Tensor, "n *shape"], purpose: str = "split", numbers: Int[Tensor, " k"] | None = None
+) -> Float[Tensor, " any"]:
     """One number in [0, 1) per row, a hash of the row's bytes alone.
 
     Args:
-        rows: The rows.
+        rows: The rows; some at a time are looked at, so that they need not fit in memory.
         purpose: Up to 16 bytes that make hashes for different purposes independent.
+        numbers: Which rows; None for all.
 
     Example:
         >>> u = content_uniform(torch.tensor([[1, 2], [3, 4], [1, 2]]))
         >>> bool(u[0] == u[2]), bool(u[0] == u[1])
         (True, False)
     """
-    table = np.ascontiguousarray(rows.reshape(len(rows), math.prod(rows.shape[1:])).numpy())
-    return (content_words(table, purpose) >> 11).double() * 2.0**-53 + 0.5
+    n, width = len(rows) if numbers is None else len(numbers), math.prod(rows.shape[1:])
+    step = max(1, PIECE // max(1, width * rows.element_size()))
+    words = [torch.zeros(0, dtype=torch.int64)]
+    for start in range(0, n, step):
+        part = rows[start : start + step] if numbers is None else rows[numbers[start : start + step]]
+        words.append(content_words(np.ascontiguousarray(part.reshape(len(part), width).numpy()), purpose))
+    return (torch.cat(words) >> 11).double() * 2.0**-53 + 0.5
 
 
 def content_words(rows: Iterable[Any], purpose: str = "split") -> Int[Tensor, " n"]:
@@ -97,7 +106,7 @@ def complete(own: Mapping[str, Int[Tensor, " k"]], rows: Shaped[Tensor, "n *shap
     for name in ("valid", "test"):
         if name not in splits:
             train = splits["train"]
-            held_out = content_uniform(rows[train], name) < 0.1
+            held_out = content_uniform(rows, name, train) < 0.1
             splits |= {"train": train[~held_out], name: train[held_out]}
     return {name: splits[name] for name in (*SPLITS, *sorted(set(splits) - set(SPLITS)))}
 

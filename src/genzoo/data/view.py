@@ -14,7 +14,7 @@ from torch import Tensor
 from genzoo.core import Noise, Space
 from genzoo.data.error import DataError, nearest
 
-__all__ = ["BINARIZE", "Binarize", "Binarized", "View", "binarize", "intensity"]
+__all__ = ["BINARIZE", "Binarize", "Binarized", "View", "Windows", "binarize", "intensity"]
 
 Binarize = Literal["static", "dynamic", "threshold"]
 BINARIZE: tuple[str, ...] = get_args(Binarize)
@@ -32,6 +32,41 @@ class View(abc.ABC):
     @abc.abstractmethod
     def rows(self, numbers: Int[Tensor, " n"], seed: int, epoch: int) -> Shaped[Tensor, "n *shape"]:
         """Rows by their numbers in the data."""
+
+    def beside(self, given: Tensor, numbers: Int[Tensor, " n"], seed: int, epoch: int) -> Tensor:
+        """A condition of rows as it is seen beside them."""
+        return given
+
+
+class Windows(View):
+    """Stretches of one long text, each from a place drawn anew in every epoch; the text is kept once.
+
+    Args:
+        ids: The text that trains.
+        window: The length of a stretch.
+
+    Raises:
+        DataError: If the text is shorter than one stretch.
+
+    Example:
+        >>> view = Windows(torch.arange(1000), window=4)
+        >>> view.rows(torch.tensor([7, 8]), seed=0, epoch=2).diff(dim=1).tolist()
+        [[1, 1, 1], [1, 1, 1]]
+    """
+
+    def __init__(self, ids: Shaped[Tensor, " T"], window: int) -> None:
+        if len(ids) < window:
+            raise DataError(f"A text must hold a window of {window}, got {len(ids)} ids. Pass a smaller `window`.")
+        self.ids, self.window = ids, window
+
+    @property
+    def name(self) -> str:
+        return f"windows {self.window}"
+
+    def rows(self, numbers: Int[Tensor, " n"], seed: int, epoch: int) -> Shaped[Tensor, "n window"]:
+        noise = Noise(seed, "windows", epoch).rows(numbers)
+        start = noise.integers(len(self.ids) - self.window + 1, len(numbers))
+        return self.ids[start[:, None] + torch.arange(self.window)]
 
 
 class Binarized(View):

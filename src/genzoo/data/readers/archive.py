@@ -13,13 +13,14 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, Self
+from typing import Any
 
 from genzoo.data.error import DataError
 
-__all__ = ["ARCHIVES", "Files", "open_files"]
+__all__ = ["ARCHIVES", "Files", "inner", "open_files"]
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
+BESIDE = ("", ".csv", ".json", ".md", ".txt")  # what describes an archive: a license, a table, a readme
 LARGEST_MEMBER, LARGEST_ARCHIVE, MOST_MEMBERS = 1 << 28, 1 << 36, 5_000_000
 
 
@@ -29,10 +30,11 @@ class Files(abc.ABC):
     Attributes:
         name: What the folder or archive is called, its ending dropped.
         stamps: For every name, in order, something that changes when the content does.
+        place: What else tells these files from others, where the stamps do not.
     """
 
-    def __init__(self, name: str, stamps: dict[str, str]) -> None:
-        self.name = name
+    def __init__(self, name: str, stamps: dict[str, str], place: str = "") -> None:
+        self.name, self.place = name, place
         self.stamps = {key: stamps[key] for key in sorted(stamps) if not _is_hidden(key)}
 
     @property
@@ -40,7 +42,7 @@ class Files(abc.ABC):
         """The names in order."""
         return list(self.stamps)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Files":
         return self
 
     def __exit__(self, *problem: object) -> None:
@@ -67,7 +69,7 @@ class Folder(Files):
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        super().__init__(root.resolve().name, dict(self._walk()))
+        super().__init__(root.resolve().name, dict(self._walk()), str(root.resolve()))
 
     def read(self, name: str) -> bytes:
         try:
@@ -139,6 +141,17 @@ def open_files(path: Path) -> Files:
     if path.is_dir():
         return Folder(path)
     return Zip(path) if path.name.lower().endswith(".zip") else Tar(path)
+
+
+def inner(path: Path) -> Path:
+    """The archive that a folder holds beside loose files of text alone, or the path itself."""
+    if not path.is_dir():
+        return path
+    there = [entry for entry in path.iterdir() if not _is_hidden(entry.name)]
+    archives = [entry for entry in there if entry.name.lower().endswith(ARCHIVES)]
+    others = [entry for entry in there if entry not in archives]
+    is_beside = all(entry.is_file() and entry.suffix.lower() in BESIDE for entry in others)
+    return archives[0] if len(archives) == 1 and is_beside else path
 
 
 def _opened(path: Path, attempt: Callable[[], Any]) -> Any:

@@ -18,7 +18,7 @@ from torch import Tensor
 from genzoo.core import Space
 from genzoo.data.codec import codec_for
 from genzoo.data.error import DataError, nearest
-from genzoo.data.picture import MODES
+from genzoo.data.picture import CHANNELS
 from genzoo.data.source import Asked, Condition, Source
 from genzoo.data.split import SPLIT_WORDS, SPLITS
 
@@ -117,7 +117,7 @@ def as_rows(x: Shaped[Tensor, "n *shape"], levels: int | None = None) -> tuple[T
 def _channels_first(x: Tensor) -> Tensor:
     if x.ndim == 3:
         return x[:, None]
-    if x.ndim == 4 and x.shape[-1] in MODES and x.shape[1] not in MODES:
+    if x.ndim == 4 and x.shape[-1] in CHANNELS and x.shape[1] not in CHANNELS:
         return x.permute(0, 3, 1, 2)
     return x
 

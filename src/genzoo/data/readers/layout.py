@@ -189,9 +189,11 @@ def _by_folders(names: Sequence[str], asked: Asked, kind: str) -> Layout:
     keys = [keys[i] for i in keep]
     splits = _split_rows([key[0] for key in keys])
     columns = {role: Column([files[key] for key in keys], True, splits) for role, files in rows.items()}
-    labels = {LABEL: Column(["/".join(key[1:-1]) for key in keys], False, splits)}
     offered = tuple(role for role in level if role != asked.x[0])
-    return Layout(columns.pop(asked.x[0]), _chosen(columns | labels, asked, offered), offered, skipped)
+    if all(len(key) > 2 for key in keys) and LABEL not in level:
+        columns[LABEL] = Column(["/".join(key[1:-1]) for key in keys], False, splits)
+        offered = (*offered, LABEL)
+    return Layout(columns.pop(asked.x[0]), _chosen(columns, asked, offered), offered, skipped)
 
 
 def _without_split(parts: list[tuple[str, ...]]) -> tuple[list[tuple[str, ...]], list[str]]:
