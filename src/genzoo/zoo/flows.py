@@ -32,7 +32,7 @@ def realnvp(
     Real numbers are seen in standard units; levels through uniform dequantization and a logit.
 
     Args:
-        size: Small: 12 couplings of width 64; images 8 of width 48 a scale. Paper: 24 of 256; images 16 of 128 a scale.
+        size: Small: 12 couplings of width 64; images 8 of 48 a scale. Paper: 24 of 256; images 16 of 128.
         net: Convolutions or perceptrons; auto: convolutions over images of even sides.
         depth: Couplings, at each scale; by default as size says.
         width: Hidden entries of the perceptrons, or channels of the convolutions; by default as size says.
