@@ -80,7 +80,7 @@ def test_a_typo_names_the_nearest_recipe():
 
 
 def test_a_typo_names_the_nearest_setting():
-    with pytest.raises(Mistake, match="no setting of recipe vae 'latnet'. Did you mean 'latent'"):
+    with pytest.raises(Mistake, match=r"no setting of recipe vae 'latnet'\. Did you mean 'latent'"):
         recipe_named("vae")(SPACES["points"], latnet=3)
 
 

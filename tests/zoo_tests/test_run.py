@@ -115,7 +115,7 @@ def test_a_recipe_keeps_its_own_rate(tmp_path):
 
 
 def test_numbers_of_one_field_say_so(tmp_path):
-    with pytest.raises(Mistake, match="no train setting 'stepz'. Did you mean 'steps'"):
+    with pytest.raises(Mistake, match=r"no train setting 'stepz'\. Did you mean 'steps'"):
         genzoo.train("vae", "moons", out=tmp_path / "run", stepz=1)
 
 

@@ -1,0 +1,181 @@
+"""Comparisons and their report: fair numbers in one file that needs nothing but itself."""
+
+import dataclasses
+import html.parser
+import json
+
+import pytest
+import torch
+from PIL import Image
+
+import genzoo
+from genzoo import Mistake
+from genzoo.evaluation import Kind, Measurement
+from genzoo.experiments.compare import Comparison, Entry, compare
+from genzoo.experiments.curves import curves_of, draw_curves, ticks
+from genzoo.experiments.demo import demonstrate
+from genzoo.experiments.report import draw_wall, write_report
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    small = {"gaussian_mixture": {"components": 2}, "vae": {"hidden": 8}, "wgan_gp": {"hidden": 8}}
+    return compare("digits", small, out=tmp_path_factory.mktemp("digits"), steps=4, watch=lambda _: [])
+
+
+class Links(html.parser.HTMLParser):
+    """Everything that a page would fetch, and the tags that it opens without closing."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.tags: list[str] = []
+        self.left: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag not in ("meta", "link", "img", "br"):
+            self.left.append(tag)
+        self.links += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "data", "action")]
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        self.handle_endtag(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.left.pop() == tag
+
+
+def test_everything_is_measured_alike(digits):
+    assert digits.columns == ["bits/dim", "Fréchet (raw pixels)"]
+    assert {entry.name for entry in digits.entries} == {"gaussian_mixture", "vae", "wgan_gp"}
+    assert {entry.run.config.data.fingerprint for entry in digits.entries} == {digits.data.fingerprint}
+    values = [entry.measurements[-1].value for entry in digits.entries]
+    assert values == sorted(values)
+    wgan = next(entry for entry in digits.entries if entry.name == "wgan_gp")
+    assert wgan.measured("bits/dim") is None
+
+
+def test_samples_are_of_the_comparisons_seed(digits):
+    for entry in digits.entries:
+        assert torch.equal(entry.samples, genzoo.load(entry.run.path).model.sample(64, seed=digits.seed))
+
+
+def test_the_record_says_all(digits):
+    record = json.loads((digits.path / "comparison.json").read_text())
+    assert record["fingerprint"] == digits.data.fingerprint
+    assert all(measured["fingerprint"] for entry in record["entries"] for measured in entry["measurements"])
+
+
+def test_the_report_needs_nothing_but_itself(digits):
+    text = write_report(digits).read_text()
+    page = Links(text)
+    assert not page.left
+    assert page.links
+    assert all(link.startswith("data:") for link in page.links)
+    assert "script" not in page.tags
+    assert "@import" not in text
+    assert "url(" not in text
+
+
+def test_the_report_shows_all(digits):
+    text = write_report(digits).read_text()
+    page = Links(text)
+    assert page.tags.count("img") == 4  # real data and three walls
+    assert page.tags.count("svg") == 3
+    for word in ("≤", "floor", "bits/dim", "Fréchet (raw pixels)", "prefers-color-scheme: dark", "Make it again"):
+        assert word in text
+    assert "bits per pixel" in text
+
+
+def test_text_of_others_is_escaped(digits):
+    named = dataclasses.replace(digits, data=dataclasses.replace(digits.data, name="<script>alert(1)</script>"))
+    assert "script" not in Links(write_report(named, digits.path / "named.html").read_text()).tags
+
+
+def test_the_wall_stands_side_by_side(digits, tmp_path):
+    with Image.open(draw_wall(digits, tmp_path / "wall.png")) as wall:
+        assert wall.width > 3 * wall.height
+
+
+def test_a_known_entropy_is_the_floor(tmp_path):
+    found = compare("moons", ["gaussian_mixture"], out=tmp_path, steps=30, watch=lambda _: [])
+    entropy = found.floor("−log p")
+    assert entropy is not None
+    assert found.entries[0].measurements[0].value > entropy - 0.2
+    assert "nats/row (floor" in write_report(found).read_text()
+
+
+def test_tables_show_their_numbers(tmp_path):
+    from genzoo.core.noise import Noise
+
+    found = compare(Noise(0).normal(80, 3), ["gaussian_mixture"], out=tmp_path, steps=3, watch=lambda _: [])
+    text = write_report(found).read_text()
+    assert "<img" not in text
+    assert "<svg" in text
+
+
+def test_conditional_families_compare(tmp_path):
+    recipes = {"gaussian_mixture": {"components": 1}, "wgan_gp": {"hidden": 8}}
+    found = compare("digits", recipes, given="label", out=tmp_path, steps=2, watch=lambda _: [])
+    assert all(entry.run.model.given is not None for entry in found.entries)
+
+
+def test_what_cannot_be_told_apart_is_marked_alike(digits):
+    def entry(name: str, value: float, data: str = "aa") -> Entry:
+        made = Measurement("bits/dim", value, 0.1, Kind.BOUND, "bits/dim", 10, data)
+        return dataclasses.replace(digits.entries[0], name=name, measurements=[made])
+
+    three = [entry("a", 1.0), entry("b", 1.2), entry("c", 2.0)]
+    assert dataclasses.replace(digits, entries=three).best("bits/dim") == {"a", "b"}
+    unlike = [entry("a", 1.0), entry("b", 1.2, data="bb")]
+    with pytest.raises(ValueError, match="share one protocol"):
+        dataclasses.replace(digits, entries=unlike).best("bits/dim")
+
+
+def test_nothing_to_compare():
+    with pytest.raises(Mistake, match="At least one recipe"):
+        compare("moons", [])
+
+
+def test_the_demo_writes_what_it_names(tmp_path, capsys):
+    found = demonstrate(tmp_path / "demo", steps=1)
+    said = capsys.readouterr().out
+    assert all(isinstance(part, Comparison) for part in found)
+    assert str(tmp_path / "demo" / "report.html") in said.replace("\n", "")
+    assert (tmp_path / "demo" / "report.html").exists()
+    assert (tmp_path / "demo" / "wall.png").exists()
+
+
+# --- curves -------------------------------------------------------------------------------------------------------
+
+
+def test_curves_are_losses_first():
+    rows = [
+        {"step": step, "split": split, "part": 1.0 / step, "loss": 2.0 / step, "seconds": 0.1}
+        for step in (1, 2, 3)
+        for split in ("train", "valid")
+    ]
+    curves = curves_of(rows)
+    assert [name for name, _ in curves] == ["loss", "valid loss", "part", "valid part"]
+    assert draw_curves(curves).count("<polyline") == 4
+
+
+@pytest.mark.parametrize("values", [[1.0], [1.0, 1.0], [0.0, 0.0], [1e9, -1e9], [5.0, None, 4.0]])
+def test_odd_curves_are_drawn(values):
+    rows = [{"step": i + 1, "split": "train", "loss": value} for i, value in enumerate(values)]
+    text = draw_curves(curves_of(rows))
+    assert "nan" not in text
+    assert text.startswith("<svg")
+
+
+def test_no_curves_no_figure():
+    assert draw_curves(curves_of([])) == ""
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-3.2, 77.0), (1e-9, 3e-9), (1e6, 1.1e6)])
+def test_ticks_lie_in_the_range(low, high):
+    found = ticks(low, high)
+    assert 2 <= len(found) <= 9
+    assert all(low <= tick <= high * (1 + 1e-9) for tick in found)
