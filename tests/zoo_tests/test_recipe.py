@@ -21,12 +21,14 @@ OURS = ("gaussian_mixture", "vae", "wgan_gp")
 
 
 def models(name: str) -> dict[tuple[str, bool], GenerativeModel]:
-    """A recipe's model on every space that it takes, with and without a label."""
+    """A recipe's model, the last if it has stages, on every space that it takes, with and without a label."""
     made = {}
     for kind, space in SPACES.items():
         for given in (None, LABEL):
             try:
-                made[kind, given is not None] = recipe_named(name)(space, given).model
+                built = recipe_named(name)(space, given)
+                built = built if built.then is None else built.then(built.model)
+                made[kind, given is not None] = built.model
             except (ValueError, NotImplementedError):  # not every recipe suits every space
                 continue
     return made
