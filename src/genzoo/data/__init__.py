@@ -12,6 +12,8 @@ __getattr__, __dir__, __all__ = attach(
         "error": ["DataError"],
         "data": ["Data", "Rows"],
         "codec": ["ArrayCodec", "Codec", "ImageCodec"],
+        "codecs.audio": ["SoundCodec"],
+        "codecs.sequences": ["SequenceCodec"],
         "codecs.table": ["PointsCodec", "TableCodec"],
         "codecs.text": ["TextCodec"],
         "codecs.tokens": ["TokenCodec"],

@@ -158,11 +158,13 @@ def _kinds() -> dict[str, Any]:
     """Every codec by its kind: a run's record names one of these, never a class."""
     from genzoo.data.codecs.audio import SoundCodec
     from genzoo.data.codecs.molecules import MoleculeCodec
+    from genzoo.data.codecs.sequences import SequenceCodec
     from genzoo.data.codecs.table import PointsCodec, TableCodec
     from genzoo.data.codecs.text import TextCodec
     from genzoo.data.codecs.tokens import TokenCodec
 
-    codecs = (ArrayCodec, ImageCodec, MoleculeCodec, PointsCodec, SoundCodec, TableCodec, TextCodec, TokenCodec)
+    plain = (ArrayCodec, ImageCodec, PointsCodec, TableCodec)
+    codecs = (*plain, MoleculeCodec, SequenceCodec, SoundCodec, TextCodec, TokenCodec)
     return {codec.kind: codec for codec in codecs}
 
 

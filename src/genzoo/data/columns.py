@@ -10,8 +10,10 @@ import gzip
 import io
 import itertools
 import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -21,8 +23,8 @@ from torch import Tensor
 from genzoo.data.error import DataError
 
 __all__ = [
-    "cells_of", "has_header", "is_date", "is_missing", "is_number", "named", "numbers", "read_columns", "read_lines",
-    "write_columns",
+    "cells_of", "has_header", "is_date", "is_missing", "is_number", "named", "numbers", "parse_lines", "read_columns",
+    "read_lines", "write_columns",
 ]  # fmt: skip
 
 WIDEST = 10_000  # columns
@@ -51,45 +53,53 @@ def read_columns(path: str | Path, header: bool | None = None) -> dict[str, list
 
 
 def read_lines(path: Path) -> list[list[str]]:
-    """The cells of each line that is not empty.
+    """The cells of each line of a file that is not empty.
 
     Raises:
         DataError: If the file is no text, or a line or cell is longer than any table needs.
     """
-    try:
-        return _parsed(path, quoted=True)
-    except csv.Error as problem:
-        with contextlib.suppress(csv.Error):
-            if ".tsv" in path.suffixes:  # where tabs separate, quotes are often just quotes
-                return _parsed(path, quoted=False)
-        raise _unreadable(path, problem) from problem
-
-
-def _parsed(path: Path, *, quoted: bool) -> list[list[str]]:
     opened = gzip.open if path.suffix == ".gz" else open
+    with _told(path.name), opened(path, "rt", encoding="utf-8-sig", newline="") as file:
+        return _parsed(path.name, file)
+
+
+def parse_lines(name: str, content: bytes) -> list[list[str]]:
+    """The cells of each line of a file's content, as `read_lines`."""
+    with _told(name), io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="") as file:
+        return _parsed(name, file)
+
+
+@contextlib.contextmanager
+def _told(name: str) -> Iterator[None]:
     try:
-        with opened(path, "rt", encoding="utf-8-sig", newline="") as file, _cells_at_most(LONGEST):
-            first = file.readline(LINE)
-            file.seek(0)
-            separator = max(",;\t|", key=first.count)
-            if first.count(separator) >= WIDEST:
-                got = first.count(separator) + 1
-                raise DataError(f"{path.name} must have at most {WIDEST} columns, got {got}. Choose among them first.")
-            spaced = 0 < first.count(separator) == first.count(f"{separator} ")
-            reader = csv.reader(
-                _limited(file, path),
-                delimiter=separator,
-                strict=True,
-                skipinitialspace=spaced,
-                quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
-            )
-            return [line for line in reader if line]
-    except (OSError, EOFError, UnicodeDecodeError) as problem:
-        raise _unreadable(path, problem) from problem
+        yield
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as problem:
+        raise DataError(f"{name} must be a CSV file in UTF-8, got: {problem}. Save it again as CSV.") from problem
 
 
-def _unreadable(path: Path, problem: Exception) -> DataError:
-    return DataError(f"{path.name} must be a CSV file in UTF-8, got: {problem}. Save it again as CSV.")
+def _parsed(name: str, file: io.TextIOWrapper) -> list[list[str]]:
+    """The cells of each line; where tabs separate, quotes that make no sense as such are just quotes."""
+    first = file.readline(LINE)
+    separator = max(",;\t|", key=first.count)
+    count = first.count(separator)
+    if count >= WIDEST:
+        raise DataError(f"{name} must have at most {WIDEST} columns, got {count + 1}. Choose among them first.")
+    spaced = 0 < count == first.count(f"{separator} ")
+
+    def cells(quoting: Literal[0, 3]) -> list[list[str]]:
+        file.seek(0)
+        reader = csv.reader(
+            _limited(name, file), delimiter=separator, strict=True, skipinitialspace=spaced, quoting=quoting
+        )
+        return [line for line in reader if line]
+
+    with _cells_at_most(LONGEST):
+        try:
+            return cells(csv.QUOTE_MINIMAL)
+        except csv.Error:
+            if separator != "\t":
+                raise
+            return cells(csv.QUOTE_NONE)
 
 
 @contextlib.contextmanager
@@ -101,11 +111,11 @@ def _cells_at_most(size: int) -> Iterator[None]:
         csv.field_size_limit(before)
 
 
-def _limited(file: io.TextIOWrapper, path: Path) -> Iterator[str]:
+def _limited(name: str, file: io.TextIOWrapper) -> Iterator[str]:
     """The lines of a file, none of which is held in memory before it is known to be short enough."""
     while line := file.readline(LINE + 1):
         if len(line) > LINE:
-            raise DataError(f"Lines of {path.name} must have at most {LINE:,} characters, got more. Is it a table?")
+            raise DataError(f"Lines of {name} must have at most {LINE:,} characters, got more. Is it a table?")
         yield line
 
 

@@ -19,22 +19,22 @@ from genzoo.data.codec import ImageCodec
 from genzoo.data.codecs.table import TableCodec
 from genzoo.data.data import Data
 from genzoo.data.error import DataError, nearest
+from genzoo.data.readers import audio, images
 from genzoo.data.readers.archive import ARCHIVES, inner, open_files
-from genzoo.data.readers.arrays import read_mapping, read_numpy, read_pair, read_tensor
+from genzoo.data.readers.arrays import read_mapping, read_pair, read_tensor
 from genzoo.data.readers.embedded import EMBEDDED, read_embedded
 from genzoo.data.readers.idx import is_idx_folder, read_idx_folder
-from genzoo.data.readers.images import SUFFIXES, read_images
 from genzoo.data.readers.kinds import ENDINGS, read_file, read_together
+from genzoo.data.readers.sequences import read_sequences
 from genzoo.data.source import Asked, Condition, Options, Reader, Source
 from genzoo.data.split import complete
 from genzoo.data.view import Binarize, binarize
 
 __all__ = ["names", "read"]
 
-FILES: Mapping[str, Reader] = {**dict.fromkeys(ENDINGS, read_file), ".npy": read_numpy, ".npz": read_numpy}
-
 FOLDERS: dict[tuple[str, ...], Reader] = {
-    SUFFIXES: read_images,
+    images.SUFFIXES: images.read_images,
+    audio.SUFFIXES: audio.read_sounds,
 }
 
 
@@ -144,10 +144,9 @@ def _path_reader(path: Path) -> tuple[Reader, Path]:
         return read_idx_folder, path
     if path.is_dir() or path.name.lower().endswith(ARCHIVES):
         return _folder_reader(path), path
-    for suffix, reader in FILES.items():
-        if path.name.lower().endswith(suffix):
-            return reader, path
-    known = ", ".join([*FILES, *ARCHIVES])
+    if path.name.lower().endswith(tuple(ENDINGS)):
+        return read_file, path
+    known = ", ".join([*ENDINGS, *ARCHIVES])
     raise DataError(f"A file must end in one of {known}, got {path.name!r}. Convert it.")
 
 
@@ -155,7 +154,10 @@ def _folder_reader(path: Path) -> Reader:
     """The reader of the kind of file of which a folder or archive holds most."""
     with open_files(inner(path)) as files:
         counts = {reader: len(files.ending(*suffixes)) for suffixes, reader in FOLDERS.items()}
+        has_tables = bool(files.ending(".csv"))
     reader = max(counts, key=lambda reader: counts[reader])
+    if not counts[reader] and has_tables and not inner(path).is_dir():
+        return read_sequences
     if not counts[reader] and path.is_dir():
         return read_together
     if not counts[reader]:

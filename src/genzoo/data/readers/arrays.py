@@ -16,15 +16,18 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from genzoo.core import Space
+from genzoo.data.cache import SMALL
 from genzoo.data.codec import codec_for
 from genzoo.data.error import DataError, nearest
 from genzoo.data.picture import CHANNELS
 from genzoo.data.source import Asked, Condition, Source
 from genzoo.data.split import SPLIT_WORDS, SPLITS
 
-__all__ = ["as_rows", "read_mapping", "read_numpy", "read_pair", "read_tensor"]
+__all__ = ["ENDS", "as_rows", "read_mapping", "read_numpy", "read_pair", "read_tensor"]
 
 ROLE = re.compile(r"(?:(?P<before>train|valid|val|test)_)?(?P<role>.+?)(?:_(?P<after>train|valid|val|test))?")
+PIECE = 1 << 24
+ENDS = "episode_ends"
 USUAL = ("x", "images", "data", "X")
 
 
@@ -42,10 +45,16 @@ def read_pair(pair: tuple[Any, Any], asked: Asked) -> Source:
 
 
 def read_numpy(path: Path, asked: Asked) -> Source:
-    """A `.npy` file of rows, or a `.npz` file whose array names are roles. Nothing is unpickled."""
+    """A `.npy` file of rows, or a `.npz` file whose array names are roles. Nothing is unpickled.
+
+    A large `.npy` is mapped, and need not fit in memory.
+    """
     try:
-        with open(path, "rb") as file, _loaded(file) as found:
-            arrays = {name: found[name] for name in found}
+        if path.suffix.lower() == ".npy" and path.stat().st_size > SMALL:
+            arrays = {"x": np.load(path, mmap_mode="c", allow_pickle=False)}
+        else:
+            with open(path, "rb") as file, _loaded(file) as found:
+                arrays = {name: found[name] for name in found}
     except Exception as problem:  # NumPy met by arbitrary bytes raises whatever its tokenizer or zipfile raise
         raise DataError(
             f"{path.name} must hold plain NumPy arrays, got: {problem}. Save it without objects."
@@ -60,7 +69,7 @@ def _loaded(file: BinaryIO) -> AbstractContextManager[Mapping[str, Any]]:
 
 
 def read_mapping(arrays: Mapping[str, Any], asked: Asked, name: str = "mapping") -> Source:
-    """Arrays by role.
+    """Arrays by role; trajectories, where one of them says at which steps episodes end.
 
     Args:
         arrays: Names to tensors or NumPy arrays.
@@ -70,10 +79,14 @@ def read_mapping(arrays: Mapping[str, Any], asked: Asked, name: str = "mapping")
     Raises:
         DataError: If no array is x, or the arrays do not fit each other.
     """
+    if ENDS in arrays:
+        from genzoo.data.readers.trajectories import read_trajectories  # which makes rows of its windows as this does
+
+        return read_trajectories(name, arrays, asked)
     roles = _by_role(arrays)
     x_role = _role_of_x(roles, asked)
     parts = roles.pop(x_role)
-    x, space = as_rows(torch.cat([_tensor(x_role, part) for part in parts.values()]), asked.levels)
+    x, space = as_rows(_end_to_end([_tensor(x_role, part) for part in parts.values()]), asked.levels)
     conditions = {role: _condition(role, _aligned(role, roles, parts)) for role in asked.given}
     return Source(name, x, space, codec_for(x, space), conditions, _own_splits(parts))
 
@@ -96,14 +109,14 @@ def as_rows(x: Shaped[Tensor, "n *shape"], levels: int | None = None) -> tuple[T
         raise DataError(f"Data must have rows, got shape {tuple(x.shape)}. Put the rows on the first axis.")
     if x.is_floating_point() and levels is None:
         x = x.detach().cpu().float()
-        if not x.isfinite().all():
-            raise DataError(f"Reals must be finite, got {int((~x.isfinite()).sum())} that are not. Fill or drop them.")
+        if bad := sum(int((~part.isfinite()).sum()) for part in x.split(_per_piece(x))):
+            raise DataError(f"Reals must be finite, got {bad} that are not. Fill or drop them.")
         return x, Space(tuple(x.shape[1:]))
     if levels is None:
         levels = {torch.uint8: 256, torch.bool: 2}.get(x.dtype)
     if levels is None:
         raise DataError(f"Integers must have a known number of levels, got {x.dtype}. Pass `levels=`.")
-    if x.is_floating_point() and not torch.equal(x, x.round()):
+    if x.is_floating_point() and not all(torch.equal(part, part.round()) for part in x.split(_per_piece(x))):
         raise DataError(f"Data with levels={levels} must hold whole numbers, got fractions. Leave `levels` out.")
     x = _channels_first(x.detach().cpu()) if x.dtype == torch.uint8 else x.detach().cpu()
     space = Space(tuple(x.shape[1:]), levels=levels)
@@ -111,7 +124,13 @@ def as_rows(x: Shaped[Tensor, "n *shape"], levels: int | None = None) -> tuple[T
         raise DataError(
             f"Values must lie in [0, {levels}), got [{int(x.min())}, {int(x.max())}]. Pass right `levels`."
         )
-    return x.to(getattr(torch, space.dtype)).contiguous(), space
+    x = x.to(getattr(torch, space.dtype))
+    return x if x.nbytes > SMALL else x.contiguous(), space  # what is large may be mapped: no copy
+
+
+def _per_piece(x: Tensor) -> int:
+    """How many rows are looked at at a time."""
+    return max(1, PIECE // max(1, x[:1].nbytes))
 
 
 def _channels_first(x: Tensor) -> Tensor:
@@ -130,6 +149,10 @@ def _by_role(arrays: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         split = SPLIT_WORDS.get(match["before"] or match["after"], "") if match else ""
         roles.setdefault(match["role"] if match and split else name, {})[split] = array
     return roles
+
+
+def _end_to_end(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def _role_of_x(roles: Mapping[str, Any], asked: Asked) -> str:
@@ -167,7 +190,7 @@ def _own_splits(parts: Mapping[str, Any]) -> dict[str, Tensor]:
 def _condition(role: str, parts: list[Any]) -> Condition:
     if all(isinstance(part, np.ndarray) and part.dtype.kind == "U" for part in parts):
         return Condition.from_cells(role, np.concatenate(parts).ravel().tolist())
-    rows = torch.cat([_tensor(role, part) for part in parts]).detach().cpu()
+    rows = _end_to_end([_tensor(role, part) for part in parts]).detach().cpu()
     rows = rows[:, 0] if rows.ndim == 2 and rows.shape[1] == 1 else rows
     if rows.is_floating_point():
         return Condition(rows.float(), Space(tuple(rows.shape[1:])))

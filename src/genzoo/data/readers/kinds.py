@@ -1,11 +1,13 @@
 """Which reader for which ending: a file, or the files of a folder that are one data set together."""
 
+import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from genzoo.data.error import DataError
+from genzoo.data.readers.arrays import read_numpy
 from genzoo.data.readers.table import read_tables
 from genzoo.data.readers.text import parallel_files, read_jsonl, read_molecules, read_parallel, read_texts
 from genzoo.data.source import Asked, Source
@@ -16,11 +18,21 @@ __all__ = ["ENDINGS", "read_file", "read_together"]
 T = TypeVar("T")
 Together = Callable[[str, Mapping[str, Path], Asked], Source]
 
+
+def read_arrays(name: str, files: Mapping[str, Path], asked: Asked) -> Source:
+    """One file of arrays, whose own names say their splits."""
+    if set(files) != {""}:
+        raise DataError(f"{name} must have its arrays in one file, got {len(files)}. Name one, or pack them as .npz.")
+    return dataclasses.replace(read_numpy(files[""], asked), name=name)
+
+
 ENDINGS: dict[str, Together] = {
     ".csv": read_tables,
     ".csv.gz": read_tables,
     ".jsonl": read_jsonl,
     ".jsonl.gz": read_jsonl,
+    ".npy": read_arrays,
+    ".npz": read_arrays,
     ".parquet": read_tables,
     ".smi": read_molecules,
     ".smi.gz": read_molecules,
