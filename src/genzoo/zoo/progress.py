@@ -40,6 +40,7 @@ class Watch(Callback):
     def on_start(self, state: State) -> None:
         if not state.team.is_first:
             return
+        self.losses = {}  # of the stage before
         self.out.print(headline(state), highlight=False, soft_wrap=True)
         self.began, self.first, self.shown = time.monotonic(), state.step, time.monotonic()
         if self.out.is_terminal:

@@ -1,6 +1,7 @@
 """Runs: train a recipe on data into a folder, load it back, go on from where it stopped."""
 
 import dataclasses
+import importlib.util
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from genzoo.core.model import GenerativeModel
 from genzoo.core.noise import seeded
 from genzoo.data import Codec, Data, read
 from genzoo.data.view import BINARIZE, Binarize
-from genzoo.training.callbacks import Callback, SampleGrid
+from genzoo.training.callbacks import Callback, SampleGrid, TensorBoard
 from genzoo.training.checkpoint import checkpoints, write_json
 from genzoo.training.config import TrainConfig
 from genzoo.training.loop import train as play
@@ -25,11 +26,12 @@ from genzoo.zoo import store
 from genzoo.zoo.card import card
 from genzoo.zoo.conditions import grid_conditions
 from genzoo.zoo.mistakes import Mistake, unknown
-from genzoo.zoo.recipe import RecipeInfo, invalid, recipe_named
+from genzoo.zoo.recipe import Recipe, RecipeInfo, invalid, recipe_named
 
 __all__ = ["Run", "load", "resume", "train"]
 
 GRID = 64  # samples of a picture
+STAGE_ONE = "stage-1"  # the folder of a first stage, in its run's
 
 
 @dataclass(frozen=True)
@@ -106,22 +108,22 @@ def train(
     if rows.valid is None:
         train = {"keep": "last"} | train  # without rows to choose by, the last weights are kept
     with seeded(_merged(info, TrainConfig(), train).seed):
-        built = info(data.space, data.given_space, **arguments)
-    if built.then is not None:
-        raise Mistake(f"Recipe {info.name} has a second stage, which `train` does not know yet.", "Train stage one.")
-    config = store.RunConfig(
-        recipe=store.RecipeRecord(name=info.name, arguments=info.plain(arguments)),
-        train=_merged(info, built.config, train),
-        space=data.space.to_json(),
-        given=store.given_to_json(data.given_space),
-        data=_record(rows, source, given, binarize),
-        parameters=sum(p.numel() for p in built.model.parameters()),
-        versions=store.versions(),
-        command=store.command(),
-    )
+        stages = stages_of(info(data.space, data.given_space, **arguments))
     path = Path(out) if out is not None else store.fresh_folder(f"{info.name}-{data.name}")
-    _begin(path, config, data.codec)
-    return _played(path, config, built.model, rows, callbacks, resume=False)
+    for stage, built in enumerate(stages, start=1):
+        config = store.RunConfig(
+            recipe=store.RecipeRecord(name=info.name, arguments=info.plain(arguments)),
+            train=_merged(info, built.config, _part_of(train, built.share if len(stages) > 1 else 1.0)),
+            stage=stage if len(stages) > 1 else None,
+            space=data.space.to_json(),
+            given=store.given_to_json(data.given_space),
+            data=_record(rows, source, given, binarize),
+            parameters=sum(p.numel() for p in built.model.parameters()),
+            versions=store.versions(),
+            command=store.command(),
+        )
+        _begin(path if stage == len(stages) else path / STAGE_ONE, config, data.codec)
+    return _continued(path, config, rows, callbacks)
 
 
 def resume(path: str | Path, *, data: Any = None, callbacks: Sequence[Callback] = ()) -> Run:
@@ -138,8 +140,7 @@ def resume(path: str | Path, *, data: Any = None, callbacks: Sequence[Callback] 
     path = Path(path)
     config = store.read_config(path)
     rows = _same_data(config, data)
-    begun = bool(checkpoints(path / "checkpoints"))  # killed before the first one: the beginning is where it stopped
-    return _played(path, config, _rebuilt(config), rows, callbacks, resume=begun)
+    return _continued(path, config, rows, callbacks)
 
 
 def load(path: str | Path) -> Run:
@@ -271,19 +272,74 @@ def _played(
     *,
     resume: bool,
 ) -> Run:
+    if config.stage == 1 and model.given is None:
+        rows = _without_conditions(rows)  # they are the second stage's
     codec = rows.data.codec
-    watching = [SampleGrid(path / "samples", codec, GRID, grid_conditions(rows.data, GRID)), *callbacks]
+    watching = [
+        SampleGrid(path / "samples", codec, GRID, grid_conditions(rows.data, GRID)),
+        *_boards(path),
+        *callbacks,
+    ]
     done = play(model, rows.source, config.train, valid=rows.valid, run=path, callbacks=watching, resume=resume)
     if int(os.environ.get("RANK", 0)) == 0:
         (path / store.CARD).write_text(card(path, config, done.metrics))
     return Run(path, config, done.model, codec, done.metrics)
 
 
-def _rebuilt(config: store.RunConfig) -> GenerativeModel:
+def _boards(path: Path) -> list[Callback]:
+    """TensorBoard, on one process, if it is installed."""
+    wanted = importlib.util.find_spec("tensorboard") is not None and int(os.environ.get("RANK", 0)) == 0
+    return [TensorBoard(path / "tensorboard")] if wanted else []
+
+
+def _without_conditions(rows: _Rows) -> _Rows:
+    """The same rows, unconditional."""
+    if isinstance(rows.source, DataLoader):
+        raise Mistake(
+            "The first stage of this recipe is unconditional, and a DataLoader's conditions come with its rows.",
+            "Read the data by genzoo.read instead.",
+        )
+    data = dataclasses.replace(rows.data, given=None, given_space=None, classes={})
+    return _Rows(data, data.train, data.valid if len(data.valid) else None)
+
+
+def _continued(path: Path, config: store.RunConfig, rows: _Rows, callbacks: Sequence[Callback]) -> Run:
+    """Goes on with a run from wherever it stands: in its first stage, between the two, or in its last."""
+    begun = bool(checkpoints(path / "checkpoints"))  # killed before the first one: the beginning is where it stopped
+    first = None
+    if config.stage == 2 and not begun:
+        folder = path / STAGE_ONE
+        if not (folder / store.WEIGHTS).exists():
+            _continued(folder, store.read_config(folder), rows, callbacks)
+        first = load(folder).model
+    return _played(path, config, _rebuilt(config, first), rows, callbacks, resume=begun)
+
+
+def _rebuilt(config: store.RunConfig, first: GenerativeModel | None = None) -> GenerativeModel:
+    """The model of a run, untrained; its second stage over the first one's model, where that is trained."""
     info, (space, given) = recipe_named(config.recipe.name), config.spaces
     with seeded(config.train.seed):
-        model = info(space, given, **config.recipe.arguments).model
-    return model.double() if config.train.precision == "float64" else model
+        built = info(space, given, **config.recipe.arguments)
+        if config.stage == 2 and built.then is not None:
+            built = built.then(built.model if first is None else first)
+    return built.model.double() if config.train.precision == "float64" else built.model
+
+
+def stages_of(built: Recipe) -> list[Recipe]:
+    """The stages of a recipe, each with its share of the budget; the second over the untrained first."""
+    if built.then is None:
+        return [built]
+    return [built._replace(share=1 - built.share), built.then(built.model)._replace(share=built.share)]
+
+
+def _part_of(wanted: Mapping[str, Any], share: float) -> dict[str, Any]:
+    """The user's train settings with a share of the budget, if they name one."""
+    part = dict(wanted)
+    if part.get("minutes") is not None:
+        part["minutes"] *= share
+    if part.get("steps") is not None:
+        part["steps"] = max(1, round(part["steps"] * share))
+    return part
 
 
 def _same_data(config: store.RunConfig, data: Any = None) -> _Rows:

@@ -58,6 +58,7 @@ class RunConfig(BaseModel):
     space: dict[str, Any]
     given: dict[str, dict[str, Any]] | None = None
     data: DataRecord
+    stage: int | None = None
     parameters: int = 0
     versions: dict[str, str] = {}
     command: list[str] = []

@@ -1,0 +1,73 @@
+"""Two trainings in one run: stopped in either, resumed, loaded in a process of its own."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import genzoo
+from genzoo.training.callbacks import Callback
+
+SETTINGS = {"settings": {"latent": 2, "depth": 2}, "steps": 20, "checkpoint_every": 3, "device": "cpu"}
+
+
+class Stop(Callback):
+    """Ends a training as a crash would, in its n-th stage."""
+
+    def __init__(self, stage, step):
+        self.stage, self.step, self.seen = stage, step, 0
+
+    def on_start(self, state):
+        self.seen += 1
+
+    def on_step(self, state):
+        if self.seen == self.stage and state.step == self.step:
+            raise ConnectionAbortedError
+
+
+def trained(path, data="digits", **more):
+    return genzoo.train("latent_flow", data, out=path, **SETTINGS | more)
+
+
+def without_clock(path):
+    rows = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
+
+
+@pytest.mark.parametrize(("stage", "step"), [(1, 1), (1, 8), (2, 1), (2, 8)])
+def test_a_run_that_stopped_in_either_stage_ends_as_if_it_had_not(tmp_path, stage, step):
+    trained(tmp_path / "whole", given="label")
+    with pytest.raises(ConnectionAbortedError):
+        trained(tmp_path / "cut", given="label", callbacks=[Stop(stage, step)])
+    genzoo.resume(tmp_path / "cut")
+    for part in (".", "stage-1"):
+        whole, cut = tmp_path / "whole" / part, tmp_path / "cut" / part
+        assert (whole / "model.safetensors").read_bytes() == (cut / "model.safetensors").read_bytes()
+        assert without_clock(whole) == without_clock(cut)
+
+
+def test_stage_two_leaves_the_autoencoder_as_stage_one_made_it(tmp_path):
+    run = trained(tmp_path / "run")
+    first = load_file(tmp_path / "run" / "stage-1" / "model.safetensors")
+    second = load_file(tmp_path / "run" / "model.safetensors")
+    parts = [name for name in first if name.startswith("autoencoder.")]
+    assert parts
+    assert all(torch.equal(first[name], second[name]) for name in parts)
+    assert run.config.stage == 2
+    assert genzoo.load(tmp_path / "run" / "stage-1").config.stage == 1
+
+
+def test_both_stages_share_the_budget(tmp_path):
+    trained(tmp_path / "run")
+    steps = [without_clock(tmp_path / "run" / part)[-1]["step"] for part in ("stage-1", ".")]
+    assert steps == [10, 10]
+
+
+def test_a_run_of_two_stages_loads_in_a_fresh_process(tmp_path):
+    run = trained(tmp_path / "run", data="moons")
+    ask = f"import genzoo; print(genzoo.load({str(tmp_path / 'run')!r}).model.sample(3, seed=1).tolist())"
+    told = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True).stdout
+    assert json.loads(told) == run.model.sample(3, seed=1).tolist()
