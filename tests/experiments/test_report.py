@@ -104,7 +104,8 @@ def test_a_known_entropy_is_the_floor(tmp_path):
     entropy = found.floor("−log p")
     assert entropy is not None
     assert found.entries[0].measurements[0].value > entropy - 0.2
-    assert "nats/row (floor" in write_report(found).read_text()
+    assert f"{entropy:.3g}" in found.table()[1][-1]
+    assert "−log p (nats/row)" in write_report(found).read_text()
 
 
 def test_tables_show_their_numbers(tmp_path):

@@ -90,7 +90,7 @@ class Comparison:
         return {entry for entry, m in found.items() if m.value - top.value <= 2 * _both(m, top)}
 
     def table(self) -> tuple[list[str], list[list[Any]]]:
-        """The leaderboard: the names of its columns, and its rows."""
+        """The leaderboard: the names of its columns, and its rows; the last one is what real data reach."""
         best = {name: self.best(name) for name in self.columns}
         rows: list[list[Any]] = []
         for entry in self.entries:
@@ -101,6 +101,9 @@ class Comparison:
                 cells.append(f"{measurement}{star}" if measurement else None)
             steps = entry.run.metrics[-1]["step"] if entry.run.metrics else 0
             rows.append([entry.name, *cells, entry.run.config.parameters or None, steps, round(entry.seconds, 1)])
+        floors = [self.floor(name) for name in self.columns]
+        if any(floor is not None for floor in floors):
+            rows.append(["floor", *(None if floor is None else f"{floor:.3g}" for floor in floors), None, None, None])
         return ["recipe", *(self._titled(name) for name in self.columns), "parameters", "steps", "seconds"], rows
 
     def floor(self, name: str) -> float | None:
@@ -130,9 +133,7 @@ class Comparison:
         }
 
     def _titled(self, name: str) -> str:
-        floor = self.floor(name)
-        unit = " nats/row" if name == "−log p" else ""
-        return f"{name}{unit}" + (f" (floor {floor:.3g})" if floor is not None else "")
+        return f"{name} (nats/row)" if name == "−log p" else name
 
 
 def compare(

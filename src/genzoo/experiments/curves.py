@@ -61,6 +61,9 @@ def draw_curves(curves: Sequence[Curve]) -> str:
     for i, (_, points) in enumerate(curves):
         path = " ".join(f"{x:.1f},{_within(y):.1f}" for x, y in (place(*point) for point in points))
         dash = ' stroke-dasharray="5 3"' if curves[i][0].startswith("valid") else ""
+        if len(points) < 3:  # too few for a line to be seen
+            marks = ((x, _within(y)) for x, y in (place(*point) for point in points))
+            parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="var(--c{i})"/>' for x, y in marks]
         parts.append(f'<polyline points="{path}" fill="none" stroke="var(--c{i})" stroke-width="1.8"{dash}/>')
     names = escape(", ".join(name for name, _ in curves))
     head = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{names} over steps">'

@@ -43,6 +43,8 @@ def print_leaderboard(comparison: Comparison, console: Console | None = None) ->
         console: Where to.
     """
     console = console or Console()
+    if not console.is_terminal:
+        console.width = 120  # a pipe has no width; lines stay whole
     columns, rows = comparison.table()
     table = Table(title=f"{comparison.data.name}, {comparison.budget}", title_justify="left", box=None, pad_edge=False)
     for i, column in enumerate(columns):
