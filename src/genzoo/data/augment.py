@@ -84,7 +84,7 @@ class Augmented(View):
         [(0, 1, 2, 3), (3, 2, 1, 0)]
     """
 
-    def __init__(self, source: Shaped[Tensor, "n C H W"] | View, space: Space, steps: Sequence[Step]) -> None:
+    def __init__(self, source: Shaped[Tensor, "n *shape"] | View, space: Space, steps: Sequence[Step]) -> None:
         if len(space.shape) != 3 or space.ragged:
             raise DataError(f"Only images can be augmented, got {space}. Leave `augment` out.")
         height, width = space.shape[1:]

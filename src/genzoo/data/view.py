@@ -5,20 +5,24 @@ the same after a resume, on every worker and in every batch size. Its name is pa
 """
 
 import abc
-from typing import Literal, get_args
+from collections.abc import Callable
+from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from genzoo.core import Noise, Space
+from genzoo.data import cache
 from genzoo.data.error import DataError, nearest
+from genzoo.data.split import content_words
 
 __all__ = ["BINARIZE", "Binarize", "Binarized", "View", "Windows", "binarize", "intensity"]
 
 Binarize = Literal["static", "dynamic", "threshold"]
 BINARIZE: tuple[str, ...] = get_args(Binarize)
-CHUNK = 8192
+CHUNK, PIECE, LARGE = 8192, 1 << 22, 1 << 30
 
 
 class View(abc.ABC):
@@ -123,17 +127,38 @@ def binarize(x: Shaped[Tensor, "n *shape"], space: Space, how: str) -> tuple[Ten
             f"Binarized reals must lie in [0, 1], got [{x.min():.4g}, {x.max():.4g}]. Scale them to [0, 1] first."
         )
     binary = Space(space.shape, levels=2)
-    if how == "threshold":
-        return (intensity(x, space) >= 0.5).to(torch.uint8), binary, None
     noise = Noise(0, "binarize")
-    starts = range(0, len(x), CHUNK)
-    parts = [_flip(x[i : i + CHUNK], space, noise.rows(slice(i, None))) for i in starts]
-    return torch.cat(parts) if parts else x.to(torch.uint8), binary, Binarized(x, space) if how == "dynamic" else None
+
+    step = max(1, min(CHUNK, PIECE // max(1, space.dims)))
+
+    def part(start: int) -> Tensor:
+        grey = x[start : start + step]
+        if how == "threshold":
+            return (intensity(grey, space) >= 0.5).to(torch.uint8)
+        return _flip(grey, space, noise.rows(slice(start, None)))
+
+    return _whole(x, how, part, step), binary, Binarized(x, space) if how == "dynamic" else None
 
 
 def intensity(x: Shaped[Tensor, "n *shape"], space: Space) -> Float[Tensor, "n *shape"]:
     """Brightness in [0, 1]: levels divided by the highest; reals as they are."""
     return x.float() / max(1, space.levels - 1) if space.levels is not None else x
+
+
+def _whole(x: Tensor, how: str, part: Callable[[int], Tensor], step: int) -> Tensor:
+    """All parts end to end: in memory, or in the cache where x is so large that it may not fit there."""
+    if x.numel() < LARGE:
+        return torch.cat([part(start) for start in range(0, len(x), step)]) if len(x) else x.to(torch.uint8)
+    pieces = (content_words([x[i : i + step].contiguous().numpy()]).item() for i in range(0, len(x), step))
+    key = cache.key_of([how, *x.shape, *pieces])
+
+    def fill(rows: np.ndarray) -> tuple[int, dict[str, Any]]:
+        for start in range(0, len(x), step):
+            rows[start : start + step] = part(start).numpy()
+        return len(x), {}
+
+    rows, _ = cache.find("binarized", key) or cache.make("binarized", key, tuple(x.shape), np.uint8, fill)
+    return torch.from_numpy(rows)
 
 
 def _flip(grey: Tensor, space: Space, noise: Noise) -> Tensor:
