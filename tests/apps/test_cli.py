@@ -148,14 +148,16 @@ def test_killed_and_resumed_is_as_if_never_killed(tmp_path):
 def test_interrupted_says_how_to_go_on(tmp_path):
     out = tmp_path / "run"
     words = ["train", "vae", "--data", "moons", "--steps", "1000000", "--out", str(out)]
-    child = subprocess.Popen([sys.executable, "-m", "genzoo", *words], stderr=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    child = subprocess.Popen([sys.executable, "-m", "genzoo", *words], **pipes)
     while child.poll() is None and not (out / "metrics.jsonl").exists():
         time.sleep(0.01)
     time.sleep(0.5)
     child.send_signal(signal.SIGINT)
-    _, said = child.communicate(timeout=30)
+    printed, said = child.communicate(timeout=60)
     assert child.returncode == 130
     assert "--resume" in said
+    assert f"genzoo train --resume {out}" in printed
     assert "Traceback" not in said
 
 

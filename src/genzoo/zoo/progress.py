@@ -71,6 +71,9 @@ class Watch(Callback):
             losses = f": {self._losses()}" if self.losses else ""
             steps = f"{state.step:,} steps in {state.seconds:.1f} s"
             self.out.print(f"{self.title}: {steps}{losses}", highlight=False, soft_wrap=True)
+            if state.step < state.total and not state.done and state.journal.path:
+                folder = state.journal.path.parent
+                self.out.print(f"stopped: go on with genzoo train --resume {folder}", highlight=False, soft_wrap=True)
 
     @property
     def out(self) -> Console:

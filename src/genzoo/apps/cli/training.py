@@ -1,5 +1,6 @@
 """Training a recipe, or going on with a training."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -111,7 +112,8 @@ def _one_or_many(given: list[str] | None) -> Any:
 
 
 def _done(path: Path) -> None:
-    typer.echo(f"run: {path}\nnext: genzoo sample {path} -n 64 · genzoo evaluate {path}")
+    if int(os.environ.get("RANK", 0)) == 0:  # one of several processes speaks
+        typer.echo(f"run: {path}\nnext: genzoo sample {path} -n 64 · genzoo evaluate {path}")
 
 
 COMMANDS: dict[Callable[..., None], str] = {
