@@ -41,7 +41,7 @@ def sample(
     wanted = _sampling_options(loaded, pairs("--set", options or ()))
     rows = conditions(loaded.model, loaded.config.data, pairs("--given", given or ()), n)
     path = _output(loaded, out or run / "samples" / f"sample-seed{seed}-n{n}{loaded.codec.suffix}")
-    x = loaded.model.sample(n, rows, seed=seed, **wanted).cpu()
+    x = loaded.model.sample(n, rows, seed=seed, **_in_symbols(loaded, wanted)).cpu()
     loaded.codec.save(x, path)
     record = {"run": str(run), "n": n, "seed": seed, "given": given or [], "options": wanted}
     path.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
@@ -148,6 +148,19 @@ def _sampling_options(run: "Run", wanted: dict[str, Any]) -> dict[str, Any]:
         if name not in known:
             raise unknown(f"sampling option of {run.config.recipe.name}", name, known)
     return wanted
+
+
+def _in_symbols(run: "Run", options: dict[str, Any]) -> dict[str, Any]:
+    """Options of sampling as the model takes them: a prefix is told as text, or as a list of levels."""
+    if "prefix" not in options:
+        return options
+    import torch
+
+    from genzoo.data.codecs.text import SpellingCodec
+
+    prefix, codec = options["prefix"], run.codec
+    ids = codec.ids(str(prefix)) if isinstance(codec, SpellingCodec) else torch.tensor(prefix)
+    return options | {"prefix": ids}
 
 
 def _output(run: "Run", path: Path) -> Path:
