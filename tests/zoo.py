@@ -16,8 +16,19 @@ from genzoo.models.adversarial import WassersteinGAN
 from genzoo.models.autoencoders import VAE, GaussianAutoencoder
 from genzoo.models.autoregressive import GPT, MADE, Bigram
 from genzoo.models.classical import GaussianMixture
+from genzoo.models.diffusion import (
+    DDIM,
+    Ancestral,
+    Cosine,
+    Diffusion,
+    Heun,
+    Linear,
+    Predicts,
+    Straight,
+    VarianceExploding,
+)
 from genzoo.models.flows import Flow, real_nvp
-from genzoo.nn import GPT2, MLP, Conditioned, ConvDecoder, ConvEncoder
+from genzoo.nn import GPT2, MLP, Conditioned, ConvDecoder, ConvEncoder, Timed, UNet
 
 REALS, BYTES, BITS = Space((3,)), Space((1, 4, 5), levels=256), Space((1, 4, 4), levels=2)
 LABEL = Space((), levels=3)
@@ -115,6 +126,17 @@ def stirred(model: GenerativeModel) -> GenerativeModel:
     return model
 
 
+def diffusion(space: Space, given: GivenSpace = None, drop_given: float = 0.0, **options: object) -> Diffusion:
+    net = Timed(MLP(space.dims, [16], space.dims, given=8), 8, given)
+    parts = {"schedule": Straight(), "predicts": Predicts.VELOCITY, "sampler": Heun(4)} | options
+    return Diffusion(space, given, net, drop_given=drop_given, **parts)
+
+
+def unet_diffusion(space: Space, given: GivenSpace = None) -> Diffusion:
+    net = Timed(UNet(space.shape, given=8, widths=(4, 8), blocks=1), 8, given)
+    return Diffusion(space, given, net, schedule=Cosine(), predicts=Predicts.NOISE, sampler=Ancestral(8))
+
+
 def joint(space: Space, first: Space, second: Space, given: GivenSpace) -> Joint:
     rule = {"a": first} if given is None else {"a": first, "given": given}
     return Joint(space, vae(first, given), vae(second, rule), range(first.dims))
@@ -165,6 +187,17 @@ ZOO: dict[str, Entry] = {
     "gpt/given/several": Entry(lambda: gpt(TINY, TEXT, drop_given=0.2), EXACT),
     "bigram": Entry(lambda: bigram(TINY), EXACT),
     "bigram/ragged": Entry(lambda: bigram(WORDS), EXACT),
+    "diffusion": Entry(lambda: diffusion(BYTES), BOUND),
+    "diffusion/reals": Entry(lambda: diffusion(REALS, sampler=DDIM(6, eta=0.5)), BOUND),
+    "diffusion/bits": Entry(lambda: diffusion(BITS, schedule=Linear(), predicts=Predicts.DATA), BOUND),
+    "diffusion/exploding": Entry(
+        lambda: diffusion(REALS, schedule=VarianceExploding(), predicts=Predicts.PRECONDITIONED), BOUND
+    ),
+    "diffusion/unet": Entry(lambda: unet_diffusion(PIXELS), BOUND),
+    "diffusion/unet/given": Entry(lambda: unet_diffusion(EVEN, LABEL), BOUND),
+    "diffusion/given/several": Entry(lambda: diffusion(REALS, BOTH, 0.2), BOUND),
+    "standardized/diffusion": Entry(lambda: Standardized(diffusion(REALS)), BOUND),
+    "latent/diffusion": Entry(lambda: latent(BYTES, diffusion), BOUND),
     "joint": Entry(lambda: joint(REALS, Space((2,)), Space((1,)), None), BOUND),
     "joint/given": Entry(lambda: joint(BITS, Space((8,), levels=2), Space((2, 4), levels=2), LABEL), BOUND),
     "latent/gaussian_mixture": Entry(lambda: latent(BITS, lambda z: mixture(z)), BOUND),

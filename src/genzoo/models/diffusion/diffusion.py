@@ -1,0 +1,219 @@
+"""Diffusion models, assembled: network × schedule × parametrization × (times, weight) × sampler.
+
+Data are noised, x_t = α(t) x + σ(t) ε, and a network learns to say what they were. From E[x | x_t] at every t follow
+the score, the flow from noise to data, and a bound of the likelihood. DDPM is (Cosine, NOISE, Ancestral); flow
+matching is (Straight, VELOCITY, Euler).
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterable
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+
+from genzoo.core.game import Batch
+from genzoo.core.given import Given, GivenSpace
+from genzoo.core.model import Capability, GenerativeModel, Likelihood
+from genzoo.core.noise import Noise
+from genzoo.core.space import Space
+from genzoo.distributions.levels import centered, quantized
+from genzoo.models.diffusion.bound import denoising_rate, level_log_prob, prior_rate, real_log_prob
+from genzoo.models.diffusion.guidance import ClassifierFree, Clipped, Denoise
+from genzoo.models.diffusion.parametrization import Predicts
+from genzoo.models.diffusion.samplers import DDIM, Heun, Sampler, sampler_named
+from genzoo.models.diffusion.schedule import Moment, Schedule
+from genzoo.models.diffusion.weight import Emphasis
+
+__all__ = ["Diffusion"]
+
+COARSEST = -12.0  # log SNR below which nothing of the data is left
+
+
+class Diffusion(GenerativeModel):
+    """A diffusion model; its loss is the weighted error of what the network predicts,
+
+    $$ L = \\mathbb E_{t, \\varepsilon}\\,w(t)\\,\\|F(x_t/\\rho, t, given) - (a x + b \\varepsilon)\\|^2. $$
+
+    The network sees x_t in unit size, x_t / ρ. `log_prob` is the variational bound of the reverse process in
+    continuous time, whatever the weight; samples take finitely many steps of it. Levels are numbers in [−1, 1] inside,
+    and samples go to the nearest level. Reals should have about unit variance: see `Standardized`.
+
+    Args:
+        space: What one x is.
+        given: What the model is conditioned on, if anything.
+        net: F, called as net(x, t, given) with one time a row; as many numbers as x has entries.
+        schedule: α and σ.
+        predicts: What F predicts, that is a and b.
+        emphasis: At which times training looks, and how much an error counts there; by default all times alike.
+        sampler: How samples are drawn if nothing else is asked for; by default DDIM.
+        drop_given: The share of conditions dropped in training, which guidance needs.
+
+    Raises:
+        ValueError: If what the network predicts does not determine the mean at every time of the schedule.
+
+    Example:
+        >>> from genzoo.models.diffusion import Straight
+        >>> from genzoo.nn import MLP, Timed
+        >>> net = Timed(MLP(2, [32], 2, given=16), 16)
+        >>> model = Diffusion(Space((2,)), None, net, schedule=Straight(), predicts=Predicts.VELOCITY)
+        >>> model.sample(5, seed=0, steps=10, sampler="heun").shape
+        torch.Size([5, 2])
+
+    References:
+        Ho, Jain & Abbeel, 2020, "Denoising diffusion probabilistic models", arXiv:2006.11239
+        Lipman et al., 2023, "Flow matching for generative modeling", arXiv:2210.02747
+        Kingma, Salimans, Poole & Ho, 2021, "Variational diffusion models", arXiv:2107.00630 (the bound)
+    """
+
+    likelihood = Likelihood.BOUND
+    log_share: Tensor
+
+    def __init__(
+        self,
+        space: Space,
+        given: GivenSpace,
+        net: nn.Module,
+        *,
+        schedule: Schedule,
+        predicts: Predicts,
+        emphasis: Emphasis | None = None,
+        sampler: Sampler | None = None,
+        drop_given: float = 0.0,
+    ) -> None:
+        super().__init__(space, given)
+        if space.ragged:
+            raise ValueError(f"A diffusion model needs rows of one shape, got {space}. Cut windows of equal length.")
+        predicts.refuse(schedule)
+        self.net, self.schedule, self.predicts = net, schedule, predicts
+        self.emphasis, self.sampler, self.drop_given = emphasis or Emphasis(), sampler or DDIM(), drop_given
+        levels = space.levels or 0
+        finest = 0.01 if levels == 0 else 0.5 / max(1, levels - 1)  # a quarter of the way between levels
+        ends = schedule.time(torch.tensor([-2 * math.log(finest), COARSEST], dtype=torch.float64))
+        self.t_first, self.t_last = ends.tolist()
+        self.register_buffer("log_share", torch.full((levels,), -math.log(max(1, levels))))
+
+    def prepare(self, batches: Iterable[Batch]) -> None:
+        """Counts how often each level occurs, which the last step of the bound knows."""
+        if not self.space.is_discrete:
+            return
+        counts = torch.ones(len(self.log_share), dtype=torch.float64)
+        for batch in batches:
+            counts += batch.x.flatten().long().bincount(minlength=len(counts)).cpu()
+        self.log_share.copy_((counts / counts.sum()).log())
+
+    def denoise(self, x_t: Float[Tensor, "B *event"], t: Tensor, given: Given = None) -> Float[Tensor, "B *event"]:
+        """E[x | x_t, given] at one time for all rows or one for each, 0 < t ≤ t_max; levels are numbers in [−1, 1]."""
+        given = self.checked_given(given, len(x_t))
+        at = self.schedule.at(t.expand(len(x_t))).over(x_t)
+        mean = self.predicts.mean(self._said(x_t, at, given), x_t, at)
+        return mean.clamp(-1, 1) if self.space.is_discrete else mean
+
+    def draw(
+        self,
+        n: int,
+        given: Given,
+        noise: Noise,
+        *,
+        steps: int | None = None,
+        sampler: Sampler | str | None = None,
+        guidance: float = 0.0,
+    ) -> Shaped[Tensor, "n *event"]:
+        """Samples; `sampler` is one or its name, `guidance` the weight of classifier-free guidance."""
+        chosen = sampler_named(sampler) if isinstance(sampler, str) else sampler or self.sampler
+        chosen = chosen if steps is None else dataclasses.replace(chosen, steps=steps)
+        start = noise.normal(n, *self.space.shape, dtype=self.dtype) * self._ends()[1].scale
+        return self.outward(chosen(self._guided(guidance), self.schedule, start, given, noise.at("steps")))
+
+    def encode(self, x: Shaped[Tensor, "B *event"], given: Given = None) -> Float[Tensor, "B *event"]:
+        """The noise that flows to x, by Heun's steps back along the flow."""
+        x, given = self.inward(self.checked(x)), self.checked_given(given, len(x))
+        first, last = self._ends()
+        return self._flow(first.t, last.t, first.alpha * x, given) / last.scale
+
+    def decode(self, z: Float[Tensor, "B *event"], given: Given = None) -> Shaped[Tensor, "B *event"]:
+        """The x to which noise flows, by Heun's steps."""
+        last = self._ends()[1]
+        return self.outward(self._flow(last.t, torch.zeros_like(last.t), z * last.scale, given))
+
+    def score(self, x: Float[Tensor, "B *event"], given: Given = None) -> Float[Tensor, "B *event"]:
+        """∇ log p of data blurred by the finest noise that the bound knows."""
+        if not self.can(Capability.SCORE):
+            raise self.lacks(Capability.SCORE)
+        at = self._ends()[0]
+        x_t = at.alpha * self.inward(self.checked(x))
+        return -at.alpha * at.noise_in(x_t, self.denoise(x_t, at.t, given)) / at.sigma
+
+    def log_density(
+        self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise, *, samples: int = 8
+    ) -> Float[Tensor, " B"]:
+        """The bound, its integral from `samples` noise levels a row."""
+        if samples < 1:
+            raise ValueError(f"`samples` must be at least 1, got {samples}.")
+        first, last = self._ends()
+        y = self.inward(x)
+        ends = first.log_snr.item(), last.log_snr.item()
+        levels = self.space.is_discrete
+
+        def mean(x_t: Tensor, t: Tensor) -> Tensor:
+            return self.denoise(x_t, t, given)
+
+        rate = denoising_rate(y, mean, self.schedule, ends, noise, samples, calm=not levels)
+        if levels:
+            x_t = first.mix(y, noise.at("first").normal(*y.shape, dtype=y.dtype))
+            fit = level_log_prob(x, x_t, first, self.log_share)
+        else:
+            fit = real_log_prob(y, first)
+        return fit - prior_rate(y, last) - rate
+
+    def loss(self, batch: Batch) -> Float[Tensor, ""]:
+        x, given = self.inward(batch.x), self.training_given(batch)
+        first, last = self._ends()
+        share = self.emphasis.times.draw(len(x), batch.noise.at("time"), x.dtype)
+        at = self.schedule.at(torch.lerp(first.t, last.t, share)).over(x)
+        noise = batch.noise.at("noise").normal(*x.shape, dtype=x.dtype)
+        error = (self._said(at.mix(x, noise), at, given) - self.predicts.target(x, noise, at)).square()
+        if self.emphasis.weight is not None:
+            error = self.emphasis.weight(at.log_snr) * self.predicts.reach(at).square() * error
+        return error.mean()
+
+    def inward(self, x: Shaped[Tensor, "B *event"]) -> Float[Tensor, "B *event"]:
+        """Data as the network sees them."""
+        return x.to(self.dtype) if self.space.levels is None else centered(x, self.space.levels, self.dtype)
+
+    def outward(self, y: Float[Tensor, "B *event"]) -> Shaped[Tensor, "B *event"]:
+        """What the network makes, as data."""
+        return y if self.space.levels is None else quantized(y, self.space.levels)
+
+    def can(self, capability: Capability | str) -> bool:
+        return super().can(capability) and not (Capability(capability) is Capability.SCORE and self.space.is_discrete)
+
+    def extra_repr(self) -> str:
+        return f"{self.space}, given={self.given}, {self.schedule}, {self.predicts}, {self.emphasis}, {self.sampler}"
+
+    def _said(self, x_t: Tensor, at: Moment, given: Given) -> Tensor:
+        """F, in the precision of the data even where the network runs in less."""
+        said: Tensor = self.net(x_t / at.scale, at.t.flatten(), given)
+        return said.reshape(x_t.shape).to(x_t.dtype)
+
+    def _guided(self, weight: float) -> Denoise:
+        if not weight:
+            return self.denoise
+        if not self.takes_null() or self.given is None:
+            raise ValueError(
+                f"Guidance needs a model that knows its condition and its absence, got given={self.given} and "
+                f"drop_given={self.drop_given}. Train with a condition and drop_given=0.1, or sample with guidance=0."
+            )
+        guided = ClassifierFree(self.denoise, weight)
+        return Clipped(guided, -1.0, 1.0) if self.space.is_discrete else guided
+
+    def _flow(self, start: Tensor, end: Tensor, x: Tensor, given: Given) -> Tensor:
+        count = self.sampler.steps + 1
+        times = torch.linspace(start.item(), end.item(), count, dtype=x.dtype, device=x.device)
+        return Heun().along(times, self.denoise, self.schedule, x, given, Noise(0, device=x.device))
+
+    def _ends(self) -> tuple[Moment, Moment]:
+        """The first time, of the finest noise that there is, and the last."""
+        first, last = torch.tensor([self.t_first, self.t_last], dtype=self.dtype, device=self.device)
+        return self.schedule.at(first), self.schedule.at(last)

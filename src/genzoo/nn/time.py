@@ -1,0 +1,71 @@
+"""Times as vectors, and networks that see one."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from genzoo.core.given import Given, GivenSpace
+from genzoo.nn.embedding import Embedding
+
+__all__ = ["TimeEmbedding", "Timed"]
+
+
+class TimeEmbedding(nn.Module):
+    """A time in [0, 1] as a vector: waves of many lengths, mixed by a small perceptron,
+
+    $$ (\\cos \\omega_k t, \\sin \\omega_k t)_k, \\qquad \\omega_k = 1000^{k/K}. $$
+
+    Args:
+        width: The length of the vector.
+
+    Example:
+        >>> TimeEmbedding(16)(torch.rand(5)).shape
+        torch.Size([5, 16])
+
+    References:
+        Vaswani et al., 2017, "Attention is all you need", arXiv:1706.03762
+    """
+
+    frequencies: Tensor
+
+    def __init__(self, width: int, *, waves: int = 32) -> None:
+        super().__init__()
+        frequencies = torch.exp(torch.linspace(0, math.log(1000.0), waves))
+        self.register_buffer("frequencies", frequencies, persistent=False)
+        self.layers = nn.Sequential(nn.Linear(2 * waves, width), nn.SiLU(), nn.Linear(width, width))
+
+    def forward(self, t: Float[Tensor, " B"]) -> Float[Tensor, "B width"]:
+        angle = t[:, None] * self.frequencies
+        return self.layers(torch.cat([angle.cos(), angle.sin()], dim=1))
+
+
+class Timed(nn.Module):
+    """A network called with a time and the condition itself, which it embeds and adds up.
+
+    Args:
+        net: Called as net(x, embedding).
+        width: The length of the embedding, which `net` was built for.
+        given: What the condition is, `None` for no condition.
+
+    Example:
+        >>> from genzoo.nn.mlp import MLP
+        >>> net = Timed(MLP(2, [8], 2, given=4), 4)
+        >>> net(torch.zeros(5, 2), torch.rand(5)).shape
+        torch.Size([5, 2])
+    """
+
+    def __init__(self, net: nn.Module, width: int, given: GivenSpace = None) -> None:
+        super().__init__()
+        self.net, self.time = net, TimeEmbedding(width)
+        self.embedding = None if given is None else Embedding(given, width)
+        self.activation = nn.SiLU()
+
+    def forward(
+        self, x: Float[Tensor, "B *event"], t: Float[Tensor, " B"], given: Given = None
+    ) -> Float[Tensor, "B *outputs"]:
+        vector = self.time(t)
+        if self.embedding is not None and given is not None:
+            vector = vector + self.embedding(given)
+        return self.net(x, self.activation(vector))

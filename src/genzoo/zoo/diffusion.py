@@ -1,0 +1,143 @@
+"""Recipes of diffusion models."""
+
+from typing import Any, Literal
+
+from genzoo.core.space import Space
+from genzoo.training.config import TrainConfig
+from genzoo.zoo.recipe import Count, GivenSpace, Recipe, Share, Size, recipe
+
+__all__ = ["ddpm", "flow_matching"]
+
+ABLE = ("sample", "log_prob", "encode", "decode", "score", "denoise", "loss", "condition")
+Net = Literal["auto", "mlp", "unet"]
+
+
+@recipe(
+    family="diffusion",
+    likelihood="bound",
+    can=ABLE,
+    paper="Ho, Jain & Abbeel, 2020, Denoising diffusion probabilistic models, arXiv:2006.11239",
+)
+def ddpm(
+    space: Space,
+    given: GivenSpace = None,
+    *,
+    size: Size = "small",
+    net: Net = "auto",
+    width: Count | None = None,
+    depth: Count | None = None,
+    schedule: Literal["cosine", "linear"] = "cosine",
+    predicts: Literal["noise", "data", "velocity", "preconditioned"] = "noise",
+    sampler: Literal["ancestral", "ddim", "euler", "heun"] = "ancestral",
+    sampling_steps: Count | None = None,
+    drop_given: Share = 0.1,
+) -> Recipe:
+    """A denoising diffusion: the network predicts the noise, and samples are drawn step by step.
+
+    Args:
+        size: Small: a U-Net of 48 and 96 channels, or a perceptron of 4 × 256. Paper: 128, 256, 256, or 6 × 512.
+        net: A U-Net or a multilayer perceptron; auto: a U-Net for images from 8×8 on.
+        width: Channels of the U-Net at its finest, or of each hidden layer; by default as size says.
+        depth: Residual blocks at each level of the U-Net, or hidden layers; by default as size says.
+        schedule: The amounts of signal and noise: a quarter circle, or DDPM's linear rate.
+        predicts: What the network predicts.
+        sampler: How samples are drawn if nothing else is asked for.
+        sampling_steps: In how many steps; by default 100, or 1000 for paper size.
+        drop_given: The share of conditions dropped in training, which guidance needs.
+    """
+    from genzoo.models.diffusion import Cosine, Diffusion, Linear, Predicts
+    from genzoo.models.diffusion.samplers import sampler_named
+
+    steps = sampling_steps or (100 if size == "small" else 1000)
+    model = Diffusion(
+        Space(space.shape, space.levels),
+        given,
+        _network(space, given, _with_unet(space, net), (width, depth), size),
+        schedule=Cosine() if schedule == "cosine" else Linear(),
+        predicts=Predicts(predicts),
+        sampler=sampler_named(sampler, steps),
+        drop_given=drop_given if given is not None else 0.0,
+    )
+    return _trained_well(model, space, _with_unet(space, net), size)
+
+
+@recipe(
+    family="diffusion",
+    likelihood="bound",
+    can=ABLE,
+    paper="Lipman et al., 2023, Flow matching for generative modeling, arXiv:2210.02747",
+)
+def flow_matching(
+    space: Space,
+    given: GivenSpace = None,
+    *,
+    size: Size = "small",
+    net: Net = "auto",
+    width: Count | None = None,
+    depth: Count | None = None,
+    times: Literal["logit_normal", "uniform"] = "logit_normal",
+    sampler: Literal["ancestral", "ddim", "euler", "heun"] = "heun",
+    sampling_steps: Count | None = None,
+    drop_given: Share = 0.1,
+) -> Recipe:
+    """Flow matching on straight lines from data to noise: the network predicts the velocity.
+
+    Args:
+        size: Small: a U-Net of 48 and 96 channels, or a perceptron of 4 × 256. Paper: 128, 256, 256, or 6 × 512.
+        net: A U-Net or a multilayer perceptron; auto: a U-Net for images from 8×8 on.
+        width: Channels of the U-Net at its finest, or of each hidden layer; by default as size says.
+        depth: Residual blocks at each level of the U-Net, or hidden layers; by default as size says.
+        times: At which times training looks: most in the middle, or at all alike.
+        sampler: How samples are drawn if nothing else is asked for.
+        sampling_steps: In how many steps; by default 25, or 50 for paper size.
+        drop_given: The share of conditions dropped in training, which guidance needs.
+    """
+    from genzoo.models.diffusion import Diffusion, Emphasis, LogitNormal, Predicts, Straight, Uniform
+    from genzoo.models.diffusion.samplers import sampler_named
+
+    steps = sampling_steps or (25 if size == "small" else 50)
+    model = Diffusion(
+        Space(space.shape, space.levels),
+        given,
+        _network(space, given, _with_unet(space, net), (width, depth), size),
+        schedule=Straight(),
+        predicts=Predicts.VELOCITY,
+        emphasis=Emphasis(LogitNormal() if times == "logit_normal" else Uniform()),
+        sampler=sampler_named(sampler, steps),
+        drop_given=drop_given if given is not None else 0.0,
+    )
+    return _trained_well(model, space, _with_unet(space, net), size)
+
+
+def _with_unet(space: Space, net: Net) -> bool:
+    return net == "unet" or (net == "auto" and len(space.shape) == 3 and min(space.shape[1:]) >= 8)
+
+
+def _network(space: Space, given: GivenSpace, unet: bool, sizes: tuple[int | None, int | None], size: Size) -> Any:
+    """A U-Net or a perceptron that sees the time and the condition."""
+    from genzoo.nn import MLP, Timed, UNet
+
+    small, (width, depth) = size == "small", sizes
+    if unet:
+        base = width or (48 if small else 128)
+        widths = (base, 2 * base) if small else (base, 2 * base, 2 * base)
+        patch = 2 if small and min(space.shape[1:]) >= 16 else 1
+        made: Any = UNet(space.shape, given=2 * base, widths=widths, blocks=depth or 2, patch=patch)
+        return Timed(made, 2 * base, given)
+    hidden = [width or (256 if small else 512)] * (depth or (4 if small else 6))
+    return Timed(MLP(space.dims, hidden, space.dims, given=128), 128, given)
+
+
+def _trained_well(model: Any, space: Space, unet: bool, size: Size) -> Recipe:
+    """The recipe of a model: reals in standard units, images in smaller batches."""
+    from genzoo.models.standardized import Standardized
+
+    config = TrainConfig(
+        steps=5000,
+        batch_size=64 if unet else 256,
+        lr=(1.5e-3 if unet else 2e-3) if size == "small" else 2e-4,
+        warmup=100,
+        clip_norm=1.0 if unet else None,
+        ema=0.05,
+    )
+    return Recipe(model if space.is_discrete else Standardized(model), config)
