@@ -22,7 +22,7 @@ def wgan_gp(
     size: Size = "small",
     net: Literal["auto", "mlp", "conv"] = "auto",
     latent: Count | None = None,
-    hidden: Count | None = None,
+    hidden: Count = 256,
     depth: Count | None = None,
     width: Count | None = None,
     penalty: Amount = 10.0,
@@ -37,7 +37,7 @@ def wgan_gp(
             with 128 latents, 64 channels.
         net: Convolutions or multilayer perceptrons; auto: convolutions from 16×16 pixels on.
         latent: The length of z; by default as size says.
-        hidden: The width of the perceptrons' hidden layers; by default 256, and 128 for up to 16 numbers.
+        hidden: The width of the perceptrons' hidden layers.
         depth: Their number; by default 2 for small, 3 for paper.
         width: Channels of the convolutions at full size; by default as size says.
         penalty: λ, the weight of the gradient penalty.
@@ -52,7 +52,7 @@ def wgan_gp(
     latent = latent or (128 if not small else 32 if space.dims > 16 else 8)
     images = len(space.shape) == 3 and min(space.shape[1:]) >= 16
     convolutions = (width or (32 if small else 64)) if net == "conv" or (net == "auto" and images) else 0
-    widths = [hidden or (256 if space.dims > 16 else 128)] * (depth or (2 if small else 3))
+    widths = [hidden] * (depth or (2 if small else 3))
     generator, critic = _networks(space, given, latent, widths, convolutions)
     model = WassersteinGAN(
         space,

@@ -1,7 +1,6 @@
 """Runs: train a recipe on data into a folder, load it back, go on from where it stopped."""
 
 import dataclasses
-import importlib.util
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -288,8 +287,12 @@ def _played(
 
 def _boards(path: Path) -> list[Callback]:
     """TensorBoard, on one process, if it is installed."""
-    wanted = importlib.util.find_spec("tensorboard") is not None and int(os.environ.get("RANK", 0)) == 0
-    return [TensorBoard(path / "tensorboard")] if wanted else []
+    if int(os.environ.get("RANK", 0)) > 0:
+        return []
+    try:
+        return [TensorBoard(path / "tensorboard")]
+    except ImportError:
+        return []
 
 
 def _without_conditions(rows: _Rows) -> _Rows:
