@@ -23,8 +23,8 @@ from torch import Tensor
 from genzoo.data.error import DataError
 
 __all__ = [
-    "cells_of", "has_header", "is_date", "is_missing", "is_number", "named", "numbers", "parse_lines", "read_columns",
-    "read_lines", "write_columns",
+    "cells_of", "has_header", "is_date", "is_missing", "is_number", "missing_of", "named", "numbers", "parse_lines",
+    "read_columns", "read_lines", "write_columns",
 ]  # fmt: skip
 
 WIDEST = 10_000  # columns
@@ -191,6 +191,12 @@ def is_missing(cell: str) -> bool:
     return cell.strip() in MISSING
 
 
+def missing_of(cells: Sequence[str]) -> np.ndarray:
+    """Which cells of a column say that there is no value."""
+    gone = {cell for cell in set(cells) if is_missing(cell)}
+    return np.array([cell in gone for cell in cells], dtype=bool)
+
+
 def is_date(cell: str) -> bool:
     """Whether a cell is a date or a time of day.
 
@@ -212,9 +218,10 @@ def numbers(name: str, cells: Sequence[str], *, missing: bool = False) -> Float[
     Raises:
         DataError: If a cell is no finite number.
     """
-    lacks = np.array([missing and is_missing(cell) for cell in cells], dtype=bool)
+    lacks = missing_of(cells) if missing else np.zeros(len(cells), dtype=bool)
     with np.errstate(over="ignore"):
-        values = np.array([_float(cell) for cell in cells], dtype=np.float64).astype(np.float32)
+        value = {cell: _float(cell) for cell in set(cells)}
+        values = np.array([value[cell] for cell in cells], dtype=np.float64).astype(np.float32)
     bad = np.flatnonzero(~np.isfinite(values) & ~lacks)
     if len(bad):
         cell, row = cells[bad[0]], bad[0] + 1

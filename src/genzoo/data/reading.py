@@ -12,6 +12,7 @@ from typing import Any, Unpack
 
 import numpy as np
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from genzoo.core import Given, GivenSpace
 from genzoo.data.augment import Augmented, middle, parse
@@ -23,9 +24,12 @@ from genzoo.data.readers import audio, images
 from genzoo.data.readers.archive import ARCHIVES, inner, open_files
 from genzoo.data.readers.arrays import read_mapping, read_pair, read_tensor
 from genzoo.data.readers.embedded import EMBEDDED, read_embedded
+from genzoo.data.readers.hub import PREFIX, is_hub, read_hub, read_hub_object
 from genzoo.data.readers.idx import is_idx_folder, read_idx_folder
+from genzoo.data.readers.items import read_items
 from genzoo.data.readers.kinds import ENDINGS, read_file, read_together
 from genzoo.data.readers.sequences import read_sequences
+from genzoo.data.readers.text import read_two_texts
 from genzoo.data.source import Asked, Condition, Options, Reader, Source
 from genzoo.data.split import complete
 from genzoo.data.view import Binarize, binarize
@@ -39,7 +43,7 @@ FOLDERS: dict[tuple[str, ...], Reader] = {
 
 
 def read(
-    source: str | Path | Tensor | np.ndarray | tuple[Any, Any] | Mapping[str, Any] | Data,
+    source: str | Path | Tensor | np.ndarray | tuple[Any, Any] | Mapping[str, Any] | Dataset[Any] | Data,
     *,
     given: str | Sequence[str] | None = None,
     x: str | Sequence[str] | None = None,
@@ -53,8 +57,11 @@ def read(
     environment variable `GENZOO_DATA` names.
 
     Args:
-        source: `digits`, `verse`, a toy density (`ring`, …); a folder of IDX pairs; a folder, zip or tar of images; a
-            `.csv`, `.npy`, `.npz` or `.txt` file; a tensor, a pair (x, given), or a mapping of names to tensors.
+        source: `digits`, `verse`, a toy density (`ring`, …); a folder of IDX pairs; a folder, zip or tar of images or
+            sounds, an archive of sequences; a file of a table (`.csv`, `.tsv`, `.parquet`), of text (`.txt`,
+            `.jsonl`), of molecules (`.smi`) or of arrays (`.npy`, `.npz`), or a folder of such files, one per split,
+            or of parallel texts; a pair of text files; `hub:NAME`; a tensor, a pair (x, given), a mapping of names to
+            tensors, or a data set of PyTorch or of `datasets`.
         given: What the rows are conditioned on: one name, and `Data.given` is a tensor, or several, and it is a
             mapping. None: unconditional, even where there are labels; only a pair (x, given) brings its own.
         x: The columns, or the array, that make x, where it is not all that is left.
@@ -74,13 +81,15 @@ given_space=Space(shape=(), levels=10, ragged=False), view=None)
     if isinstance(source, Data):
         if given or x or options:
             raise DataError("Data has its roles already, got `given`, `x` or `levels`. Read its source again.")
-        return _viewed(source, binarize, augment)
+        return _from(source.origin, _viewed(source, binarize, augment), binarize=binarize, augment=augment)
     if isinstance(source, tuple) and given is None:
         given = _brought(source)
     wanted = (given,) if isinstance(given, str) else tuple(given or ())
     asked = _asked(wanted, (x,) if isinstance(x, str) else tuple(x or ()), options)
     reader, subject = _reader(source)
-    return _viewed(_chosen(reader(subject, asked), asked, given), binarize, augment)
+    data = _viewed(_chosen(reader(subject, asked), asked, given), binarize, augment)
+    named = {"source": str(source)} if isinstance(source, str | Path) else None
+    return _from(named, data, given=given, x=x, binarize=binarize, augment=augment, **options)
 
 
 def names() -> list[str]:
@@ -91,6 +100,15 @@ def names() -> list[str]:
         True
     """
     return list(EMBEDDED)
+
+
+def _from(origin: Mapping[str, Any] | None, data: Data, **arguments: Any) -> Data:
+    """The data with what `read` was asked for, so that they can be read again."""
+    if origin is None:
+        return data
+    said = {name: value for name, value in arguments.items() if value is not None}
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in said.items()}
+    return dataclasses.replace(data, origin={**origin, **plain})
 
 
 def _asked(given: tuple[str, ...], x: tuple[str, ...], options: Mapping[str, Any]) -> Asked:
@@ -113,16 +131,24 @@ def _reader(source: Any) -> tuple[Reader, Any]:
     match source:
         case str() if source in EMBEDDED:
             return read_embedded, source
+        case str() if source.startswith(PREFIX):
+            return read_hub, source
         case str() | Path():
             return _path_reader(_found(source))
         case Tensor() | np.ndarray():
             return read_tensor, source
+        case (str() | Path(), str() | Path()):
+            return read_two_texts, (_found(source[0]), _found(source[1]))
         case tuple():
             return read_pair, source
+        case _ if is_hub(source):
+            return read_hub_object, source
         case Mapping():
             return read_mapping, source
+        case Dataset():
+            return read_items, source
     raise DataError(
-        f"A source must be a name, path, tensor, pair or mapping, got {type(source).__name__}. Convert it."
+        f"A source must be a name, path, tensor, pair, mapping or data set, got {type(source).__name__}. Convert it."
     )
 
 

@@ -88,13 +88,13 @@ class Asked:
     fit: str = "crop"
     color: str | None = None
     header: bool | None = None
-    missing: Missing = "error"
-    unit: Unit | None = None
+    missing: str = "error"
+    unit: str | None = None
     vocabulary: int = 1024
     lines: bool | None = None
     length: int | None = None
     rate: int | None = None
-    encoding: Encoding = "raw"
+    encoding: str = "raw"
     horizon: int = 16
     history: int = 2
 

@@ -47,11 +47,11 @@ class SoundCodec(Codec):
     rate: int
     levels: int | None = None
 
-    def samples(self, x: Shaped[Tensor, "n T"]) -> list[Float[Tensor, " t"]]:
+    def samples(self, x: Shaped[Tensor, "n T"]) -> list[Float[Tensor, " _"]]:
         """Each row as reals in [−1, 1], without its padding."""
         if self.levels is None:
             return [row[~row.isnan()].clamp(-1, 1) for row in x.detach().cpu().float()]
-        return [expanded(row[row < self.levels].to(torch.uint8)) for row in x.detach().cpu()]
+        return [expanded(row[row.int() < self.levels].to(torch.uint8)) for row in x.detach().cpu()]
 
     def save(self, x: Shaped[Tensor, "n T"], path: str | Path) -> Path:
         pause = torch.zeros(int(PAUSE * self.rate))
@@ -140,7 +140,8 @@ def _by_library(name: str, content: bytes, problem: Exception) -> tuple[np.ndarr
     except (library.SoundFileError, RuntimeError, TypeError, ValueError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{name} must be a readable sound, got: {error}. Replace or remove it.") from error
+        reason = str(error).split(">: ")[-1].rstrip(".")  # without the name of an object in memory
+        raise DataError(f"{name} must be a readable sound, got: {reason}. Replace or remove it.") from error
     return np.nan_to_num(values).clip(-1, 1).ravel(), values.shape[1], int(rate)
 
 

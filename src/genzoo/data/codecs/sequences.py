@@ -37,7 +37,7 @@ class SequenceCodec(Codec):
 
     def save(self, x: Shaped[Tensor, "n T D"], path: str | Path) -> Path:
         x = x.detach().cpu()
-        there = ~x[..., 0].isnan() if self.levels is None else x[..., 0] < self.levels
+        there = ~x[..., 0].isnan() if self.levels is None else x[..., 0].long() < self.levels
         steps = x[there]
         cells = {name: cells_of(column.numpy()) for name, column in zip(self.columns, steps.unbind(1), strict=True)}
         number = {ROW: [str(int(i)) for i in there.nonzero()[:, 0]]} if len(x) > 1 else {}

@@ -79,7 +79,7 @@ class Sounds:
         notes: What was done.
     """
 
-    samples: list[Float[Tensor, " t"]]
+    samples: list[Float[Tensor, " _"]]
     rate: int
     content: Int[Tensor, " n"]
     bad: dict[int, str]

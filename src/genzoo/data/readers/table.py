@@ -18,7 +18,7 @@ from torch import Tensor
 from genzoo.core import Space
 from genzoo.data.codec import Codec
 from genzoo.data.codecs.table import PointsCodec, TableCodec
-from genzoo.data.columns import has_header, is_date, is_missing, is_number, named, numbers, read_lines
+from genzoo.data.columns import has_header, is_date, is_missing, is_number, missing_of, named, numbers, read_lines
 from genzoo.data.error import DataError, nearest
 from genzoo.data.readers.arrays import as_rows
 from genzoo.data.readers.spelling import text_rows
@@ -184,7 +184,7 @@ def _complete_rows(table: Table, used: Sequence[str], asked: Asked) -> Table:
     if asked.missing not in POLICIES:
         help_ = nearest(asked.missing, POLICIES)
         raise DataError(f"`missing` must be one of {', '.join(POLICIES)}, got {asked.missing!r}. {help_}")
-    lacks = {name: np.array([is_missing(cell) for cell in table.columns[name]]) for name in dict.fromkeys(used)}
+    lacks = {name: missing_of(table.columns[name]) for name in used}
     counts = {name: int(where.sum()) for name, where in lacks.items() if where.any()}
     if not counts:
         return table
@@ -213,9 +213,9 @@ def _imputed(table: Table, used: Sequence[str], train: list[int]) -> Table:
     columns = dict(table.columns)
     for name in used:
         cells = columns[name]
-        if any(is_missing(cell) for cell in cells):
-            fill = _typical(name, [cells[i] for i in train if not is_missing(cells[i])])
-            columns[name] = [fill if is_missing(cell) else cell for cell in cells]
+        if (lacks := missing_of(cells)).any():
+            fill = _typical(name, [cells[i] for i in train if not lacks[i]])
+            columns[name] = [fill if gone else cell for cell, gone in zip(cells, lacks, strict=True)]
     return dataclasses.replace(table, columns=columns)
 
 
@@ -224,7 +224,7 @@ def _typical(name: str, cells: list[str]) -> str:
     frequent."""
     if not cells:
         raise DataError(f"Column {name!r} must have values in training rows, got none. Leave it out with `x`.")
-    if all(is_number(cell) for cell in cells):
+    if all(is_number(cell) for cell in set(cells)):
         return sorted(cells, key=float)[(len(cells) - 1) // 2]
     return max(sorted(Counter(cells).items()), key=lambda pair: pair[1])[0]
 
@@ -247,8 +247,14 @@ def _unknown_words(table: Table, used: Sequence[str], splits: Mapping[str, Tenso
 
 def _texts(table: Table, x_names: Sequence[str], asked: Asked) -> frozenset[str]:
     """The columns that hold texts rather than words from a list: x if it is alone, and conditions."""
-    wanted = asked.given if len(x_names) > 1 else (*x_names, *asked.given)
-    return frozenset(name for name in wanted if name in table.texts or _is_text(table.columns[name], asked))
+    found = {name for name in (*x_names, *asked.given) if name in table.texts}
+    found |= {name for name in x_names if len(x_names) == 1 and _is_text(table.columns[name], asked)}
+    found |= {
+        name
+        for name in asked.given
+        if len(set(table.columns[name])) > MOST_CLASSES and _is_text(table.columns[name], asked)
+    }
+    return frozenset(found)
 
 
 def _is_text(cells: Sequence[str], asked: Asked) -> bool:
@@ -327,7 +333,7 @@ def _is_infinite(cell: str) -> bool:
 
 def _condition(table: Table, name: str, asked: Asked, train: list[int]) -> Condition:
     cells = table.columns[name]
-    if name not in table.texts or len(set(cells)) <= MOST_CLASSES:
-        return Condition.from_cells(name, cells, missing=name not in table.texts)
+    if name not in table.texts:
+        return Condition.from_cells(name, cells, missing=True)
     rows, space, codec, _ = text_rows(cells, asked, train)
     return Condition(rows, space, codec=codec)

@@ -4,6 +4,7 @@ import dataclasses
 import gzip
 import json
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,15 @@ from genzoo.data.readers.table import Table, from_table
 from genzoo.data.source import Asked, Source
 from genzoo.data.split import tail
 
-__all__ = ["from_text", "parallel_files", "read_jsonl", "read_molecules", "read_parallel", "read_texts"]
+__all__ = [
+    "from_text",
+    "parallel_files",
+    "read_jsonl",
+    "read_molecules",
+    "read_parallel",
+    "read_texts",
+    "read_two_texts",
+]
 
 LARGEST = 1 << 31  # bytes of a text file once unpacked
 SHORT, ENOUGH = 64, 100  # lines that look like a list: none longer, none empty, at least so many
@@ -123,6 +132,12 @@ def read_parallel(name: str, files: Mapping[str, Mapping[str, Path]], asked: Ask
     return _spelled(Table.stacked(name, tables), asked.x[0], asked, notes)
 
 
+def read_two_texts(paths: tuple[Path, Path], asked: Asked) -> Source:
+    """Two text files: the lines of the first are x, those of the second the condition "given"."""
+    name, files = paths[0].name.split(".")[0], {"x": paths[0], "given": paths[1]}
+    return read_parallel(name, {"": files}, dataclasses.replace(asked, x=("x",)))
+
+
 def parallel_files(paths: Sequence[Path]) -> dict[str, dict[str, Path]]:
     """Files by stem and language, where each stem has the same two languages or more; else none.
 
@@ -164,7 +179,7 @@ def _text_of(path: Path) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         raise DataError(f"{path.name} must be text in UTF-8, got: {problem}. Save it again as UTF-8.") from problem
-    except (OSError, EOFError) as problem:
+    except (OSError, EOFError, zlib.error) as problem:
         raise DataError(f"{path.name} must be readable, got: {problem}. Fetch it again.") from problem
 
 

@@ -1,0 +1,196 @@
+"""Tables: numbers and words, what is missing, headers, splits in files, Parquet."""
+
+import gzip
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from genzoo.core import Space
+from genzoo.data import Codec, DataError, TableCodec, read
+from genzoo.data.columns import read_columns
+
+NEEDS_DATA = pytest.mark.skipif("GENZOO_DATA" not in os.environ, reason="set GENZOO_DATA to the folder of real data")
+MIXED = "age,kind,size\n39,red,0.5\n50,white,1.25\n7,red,-3\n"
+HOLES = "age,kind\n1,red\n,red\n3,?\n4,white\n5,red\n" + "".join(f"{i},red\n" for i in range(6, 60))
+
+
+def table(tmp_path: Path, text: str, name: str = "t.csv") -> Path:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text(text)
+    return tmp_path / name
+
+
+def test_words_are_numbered_in_one_real_space(tmp_path: Path) -> None:
+    data = read(table(tmp_path, MIXED))
+    assert data.space == Space((3,))
+    assert data.x.tolist() == [[39, 0, 0.5], [50, 1, 1.25], [7, 0, -3]]
+    assert (data.codec.words, data.codec.whole) == ({"kind": ["red", "white"]}, ("age",))
+    assert "1 of 3 columns hold words, kept as numbers of words" in data.notes
+
+
+def test_file_to_space_to_file_is_exact(tmp_path: Path) -> None:
+    data = read(table(tmp_path, MIXED))
+    path = data.codec.save(data.x, tmp_path / "again.csv")
+    assert path.read_text() == MIXED
+    assert data.codec.load(path).equal(data.x)
+    assert Codec.from_json(data.codec.to_json()) == data.codec
+
+
+def test_what_a_model_draws_is_rounded_to_words_and_whole_numbers(tmp_path: Path) -> None:
+    codec = read(table(tmp_path, MIXED)).codec
+    drawn = torch.tensor([[38.6, 7.3, 0.1], [-0.2, -2.0, torch.nan]])
+    assert codec.cells(drawn) == {"age": ["39", "0"], "kind": ["white", "red"], "size": ["0.1", ""]}
+
+
+def test_a_table_of_words_is_discrete(tmp_path: Path) -> None:
+    data = read(table(tmp_path, "a,b\nx,u\ny,u\nx,v\nz,u\n"))
+    assert data.space == Space((2,), levels=3)
+    path = data.codec.save(data.x, tmp_path / "again.csv")
+    assert path.read_text() == "a,b\nx,u\ny,u\nx,v\nz,u\n"
+    assert data.codec.load(path).equal(data.x)
+
+
+def test_missing_cells_are_told_and_every_policy_is_offered(tmp_path: Path) -> None:
+    path = table(tmp_path, HOLES)
+    with pytest.raises(
+        DataError, match=r"got 2 of 59 rows with some missing: 'age' 1, 'kind' 1\. Pass missing='drop'"
+    ):
+        read(path)
+    assert len(read(path, x="age", missing="drop")) == 58  # only columns that are used count
+    with pytest.raises(DataError, match="Did you mean 'drop'"):
+        read(path, missing="drp")
+
+
+def test_dropping_moves_no_row_to_another_split(tmp_path: Path) -> None:
+    dropped, kept = read(table(tmp_path, HOLES), missing="drop"), read(table(tmp_path, HOLES), missing="keep")
+    assert len(dropped) == 57
+    rows = {name: {tuple(row) for row in kept.split(name).x.tolist()} for name in kept.splits}
+    assert all({tuple(row) for row in dropped.split(name).x.tolist()} <= rows[name] for name in rows)
+    assert "dropped 2 rows of 59" in dropped.notes[0]
+
+
+def test_imputing_uses_training_rows(tmp_path: Path) -> None:
+    data = read(table(tmp_path, HOLES), missing="impute")
+    train = read(table(tmp_path, HOLES), missing="keep").train.x[:, 0]
+    seen = train[~train.isnan()].sort().values
+    assert float(data.x[1, 0]) == seen[(len(seen) - 1) // 2]
+    assert data.codec.cells(data.x[2:3])["kind"] == ["red"]
+
+
+def test_kept_holes_are_nan_and_written_as_empty_cells(tmp_path: Path) -> None:
+    data = read(table(tmp_path, HOLES), missing="keep")
+    assert data.x.isnan().sum(0).tolist() == [1, 1]
+    path = data.codec.save(data.x, tmp_path / "again.csv")
+    assert data.codec.load(path).nan_to_num(-9).equal(data.x.nan_to_num(-9))
+    conditions = read(table(tmp_path, HOLES), x="age", given="kind", missing="keep")
+    assert int(conditions.given[2]) == -1
+    assert conditions.classes == {"": ["red", "white"]}
+
+
+def test_a_file_without_header(tmp_path: Path) -> None:
+    data = read(table(tmp_path, "39, red, 1\n50, blue, 2\n"))
+    assert data.codec.columns == ("c0", "c1", "c2")
+    assert data.codec.words == {"c1": ["blue", "red"]}
+    assert "columns are c0 … c2 (header=True if not)" in data.notes[0]
+    assert read(table(tmp_path, "a,b\nx,u\n"), header=False).codec.columns == ("c0", "c1")
+    assert read(table(tmp_path, "1,2\n3,4\n"), header=True).codec.columns == ("1", "2")
+    assert read(table(tmp_path, "id,2019,2020\n1,2,3\n")).codec.columns == ("id", "2019", "2020")
+
+
+@pytest.mark.parametrize("cell", ["2024-02-29", "2024-02-29T12:00:00", "1/2/2024", "29.2.24", "12:30"])
+def test_dates_are_refused_with_advice(cell: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"(?s)'day' must hold numbers or words, got dates.*days since"):
+        read(table(tmp_path, f"a,day\n1,{cell}\n2,{cell}\n"))
+
+
+def test_free_text_among_columns_is_refused_with_advice(tmp_path: Path) -> None:
+    lines = "".join(f"{i},name{i}\n" for i in range(1200))
+    with pytest.raises(DataError, match=r"at most 1000 different words, got 1,200.*x='who'"):
+        read(table(tmp_path, f"n,who\n{lines}"))
+    alone = read(table(tmp_path, f"n,who\n{lines}"), x="who", given="n")
+    assert (alone.space.shape, alone.space.ragged, alone.given_space) == ((8,), True, Space(()))
+
+
+def test_two_files_are_two_splits(tmp_path: Path) -> None:
+    rows = [f"{i},{'ab'[i % 2]}" for i in range(40)]
+    table(tmp_path, "\n".join(["n,label", *rows[:30]]), "two/my-train.csv")
+    table(tmp_path, "\n".join(["n,label", *rows[30:], "7,b."]), "two/my-test.csv")
+    data = read(tmp_path / "two", given="label")
+    assert (data.name, len(data.train) + len(data.valid), len(data.test)) == ("two", 30, 11)
+    assert data.test.x.flatten().tolist() == [*range(30, 40), 7]
+    assert "column 'label' has words that training rows lack: 'b.'" in data.notes[-1]
+    table(tmp_path, "n,other\n1,a\n", "two/my-test.csv")
+    with pytest.raises(DataError, match=r"same columns, got \['label', 'other'\]"):
+        read(tmp_path / "two")
+
+
+def test_two_files_that_are_no_splits_are_named(tmp_path: Path) -> None:
+    table(tmp_path, MIXED, "wine/red.csv")
+    table(tmp_path, MIXED, "wine/white.csv")
+    with pytest.raises(DataError, match=r"got red.csv, white.csv. Name one, as wine/red.csv"):
+        read(tmp_path / "wine")
+
+
+def test_a_column_named_split_is_the_split(tmp_path: Path) -> None:
+    rows = "".join(f"{i},{word}\n" for i, word in enumerate(["train", "val", "test"] * 10))
+    data = read(table(tmp_path, f"n,split\n{rows}"))
+    assert [len(part) for part in (data.train, data.valid, data.test)] == [10, 10, 10]
+    assert data.codec.columns == ("n",)
+
+
+def test_parquet_reads_as_csv_does(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    columns = {"age": [39, 50, None], "kind": ["red", "white", "red"], "size": [0.1, 1.25, -3.0]}
+    parquet.write_table(pa.table(columns), tmp_path / "t.parquet")
+    data = read(tmp_path / "t.parquet", missing="keep")
+    csv = read(table(tmp_path, "age,kind,size\n39,red,0.1\n50,white,1.25\n,red,-3.0\n"), missing="keep")
+    assert data.x.nan_to_num(-9).equal(csv.x.nan_to_num(-9))
+    parquet.write_table(pa.table({"a": [[1], [2]]}), tmp_path / "t.parquet")
+    with pytest.raises(DataError, match=r"single values, got lists in \['a'\]"):
+        read(tmp_path / "t.parquet")
+    (tmp_path / "t.parquet").write_bytes(b"PAR1 no")
+    with pytest.raises(DataError, match="must be a Parquet file"):
+        read(tmp_path / "t.parquet")
+
+
+def test_too_wide_and_too_long_are_refused_before_they_are_taken_apart(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="at most 10000 columns, got 10001"):
+        read(table(tmp_path, ",".join(["a"] * 10_001) + "\n"))
+    with pytest.raises(DataError, match="field larger than field limit"):
+        read(table(tmp_path, f"a,b\n1,{'z' * (1 << 20)}z\n"))
+    with gzip.open(tmp_path / "bomb.csv.gz", "wb") as file:
+        file.write(b"a,b\n" + b"1" * (1 << 25))
+    with pytest.raises(DataError, match="at most 16,777,216 characters"):
+        read(tmp_path / "bomb.csv.gz")
+
+
+def test_a_table_of_tabs_may_hold_quotes(tmp_path: Path) -> None:
+    path = table(tmp_path, 'a\tb\n"Well" said he\t1\n', "t.tsv")
+    assert read_columns(path) == {"a": ['"Well" said he'], "b": ["1"]}
+
+
+def test_an_unknown_word_gets_the_nearest(tmp_path: Path) -> None:
+    codec = TableCodec(("kind",), words={"kind": ["red", "white"]})
+    with pytest.raises(DataError, match="Did you mean 'white'"):
+        codec.load(table(tmp_path, "kind\nwhit\n"))
+
+
+def test_an_unknown_option_gets_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="Did you mean 'missing'"):
+        read(table(tmp_path, MIXED), misssing="drop")
+
+
+@NEEDS_DATA
+def test_real_tables() -> None:
+    adult = read("uci-adult", missing="drop", given="c14")
+    assert (adult.space, len(adult), len(adult.test)) == (Space((14,)), 45_222, 15_060)
+    assert adult.classes == {"": ["<=50K", "<=50K.", ">50K", ">50K."]}
+    housing = read("california-housing", missing="drop")
+    assert (housing.space, len(housing)) == (Space((10,)), 20_433)
+    assert read("uci-wine-quality/winequality-white.csv").space == Space((12,))
+    with pytest.raises(DataError, match=r"winequality-red\.csv, winequality-white\.csv"):
+        read("uci-wine-quality")
