@@ -87,6 +87,10 @@ def test_a_long_text_in_files_and_units(tmp_path: Path) -> None:
     data = read(tmp_path / "d", window=30)
     assert "".join(data.codec.texts(data.test.x)) == verse.decode()[: len(verse) // 30 * 30]
     assert len(data.train) == len(data.valid) == len(data.test) == len(verse) // 30
+    first, second = (data.codec.texts(data.train.gather(torch.arange(20), epoch=epoch)[0]) for epoch in (0, 1))
+    assert first != second
+    assert all(stretch in verse.decode() for stretch in first + second)
+    assert data.valid.gather(torch.arange(9), epoch=1)[0].equal(data.valid.x[:9])
     assert read(tmp_path / "d", window=30, unit="bytes").space == Space((30,), levels=256)
     with pytest.raises(DataError, match="Did you mean 'chars'"):
         read(tmp_path / "d", unit="char")

@@ -18,6 +18,7 @@ from genzoo.data.readers.spelling import codec_of_texts
 from genzoo.data.readers.table import Table, from_table
 from genzoo.data.source import Asked, Source
 from genzoo.data.split import tail
+from genzoo.data.view import Windows
 
 __all__ = [
     "from_text",
@@ -56,7 +57,8 @@ def read_texts(name: str, files: Files, asked: Asked) -> Source:
 
 
 def from_text(name: str, texts: Mapping[str, str] | str, asked: Asked) -> Source:
-    """Long texts as rows of `asked.window` units; what is left over at an end is dropped.
+    """Long texts as rows of `asked.window` units; what is left over at an end is dropped. Training sees as many
+    stretches as its rows are, from places drawn anew in every epoch.
 
     Args:
         name: What the source is called.
@@ -82,9 +84,12 @@ def from_text(name: str, texts: Mapping[str, str] | str, asked: Asked) -> Source
     x = torch.cat([ids[: counts[split] * window].reshape(-1, window) for split, ids in parts.items()])
     if set(texts) == {""}:
         splits = tail(len(x))
+        trains = parts[""][: len(splits["train"]) * window]
     else:
         splits = dict(zip(counts, torch.arange(len(x)).split(list(counts.values())), strict=True))
-    return Source(name, x, Space((window,), levels=codec.levels), codec, splits=splits)
+        trains = parts.get("train", x[:0].flatten())
+    view = Windows(trains, window) if len(trains) >= window else None
+    return Source(name, x, Space((window,), levels=codec.levels), codec, splits=splits, view=view)
 
 
 def read_jsonl(name: str, files: Files, asked: Asked) -> Source:
