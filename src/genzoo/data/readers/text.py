@@ -12,7 +12,8 @@ from typing import Any
 import torch
 
 from genzoo.core import Space
-from genzoo.data.codecs.molecules import is_smiles
+from genzoo.data.codecs.molecules import MoleculeCodec, is_smiles
+from genzoo.data.codecs.text import TextCodec
 from genzoo.data.error import DataError, nearest
 from genzoo.data.readers.spelling import codec_of_texts
 from genzoo.data.readers.table import Table, from_table
@@ -165,8 +166,10 @@ def read_molecules(name: str, files: Files, asked: Asked) -> Source:
         DataError: If a line is not (the first ten are named).
     """
     tables = {split: _smiles(path, asked) for split, path in files.items()}
-    table = Table.stacked(name, tables)
-    return _spelled(table, "smiles", asked, unit=asked.unit or "atoms")
+    source = _spelled(Table.stacked(name, tables), "smiles", asked, unit=asked.unit or "atoms")
+    if isinstance(source.codec, TextCodec) and source.codec.alphabet is not None:  # characters are symbols too
+        return dataclasses.replace(source, codec=MoleculeCodec(tuple(source.codec.alphabet), "chars"))
+    return source
 
 
 def _spelled(table: Table, x: str, asked: Asked, notes: tuple[str, ...] = (), unit: Any = None) -> Source:
