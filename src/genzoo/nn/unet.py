@@ -18,6 +18,13 @@ from genzoo.nn.conv import image
 __all__ = ["UNet"]
 
 
+class Norm(nn.GroupNorm):
+    """Group normalization in float32, also within bf16, where torch's is coarser and four times slower on a CPU."""
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        return super().forward(x.float()).to(x.dtype) if x.dtype is torch.bfloat16 else super().forward(x)
+
+
 class Block(nn.Module):
     """Two convolutions around a skip; an embedding scales and shifts the features between them (FiLM).
 
@@ -28,7 +35,7 @@ class Block(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, given: int) -> None:
         super().__init__()
-        self.norms = nn.ModuleList(nn.GroupNorm(groups(width), width) for width in (inputs, outputs))
+        self.norms = nn.ModuleList(Norm(groups(width), width) for width in (inputs, outputs))
         self.first = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.film = nn.Linear(given, 2 * outputs)
         self.second = silent(nn.Conv2d(outputs, outputs, 3, padding=1))
@@ -52,7 +59,7 @@ class Attention(nn.Module):
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.norm = nn.GroupNorm(groups(channels), channels)
+        self.norm = Norm(groups(channels), channels)
         self.queries = nn.Conv2d(channels, 3 * channels, 1)
         self.out = silent(nn.Conv2d(channels, channels, 1))
 
@@ -113,7 +120,7 @@ class UNet(nn.Module):
             self.grow.append(nn.Conv2d(coarse, fine, 1))
         self.middle = nn.ModuleList(Block(widths[-1], widths[-1], given) for _ in range(2))
         self.attention = Attention(widths[-1], max(1, widths[-1] // head))
-        self.norm = nn.GroupNorm(groups(widths[0]), widths[0])
+        self.norm = Norm(groups(widths[0]), widths[0])
         self.last = silent(nn.Conv2d(widths[0], channels, 3, padding=1))
         self.activation = nn.SiLU()
 
