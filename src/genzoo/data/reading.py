@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from genzoo.core import Given, GivenSpace
+from genzoo.data.applies import check_options
 from genzoo.data.augment import Augmented, middle, parse
 from genzoo.data.codec import ImageCodec
 from genzoo.data.codecs.table import TableCodec
@@ -87,6 +88,7 @@ given_space=Space(shape=(), levels=10, ragged=False), view=None)
     wanted = (given,) if isinstance(given, str) else tuple(given or ())
     asked = _asked(wanted, (x,) if isinstance(x, str) else tuple(x or ()), options)
     reader, subject = _reader(source)
+    check_options(source, reader, subject, options)
     data = _viewed(_chosen(reader(subject, asked), asked, given), binarize, augment)
     named = {"source": str(source)} if isinstance(source, str | Path) else None
     return _from(named, data, given=given, x=x, binarize=binarize, augment=augment, **options)

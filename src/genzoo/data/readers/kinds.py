@@ -13,7 +13,7 @@ from genzoo.data.readers.text import parallel_files, read_jsonl, read_molecules,
 from genzoo.data.source import Asked, Source
 from genzoo.data.split import SPLIT_WORDS
 
-__all__ = ["ENDINGS", "read_file", "read_together"]
+__all__ = ["ENDINGS", "read_arrays", "read_file", "read_together", "readers_of"]
 
 T = TypeVar("T")
 Together = Callable[[str, Mapping[str, Path], Asked], Source]
@@ -68,6 +68,13 @@ def read_together(folder: Path, asked: Asked) -> Source:
     if len(readers) != 1 or "train" not in splits or len(splits) < len(known):
         raise _unclear(folder, known, paths)
     return readers.pop()(name, splits, asked)
+
+
+def readers_of(path: Path) -> set[Together]:
+    """The readers that a file, or the files of a folder, may need."""
+    paths = list(path.iterdir()) if path.is_dir() else [path]
+    found = {ENDINGS[_ending(path)] for path in paths if _ending(path)}
+    return found | ({read_texts} if path.is_dir() and parallel_files(paths) else set())
 
 
 def _ending(path: Path) -> str:
