@@ -132,6 +132,7 @@ class Data:
         notes: What was decided or dropped in reading, one sentence each.
         given_splits: The splits of the condition, where its rows are not paired with those of x.
         skipped: What could not be read and was left out, each with the reason.
+        origin: The arguments of `read` that give these data again, where they came from a name or a path.
 
     Raises:
         DataError: If the rows do not fit the space, or the conditions the rows.
@@ -159,6 +160,7 @@ class Data:
     notes: tuple[str, ...] = dataclasses.field(default=(), repr=False)
     given_splits: Mapping[str, Int[Tensor, " m"]] | None = dataclasses.field(default=None, repr=False)
     skipped: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+    origin: Mapping[str, Any] | None = dataclasses.field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         _check_rows("x", self.x, self.space, len(self.x))

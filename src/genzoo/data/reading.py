@@ -33,7 +33,7 @@ from genzoo.data.readers.sequences import read_sequences
 from genzoo.data.readers.text import read_two_texts
 from genzoo.data.source import Asked, Condition, Options, Reader, Source
 from genzoo.data.split import complete
-from genzoo.data.view import Binarize, binarize
+from genzoo.data.view import binarize
 
 __all__ = ["names", "read"]
 
@@ -48,7 +48,7 @@ def read(
     *,
     given: str | Sequence[str] | None = None,
     x: str | Sequence[str] | None = None,
-    binarize: Binarize | None = None,
+    binarize: str | None = None,
     augment: str | None = None,
     **options: Unpack[Options],
 ) -> Data:
@@ -82,6 +82,8 @@ given_space=Space(shape=(), levels=10, ragged=False), view=None)
     if isinstance(source, Data):
         if given or x or options:
             raise DataError("Data has its roles already, got `given`, `x` or `levels`. Read its source again.")
+        if binarize is None and augment is None:
+            return source
         return _from(source.origin, _viewed(source, binarize, augment), binarize=binarize, augment=augment)
     if isinstance(source, tuple) and given is None:
         given = _brought(source)
@@ -235,13 +237,13 @@ def _roles(chosen: Mapping[str, Condition], is_single: bool) -> tuple[Given, Giv
     return {name: c.rows for name, c in named.items()}, {name: c.space for name, c in named.items()}, classes
 
 
-def _viewed(data: Data, how: Binarize | None, augment: str | None) -> Data:
+def _viewed(data: Data, how: str | None, augment: str | None) -> Data:
     if how is not None:
         data = _binarized(data, how)
     return data if augment is None else _augmented(data, augment)
 
 
-def _binarized(data: Data, how: Binarize) -> Data:
+def _binarized(data: Data, how: str) -> Data:
     if data.view is not None:
         raise DataError(f"Data must have no view yet, got {data.view.name}. Read its source again.")
     x, space, view = binarize(data.x, data.space, how)

@@ -11,7 +11,7 @@ from genzoo.experiments.report import draw_wall, write_report
 
 __all__ = ["demonstrate", "print_leaderboard"]
 
-RECIPES = ("gaussian_mixture", "vae", "wgan_gp")
+RECIPES: dict[str, dict[str, Any]] = {"gaussian_mixture": {}, "vae": {}, "wgan_gp": {"lr": 1e-3}}
 MINUTES = {"digits": 0.6, "8gaussians": 0.25}  # of each recipe
 
 

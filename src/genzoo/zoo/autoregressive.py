@@ -29,7 +29,7 @@ def made(
     """A masked autoencoder for levels of a fixed shape: an exact mass, entry after entry in raster order.
 
     Args:
-        size: Small: 512 units in a layer. Paper: 8,000 for two levels, 2,048 for more.
+        size: Small: 1,024 units in a layer. Paper: 8,000 for two levels, 2,048 for more.
         width: Units of a hidden layer; by default as size says.
         depth: Hidden layers.
         head: A logit for each level, a mixture of discretized logistics, or auto: logits up to 32 levels.
@@ -38,7 +38,7 @@ def made(
     """
     from genzoo.models.autoregressive import MADE
 
-    width = width or (512 if size == "small" else 8000 if space.levels == 2 else 2048)
+    width = width or (1024 if size == "small" else 8000 if space.levels == 2 else 2048)
     model = MADE(
         space,
         given,
@@ -48,7 +48,8 @@ def made(
         components=components,
         drop_given=drop_given if given is not None else 0.0,
     )
-    return Recipe(model, TrainConfig(steps=3000, lr=1e-3, warmup=50, clip_norm=100.0, ema=0.05, keep="best"))
+    config = TrainConfig(steps=3000, batch_size=256, warmup=50, precision="bf16", ema=0.05, keep="best")
+    return Recipe(model, config)
 
 
 @recipe(

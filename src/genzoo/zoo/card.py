@@ -64,7 +64,7 @@ def card(path: Path, config: RunConfig, rows: list[dict[str, Any]]) -> str:
         data=config.data.name,
         summary=info.summary,
         paper=info.paper,
-        source=f" ({config.data.source})" if config.data.source not in (None, config.data.name) else "",
+        source=_source(config),
         rows=", ".join(f"{count:,} {split}" for split, count in config.data.rows.items()) or "a loader's",
         space=space,
         given=", ".join(name or "one label" for name in config.given or {}) or "nothing",
@@ -74,3 +74,11 @@ def card(path: Path, config: RunConfig, rows: list[dict[str, Any]]) -> str:
         path=path,
         settings=json.dumps(values, indent=1),
     )
+
+
+def _source(config: RunConfig) -> str:
+    """Where the data came from and how they were read, in brackets, where their name does not say it."""
+    asked = {name: value for name, value in config.data.asked().items() if name != "given"}
+    if asked.get("source") == config.data.name:
+        del asked["source"]
+    return f" ({', '.join(f'{name}={value}' for name, value in asked.items())})" if asked else ""

@@ -32,11 +32,11 @@ def realnvp(
     Real numbers are seen in standard units; levels through uniform dequantization and a logit.
 
     Args:
-        size: Small: 12 couplings of width 64; images 8 of 48 a scale. Paper: 24 of 256; images 16 of 128.
+        size: Small: 12 couplings of width 128; images 8 of 32 a scale. Paper: 24 of 256; images 16 of 128.
         net: Convolutions or perceptrons; auto: convolutions over images of even sides.
         depth: Couplings, at each scale; by default as size says.
         width: Hidden entries of the perceptrons, or channels of the convolutions; by default as size says.
-        layers: Hidden layers of the perceptrons, or residual blocks; by default 2.
+        layers: Hidden layers of the perceptrons, or residual blocks; by default 2 (1 in small images).
         drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
     """
     from genzoo.models.dequantized import Dequantized
@@ -51,8 +51,8 @@ def realnvp(
         given,
         net="conv" if conv else "mlp",
         depth=depth or ((8 if conv else 12) * (1 if small else 2)),
-        width=width or ((48 if small else 128) if conv else (64 if small else 256)),
-        layers=layers or 2,
+        width=width or ((32 if small else 128) if conv else (128 if small else 256)),
+        layers=layers or (1 if conv and small else 2),
         high=space.levels,
         drop_given=drop_given if given is not None else 0.0,
     )
@@ -63,5 +63,6 @@ def realnvp(
         warmup=100,
         clip_norm=10.0,
         ema=0.05,
+        keep="best",
     )
     return Recipe(Standardized(flow) if space.levels is None else Dequantized(flow, space.levels), config)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import torch
 from pydantic import ValidationError
@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from genzoo.core.model import GenerativeModel
 from genzoo.core.noise import seeded
 from genzoo.data import Codec, Data, read
-from genzoo.data.view import BINARIZE, Binarize
+from genzoo.data.view import BINARIZE
 from genzoo.training.callbacks import Callback, SampleGrid, TensorBoard
 from genzoo.training.checkpoint import checkpoints, write_json
 from genzoo.training.config import TrainConfig
@@ -101,8 +101,7 @@ def train(
     """
     info = recipe_named(recipe) if isinstance(recipe, str) else recipe
     arguments = info.checked(**settings or {})
-    source = str(data) if isinstance(data, str | Path) else None
-    rows = _read(data, given, binarize)
+    rows = _read(data, {"given": given, "binarize": binarize})
     data = rows.data
     if rows.valid is None:
         train = {"keep": "last"} | train  # without rows to choose by, the last weights are kept
@@ -116,7 +115,7 @@ def train(
             stage=stage if len(stages) > 1 else None,
             space=data.space.to_json(),
             given=store.given_to_json(data.given_space),
-            data=_record(rows, source, given, binarize),
+            data=_record(rows, given),
             parameters=sum(p.numel() for p in built.model.parameters()),
             versions=store.versions(),
             command=store.command(),
@@ -184,14 +183,17 @@ class _Rows(NamedTuple):
     valid: Any
 
 
-def _read(data: Any, given: Any, binarize: str | None) -> _Rows:
+def _read(data: Any, asked: Mapping[str, Any]) -> _Rows:
     """Data as genzoo reads them; a DataLoader trains as it comes, and its first rows say what one x is."""
     if isinstance(data, DataLoader):
         return _Rows(dataclasses.replace(read(_first_rows(data)), name="loader"), data, None)
-    if binarize is not None and binarize not in BINARIZE:
-        raise unknown("way to binarize", binarize, BINARIZE)
-    read_data = read(data, given=given, binarize=cast(Binarize | None, binarize))
-    return _Rows(read_data, read_data.train, read_data.valid if len(read_data.valid) else None)
+    asked = {name: value for name, value in asked.items() if value is not None}
+    if isinstance(data, Data):
+        asked = {name: value for name, value in asked.items() if (data.origin or {}).get(name) != value}
+    if asked.get("binarize", BINARIZE[0]) not in BINARIZE:
+        raise unknown("way to binarize", asked["binarize"], BINARIZE)
+    found = read(data, **asked)
+    return _Rows(found, found.train, found.valid if len(found.valid) else None)
 
 
 def _first_rows(loader: DataLoader[Any], enough: int = 4096) -> Any:
@@ -231,13 +233,13 @@ def _merged(info: RecipeInfo[Any], published: TrainConfig, wanted: Mapping[str, 
         raise invalid(f"training {info.name}", error) from None
 
 
-def _record(rows: _Rows, source: str | None, given: Any, binarize: str | None) -> store.DataRecord:
+def _record(rows: _Rows, given: Any) -> store.DataRecord:
     data, foreign = rows.data, isinstance(rows.source, DataLoader)
+    given = (data.origin or {}).get("given", given)
     return store.DataRecord(
         name=data.name,
-        source=source,
+        origin=None if data.origin is None else dict(data.origin),
         given=[given] if isinstance(given, str) else (list(given) if given is not None else None),
-        binarize=binarize,
         fingerprint="" if foreign else data.fingerprint,
         rows={} if foreign else {name: len(data.split(name)) for name in ("train", "valid", "test")},
         classes=dict(data.classes),
@@ -347,13 +349,13 @@ def _part_of(wanted: Mapping[str, Any], share: float) -> dict[str, Any]:
 
 def _same_data(config: store.RunConfig, data: Any = None) -> _Rows:
     said = config.data
-    if data is None and said.source is None:
+    if data is None and said.origin is None:
         raise Mistake("This run was trained on tensors, which must be given again, got none.", "Pass data=…")
-    given = said.given[0] if said.given is not None and len(said.given) == 1 else said.given
-    rows = _read(said.source if data is None else data, given, said.binarize)
+    asked = said.asked() | {"source": said.asked().get("source") if data is None else data}
+    rows = _read(asked.pop("source"), asked)
     if said.fingerprint and rows.data.fingerprint != said.fingerprint:
         raise Mistake(
             f"The data must be those of the run ({said.fingerprint}), got others ({rows.data.fingerprint}).",
-            f"Restore {said.source or 'the tensors'} as at the time, or train a new run.",
+            f"Restore {said.asked().get('source', 'the tensors')} as at the time, or train a new run.",
         )
     return rows

@@ -39,12 +39,18 @@ class DataRecord(BaseModel):
     """Which data a run was trained on: enough to read them again, and to know them when they come back."""
 
     name: str
-    source: str | None = None
+    origin: dict[str, Any] | None = None
     given: list[str] | None = None
-    binarize: str | None = None
     fingerprint: str
     rows: dict[str, int] = {}
     classes: dict[str, list[str]] = {}
+
+    def asked(self) -> dict[str, Any]:
+        """The arguments of `read` that give the data again."""
+        if self.origin is not None:
+            return dict(self.origin)
+        given = self.given[0] if self.given is not None and len(self.given) == 1 else self.given
+        return {} if given is None else {"given": given}
 
 
 class RunConfig(BaseModel):

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from genzoo import __version__
-from genzoo.apps.cli import catalog, training, using
+from genzoo.apps.cli import catalog, data, training, using
 from genzoo.apps.cli.mistakes import Commands
 
 __all__ = ["app", "main"]
@@ -38,6 +38,12 @@ def genzoo(
 for commands in (catalog.COMMANDS, training.COMMANDS, using.COMMANDS):
     for function, example in commands.items():
         app.command(function.__name__.strip("_"), epilog=f"Example: {example}")(function)
+
+
+looking = typer.Typer(cls=Commands, no_args_is_help=True, help="Look at data before anything is trained on them.")
+app.add_typer(looking, name="data")
+for function, example in data.COMMANDS.items():
+    looking.command(function.__name__, epilog=f"Example: {example}")(function)
 
 
 def main() -> None:

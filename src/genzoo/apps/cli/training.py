@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from genzoo.apps.cli.words import pairs
+from genzoo.apps.cli.words import GivenOption, ReadOption, XOption, pairs, read_words
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.recipe import recipe_named, recipes
 from genzoo.zoo.store import read_config
@@ -22,8 +22,10 @@ def _recipe_names(incomplete: str) -> list[str]:
 def train(
     recipe: Annotated[str | None, typer.Argument(help="What to train.", autocompletion=_recipe_names)] = None,
     data: Annotated[str | None, typer.Option(help="A name (digits, moons …), a file or a folder.")] = None,
-    given: Annotated[list[str] | None, typer.Option(help="Condition on this label or column.")] = None,
+    given: GivenOption = None,
     binarize: Annotated[str | None, typer.Option(help="Binary pixels: static, dynamic or threshold.")] = None,
+    x: XOption = None,
+    how_read: ReadOption = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="A setting of the model, as depth=3.")] = None,
     how: Annotated[list[str] | None, typer.Option("--train", help="A setting of training, as lr=1e-4.")] = None,
     steps: Annotated[int | None, typer.Option(help="Budget: rounds; for direct fits, batches.")] = None,
@@ -37,7 +39,7 @@ def train(
     asked = {"steps": steps, "minutes": minutes, "seed": seed, "device": device}
     asked = {name: value for name, value in asked.items() if value is not None}
     if resume is not None:
-        if recipe or data or given or binarize or settings or how or out or asked:
+        if any((recipe, data, given, binarize, x, how_read, settings, how, out, asked)):
             raise Mistake(
                 "--resume keeps all settings of the run, got others beside it.", f"Use genzoo train --resume {resume}"
             )
@@ -53,9 +55,7 @@ def train(
 
     run = run_recipe(
         recipe,
-        data,
-        given=_one_or_many(given),
-        binarize=binarize,
+        read_words(data, given, x, how_read, binarize=binarize),
         out=out,
         settings=pairs("--set", settings or ()),
         callbacks=[Watch(recipe)],
@@ -78,7 +78,9 @@ def demo(
 def compare(
     names: Annotated[list[str], typer.Argument(metavar="RECIPE...", help="The recipes.", show_default=False)],
     data: Annotated[str, typer.Option(help="A name, a file or a folder.")] = "digits",
-    given: Annotated[list[str] | None, typer.Option(help="Condition on this label or column.")] = None,
+    given: GivenOption = None,
+    x: XOption = None,
+    how_read: ReadOption = None,
     steps: Annotated[int | None, typer.Option(help="Budget of each: rounds.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Budget of each: wall time.")] = None,
     seed: Annotated[int, typer.Option(help="Names every random draw.")] = 0,
@@ -93,7 +95,7 @@ def compare(
 
     asked: dict[str, Any] = {"steps": steps, "minutes": minutes}
     asked = {name: value for name, value in asked.items() if value is not None}
-    found = run_all(data, names, given=_one_or_many(given), seed=seed, out=out, **asked)
+    found = run_all(read_words(data, given, x, how_read), names, seed=seed, out=out, **asked)
     print_leaderboard(found)
     typer.echo(f"report: {write_report(found)}")
 
@@ -105,10 +107,6 @@ def _resume(path: Path) -> None:
 
     go_on(path, callbacks=[Watch(config.recipe.name)])
     _done(path)
-
-
-def _one_or_many(given: list[str] | None) -> Any:
-    return given[0] if given is not None and len(given) == 1 else given
 
 
 def _done(path: Path) -> None:

@@ -121,8 +121,7 @@ def _data(run: "Run", source: str | None) -> "Data":
     from genzoo.data import read
 
     said = run.config.data
-    given = said.given[0] if said.given and len(said.given) == 1 else said.given
-    data = read(source, given=given, binarize=said.binarize)
+    data = read(**{name: value for name, value in said.asked().items() if name != "augment"} | {"source": source})
     if data.space != run.model.space or data.given_space != run.model.given:
         raise Mistake(
             f"The data must be of the run's space ({run.model.space}), got {data.space}.",

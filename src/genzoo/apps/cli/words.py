@@ -3,15 +3,25 @@
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from genzoo.zoo.mistakes import Mistake
 
-__all__ = ["pairs", "print_json", "print_table", "shown"]
+if TYPE_CHECKING:
+    from genzoo.data import Data
+
+__all__ = ["GivenOption", "ReadOption", "XOption", "pairs", "print_json", "print_table", "read_words", "shown"]
+
+GivenOption = Annotated[list[str] | None, typer.Option(help="Condition on this label, column or role.")]
+XOption = Annotated[list[str] | None, typer.Option(help="The columns, folder or array that make x.")]
+ReadOption = Annotated[
+    list[str] | None, typer.Option("--read", help="How the data are read, as size=32, color=grey or missing=drop.")
+]
 
 
 def pairs(option: str, words: Iterable[str]) -> dict[str, Any]:
@@ -38,6 +48,38 @@ def pairs(option: str, words: Iterable[str]) -> dict[str, Any]:
         except ValueError:
             found[name.strip().replace("-", "_")] = value
     return found
+
+
+def read_words(
+    source: str,
+    given: list[str] | None,
+    x: list[str] | None,
+    how: list[str] | None,
+    *,
+    quiet: bool = False,
+    **more: Any,
+) -> "Data":
+    """Data as the words of a command line ask for them; what the reader decided is said on the standard error.
+
+    Args:
+        source: A name, a file or a folder.
+        given: The names of the conditions.
+        x: The names of what makes x.
+        how: Further arguments of `read`, as name=value.
+        quiet: Whether that is said elsewhere.
+        more: Further arguments of `read`, `None` for what was not said.
+    """
+    from genzoo.data import read
+
+    asked = pairs("--read", how or ()) | more | {"given": _one_or_many(given), "x": _one_or_many(x)}
+    data = read(source, **{name: value for name, value in asked.items() if value is not None})
+    for remark in () if quiet else (*data.notes, *data.skipped[:10]):
+        typer.echo(f"{data.name}: {remark}", err=True)
+    return data
+
+
+def _one_or_many(words: list[str] | None) -> Any:
+    return words[0] if words and len(words) == 1 else words or None
 
 
 def print_json(value: Any) -> None:
