@@ -138,7 +138,9 @@ class Game(Course):
         finally:
             for parameter in turn.still:
                 parameter.requires_grad_(True)
-        losses["loss"] = self.team.average_gradients(turn.mover.parameters, losses["loss"])
+        losses = self._over_processes(losses) | {
+            "loss": self.team.average_gradients(turn.mover.parameters, losses["loss"])
+        }
         if self._is_finite(losses["loss"], page):
             clip(turn.mover.parameters, self.config.clip_norm)
             turn.mover.step(share)
@@ -159,6 +161,13 @@ class Game(Course):
                 value = value.detach() * weight if weight != 1 else value.detach()
                 sums[name] = sums[name] + value if name in sums else value
         return sums
+
+    def _over_processes(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The logged values of all shares together."""
+        if self.team.size == 1:
+            return losses
+        whole = self.team.total(torch.stack([value.float() for value in losses.values()]))
+        return dict(zip(losses, whole, strict=True))
 
     def _is_finite(self, loss: Tensor, page: int) -> bool:
         if math.isfinite(loss.item()):
