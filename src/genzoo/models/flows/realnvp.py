@@ -70,7 +70,9 @@ def real_nvp(
     else:
         body = Chain(
             Flatten(space.shape),
-            couplings(space.dims, depth, lambda a, b: MLP(a, [width] * layers, b, given=embedding)),
+            couplings(
+                space.dims, depth, lambda a, b: MLP(a, [width] * layers, b, given=embedding, activation=nn.ReLU)
+            ),
         )
     start = [] if high is None else [Logit(high)]
     return Flow(
