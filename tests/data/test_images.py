@@ -280,6 +280,11 @@ def test_fits(fit: str, tmp_path: Path) -> None:
     assert read(tmp_path, size=(4, 10)).space.shape == (3, 4, 10)
 
 
+def test_a_size_is_for_images() -> None:
+    with pytest.raises(DataError, match="`size` is for folders and archives of images, got 'digits'"):
+        read("digits", size=4)
+
+
 def test_splits_do_not_depend_on_size_or_color(tmp_path: Path) -> None:
     for i, array in enumerate(pixels(60, 6, 6, 3)):
         save(tmp_path / f"{i:02d}.png", array)

@@ -25,7 +25,7 @@ from genzoo.data.error import DataError
 
 __all__ = ["SMALL", "cache_folder", "cache_size", "find", "key_of", "make"]
 
-SMALL = 32 << 20  # bytes; what is smaller is not worth a file
+SMALL = 8 << 20  # bytes; what is smaller is not worth a file
 BLOCK, BLOCKS = 1 << 16, 64
 log = logging.getLogger("genzoo.data")
 

@@ -16,7 +16,6 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from genzoo.core import Space
-from genzoo.data.cache import SMALL
 from genzoo.data.codec import codec_for
 from genzoo.data.error import DataError, nearest
 from genzoo.data.picture import CHANNELS
@@ -26,7 +25,7 @@ from genzoo.data.split import SPLIT_WORDS, SPLITS
 __all__ = ["ENDS", "as_rows", "read_mapping", "read_numpy", "read_pair", "read_tensor"]
 
 ROLE = re.compile(r"(?:(?P<before>train|valid|val|test)_)?(?P<role>.+?)(?:_(?P<after>train|valid|val|test))?")
-PIECE = 1 << 24
+PIECE, LARGE = 1 << 24, 1 << 28  # bytes looked at at a time; bytes from which an array is mapped
 ENDS = "episode_ends"
 USUAL = ("x", "images", "data", "X")
 
@@ -50,7 +49,7 @@ def read_numpy(path: Path, asked: Asked) -> Source:
     A large `.npy` is mapped, and need not fit in memory.
     """
     try:
-        if path.suffix.lower() == ".npy" and path.stat().st_size > SMALL:
+        if path.suffix.lower() == ".npy" and path.stat().st_size > LARGE:
             arrays = {"x": np.load(path, mmap_mode="c", allow_pickle=False)}
         else:
             with open(path, "rb") as file, _loaded(file) as found:
@@ -125,7 +124,7 @@ def as_rows(x: Shaped[Tensor, "n *shape"], levels: int | None = None) -> tuple[T
             f"Values must lie in [0, {levels}), got [{int(x.min())}, {int(x.max())}]. Pass right `levels`."
         )
     x = x.to(getattr(torch, space.dtype))
-    return x if x.nbytes > SMALL else x.contiguous(), space  # what is large may be mapped: no copy
+    return x if x.nbytes > LARGE else x.contiguous(), space  # what is large may be mapped: no copy
 
 
 def _per_piece(x: Tensor) -> int:
