@@ -22,7 +22,8 @@ class Commands(TyperGroup):
     """Commands whose errors are told in two lines: 2 for a user's mistake, 1 for ours, 130 interrupted."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        ctx.obj = {"debug": "--debug" in args}  # allowed anywhere, also after the command
+        outer = ctx.parent is not None and ctx.parent.obj["debug"]
+        ctx.obj = {"debug": outer or "--debug" in args}  # allowed anywhere, also after the command
         with _told(ctx.obj["debug"]):
             return super().parse_args(ctx, [arg for arg in args if arg != "--debug"])
 
