@@ -110,7 +110,7 @@ def anonymous() -> int:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="counts memory as Linux tells it")
 def test_a_mapped_array_is_never_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    size = 256 << 20
+    size = 128 << 20
     monkeypatch.setattr(arrays, "LARGE", 0)
     rows = np.lib.format.open_memmap(tmp_path / "x.npy", mode="w+", dtype=np.uint8, shape=(size >> 14, 128, 128))
     rows[:, 0, 0] = np.arange(len(rows)) % 251
@@ -122,7 +122,7 @@ def test_a_mapped_array_is_never_copied(tmp_path: Path, monkeypatch: pytest.Monk
         assert len(data.fingerprint) == len(data.train.fingerprint)
         for index in Noise(0).permutation(len(data.train)).split(100)[:20]:
             data.train.gather(index)
-        assert anonymous() - before < size / 2  # pieces of it come and go
+        assert anonymous() - before < 0.8 * size  # pieces of it come and go
 
 
 def test_a_mapped_array_is_the_same_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
