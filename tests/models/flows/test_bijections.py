@@ -9,6 +9,9 @@ from torch import Tensor, nn
 from genzoo.models.flows import ActNorm, AffineCoupling, Bijection, Chain, Flatten, Logit, Shuffle, Split, Squeeze
 from genzoo.models.flows.realnvp import couplings, scales
 from genzoo.nn import MLP, ResidualConv
+from tests.golden.couplings import BOUND, DIMS, FLIPS
+from tests.golden.couplings import WIDTH as WIDE
+from tests.golden.frozen import frozen
 
 IMAGE, WIDTH = (2, 4, 6), 3
 
@@ -164,3 +167,17 @@ def test_what_cannot_be_split_or_bounded_is_refused() -> None:
         Split(Shuffle(), (1, 4, 4))
     with pytest.raises(ValueError, match="alpha"):
         Logit(256, alpha=0.5)
+
+
+def test_couplings_are_those_of_zuko() -> None:
+    oracle, parts = frozen("couplings"), []
+    for flip in FLIPS:
+        a, b = (2, 3) if flip else (3, 2)
+        net = MLP(a, [WIDE], 2 * b, activation=nn.ReLU)
+        parts += [AffineCoupling(net, DIMS, flip=flip, bound=BOUND), Shuffle()]
+    chain = Chain(*parts).double()
+    prefix = "weights/"
+    chain.load_state_dict({f"parts.{k.removeprefix(prefix)}": v for k, v in oracle.items() if k.startswith(prefix)})
+    z, ladj = chain(oracle["x"])
+    assert torch.allclose(z, oracle["z"], rtol=1e-12, atol=1e-12)
+    assert torch.allclose(ladj, oracle["ladj"], rtol=1e-12, atol=1e-12)
