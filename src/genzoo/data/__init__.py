@@ -18,7 +18,8 @@ __getattr__, __dir__, __all__ = attach(
         "codecs.text": ["TextCodec"],
         "codecs.tokens": ["TokenCodec"],
         "codecs.molecules": ["MoleculeCodec"],
-        "view": ["Binarized", "View"],
+        "view": ["Binarized", "View", "Windows"],
+        "augment": ["Augmented"],
         "reading": ["names", "read"],
     },
 )
