@@ -1,11 +1,13 @@
 """The documentation is true: its Python runs, its commands parse, its links lead somewhere, its table is the zoo's."""
 
+import os
 import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(p for p in (ROOT / "docs").rglob("*.md") if "_build" not in p.parts)]
@@ -45,8 +47,21 @@ def test_commands_parse(page: str, line: str) -> None:
     app = pytest.importorskip("genzoo.apps.cli").app
     group = typer.main.get_command(app)
     name, *arguments = shlex.split(line, comments=True)
-    command = group.commands[name]
-    command.make_context(name, arguments)
+    while name in group.commands and not callable(group.commands[name].callback):
+        group, (name, *arguments) = group.commands[name], arguments
+    group.commands[name].make_context(name, arguments)
+
+
+SOURCES = [line for line in "".join(blocks(ROOT / "docs/sources.md", "console")).splitlines() if "data check" in line]
+
+
+@pytest.mark.skipif("GENZOO_DATA" not in os.environ, reason="GENZOO_DATA names no folder of data sets")
+@pytest.mark.parametrize("line", SOURCES, ids=lambda line: line.split()[4])
+def test_sources_are_read_as_the_page_says(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENZOO_CACHE", str(tmp_path))
+    result = CliRunner().invoke(pytest.importorskip("genzoo.apps.cli").app, shlex.split(line)[2:])
+    assert result.exit_code == 0, result.output
+    assert "fingerprint" in result.stdout
 
 
 def slug(heading: str) -> str:
