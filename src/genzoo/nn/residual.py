@@ -44,4 +44,4 @@ class ResidualConv(nn.Module):
         for i, (spatial, mixing) in enumerate(zip(self.spatial, self.mixing, strict=True)):
             inner = shifted(spatial(self.activation(h)), self.shifts[i] if self.shifts else None, given)
             h = h + mixing(self.activation(inner))
-        return self.last(self.activation(h))
+        return self.last(self.activation(h)).contiguous()
