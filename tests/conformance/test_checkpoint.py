@@ -22,7 +22,8 @@ torch.manual_seed(99)
 for i, name in enumerate(ZOO):
     model = ZOO[name].make()
     model.load_state_dict(load_file(Path(sys.argv[1]) / f"{i}.safetensors"))
-    save_file({"x": model.sample(7, batch(model, 7).given, seed=4)}, Path(sys.argv[1]) / f"{i}.samples")
+    x = model.sample(7, batch(model, 7).given, seed=4)
+    save_file({"x": x.contiguous()}, Path(sys.argv[1]) / f"{i}.samples")
 """
 
 
