@@ -37,14 +37,13 @@ class MaskedLinear(nn.Linear):
     def __init__(self, seen: Int[Tensor, " inputs"], of: Int[Tensor, " outputs"], *, bias: bool = True) -> None:
         super().__init__(len(seen), len(of), bias=bias)
         self.register_buffer("mask", of[:, None] >= seen[None, :], persistent=False)
-        with torch.no_grad():
-            # A unit sees a part of the inputs: its weights start larger by as much.
-            share = self.mask.float().mean(1, keepdim=True).clamp_min(1 / len(seen))
-            self.weight.mul_(self.mask / share.sqrt())
+        nn.init.normal_(self.weight)
+        with torch.no_grad():  # He's scale for the inputs that an output sees, not for all
+            self.weight.mul_(self.mask * (2 / self.mask.sum(1, keepdim=True).clamp_min(1)).sqrt())
 
     def masked(self) -> Float[Tensor, "outputs inputs"]:
         """The weights with zeros where nothing is seen."""
-        return self.weight * self.mask
+        return torch.where(self.mask, self.weight, 0)
 
     def forward(self, input: Float[Tensor, "B inputs"]) -> Float[Tensor, "B outputs"]:
         return linear(input, self.masked(), self.bias)
@@ -55,7 +54,8 @@ class MaskedMLP(nn.Module):
 
     $$ h_1 = a(W_1 x + V_1 c), \\quad h_{l+1} = h_l + a(W_l h_l + V_l c), \\quad y = W h_L + S x + V c, $$
 
-    every W and the shortcut S from inputs to outputs masked, and c the embedding of a condition.
+    every W and the shortcut S from inputs to outputs masked, and c the embedding of a condition. The shortcut takes
+    the first number of each entry alone: from all of them it would outgrow the network.
 
     Args:
         entries: D, the number of entries of x.
@@ -78,11 +78,12 @@ class MaskedMLP(nn.Module):
         if width < 1 or depth < 1:
             raise ValueError(f"`width` and `depth` must be at least 1, got {width} and {depth}.")
         self.entries, self.features, self.outputs, self.width = entries, features, outputs, width
-        inputs = torch.arange(entries).repeat_interleave(features)
+        each = torch.arange(entries)
+        inputs = each.repeat_interleave(features)
         degrees = torch.arange(width) * max(1, entries - 1) // width
-        before = (torch.arange(entries) - 1).repeat_interleave(outputs)
+        before = (each - 1).repeat_interleave(outputs)
         self.layers = nn.ModuleList(MaskedLinear(inputs if i == 0 else degrees, degrees) for i in range(depth))
-        self.last, self.shortcut = MaskedLinear(degrees, before), MaskedLinear(inputs, before, bias=False)
+        self.last, self.shortcut = MaskedLinear(degrees, before), MaskedLinear(each, before, bias=False)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.shortcut.weight)
         widths = [*[width] * depth, entries * outputs]
@@ -91,13 +92,12 @@ class MaskedMLP(nn.Module):
     def forward(
         self, x: Float[Tensor, "B D features"], given: Float[Tensor, "B width"] | None = None
     ) -> Float[Tensor, "B D outputs"]:
-        x = x.flatten(1)
         *shifts, shift = self.shifted(given)
-        h = x
+        h = x.flatten(1)
         for i, (layer, v) in enumerate(zip(self.layers, shifts, strict=True)):
             new = relu(layer(h) + v)
             h = new if i == 0 else h + new
-        return (self.last(h) + self.shortcut(x) + shift).unflatten(1, (self.entries, self.outputs))
+        return (self.last(h) + self.shortcut(x[..., 0]) + shift).unflatten(1, (self.entries, self.outputs))
 
     def shifted(self, given: Tensor | None) -> list[Tensor | float]:
         """What the condition adds to each layer, and last to the output."""
@@ -153,10 +153,11 @@ class Growing:
         return self._said()
 
     def _said(self) -> Tensor:
-        net, upto, seen = self.net, self.edges[self.known], self.known * self.net.features
+        net, upto = self.net, self.edges[self.known]
         of = slice(self.known * net.outputs, (self.known + 1) * net.outputs)
         said = linear(self.h[-1][:, :upto], self.last[of, :upto], net.last.bias[of])
-        return said + linear(self.x[:, :seen], self.shortcut[of, :seen]) + part(self.shifts[-1], of)
+        first = self.x[:, : self.known * net.features : net.features]
+        return said + linear(first, self.shortcut[of, : self.known]) + part(self.shifts[-1], of)
 
 
 def part(shift: Tensor | float, columns: slice) -> Tensor | float:

@@ -1,7 +1,7 @@
 """What is said of one entry, as a distribution over its levels."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Categorical, Distribution, MixtureSameFamily
 
@@ -20,9 +20,13 @@ class Head(Conditional):
 
     count: int
 
-    def bias(self) -> Float[Tensor, " count"]:
-        """The numbers to start from: those of a broad distribution."""
+    def broad(self) -> Float[Tensor, " count"]:
+        """The numbers of a broad distribution."""
         return torch.zeros(self.count)
+
+    def marginal(self, tokens: Int[Tensor, "B D"]) -> Float[Tensor, "D count"]:
+        """The numbers to start from: what rows say of each entry on its own, or a broad distribution."""
+        return self.broad().expand(tokens.shape[1], self.count)
 
 
 class CategoricalHead(Head):
@@ -35,7 +39,12 @@ class CategoricalHead(Head):
 
     def __init__(self, levels: int) -> None:
         super().__init__()
-        self.count = 1 if levels == 2 else levels
+        self.levels, self.count = levels, 1 if levels == 2 else levels
+
+    def marginal(self, tokens: Int[Tensor, "B D"]) -> Float[Tensor, "D count"]:
+        counts = torch.stack([(tokens == level).sum(0) for level in range(self.levels)], dim=1)
+        logits = (counts + 1).float().log()
+        return logits[:, 1:] - logits[:, :1] if self.count == 1 else logits - logits.mean(1, keepdim=True)
 
     def forward(self, c: Float[Tensor, "*rest count"]) -> Distribution:
         if self.count == 1:
@@ -52,7 +61,7 @@ class LogisticsHead(Head):
 
     Example:
         >>> head = LogisticsHead(256, components=3)
-        >>> p = head(head.bias().expand(2, 9))
+        >>> p = head(head.broad().expand(2, 9))
         >>> round(p.log_prob(torch.arange(256)[:, None].expand(256, 2)).exp().sum(0)[0].item(), 4)
         1.0
 
@@ -64,7 +73,7 @@ class LogisticsHead(Head):
         super().__init__()
         self.levels, self.count = levels, 3 * components
 
-    def bias(self) -> Float[Tensor, " count"]:
+    def broad(self) -> Float[Tensor, " count"]:
         components = self.count // 3
         loc = torch.linspace(-1, 1, components + 2)[1:-1]
         return torch.cat([torch.zeros(components), loc, torch.full((components,), -1.5)])

@@ -6,12 +6,14 @@ all D conditionals from one pass of a network that is masked so that what it say
 """
 
 import math
+from collections.abc import Iterable
 from typing import Literal
 
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
+from genzoo.core.game import Batch
 from genzoo.core.given import Given, GivenSpace
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
@@ -23,15 +25,17 @@ from genzoo.nn.masked import Growing, MaskedMLP
 
 __all__ = ["MADE"]
 
+LOOK = 10_000  # rows that the start is taken from
 FEW = 32  # levels up to which every one gets a logit
 
 
 class MADE(GenerativeModel):
     """A masked autoencoder for data of a fixed shape on any number of levels, entries in raster order.
 
-    Two levels come in as ±1; more come in by a few numbers each from a table that is learned. What is said of an
-    entry is a logit for two levels, a logit for each of a few, and a mixture of discretized logistics for many: a
-    softmax over 256 levels would make the last layer 17 times as large for what the mixture says with 15 numbers.
+    Two levels come in as ±1; more come in by a few numbers each from a table that is learned; all less their mean over
+    the training rows. What is said of an entry is a logit for two levels, a logit for each of a few, and a mixture of
+    discretized logistics for many: a softmax over 256 levels would make the last layer 17 times as large for what the
+    mixture says with 15 numbers. Logits start from the frequencies of the training rows.
 
     Args:
         space: What one x is: levels, of a fixed shape.
@@ -57,6 +61,7 @@ class MADE(GenerativeModel):
     """
 
     likelihood = Likelihood.EXACT
+    center: Tensor
 
     def __init__(
         self,
@@ -84,8 +89,23 @@ class MADE(GenerativeModel):
         self.net = MaskedMLP(
             space.dims, 1 if levels == 2 else 4, self.head.count, width=width, depth=depth, given=across
         )
+        self.register_buffer("center", torch.zeros(space.dims, self.net.features))
         with torch.no_grad():
-            self.net.last.bias.copy_(self.head.bias().repeat(space.dims))
+            self.net.last.bias.copy_(self.head.broad().repeat(space.dims))
+
+    def prepare(self, batches: Iterable[Batch]) -> None:
+        """Centers what comes in, and starts from each entry's frequencies."""
+        some, seen = [], 0
+        for batch in batches:
+            some.append(flattened(batch.x, self.space))
+            seen += len(batch)
+            if seen >= LOOK:
+                break
+        tokens = torch.cat(some)
+        with torch.no_grad():
+            self.center.zero_()
+            self.center.copy_(torch.stack([self._features(part).sum(0) for part in tokens.split(500)]).sum(0) / seen)
+            self.net.last.bias.copy_(self.head.marginal(tokens).flatten())
 
     def log_density(self, x: Integer[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
         tokens = flattened(x, self.space)
@@ -99,14 +119,15 @@ class MADE(GenerativeModel):
         for d in range(self.space.dims):
             entries.append(noise.tick(d).draw(self.head(said)).long())
             if d + 1 < self.space.dims:
-                said = growing.tell(self._features(entries[-1]))
+                said = growing.tell(self._features(entries[-1][:, None], slice(d, d + 1)).squeeze(1))
         return unflattened(torch.stack(entries, dim=1), self.space)
 
     def extra_repr(self) -> str:
         return f"{self.space}, given={self.given}"
 
-    def _features(self, tokens: Tensor) -> Tensor:
-        return tokens[..., None].to(self.dtype) * 2 - 1 if self.features is None else self.features(tokens)
+    def _features(self, tokens: Tensor, entries: slice = slice(None)) -> Tensor:
+        numbers = tokens[..., None].to(self.dtype) * 2 - 1 if self.features is None else self.features(tokens)
+        return numbers - self.center[entries]
 
     def _embedded(self, given: Given) -> Tensor | None:
         return None if self.embedding is None or given is None else self.embedding(given)
