@@ -106,3 +106,11 @@ def test_a_recipe_of_ones_own():
 
     assert mine(Space((2,)), depth="3").config.steps == 3
     assert mine.summary == "Nothing at all."
+
+
+def test_rows_of_unlike_lengths_go_to_recipes_that_take_them():
+    words = Space((5,), levels=3, ragged=True)
+    with pytest.raises(Mistake, match="vae wants rows of one length") as told:
+        recipe_named("vae")(words)
+    assert "gpt" in told.value.fix
+    assert recipe_named("gpt")(words).model.space == words

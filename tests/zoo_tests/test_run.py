@@ -1,5 +1,6 @@
 """Runs: what training leaves loads back the same, and refuses to be mistaken for another."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -191,3 +192,21 @@ def test_weights_of_another_model(copied, change, text):
     weights = {name: tensor.contiguous() for name, tensor in change(load_file(copied / "model.safetensors")).items()}
     save_file(weights, copied / "model.safetensors")
     refused(copied, text)
+
+
+def test_missing_values_are_refused_before_anything_is_trained(tmp_path):
+    x = torch.randn(50, 2)
+    x[3, 1] = torch.nan
+    data = dataclasses.replace(genzoo.read(torch.randn(50, 2)), x=x)
+    with pytest.raises(genzoo.Mistake, match="got 1 with some"):
+        genzoo.train("vae", data, out=tmp_path / "run", steps=2)
+    assert not (tmp_path / "run").exists()
+
+
+def test_data_read_from_a_path_are_read_again_on_resume(tmp_path, monkeypatch):
+    (tmp_path / "table.csv").write_text("a,b,c\n" + "\n".join(f"{i},{i % 7},{i % 3}" for i in range(60)))
+    data = genzoo.read(tmp_path / "table.csv", x=["a", "b"], given="c")
+    run = genzoo.train("vae", data, out=tmp_path / "run", steps=3, checkpoint_every=2)
+    assert run.config.data.origin["x"] == ["a", "b"]
+    assert genzoo.load(tmp_path / "run").data().fingerprint == data.fingerprint
+    assert genzoo.resume(tmp_path / "run").metrics[-1]["step"] == 3

@@ -42,11 +42,15 @@ class Mapped(GenerativeModel, DirectFit):
     def outward(self, y: Shaped[Tensor, "B *event"]) -> Shaped[Tensor, "B *event"]:
         """What the part makes, as data."""
 
+    def rule(self, given: Given) -> Given:
+        """The condition as the part sees it; by default as it is."""
+        return given
+
     def draw(self, n: int, given: Given, noise: Noise, **options: Any) -> Shaped[Tensor, "n *event"]:
-        return self.outward(self.model.draw(n, given, noise, **options))
+        return self.outward(self.model.draw(n, self.rule(given), noise, **options))
 
     def decode(self, z: Tensor, given: Given = None) -> Tensor:
-        return self.outward(self.model.decode(z, given))
+        return self.outward(self.model.decode(z, self.rule(given)))
 
     def loss(self, batch: Batch) -> Tensor:
         return self.model.loss(self._inside(batch))
@@ -89,7 +93,8 @@ class Mapped(GenerativeModel, DirectFit):
 
     def _inside(self, batch: Batch) -> Batch:
         # The map has a stream of its own, so that the part draws the numbers it would draw alone.
-        return dataclasses.replace(batch, x=self.inward(batch.x, batch.noise.at(type(self).__name__)))
+        x = self.inward(batch.x, batch.noise.at(type(self).__name__))
+        return Batch(x, self.rule(batch.given), batch.noise)
 
     def _through(self, player: Player) -> Any:
         def loss(batch: Batch) -> Tensor | Mapping[str, Tensor]:

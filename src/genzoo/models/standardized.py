@@ -1,39 +1,40 @@
 """A model in standard units, its density in the data's own."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
 
 from genzoo.core.game import Batch
-from genzoo.core.given import Given
+from genzoo.core.given import Given, GivenSpace
 from genzoo.core.model import Capability, GenerativeModel
 from genzoo.core.noise import Noise
+from genzoo.core.space import Space
 from genzoo.models.mapped import Mapped, refuse, some
 
 __all__ = ["Standardized"]
 
 
 class Standardized(Mapped):
-    """A model that sees every entry with mean 0 and variance 1,
+    """A model that sees every real entry, of x and of its conditions, with mean 0 and variance 1,
 
-    $$ \\log p(x) = \\log p_y\\!\\left(\\frac{x - m}{s}\\right) - \\sum_d \\log s_d, $$
+    $$ \\log p(x \\mid c) =
+       \\log p_y\\!\\left(\\frac{x - m}{s} \\,\\Big|\\, \\frac{c - m_c}{s_c}\\right) - \\sum_d \\log s_d, $$
 
     m and s being the means and standard deviations of the training rows, so that densities stay in the data's units
-    and a table of metres and years needs no care. A column that never varies has no unit to speak of: it is centered,
-    and its s is 1.
+    and a table of metres and years needs no care. Levels and labels are seen as they are. A column that never varies
+    has no unit to speak of: it is centered, and its s is 1.
 
     Args:
-        model: A model over reals of the data's shape.
+        model: A model whose x, or whose condition, holds reals.
         rows: The rows that the means and deviations are taken from, at most.
 
     Raises:
-        ValueError: If the model's space is not real.
+        ValueError: If neither its x nor its conditions hold reals.
 
     Example:
-        >>> from genzoo.core import Space
         >>> from genzoo.models.classical import GaussianMixture
         >>> model = Standardized(GaussianMixture(Space((2,)), components=1))
         >>> x = torch.tensor([[1000.0, 0.1], [3000.0, 0.3]])
@@ -46,36 +47,86 @@ class Standardized(Mapped):
     scale: Tensor
 
     def __init__(self, model: GenerativeModel, *, rows: int = 50_000) -> None:
-        refuse(model, "Standardized")
+        names = real_conditions(model.given)
+        if model.space.is_discrete and not names:
+            refuse(model, "Standardized")
         super().__init__(model.space, model)
         self.rows, self.likelihood = rows, model.likelihood
-        self.register_buffer("shift", torch.zeros(self.space.shape))
-        self.register_buffer("scale", torch.ones(self.space.shape))
+        self.sees_reals, self.names = not model.space.is_discrete, names
+        units = Units(self.space.shape if self.sees_reals else ())
+        self.register_buffer("shift", units.shift)
+        self.register_buffer("scale", units.scale)
+        self.conditions = nn.ModuleList(Units(shape) for shape in names.values())
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         kept = list(some(batches, self.rows))
-        x = torch.cat([batch.x for batch in kept]).double()
-        mean, std = x.mean(0), x.std(0, correction=0)
-        self.shift.copy_(mean)
-        # A spread within rounding of the mean is a constant that came through float32.
-        self.scale.copy_(torch.where(std > 1e-6 * mean.abs(), std, 1))
+        if self.sees_reals:
+            fit(self.shift, self.scale, torch.cat([batch.x for batch in kept]))
+        for name, units in self._units():
+            parts = [named(batch.given)[name] for batch in kept if name in named(batch.given)]
+            if parts:
+                fit(units.shift, units.scale, torch.cat(parts))
         super().prepare(kept)
 
-    def inward(self, x: Float[Tensor, "B *event"], noise: Noise | None = None) -> Float[Tensor, "B *event"]:
-        return (x - self.shift) / self.scale
+    def inward(self, x: Shaped[Tensor, "B *event"], noise: Noise | None = None) -> Shaped[Tensor, "B *event"]:
+        return (x - self.shift) / self.scale if self.sees_reals else x
 
-    def outward(self, y: Float[Tensor, "B *event"]) -> Float[Tensor, "B *event"]:
-        return self.shift + self.scale * y
+    def outward(self, y: Shaped[Tensor, "B *event"]) -> Shaped[Tensor, "B *event"]:
+        return self.shift + self.scale * y if self.sees_reals else y
+
+    def rule(self, given: Given) -> Given:
+        rows = dict(named(given))
+        for name, units in self._units():
+            if name in rows:
+                rows[name] = (rows[name] - units.shift) / units.scale
+        return rows.get("") if isinstance(given, Tensor) else (None if given is None else rows)
 
     def log_density(
-        self, x: Float[Tensor, "B *event"], given: Given, noise: Noise, **options: Any
+        self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise, **options: Any
     ) -> Float[Tensor, " B"]:
-        return self.model.log_density(self.inward(x), given, noise, **options) - self.scale.log().sum()
+        inner = self.model.log_density(self.inward(x), self.rule(given), noise, **options)
+        return inner - self.scale.log().sum() if self.sees_reals else inner
 
-    def encode(self, x: Float[Tensor, "B *event"], given: Given = None) -> Float[Tensor, "B *latent"]:
-        return self.model.encode(self.inward(x), given)
+    def encode(self, x: Shaped[Tensor, "B *event"], given: Given = None) -> Float[Tensor, "B *latent"]:
+        return self.model.encode(self.inward(x), self.rule(given))
 
     def score(self, x: Float[Tensor, "B *event"], given: Given = None) -> Float[Tensor, "B *event"]:
         if not self.can(Capability.SCORE):
             raise self.lacks(Capability.SCORE)
-        return self.model.score(self.inward(x), given) / self.scale
+        return self.model.score(self.inward(x), self.rule(given)) / self.scale
+
+    def _units(self) -> list[tuple[str, "Units"]]:
+        return [(name, cast(Units, units)) for name, units in zip(self.names, self.conditions, strict=True)]
+
+
+class Units(nn.Module):
+    """The mean and the standard deviation of every entry."""
+
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.register_buffer("shift", torch.zeros(shape))
+        self.register_buffer("scale", torch.ones(shape))
+
+
+def fit(shift: Tensor, scale: Tensor, rows: Float[Tensor, "n *event"]) -> None:
+    """Sets units to those of some rows; null rows do not count."""
+    rows = rows.double()
+    known = rows[rows.flatten(1).isfinite().all(1)] if rows.ndim > 1 else rows[rows.isfinite()]
+    mean, std = known.mean(0), known.std(0, correction=0)
+    shift.copy_(mean)
+    # A spread within rounding of the mean is a constant that came through float32.
+    scale.copy_(torch.where(std > 1e-6 * mean.abs(), std, 1))
+
+
+def real_conditions(given: GivenSpace) -> dict[str, tuple[int, ...]]:
+    """The shapes of the conditions that hold reals of a fixed shape; a single condition has the empty name."""
+    spaces = {"": given} if isinstance(given, Space) else given or {}
+    return {name: space.shape for name, space in spaces.items() if not (space.is_discrete or space.ragged)}
+
+
+def named(given: Given) -> Mapping[str, Tensor]:
+    """A condition by names; a single one has the empty name."""
+    return {"": given} if isinstance(given, Tensor) else given or {}

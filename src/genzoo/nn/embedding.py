@@ -33,6 +33,19 @@ class _Levels(nn.Module):
         return self.table(torch.where(rows < 0, self.levels, rows) + self.first).sum(1)
 
 
+class _Ordered(nn.Module):
+    """Many entries of many levels, as an image has: a linear map of levels as numbers in [−1, 1]."""
+
+    def __init__(self, space: Space, width: int) -> None:
+        super().__init__()
+        self.highest = max(1, (space.levels or 1) - 1)
+        self.reals = _Reals(space, width)
+
+    def forward(self, given: Tensor) -> Tensor:
+        rows = (2 / self.highest) * given.to(self.reals.null.dtype) - 1
+        return self.reals(torch.where(is_null(given).reshape(-1, *[1] * (given.ndim - 1)), torch.nan, rows))
+
+
 class _Reals(nn.Module):
     """A linear map of real numbers, with a learned vector for rows that are null."""
 
@@ -49,7 +62,8 @@ class _Reals(nn.Module):
 
 
 class Embedding(nn.Module):
-    """A condition as a vector: levels through a table, reals through a linear map, several side by side or summed.
+    """A condition as a vector: levels through a table, reals and images through a linear map, several of them side by
+    side or summed.
 
     Args:
         given: What the condition is: a space, or names of spaces.
@@ -70,15 +84,19 @@ class Embedding(nn.Module):
     ) -> None:
         super().__init__()
         spaces = {"given": given} if isinstance(given, Space) else given
-        self.parts = nn.ModuleDict(
-            {name: (_Levels if space.is_discrete else _Reals)(space, width) for name, space in spaces.items()}
-        )
+        self.parts = nn.ModuleDict({name: _part(space)(space, width) for name, space in spaces.items()})
         self.merge, self.width = merge, width * (len(spaces) if merge == "concat" else 1)
 
     def forward(self, given: Tensor | Mapping[str, Tensor]) -> Float[Tensor, "B width"]:
         rows = {"given": given} if isinstance(given, Tensor) else given
         vectors = torch.stack([part(rows[name]) for name, part in self.parts.items()], dim=1)
         return vectors.flatten(1) if self.merge == "concat" else vectors.sum(1)
+
+
+def _part(space: Space) -> type[nn.Module]:
+    if not space.is_discrete:
+        return _Reals
+    return _Ordered if len(space.shape) == 3 else _Levels
 
 
 class Conditioned(nn.Module):

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.recipe import Amount, Count, GivenSpace, Positive, Recipe, Share, Size, recipe
+from genzoo.zoo.units import in_units
 
 __all__ = ["wgan_gp"]
 
@@ -45,7 +46,6 @@ def wgan_gp(
         drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
     """
     from genzoo.models.adversarial import WassersteinGAN
-    from genzoo.models.standardized import Standardized
 
     small = size == "small"
     latent = latent or (128 if not small else 32 if space.dims > 16 else 8)
@@ -65,7 +65,7 @@ def wgan_gp(
     )
     model.lr = lr
     config = TrainConfig(steps=5000, batch_size=64, ema=0.05)
-    return Recipe(model if space.is_discrete else Standardized(model), config)
+    return Recipe(in_units(model), config)
 
 
 def _networks(space: Space, given: GivenSpace, latent: int, hidden: list[int], width: int) -> tuple[Any, Any]:

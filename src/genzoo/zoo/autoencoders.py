@@ -5,6 +5,7 @@ from typing import Literal
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.recipe import Amount, Count, GivenSpace, Recipe, Share, Size, recipe
+from genzoo.zoo.units import in_units
 
 __all__ = ["vae"]
 
@@ -43,7 +44,6 @@ def vae(
         drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
     """
     from genzoo.models.autoencoders import VAE, GaussianAutoencoder
-    from genzoo.models.standardized import Standardized
 
     images = len(space.shape) == 3 and min(space.shape[1:]) >= 16
     small = size == "small"
@@ -54,4 +54,4 @@ def vae(
         both = GaussianAutoencoder.mlp(space, given, latent=latent, hidden=[hidden] * depth)
     model = VAE(space, given, both, beta=beta, drop_given=drop_given if given is not None else 0.0)
     config = TrainConfig(steps=3000, lr=2e-3 if small else 1e-3, warmup=100, clip_norm=100.0, ema=0.05, keep="best")
-    return Recipe(model if space.is_discrete else Standardized(model), config)
+    return Recipe(in_units(model), config)

@@ -5,6 +5,7 @@ from typing import Literal
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.recipe import Count, GivenSpace, Positive, Recipe, Share, Size, recipe
+from genzoo.zoo.units import in_units
 
 __all__ = ["bigram", "gpt", "made"]
 
@@ -48,8 +49,10 @@ def made(
         components=components,
         drop_given=drop_given if given is not None else 0.0,
     )
-    config = TrainConfig(steps=3000, batch_size=256, warmup=50, precision="bf16", ema=0.05, keep="best")
-    return Recipe(model, config)
+    config = TrainConfig(
+        steps=3000, batch_size=256, lr=6e-3, warmup=100, precision="bf16", clip_norm=100.0, ema=0.05, keep="best"
+    )
+    return Recipe(in_units(model), config)
 
 
 @recipe(
@@ -57,6 +60,7 @@ def made(
     likelihood="exact",
     can=("sample", "log_prob", "loss", "condition"),
     paper="Radford et al., 2019, Language models are unsupervised multitask learners",
+    ragged=True,
 )
 def gpt(
     space: Space,
@@ -107,7 +111,7 @@ def gpt(
         precision="bf16",
         keep="best",
     )
-    return Recipe(model, config)
+    return Recipe(in_units(model), config)
 
 
 @recipe(
@@ -115,6 +119,7 @@ def gpt(
     likelihood="exact",
     can=("sample", "log_prob", "loss", "direct_fit"),
     paper="Shannon, 1948, A mathematical theory of communication",
+    ragged=True,
 )
 def bigram(space: Space, given: GivenSpace = None, *, size: Size = "small", smoothing: Positive = 0.1) -> Recipe:
     """A Markov chain of symbols, fitted by counting pairs: the least that a model of sequences must beat.

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.recipe import Count, GivenSpace, Recipe, Share, Size, recipe
+from genzoo.zoo.units import in_units
 
 __all__ = ["ddpm", "flow_matching"]
 
@@ -130,7 +131,6 @@ def _network(space: Space, given: GivenSpace, unet: bool, sizes: tuple[int | Non
 
 def _trained_well(model: Any, space: Space, unet: bool, size: Size) -> Recipe:
     """The recipe of a model: reals in standard units, images in smaller batches."""
-    from genzoo.models.standardized import Standardized
 
     config = TrainConfig(
         steps=5000,
@@ -140,4 +140,4 @@ def _trained_well(model: Any, space: Space, unet: bool, size: Size) -> Recipe:
         clip_norm=1.0 if unet else None,
         ema=0.05,
     )
-    return Recipe(model if space.is_discrete else Standardized(model), config)
+    return Recipe(in_units(model), config)

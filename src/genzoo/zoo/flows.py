@@ -5,6 +5,7 @@ from typing import Literal
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.recipe import Count, GivenSpace, Recipe, Share, Size, recipe
+from genzoo.zoo.units import in_units
 
 __all__ = ["realnvp"]
 
@@ -41,7 +42,6 @@ def realnvp(
     """
     from genzoo.models.dequantized import Dequantized
     from genzoo.models.flows import real_nvp
-    from genzoo.models.standardized import Standardized
 
     small = size == "small"
     even = len(space.shape) == 3 and space.shape[1] % 2 == 0 and space.shape[2] % 2 == 0
@@ -65,4 +65,4 @@ def realnvp(
         ema=0.05,
         keep="best",
     )
-    return Recipe(Standardized(flow) if space.levels is None else Dequantized(flow, space.levels), config)
+    return Recipe(in_units(flow if space.levels is None else Dequantized(flow, space.levels)), config)

@@ -47,7 +47,7 @@ Amount = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 MACHINERY = frozenset(
-    {"card", "conditions", "mistakes", "progress", "recipe", "run", "store"}
+    {"card", "conditions", "mistakes", "progress", "recipe", "run", "store", "units"}
 )  # modules of zoo without recipes
 GROUP = "genzoo.recipes"
 
@@ -80,6 +80,7 @@ class RecipeInfo(Generic[P]):
         can: What its models can do, each as far as the data allow (a score needs real numbers).
         paper: Authors, year, identifier.
         extra: The optional extra it needs, if any.
+        ragged: Whether rows may be of unlike lengths.
 
     Example:
         >>> info = recipe_named("vae")
@@ -98,9 +99,18 @@ class RecipeInfo(Generic[P]):
         self.can: tuple[str, ...] = tuple(declared["can"])
         self.paper: str = declared["paper"]
         self.extra: str | None = declared["extra"]
+        self.ragged: bool = declared["ragged"]
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Recipe:
-        """The recipe for a space and a condition; keywords are the model's whole configuration."""
+        """The recipe for a space and a condition; keywords are the model's whole configuration.
+
+        Raises:
+            Mistake: If the rows are of unlike lengths and the recipe wants them alike.
+        """
+        space = args[0] if args else None
+        if isinstance(space, Space) and space.ragged and not self.ragged:
+            able = ", ".join(name for name, info in recipes().items() if info.ragged)
+            raise Mistake(f"{self.name} wants rows of one length, got {space}.", f"Take {able}, or cut the rows.")
         return self.function(*args, **self.checked(**kwargs))
 
     @property
@@ -162,6 +172,7 @@ def recipe(
     paper: str,
     on_levels: str | None = None,
     extra: str | None = None,
+    ragged: bool = False,
 ) -> Callable[[Callable[P, Recipe]], RecipeInfo[P]]:
     """Declares a function to be a recipe; a test holds the declarations against what its models answer.
 
@@ -172,6 +183,7 @@ def recipe(
         paper: Authors, year, identifier.
         on_levels: What `log_prob` returns on discrete data, if that is another kind.
         extra: The optional extra it needs.
+        ragged: Whether rows may be of unlike lengths.
     """
     return lambda function: RecipeInfo(
         function,
@@ -182,6 +194,7 @@ def recipe(
             "paper": paper,
             "on_levels": on_levels,
             "extra": extra,
+            "ragged": ragged,
         },
     )
 

@@ -107,6 +107,7 @@ def train(
         train = {"keep": "last"} | train  # without rows to choose by, the last weights are kept
     with seeded(_merged(info, TrainConfig(), train).seed):
         stages = stages_of(info(data.space, data.given_space, **arguments))
+    _check_finite(info.name, data)
     path = Path(out) if out is not None else store.fresh_folder(f"{info.name}-{data.name}")
     for stage, built in enumerate(stages, start=1):
         config = store.RunConfig(
@@ -244,6 +245,18 @@ def _record(rows: _Rows, given: Any) -> store.DataRecord:
         rows={} if foreign else {name: len(data.split(name)) for name in ("train", "valid", "test")},
         classes=dict(data.classes),
     )
+
+
+def _check_finite(name: str, data: Data, piece: int = 1 << 16) -> None:
+    """Refuses missing values, which no recipe marginalises yet."""
+    if data.space.is_discrete or data.space.ragged:
+        return
+    parts = (data.x[start : start + piece].flatten(1).isfinite().all(1) for start in range(0, len(data.x), piece))
+    if bad := sum(int((~part).sum()) for part in parts):
+        raise Mistake(
+            f"{name} wants rows without missing values, got {bad:,} with some.",
+            "Read the data with missing=drop or missing=impute.",
+        )
 
 
 def _begin(path: Path, config: store.RunConfig, codec: Codec) -> None:
