@@ -25,6 +25,7 @@ from genzoo.data.error import DataError
 
 __all__ = ["SMALL", "cache_folder", "cache_size", "find", "key_of", "make"]
 
+FORMAT = 1  # of an entry; another one is another key
 SMALL = 8 << 20  # bytes; what is smaller is not worth a file
 BLOCK, BLOCKS = 1 << 16, 64
 log = logging.getLogger("genzoo.data")
@@ -55,7 +56,7 @@ def key_of(parts: Iterable[object]) -> str:
         (True, False)
     """
     digest = hashlib.blake2b(digest_size=10)
-    for part in parts:
+    for part in (FORMAT, *parts):
         digest.update(f"{part}\0".encode(errors="surrogatepass"))
     return digest.hexdigest()
 

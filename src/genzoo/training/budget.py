@@ -16,6 +16,7 @@ __all__ = ["steps_in"]
 STRETCH = 0.04  # the part of the minutes that is spent on timing
 VALIDATIONS = 20
 MARGIN = 0.95  # samples, checkpoints and the end of the run
+LEAST = 0.5  # the part of what is left that goes to steps, however long a validation took
 
 
 def steps_in(minutes: float, course: Course, validate: Callable[..., float], valid: Any, began: float) -> int:
@@ -33,8 +34,9 @@ def steps_in(minutes: float, course: Course, validate: Callable[..., float], val
         elapsed = course.team.agree(time.monotonic() - start)
         steps, spent, burst = steps + burst, spent + elapsed, 2 * burst
     each = elapsed / (burst // 2)  # the last burst: the first steps of a process are slow
-    left = MARGIN * (seconds - (time.monotonic() - began)) - VALIDATIONS * _once(trial, validate, valid)
-    return max(stride, int(course.team.agree(left / each)))
+    between = VALIDATIONS * _once(trial, validate, valid)
+    left = MARGIN * (seconds - (time.monotonic() - began))
+    return max(stride, int(course.team.agree(max(left - between, LEAST * left) / each)))
 
 
 def _once(course: Course, validate: Callable[..., float], valid: Any) -> float:

@@ -41,7 +41,7 @@ class Commands(TyperGroup):
 def _told(debug: bool) -> Iterator[None]:
     try:
         yield
-    except (typer.Exit, typer.Abort, SystemExit):
+    except (typer.Exit, typer.Abort, SystemExit, BrokenPipeError):
         raise
     except Exception as error:
         if type(error).__name__ == "NoArgsIsHelpError":

@@ -1,5 +1,7 @@
 """The commands, put together."""
 
+import logging
+import os
 from typing import Annotated
 
 import typer
@@ -48,4 +50,9 @@ for function, example in data.COMMANDS.items():
 
 def main() -> None:
     """Runs the command line."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait do not spin on a busy machine's cores
+    said = logging.StreamHandler()
+    said.setFormatter(logging.Formatter("%(message)s"))
+    logging.getLogger("genzoo").addHandler(said)
+    logging.getLogger("genzoo").setLevel(logging.INFO)
     app(prog_name="genzoo")
