@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from genzoo.core.space import Space
 from genzoo.zoo.autoencoders import vae
+from genzoo.zoo.diffusion import flow_matching
 from genzoo.zoo.flows import realnvp
 from genzoo.zoo.recipe import Amount, Count, GivenSpace, Recipe, Share, Size, recipe
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     from genzoo.core.model import GenerativeModel
 
-__all__ = ["latent_flow"]
+__all__ = ["latent_diffusion", "latent_flow"]
 
 
 @recipe(
@@ -46,6 +47,41 @@ def latent_flow(
 
     def prior(latents: Space) -> Recipe:
         return realnvp(latents, given, size=size, net="mlp", depth=depth, drop_given=drop_given)
+
+    return first._replace(then=lambda model: over(model, prior))
+
+
+@recipe(
+    family="latent",
+    likelihood="bound",
+    can=("sample", "log_prob", "encode", "decode", "score", "loss", "condition"),
+    paper="Rombach et al., 2022, High-resolution image synthesis with latent diffusion models, arXiv:2112.10752",
+)
+def latent_diffusion(
+    space: Space,
+    given: GivenSpace = None,
+    *,
+    size: Size = "small",
+    latent: Count | None = None,
+    beta: Amount = 1.0,
+    width: Count | None = None,
+    drop_given: Share = 0.1,
+) -> Recipe:
+    """A variational autoencoder whose prior is then replaced by flow matching in its latents.
+
+    The autoencoder is unconditional; the condition, if there is one, is the diffusion's, and so is guidance.
+
+    Args:
+        size: As in `vae` and `flow_matching`.
+        latent: The length of z; by default as size says.
+        beta: The weight of the rate in stage one.
+        width: Units of the denoiser's hidden layers; by default as size says.
+        drop_given: The share of conditions dropped in stage two, which guidance needs.
+    """
+    first = vae(space, None, size=size, latent=latent, beta=beta)
+
+    def prior(latents: Space) -> Recipe:
+        return flow_matching(latents, given, size=size, net="mlp", width=width, drop_given=drop_given)
 
     return first._replace(then=lambda model: over(model, prior))
 
