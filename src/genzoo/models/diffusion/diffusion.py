@@ -28,7 +28,9 @@ from genzoo.models.diffusion.weight import Emphasis
 
 __all__ = ["Diffusion"]
 
-COARSEST = -12.0  # log SNR below which nothing of the data is left
+# Noise in units of the signal. Training goes down to the least that steps of a sampler meet. The bound stops earlier:
+# over reals below the finest structure, over levels where Bayes' rule for each entry alone does as well as a network.
+TRAINED, FINEST, FINEST_ON_LEVELS, COARSEST = 0.002, 0.02, 0.05, 400.0
 
 
 class Diffusion(GenerativeModel):
@@ -88,10 +90,9 @@ class Diffusion(GenerativeModel):
         predicts.refuse(schedule)
         self.net, self.schedule, self.predicts = net, schedule, predicts
         self.emphasis, self.sampler, self.drop_given = emphasis or Emphasis(), sampler or DDIM(), drop_given
-        levels = space.levels or 0
-        finest = 0.01 if levels == 0 else 0.5 / max(1, levels - 1)  # a quarter of the way between levels
-        ends = schedule.time(torch.tensor([-2 * math.log(finest), COARSEST], dtype=torch.float64))
-        self.t_first, self.t_last = ends.tolist()
+        finest, levels = FINEST_ON_LEVELS if space.is_discrete else FINEST, space.levels or 0
+        noises = torch.tensor([TRAINED, finest, COARSEST], dtype=torch.float64)
+        self.t_trained, self.t_first, self.t_last = schedule.time(-2 * noises.log()).tolist()
         self.register_buffer("log_share", torch.full((levels,), -math.log(max(1, levels))))
 
     def prepare(self, batches: Iterable[Batch]) -> None:
@@ -169,9 +170,8 @@ class Diffusion(GenerativeModel):
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
         x, given = self.inward(batch.x), self.training_given(batch)
-        first, last = self._ends()
         share = self.emphasis.times.draw(len(x), batch.noise.at("time"), x.dtype)
-        at = self.schedule.at(torch.lerp(first.t, last.t, share)).over(x)
+        at = self.schedule.at(self.t_trained + (self.t_last - self.t_trained) * share).over(x)
         noise = batch.noise.at("noise").normal(*x.shape, dtype=x.dtype)
         error = (self._said(at.mix(x, noise), at, given) - self.predicts.target(x, noise, at)).square()
         if self.emphasis.weight is not None:
@@ -214,6 +214,6 @@ class Diffusion(GenerativeModel):
         return Heun().along(times, self.denoise, self.schedule, x, given, Noise(0, device=x.device))
 
     def _ends(self) -> tuple[Moment, Moment]:
-        """The first time, of the finest noise that there is, and the last."""
+        """The first time of the bound, of the finest noise that it knows, and the last."""
         first, last = torch.tensor([self.t_first, self.t_last], dtype=self.dtype, device=self.device)
         return self.schedule.at(first), self.schedule.at(last)
