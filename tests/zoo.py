@@ -15,7 +15,7 @@ from genzoo.models import Dequantized, Joint, LatentModel, Standardized
 from genzoo.models.adversarial import WassersteinGAN
 from genzoo.models.autoencoders import VAE, GaussianAutoencoder
 from genzoo.models.autoregressive import GPT, MADE, Bigram
-from genzoo.models.classical import GaussianMixture
+from genzoo.models.classical import Gaussian, GaussianMixture
 from genzoo.models.diffusion import (
     DDIM,
     Ancestral,
@@ -156,6 +156,7 @@ WORDS, TINY = Space((4,), levels=3, ragged=True), Space((2, 2, 1), levels=5)
 TEXT = {"label": LABEL, "words": WORDS, "angle": Space((2,))}
 
 ZOO: dict[str, Entry] = {
+    "gaussian": Entry(lambda: Gaussian(REALS), EXACT),
     "gaussian_mixture": Entry(mixture, EXACT),
     "gaussian_mixture/tied": Entry(lambda: mixture(covariance="tied"), EXACT),
     "gaussian_mixture/diag": Entry(lambda: mixture(covariance="diag"), EXACT),

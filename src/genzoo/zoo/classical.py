@@ -4,9 +4,35 @@ from typing import Literal
 
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
+from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.recipe import Count, GivenSpace, Positive, Recipe, Size, recipe
 
-__all__ = ["gaussian_mixture"]
+__all__ = ["gaussian", "gaussian_mixture"]
+
+
+@recipe(
+    family="classical",
+    likelihood="exact",
+    on_levels="bound",
+    can=("sample", "log_prob", "score", "loss", "direct_fit"),
+    paper="Gauss, 1809, Theoria motus corporum coelestium",
+)
+def gaussian(space: Space, given: GivenSpace = None, *, size: Size = "small", floor: Positive = 1e-6) -> Recipe:
+    """One Gaussian with a full covariance, fitted in closed form by one pass.
+
+    Levels are seen through uniform dequantization.
+
+    Args:
+        size: Both are the same.
+        floor: What is added to every variance, as a share of the largest.
+    """
+    from genzoo.models.classical import Gaussian
+    from genzoo.models.dequantized import Dequantized
+
+    if given is not None:
+        raise Mistake("gaussian takes no condition, got one.", "Leave --given out, or take gaussian_mixture.")
+    model = Gaussian(Space(space.shape), floor=floor)
+    return Recipe(model if space.levels is None else Dequantized(model, space.levels), TrainConfig(batch_size=1000))
 
 
 @recipe(
