@@ -8,6 +8,7 @@ figure is the ratio of CPU time per step.
 Usage: python -m benchmarks.overhead
 """
 
+import contextlib
 import statistics
 import time
 from collections.abc import Callable
@@ -54,14 +55,19 @@ class OursVAE(Trainable):
         return self.plain.negative_elbo(batch.x, batch.noise.normal)
 
 
+class Enough(Exception):
+    """The counted steps of a longer run are made."""
+
+
 class Clock(Callback):
-    """CPU time of the counted steps."""
+    """CPU time of the counted steps, after which the run is left."""
 
     def on_step(self, state) -> None:
         if state.step == WARM:
             self.start = time.process_time()
         if state.step == WARM + COUNTED:
             self.seconds = time.process_time() - self.start
+            raise Enough
 
 
 def bare(x: Tensor) -> float:
@@ -81,10 +87,11 @@ def bare(x: Tensor) -> float:
 
 
 def ours(rows, **settings) -> float:
-    """Seconds per step of the engine."""
+    """Seconds per step of the engine, in a run of 20,000 steps with the intervals that it has by default."""
     clock = Clock()
-    config = TrainConfig(steps=WARM + COUNTED, batch_size=BATCH, log_every=50, device="cpu", **settings)
-    train(OursVAE(), rows, config, callbacks=[clock])
+    config = TrainConfig(steps=20_000, batch_size=BATCH, device="cpu", **settings)
+    with contextlib.suppress(Enough):
+        train(OursVAE(), rows, config, callbacks=[clock])
     return clock.seconds / COUNTED
 
 
