@@ -7,6 +7,7 @@ import torch
 
 from genzoo.core import Batch, Noise, Space
 from genzoo.models.autoregressive import MADE
+from genzoo.models.autoregressive.heads import LogisticsHead
 from genzoo.models.autoregressive.sequences import flattened
 from tests.zoo import BITS, BYTES, LABEL, conditions, made, rows
 
@@ -63,6 +64,16 @@ def test_conditions_reach_the_first_entry() -> None:
     with torch.no_grad():
         said = [model.net(model._features(flattened(x, BITS)), model.embedding(torch.tensor([c, c]))) for c in (0, 1)]
     assert not torch.allclose(said[0][:, 0], said[1][:, 0])
+
+
+@pytest.mark.parametrize("size", [1.0, 30.0, 1000.0])
+def test_wild_outputs_keep_a_mass_and_a_gradient(size: float) -> None:
+    head = LogisticsHead(256, 3)
+    c = (size * torch.randn(50, 9)).requires_grad_()
+    nats = head(c).log_prob(torch.arange(256.0)[:, None].expand(256, 50))
+    assert torch.allclose(nats.exp().sum(0), torch.ones(50), atol=1e-4)
+    (gradient,) = torch.autograd.grad(nats.clamp_min(-1e6).sum(), c)
+    assert gradient.isfinite().all()
 
 
 def test_impossible_spaces_are_refused() -> None:

@@ -2,13 +2,16 @@
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Bernoulli, Categorical, Distribution, MixtureSameFamily
+from torch.nn.functional import softplus
 
 from genzoo.core.component import Conditional
 from genzoo.distributions.discretized_logistic import DiscretizedLogistic
 
 __all__ = ["CategoricalHead", "Head", "LogisticsHead"]
+
+LOWEST, HIGHEST = -8.0, 3.0  # log-scales, in units where levels span [−1, 1]
 
 
 class Head(Conditional):
@@ -80,7 +83,8 @@ class LogisticsHead(Head):
 
     def forward(self, c: Float[Tensor, "*rest count"]) -> Distribution:
         weights, loc, log_scale = c.chunk(3, dim=-1)
-        # A softplus keeps the gradient alive at the floor, where a clamp would lose it for good.
-        log_scale = -8 + nn.functional.softplus(log_scale + 8)
+        # Softplus keeps the gradient alive at the bounds, where a clamp would lose it for good. Above the upper one a
+        # logistic is flat, all its mass in the two edges, and would be lost to rounding.
+        log_scale = HIGHEST - softplus(HIGHEST - (LOWEST + softplus(log_scale - LOWEST)))
         mixture = Categorical(logits=weights, validate_args=False)
         return MixtureSameFamily(mixture, DiscretizedLogistic(loc, log_scale, self.levels), validate_args=False)
