@@ -108,7 +108,10 @@ def train(
     with seeded(_merged(info, TrainConfig(), train).seed):
         stages = stages_of(info(data.space, data.given_space, **arguments))
     _check_finite(info.name, data)
+    if out is None and int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        raise Mistake("Several processes must be told one folder, got none.", "Name it with --out.")
     path = Path(out) if out is not None else store.fresh_folder(f"{info.name}-{data.name}")
+    configs = []
     for stage, built in enumerate(stages, start=1):
         config = store.RunConfig(
             recipe=store.RecipeRecord(name=info.name, arguments=info.plain(arguments)),
@@ -122,7 +125,8 @@ def train(
             command=store.command(),
         )
         _begin(path if stage == len(stages) else path / STAGE_ONE, config, data.codec)
-    return _continued(path, config, rows, callbacks)
+        configs.append(config)
+    return _continued(path, configs, rows, callbacks)
 
 
 def resume(path: str | Path, *, data: Any = None, callbacks: Sequence[Callback] = ()) -> Run:
@@ -139,7 +143,8 @@ def resume(path: str | Path, *, data: Any = None, callbacks: Sequence[Callback] 
     path = Path(path)
     config = store.read_config(path)
     rows = _same_data(config, data)
-    return _continued(path, config, rows, callbacks)
+    before = [store.read_config(path / STAGE_ONE)] if config.stage == 2 else []
+    return _continued(path, [*before, config], rows, callbacks)
 
 
 def load(path: str | Path) -> Run:
@@ -321,14 +326,15 @@ def _without_conditions(rows: _Rows) -> _Rows:
     return _Rows(data, data.train, data.valid if len(data.valid) else None)
 
 
-def _continued(path: Path, config: store.RunConfig, rows: _Rows, callbacks: Sequence[Callback]) -> Run:
+def _continued(path: Path, stages: Sequence[store.RunConfig], rows: _Rows, callbacks: Sequence[Callback]) -> Run:
     """Goes on with a run from wherever it stands: in its first stage, between the two, or in its last."""
+    config = stages[-1]
     begun = bool(checkpoints(path / "checkpoints"))  # killed before the first one: the beginning is where it stopped
     first = None
-    if config.stage == 2 and not begun:
+    if len(stages) == 2 and not begun:
         folder = path / STAGE_ONE
         if not (folder / store.WEIGHTS).exists():
-            _continued(folder, store.read_config(folder), rows, callbacks)
+            _continued(folder, stages[:1], rows, callbacks)
         first = load(folder).model
     return _played(path, config, _rebuilt(config, first), rows, callbacks, resume=begun)
 
