@@ -69,7 +69,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Where the runs and the report go.")] = Path("runs/demo"),
     steps: Annotated[int | None, typer.Option(help="Rounds for each, for a quick look.")] = None,
 ) -> None:
-    """Train three families on the embedded digits, compare them, and write a report."""
+    """Train some families on the embedded data, compare them, and write a report."""
     from genzoo.experiments.demo import demonstrate
 
     demonstrate(out, steps=steps)
