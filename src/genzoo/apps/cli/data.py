@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from genzoo.apps.cli.words import GivenOption, ReadOption, XOption, print_json, print_table, read_words
+from genzoo.apps.cli.words import (
+    ColorOption,
+    GivenOption,
+    ReadOption,
+    SizeOption,
+    XOption,
+    print_json,
+    print_table,
+    read_words,
+)
 
 __all__ = ["COMMANDS"]
 
@@ -15,13 +24,16 @@ def check(
     given: GivenOption = None,
     x: XOption = None,
     binarize: Annotated[str | None, typer.Option(help="Binary pixels: static, dynamic or threshold.")] = None,
+    size: SizeOption = None,
+    color: ColorOption = None,
     how_read: ReadOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Say what was understood of a source: rows, shape, range, classes, splits, and the first ten bad files."""
     from genzoo.data.check import check as understood
 
-    report = understood(read_words(source, given, x, how_read, quiet=True, binarize=binarize, skip_bad=True))
+    seen = {"binarize": binarize, "size": size, "color": color, "skip_bad": True}
+    report = understood(read_words(source, given, x, how_read, quiet=True, **seen))
     if as_json:
         print_json(report.to_json())
     else:
@@ -31,7 +43,7 @@ def check(
         for reason in report.skipped:
             typer.echo(f"bad: {reason}")
     if report.bad:
-        typer.echo(f"{report.bad:,} could not be read: mend them, or train with --read skip_bad=true", err=True)
+        typer.echo(f"{report.bad:,} could not be read: mend them, or train with --skip-bad", err=True)
         raise typer.Exit(1)
 
 

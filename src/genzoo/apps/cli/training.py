@@ -7,7 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from genzoo.apps.cli.words import GivenOption, ReadOption, XOption, pairs, read_words
+from genzoo.apps.cli.words import (
+    ColorOption,
+    GivenOption,
+    ReadOption,
+    SizeOption,
+    SkipOption,
+    XOption,
+    pairs,
+    read_words,
+)
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.recipe import recipe_named, recipes
 from genzoo.zoo.store import read_config
@@ -25,6 +34,9 @@ def train(
     given: GivenOption = None,
     binarize: Annotated[str | None, typer.Option(help="Binary pixels: static, dynamic or threshold.")] = None,
     x: XOption = None,
+    size: SizeOption = None,
+    color: ColorOption = None,
+    skip_bad: SkipOption = False,
     how_read: ReadOption = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="A setting of the model, as depth=3.")] = None,
     how: Annotated[list[str] | None, typer.Option("--train", help="A setting of training, as lr=1e-4.")] = None,
@@ -39,7 +51,7 @@ def train(
     asked = {"steps": steps, "minutes": minutes, "seed": seed, "device": device}
     asked = {name: value for name, value in asked.items() if value is not None}
     if resume is not None:
-        if any((recipe, data, given, binarize, x, how_read, settings, how, out, asked)):
+        if any((recipe, data, given, binarize, x, size, color, skip_bad, how_read, settings, how, out, asked)):
             raise Mistake(
                 "--resume keeps all settings of the run, got others beside it.", f"Use genzoo train --resume {resume}"
             )
@@ -55,7 +67,7 @@ def train(
 
     run = run_recipe(
         recipe,
-        read_words(data, given, x, how_read, binarize=binarize),
+        read_words(data, given, x, how_read, binarize=binarize, size=size, color=color, skip_bad=skip_bad or None),
         out=out,
         settings=pairs("--set", settings or ()),
         callbacks=[Watch(recipe)],

@@ -15,10 +15,25 @@ from genzoo.zoo.mistakes import Mistake
 if TYPE_CHECKING:
     from genzoo.data import Data
 
-__all__ = ["GivenOption", "ReadOption", "XOption", "pairs", "print_json", "print_table", "read_words", "shown"]
+__all__ = [
+    "ColorOption",
+    "GivenOption",
+    "ReadOption",
+    "SizeOption",
+    "SkipOption",
+    "XOption",
+    "pairs",
+    "print_json",
+    "print_table",
+    "read_words",
+    "shown",
+]
 
 GivenOption = Annotated[list[str] | None, typer.Option(help="Condition on this label, column or role.")]
 XOption = Annotated[list[str] | None, typer.Option(help="The columns, folder or array that make x.")]
+SizeOption = Annotated[int | None, typer.Option(min=1, help="Make images so high and wide.")]
+ColorOption = Annotated[str | None, typer.Option(help="Make images grey, rgb or rgba.")]
+SkipOption = Annotated[bool, typer.Option("--skip-bad", help="Leave out what cannot be read, and say how many.")]
 ReadOption = Annotated[
     list[str] | None, typer.Option("--read", help="How the data are read, as size=32, color=grey or missing=drop.")
 ]

@@ -224,10 +224,10 @@ class Different(DataError):
 
 
 def _refused(bad: Mapping[int, str], n: int) -> DataError:
-    more = f"\n… and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+    more = f"\n… and {len(bad) - SHOWN} more." if len(bad) > SHOWN else ""
     lines = "\n".join(bad[i] for i in sorted(bad)[:SHOWN])
     return DataError(
-        f"{len(bad)} of {n} images cannot be read. Replace them, or skip them (`skip_bad`):\n{lines}{more}"
+        f"{len(bad)} of {n} images cannot be read:\n{lines}{more}\nReplace them, or leave them out (`skip_bad`)."
     )
 
 

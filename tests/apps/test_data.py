@@ -1,0 +1,83 @@
+"""`genzoo data check`, and the options that say how data are read."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from genzoo.apps.cli import app
+from genzoo.zoo.store import read_config
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Twelve pictures of two sizes in two folders, and two that cannot be read."""
+    draw = np.random.default_rng(0)
+    for i in range(12):
+        folder = tmp_path / "pictures" / ("cat", "dog")[i % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        side = 8 + i % 3
+        Image.fromarray(draw.integers(0, 256, (side, side, 3), dtype=np.uint8)).save(folder / f"{i}.png")
+    (tmp_path / "pictures/cat/broken.png").write_bytes(b"\x89PNG\r\n")
+    (tmp_path / "pictures/dog/empty.png").write_bytes(b"")
+    return tmp_path / "pictures"
+
+
+def said(*words):
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def test_check_tells_what_was_understood_and_what_cannot_be_read(pictures):
+    result = said("data", "check", pictures, "--given", "label", "--size", 6, "--color", "grey", "--json")
+    report = json.loads(result.stdout[: result.stdout.rindex("}") + 1])
+    assert result.exit_code == 1, "what cannot be read is worth an exit code"
+    assert report["bad"] == 2
+    assert sorted(reason.split(".png")[0] for reason in report["skipped"]) == ["cat/broken", "dog/empty"]
+    assert report["facts"]["one x"] == "1×6×6 integers in [0, 256)"
+    assert "6 of cat" in report["facts"]["given"]
+
+
+def test_check_of_good_data_exits_well_and_counts_columns():
+    result = said("data", "check", "digits", "--given", "label")
+    assert result.exit_code == 0
+    assert "1,797 (train 1,469" in result.stdout
+
+
+def test_bad_files_stop_a_training_before_it_begins_unless_they_are_skipped(pictures, tmp_path):
+    words = [
+        "train",
+        "vae",
+        "--data",
+        pictures,
+        "--size",
+        6,
+        "--color",
+        "grey",
+        "--steps",
+        1,
+        "--out",
+        tmp_path / "run",
+    ]
+    refused = said(*words)
+    assert refused.exit_code == 2
+    assert "2 of 14 images cannot be read" in refused.stderr
+    assert not (tmp_path / "run").exists()
+    assert said(*words, "--skip-bad").exit_code == 0
+    origin = read_config(tmp_path / "run").data.origin
+    assert origin["size"] == 6
+    assert origin["skip_bad"] is True
+
+
+def test_options_of_the_reader_are_taken_by_name_and_typos_told(tmp_path):
+    (tmp_path / "table.csv").write_text("a,b\n" + "\n".join(f"{i},{'' if i == 3 else i % 5}" for i in range(40)))
+    missing = said("data", "check", tmp_path / "table.csv")
+    assert missing.exit_code == 2
+    assert "'b' 1" in missing.stderr
+    mended = said("data", "check", tmp_path / "table.csv", "--read", "missing=drop")
+    assert mended.exit_code == 0
+    assert "whole numbers" in mended.stdout
+    typo = said("data", "check", tmp_path / "table.csv", "--read", "mising=drop")
+    assert typo.exit_code == 2
+    assert "missing" in typo.stderr
