@@ -10,6 +10,7 @@ from genzoo.training import TrainConfig, train
 from genzoo.training.callbacks import Callback
 from genzoo.training.checkpoint import CheckpointError
 from genzoo.training.course import NotFinite
+from genzoo.training.journal import CLOCK
 from tests.training.toys import Duel, Line, Moments, Rows, model_of, normal_rows
 
 SETTINGS = {
@@ -43,7 +44,7 @@ def config_of(kind, **changes):
 
 
 def without_clock(rows):
-    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
+    return [{name: value for name, value in row.items() if name not in CLOCK} for row in rows]
 
 
 def bytes_of(run, step):

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 import genzoo
 from genzoo.training.callbacks import Callback
+from genzoo.training.journal import CLOCK
 
 SETTINGS = {"settings": {"latent": 2, "depth": 2}, "steps": 20, "checkpoint_every": 3, "device": "cpu"}
 
@@ -34,7 +35,7 @@ def trained(path, data="digits", **more):
 
 def without_clock(path):
     rows = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
-    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
+    return [{name: value for name, value in row.items() if name not in CLOCK} for row in rows]
 
 
 @pytest.mark.parametrize(("stage", "step"), [(1, 1), (1, 8), (2, 1), (2, 8)])

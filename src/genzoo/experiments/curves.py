@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
+from genzoo.training.journal import CLOCK
+
 __all__ = ["Curve", "curves_of", "draw_curves"]
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 480, 230, 52, 8, 10, 26
@@ -27,7 +29,7 @@ def curves_of(rows: Sequence[Mapping[str, Any]]) -> list[Curve]:
     for row in rows:
         prefix = "" if row["split"] == "train" else f"{row['split']} "
         for name, value in row.items():
-            if isinstance(value, float) and name != "seconds":
+            if isinstance(value, float) and name not in CLOCK:
                 found.setdefault(prefix + name, []).append((float(row["step"]), value))
     order = sorted(found, key=lambda name: not name.endswith("loss"))  # losses first, parts after them
     return [(name, found[name]) for name in order[:SHOWN]]

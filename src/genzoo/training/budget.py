@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from genzoo.training.course import Course
+from genzoo.training.journal import Stopwatch
 
 __all__ = ["steps_in"]
 
@@ -19,8 +20,8 @@ MARGIN = 0.95  # samples, checkpoints and the end of the run
 LEAST = 0.5  # the part of what is left that goes to steps, however long a validation took
 
 
-def steps_in(minutes: float, course: Course, validate: Callable[..., float], valid: Any, began: float) -> int:
-    """The steps that fit into some minutes of wall time, counted from `began`.
+def steps_in(minutes: float, course: Course, validate: Callable[..., float], valid: Any, watch: Stopwatch) -> int:
+    """The steps that fit into some minutes of wall time, counted on a watch.
 
     Every process times the same steps, and all take the first one's figure.
     """
@@ -35,7 +36,7 @@ def steps_in(minutes: float, course: Course, validate: Callable[..., float], val
         steps, spent, burst = steps + burst, spent + elapsed, 2 * burst
     each = elapsed / (burst // 2)  # the last burst: the first steps of a process are slow
     between = VALIDATIONS * _once(trial, validate, valid)
-    left = MARGIN * (seconds - (time.monotonic() - began))
+    left = MARGIN * (seconds - watch.seconds)
     return max(stride, int(course.team.agree(max(left - between, LEAST * left) / each)))
 
 

@@ -9,15 +9,43 @@ import io
 import json
 import math
 import os
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-__all__ = ["CLOCK", "Journal", "Means"]
+__all__ = ["CLOCK", "Journal", "Means", "Stopwatch"]
 
-CLOCK = ("seconds", "rows_per_second")  # columns that tell the time, and so differ between equal runs
+CLOCK = ("seconds", "core_seconds")  # columns that tell the time, and so differ between equal runs
+
+
+class Stopwatch:
+    """Wall time and processor time of a training, over all its sittings.
+
+    Args:
+        seconds: Wall time of the sittings before.
+        core_seconds: Processor time of this process in them, all threads together.
+
+    Example:
+        >>> watch = Stopwatch(seconds=60.0)
+        >>> 60 <= watch.seconds < 61, 0 <= watch.core_seconds < 1
+        (True, True)
+    """
+
+    def __init__(self, seconds: float = 0.0, core_seconds: float = 0.0) -> None:
+        self.began, self.core_began = time.monotonic() - seconds, time.process_time() - core_seconds
+
+    @property
+    def seconds(self) -> float:
+        """Wall time so far."""
+        return time.monotonic() - self.began
+
+    @property
+    def core_seconds(self) -> float:
+        """Processor time so far."""
+        return time.process_time() - self.core_began
 
 
 class Journal:

@@ -25,7 +25,7 @@ from genzoo.training.callbacks import Callback
 from genzoo.training.config import TrainConfig
 from genzoo.training.course import Course, course_of, is_done
 from genzoo.training.guard import Interrupted, Signals, locked
-from genzoo.training.journal import Journal, Means
+from genzoo.training.journal import Journal, Means, Stopwatch
 from genzoo.training.order import Part, Source, order_of
 from genzoo.training.team import Team
 
@@ -41,7 +41,7 @@ class State:
         best: The lowest validation loss so far.
         waited: Validations since then.
         done: Whether the training has converged or stopped early.
-        seconds: Wall time, over all sittings.
+        watch: Wall and processor time, over all sittings.
     """
 
     model: Trainable
@@ -56,7 +56,7 @@ class State:
     best: float | None = None
     waited: int = 0
     done: bool = False
-    seconds: float = 0.0
+    watch: Stopwatch = field(default_factory=Stopwatch)
     best_weights: dict[str, Tensor] | None = None
 
     @property
@@ -79,6 +79,7 @@ class Trained:
         model: The model with the weights to use, in eval mode.
         steps: The steps made.
         seconds: Wall time, over all sittings.
+        core_seconds: Processor time of this process, likewise.
         metrics: The rows of metrics.
         best: The lowest validation loss, if any was taken.
     """
@@ -86,6 +87,7 @@ class Trained:
     model: Any
     steps: int
     seconds: float
+    core_seconds: float
     metrics: list[dict[str, Any]]
     best: float | None
 
@@ -127,14 +129,14 @@ def train(
         >>> trained.model.sample(2, seed=0).shape
         torch.Size([2, 2])
     """
-    began = time.monotonic()
+    watch = Stopwatch()
     _check(model, config, valid, run, resume)
     team = Team(config)
     with locked(run) if run and team.is_first else contextlib.nullcontext(), Signals() as signals:
         _place(model, config, team)
         course = course_of(model, order_of(source, config, say), config, team)
-        state = _resumed(course, run, say) if resume and run else _started(course, valid, run, began)
-        _play(state, valid, run, callbacks, signals, time.monotonic() - state.seconds)
+        state = _resumed(course, run, say) if resume and run else _started(course, valid, run, watch)
+        _play(state, valid, run, callbacks, signals)
         return _finished(state, run)
 
 
@@ -155,17 +157,17 @@ def _place(model: Trainable, config: TrainConfig, team: Team) -> None:
     model.to(team.device)
 
 
-def _started(course: Course, valid: Source | None, run: Path | None, began: float) -> State:
+def _started(course: Course, valid: Source | None, run: Path | None, watch: Stopwatch) -> State:
     model, config, team = course.model, course.config, course.team
     if team.is_first:
         with seeded(config.seed), team.autocast():
             model.prepare(course.look())
     team.share_state(model)
-    steps = config.steps if config.minutes is None else steps_in(config.minutes, course, _validate, valid, began)
+    steps = config.steps if config.minutes is None else steps_in(config.minutes, course, _validate, valid, watch)
     journal = Journal(run if team.is_first else None)
     state = State(model, config, team, course, journal, total=course.total(steps))
     state.average = _average(state)
-    state.seconds = time.monotonic() - began
+    state.watch = watch
     _save(state, run)
     return state
 
@@ -187,7 +189,7 @@ def _resumed(course: Course, run: Path, say: Callable[[str], None]) -> State:
         state.average.averaged.load_state_dict(tensors["average"])
     state.means = Means(kept["means"])
     state.step, state.best, state.waited, state.done = found.step, kept["best"], kept["waited"], kept["done"]
-    state.seconds, state.best_weights = kept["seconds"], tensors.get("best")
+    state.watch, state.best_weights = Stopwatch(kept["seconds"], kept["core_seconds"]), tensors.get("best")
     say(f"resuming after step {state.step} of {state.total}")
     return state
 
@@ -204,9 +206,8 @@ def _play(
     run: Path | None,
     callbacks: Sequence[Callback],
     signals: Signals,
-    began: float,
 ) -> None:
-    """Makes the steps that are left. `began` is when the clock would have started had there been one sitting."""
+    """Makes the steps that are left."""
     saved = time.monotonic()
     for callback in callbacks:
         callback.on_start(state)
@@ -214,7 +215,6 @@ def _play(
     while state.step < state.total and not state.done:
         logged = state.course.advance(state.step, state.total)
         state.step += 1
-        state.seconds = time.monotonic() - began
         _between(state, logged, valid, callbacks)
         if _checkpoint_due(state, saved) or signals.caught:
             _save(state, run)
@@ -250,7 +250,8 @@ def _between(state: State, logged: Mapping[str, Any], valid: Source | None, call
 
 
 def _row(state: State, split: str, values: Mapping[str, float | None]) -> dict[str, Any]:
-    return {"step": state.step, "split": split, **values, "seconds": round(state.seconds, 3)}
+    clock = {"seconds": round(state.watch.seconds, 3), "core_seconds": round(state.watch.core_seconds, 3)}
+    return {"step": state.step, "split": split, **values, **clock}
 
 
 def _judge(state: State, valid: Source) -> float:
@@ -309,7 +310,8 @@ def _save(state: State, run: Path | None) -> None:
         "best": state.best,
         "waited": state.waited,
         "done": state.done,
-        "seconds": state.seconds,
+        "seconds": state.watch.seconds,
+        "core_seconds": state.watch.core_seconds,
         "means": state.means.state(),
         "journal": state.journal.settle(),
         "config": state.config.model_dump(mode="json"),
@@ -330,4 +332,5 @@ def _finished(state: State, run: Path | None) -> Trained:
     if run is not None and state.team.is_first:
         disk.write_tensors(run / "model.safetensors", weights.state_dict())
     state.team.wait()
-    return Trained(weights, state.step, state.seconds, state.journal.rows, state.best)
+    watch = state.watch
+    return Trained(weights, state.step, watch.seconds, watch.core_seconds, state.journal.rows, state.best)

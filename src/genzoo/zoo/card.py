@@ -56,7 +56,10 @@ def card(path: Path, config: RunConfig, rows: list[dict[str, Any]]) -> str:
     """
     info, space = recipe_named(config.recipe.name), config.spaces[0]
     last = rows[-1] if rows else {}
-    trained = f"{last['step']:,} steps in {last['seconds']:.0f} s" if last else "not yet"
+    trained = "not yet"
+    if last:
+        cores = f"{last['core_seconds'] / 60:.1f} core-minutes"
+        trained = f"{last['step']:,} steps in {last['seconds']:.0f} s, {cores}"
     values = {"recipe": config.recipe.arguments, "train": config.train.model_dump(mode="json", exclude_defaults=True)}
     return TEMPLATE.format(
         family=info.family,

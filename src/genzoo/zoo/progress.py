@@ -69,7 +69,7 @@ class Watch(Callback):
             self.bar.stop()
         if state.team.is_first:
             losses = f": {self._losses()}" if self.losses else ""
-            steps = f"{state.step:,} steps in {state.seconds:.1f} s"
+            steps = f"{state.step:,} steps in {state.watch.seconds:.1f} s"
             self.out.print(f"{self.title}: {steps}{losses}", highlight=False, soft_wrap=True)
             if state.step < state.total and not state.done and state.journal.path:
                 folder = state.journal.path.parent
