@@ -81,3 +81,10 @@ def test_options_of_the_reader_are_taken_by_name_and_typos_told(tmp_path):
     typo = said("data", "check", tmp_path / "table.csv", "--read", "mising=drop")
     assert typo.exit_code == 2
     assert "missing" in typo.stderr
+
+
+def test_size_may_be_said_either_way(pictures):
+    words = ["data", "check", pictures, "--color", "rgb", "--json"]
+    reports = [said(*words, *way).stdout for way in (["--size", 6], ["--read", "size=6"])]
+    assert reports[0] == reports[1]
+    assert "3×6×6 integers" in reports[0]

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from genzoo.core import DirectFit, Done, GenerativeModel, Likelihood, Noise, Player, Space, seeded
+from genzoo.core import Capability, DirectFit, Done, GenerativeModel, Likelihood, Noise, Player, Space, seeded
 
 
 class Rows:
@@ -57,10 +57,10 @@ class Duel(GenerativeModel):
         return self.generator(noise.normal(n, 2, dtype=self.generator.weight.dtype))
 
     def loss(self, batch):
-        raise self.lacks("loss")
+        raise self.lacks(Capability.LOSS)
 
     def can(self, capability):
-        return capability != "loss" and super().can(capability)
+        return Capability(capability) is not Capability.LOSS and super().can(capability)
 
     def players(self):
         return [

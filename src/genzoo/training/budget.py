@@ -9,15 +9,26 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from genzoo.training.config import TrainConfig
 from genzoo.training.course import Course
 from genzoo.training.journal import Stopwatch
 
-__all__ = ["steps_in"]
+__all__ = ["rows_judged", "steps_in"]
 
 STRETCH = 0.04  # the part of the minutes that is spent on timing
-VALIDATIONS = 20
+VALIDATIONS, SHARE, FEWEST = 20, 0.01, 500  # in a run; rows of each as a share of the run's; the fewest
 MARGIN = 0.95  # samples, checkpoints and the end of the run
-LEAST = 0.5  # the part of what is left that goes to steps, however long a validation took
+LEAST = 0.5  # the part of what is left that goes to steps, however long a validation takes
+
+
+def rows_judged(total: int, available: int, config: TrainConfig) -> int:
+    """The rows of a validation: a hundredth of those that the run trains on, so that a short run is not spent on it.
+
+    Example:
+        >>> rows_judged(3000, 10_000, TrainConfig(batch_size=100)), rows_judged(10, 10_000, TrainConfig())
+        (3000, 500)
+    """
+    return min(available, config.valid_rows, max(FEWEST, int(SHARE * total * config.batch_size)))
 
 
 def steps_in(minutes: float, course: Course, validate: Callable[..., float], valid: Any, watch: Stopwatch) -> int:
@@ -25,8 +36,8 @@ def steps_in(minutes: float, course: Course, validate: Callable[..., float], val
 
     Every process times the same steps, and all take the first one's figure.
     """
-    seconds, stride = 60 * minutes, course.stride
-    trial = type(course)(copy.deepcopy(course.model), course.order, course.config, course.team)
+    seconds, stride, config = 60 * minutes, course.stride, course.config
+    trial = type(course)(copy.deepcopy(course.model), course.order, config, course.team)
     steps, spent, burst = 0, 0.0, stride
     while spent < STRETCH * seconds:
         start = time.monotonic()
@@ -35,16 +46,20 @@ def steps_in(minutes: float, course: Course, validate: Callable[..., float], val
         elapsed = course.team.agree(time.monotonic() - start)
         steps, spent, burst = steps + burst, spent + elapsed, 2 * burst
     each = elapsed / (burst // 2)  # the last burst: the first steps of a process are slow
-    between = VALIDATIONS * _once(trial, validate, valid)
+    row = _row_judged(trial, validate, valid)
     left = MARGIN * (seconds - watch.seconds)
-    return max(stride, int(course.team.agree(max(left - between, LEAST * left) / each)))
+    many = left / (each + VALIDATIONS * SHARE * config.batch_size * row)  # where validations grow with the run
+    few = max(left - VALIDATIONS * FEWEST * row, LEAST * left) / each  # where each has the fewest rows
+    return max(stride, int(course.team.agree(min(many, few))))
 
 
-def _once(course: Course, validate: Callable[..., float], valid: Any) -> float:
-    start = time.monotonic()
+def _row_judged(course: Course, validate: Callable[..., float], valid: Any) -> float:
+    """Seconds that a validation takes for each of its rows."""
+    if valid is None:
+        return 0.0
+    start, rows = time.monotonic(), min(len(valid), FEWEST)
     try:
-        if valid is not None:
-            validate(course, course.model, valid)
+        validate(course, course.model, valid, rows)
     except NotImplementedError:  # a model of several players has no one loss, and is not validated
         return 0.0
-    return time.monotonic() - start
+    return (time.monotonic() - start) / max(1, rows)

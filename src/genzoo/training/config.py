@@ -38,7 +38,7 @@ class TrainConfig(BaseModel):
     ema: float | None = Field(None, gt=0, lt=1, description="length of the weight average, as a share of the run")
     precision: Literal["float32", "bf16", "float64"] = Field("float32", description="bf16 is autocast")
     validate_every: int | None = Field(None, ge=1, description="rounds between validations; default: 20 in a run")
-    valid_rows: int = Field(10_000, ge=1, description="validation rows used, at most")
+    valid_rows: int = Field(10_000, ge=1, description="rows of a validation, at most; short runs look at fewer")
     keep: Literal["last", "best"] = Field("last", description="the weights that are saved: last or best on validation")
     patience: int | None = Field(None, ge=1, description="stop after so many validations without a better one")
     log_every: int | None = Field(None, ge=1, description="rounds between rows of metrics; default: 200 in a run")

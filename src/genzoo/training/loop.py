@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 from genzoo.core import GenerativeModel, Noise, Trainable, seeded
 from genzoo.training import checkpoint as disk
 from genzoo.training.average import Average
-from genzoo.training.budget import steps_in
+from genzoo.training.budget import rows_judged, steps_in
 from genzoo.training.callbacks import Callback
 from genzoo.training.config import TrainConfig
 from genzoo.training.course import Course, course_of, is_done
@@ -256,7 +256,8 @@ def _row(state: State, split: str, values: Mapping[str, float | None]) -> dict[s
 
 def _judge(state: State, valid: Source) -> float:
     """The validation loss; keeps the best weights and stops early as the configuration says."""
-    loss = _validate(state.course, state.weights, valid)
+    rows = rows_judged(state.total, len(valid), state.config)
+    loss = _validate(state.course, state.weights, valid, rows)
     if state.best is None or loss < state.best:
         state.best, state.waited = loss, 0
         if state.config.keep == "best":
@@ -267,10 +268,10 @@ def _judge(state: State, valid: Source) -> float:
     return loss
 
 
-def _validate(course: Course, weights: Trainable, valid: Source) -> float:
-    """The mean loss over validation rows, with the same noise at every validation."""
+def _validate(course: Course, weights: Trainable, valid: Source, rows: int) -> float:
+    """The mean loss over the first validation rows, with the same noise at every validation."""
     config, team = course.config, course.team
-    rows, sums = min(len(valid), config.valid_rows), torch.zeros(2, dtype=torch.float64)
+    sums = torch.zeros(2, dtype=torch.float64)
     training = weights.training
     weights.eval()
     for first in range(team.rank * config.batch_size, rows, team.size * config.batch_size):

@@ -86,8 +86,9 @@ def read_words(
     """
     from genzoo.data import read
 
-    asked = pairs("--read", how or ()) | more | {"given": _one_or_many(given), "x": _one_or_many(x)}
-    data = read(source, **{name: value for name, value in asked.items() if value is not None})
+    asked = more | {"given": _one_or_many(given), "x": _one_or_many(x)}
+    said = {name: value for name, value in asked.items() if value is not None}
+    data = read(source, **pairs("--read", how or ()) | said)
     for remark in () if quiet else (*data.notes, *data.skipped[:10]):
         typer.echo(f"{data.name}: {remark}", err=True)
     return data

@@ -1,0 +1,33 @@
+import pytest
+
+from genzoo.training import TrainConfig, train
+from genzoo.training.budget import rows_judged
+from tests.training.toys import Line, model_of, normal_rows
+
+
+def test_short_runs_are_judged_on_few_rows_and_long_ones_on_all_that_are_allowed():
+    config = TrainConfig(batch_size=128, valid_rows=2000)
+    assert [rows_judged(total, 10_000, config) for total in (1, 1000, 10**6)] == [500, 1280, 2000]
+    assert rows_judged(10**6, 300, config) == 300
+
+
+def test_validation_data_of_any_size_leave_a_timed_run_within_its_minutes():
+    class Slow(Line):
+        rows = 0
+
+        def loss(self, batch):
+            if not self.training:
+                Slow.rows += len(batch)
+            return super().loss(batch)
+
+    minutes = 0.04
+    trained = train(Slow(), normal_rows(), TrainConfig(minutes=minutes, device="cpu"), valid=normal_rows(200_000))
+    assert trained.seconds < 2.5 * 60 * minutes
+    assert trained.steps > 20
+    assert Slow.rows < 0.3 * trained.steps * 128 + 21 * 500
+
+
+@pytest.mark.parametrize("kind", ["line", "duel", "moments"])
+def test_every_course_can_be_timed(kind):
+    trained = train(model_of(kind), normal_rows(), TrainConfig(minutes=0.01, device="cpu"), valid=normal_rows())
+    assert trained.steps >= 1
