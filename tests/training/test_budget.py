@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from genzoo.training import TrainConfig, train
@@ -31,3 +33,19 @@ def test_validation_data_of_any_size_leave_a_timed_run_within_its_minutes():
 def test_every_course_can_be_timed(kind):
     trained = train(model_of(kind), normal_rows(), TrainConfig(minutes=0.01, device="cpu"), valid=normal_rows())
     assert trained.steps >= 1
+
+
+def test_core_minutes_count_processor_time_alone():
+    class Idle(Line):
+        def loss(self, batch):
+            time.sleep(0.005)
+            return super().loss(batch)
+
+    trained = train(Idle(), normal_rows(), TrainConfig(core_minutes=0.01, device="cpu"), valid=normal_rows())
+    assert trained.core_seconds < 2.5 * 0.6
+    assert trained.seconds > 2 * trained.core_seconds
+
+
+def test_two_budgets_are_refused():
+    with pytest.raises(ValueError, match="one budget, got minutes=1 and core_minutes=2: keep one"):
+        TrainConfig(minutes=1, core_minutes=2)

@@ -1,7 +1,7 @@
 """Minutes as steps: a stretch of training is timed on a copy, and the number of steps is fixed before step 0.
 
-The training that follows is the one of that many steps, to the bit; only their number came from the clock. The
-checkpoint of step 0 holds it.
+The training that follows is the one of that many steps, to the bit; only their number came from the clock, of the wall
+or of the processor. The checkpoint of step 0 holds it.
 """
 
 import copy
@@ -31,35 +31,40 @@ def rows_judged(total: int, available: int, config: TrainConfig) -> int:
     return min(available, config.valid_rows, max(FEWEST, int(SHARE * total * config.batch_size)))
 
 
-def steps_in(minutes: float, course: Course, validate: Callable[..., float], valid: Any, watch: Stopwatch) -> int:
-    """The steps that fit into some minutes of wall time, counted on a watch.
+def steps_in(course: Course, validate: Callable[..., float], valid: Any, watch: Stopwatch) -> int | None:
+    """The steps that fit into the configuration's budget, counted on a watch if it is one of time.
 
     Every process times the same steps, and all take the first one's figure.
     """
-    seconds, stride, config = 60 * minutes, course.stride, course.config
+    config, stride = course.config, course.stride
+    minutes = config.minutes or config.core_minutes
+    if minutes is None:
+        return config.steps
+    now = time.monotonic if config.minutes else time.process_time
+    seconds, begun = 60 * minutes, watch.began if config.minutes else watch.core_began
     trial = type(course)(copy.deepcopy(course.model), course.order, config, course.team)
     steps, spent, burst = 0, 0.0, stride
     while spent < STRETCH * seconds:
-        start = time.monotonic()
+        start = now()
         for step in range(steps, steps + burst):
             trial.advance(step, steps + burst)
-        elapsed = course.team.agree(time.monotonic() - start)
+        elapsed = course.team.agree(now() - start)
         steps, spent, burst = steps + burst, spent + elapsed, 2 * burst
     each = elapsed / (burst // 2)  # the last burst: the first steps of a process are slow
-    row = _row_judged(trial, validate, valid)
-    left = MARGIN * (seconds - watch.seconds)
+    row = _row_judged(trial, validate, valid, now)
+    left = MARGIN * (seconds - (now() - begun))
     many = left / (each + VALIDATIONS * SHARE * config.batch_size * row)  # where validations grow with the run
     few = max(left - VALIDATIONS * FEWEST * row, LEAST * left) / each  # where each has the fewest rows
     return max(stride, int(course.team.agree(min(many, few))))
 
 
-def _row_judged(course: Course, validate: Callable[..., float], valid: Any) -> float:
+def _row_judged(course: Course, validate: Callable[..., float], valid: Any, now: Callable[[], float]) -> float:
     """Seconds that a validation takes for each of its rows."""
     if valid is None:
         return 0.0
-    start, rows = time.monotonic(), min(len(valid), FEWEST)
+    start, rows = now(), min(len(valid), FEWEST)
     try:
         validate(course, course.model, valid, rows)
     except NotImplementedError:  # a model of several players has no one loss, and is not validated
         return 0.0
-    return (time.monotonic() - start) / max(1, rows)
+    return (now() - start) / max(1, rows)

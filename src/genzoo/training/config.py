@@ -4,7 +4,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["TrainConfig"]
+__all__ = ["BUDGETS", "TrainConfig"]
+
+BUDGETS = ("steps", "minutes", "core_minutes")  # a run has at most one
 
 
 class TrainConfig(BaseModel):
@@ -14,7 +16,7 @@ class TrainConfig(BaseModel):
     budget, so a run of N steps is the same however N was chosen.
 
     Raises:
-        pydantic.ValidationError: If a name is unknown, a value out of range, or both budgets are given.
+        pydantic.ValidationError: If a name is unknown, a value out of range, or two budgets are given.
 
     Example:
         >>> TrainConfig(steps=2000, lr=3e-4).lr
@@ -25,6 +27,7 @@ class TrainConfig(BaseModel):
 
     steps: int | None = Field(None, ge=0, description="rounds of the game; for direct fits, batches in whole passes")
     minutes: float | None = Field(None, gt=0, description="wall time instead of steps: timed early, then fixed")
+    core_minutes: float | None = Field(None, gt=0, description="processor time instead, as fair on a shared machine")
     batch_size: int = Field(128, ge=1, description="rows per optimizer step, over all processes")
     accumulate: int = Field(1, ge=1, description="parts into which a batch is split to save memory")
     optimizer: Literal["adamw", "muon"] = Field("adamw", description="muon moves matrices, AdamW the rest")
@@ -50,6 +53,8 @@ class TrainConfig(BaseModel):
 
     @model_validator(mode="after")
     def _one_budget(self) -> "TrainConfig":
-        if self.steps is not None and self.minutes is not None:
-            raise ValueError(f"a run has one budget, got steps={self.steps} and minutes={self.minutes}: drop one")
+        named = {name: value for name in BUDGETS if (value := getattr(self, name)) is not None}
+        if len(named) > 1:
+            said = " and ".join(f"{name}={value:g}" for name, value in named.items())
+            raise ValueError(f"a run has one budget, got {said}: keep one")
         return self

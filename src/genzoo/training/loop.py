@@ -163,7 +163,7 @@ def _started(course: Course, valid: Source | None, run: Path | None, watch: Stop
         with seeded(config.seed), team.autocast():
             model.prepare(course.look())
     team.share_state(model)
-    steps = config.steps if config.minutes is None else steps_in(config.minutes, course, _validate, valid, watch)
+    steps = steps_in(course, _validate, valid, watch)
     journal = Journal(run if team.is_first else None)
     state = State(model, config, team, course, journal, total=course.total(steps))
     state.average = _average(state)

@@ -18,7 +18,7 @@ from genzoo.data import Codec, Data, read
 from genzoo.data.view import BINARIZE
 from genzoo.training.callbacks import Callback, SampleGrid, TensorBoard
 from genzoo.training.checkpoint import checkpoints, write_json
-from genzoo.training.config import TrainConfig
+from genzoo.training.config import BUDGETS, TrainConfig
 from genzoo.training.loop import train as play
 from genzoo.training.order import rows_of
 from genzoo.zoo import store
@@ -231,8 +231,8 @@ def _merged(info: RecipeInfo[Any], published: TrainConfig, wanted: Mapping[str, 
             raise Mistake(f"Recipe {info.name} sets {key} itself.", f"Use --set {key}=…, or settings={{{key!r}: …}}.")
     fields = published.model_dump()
     wanted = {key: value for key, value in wanted.items() if value is not None}
-    if wanted.keys() & {"steps", "minutes"}:
-        fields |= {"steps": None, "minutes": None}
+    if wanted.keys() & set(BUDGETS):
+        fields |= dict.fromkeys(BUDGETS)
     try:
         return TrainConfig(**fields | wanted)
     except ValidationError as error:
@@ -359,8 +359,9 @@ def stages_of(built: Recipe) -> list[Recipe]:
 def _part_of(wanted: Mapping[str, Any], share: float) -> dict[str, Any]:
     """The user's train settings with a share of the budget, if they name one."""
     part = dict(wanted)
-    if part.get("minutes") is not None:
-        part["minutes"] *= share
+    for name in BUDGETS[1:]:
+        if part.get(name) is not None:
+            part[name] *= share
     if part.get("steps") is not None:
         part["steps"] = max(1, round(part["steps"] * share))
     return part
