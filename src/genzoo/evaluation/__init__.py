@@ -5,7 +5,7 @@ from genzoo._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "measurement": ["Kind", "Measurement", "check_comparable"],
+        "measurement": ["Estimate", "Kind", "Measurement", "TooFew", "check_comparable"],
         "likelihood": ["code_length", "options_of", "score"],
         "frechet": ["Moments", "frechet_distance", "frechet_of_samples"],
         "protocol": ["evaluate"],

@@ -9,9 +9,38 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
-__all__ = ["Kind", "Measurement", "check_comparable"]
+__all__ = ["Estimate", "Kind", "Measurement", "TooFew", "check_comparable"]
+
+FIELDS = ("name", "value", "error", "interval", "unit", "n", "data", "floor", "better")  # that JSON shows as they are
+Better = Literal["lower", "higher", "neither"]
+
+
+class TooFew(ValueError):
+    """There are too few rows for a statistic; the message says how many it needs."""
+
+
+class Estimate(NamedTuple):
+    """A statistic with its standard error, None where none is known.
+
+    Example:
+        >>> Estimate(0.5, 0.01).interval
+        (0.4804, 0.5196)
+    """
+
+    value: float
+    error: float | None = None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of a normal error."""
+        return interval(self.value, self.error)
+
+
+def interval(value: float, error: float | None) -> tuple[float, float] | None:
+    """The 95 % interval around a value with a normal error."""
+    return None if error is None else (value - 1.96 * error, value + 1.96 * error)
 
 
 class Kind(enum.Enum):
@@ -26,7 +55,7 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True)
 class Measurement:
-    """A value with its standard error, kind, unit, number of rows and protocol. Lower is better, always.
+    """A value with its standard error, kind, unit, number of rows and protocol.
 
     Attributes:
         name: What was measured.
@@ -36,8 +65,9 @@ class Measurement:
         unit: In what it is measured.
         n: How many rows or samples it averages.
         data: The fingerprint of the rows that it was measured on.
-        protocol: The choices that change the value: sample sizes, seeds, estimators.
+        protocol: The choices that change the value: sample sizes, seeds, estimators, the extractor of features.
         floor: What real data would reach.
+        better: Whether lower or higher values are better, or neither.
 
     Example:
         >>> print(Measurement("bits/dim", 2.0718, 0.0113, Kind.BOUND, "bits/dim", 360))
@@ -53,6 +83,12 @@ class Measurement:
     data: str = ""
     protocol: Mapping[str, Any] = field(default_factory=dict)
     floor: float | None = None
+    better: Better = "lower"
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of a normal error."""
+        return interval(self.value, self.error)
 
     @property
     def fingerprint(self) -> str:
@@ -62,7 +98,7 @@ class Measurement:
 
     def to_json(self) -> dict[str, Any]:
         """The measurement as plain JSON, with its fingerprint."""
-        fields = {name: getattr(self, name) for name in ("name", "value", "error", "unit", "n", "data", "floor")}
+        fields = {name: getattr(self, name) for name in FIELDS}
         return fields | {"kind": self.kind.value, "protocol": dict(self.protocol), "fingerprint": self.fingerprint}
 
     def __str__(self) -> str:
