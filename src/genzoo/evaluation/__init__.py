@@ -9,5 +9,6 @@ __getattr__, __dir__, __all__ = attach(
         "likelihood": ["code_length", "options_of", "score"],
         "frechet": ["Moments", "frechet_distance", "frechet_of_samples"],
         "protocol": ["evaluate"],
+        "texts": ["Copied", "copied", "distinct", "length_distance", "ngram_distance", "perplexity", "repetition"],
     },
 )

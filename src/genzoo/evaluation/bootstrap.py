@@ -1,0 +1,118 @@
+"""Standard errors by the bootstrap: a statistic as a function of the weights of rows.
+
+A statistic of one or several sets of rows is written as $T(w_1, w_2, …)$, each $w$ being one weight per row with sum
+1. Its value is that at equal weights; its error is its spread when rows are drawn again with replacement,
+
+$$ \\hat\\sigma^2 = \\mathrm{Var}\\, T(k_1 / n_1, k_2 / n_2, …), \\qquad
+   k_j \\sim \\mathrm{Multinomial}(n_j; 1/n_j, …). $$
+
+Distances between two sets are nowhere near normal when the sets are alike: there the error is too large rather than
+too small, and their bias is upwards. That is why such a distance stands beside that of real rows to real rows.
+
+References:
+    Efron, 1979, "Bootstrap methods: another look at the jackknife", Ann. Statist. 7
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from genzoo.core.noise import Noise
+from genzoo.evaluation.measurement import Estimate, TooFew
+
+__all__ = ["Pooled", "bootstrap", "enough", "mean_of"]
+
+
+def bootstrap(
+    statistic: Callable[..., Sequence[float] | np.ndarray], *sizes: int, draws: int = 100, seed: int = 0
+) -> list[Estimate]:
+    """The statistics of some sets of rows, each with its standard error.
+
+    Args:
+        statistic: Statistics from one vector of weights per set.
+        sizes: The number of rows of each set.
+        draws: How often rows are drawn again.
+        seed: Names the draws.
+
+    Example:
+        >>> x = np.arange(100.0)
+        >>> bootstrap(lambda w: [x @ w], 100)[0].value
+        49.5
+    """
+    values = np.asarray(statistic(*(np.full(n, 1 / n) for n in sizes)), dtype=float)
+    again = np.stack([np.asarray(statistic(*_resampled(sizes, seed, draw)), dtype=float) for draw in range(draws)])
+    return [Estimate(float(value), float(error)) for value, error in zip(values, again.std(0, ddof=1), strict=True)]
+
+
+def mean_of(values: Sequence[float] | np.ndarray) -> Estimate:
+    """The mean of one value per row, with its standard error.
+
+    Example:
+        >>> mean_of([1.0, 0.0, 1.0, 0.0]).value
+        0.5
+    """
+    values = np.asarray(values, dtype=float)
+    error = float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else None
+    return Estimate(float(values.mean()), error)
+
+
+def enough(what: str, got: int, need: int) -> None:
+    """Refuses a number of rows that is too small.
+
+    Raises:
+        TooFew: If there are fewer than needed.
+
+    Example:
+        >>> enough("Samples", 3, 10)
+        Traceback (most recent call last):
+        ...
+        genzoo.evaluation.measurement.TooFew: Samples must be at least 10, got 3. Draw or read more.
+    """
+    if got < need:
+        raise TooFew(f"{what} must be at least {need}, got {got}. Draw or read more.")
+
+
+class Pooled:
+    """Two sets of numbers, sorted together once, and distances between their distributions; NaN counts as absent.
+
+    Args:
+        a: One set.
+        b: The other.
+
+    Example:
+        >>> pooled, half = Pooled(np.array([0.0, 2.0]), np.array([1.0, 3.0])), np.full(2, 0.5)
+        >>> pooled.wasserstein(half, half), pooled.kolmogorov(half, half)
+        (1.0, 0.5)
+    """
+
+    def __init__(self, a: Float[np.ndarray, " n"], b: Float[np.ndarray, " m"]) -> None:
+        values = np.concatenate([a, b])
+        self.there = ~np.isnan(values)
+        self.first, self.order = len(a), np.argsort(values, kind="stable")
+        self.sorted = values[self.order]
+        self.last = np.append(self.sorted[1:] > self.sorted[:-1], True)  # of equal values; NaN sorts to the end
+        self.steps = np.nan_to_num(np.diff(self.sorted))
+
+    def wasserstein(self, a: Float[np.ndarray, " n"], b: Float[np.ndarray, " m"]) -> float:
+        """The 1-Wasserstein distance, ∫ |F_a(x) − F_b(x)| dx."""
+        return float(np.abs(self._gaps(a, b)[:-1]) @ self.steps)
+
+    def kolmogorov(self, a: Float[np.ndarray, " n"], b: Float[np.ndarray, " m"]) -> float:
+        """Kolmogorov and Smirnov's distance, max over x of |F_a(x) − F_b(x)|."""
+        return float(np.abs(self._gaps(a, b)[self.last]).max(initial=0.0))
+
+    def _gaps(self, a: Float[np.ndarray, " n"], b: Float[np.ndarray, " m"]) -> Float[np.ndarray, " N"]:
+        """F_a − F_b after each value; a set without a value has none."""
+        a, b = a * self.there[: self.first], b * self.there[self.first :]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            weights = np.concatenate([a / a.sum(), -b / b.sum()])
+        return np.cumsum(weights[self.order])
+
+
+def _resampled(sizes: Sequence[int], seed: int, draw: int) -> list[np.ndarray]:
+    """The weights of one draw: row `draw` of a stream for each set."""
+    streams = [Noise(seed, "bootstrap", part, start=draw) for part in range(len(sizes))]
+    picked = [noise.integers(n, 1, n)[0].numpy() for noise, n in zip(streams, sizes, strict=True)]
+    return [np.bincount(index, minlength=n) / n for index, n in zip(picked, sizes, strict=True)]

@@ -1,0 +1,74 @@
+"""Standard errors by the bootstrap against repetition, distances of one dimension against SciPy."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from genzoo.core.noise import Noise
+from genzoo.evaluation.bootstrap import Pooled, bootstrap, enough, mean_of
+from genzoo.evaluation.measurement import TooFew
+
+
+def numbers(seed: int, n: int, scale: float = 1.0) -> np.ndarray:
+    return scale * Noise(seed).normal(n).double().numpy()
+
+
+def test_error_of_a_mean_is_the_textbooks():
+    x = numbers(0, 400)
+    got = bootstrap(lambda w: [x @ w, 2 * (x @ w)], 400, draws=400)
+    assert got[0].value == pytest.approx(x.mean())
+    assert got[0].error == pytest.approx(x.std() / 20, rel=0.1)
+    assert got[1].error == pytest.approx(2 * got[0].error)
+    assert mean_of(x).error == pytest.approx(x.std(ddof=1) / 20)
+    assert mean_of([1.0]).error is None
+
+
+def test_draws_are_named_by_the_seed_and_independent_between_sets():
+    def both(a, b):
+        return [a[0], b[0]]
+
+    assert bootstrap(both, 5, 5, draws=9, seed=1) == bootstrap(both, 5, 5, draws=9, seed=1)
+    assert bootstrap(both, 5, 5, draws=9, seed=1) != bootstrap(both, 5, 5, draws=9, seed=2)
+    pairs = []
+    bootstrap(lambda a, b: pairs.append((a * 5).tolist() == (b * 5).tolist()) or [0.0], 5, 5, draws=9)
+    assert pairs.count(True) <= 2  # equal weights, and chance
+
+
+def test_error_of_a_distance_is_the_spread_over_repetitions():
+    def distance(a, b):
+        pooled = Pooled(a, b)
+        return bootstrap(lambda v, w: [pooled.wasserstein(v, w)], len(a), len(b), draws=60)[0]
+
+    spread = np.std([distance(numbers(k, 200), numbers(k + 1000, 200) + 1).value for k in range(100)], ddof=1)
+    error = np.mean([distance(numbers(k, 200), numbers(k + 1000, 200) + 1).error for k in range(10)])
+    assert error == pytest.approx(spread, rel=0.2)
+
+
+@pytest.mark.parametrize("rounded", [False, True])
+def test_pooled_distances_equal_scipys(rounded):
+    a, b = numbers(1, 300), numbers(2, 500, 1.5)
+    if rounded:
+        a, b = a.round(), b.round()
+    u, v = np.full(300, 1 / 300), np.full(500, 1 / 500)
+    assert Pooled(a, b).wasserstein(u, v) == pytest.approx(stats.wasserstein_distance(a, b))
+    assert Pooled(a, b).kolmogorov(u, v) == pytest.approx(stats.ks_2samp(a, b).statistic)
+    weights = np.abs(numbers(3, 300))
+    weights /= weights.sum()
+    assert Pooled(a, b).wasserstein(weights, v) == pytest.approx(stats.wasserstein_distance(a, b, weights))
+
+
+def test_what_is_missing_does_not_count():
+    a, b = numbers(1, 30), numbers(2, 50)
+    holes = np.append(a, [np.nan] * 10)
+    with_holes = Pooled(holes, b).wasserstein(np.full(40, 1 / 40), np.full(50, 1 / 50))
+    assert with_holes == pytest.approx(stats.wasserstein_distance(a, b))
+    nothing = Pooled(np.full(3, np.nan), b)
+    assert math.isnan(nothing.kolmogorov(np.full(3, 1 / 3), np.full(50, 1 / 50)))
+
+
+def test_too_few_says_how_many():
+    enough("Rows", 2, 2)
+    with pytest.raises(TooFew, match="Rows must be at least 2, got 1"):
+        enough("Rows", 1, 2)
