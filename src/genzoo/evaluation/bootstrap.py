@@ -46,7 +46,7 @@ def bootstrap(
     return [Estimate(float(value), float(error)) for value, error in zip(values, again.std(0, ddof=1), strict=True)]
 
 
-def mean_of(values: Sequence[float] | np.ndarray) -> Estimate:
+def mean_of(values: Sequence[float] | Sequence[bool] | np.ndarray) -> Estimate:
     """The mean of one value per row, with its standard error.
 
     Example:

@@ -1,0 +1,283 @@
+"""Samples of molecules as SMILES: how many are molecules, how many differ, how many are new, what they are like.
+
+Molecules are compared by the one SMILES that RDKit writes for each, so that two spellings of a molecule are one.
+Whether one could be made, and whether it does what it should, none of this sees.
+
+References:
+    Polykovskiy et al., 2020, "Molecular Sets (MOSES): a benchmarking platform …", arXiv:1811.12823
+"""
+
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from genzoo.evaluation.bootstrap import Pooled, bootstrap, enough, mean_of
+from genzoo.evaluation.measurement import Estimate
+
+__all__ = [
+    "Molecules", "canonical", "internal_diversity", "molecule_metrics", "novel", "properties", "property_distances",
+    "unique_at", "valid",
+]  # fmt: skip
+
+PROPERTIES = ("logP", "QED", "weight", "TPSA", "rings")
+RADIUS, BITS = 2, 2048  # of Morgan fingerprints: atoms that see two bonds far, known as ECFP4
+CHUNK = 1000
+
+
+class Molecules(NamedTuple):
+    """What is measured of sampled molecules.
+
+    Attributes:
+        valid: The share that are molecules.
+        unique: The share of different ones among the first valid ones.
+        novel: The share of different valid ones that training molecules lack.
+        distances: The 1-Wasserstein distance to held-out molecules, by property.
+        diversity: The mean Tanimoto distance between two samples.
+    """
+
+    valid: Estimate
+    unique: Estimate
+    novel: Estimate
+    distances: Mapping[str, Estimate]
+    diversity: Estimate
+
+
+def molecule_metrics(
+    samples: Sequence[str],
+    real: Sequence[str],
+    train: Collection[str],
+    *,
+    k: int | None = None,
+    draws: int = 100,
+    seed: int = 0,
+) -> Molecules:
+    """Every metric of sampled molecules.
+
+    Args:
+        samples: SMILES, valid or not.
+        real: Held-out ones.
+        train: Training ones, or the set of their canonical SMILES.
+        k: How many valid ones `unique` looks at; by default all.
+        draws: How often molecules are drawn again for errors.
+        seed: Names the draws.
+
+    Raises:
+        ImportError: If RDKit is not installed.
+        TooFew: If fewer than two samples, or fewer than k, are valid.
+    """
+    known = canonical(samples)
+    there = [smiles for smiles in known if smiles is not None]
+    enough("Valid samples", len(there), max(2, k or 0))
+    return Molecules(
+        mean_of([smiles is not None for smiles in known]),
+        _unique(there[:k]),
+        _novel(there, train),
+        property_distances(there, real, draws=draws, seed=seed),
+        internal_diversity(there),
+    )
+
+
+def canonical(smiles: Sequence[str]) -> list[str | None]:
+    """The SMILES that RDKit writes for each molecule; None for what is none.
+
+    Args:
+        smiles: Texts that may or may not be molecules.
+
+    Raises:
+        ImportError: If RDKit is not installed.
+
+    Example:
+        >>> canonical(["OCC", "c1ccccc1", "C(("])  # doctest: +SKIP
+        ['CCO', 'c1ccccc1', None]
+    """
+    write = _rdkit().MolToSmiles
+    return [None if molecule is None else write(molecule) for molecule in _parsed(smiles)]
+
+
+def valid(samples: Sequence[str]) -> Estimate:
+    """The share of samples that RDKit reads as a molecule with possible valences.
+
+    Args:
+        samples: SMILES.
+
+    Raises:
+        ImportError: If RDKit is not installed.
+        TooFew: If there are fewer than two.
+    """
+    enough("Samples", len(samples), 2)
+    return mean_of([smiles is not None for smiles in canonical(samples)])
+
+
+def unique_at(samples: Sequence[str], k: int) -> Estimate:
+    """Unique@k: the share of different molecules among the first k valid samples. It falls as k grows.
+
+    Args:
+        samples: SMILES, valid or not.
+        k: How many valid ones to look at.
+
+    Raises:
+        ImportError: If RDKit is not installed.
+        TooFew: If fewer than k are valid.
+    """
+    there = [smiles for smiles in canonical(samples) if smiles is not None]
+    enough("Valid samples", len(there), k)
+    return _unique(there[:k])
+
+
+def novel(samples: Sequence[str], train: Collection[str]) -> Estimate:
+    """The share of different valid samples that training molecules lack.
+
+    Args:
+        samples: SMILES, valid or not.
+        train: Training molecules; a set is taken to hold canonical SMILES, which saves the time of writing them.
+
+    Raises:
+        ImportError: If RDKit is not installed.
+        TooFew: If no sample is valid.
+    """
+    return _novel([smiles for smiles in canonical(samples) if smiles is not None], train)
+
+
+def properties(smiles: Sequence[str]) -> dict[str, Float[np.ndarray, " n"]]:
+    """Properties of the valid molecules: logP (Crippen), QED, molecular weight, TPSA in Å², the number of rings.
+
+    Args:
+        smiles: SMILES; what is no molecule is left out.
+
+    Raises:
+        ImportError: If RDKit is not installed.
+
+    References:
+        Wildman & Crippen, 1999, "Prediction of physicochemical parameters by atomic contributions"
+        Bickerton et al., 2012, "Quantifying the chemical beauty of drugs", Nature Chemistry 4
+        Ertl, Rohde & Selzer, 2000, "Fast calculation of molecular polar surface area …", J. Med. Chem. 43
+    """
+    measures, molecules = _measures(), [molecule for molecule in _parsed(smiles) if molecule is not None]
+    return {name: np.array([float(measure(m)) for m in molecules]) for name, measure in measures.items()}
+
+
+def property_distances(
+    samples: Sequence[str], real: Sequence[str], *, draws: int = 100, seed: int = 0
+) -> dict[str, Estimate]:
+    """The 1-Wasserstein distance between samples and held-out molecules in each property, in its own unit.
+
+    Args:
+        samples: SMILES; what is no molecule is left out.
+        real: Held-out ones.
+        draws: How often molecules are drawn again for the errors.
+        seed: Names the draws.
+
+    Raises:
+        ImportError: If RDKit is not installed.
+        TooFew: If fewer than two of either are valid.
+    """
+    mine, theirs = properties(samples), properties(real)
+    n, m = len(mine["QED"]), len(theirs["QED"])
+    enough("Valid samples", n, 2)
+    enough("Valid held-out molecules", m, 2)
+    pooled = [Pooled(mine[name], theirs[name]) for name in PROPERTIES]
+    estimates = bootstrap(lambda a, b: [both.wasserstein(a, b) for both in pooled], n, m, draws=draws, seed=seed)
+    return dict(zip(PROPERTIES, estimates, strict=True))
+
+
+def internal_diversity(samples: Sequence[str]) -> Estimate:
+    """The mean Tanimoto distance between two valid samples, $1 - |a \\cap b| / |a \\cup b|$ on Morgan fingerprints.
+
+    A set that repeats one molecule has 0; high values alone are no merit, as nonsense is diverse.
+
+    Args:
+        samples: SMILES; what is no molecule is left out.
+
+    Raises:
+        ImportError: If RDKit is not installed.
+        TooFew: If fewer than two are valid.
+
+    References:
+        Rogers & Hahn, 2010, "Extended-connectivity fingerprints", J. Chem. Inf. Model. 50
+        Benhenda, 2017, "ChemGAN challenge for drug discovery", arXiv:1708.08227
+    """
+    bits = _fingerprints(samples)
+    enough("Valid samples", len(bits), 2)
+    sizes, means = bits.sum(1), []
+    for part, size in zip(bits.split(CHUNK), sizes.split(CHUNK), strict=True):
+        common = part @ bits.T
+        similar = common / (size[:, None] + sizes - common).clamp_min(1)
+        means.append((similar.double().sum(1) - (size > 0).double()) / (len(bits) - 1))  # without the pair with itself
+    distance = 1 - torch.cat(means)
+    return Estimate(distance.mean().item(), 2 * distance.std().item() / math.sqrt(len(bits)))  # of a U-statistic
+
+
+def _unique(there: Sequence[str]) -> Estimate:
+    """The share of different ones; drawing again would repeat them, so the error is the jackknife's."""
+    counts = dict.fromkeys(there, 0)
+    for smiles in there:
+        counts[smiles] += 1
+    n, alone = len(there), sum(count == 1 for count in counts.values())
+    if n < 2:
+        return Estimate(float(n), None)
+    without = np.repeat([len(counts) - 1, len(counts)], [alone, n - alone]) / (n - 1)
+    return Estimate(len(counts) / n, math.sqrt((n - 1) * without.var()))
+
+
+def _novel(there: Sequence[str], train: Collection[str]) -> Estimate:
+    different = dict.fromkeys(there)
+    enough("Valid samples", len(different), 1)
+    known = train if isinstance(train, AbstractSet) else set(canonical(list(train)))
+    return mean_of([smiles not in known for smiles in different])
+
+
+def _parsed(smiles: Sequence[str]) -> list[Any]:
+    """The molecules, None for what is none; nothing is printed about those."""
+    read = _rdkit().MolFromSmiles
+    with _silence():
+        return [read(text) if text.strip() else None for text in smiles]
+
+
+def _fingerprints(smiles: Sequence[str]) -> Float[torch.Tensor, "n bits"]:
+    molecules = [molecule for molecule in _parsed(smiles) if molecule is not None]
+    from rdkit.Chem import rdFingerprintGenerator
+
+    generator = rdFingerprintGenerator.GetMorganGenerator(radius=RADIUS, fpSize=BITS)
+    rows = [generator.GetFingerprintAsNumPy(molecule) for molecule in molecules]
+    return torch.from_numpy(np.stack(rows)).float() if rows else torch.zeros(0, BITS)
+
+
+def _measures() -> dict[str, Callable[[Any], float]]:
+    _rdkit()
+    from rdkit.Chem import QED, Crippen, Descriptors, rdMolDescriptors
+
+    lipophilicity: Any = Crippen  # whose functions are made as it is imported
+    weights: Any = Descriptors
+    measures = (
+        lipophilicity.MolLogP,
+        QED.qed,
+        weights.MolWt,
+        rdMolDescriptors.CalcTPSA,
+        rdMolDescriptors.CalcNumRings,
+    )
+    return dict(zip(PROPERTIES, measures, strict=True))
+
+
+def _rdkit() -> Any:
+    try:
+        from rdkit import Chem
+    except ImportError:
+        raise ImportError("Metrics of molecules must have RDKit, got none. Run: pip install 'genzoo[chem]'") from None
+    return Chem
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    from rdkit import rdBase
+
+    blocked = rdBase.BlockLogs()
+    try:
+        yield
+    finally:
+        del blocked
