@@ -6,7 +6,8 @@ import torch
 from scipy import linalg
 
 from genzoo.core.noise import Noise
-from genzoo.evaluation.frechet import Moments, frechet_distance, frechet_error
+from genzoo.distributions.frechet import Moments, frechet_distance
+from genzoo.evaluation.frechet import frechet_error
 
 
 def normal_moments(seed: int, dims: int = 12, n: int = 200) -> Moments:

@@ -1,20 +1,16 @@
-"""The Fréchet distance between samples and data, on raw values.
+"""The Fréchet distance between samples and data, on features or on raw values.
 
-Between the normal distributions with two sets' means and covariances (the squared 2-Wasserstein distance),
-
-$$ d^2 = \\|\\mu_a - \\mu_b\\|^2 + \\mathrm{tr}\\bigl(\\Sigma_a + \\Sigma_b
-   - 2(\\Sigma_a^{1/2} \\Sigma_b \\Sigma_a^{1/2})^{1/2}\\bigr). $$
+It is that between the normal distributions with the two sets' means and covariances
+(`genzoo.distributions.frechet`).
 
 On raw pixels, scaled to [0, 1], it sees means and covariances and nothing finer; it is no Inception distance and is
 never called one. Finite samples bias it upwards, so it stands beside its floor: real data against real data.
 
 References:
-    Dowson & Landau, 1982, "The Fréchet distance between multivariate normal distributions"
     Heusel et al., 2017, "GANs trained by a two time-scale update rule …", arXiv:1706.08500
 """
 
 import math
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Shaped
@@ -23,47 +19,36 @@ from torch import Tensor
 from genzoo.core.given import map_given
 from genzoo.core.model import GenerativeModel
 from genzoo.core.space import Space
+from genzoo.distributions.frechet import Moments, factor, frechet_distance
 from genzoo.evaluation.likelihood import RowsLike
-from genzoo.evaluation.measurement import Kind, Measurement
+from genzoo.evaluation.measurement import Estimate, Kind, Measurement
+from genzoo.evaluation.resampling import require_rows
 
-__all__ = ["Moments", "flat_values", "frechet_distance", "frechet_error", "frechet_of_samples", "samples_like"]
-
-
-class Moments(NamedTuple):
-    """The mean and covariance of rows, in float64.
-
-    Example:
-        >>> Moments.of(torch.tensor([[0.0], [2.0]]))
-        Moments(mean=tensor([1.], dtype=torch.float64), covariance=tensor([[2.]], dtype=torch.float64))
-    """
-
-    mean: Float[Tensor, " D"]
-    covariance: Float[Tensor, "D D"]
-
-    @classmethod
-    def of(cls, values: Float[Tensor, "n D"]) -> "Moments":
-        """The moments of some rows."""
-        values = values.double()
-        mean = values.mean(0)
-        return cls(mean, (values - mean).T @ (values - mean) / max(1, len(values) - 1))
+__all__ = ["flat_values", "frechet_error", "frechet_of_features", "frechet_of_samples", "samples_like"]
 
 
-def frechet_distance(a: Moments, b: Moments) -> float:
-    """The Fréchet distance d² between two normal distributions.
+def frechet_of_features(values: Float[Tensor, "n D"], reference: Float[Tensor, "m D"]) -> Estimate:
+    """The Fréchet distance d² between the normal fits of two samples, with its error over the draw of the values.
+
+    Finite samples bias it upwards, by about D/n times the spread of the data at first order: compare equal n, and set
+    the floor (real rows against real rows) beside it.
 
     Args:
-        a: One's mean and covariance.
-        b: The other's.
+        values: The rows judged.
+        reference: The rows that they should look like.
+
+    Raises:
+        TooFew: If a set has no more rows than dimensions: its covariance would be singular.
 
     Example:
-        >>> one = Moments(torch.zeros(2), torch.eye(2))
-        >>> frechet_distance(one, Moments(torch.ones(2), 4 * torch.eye(2)))
-        4.0
+        >>> x = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+        >>> frechet_of_features(x, x + 1).value
+        2.0
     """
-    root = _root(a.covariance)
-    overlap = torch.linalg.eigvalsh(root @ b.covariance @ root).clamp_min(0).sqrt().sum()
-    spread = a.covariance.trace() + b.covariance.trace() - 2 * overlap
-    return ((a.mean - b.mean).square().sum() + spread).clamp_min(0).item()
+    for rows in (values, reference):
+        require_rows(len(rows), values.shape[1] + 1, f"A Fréchet distance in {values.shape[1]} dimensions")
+    moments = Moments.of(reference)
+    return Estimate(frechet_distance(Moments.of(values), moments), frechet_error(values, moments))
 
 
 def frechet_error(values: Float[Tensor, "n D"], reference: Moments) -> float:
@@ -74,9 +59,11 @@ def frechet_error(values: Float[Tensor, "n D"], reference: Moments) -> float:
     where T is the linear map that transports the values' normal onto the reference's.
     """
     mine, values = Moments.of(values), values.double()
-    root = _root(reference.covariance)
-    between = root @ mine.covariance @ root
-    transport = root @ torch.linalg.pinv(_root(between), hermitian=True, rtol=1e-6) @ root
+    root = factor(reference.covariance)
+    scales, vectors = torch.linalg.eigh(root.T @ mine.covariance @ root)
+    inverse = torch.where(scales > 1e-12 * scales.max(), scales.clamp_min(1e-300).rsqrt(), 0)  # pseudo, of its root
+    turned = root @ vectors
+    transport = turned * inverse @ turned.T
     off = values - mine.mean
     influence = 2 * off @ (mine.mean - reference.mean) + (off * (off - off @ transport)).sum(1)
     return (influence.std() / math.sqrt(len(values))).item()
@@ -131,9 +118,3 @@ def _all(rows: RowsLike, most: int) -> Tensor:
     step = max(1, len(rows) / most)
     index = (torch.arange(min(most, len(rows))) * step).long()
     return torch.cat([rows.gather(part)[0].cpu() for part in index.split(500)])
-
-
-def _root(matrix: Float[Tensor, "D D"]) -> Float[Tensor, "D D"]:
-    """The positive square root of a covariance."""
-    values, vectors = torch.linalg.eigh((matrix + matrix.T) / 2)
-    return (vectors * values.clamp_min(0).sqrt()) @ vectors.T
