@@ -11,10 +11,11 @@ from PIL import Image
 import genzoo
 from genzoo import Mistake
 from genzoo.evaluation import Kind, Measurement
-from genzoo.experiments.compare import Comparison, Entry, compare
+from genzoo.experiments.advice import advise, kinds_in_words
+from genzoo.experiments.compare import Comparison, Entry, compare, compare_runs
 from genzoo.experiments.curves import curves_of, draw_curves, ticks
 from genzoo.experiments.demo import demonstrate
-from genzoo.experiments.report import draw_wall, write_report
+from genzoo.experiments.report import draw_wall, leaderboard, write_report
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +49,11 @@ class Links(html.parser.HTMLParser):
 
 
 def test_everything_is_measured_alike(digits):
-    assert digits.columns == ["bits/dim", "Fréchet (raw pixels)"]
+    assert digits.columns[:2] == ["bits/dim", "Fréchet"]
+    assert {"KID", "precision", "recall", "coverage", "two-sample accuracy", "copies"} <= set(digits.columns)
     assert {entry.name for entry in digits.entries} == {"gaussian_mixture", "vae", "wgan_gp"}
     assert {entry.run.config.data.fingerprint for entry in digits.entries} == {digits.data.fingerprint}
-    values = [entry.measurements[-1].value for entry in digits.entries]
+    values = [entry.measured("Fréchet").value for entry in digits.entries]
     assert values == sorted(values)
     wgan = next(entry for entry in digits.entries if entry.name == "wgan_gp")
     assert wgan.measured("bits/dim") is None
@@ -63,7 +65,7 @@ def test_samples_are_of_the_comparisons_seed(digits):
 
 
 def test_the_record_says_all(digits):
-    record = json.loads((digits.path / "comparison.json").read_text())
+    record = json.loads((digits.path / "report.json").read_text())
     assert record["fingerprint"] == digits.data.fingerprint
     assert all(measured["fingerprint"] for entry in record["entries"] for measured in entry["measurements"])
 
@@ -74,7 +76,8 @@ def test_the_report_needs_nothing_but_itself(digits):
     assert not page.left
     assert page.links
     assert all(link.startswith("data:") for link in page.links)
-    assert "script" not in page.tags
+    assert page.tags.count("script") == 1  # that sorts the table
+    assert "fetch(" not in text
     assert "@import" not in text
     assert "url(" not in text
 
@@ -82,16 +85,18 @@ def test_the_report_needs_nothing_but_itself(digits):
 def test_the_report_shows_all(digits):
     text = write_report(digits).read_text()
     page = Links(text)
-    assert page.tags.count("img") == 4  # real data and three walls
-    assert page.tags.count("svg") == 3
-    for word in ("≤", "floor", "bits/dim", "Fréchet (raw pixels)", "prefers-color-scheme: dark", "Make it again"):
+    assert page.tags.count("img") == 7  # real data; three walls, three with their nearest training rows
+    assert page.tags.count("svg") == 4  # three courses, and quality against speed
+    for word in ("≤", "floor", "bits/dim", "Fréchet", "prefers-color-scheme: dark", "Make it again", "to generate"):
         assert word in text
     assert "bits per pixel" in text
 
 
 def test_text_of_others_is_escaped(digits):
     named = dataclasses.replace(digits, data=dataclasses.replace(digits.data, name="<script>alert(1)</script>"))
-    assert "script" not in Links(write_report(named, digits.path / "named.html").read_text()).tags
+    text = write_report(named, digits.path / "named.html").read_text()
+    assert "<script>alert" not in text
+    assert Links(text).tags.count("script") == 1
 
 
 def test_the_wall_stands_side_by_side(digits, tmp_path):
@@ -104,16 +109,17 @@ def test_a_known_entropy_is_the_floor(tmp_path):
     entropy = found.floor("−log p")
     assert entropy is not None
     assert found.entries[0].measurements[0].value > entropy - 0.2
-    assert f"{entropy:.3g}" in found.table()[1][-1]
-    assert "−log p (nats/row)" in write_report(found).read_text()
+    assert f"{entropy:.3g}" in [cell["text"] for cell in leaderboard(found)[1][-1]]
+    assert "nats/row" in write_report(found).read_text()
 
 
 def test_tables_show_their_numbers(tmp_path):
     from genzoo.core.noise import Noise
 
-    found = compare(Noise(0).normal(80, 3), ["gaussian_mixture"], out=tmp_path, steps=3, watch=lambda _: [])
+    found = compare(Noise(0).normal(800, 3), ["gaussian_mixture"], out=tmp_path, steps=3, watch=lambda _: [])
     text = write_report(found).read_text()
     assert "<img" not in text
+    assert "column shapes" in text
     assert "<svg" in text
 
 
@@ -121,6 +127,60 @@ def test_conditional_families_compare(tmp_path):
     recipes = {"gaussian_mixture": {"components": 1}, "wgan_gp": {"hidden": 8}}
     found = compare("digits", recipes, given="label", out=tmp_path, steps=2, watch=lambda _: [])
     assert all(entry.run.model.given is not None for entry in found.entries)
+    assert all(set(entry.findings[0].by_class) == set("0123456789") for entry in found.entries)
+    assert "the class asked for" in write_report(found).read_text()
+
+
+def test_advice_says_when_numbers_do_not_decide(digits):
+    def entry(name: str, value: float) -> Entry:
+        made = Measurement("Fréchet", value, 0.1, Kind.STATISTIC, "", 10, "aa")
+        return dataclasses.replace(digits.entries[0], name=name, measurements=[made])
+
+    close = dataclasses.replace(digits, entries=[entry("a", 1.0), entry("b", 1.1)])
+    generate = advise(close)[0]
+    assert generate.names == ["a", "b"]
+    assert "within the noise" in generate.reason
+    apart = dataclasses.replace(digits, entries=[entry("a", 1.0), entry("b", 2.1)])
+    assert advise(apart)[0].names == ["a"]
+
+
+def test_unlike_likelihoods_are_told_in_words(digits):
+    assert "unlike kinds" not in kinds_in_words(digits)
+    found = {"a": Kind.BOUND, "b": Kind.EXACT}
+    entries = [
+        dataclasses.replace(
+            digits.entries[0], name=name, measurements=[Measurement("bits/dim", 1.0, 0.1, kind, "bits/dim", 10, "aa")]
+        )
+        for name, kind in found.items()
+    ]
+    said = kinds_in_words(dataclasses.replace(digits, entries=entries))
+    assert "a: an upper bound" in said
+    assert "b: the exact value" in said
+
+
+def test_several_seeds_are_pooled(tmp_path):
+    found = compare("ring", ["gaussian_mixture"], out=tmp_path, seeds=2, steps=16, watch=lambda _: [])
+    assert [run.config.train.seed for run in found.entries[0].runs] == [0, 1]
+    each = [made.measurements[0].value for made in found.entries[0].findings]
+    assert found.entries[0].measurements[0].value == pytest.approx(sum(each) / 2)
+    assert found.entries[0].measurements[0].protocol["trainings"] == 2
+
+
+def test_a_comparison_goes_on_and_finished_runs_compare_the_same(tmp_path):
+    first = compare("ring", ["gaussian_mixture"], out=tmp_path, steps=16, watch=lambda _: [])
+    run = first.entries[0].run.path
+    stamp = (run / "model.safetensors").stat().st_mtime_ns
+    again = compare("ring", ["gaussian_mixture"], out=tmp_path, steps=16, watch=lambda _: [])
+    assert (run / "model.safetensors").stat().st_mtime_ns == stamp
+    others = compare_runs([run], out=tmp_path / "report", protocol=first.protocol)
+    values = [[m.value for m in found.entries[0].measurements] for found in (first, again, others)]
+    assert values[0] == values[1] == values[2]
+
+
+def test_texts_compare(tmp_path):
+    found = compare("verse", ["bigram", "gpt:width=16:depth=1"], out=tmp_path, steps=4, watch=lambda _: [])
+    assert {"bits/dim", "n-gram distance", "distinct 4-grams", "repetition"} <= set(found.columns)
+    assert "<blockquote>" in write_report(found).read_text()
 
 
 def test_what_cannot_be_told_apart_is_marked_alike(digits):

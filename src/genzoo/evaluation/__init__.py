@@ -5,7 +5,7 @@ from genzoo._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "measurement": ["Estimate", "Kind", "Measurement", "TooFew", "check_comparable"],
+        "measurement": ["Estimate", "Kind", "Measurement", "TooFew", "check_comparable", "pooled"],
         "likelihood": ["code_length", "options_of", "score"],
         "frechet": ["frechet_of_features", "frechet_of_samples"],
         "kernel": ["energy", "kernel_distance"],
@@ -17,7 +17,9 @@ __getattr__, __dir__, __all__ = attach(
         "judged": ["Fidelity", "LabelHistogram", "conditional_fidelity", "judge_score", "label_histogram"],
         "diversity": ["Diversity", "diversity_within"],
         "resampling": ["bootstrap_error", "require_rows", "share_of", "subsample_error"],
-        "protocol": ["evaluate"],
+        "protocol": ["Examiner", "Findings", "Protocol", "evaluate"],
+        "extractors": ["Extractor", "OfModule", "RandomFeatures", "Values", "extractor_named", "extractors"],
+        "judge": ["Judge", "judge_for", "judges", "read_judge", "shipped_judge"],
         "scale": ["WrongScale", "check_scale"],
         "molecules": ["Molecules", "canonical", "internal_diversity", "molecule_metrics", "property_distances"],
         "texts": ["Copied", "copied", "distinct", "length_distance", "ngram_distance", "perplexity", "repetition"],

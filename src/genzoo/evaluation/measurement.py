@@ -4,14 +4,17 @@ A number without its kind, error and protocol invites false comparisons: a bound
 sizes of a biased statistic, two test sets. So every metric is a `Measurement`; unlike ones refuse to be compared.
 """
 
+import dataclasses
 import enum
 import hashlib
 import json
+import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-__all__ = ["Estimate", "Kind", "Measurement", "TooFew", "check_comparable"]
+__all__ = ["Estimate", "Kind", "Measurement", "TooFew", "check_comparable", "pooled"]
 
 FIELDS = ("name", "value", "error", "interval", "unit", "n", "data", "floor", "better")  # that JSON shows as they are
 Better = Literal["lower", "higher", "neither"]
@@ -91,6 +94,11 @@ class Measurement:
         return interval(self.value, self.error)
 
     @property
+    def cost(self) -> float:
+        """The value, turned so that lower is better."""
+        return -self.value if self.better == "higher" else self.value
+
+    @property
     def fingerprint(self) -> str:
         """A short hash of what must agree for two values to be comparable; the kind may differ, for it is shown."""
         said = [self.name, self.unit, self.n, self.data, dict(self.protocol)]
@@ -107,6 +115,28 @@ class Measurement:
             return f"{sign}{self.value:.4g}"
         digits = _decimals(self.error)
         return f"{sign}{self.value:.{digits}f} ± {self.error:.{digits}f}"
+
+
+def pooled(measurements: Sequence[Measurement]) -> Measurement:
+    """One measurement of several trainings: the mean, with the error that they show or the one they claim, if larger.
+
+    Args:
+        measurements: The same measurement of each training.
+
+    Example:
+        >>> one, other = (Measurement("bits/dim", v, 0.1, Kind.EXACT, "bits/dim", 9) for v in (2.0, 3.0))
+        >>> print(pooled([one, other]))
+        2.50 ± 0.50
+    """
+    check_comparable(measurements)
+    first, k = measurements[0], len(measurements)
+    if k == 1:
+        return first
+    values = [m.value for m in measurements]
+    shown = statistics.stdev(values) / math.sqrt(k)
+    claimed = math.sqrt(sum((m.error or 0.0) ** 2 for m in measurements)) / k
+    protocol = dict(first.protocol) | {"trainings": k}
+    return dataclasses.replace(first, value=statistics.fmean(values), error=max(shown, claimed), protocol=protocol)
 
 
 def check_comparable(measurements: Sequence[Measurement]) -> None:

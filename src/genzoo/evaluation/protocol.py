@@ -1,58 +1,238 @@
-"""The standard protocol: what is measured of every model, in one order."""
+"""The standard protocol: what is measured of every model, in one order, and how much of it.
 
-from typing import Protocol, runtime_checkable
+An examiner holds what models are held against, so that several are measured alike: on the same test rows, with the
+same noise, their samples against the same real rows seen by the same extractor.
+"""
 
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Shaped
+from torch import Tensor
+
+from genzoo.core.given import Given, map_given
 from genzoo.core.model import GenerativeModel
-from genzoo.evaluation.frechet import frechet_of_samples
-from genzoo.evaluation.likelihood import RowsLike, code_length, options_of
-from genzoo.evaluation.measurement import Measurement
+from genzoo.data import Data, Rows
+from genzoo.evaluation.extractors import Extractor
+from genzoo.evaluation.judge import judge_for
+from genzoo.evaluation.likelihood import code_length, options_of, score
+from genzoo.evaluation.measurement import Estimate, Measurement
+from genzoo.evaluation.plain import plain_values
+from genzoo.evaluation.suites import Exam
 
-__all__ = ["DataLike", "evaluate"]
+__all__ = ["Examiner", "Findings", "Protocol", "evaluate"]
 
-
-@runtime_checkable
-class DataLike(Protocol):
-    """Data as `genzoo.data` reads it: rows in three splits."""
-
-    @property
-    def train(self) -> RowsLike: ...
-    @property
-    def valid(self) -> RowsLike: ...
-    @property
-    def test(self) -> RowsLike: ...
+PROBE = 16  # rows of a first look at how fast a model is
+LEAST_ROWS, LEAST_SAMPLES = 200, 500
 
 
-def evaluate(
-    model: GenerativeModel,
-    data: DataLike,
-    *,
-    samples: int | None = None,
-    importance: int | None = None,
-    seed: int = 0,
-    split: str = "test",
-) -> list[Measurement]:
-    """Measures a model on held-out rows: its code length, if it has a likelihood, and the Fréchet distance.
+@dataclass(frozen=True)
+class Protocol:
+    """How much is measured, and with what seed.
 
     Args:
-        model: A trained model.
-        data: Data of the same space.
-        samples: Samples for the Fréchet distance; by default as `frechet_of_samples` says.
+        rows: Test rows whose likelihood is taken, evenly spread; None for all.
+        samples: Samples that are held against real rows.
         importance: Draws per row of a tighter bound as well, for models whose likelihood has `samples` or `draws`.
         seed: Names the noise and the samples.
         split: The rows measured on.
+        sampling: Options of sampling, for the models that know them all.
 
     Raises:
         ValueError: If the split is unknown.
     """
-    if split not in ("train", "valid", "test"):
-        raise ValueError(f"A split must be train, valid or test, got {split!r}. Choose one of them.")
-    rows = {"train": data.train, "valid": data.valid, "test": data.test}[split]
-    made = []
-    if model.can("log_prob"):
-        made.append(code_length(model, rows, seed=seed))
-        for option in ("samples", "draws"):
-            if importance and option in options_of(model, "log_density"):
-                made.append(code_length(model, rows, seed=seed, **{option: importance}))
-                break
-    real = data.train if split != "train" else data.valid
-    return [*made, frechet_of_samples(model, rows, n=samples, seed=seed, real=real)]
+
+    rows: int | None = None
+    samples: int = 2000
+    importance: int | None = None
+    seed: int = 0
+    split: str = "test"
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.split not in ("train", "valid", "test"):
+            raise ValueError(f"A split must be train, valid or test, got {self.split!r}. Choose one of them.")
+
+
+STANDARD = Protocol()
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found out about a model.
+
+    Attributes:
+        measurements: The numbers.
+        samples: The samples that they were made on.
+        given: Their conditions.
+        by_class: How many samples of each class the judge takes for what was asked, with what is right of real rows.
+        neighbors: The training rows nearest to the first samples.
+        sampling: Seconds for a sample.
+        scoring: Seconds for a row scored; None without a likelihood.
+        seconds: What the examination took.
+    """
+
+    measurements: list[Measurement]
+    samples: Tensor = field(repr=False)
+    given: Given = field(repr=False)
+    by_class: dict[str, Estimate]
+    neighbors: Tensor = field(repr=False)
+    sampling: float
+    scoring: float | None
+    seconds: float
+
+
+class Examiner:
+    """Measures models of one space by one protocol.
+
+    Args:
+        data: The data: test rows to measure on, training rows for the floor and for copies.
+        protocol: How much.
+        extractor: What sees the samples; by default the judge that suits the data, else their raw values.
+        now: The clock: `time.perf_counter`, or `time.process_time` on a shared machine.
+
+    Raises:
+        ValueError: If the split has no rows.
+
+    Example:
+        >>> import genzoo
+        >>> from genzoo.models.classical import Gaussian
+        >>> data = genzoo.read("ring")
+        >>> examiner = Examiner(data, Protocol(rows=300, samples=300))
+        >>> examiner(Gaussian(data.space)).measurements[0].n
+        300
+    """
+
+    def __init__(
+        self,
+        data: Data,
+        protocol: Protocol = STANDARD,
+        extractor: Extractor | None = None,
+        *,
+        now: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.data, self.protocol, self.now = data, protocol, now
+        rows = data.split(protocol.split)
+        if not len(rows):
+            raise ValueError(f"The split {protocol.split} of {data.name} must have rows, got none. Choose another.")
+        self.rows = spread(rows, protocol.rows or len(rows))
+        self.extractor = extractor or judge_for(data) or plain_values(data.train)
+        known, sampling = data.valid if protocol.split == "train" else data.train, dict(protocol.sampling)
+        self.exam = Exam(
+            data, rows, known, self.extractor, samples=protocol.samples, seed=protocol.seed, sampling=sampling
+        )
+
+    def __call__(self, model: GenerativeModel) -> Findings:
+        """Measures a model."""
+        began, made, scoring = self.now(), list[Measurement](), None
+        if model.can("log_prob"):
+            start = self.now()
+            made.append(code_length(model, self.rows, seed=self.protocol.seed))
+            scoring = (self.now() - start) / len(self.rows)
+            made += self._tighter(model)
+        n, start = self.protocol.samples, self.now()
+        given = None if model.given is None else self.exam.conditions(n)
+        x = draw(model, n, given, seed=self.protocol.seed, **self.options(model))
+        sampling = (self.now() - start) / n
+        found = self.exam(x, given)
+        return Findings(
+            [*made, *found.measurements],
+            x,
+            given,
+            found.by_class,
+            found.neighbors,
+            sampling,
+            scoring,
+            self.now() - began,
+        )
+
+    def options(self, model: GenerativeModel) -> dict[str, Any]:
+        """The protocol's options of sampling, if the model knows them."""
+        known = options_of(model, "draw")
+        return dict(self.protocol.sampling) if set(self.protocol.sampling) <= set(known) else {}
+
+    def probe(self, model: GenerativeModel) -> tuple[float, float]:
+        """Seconds for a sample and for a row scored, from a few of each."""
+        given = None if model.given is None else self.exam.conditions(PROBE)
+        draw(model, PROBE, given, seed=0, **self.options(model))  # the first call of anything is slow
+        start = self.now()
+        draw(model, PROBE, given, seed=0, **self.options(model))
+        sampling, start = (self.now() - start) / PROBE, self.now()
+        if model.can("log_prob"):
+            score(model, spread(self.rows, PROBE))
+        return sampling, (self.now() - start) / PROBE
+
+    def within(self, seconds: float, models: list[GenerativeModel]) -> "Examiner":
+        """An examiner that takes about so long for some models, with fewer rows and samples if it must."""
+        probes = [self.probe(model) for model in models]
+        need = sum(p[0] for p in probes) * self.protocol.samples + sum(p[1] for p in probes) * len(self.rows)
+        share = min(1.0, seconds / max(need, 1e-9))
+        least = min(self.protocol.samples, max(LEAST_SAMPLES, 2 * self.extractor.dims))
+        samples = max(least, _round(share * self.protocol.samples))
+        rows = max(min(LEAST_ROWS, len(self.rows)), _round(share * len(self.rows)))
+        if share == 1:
+            return self
+        protocol = dataclasses.replace(self.protocol, samples=samples, rows=rows)
+        return Examiner(self.data, protocol, self.extractor, now=self.now)
+
+    def _tighter(self, model: GenerativeModel) -> list[Measurement]:
+        draws, known = self.protocol.importance, options_of(model, "log_density")
+        name = next((option for option in ("samples", "draws") if option in known), None)
+        if not draws or name is None:
+            return []
+        return [code_length(model, self.rows, seed=self.protocol.seed, **{name: draws})]
+
+
+def evaluate(model: GenerativeModel, data: Data, protocol: Protocol = STANDARD) -> list[Measurement]:
+    """Measures a model on held-out rows: its code length, if it has a likelihood, and its samples.
+
+    Args:
+        model: A trained model.
+        data: Data of the same space.
+        protocol: How much is measured.
+    """
+    return Examiner(data, protocol)(model).measurements
+
+
+def spread(rows: Rows, n: int) -> Rows:
+    """n of the rows, evenly spread; all where there are fewer.
+
+    Example:
+        >>> import genzoo
+        >>> len(spread(genzoo.read("ring").test, 10))
+        10
+    """
+    if n >= len(rows):
+        return rows
+    return dataclasses.replace(rows, numbers=rows.numbers[torch.arange(n) * len(rows) // n])
+
+
+def draw(
+    model: GenerativeModel, n: int, given: Given, *, seed: int, chunk: int = 500, **options: Any
+) -> Shaped[Tensor, "n *shape"]:
+    """n samples, a chunk at a time; row i depends on the seed and i alone.
+
+    Args:
+        model: Any model.
+        n: How many.
+        given: A condition for each, or None.
+        seed: Names the noise.
+        chunk: How many at a time.
+        options: The model's own.
+    """
+    parts = []
+    for start in range(0, n, chunk):
+        index = slice(start, start + chunk)
+        part = map_given(lambda rows, index=index: rows[index].to(model.device), given)  # type: ignore[misc]
+        parts.append(model.sample(min(chunk, n - start), part, seed=seed, start=start, **options).cpu())
+    return torch.cat(parts)
+
+
+def _round(count: float) -> int:
+    """A count with two figures, rounded down."""
+    digits = 10 ** max(0, len(str(int(count))) - 2)
+    return int(count) // digits * digits

@@ -1,51 +1,85 @@
 """Several families on the same split with the same budget, measured by one protocol.
 
-The comparison is of recipes as they come: each brings its own settings, all get the same time or the same steps, and
-the numbers stand beside each other only if they were made alike.
+The comparison is of recipes as they come: each brings its own settings, all get the same budget, and the numbers
+stand beside each other only if they were made alike. What was trained is kept, so that a comparison which was killed
+goes on where it stopped, and finished runs compare without training.
 """
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from genzoo.core.given import map_given
 from genzoo.data import Data, read, toy
-from genzoo.evaluation import Measurement, check_comparable, evaluate
-from genzoo.training.callbacks import Callback
+from genzoo.evaluation import Examiner, Extractor, Findings, Measurement, Protocol, check_comparable, pooled
+from genzoo.evaluation.protocol import STANDARD, draw
+from genzoo.experiments.contest import Callbacks, Contestant, budget_in_words, contestant_of, finished, trained
 from genzoo.training.checkpoint import write_json
 from genzoo.zoo import store
 from genzoo.zoo.conditions import grid_conditions
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.progress import Watch
-from genzoo.zoo.recipe import recipe_named
-from genzoo.zoo.run import Run, train
+from genzoo.zoo.recipe import RecipeInfo, recipe_named
+from genzoo.zoo.run import Run
 
-__all__ = ["Comparison", "Entry", "compare"]
+__all__ = ["Comparison", "Entry", "compare", "compare_runs"]
 
-Callbacks = Callable[[str], Sequence[Callback]]
+SHARE = 0.2  # of the budget, at most, goes to the examination
+SAMPLING = {"sampler": "heun", "steps": 25}  # of diffusions: fifty calls of the network
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One recipe's part of a comparison.
+    """One contestant's part of a comparison.
 
     Attributes:
-        name: The recipe.
-        run: Its run.
-        measurements: What was measured on the test rows.
+        name: Its label.
+        runs: Its runs, one for each seed.
+        findings: What was found out about each.
+        measurements: The numbers, over all its runs.
         samples: Samples of the comparison's seed, for the picture.
-        seconds: Wall time of its training.
     """
 
     name: str
-    run: Run
+    runs: list[Run]
+    findings: list[Findings] = field(repr=False)
     measurements: list[Measurement]
     samples: Tensor = field(repr=False)
-    seconds: float
+
+    @property
+    def run(self) -> Run:
+        """The first of its runs."""
+        return self.runs[0]
+
+    @property
+    def recipe(self) -> RecipeInfo[Any]:
+        """Its recipe."""
+        return recipe_named(self.run.config.recipe.name)
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of a training, on average."""
+        return _mean([_last(run, "seconds") for run in self.runs])
+
+    @property
+    def core_minutes(self) -> float:
+        """Processor time of a training, on average."""
+        return _mean([_last(run, "core_seconds") for run in self.runs]) / 60
+
+    @property
+    def steps(self) -> int:
+        """Steps of the first run."""
+        return int(_last(self.run, "step"))
+
+    @property
+    def rate(self) -> float:
+        """Samples in a second."""
+        return 1 / max(1e-9, _mean([found.sampling for found in self.findings]))
 
     def measured(self, name: str) -> Measurement | None:
         """The measurement of a name, if it was made."""
@@ -54,72 +88,69 @@ class Entry:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Several recipes on the same data.
+    """Several contestants on the same data.
 
     Attributes:
         data: The data.
-        entries: The recipes' parts, best first.
+        entries: Their parts, best samples first.
         budget: What each got, in words.
         path: The folder of the runs and the report.
-        seed: What the trainings and the samples are named by.
+        protocol: How they were measured.
+        extractor: The name of what saw the samples.
+        share: The part of the budget that the examination took.
     """
 
     data: Data
     entries: list[Entry]
     budget: str
     path: Path
-    seed: int
+    protocol: Protocol
+    extractor: str
+    share: float = 0.0
+
+    @property
+    def seed(self) -> int:
+        """What the samples are named by."""
+        return self.protocol.seed
 
     @property
     def columns(self) -> list[str]:
         """The names of all that was measured, in order."""
         return list(dict.fromkeys(m.name for entry in self.entries for m in entry.measurements))
 
-    def best(self, name: str) -> set[str]:
-        """The recipes that are best in a measurement, with those not told apart from the best by two standard errors.
-
-        Args:
-            name: The measurement.
+    def measured(self, name: str) -> dict[str, Measurement]:
+        """A measurement of each contestant that has it.
 
         Raises:
-            ValueError: If the measurements were not made by one protocol on the same rows.
+            ValueError: If they were not made by one protocol on the same rows.
         """
         found = {entry.name: m for entry in self.entries if (m := entry.measured(name)) is not None}
         check_comparable(list(found.values()))
-        top = min(found.values(), key=lambda m: m.value)
-        return {entry for entry, m in found.items() if m.value - top.value <= 2 * _both(m, top)}
+        return found
 
-    def table(self) -> tuple[list[str], list[list[Any]]]:
-        """The leaderboard: the names of its columns, and its rows; the last one is what real data reach."""
-        best = {name: self.best(name) for name in self.columns}
-        rows: list[list[Any]] = []
-        for entry in self.entries:
-            cells = []
-            for name in self.columns:
-                measurement = entry.measured(name)
-                star = " *" if entry.name in best[name] else ""
-                cells.append(f"{measurement}{star}" if measurement else None)
-            steps = entry.run.metrics[-1]["step"] if entry.run.metrics else 0
-            rows.append([entry.name, *cells, entry.run.config.parameters or None, steps, round(entry.seconds, 1)])
-        floors = [self.floor(name) for name in self.columns]
-        if any(floor is not None for floor in floors):
-            rows.append(["floor", *(None if floor is None else f"{floor:.3g}" for floor in floors), None, None, None])
-        return ["recipe", *(self._titled(name) for name in self.columns), "parameters", "steps", "seconds"], rows
+    def best(self, name: str) -> set[str]:
+        """The contestants that are best in a measurement, with those not told apart from it by two standard errors."""
+        return set(best_of(self.measured(name)))
 
     def floor(self, name: str) -> float | None:
         """What real data would reach in a measurement, if that is known."""
-        found = [m.floor for entry in self.entries if (m := entry.measured(name)) is not None]
-        return found[0] if found else None
+        return next((m.floor for m in self.measured(name).values()), None)
 
     def to_json(self) -> dict[str, Any]:
         """The comparison as plain JSON."""
         entries = [
             {
-                "recipe": entry.name,
-                "run": str(entry.run.path),
+                "name": entry.name,
+                "recipe": entry.recipe.name,
+                "runs": [str(run.path) for run in entry.runs],
+                "seeds": [run.config.train.seed for run in entry.runs],
                 "parameters": entry.run.config.parameters,
-                "seconds": entry.seconds,
+                "steps": entry.steps,
+                "seconds": round(entry.seconds, 3),
+                "core_minutes": round(entry.core_minutes, 3),
+                "samples_per_second": entry.rate,
                 "measurements": [measurement.to_json() for measurement in entry.measurements],
+                "by_class": {name: list(found) for name, found in entry.findings[0].by_class.items()},
             }
             for entry in self.entries
         ]
@@ -127,22 +158,25 @@ class Comparison:
             "data": self.data.name,
             "fingerprint": self.data.fingerprint,
             "budget": self.budget,
-            "seed": self.seed,
+            "protocol": dataclasses.asdict(self.protocol),
+            "extractor": self.extractor,
+            "examination_share": round(self.share, 4),
             "versions": store.versions(),
+            "command": store.command(),
             "entries": entries,
         }
-
-    def _titled(self, name: str) -> str:
-        return f"{name} (nats/row)" if name == "−log p" else name
 
 
 def compare(
     data: Any,
-    recipes: Sequence[str] | Mapping[str, Mapping[str, Any]],
+    models: Sequence[str] | Mapping[str, Mapping[str, Any]],
     *,
     given: str | Sequence[str] | None = None,
     out: str | Path | None = None,
     seed: int = 0,
+    seeds: int = 1,
+    protocol: Protocol | None = None,
+    extractor: Extractor | None = None,
     watch: Callbacks = lambda name: [Watch(name)],
     **train_settings: Any,
 ) -> Comparison:
@@ -150,60 +184,124 @@ def compare(
 
     Args:
         data: What `genzoo.read` accepts.
-        recipes: Names, or names with the settings of each.
+        models: Recipes in words, as `vae` or `gpt:width=64`, or names with the settings of each.
         given: What to condition on, by name.
-        out: The folder of the runs; by default a new one under `runs`.
+        out: The folder of the runs; by default a new one under `runs`. What is there already is gone on with.
         seed: Names every random draw.
-        watch: Makes what watches a recipe's training, from its name.
-        train_settings: Fields of `TrainConfig` for all, first of all steps=… or minutes=… (of each).
+        seeds: How many trainings of each, with seeds counted from `seed`.
+        protocol: How much is measured; by default as much as a fifth of the budget allows.
+        extractor: What sees the samples; by default the judge that suits the data, else their raw values.
+        watch: Makes what watches a training, from its name.
+        train_settings: Fields of `TrainConfig` for all, first of all steps=…, minutes=… or core_minutes=… (of each).
 
     Raises:
-        Mistake: If fewer than one recipe is named, or a name is unknown.
+        Mistake: If no recipe is named, a name is unknown, or a folder holds another run.
 
     Example:
         >>> import tempfile
         >>> found = compare("moons", ["gaussian_mixture"], out=tempfile.mkdtemp() + "/c", steps=30, watch=lambda _: [])
-        >>> found.columns
-        ['−log p', 'Fréchet (raw values)']
+        >>> found.columns[:2]
+        ['−log p', 'Fréchet']
     """
-    settings = dict(recipes) if isinstance(recipes, Mapping) else {name: {} for name in recipes}
-    if not settings:
+    if isinstance(models, Mapping):
+        contestants = [Contestant(name, name, recipe_named(name).checked(**own)) for name, own in models.items()]
+    else:
+        contestants = [contestant_of(words) for words in models]
+    if not contestants:
         raise Mistake("At least one recipe must be named to compare, got none.", "See genzoo list.")
-    for name, arguments in settings.items():
-        recipe_named(name).checked(**arguments)
-    source = data
-    data = read(data, given=given)
+    data = read(data, given=given) if given is not None else read(data)
     path = Path(out) if out is not None else store.fresh_folder(f"compare-{data.name}")
-    entries = []
-    for name, arguments in settings.items():
-        began = time.monotonic()
-        run = train(
-            name,
-            source,
-            given=given,
-            out=_free(path / name),
-            settings=arguments,
-            callbacks=watch(name),
-            seed=seed,
-            **train_settings,
-        )
-        entries.append(_measured(name, run, data, seed, time.monotonic() - began))
-    entries.sort(key=lambda entry: entry.measurements[-1].value)
-    comparison = Comparison(data, entries, _budget(train_settings), path, seed)
-    write_json(path / "comparison.json", comparison.to_json())
-    return comparison
+    runs: dict[str, list[Run]] = {}
+    for contestant in contestants:
+        for number in range(seed, seed + seeds):
+            folder = path / (contestant.folder if seeds == 1 else f"{contestant.folder}-seed{number}")
+            done = trained(contestant, data, folder, watch(folder.name), seed=number, **train_settings)
+            runs.setdefault(contestant.label, []).append(done)
+    return _compared(data, runs, path, budget_in_words(train_settings), protocol or Protocol(seed=seed), extractor)
 
 
-def _measured(name: str, run: Run, data: Data, seed: int, seconds: float) -> Entry:
-    measurements = [_with_entropy(measurement, data) for measurement in evaluate(run.model, data, seed=seed)]
-    n = shown_rows(data)
-    given = grid_conditions(data, n) if run.model.given is not None else None
-    return Entry(name, run, measurements, run.model.sample(n, given, seed=seed).cpu(), seconds)
+def compare_runs(
+    paths: Sequence[str | Path],
+    *,
+    out: str | Path | None = None,
+    protocol: Protocol = STANDARD,
+    extractor: Extractor | None = None,
+) -> Comparison:
+    """Measures finished runs by one protocol.
+
+    Args:
+        paths: The runs' folders, all trained on the same data.
+        out: The folder of the report; by default a new one under `runs`.
+        protocol: How much is measured.
+        extractor: What sees the samples.
+
+    Raises:
+        Mistake: If there are none, or their data differ.
+    """
+    runs = finished([Path(path) for path in paths])
+    if not runs:
+        raise Mistake("At least one run must be named to compare, got none.", "See genzoo runs.")
+    data = next(iter(runs.values())).data()
+    path = Path(out) if out is not None else store.fresh_folder(f"compare-{data.name}")
+    path.mkdir(parents=True, exist_ok=True)
+    minutes = sorted(_last(run, "core_seconds") / 60 for run in runs.values())
+    words = f"{minutes[0]:.1f} to {minutes[-1]:.1f} core-minutes"
+    return _compared(data, {name: [run] for name, run in runs.items()}, path, words, protocol, extractor)
+
+
+def _compared(
+    data: Data,
+    runs: Mapping[str, Sequence[Run]],
+    path: Path,
+    budget: str,
+    protocol: Protocol,
+    extractor: Extractor | None,
+) -> Comparison:
+    spent = sum(_last(run, "core_seconds") for several in runs.values() for run in several)
+    protocol = protocol if protocol.sampling else dataclasses.replace(protocol, sampling=SAMPLING)
+    began = time.process_time()
+    models = [run.model for several in runs.values() for run in several]
+    examiner = Examiner(data, protocol, extractor, now=time.process_time).within(SHARE * spent, models)
+    entries = [_examined(name, list(several), examiner) for name, several in runs.items()]
+    share = (time.process_time() - began) / max(spent, 1e-9)
+    entries.sort(key=lambda entry: _main(entry).cost)
+    found = Comparison(data, entries, budget, path, examiner.protocol, examiner.extractor.name, share)
+    write_json(path / "report.json", found.to_json())
+    return found
+
+
+def best_of(found: Mapping[str, Measurement]) -> list[str]:
+    """The names of the best of some measurements, the best first, with those not told apart by two standard errors.
+
+    Args:
+        found: Measurements by name.
+    """
+    if not found or next(iter(found.values())).better == "neither":
+        return []
+    ordered = sorted(found.items(), key=lambda pair: pair[1].cost)
+    top = ordered[0][1]
+    return [name for name, m in ordered if m.cost - top.cost <= 2 * _both(m, top)]
+
+
+def _examined(name: str, runs: list[Run], examiner: Examiner) -> Entry:
+    findings = [examiner(run.model) for run in runs]
+    every = zip(*(found.measurements for found in findings), strict=True)
+    measurements = [_with_entropy(pooled(list(same)), examiner.data) for same in every]
+    n, model = shown_rows(examiner.data), runs[0].model
+    given = grid_conditions(examiner.data, n) if model.given is not None else None
+    given = map_given(lambda part: part.to(model.device), given)
+    samples = draw(model, n, given, seed=examiner.protocol.seed, **examiner.options(model))
+    return Entry(name, runs, findings, measurements, samples)
 
 
 def shown_rows(data: Data) -> int:
     """How many rows a picture of the data shows: a grid of images, a cloud of points."""
-    return 64 if len(data.space.shape) == 3 else 2000
+    return 64 if len(data.space.shape) == 3 else 2000 if data.space.shape == (2,) else 8
+
+
+def _main(entry: Entry) -> Measurement:
+    """The measurement that entries are ordered by: the first of their samples."""
+    return next((m for m in entry.measurements if m.kind.value == "statistic"), entry.measurements[-1])
 
 
 def _with_entropy(measurement: Measurement, data: Data) -> Measurement:
@@ -218,12 +316,9 @@ def _both(a: Measurement, b: Measurement) -> float:
     return float(((a.error or 0.0) ** 2 + (b.error or 0.0) ** 2) ** 0.5)
 
 
-def _free(path: Path) -> Path:
-    """The folder itself, or one beside it if it already holds a run."""
-    return path if not (path / store.CONFIG).exists() else store.fresh_folder(path.name, path.parent)
+def _last(run: Run, name: str) -> float:
+    return float(run.metrics[-1][name]) if run.metrics else 0.0
 
 
-def _budget(settings: Mapping[str, Any]) -> str:
-    if settings.get("minutes") is not None:
-        return f"{settings['minutes']:g} minutes each"
-    return f"{settings['steps']:,} steps each" if settings.get("steps") is not None else "each recipe's own budget"
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from genzoo.experiments.compare import Comparison, compare
-from genzoo.experiments.report import draw_wall, write_report
+from genzoo.experiments.report import draw_wall, leaderboard, write_report
 
 __all__ = ["demonstrate", "print_leaderboard"]
 
@@ -15,6 +15,7 @@ RECIPES: dict[str, dict[str, dict[str, Any]]] = {
     "digits": {"gaussian_mixture": {}, "vae": {}, "wgan_gp": {"lr": 1e-3}, "realnvp": {}},
     "8gaussians": {"gaussian_mixture": {}, "vae": {}, "realnvp": {}},
 }
+FEW = 4  # measurements in the leaderboard of a terminal, which is narrow; the report has them all
 MINUTES = {"digits": 0.5, "8gaussians": 0.2}  # of each recipe
 
 
@@ -40,7 +41,7 @@ def demonstrate(out: Path = Path("runs/demo"), *, steps: int | None = None) -> l
 
 
 def print_leaderboard(comparison: Comparison, console: Console | None = None) -> None:
-    """Prints what a comparison found; a star marks what cannot be told from the best.
+    """Prints what a comparison found; a star marks what cannot be told from the best, and the first columns.
 
     Args:
         comparison: What was compared.
@@ -49,12 +50,14 @@ def print_leaderboard(comparison: Comparison, console: Console | None = None) ->
     console = console or Console()
     if not console.is_terminal:
         console.width = 120  # a pipe has no width; lines stay whole
-    columns, rows = comparison.table()
+    columns, rows = leaderboard(comparison)
     table = Table(title=f"{comparison.data.name}, {comparison.budget}", title_justify="left", box=None, pad_edge=False)
-    for i, column in enumerate(columns):
-        table.add_column(column, justify="right" if i else "left", no_wrap=i == 0)
+    few = comparison.columns[:FEW]
+    shown = [i for i, column in enumerate(columns) if column["name"] in few or column["kind"] != "number"]
+    for i in shown:
+        table.add_column(columns[i]["name"], justify="right" if i else "left", no_wrap=i == 0)
     for row in rows:
-        table.add_row(*("–" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
+        table.add_row(*(row[i]["text"] + (" *" if row[i]["best"] else "") for i in shown))
     console.print(table)
 
 

@@ -1,4 +1,4 @@
-"""The report of a comparison: one HTML file that needs nothing but itself, neither network nor scripts."""
+"""The report of a comparison: one HTML file that needs nothing but itself, and the same as Markdown and JSON."""
 
 import base64
 import io
@@ -13,30 +13,26 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from genzoo.data import Data
+from genzoo.evaluation import Measurement
+from genzoo.experiments.advice import advise, kinds_in_words, main_column
 from genzoo.experiments.compare import Comparison, Entry, shown_rows
 from genzoo.experiments.curves import curves_of, draw_curves
+from genzoo.experiments.figures import Dot, draw_dots
+from genzoo.experiments.meanings import meaning_of
 from genzoo.zoo import store
-from genzoo.zoo.recipe import recipe_named
 
 __all__ = ["draw_wall", "write_report"]
 
-MEANINGS = {
-    "bits/dim": "The length of a lossless code for the test rows, in bits per pixel or entry, by the model's own "
-    "probabilities. Lower is better. A model that knows nothing needs log₂ of the number of levels.",
-    "−log p": "The negative log-density of the test rows in nats per row, in the data's own units; it may be below "
-    "zero. Lower is better. Where the true density is known, its entropy is the floor.",
-    "Fréchet": "How far the means and covariances of samples are from those of the test rows, on raw values with no "
-    "feature extractor. Lower is better; the floor is what as many real training rows reach. It sees no finer detail.",
-}
 SIGNS = (
-    "≤ marks a bound: the model is at least as good as the number says. ≈ marks an estimate. ± is one standard error, "
-    "of bits and nats over test rows, of a Fréchet distance over the draw of the samples. Numbers that cannot be told "
-    "from the best by two standard errors are marked alike."
+    "≤ marks a bound: the model is at least as good as the number says. ≈ marks an estimate. ± is one standard error. "
+    "Green numbers cannot be told from the best by two standard errors. The floor is what as many real training rows "
+    "reach in the model's place."
 )
+SHARES = {"%": (100.0, "%")}
 
 
 def write_report(comparisons: Comparison | Sequence[Comparison], path: Path | None = None, title: str = "") -> Path:
-    """Writes the report of one or several comparisons; returns its path.
+    """Writes the report of one or several comparisons as HTML, and as Markdown beside it; returns the HTML's path.
 
     Args:
         comparisons: What was compared.
@@ -54,21 +50,57 @@ def write_report(comparisons: Comparison | Sequence[Comparison], path: Path | No
     path = path or parts[0].path / "report.html"
     loader = jinja2.PackageLoader("genzoo.experiments")
     pages = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    said = {name.partition(" (")[0] for part in parts for name in part.columns}
-    text = pages.get_template("report.html.j2").render(
-        title=title or f"{', '.join(entry.name for entry in parts[0].entries)} on {parts[0].data.name}",
-        parts=[_section(part) for part in parts],
-        meanings={name: text for name, text in MEANINGS.items() if name in said},
-        signs=SIGNS,
-        command=shlex.join(store.command()),
-        versions=store.versions(),
-    )
-    path.write_text(text, encoding="utf-8")
+    said = {
+        "title": title or f"{', '.join(entry.name for entry in parts[0].entries)} on {parts[0].data.name}",
+        "parts": [_section(part) for part in parts],
+        "meanings": _meanings(parts),
+        "signs": SIGNS,
+        "command": shlex.join(store.command()),
+        "versions": store.versions(),
+    }
+    path.write_text(pages.get_template("report.html.j2").render(said), encoding="utf-8")
+    words = jinja2.Environment(loader=loader, trim_blocks=True, lstrip_blocks=True, autoescape=False)  # no HTML
+    path.with_suffix(".md").write_text(words.get_template("report.md.j2").render(said), encoding="utf-8")
     return path
 
 
+def leaderboard(comparison: Comparison) -> tuple[list[dict[str, Any]], list[list[dict[str, Any]]]]:
+    """The columns of the leaderboard, and its rows of cells; the last row is the floor, where one is known.
+
+    Args:
+        comparison: What was compared.
+    """
+    names = comparison.columns
+    first = {name: next(iter(comparison.measured(name).values())) for name in names}
+    columns = [{"name": "model", "unit": "", "better": "", "meaning": "", "kind": "text"}]
+    columns += [_column(first[name]) for name in names]
+    columns += [
+        {"name": name, "unit": unit, "better": better, "meaning": "", "kind": "cost"}
+        for name, unit, better in (
+            ("samples/s", "", "higher"),
+            ("parameters", "", ""),
+            ("steps", "", ""),
+            ("core-minutes", "", ""),
+        )
+    ]
+    best = {name: comparison.best(name) for name in names}
+    rows = []
+    for entry in comparison.entries:
+        cells = [_plain(entry.name, entry.name)]
+        cells += [_cell(entry.measured(name), entry.name in best[name]) for name in names]
+        costs = (entry.rate, entry.run.config.parameters, entry.steps, entry.core_minutes)
+        texts = (f"{entry.rate:,.3g}", f"{costs[1]:,}", f"{entry.steps:,}", f"{entry.core_minutes:.2g}")
+        cells += [_plain(text, value) for text, value in zip(texts, costs, strict=True)]
+        rows.append(cells)
+    floors = [comparison.floor(name) for name in names]
+    if any(floor is not None for floor in floors):
+        shown = [_plain("", None) if floor is None else _plain(_number(floor), floor) for floor in floors]
+        rows.append([_plain("floor", "floor"), *shown, *(_plain("", None) for _ in range(4))])
+    return columns, rows
+
+
 def draw_wall(comparison: Comparison, path: Path) -> Path:
-    """Writes one picture of real data beside each recipe's samples; returns its path.
+    """Writes one picture of real data beside each contestant's samples; returns its path.
 
     Args:
         comparison: What was compared.
@@ -102,8 +134,8 @@ def real_rows(data: Data) -> Tensor:
 
 
 def _section(comparison: Comparison) -> dict[str, Any]:
-    columns, rows = comparison.table()
-    data = comparison.data
+    columns, rows = leaderboard(comparison)
+    data, protocol = comparison.data, comparison.protocol
     return {
         "name": data.name,
         "facts": [
@@ -111,44 +143,121 @@ def _section(comparison: Comparison) -> dict[str, Any]:
             ("one x", str(data.space)),
             ("given", str(data.given_space or "nothing")),
             ("budget", comparison.budget),
+            ("measured on", f"{protocol.rows or len(data.test):,} test rows, {protocol.samples:,} samples"),
+            ("seen by", comparison.extractor),
+            ("examination", f"{100 * comparison.share:.0f} % of the budget"),
             ("seed", str(comparison.seed)),
             ("fingerprint", data.fingerprint),
         ],
         "columns": columns,
-        "rows": [[_cell(cell) for cell in row] for row in rows],
+        "rows": rows,
+        "advice": advise(comparison),
+        "kinds": kinds_in_words(comparison),
+        "dots": _dots(comparison),
+        "main": main_column(comparison),
+        "classes": _classes(comparison),
         "real": _shown(data, real_rows(data)),
         "entries": [_entry(comparison, entry) for entry in comparison.entries],
     }
 
 
 def _entry(comparison: Comparison, entry: Entry) -> dict[str, Any]:
-    info = recipe_named(entry.name)
+    found, count = entry.findings[0], min(8, len(entry.findings[0].neighbors))
+    near = torch.cat([found.samples[:count], found.neighbors[:count]]) if count else found.samples[:0]
     return {
         "name": entry.name,
-        "summary": info.summary,
-        "paper": info.paper,
-        "likelihood": info.likelihood_on(comparison.data.space),
+        "summary": entry.recipe.summary,
+        "paper": entry.recipe.paper,
+        "likelihood": entry.recipe.likelihood_on(comparison.data.space),
         "shown": _shown(comparison.data, entry.samples),
+        "near": _strip(comparison.data, near, count),
         "curves": draw_curves(curves_of(entry.run.metrics)),
         "command": f"genzoo sample {entry.run.path} -n 64 --seed {comparison.seed}",
     }
 
 
-def _cell(value: Any) -> tuple[str, bool]:
-    """A cell's text, and whether it is among the best of its column."""
-    if value is None:
-        return "–", False
-    if isinstance(value, int):
-        return f"{value:,}", False
-    text = str(value)
-    return text.removesuffix(" *"), text.endswith(" *")
+def _dots(comparison: Comparison) -> str:
+    name = main_column(comparison)
+    if name is None:
+        return ""
+    dots = [Dot(e.name, e.rate, m.value, m.error) for e in comparison.entries if (m := e.measured(name)) is not None]
+    return draw_dots(dots, name, comparison.floor(name))
+
+
+def _classes(comparison: Comparison) -> dict[str, Any] | None:
+    """The share of each class that came out as asked, for each contestant."""
+    found = {entry.name: entry.findings[0].by_class for entry in comparison.entries if entry.findings[0].by_class}
+    if not found:
+        return None
+    names = list(next(iter(found.values())))
+    rows = [(name, [_share(by_class.get(label)) for label in names]) for name, by_class in found.items()]
+    return {"names": names, "rows": rows}
+
+
+def _share(estimate: Any) -> tuple[str, float]:
+    return ("", 0.0) if estimate is None else (f"{100 * estimate.value:.0f}", float(estimate.value))
+
+
+def _column(measurement: Measurement) -> dict[str, Any]:
+    unit = "" if measurement.unit in measurement.name else measurement.unit
+    return {
+        "name": measurement.name,
+        "unit": unit,
+        "better": measurement.better,
+        "meaning": meaning_of(measurement.name),
+        "kind": "number",
+    }
+
+
+def _cell(measurement: Measurement | None, best: bool) -> dict[str, Any]:
+    if measurement is None:
+        return _plain("–", None)
+    ends = measurement.interval
+    around = "" if ends is None else f"95 %: {ends[0]:.4g} to {ends[1]:.4g}; "
+    note = f"{around}{measurement.kind.value}, n = {measurement.n:,}, protocol {measurement.fingerprint}"
+    return {"text": str(measurement), "value": measurement.value, "best": best, "note": note}
+
+
+def _plain(text: str, value: Any) -> dict[str, Any]:
+    return {"text": text, "value": value, "best": False, "note": ""}
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}"
+
+
+def _meanings(parts: Sequence[Comparison]) -> dict[str, str]:
+    names = dict.fromkeys(name.partition(" (")[0] for part in parts for name in part.columns)
+    return {name: meaning_of(name) for name in names if meaning_of(name)}
 
 
 def _shown(data: Data, x: Tensor) -> dict[str, Any]:
-    """Rows as a picture, or as numbers where they cannot be seen."""
+    """Rows as a picture, as text, or as numbers where they cannot be seen."""
     picture = data.codec.picture(x)
-    if picture is None:
-        return {"numbers": [[f"{value:.4g}" for value in row[:12].tolist()] for row in x[:8].flatten(1)]}
+    if picture is not None:
+        return _png(picture)
+    texts = getattr(data.codec, "texts", None)
+    if texts is not None:
+        return {"texts": [text[:400] for text in texts(x[:6])]}
+    return {"numbers": [[f"{value:.4g}" for value in row[:12].tolist()] for row in x[:8].flatten(1)]}
+
+
+def _strip(data: Data, x: Tensor, across: int) -> dict[str, Any] | None:
+    """Samples above their nearest training rows, where they can be seen as images."""
+    if len(data.space.shape) != 3 or not across:
+        return None
+    pictures = [data.codec.picture(row[None]) for row in x]
+    tiles = [picture.convert("RGB") for picture in pictures if picture is not None]
+    if not tiles:
+        return None
+    wide, high = tiles[0].size
+    strip = Image.new("RGB", (across * (wide + 2), 2 * (high + 2)), "white")
+    for i, tile in enumerate(tiles):
+        strip.paste(tile, ((i % across) * (wide + 2), (i // across) * (high + 2)))
+    return _png(strip)
+
+
+def _png(picture: Image.Image) -> dict[str, Any]:
     file = io.BytesIO()
     picture.save(file, format="PNG", optimize=True)
     return {"png": base64.b64encode(file.getvalue()).decode(), "width": picture.width, "height": picture.height}

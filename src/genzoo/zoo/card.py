@@ -1,11 +1,15 @@
 """The model card of a run: its README, for whoever finds the folder."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genzoo.zoo.recipe import recipe_named
 from genzoo.zoo.store import RunConfig
+
+if TYPE_CHECKING:
+    from genzoo.evaluation import Measurement
 
 __all__ = ["card"]
 
@@ -26,7 +30,7 @@ tags: [genzoo, {family}, {name}]
 | parameters | {parameters:,} |
 | trained | {trained} |
 
-## Use
+{numbers}{samples}## Use
 ```python
 import genzoo
 
@@ -46,13 +50,14 @@ the split and protocol that they were measured with. The data's license applies 
 """
 
 
-def card(path: Path, config: RunConfig, rows: list[dict[str, Any]]) -> str:
+def card(path: Path, config: RunConfig, rows: list[dict[str, Any]], measurements: "Sequence[Measurement]" = ()) -> str:
     """The text of the model card.
 
     Args:
         path: The run's folder.
         config: Its configuration.
         rows: Its metrics so far.
+        measurements: What was measured of it.
     """
     info, space = recipe_named(config.recipe.name), config.spaces[0]
     last = rows[-1] if rows else {}
@@ -75,8 +80,28 @@ def card(path: Path, config: RunConfig, rows: list[dict[str, Any]]) -> str:
         parameters=config.parameters,
         trained=trained,
         path=path,
+        numbers=_numbers(measurements),
+        samples=_samples(path),
         settings=json.dumps(values, indent=1),
     )
+
+
+def _numbers(measurements: "Sequence[Measurement]") -> str:
+    """A table of what was measured, empty where nothing was."""
+    if not measurements:
+        return ""
+    lines = []
+    for m in measurements:
+        floor = "" if m.floor is None else f"{m.floor:.3g}"
+        lines.append(f"| {m.name} | {m} | {floor} | {m.kind.value} | {m.n:,} | {m.fingerprint} |")
+    head = "## Numbers\n| what | value | floor | kind | n | protocol |\n|---|---|---|---|---|---|\n"
+    return head + "\n".join(lines) + "\n\n"
+
+
+def _samples(path: Path) -> str:
+    """The newest picture of samples, where there is one."""
+    pictures = sorted((path / "samples").glob("*.png"), key=lambda file: file.stat().st_mtime)
+    return f"## Samples\n![samples](samples/{pictures[-1].name})\n\n" if pictures else ""
 
 
 def _source(config: RunConfig) -> str:

@@ -88,26 +88,49 @@ def demo(
 
 
 def compare(
-    names: Annotated[list[str], typer.Argument(metavar="RECIPE...", help="The recipes.", show_default=False)],
+    runs: Annotated[list[Path] | None, typer.Argument(metavar="RUN...", help="Finished runs, trained before.")] = None,
+    models: Annotated[
+        str | None, typer.Option(help="Recipes to train: vae,realnvp or, with settings, gpt,gpt:width=64.")
+    ] = None,
     data: Annotated[str, typer.Option(help="A name, a file or a folder.")] = "digits",
     given: GivenOption = None,
+    binarize: Annotated[str | None, typer.Option(help="Binary pixels: static, dynamic or threshold.")] = None,
     x: XOption = None,
+    size: SizeOption = None,
+    color: ColorOption = None,
     how_read: ReadOption = None,
+    how: Annotated[list[str] | None, typer.Option("--train", help="A setting of all trainings, as lr=1e-4.")] = None,
     steps: Annotated[int | None, typer.Option(help="Budget of each: rounds.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Budget of each: wall time.")] = None,
-    seed: Annotated[int, typer.Option(help="Names every random draw.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Where the runs and the report go.")] = None,
+    minutes: Annotated[float | None, typer.Option("--minutes-each", help="Budget of each: wall time.")] = None,
+    core_minutes: Annotated[
+        float | None, typer.Option("--core-minutes-each", help="Budget of each: processor time.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each, with seeds from --seed on.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Names every random draw.")] = 0,
+    samples: Annotated[int, typer.Option(min=2, help="Samples that are measured, at most.")] = 2000,
+    rows: Annotated[int, typer.Option(min=2, help="Test rows that are scored, at most.")] = 1000,
+    out: Annotated[Path | None, typer.Option(help="Where the runs and the report go; what is there goes on.")] = None,
 ) -> None:
-    """Train several recipes on the same data with the same budget, and write a report."""
+    """Train several recipes alike, or take finished runs, measure them by one protocol, and write a report."""
+    if bool(runs) == bool(models):
+        raise Mistake("Either --models or finished runs must be named, not both.", "Try --models vae,gaussian_mixture")
+    asked: dict[str, Any] = {"steps": steps, "minutes": minutes, "core_minutes": core_minutes}
+    asked = pairs("--train", how or ()) | {name: value for name, value in asked.items() if value is not None}
+    names = [name for name in (models or "").split(",") if name]
     for name in names:
-        recipe_named(name)
+        recipe_named(name.partition(":")[0])  # typos are told before torch is loaded
+    from genzoo.evaluation import Protocol
     from genzoo.experiments.compare import compare as run_all
+    from genzoo.experiments.compare import compare_runs
     from genzoo.experiments.demo import print_leaderboard
     from genzoo.experiments.report import write_report
 
-    asked: dict[str, Any] = {"steps": steps, "minutes": minutes}
-    asked = {name: value for name, value in asked.items() if value is not None}
-    found = run_all(read_words(data, given, x, how_read), names, seed=seed, out=out, **asked)
+    protocol = Protocol(rows=rows, samples=samples, seed=seed)
+    if runs:
+        found = compare_runs(runs, out=out, protocol=protocol)
+    else:
+        read = read_words(data, given, x, how_read, binarize=binarize, size=size, color=color)
+        found = run_all(read, names, seed=seed, seeds=seeds, out=out, protocol=protocol, **asked)
     print_leaderboard(found)
     typer.echo(f"report: {write_report(found)}")
 
@@ -128,6 +151,6 @@ def _done(path: Path) -> None:
 
 COMMANDS: dict[Callable[..., None], str] = {
     train: "genzoo train vae --data digits --given label --steps 2000 --set latent=8 --train lr=1e-3",
-    compare: "genzoo compare gaussian_mixture vae --data digits --steps 500",
+    compare: "genzoo compare --models gaussian_mixture,vae --data digits --steps 500",
     demo: "genzoo demo",
 }

@@ -78,22 +78,31 @@ def evaluate(
     run: RunPath,
     data: DataOption = None,
     split: SplitOption = "test",
-    samples: Annotated[int | None, typer.Option(min=2, help="Samples for the Fréchet distance.")] = None,
+    samples: Annotated[int, typer.Option(min=2, help="Samples that are held against real rows.")] = 2000,
+    rows: Annotated[int | None, typer.Option(min=1, help="Rows that are scored; by default all.")] = None,
     importance: Annotated[int | None, typer.Option(min=1, help="Draws per row of a tighter bound.")] = None,
+    extractor: Annotated[
+        str | None, typer.Option(help="What sees the samples: a judge, values or random; by default what suits.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Names the noise and the samples.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Measure a run on held-out rows; every number with its kind, its error and its protocol."""
     read_config(run)
-    from genzoo.evaluation import evaluate as measure
+    from genzoo.evaluation import Examiner, Protocol, extractor_named
+    from genzoo.zoo.card import card
+    from genzoo.zoo.store import CARD
 
     loaded = _loaded(run, device)
     read = _data(loaded, data)
     _rows(read, split)
-    found = measure(loaded.model, read, samples=samples, importance=importance, seed=seed, split=split)
+    protocol = Protocol(rows=rows, samples=samples, importance=importance, seed=seed, split=split)
+    eye = None if extractor is None else extractor_named(extractor, read.space)
+    found = Examiner(read, protocol, eye)(loaded.model).measurements
     records = [measurement.to_json() for measurement in found]
     (run / "evaluation.json").write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n")
+    (run / CARD).write_text(card(run, loaded.config, loaded.metrics, found))
     if as_json:
         return print_json(records)
     print_table(

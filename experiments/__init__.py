@@ -1,0 +1,1 @@
+"""Long runs whose figures the documentation quotes; each leaves its record in `records`."""

@@ -1,0 +1,295 @@
+"""What is measured of samples, by what they are: vectors and images, texts, molecules, tables.
+
+A suite holds samples against an exam: held-out rows, and as many training rows in the samples' place, whose numbers
+are the floor that a perfect model would reach.
+"""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from genzoo.core.given import Given, map_given
+from genzoo.core.space import Space
+from genzoo.data import Data, Rows
+from genzoo.data.codecs.molecules import MoleculeCodec
+from genzoo.data.codecs.table import TableCodec
+from genzoo.data.codecs.text import SpellingCodec
+from genzoo.evaluation.diversity import diversity_within
+from genzoo.evaluation.extractors import Extractor
+from genzoo.evaluation.frechet import frechet_of_features
+from genzoo.evaluation.judge import Judge
+from genzoo.evaluation.judged import conditional_fidelity, judge_score
+from genzoo.evaluation.kernel import kernel_distance
+from genzoo.evaluation.manifold import precision_recall
+from genzoo.evaluation.measurement import Better, Estimate, Kind, Measurement, TooFew
+from genzoo.evaluation.memorization import find_copies
+from genzoo.evaluation.molecules import canonical, molecule_metrics, valid
+from genzoo.evaluation.plain import plain_values
+from genzoo.evaluation.scale import check_scale
+from genzoo.evaluation.tables import columns_of, table_quality
+from genzoo.evaluation.texts import copied, distinct, ngram_distance, repetition
+from genzoo.evaluation.transport import sliced_transport
+from genzoo.evaluation.two_sample import two_sample_test
+
+__all__ = ["Exam", "Found", "Suite", "on_molecules", "on_table", "on_texts", "on_vectors", "suite_of"]
+
+MOST = 10_000  # real rows that are looked at
+MANY = 2000  # rows of a side, for what costs their product
+SEARCHED, SHOWN, LEAST_HELD = 1000, 16, 100  # samples looked up among all training rows; those shown; for a threshold
+LONG = 50  # letters that are a copy and no chance
+HIDDEN = 32  # units of the classifier that tells samples from real rows
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a suite found.
+
+    Attributes:
+        measurements: The numbers.
+        by_class: The judge's agreement with each class asked for.
+        neighbors: The training rows nearest to the first samples.
+    """
+
+    measurements: list[Measurement]
+    by_class: dict[str, Estimate] = field(default_factory=dict)
+    neighbors: Tensor = field(default_factory=lambda: torch.empty(0))
+
+
+Suite = Callable[["Exam", Tensor, Given], Found]
+
+
+class Exam:
+    """What samples are held against; what is costly is made once for all models.
+
+    Args:
+        data: The data.
+        rows: The held-out rows.
+        known: The training rows.
+        extractor: What sees samples and rows.
+        samples: How many samples there will be.
+        seed: Names what is drawn: halves, lines, folds.
+        notes: What else the numbers depend on.
+    """
+
+    def __init__(
+        self, data: Data, rows: Rows, known: Rows, extractor: Extractor, *, samples: int, seed: int = 0, **notes: Any
+    ) -> None:
+        self.data, self.rows, self.known, self.extractor = data, rows, known, extractor
+        self.samples, self.seed, self.notes = samples, seed, notes
+        self.plain = plain_values(known)
+
+    def __call__(self, x: Shaped[Tensor, "n *shape"], given: Given) -> Found:
+        """Holds samples against the held-out rows; each number stands beside what training rows reach."""
+        found = self.suite(self, x, given)
+        measurements = [
+            dataclasses.replace(m, floor=self.floors.get(m.name)) if m.floor is None else m for m in found.measurements
+        ]
+        return dataclasses.replace(found, measurements=measurements)
+
+    @functools.cached_property
+    def suite(self) -> "Suite":
+        """The suite that suits the data."""
+        return suite_of(self.data)
+
+    @functools.cached_property
+    def floors(self) -> dict[str, float]:
+        """What as many training rows reach in the samples' place."""
+        x, given = _some(self.known, self.samples)
+        return {m.name: m.value for m in self.suite(self, x, given).measurements if m.floor is None}
+
+    @functools.cached_property
+    def real(self) -> tuple[Tensor, Given]:
+        """Held-out rows, evenly spread."""
+        return _some(self.rows, MOST)
+
+    @functools.cached_property
+    def features(self) -> Float[Tensor, "m D"]:
+        """The held-out rows as the extractor sees them."""
+        return self.extractor(self.real[0])
+
+    @functools.cached_property
+    def known_values(self) -> Float[Tensor, "r D"]:
+        """All training rows as vectors, among which copies are looked for."""
+        return self.plain(self.known.x)
+
+    @functools.cached_property
+    def known_texts(self) -> list[str]:
+        """The training rows as texts."""
+        return self.spelled(_some(self.known, 50 * MOST)[0])
+
+    @functools.cached_property
+    def known_molecules(self) -> set[str]:
+        """The training molecules as RDKit writes them."""
+        return {smiles for smiles in canonical(self.known_texts) if smiles is not None}
+
+    def diversity(self, features: Tensor, asked: Tensor) -> Estimate | None:
+        """The diversity within a class as a share of that of real rows; None where a class has too few."""
+        labels = self.real[1]
+        if not isinstance(labels, Tensor):
+            return None
+        try:
+            found = diversity_within(features, asked, *(_thinned(part, MANY) for part in (self.features, labels)))
+        except TooFew:
+            return None
+        ours, real = found.samples, found.real
+        error = math.hypot((ours.error or 0) / ours.value, (real.error or 0) / real.value) if ours.value else 0.0
+        return Estimate(ours.value / real.value, ours.value / real.value * error)
+
+    @functools.cached_property
+    def texts(self) -> list[str]:
+        """The held-out rows as texts."""
+        return self.spelled(self.real[0])
+
+    def spelled(self, x: Tensor) -> list[str]:
+        """Rows as texts."""
+        codec = self.data.codec
+        if not isinstance(codec, SpellingCodec):
+            raise TypeError(f"Rows must spell texts, got those of {type(codec).__name__}.")
+        return codec.texts(x)
+
+    def conditions(self, n: int) -> Given:
+        """Conditions for n samples: those of held-out rows, evenly spread, again and again."""
+        _, given = _some(self.rows, n)
+        again = torch.arange(n) % min(n, len(self.rows))
+        return map_given(lambda part: part[again], given)
+
+    def measurement(
+        self, name: str, found: Estimate, better: Better = "lower", *, floor: float | None = None, **protocol: Any
+    ) -> Measurement:
+        """A statistic of samples as a measurement."""
+        said = {"seed": self.seed} | self.notes | protocol
+        rows = self.rows.fingerprint
+        value, error = found
+        return Measurement(name, value, error, Kind.STATISTIC, "", self.samples, rows, said, floor, better)
+
+
+def suite_of(data: Data) -> Suite:
+    """The suite that suits data.
+
+    Args:
+        data: The data.
+    """
+    codec = data.codec
+    if isinstance(codec, MoleculeCodec):
+        return on_molecules
+    if isinstance(codec, SpellingCodec):
+        return on_texts
+    return on_table if isinstance(codec, TableCodec) else on_vectors
+
+
+def on_vectors(exam: Exam, x: Shaped[Tensor, "n *shape"], given: Given) -> Found:
+    """Images, points and all that is a vector of fixed length: distances between features."""
+    check_scale(x, exam.real[0], exam.data.space)
+    eye, real, seed = exam.extractor, exam.features, exam.seed
+    features = eye(x)
+    made: list[tuple[str, Estimate, Better]] = []
+    if len(features) > features.shape[1] + 1:  # fewer have no covariance
+        made.append(("Fréchet", frechet_of_features(features, real), "lower"))
+    count = min(len(features), len(real), MANY)
+    few = _thinned(features, count), _thinned(real, count)
+    made.append(("KID", kernel_distance(*few), "lower"))
+    shares = precision_recall(*few, seed=seed)
+    made += [(name, share, "higher") for name, share in zip(shares._fields, shares, strict=True)]
+    made.append(("sliced Wasserstein", sliced_transport(*few, seed=seed), "lower"))
+    made.append(("two-sample accuracy", two_sample_test(*few, hidden=HIDDEN, seed=seed).accuracy, "lower"))
+    seen: dict[str, Any] = {"extractor": f"{eye.name} {eye.fingerprint}"}
+    found = [exam.measurement(name, estimate, better, **seen) for name, estimate, better in made]
+    judged, by_class = _judged(exam, x, features, given)
+    found += [exam.measurement(name, estimate, better, **seen) for name, estimate, better in judged]
+    copies, neighbors = _copies(exam, x)
+    return Found([*found, *copies], by_class, neighbors)
+
+
+def on_texts(exam: Exam, x: Shaped[Tensor, "n *shape"], given: Given) -> Found:
+    """Texts: n-grams, repetition, and what stands in the training text letter for letter."""
+    texts, real, seed = exam.spelled(x), exam.texts, exam.seed
+    made: list[tuple[str, Estimate, Better]] = [
+        ("n-gram distance", ngram_distance(texts, real[: 2 * len(texts)], seed=seed), "lower"),
+        ("distinct 4-grams", distinct(texts, 4), "higher"),
+        ("repetition", repetition(texts), "lower"),
+    ]
+    if sum(len(text) >= LONG for text in texts) > 1:
+        made.append((f"copied ({LONG} letters)", copied(texts, exam.known_texts, length=LONG).share, "lower"))
+    return Found([exam.measurement(name, estimate, better) for name, estimate, better in made])
+
+
+def on_molecules(exam: Exam, x: Shaped[Tensor, "n *shape"], given: Given) -> Found:
+    """Molecules: how many are some, are new, and have the properties of real ones."""
+    try:
+        found = molecule_metrics(exam.spelled(x), exam.texts, exam.known_molecules, seed=exam.seed)
+    except TooFew:  # hardly one is a molecule
+        found = None
+    if found is None:
+        return Found([exam.measurement("valid", valid(exam.spelled(x)), "higher")])
+    made: list[tuple[str, Estimate, Better]] = [
+        ("valid", found.valid, "higher"),
+        ("unique", found.unique, "higher"),
+        ("novel", found.novel, "higher"),
+        ("diversity", found.diversity, "higher"),
+    ]
+    made += [(f"{name} distance", estimate, "lower") for name, estimate in found.distances.items()]
+    return Found([exam.measurement(name, estimate, better) for name, estimate, better in made])
+
+
+def on_table(exam: Exam, x: Shaped[Tensor, "n *shape"], given: Given) -> Found:
+    """Tables: each column and each pair of columns, beside what holds for all vectors."""
+    codec, classes = exam.data.codec, exam.data.classes
+    real, real_given = exam.real
+    columns = columns_of(codec, x, given, classes), columns_of(codec, real, real_given, classes)
+    quality = table_quality(*columns, seed=exam.seed)
+    made: list[tuple[str, Estimate, Better]] = [("column shapes", quality.column_shapes, "higher")]
+    if quality.pair_trends is not None:
+        made.append(("pair trends", quality.pair_trends, "higher"))
+    found = on_vectors(exam, x, given)
+    first = [exam.measurement(name, estimate, better) for name, estimate, better in made]
+    return dataclasses.replace(found, measurements=[*found.measurements, *first])
+
+
+def _judged(exam: Exam, x: Tensor, features: Tensor, given: Given) -> tuple[list[Any], dict[str, Estimate]]:
+    """What a judge says of the samples: how clear and varied they are, and whether they are what was asked for."""
+    eye = exam.extractor
+    if not isinstance(eye, Judge):
+        return [], {}
+    probabilities = eye.probabilities(x)
+    made: list[tuple[str, Estimate, Better]] = [("judge score", judge_score(probabilities), "higher")]
+    if not isinstance(given, Tensor) or not _is_label(exam.data.given_space, probabilities.shape[1]):
+        return made, {}
+    found, spread = conditional_fidelity(probabilities, given), exam.diversity(features, given)
+    made.append(("conditional fidelity", found.overall, "higher"))
+    made += [] if spread is None else [("diversity", spread, "neither")]
+    return made, {eye.settings.classes[label]: share for label, share in found.by_class.items()}
+
+
+def _is_label(space: Any, classes: int) -> bool:
+    """Whether a condition is a label of so many classes."""
+    return isinstance(space, Space) and not space.shape and space.levels == classes
+
+
+def _copies(exam: Exam, x: Tensor) -> tuple[list[Measurement], Tensor]:
+    """The share of samples that lie suspiciously near to a training row, and the rows nearest to the first of them."""
+    few = x[:SEARCHED]
+    if len(exam.real[0]) < LEAST_HELD:
+        return [], x[:0]
+    held = exam.plain(_thinned(exam.real[0], SEARCHED))
+    found = find_copies(exam.plain(few), exam.known_values, held)
+    nearest = exam.known.gather(found.rows[:SHOWN])[0]
+    return [exam.measurement("copies", found.share, "lower", floor=found.floor, searched=len(few))], nearest
+
+
+def _thinned(x: Shaped[Tensor, "n *rest"], most: int) -> Shaped[Tensor, "m *rest"]:
+    """At most so many rows, evenly spread."""
+    n = min(most, len(x))
+    return x[torch.arange(n) * len(x) // max(1, n)]
+
+
+def _some(rows: Rows, most: int) -> tuple[Tensor, Given]:
+    """The rows with their conditions, or as many as `most`, evenly spread."""
+    n = min(most, len(rows))
+    return rows.gather(torch.arange(n) * len(rows) // max(1, n))

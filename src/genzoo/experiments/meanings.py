@@ -1,0 +1,56 @@
+"""What each number means, in one sentence."""
+
+__all__ = ["GROUPS", "meaning_of"]
+
+MEANINGS = {
+    "bits/dim": "The length of a lossless code for the test rows by the model's own probabilities, in bits per pixel, "
+    "character or entry; a model that knows nothing needs log₂ of the number of levels.",
+    "−log p": "The negative log-density of the test rows in nats per row, in the data's own units; it may be below "
+    "zero, and where the true density is known, its entropy is the floor.",
+    "Fréchet": "How far the mean and covariance of the samples' features are from those of test rows; "
+    "it is biased upwards by few samples, which is why the floor, as many real rows, stands beside it.",
+    "KID": "The squared kernel distance between features of samples and of test rows, unbiased, so that equal "
+    "distributions give zero on average.",
+    "precision": "The share of samples that lie among the real rows' features: how many look real.",
+    "recall": "The share of test rows that lie among the samples' features: how much of the variety is there.",
+    "density": "How densely real rows surround the samples; like precision, but less shaken by outliers, and it may "
+    "pass 1.",
+    "coverage": "The share of test rows that have a sample nearer than their own neighbors: how many kinds are there.",
+    "sliced Wasserstein": "The mean distance that features must be moved along random directions to turn the samples "
+    "into test rows.",
+    "two-sample accuracy": "How often a classifier tells samples from test rows: 50 % is the best that a model can "
+    "reach, 100 % is plainly fake.",
+    "judge score": "The exponential of what a judge learns from a sample: high where each sample is clearly of one "
+    "class and all classes occur (the form of the Inception Score).",
+    "conditional fidelity": "The share of samples that the judge takes for the class that was asked for.",
+    "diversity": "The mean distance between features of samples of one class, over the same of real rows: 1 is as "
+    "varied as the data.",
+    "copies": "The share of samples that lie closer to a training row than almost any test row does: near the floor, "
+    "nothing was learned by heart.",
+    "distinct": "The share of character 4-grams in the samples that occur once: low where a text repeats itself.",
+    "repetition": "The share of character 4-grams in a sample that occurred in it before.",
+    "n-gram distance": "The Jensen–Shannon divergence between the character 3-grams of samples and of test texts, in "
+    "nats; ln 2 would be nothing in common.",
+    "copied": "The share of samples with a long stretch that stands in the training text letter for letter.",
+    "valid": "The share of samples that are molecules.",
+    "unique": "The share of valid samples that differ from each other.",
+    "novel": "The share of valid samples that are not training molecules.",
+    "property distance": "The mean distance between the properties of samples and of test molecules, in standard "
+    "deviations.",
+    "column shapes": "How alike the columns' own distributions are, from 0 to 1.",
+    "pair trends": "How alike the relations between pairs of columns are, from 0 to 1.",
+}
+GROUPS = ("likelihood", "samples", "cost")
+
+
+def meaning_of(name: str) -> str:
+    """One sentence on what a number means.
+
+    Args:
+        name: The measurement's name; what stands in brackets does not count.
+
+    Example:
+        >>> meaning_of("valid")
+        'The share of samples that are molecules.'
+    """
+    return MEANINGS.get(name.partition(" (")[0], "")
