@@ -20,6 +20,8 @@ __getattr__, __dir__, __all__ = attach(
         "protocol": ["evaluate"],
         "scale": ["WrongScale", "check_scale"],
         "molecules": ["Molecules", "canonical", "internal_diversity", "molecule_metrics", "property_distances"],
+        "tables": ["TableQuality", "columns_of", "missing_similarity", "table_quality"],
+        "table_use": ["ClosestRecords", "Utility", "closest_records", "table_utility"],
         "texts": ["Copied", "copied", "distinct", "length_distance", "ngram_distance", "perplexity", "repetition"],
     },
 )

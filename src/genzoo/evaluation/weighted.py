@@ -1,4 +1,4 @@
-"""Standard errors by the bootstrap: a statistic as a function of the weights of rows.
+"""Statistics of weighted rows, and their standard errors by the bootstrap.
 
 A statistic of one or several sets of rows is written as $T(w_1, w_2, …)$, each $w$ being one weight per row with sum
 1. Its value is that at equal weights; its error is its spread when rows are drawn again with replacement,
@@ -20,9 +20,9 @@ import numpy as np
 from jaxtyping import Float
 
 from genzoo.core.noise import Noise
-from genzoo.evaluation.measurement import Estimate, TooFew
+from genzoo.evaluation.measurement import Estimate
 
-__all__ = ["Pooled", "bootstrap", "enough", "mean_of"]
+__all__ = ["Pooled", "bootstrap", "estimate", "mean_of", "resampled"]
 
 
 def bootstrap(
@@ -41,9 +41,40 @@ def bootstrap(
         >>> bootstrap(lambda w: [x @ w], 100)[0].value
         49.5
     """
-    values = np.asarray(statistic(*(np.full(n, 1 / n) for n in sizes)), dtype=float)
-    again = np.stack([np.asarray(statistic(*_resampled(sizes, seed, draw)), dtype=float) for draw in range(draws)])
-    return [Estimate(float(value), float(error)) for value, error in zip(values, again.std(0, ddof=1), strict=True)]
+    weights = (resampled(n, draws, seed, part) for part, n in enumerate(sizes))
+    values = [np.asarray(statistic(*rows), dtype=float) for rows in zip(*weights, strict=True)]
+    return [estimate(column) for column in np.stack(values).T]
+
+
+def resampled(n: int, draws: int, seed: int = 0, part: int = 0) -> Float[np.ndarray, "times n"]:
+    """Weights of n rows: first equal ones, then one row of weights for each draw with replacement.
+
+    Args:
+        n: The number of rows.
+        draws: How often they are drawn again.
+        seed: Names the draws.
+        part: Which of several sets of rows it is, so that they are drawn independently.
+
+    Example:
+        >>> resampled(4, 2).shape, resampled(4, 2)[0].tolist()
+        ((3, 4), [0.25, 0.25, 0.25, 0.25])
+    """
+    weights = np.full((1 + draws, n), 1 / n)
+    for draw in range(draws):  # row `draw` of one stream
+        index = Noise(seed, "bootstrap", part, start=draw).integers(n, 1, n)[0].numpy()
+        weights[1 + draw] = np.bincount(index, minlength=n) / n
+    return weights
+
+
+def estimate(values: Float[np.ndarray, " times"]) -> Estimate:
+    """The value at equal weights, which comes first, with the spread over the draws that follow it.
+
+    Example:
+        >>> estimate(np.array([2.0, 1.0, 3.0, 2.0]))
+        Estimate(value=2.0, error=1.0)
+    """
+    there = values[1:][~np.isnan(values[1:])]
+    return Estimate(float(values[0]), float(there.std(ddof=1)) if len(there) > 1 else None)
 
 
 def mean_of(values: Sequence[float] | Sequence[bool] | np.ndarray) -> Estimate:
@@ -56,22 +87,6 @@ def mean_of(values: Sequence[float] | Sequence[bool] | np.ndarray) -> Estimate:
     values = np.asarray(values, dtype=float)
     error = float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else None
     return Estimate(float(values.mean()), error)
-
-
-def enough(what: str, got: int, need: int) -> None:
-    """Refuses a number of rows that is too small.
-
-    Raises:
-        TooFew: If there are fewer than needed.
-
-    Example:
-        >>> enough("Samples", 3, 10)
-        Traceback (most recent call last):
-        ...
-        genzoo.evaluation.measurement.TooFew: Samples must be at least 10, got 3. Draw or read more.
-    """
-    if got < need:
-        raise TooFew(f"{what} must be at least {need}, got {got}. Draw or read more.")
 
 
 class Pooled:
@@ -109,10 +124,3 @@ class Pooled:
         with np.errstate(invalid="ignore", divide="ignore"):
             weights = np.concatenate([a / a.sum(), -b / b.sum()])
         return np.cumsum(weights[self.order])
-
-
-def _resampled(sizes: Sequence[int], seed: int, draw: int) -> list[np.ndarray]:
-    """The weights of one draw: row `draw` of a stream for each set."""
-    streams = [Noise(seed, "bootstrap", part, start=draw) for part in range(len(sizes))]
-    picked = [noise.integers(n, 1, n)[0].numpy() for noise, n in zip(streams, sizes, strict=True)]
-    return [np.bincount(index, minlength=n) / n for index, n in zip(picked, sizes, strict=True)]
