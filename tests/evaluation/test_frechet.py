@@ -7,7 +7,8 @@ from scipy import linalg
 
 from genzoo.core.noise import Noise
 from genzoo.distributions.frechet import Moments, frechet_distance
-from genzoo.evaluation.frechet import frechet_error
+from genzoo.evaluation import TooFew
+from genzoo.evaluation.frechet import frechet_error, frechet_of_features
 
 
 def normal_moments(seed: int, dims: int = 12, n: int = 200) -> Moments:
@@ -38,3 +39,20 @@ def test_standard_error_is_the_spread_over_repetitions():
     spread = torch.tensor([frechet_distance(Moments.of(values), reference) for values in draws]).std().item()
     errors = torch.tensor([frechet_error(values, reference) for values in draws[:20]]).mean().item()
     assert errors == pytest.approx(spread, rel=0.15)
+
+
+def test_of_features_has_value_and_error_and_refuses_singular_covariances():
+    x, y = Noise(0).normal(200, 2, 12).unbind(1)
+    found = frechet_of_features(x, y)
+    assert found.value == pytest.approx(frechet_distance(Moments.of(x), Moments.of(y)), rel=1e-9)
+    assert found.error == pytest.approx(frechet_error(x, Moments.of(y)), rel=1e-9)
+    with pytest.raises(TooFew, match="A Fréchet distance in 12 dimensions needs at least 13 rows, got 12. Draw more."):
+        frechet_of_features(x[:12], y)
+
+
+def test_bias_at_few_rows_is_upwards():
+    means = []
+    for n in (50, 400):
+        draws = [Noise(seed).normal(n, 2, 10).unbind(1) for seed in range(20)]
+        means.append(sum(frechet_of_features(x, y).value for x, y in draws) / 20)
+    assert means[0] > 5 * means[1] > 0

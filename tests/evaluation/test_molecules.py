@@ -92,9 +92,9 @@ def test_real_halves_are_near_and_others_are_far():
 
 
 def test_too_few_and_without_rdkit(monkeypatch):
-    with pytest.raises(TooFew, match="Valid samples must be at least 5, got 1"):
+    with pytest.raises(TooFew, match="Unique@5 of valid molecules needs at least 5 rows, got 1"):
         unique_at(["C", "C(("], 5)
-    with pytest.raises(TooFew, match="Valid samples must be at least 2"):
+    with pytest.raises(TooFew, match="valid molecules needs at least 2 rows, got 0"):
         molecule_metrics(BROKEN, ["C", "CC"], ["C"])
     monkeypatch.setitem(sys.modules, "rdkit", None)
     with pytest.raises(ImportError, match=r"genzoo\[chem\]"):

@@ -119,13 +119,13 @@ def test_copies_are_found_whatever_the_length(halves):
 
 
 def test_too_few_and_mistakes():
-    with pytest.raises(TooFew, match="Texts of 3 words or more must be at least 2"):
+    with pytest.raises(TooFew, match="Distinct-3 of texts of 3 words or more needs at least 2 rows, got 1"):
         distinct(["one two three", "one"], 3, "words")
-    with pytest.raises(TooFew, match="Samples must be at least 2"):
+    with pytest.raises(TooFew, match="3-grams with its error needs at least 2 rows, got 1"):
         ngram_distance(["a"], ["a", "b"])
-    with pytest.raises(TooFew, match="Held-out texts of 3 characters"):
+    with pytest.raises(TooFew, match="texts of 3 characters or more needs at least 1"):
         ngram_distance(["abc", "abc"], ["a", "b"])
-    with pytest.raises(TooFew, match="Samples of 50 characters"):
+    with pytest.raises(TooFew, match="texts of 50 characters or more needs at least 1"):
         copied(["short"], "long")
     with pytest.raises(ValueError, match="`n` must be at least 1"):
         repetition(["a"], 0)

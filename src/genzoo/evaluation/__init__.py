@@ -22,6 +22,8 @@ __getattr__, __dir__, __all__ = attach(
         "judge": ["Judge", "judge_for", "judges", "read_judge", "shipped_judge"],
         "scale": ["WrongScale", "check_scale"],
         "molecules": ["Molecules", "canonical", "internal_diversity", "molecule_metrics", "property_distances"],
+        "tables": ["TableQuality", "columns_of", "missing_similarity", "table_quality"],
+        "table_use": ["ClosestRecords", "Utility", "closest_records", "table_utility"],
         "texts": ["Copied", "copied", "distinct", "length_distance", "ngram_distance", "perplexity", "repetition"],
     },
 )

@@ -17,8 +17,9 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from genzoo.evaluation.bootstrap import Pooled, bootstrap, enough, mean_of
 from genzoo.evaluation.measurement import Estimate
+from genzoo.evaluation.resampling import require_rows, share_of
+from genzoo.evaluation.weighted import Pooled, bootstrap
 
 __all__ = [
     "Molecules", "canonical", "internal_diversity", "molecule_metrics", "novel", "properties", "property_distances",
@@ -73,9 +74,9 @@ def molecule_metrics(
     """
     known = canonical(samples)
     there = [smiles for smiles in known if smiles is not None]
-    enough("Valid samples", len(there), max(2, k or 0))
+    require_rows(len(there), max(2, k or 0), "A measure of valid molecules")
     return Molecules(
-        mean_of([smiles is not None for smiles in known]),
+        share_of(torch.tensor([smiles is not None for smiles in known])),
         _unique(there[:k]),
         _novel(there, train),
         property_distances(there, real, draws=draws, seed=seed),
@@ -108,10 +109,10 @@ def valid(samples: Sequence[str]) -> Estimate:
 
     Raises:
         ImportError: If RDKit is not installed.
-        TooFew: If there are fewer than two.
+        TooFew: If there are none.
     """
-    enough("Samples", len(samples), 2)
-    return mean_of([smiles is not None for smiles in canonical(samples)])
+    require_rows(len(samples), 1, "The share of valid samples")
+    return share_of(torch.tensor([smiles is not None for smiles in canonical(samples)]))
 
 
 def unique_at(samples: Sequence[str], k: int) -> Estimate:
@@ -126,7 +127,7 @@ def unique_at(samples: Sequence[str], k: int) -> Estimate:
         TooFew: If fewer than k are valid.
     """
     there = [smiles for smiles in canonical(samples) if smiles is not None]
-    enough("Valid samples", len(there), k)
+    require_rows(len(there), k, f"Unique@{k} of valid molecules")
     return _unique(there[:k])
 
 
@@ -179,8 +180,7 @@ def property_distances(
     """
     mine, theirs = properties(samples), properties(real)
     n, m = len(mine["QED"]), len(theirs["QED"])
-    enough("Valid samples", n, 2)
-    enough("Valid held-out molecules", m, 2)
+    require_rows(min(n, m), 2, "A distance between properties of valid molecules")
     pooled = [Pooled(mine[name], theirs[name]) for name in PROPERTIES]
     estimates = bootstrap(lambda a, b: [both.wasserstein(a, b) for both in pooled], n, m, draws=draws, seed=seed)
     return dict(zip(PROPERTIES, estimates, strict=True))
@@ -203,7 +203,7 @@ def internal_diversity(samples: Sequence[str]) -> Estimate:
         Benhenda, 2017, "ChemGAN challenge for drug discovery", arXiv:1708.08227
     """
     bits = _fingerprints(samples)
-    enough("Valid samples", len(bits), 2)
+    require_rows(len(bits), 2, "The diversity of valid molecules")
     sizes, means = bits.sum(1), []
     for part, size in zip(bits.split(CHUNK), sizes.split(CHUNK), strict=True):
         common = part @ bits.T
@@ -227,9 +227,9 @@ def _unique(there: Sequence[str]) -> Estimate:
 
 def _novel(there: Sequence[str], train: Collection[str]) -> Estimate:
     different = dict.fromkeys(there)
-    enough("Valid samples", len(different), 1)
+    require_rows(len(different), 1, "The novelty of valid molecules")
     known = train if isinstance(train, AbstractSet) else set(canonical(list(train)))
-    return mean_of([smiles not in known for smiles in different])
+    return share_of(torch.tensor([smiles not in known for smiles in different]))
 
 
 def _parsed(smiles: Sequence[str]) -> list[Any]:

@@ -24,8 +24,9 @@ from torch import Tensor
 
 from genzoo.core.given import Given
 from genzoo.data.codecs.table import PointsCodec, TableCodec
-from genzoo.evaluation.bootstrap import Pooled, enough, estimate, resampled
 from genzoo.evaluation.measurement import Estimate
+from genzoo.evaluation.resampling import require_rows
+from genzoo.evaluation.weighted import Pooled, estimate, resampled
 
 __all__ = ["Columns", "TableQuality", "alike", "columns_of", "missing_similarity", "table_quality"]
 
@@ -117,8 +118,7 @@ def table_quality(
     """
     columns = [_Column(name, mine, theirs, bins) for name, (mine, theirs) in alike(samples, real).items()]
     n, m = (len(next(iter(table.values()))) for table in (samples, real))
-    enough("Samples", n, 2)
-    enough("Held-out rows", m, 2)
+    require_rows(min(n, m), 2, "The quality of a table")
     a, b = resampled(n, draws, seed, 0), resampled(m, draws, seed, 1)
     shapes = {column.name: _shape(column, a, b) for column in columns}
     pairs = {(u.name, v.name): _trend(u, v, a, b) for u, v in itertools.combinations(columns, 2)}

@@ -16,9 +16,10 @@ from scipy import sparse
 from torch import Tensor
 
 from genzoo.core.model import GenerativeModel
-from genzoo.evaluation.bootstrap import Pooled, bootstrap, enough, mean_of
 from genzoo.evaluation.likelihood import dims_of, score
 from genzoo.evaluation.measurement import Estimate
+from genzoo.evaluation.resampling import require_rows, share_of
+from genzoo.evaluation.weighted import Pooled, bootstrap, mean_of
 
 __all__ = ["Copied", "copied", "distinct", "length_distance", "ngram_distance", "perplexity", "repetition"]
 
@@ -63,7 +64,7 @@ def distinct(texts: Sequence[str], n: int = 2, unit: Unit = "characters") -> Est
         Efron & Stein, 1981, "The jackknife estimate of variance", Ann. Statist. 9
     """
     (grams,) = _grams([texts], n, unit)
-    enough(f"Texts of {n} {unit} or more", len(np.unique(grams.text)), 2)
+    require_rows(len(np.unique(grams.text)), 2, f"Distinct-{n} of texts of {n} {unit} or more")
     first, last = np.full(grams.kinds, len(texts)), np.full(grams.kinds, -1)
     np.minimum.at(first, grams.gram, grams.text)
     np.maximum.at(last, grams.gram, grams.text)
@@ -98,7 +99,7 @@ def repetition(texts: Sequence[str], n: int = 4, unit: Unit = "characters") -> E
         Welleck et al., 2020, "Neural text generation with unlikelihood training", arXiv:1908.04319
     """
     (grams,) = _grams([texts], n, unit)
-    enough(f"Texts of {n} {unit} or more", len(np.unique(grams.text)), 1)
+    require_rows(len(np.unique(grams.text)), 1, f"Rep-{n} of texts of {n} {unit} or more")
     different = np.unique(grams.text * grams.kinds + grams.gram) // grams.kinds
     kinds, tokens = (np.bincount(text, minlength=len(texts)) for text in (different, grams.text))
     return mean_of(1 - kinds[tokens > 0] / tokens[tokens > 0])
@@ -124,7 +125,7 @@ def length_distance(
         >>> length_distance(["ab", "abcd"], ["abc", "abcde"]).value
         1.0
     """
-    _both(samples, real)
+    require_rows(min(len(samples), len(real)), 2, "A distance between lengths with its error")
     lengths = [np.array([len(_cut(text, unit)) for text in texts], dtype=float) for texts in (samples, real)]
     pooled = Pooled(*lengths)
     return bootstrap(lambda a, b: [pooled.wasserstein(a, b)], len(samples), len(real), draws=draws, seed=seed)[0]
@@ -164,10 +165,10 @@ def ngram_distance(
     References:
         Lin, 1991, "Divergence measures based on the Shannon entropy", IEEE Trans. Inf. Theory 37
     """
-    _both(samples, real)
+    require_rows(min(len(samples), len(real)), 2, f"A distance between {n}-grams with its error")
     sides = _grams([samples, real], n, unit)
-    for name, side in zip(("Samples", "Held-out texts"), sides, strict=True):
-        enough(f"{name} of {n} {unit} or more", len(np.unique(side.text)), 1)
+    least = min(len(np.unique(side.text)) for side in sides)
+    require_rows(least, 1, f"A distance between {n}-grams of texts of {n} {unit} or more")
     p, q = (side.counts(len(texts)) for side, texts in zip(sides, (samples, real), strict=True))
 
     def statistic(a: np.ndarray, b: np.ndarray) -> list[float]:
@@ -203,7 +204,7 @@ def perplexity(
         >>> round(perplexity(coin, torch.zeros(5, 3, dtype=torch.int64)).value, 6)
         2.0
     """
-    enough("Rows", len(x), 2)
+    require_rows(len(x), 2, "A perplexity with its error")
     if isinstance(reference, GenerativeModel):
         nats, dims = -score(reference, x, seed=seed), dims_of(x, reference.space)
     else:
@@ -231,17 +232,18 @@ def copied(samples: Sequence[str], train: str | Sequence[str], *, length: int = 
 
     Example:
         >>> copied(["to be or not", "a new line!!"], "whether to be or not to be", length=10)
-        Copied(share=Estimate(value=0.5, error=0.5), rows=[0])
+        Copied(share=Estimate(value=0.5, error=0.3535...), rows=[0])
     """
     if length < 1:
         raise ValueError(f"`length` must be at least 1, got {length}. Take 50 or so.")
-    enough(f"Samples of {length} characters or more", sum(len(text) >= length for text in samples), 1)
+    long = sum(len(text) >= length for text in samples)
+    require_rows(long, 1, f"A share of copies among texts of {length} characters or more")
     known = np.unique(_windows([train] if isinstance(train, str) else train, length)[0])
     hashes, texts = _windows(samples, length)
     place = np.searchsorted(known, hashes).clip(max=max(0, len(known) - 1))
     found = np.zeros(len(samples), dtype=bool)
     found[texts[known[place] == hashes] if len(known) else []] = True
-    return Copied(mean_of(found), np.flatnonzero(found).tolist())
+    return Copied(share_of(torch.from_numpy(found)), np.flatnonzero(found).tolist())
 
 
 class _Grams(NamedTuple):
@@ -328,8 +330,3 @@ def _mixed(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     mixed = (a * MIX[0]) ^ ((b + MIX[1]) * MIX[1])  # wraps modulo 2⁶⁴
     mixed ^= mixed >> np.uint64(29)
     return mixed * MIX[0] ^ (mixed >> np.uint64(32))
-
-
-def _both(samples: Sequence[str], real: Sequence[str]) -> None:
-    enough("Samples", len(samples), 2)
-    enough("Held-out texts", len(real), 2)

@@ -7,8 +7,7 @@ import pytest
 from scipy import stats
 
 from genzoo.core.noise import Noise
-from genzoo.evaluation.bootstrap import Pooled, bootstrap, enough, mean_of
-from genzoo.evaluation.measurement import TooFew
+from genzoo.evaluation.weighted import Pooled, bootstrap, mean_of
 
 
 def numbers(seed: int, n: int, scale: float = 1.0) -> np.ndarray:
@@ -66,9 +65,3 @@ def test_what_is_missing_does_not_count():
     assert with_holes == pytest.approx(stats.wasserstein_distance(a, b))
     nothing = Pooled(np.full(3, np.nan), b)
     assert math.isnan(nothing.kolmogorov(np.full(3, 1 / 3), np.full(50, 1 / 50)))
-
-
-def test_too_few_says_how_many():
-    enough("Rows", 2, 2)
-    with pytest.raises(TooFew, match="Rows must be at least 2, got 1"):
-        enough("Rows", 1, 2)

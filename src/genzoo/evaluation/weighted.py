@@ -1,4 +1,4 @@
-"""Standard errors by the bootstrap: a statistic as a function of the weights of rows.
+"""Statistics of weighted rows, and their standard errors by the bootstrap.
 
 A statistic of one or several sets of rows is written as $T(w_1, w_2, …)$, each $w$ being one weight per row with sum
 1. Its value is that at equal weights; its error is its spread when rows are drawn again with replacement,
@@ -20,9 +20,9 @@ import numpy as np
 from jaxtyping import Float
 
 from genzoo.core.noise import Noise
-from genzoo.evaluation.measurement import Estimate, TooFew
+from genzoo.evaluation.measurement import Estimate
 
-__all__ = ["Pooled", "bootstrap", "enough", "estimate", "mean_of", "resampled"]
+__all__ = ["Pooled", "bootstrap", "estimate", "mean_of", "resampled"]
 
 
 def bootstrap(
@@ -87,22 +87,6 @@ def mean_of(values: Sequence[float] | Sequence[bool] | np.ndarray) -> Estimate:
     values = np.asarray(values, dtype=float)
     error = float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else None
     return Estimate(float(values.mean()), error)
-
-
-def enough(what: str, got: int, need: int) -> None:
-    """Refuses a number of rows that is too small.
-
-    Raises:
-        TooFew: If there are fewer than needed.
-
-    Example:
-        >>> enough("Samples", 3, 10)
-        Traceback (most recent call last):
-        ...
-        genzoo.evaluation.measurement.TooFew: Samples must be at least 10, got 3. Draw or read more.
-    """
-    if got < need:
-        raise TooFew(f"{what} must be at least {need}, got {got}. Draw or read more.")
 
 
 class Pooled:

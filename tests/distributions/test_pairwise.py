@@ -1,0 +1,30 @@
+"""Distances and neighbors in blocks against those computed in one piece."""
+
+import pytest
+import torch
+
+from genzoo.core.noise import Noise
+from genzoo.distributions import nearest, neighbor_radii, squared_distances
+
+X, Y = (Noise(seed).normal(n, 3, dtype=torch.float64) for seed, n in ((0, 50), (1, 37)))
+
+
+def test_squared_distances_are_those_of_cdist():
+    torch.testing.assert_close(squared_distances(X, Y), torch.cdist(X, Y).square())
+
+
+@pytest.mark.parametrize("block", [3, 16, 50, 1024])
+def test_radii_and_neighbors_do_not_depend_on_blocks(block):
+    radii = torch.cdist(X, X).kthvalue(6, dim=1).values  # the first is the row itself
+    torch.testing.assert_close(neighbor_radii(X, 5, block=block).sqrt(), radii)
+    distances, index = nearest(Y, X, block=block)
+    expected = torch.cdist(Y, X).min(1)
+    torch.testing.assert_close(distances, expected.values)
+    assert torch.equal(index, expected.indices)
+
+
+def test_a_copy_is_at_distance_zero_far_from_the_origin():
+    far = (X + 1e4).float()
+    distances, index = nearest(far, far)
+    assert distances.max() == 0
+    assert torch.equal(far[index], far)
