@@ -33,7 +33,8 @@ from genzoo.evaluation.memorization import find_copies
 from genzoo.evaluation.molecules import canonical, molecule_metrics, valid
 from genzoo.evaluation.plain import plain_values
 from genzoo.evaluation.scale import check_scale
-from genzoo.evaluation.tables import columns_of, table_quality
+from genzoo.evaluation.table_use import table_utility
+from genzoo.evaluation.tables import Columns, columns_of, table_quality
 from genzoo.evaluation.texts import copied, distinct, ngram_distance, repetition
 from genzoo.evaluation.transport import sliced_transport
 from genzoo.evaluation.two_sample import two_sample_test
@@ -190,7 +191,7 @@ def on_vectors(exam: Exam, x: Shaped[Tensor, "n *shape"], given: Given) -> Found
     eye, real, seed = exam.extractor, exam.features, exam.seed
     features = eye(x)
     made: list[tuple[str, Estimate, Better]] = []
-    if len(features) > features.shape[1] + 1:  # fewer have no covariance
+    if min(len(features), len(real)) > features.shape[1]:  # fewer have no covariance
         made.append(("Fréchet", frechet_of_features(features, real), "lower"))
     count = min(len(features), len(real), MANY)
     few = _thinned(features, count), _thinned(real, count)
@@ -244,12 +245,21 @@ def on_table(exam: Exam, x: Shaped[Tensor, "n *shape"], given: Given) -> Found:
     real, real_given = exam.real
     columns = columns_of(codec, x, given, classes), columns_of(codec, real, real_given, classes)
     quality = table_quality(*columns, seed=exam.seed)
-    made: list[tuple[str, Estimate, Better]] = [("column shapes", quality.column_shapes, "higher")]
+    found, name = on_vectors(exam, x, given), "utility (train on samples, test on real)"
+    made = [exam.measurement("column shapes", quality.column_shapes, "higher")]
     if quality.pair_trends is not None:
-        made.append(("pair trends", quality.pair_trends, "higher"))
-    found = on_vectors(exam, x, given)
-    first = [exam.measurement(name, estimate, better) for name, estimate, better in made]
-    return dataclasses.replace(found, measurements=[*found.measurements, *first])
+        made.append(exam.measurement("pair trends", quality.pair_trends, "higher"))
+    if (target := _target(columns[1])) is not None:
+        known, known_given = _some(exam.known, MOST)
+        use = table_utility(columns[0], columns_of(codec, known, known_given, classes), columns[1], target)
+        made.append(exam.measurement(name, use.synthetic, "higher", floor=use.real.value, target=target))
+    return dataclasses.replace(found, measurements=[*found.measurements, *made])
+
+
+def _target(columns: Columns) -> str | None:
+    """The column that is predicted for a table's utility: the last one of words; none where all are numbers."""
+    words = [name for name, values in columns.items() if values.dtype.kind == "U"]
+    return words[-1] if words and len(columns) > 1 else None
 
 
 def _judged(exam: Exam, x: Tensor, features: Tensor, given: Given) -> tuple[list[Any], dict[str, Estimate]]:

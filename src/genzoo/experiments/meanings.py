@@ -38,6 +38,8 @@ MEANINGS = {
     "property distance": "The mean distance between the properties of samples and of test molecules, in standard "
     "deviations.",
     "column shapes": "How alike the columns' own distributions are, from 0 to 1.",
+    "utility": "How well a simple model that learned from samples predicts a column of real rows; the floor learned from "
+    "real rows.",
     "pair trends": "How alike the relations between pairs of columns are, from 0 to 1.",
 }
 GROUPS = ("likelihood", "samples", "cost")
