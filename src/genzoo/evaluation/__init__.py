@@ -17,6 +17,8 @@ __getattr__, __dir__, __all__ = attach(
         "judged": ["Fidelity", "LabelHistogram", "conditional_fidelity", "judge_score", "label_histogram"],
         "diversity": ["Diversity", "diversity_within"],
         "resampling": ["bootstrap_error", "require_rows", "share_of", "subsample_error"],
+        "extractors": ["Extractor", "OfModule", "RandomFeatures", "Values", "extractor_named"],
+        "judge": ["Judge", "JudgeSettings", "judge_for", "judges", "read_judge", "shipped_judge", "write_judge"],
         "protocol": ["evaluate"],
         "scale": ["WrongScale", "check_scale"],
         "molecules": ["Molecules", "canonical", "internal_diversity", "molecule_metrics", "property_distances"],

@@ -1,0 +1,294 @@
+"""Judges: small networks that recognize what a data set shows, so that samples can be compared by what they show.
+
+A judge gives features, in which distances mean more than in pixels, and the probabilities of classes. It is a model of
+the label given x like any other, trained by the same engine; those that come with the package are remade by
+`genzoo reproduce judge-NAME`, and each carries the accuracy that it has on rows it never saw.
+
+References:
+    Salimans et al., 2016, "Improved techniques for training GANs", arXiv:1606.03498 (a classifier as the judge)
+    Xu et al., 2018, "An empirical study on evaluation metrics of generative adversarial networks", arXiv:1806.07755
+"""
+
+import copy
+import dataclasses
+import functools
+import json
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from jaxtyping import Float, Shaped
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from genzoo.core import Batch, Space, Trainable
+from genzoo.core.model import evaluating
+from genzoo.data.codecs.audio import expanded
+from genzoo.data.data import fingerprint
+from genzoo.data.view import intensity
+from genzoo.evaluation.rows import in_chunks
+from genzoo.nn.pyramid import Pyramid
+from genzoo.nn.spectrum import LogMel
+
+if TYPE_CHECKING:
+    from genzoo.data import Data
+
+__all__ = ["Judge", "JudgeSettings", "judge_for", "judges", "read_judge", "shipped_judge", "write_judge"]
+
+RECORD = "judge"  # the key of what the file's header says
+
+
+@dataclasses.dataclass(frozen=True)
+class JudgeSettings:
+    """What a judge is made of.
+
+    Attributes:
+        data: The data set that it was made for.
+        shape: Of one x; of sounds, the samples that it listens to.
+        classes: The names of the classes.
+        widths: The channels of each stage; the last is the length of the features.
+        levels: Of the data that it was trained on; others are brought to its scale.
+        stride: Of the first convolution.
+        rate: Samples a second, of sounds only.
+        dropout: The share of features hidden from the last layer in training.
+    """
+
+    data: str
+    shape: tuple[int, ...]
+    classes: tuple[str, ...]
+    widths: tuple[int, ...]
+    levels: int | None = 256
+    stride: int = 2
+    rate: int | None = None
+    dropout: float = 0.2
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "JudgeSettings":
+        """The settings that a header says."""
+        said: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()}
+        return cls(**said)
+
+
+class Judge(Trainable):
+    """A network that gives features of x and the probabilities of its classes, p(label | x).
+
+    Args:
+        settings: What it is made of.
+        record: What is known of its training: accuracy, data, settings, versions.
+
+    Attributes:
+        space: What the rows are that it is shown: those that it was trained on, unless `on` another space.
+        name: What it is called.
+        classes: The names of the classes.
+        dims: The length of its features.
+        accuracy: The share of held-out rows that it names rightly, `None` before that was measured.
+
+    Example:
+        >>> from genzoo.data import read
+        >>> digits = read("digits", given="label")
+        >>> judge = shipped_judge("digits")
+        >>> judge(digits.test.x).shape
+        torch.Size([160, 64])
+        >>> digits.test.given[:5], judge.probabilities(digits.test.x[:5]).argmax(1)
+        (tensor([9, 7, 2, 2, 3]), tensor([9, 7, 2, 2, 3]))
+    """
+
+    def __init__(self, settings: JudgeSettings, record: Mapping[str, Any] | None = None) -> None:
+        super().__init__()
+        self.settings, self.record = settings, dict(record or {})
+        self.space = Space(settings.shape, levels=settings.levels)
+        self.name, self.classes, self.dims = f"judge-{settings.data}", list(settings.classes), settings.widths[-1]
+        self.front = _Pixels() if settings.rate is None else _Sound(settings.rate, settings.shape[0])
+        channels = settings.shape[0] if settings.rate is None else 1
+        self.net = Pyramid(channels, settings.widths, stride=settings.stride)
+        self.hidden = nn.Dropout(settings.dropout)
+        self.head = nn.Linear(self.dims, len(settings.classes))
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share of held-out rows that it names rightly."""
+        return self.record.get("accuracy")
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """A short hash of the weights and of what happens before them."""
+        return fingerprint(json.dumps(dataclasses.asdict(self.settings)), dict(self.state_dict()))
+
+    def on(self, space: Space) -> "Judge":
+        """The same judge for rows of another space: other levels, or sounds of another length.
+
+        Raises:
+            ValueError: If the shape is not one that it knows.
+        """
+        fits = len(space.shape) == 1 if self.settings.rate else space.shape == self.settings.shape
+        if not fits:
+            known = "sounds, of shape (samples,)" if self.settings.rate else f"x of shape {self.settings.shape}"
+            raise ValueError(f"{self.name} judges {known}, got {space.shape}. Choose another judge, or resize.")
+        other = copy.copy(self)
+        other.space = space
+        return other
+
+    def forward(self, x: Shaped[Tensor, "n *shape"]) -> Float[Tensor, "n D"]:
+        """The features of rows."""
+        return self._of(x, self.features)
+
+    def probabilities(self, x: Shaped[Tensor, "n *shape"]) -> Float[Tensor, "n classes"]:
+        """The probability of each class."""
+        return self._of(x, lambda part: self.head(self.features(part)).softmax(-1))
+
+    def features(self, x: Shaped[Tensor, "B *shape"]) -> Float[Tensor, "B D"]:
+        """The features of a batch, with gradients."""
+        return self.net(self.front(x, self.space))
+
+    def loss(self, batch: Batch) -> Tensor:
+        """The cross-entropy of the labels, −log p(label | x), nats."""
+        if not isinstance(batch.given, Tensor):
+            raise ValueError(
+                "A judge learns one label per row, got none or several. Read the data with given='label'."
+            )
+        x = self.front(batch.x, self.space)
+        x = self.front.varied(x, batch) if self.training else x
+        return nn.functional.cross_entropy(self.head(self.hidden(self.net(x))), batch.given.long())
+
+    def _of(self, x: Tensor, function: Any) -> Tensor:
+        with evaluating(self):
+            return in_chunks(function, x, device=self.head.weight.device)
+
+
+class _Pixels(nn.Module):
+    """Images as brightness in [0, 1]."""
+
+    def forward(self, x: Tensor, space: Space) -> Tensor:
+        return intensity(x, space)
+
+    def varied(self, x: Tensor, batch: Batch) -> Tensor:
+        """Images as they are: the view of the data varies them."""
+        return x
+
+
+class _Sound(nn.Module):
+    """Sounds as log-mel images; padding is silence."""
+
+    def __init__(self, rate: int, length: int) -> None:
+        super().__init__()
+        self.spectrum = LogMel(rate, length)
+
+    def forward(self, x: Tensor, space: Space) -> Tensor:
+        if space.levels is None:
+            return self.spectrum(x.float().nan_to_num(0.0))
+        sound = expanded(x.clamp_max(space.levels - 1).to(torch.uint8))
+        return self.spectrum(sound.masked_fill(x >= space.levels, 0.0))
+
+    def varied(self, x: Tensor, batch: Batch) -> Tensor:
+        """Images moved along both axes, with a stretch of bands and one of frames hidden."""
+        noise = batch.noise.at("varied")
+        for axis, most in ((2, 2), (3, 10)):
+            side = x.shape[axis]
+            move = noise.integers(2 * most + 1, len(x)) - most
+            place = (torch.arange(side) - move[:, None]).to(x.device)
+            shape = [len(x), 1, *(side if i == axis else 1 for i in (2, 3))]
+            index = place.clamp(0, side - 1).reshape(shape).expand_as(x)
+            x = x.gather(axis, index).masked_fill((place != place.clamp(0, side - 1)).reshape(shape), -1.0)
+            first, width = noise.integers(side, len(x), 1), noise.integers(side // 5, len(x), 1)
+            at = torch.arange(side)
+            x = x.masked_fill(((at >= first) & (at < first + width)).reshape(shape).to(x.device), -1.0)
+        return x
+
+
+def write_judge(judge: Judge, path: Path) -> Path:
+    """Writes a judge to one file, its weights in half precision and its record in the header.
+
+    Args:
+        judge: A trained judge.
+        path: Where to.
+    """
+    half = {name: t.half() if t.is_floating_point() else t for name, t in judge.state_dict().items()}
+    said = {"settings": dataclasses.asdict(judge.settings), "record": judge.record}
+    save_file(
+        {name: t.detach().cpu().contiguous() for name, t in half.items()}, path, {RECORD: json.dumps(said, indent=1)}
+    )
+    return path
+
+
+def read_judge(path: str | Path) -> Judge:
+    """A judge from the file that `write_judge` wrote.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ValueError: If it holds no judge.
+    """
+    with safe_open(str(path), framework="pt") as file:
+        said, names = (file.metadata() or {}).get(RECORD), file.keys()
+        tensors = {name: file.get_tensor(name) for name in names}
+    if said is None:
+        raise ValueError(
+            f"{Path(path).name} must hold a judge, got other tensors. Remake it: genzoo reproduce judge-…"
+        )
+    fields = json.loads(said)
+    judge = Judge(JudgeSettings.from_json(fields["settings"]), fields["record"])
+    judge.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in tensors.items()})
+    return judge.eval().requires_grad_(False)
+
+
+def judges() -> list[str]:
+    """The data sets for which a judge comes with the package.
+
+    Example:
+        >>> "digits" in judges()
+        True
+    """
+    names = (entry.name for entry in _weights().iterdir())
+    return sorted(n.removeprefix("judge-").removesuffix(".safetensors") for n in names if n.startswith("judge-"))
+
+
+def shipped_judge(data: str) -> Judge:
+    """The judge that comes with the package for a data set.
+
+    Args:
+        data: The name of the data set.
+
+    Raises:
+        ValueError: If there is none.
+
+    Example:
+        >>> shipped_judge("digits").classes[:3]
+        ['0', '1', '2']
+    """
+    if data not in judges():
+        raise ValueError(f"A judge must be one of {', '.join(judges())}, got {data!r}. Choose one of them.")
+    with resources.as_file(_weights() / f"judge-{data}.safetensors") as path:
+        return read_judge(path)
+
+
+def judge_for(data: "Data") -> Judge | None:
+    """The judge for a data set, by its name and shape; for other color images of 32×32 that of natural images.
+
+    Args:
+        data: The data whose samples are to be judged.
+
+    Example:
+        >>> from genzoo.data import read
+        >>> judge = judge_for(read("digits", binarize="threshold"))
+        >>> judge.name, judge.space.levels
+        ('judge-digits', 2)
+        >>> judge_for(read("ring")) is None
+        True
+    """
+    for name in (data.name.lower().replace("_", "-"), "natural"):
+        if name not in judges():
+            continue
+        judge = shipped_judge(name)
+        rate = getattr(data.codec, "rate", None)
+        shape = data.space.shape if judge.settings.rate is None else judge.settings.shape
+        if shape == judge.settings.shape and rate == judge.settings.rate:
+            return judge.on(data.space)
+    return None
+
+
+def _weights() -> Any:
+    return resources.files("genzoo.evaluation") / "weights"

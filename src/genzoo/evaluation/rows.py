@@ -1,0 +1,35 @@
+"""Rows through a network, some at a time."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+__all__ = ["in_chunks"]
+
+CHUNK = 500
+
+
+def in_chunks(
+    function: Callable[[Tensor], Tensor],
+    x: Shaped[Tensor, "n *shape"],
+    *,
+    device: torch.device | str = "cpu",
+    chunk: int = CHUNK,
+) -> Float[Tensor, "n D"]:
+    """A function of rows applied to some rows at a time, without gradients; the result is on the CPU.
+
+    Args:
+        function: Rows to rows, each by itself.
+        x: The rows.
+        device: Where the function computes.
+        chunk: How many at a time.
+
+    Example:
+        >>> in_chunks(lambda rows: 2 * rows, torch.ones(3, 1), chunk=2).tolist()
+        [[2.0], [2.0], [2.0]]
+    """
+    with torch.no_grad():
+        parts = [function(part.to(device)).float().cpu() for part in x.split(chunk)]
+    return torch.cat(parts)
