@@ -16,10 +16,11 @@ from typer.testing import CliRunner
 
 from genzoo.apps.cli import app
 from genzoo.apps.cli.catalog import COMMANDS as CATALOG
+from genzoo.apps.cli.reproduce import COMMANDS as REPRODUCE
 from genzoo.apps.cli.training import COMMANDS as TRAINING
 from genzoo.apps.cli.using import COMMANDS as USING
 
-COMMANDS = {**CATALOG, **TRAINING, **USING}
+COMMANDS = {**CATALOG, **TRAINING, **USING, **REPRODUCE}
 runner = CliRunner()
 
 

@@ -121,6 +121,8 @@ def test_mistakes_say_what_to_do():
     tables = [flowers(seed, 30) for seed in range(3)]
     with pytest.raises(ValueError, match="`target` must be one of several columns, got 'leaf'"):
         table_utility(*tables, "leaf")
+    with pytest.raises(ValueError, match="must differ among test rows"):
+        table_utility(*tables[:2], tables[2] | {"kind": np.full(30, "rose")}, "kind")
     with pytest.raises(TooFew, match="`samples` with 'kind' needs at least 10 rows, got 5"):
         table_utility({name: values[:5] for name, values in tables[0].items()}, *tables[1:], "kind")
     with pytest.raises(TooFew, match="records of `held_out` needs at least 10 rows, got 3"):

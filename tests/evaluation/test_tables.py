@@ -112,6 +112,8 @@ def test_columns_are_those_that_a_file_would_have(tmp_path):
     assert found["age"].tolist()[:2] == [2.0, 3.0]
     assert np.isnan(found["age"][2])
     assert found["given"].tolist() == ["", "cat", "dog", "cat"]
+    words = TableCodec(("u", "v"), 3, {"u": ["x", "y", "z"], "v": ["p", "q"]})
+    assert columns_of(words, torch.tensor([[2, 1], [0, 0]], dtype=torch.uint8))["u"].tolist() == ["z", "x"]
     points = columns_of(PointsCodec(("u", "v")), torch.tensor([[0.5, 2.0]]), {"w": torch.tensor([[1.0, 2.0]])})
     assert {name: column.tolist() for name, column in points.items()} == {
         "u": [0.5], "v": [2.0], "w.0": [1.0], "w.1": [2.0],
@@ -130,5 +132,7 @@ def test_tables_that_cannot_be_compared_say_why():
         alike(real | {"age": real["age"][:3]}, real)
     with pytest.raises(ValueError, match="numbers or words in one dimension"):
         alike(real, real | {"age": np.array([object()] * 20)})
+    with pytest.raises(ValueError, match="must be finite or NaN, got 20 that are infinite"):
+        alike(real | {"age": np.full(20, np.inf)}, real)
     with pytest.raises(TooFew, match="needs at least 2 rows, got 1"):
         table_quality(people(1, 1), real)

@@ -118,6 +118,14 @@ def test_copies_are_found_whatever_the_length(halves):
     assert copied(["abcd"], "ab", length=4).share.value == 0.0
 
 
+def test_odd_texts_are_texts():
+    odd = ["", "a", "日本語", "half \ud800 of one", "  ", "word word"]
+    assert 0 < distinct(odd, 1).value < 1
+    assert ngram_distance(odd, ["x", "yy"], 2).value == pytest.approx(1.0)  # some draws hold none of two characters
+    assert copied(odd, ["", "word word"], length=5).rows == [5]
+    assert copied(odd, [], length=2).rows == []
+
+
 def test_too_few_and_mistakes():
     with pytest.raises(TooFew, match="Distinct-3 of texts of 3 words or more needs at least 2 rows, got 1"):
         distinct(["one two three", "one"], 3, "words")

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from genzoo.core.noise import Noise
+from genzoo.evaluation import weighted
 from genzoo.evaluation.weighted import Pooled, bootstrap, mean_of
 
 
@@ -24,6 +25,12 @@ def test_error_of_a_mean_is_the_textbooks():
     assert mean_of([1.0]).error is None
 
 
+def test_draws_do_not_depend_on_the_block(monkeypatch):
+    whole = weighted.resampled(50, 9, seed=3)
+    monkeypatch.setattr(weighted, "BLOCK", 120)
+    assert np.array_equal(weighted.resampled(50, 9, seed=3), whole)
+
+
 def test_draws_are_named_by_the_seed_and_independent_between_sets():
     def both(a, b):
         return [a[0], b[0]]
@@ -36,12 +43,12 @@ def test_draws_are_named_by_the_seed_and_independent_between_sets():
 
 
 def test_error_of_a_distance_is_the_spread_over_repetitions():
-    def distance(a, b):
-        pooled = Pooled(a, b)
-        return bootstrap(lambda v, w: [pooled.wasserstein(v, w)], len(a), len(b), draws=60)[0]
+    def distance(seed, draws):
+        pooled = Pooled(numbers(seed, 200), numbers(seed + 1000, 200) + 1)
+        return bootstrap(lambda v, w: [pooled.wasserstein(v, w)], 200, 200, draws=draws)[0]
 
-    spread = np.std([distance(numbers(k, 200), numbers(k + 1000, 200) + 1).value for k in range(100)], ddof=1)
-    error = np.mean([distance(numbers(k, 200), numbers(k + 1000, 200) + 1).error for k in range(10)])
+    spread = np.std([distance(seed, 2).value for seed in range(100)], ddof=1)
+    error = np.mean([distance(seed, 60).error for seed in range(10)])
     assert error == pytest.approx(spread, rel=0.2)
 
 

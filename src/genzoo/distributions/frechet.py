@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
+from scipy.linalg import lapack
 from torch import Tensor
 
 __all__ = ["Moments", "factor", "frechet_distance"]
 
-ROWS = 4096  # rows of a product: what is held in float64 at a time
-COLUMNS = 256
+ROWS = 8192  # of a product: what is held in float64 at a time
 
 
 class Moments(NamedTuple):
@@ -37,11 +37,12 @@ class Moments(NamedTuple):
     @classmethod
     def of(cls, values: Float[Tensor, "n D"]) -> "Moments":
         """The moments of some rows, the covariance unbiased."""
+        values = values.detach()
         mean = values.mean(0, dtype=torch.float64)
         total = torch.zeros(len(mean), len(mean), dtype=torch.float64, device=values.device)
-        for part in values.detach().split(ROWS):
-            total += _gram(part.double() - mean)
-        return cls(mean.detach(), total / max(1, len(values) - 1))
+        for part in values.split(ROWS):
+            total += _gram(part - mean)
+        return cls(mean, total / max(1, len(values) - 1))
 
 
 def frechet_distance(a: Moments, b: Moments) -> float:
@@ -61,7 +62,7 @@ def frechet_distance(a: Moments, b: Moments) -> float:
         root = factor(a.covariance)
         between = root.T @ b.covariance @ root
     else:
-        between = _sandwich(lower, b.covariance)
+        between = _congruent(lower, b.covariance)
     overlap = torch.linalg.eigvalsh(between).clamp_min(0).sqrt().sum()
     spread = a.covariance.trace() + b.covariance.trace() - 2 * overlap
     return ((a.mean - b.mean).square().sum() + spread).clamp_min(0).item()
@@ -93,11 +94,9 @@ def _gram(x: Tensor) -> Tensor:
     return torch.from_numpy(array.T @ array)
 
 
-def _sandwich(lower: Tensor, middle: Tensor) -> Tensor:
-    """The lower triangle of Lᵀ M L, blocks of zeros left out: two fifths of the work."""
-    left, out = torch.empty_like(middle), torch.zeros_like(middle)
-    for i in range(0, len(middle), COLUMNS):
-        left[i : i + COLUMNS] = lower[i:, i : i + COLUMNS].T @ middle[i:]
-    for j in range(0, len(middle), COLUMNS):
-        out[j:, j : j + COLUMNS] = left[j:, j:] @ lower[j:, j : j + COLUMNS]
-    return out
+def _congruent(lower: Tensor, middle: Tensor) -> Tensor:
+    """The lower triangle of Lᵀ M L, on a CPU by LAPACK's `sygst`, which does two fifths of the work."""
+    if lower.device.type != "cpu":
+        return lower.T @ middle @ lower
+    upper, _ = lapack.dsygst(middle.numpy().T, lower.numpy().T, itype=2)  # columns first, as Fortran has them
+    return torch.from_numpy(upper.T)

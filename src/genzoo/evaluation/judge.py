@@ -50,6 +50,7 @@ class JudgeSettings:
         shape: Of one x; of sounds, the samples that it listens to.
         classes: The names of the classes.
         widths: The channels of each stage; the last is the length of the features.
+        levels: Of the data that it was trained on; others are brought to its scale.
         stride: Of the first convolution.
         rate: Samples a second, of sounds only.
         dropout: The share of features hidden from the last layer in training.
@@ -59,6 +60,7 @@ class JudgeSettings:
     shape: tuple[int, ...]
     classes: tuple[str, ...]
     widths: tuple[int, ...]
+    levels: int | None = 256
     stride: int = 2
     rate: int | None = None
     dropout: float = 0.2
@@ -78,7 +80,7 @@ class Judge(Trainable):
         record: What is known of its training: accuracy, data, settings, versions.
 
     Attributes:
-        space: What the rows it is shown are: any number of levels, or reals in [0, 1], of its shape.
+        space: What the rows are that it is shown: those that it was trained on, unless `on` another space.
         name: What it is called.
         classes: The names of the classes.
         dims: The length of its features.
@@ -88,14 +90,16 @@ class Judge(Trainable):
         >>> from genzoo.data import read
         >>> digits = read("digits", given="label")
         >>> judge = shipped_judge("digits")
-        >>> judge(digits.test.x).shape, judge.probabilities(digits.test.x[:2]).argmax(1)
-        (torch.Size([160, 64]), tensor([0, 9]))
+        >>> judge(digits.test.x).shape
+        torch.Size([160, 64])
+        >>> digits.test.given[:5], judge.probabilities(digits.test.x[:5]).argmax(1)
+        (tensor([9, 7, 2, 2, 3]), tensor([9, 7, 2, 2, 3]))
     """
 
     def __init__(self, settings: JudgeSettings, record: Mapping[str, Any] | None = None) -> None:
         super().__init__()
         self.settings, self.record = settings, dict(record or {})
-        self.space = Space(settings.shape, levels=256 if settings.rate is None else None)
+        self.space = Space(settings.shape, levels=settings.levels)
         self.name, self.classes, self.dims = f"judge-{settings.data}", list(settings.classes), settings.widths[-1]
         self.front = _Pixels() if settings.rate is None else _Sound(settings.rate, settings.shape[0])
         channels = settings.shape[0] if settings.rate is None else 1

@@ -99,8 +99,8 @@ def manifold_values(
         [0.0, 0.0, 0.0, 0.0]
     """
     require_rows(min(len(samples), len(reference)), k + 1, f"A measure by {k} nearest neighbors")
-    center = reference.double().mean(0)
-    x, y = ((rows - center).float() for rows in (reference, samples))
+    center = reference.mean(0)
+    x, y = ((rows - center.to(rows)).float() for rows in (reference, samples))
     reach_x, reach_y = neighbor_radii(x, k, block=block), neighbor_radii(y, k, block=block)
     in_x, in_y = x.new_zeros(len(y)), x.new_zeros(len(x), dtype=torch.bool)  # balls of x around each y; x in a ball
     covered = torch.zeros_like(in_y)

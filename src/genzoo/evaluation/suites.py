@@ -21,6 +21,7 @@ from genzoo.data import Data, Rows
 from genzoo.data.codecs.molecules import MoleculeCodec
 from genzoo.data.codecs.table import TableCodec
 from genzoo.data.codecs.text import SpellingCodec
+from genzoo.distributions.mmd import GaussianKernel, median_width
 from genzoo.evaluation.diversity import diversity_within
 from genzoo.evaluation.extractors import Extractor
 from genzoo.evaluation.frechet import frechet_of_features
@@ -64,6 +65,7 @@ class Found:
 
 
 Suite = Callable[["Exam", Tensor, Given], Found]
+Made = tuple[str, Estimate, Better]
 
 
 class Exam:
@@ -114,6 +116,11 @@ class Exam:
     def features(self) -> Float[Tensor, "m D"]:
         """The held-out rows as the extractor sees them."""
         return self.extractor(self.real[0])
+
+    @functools.cached_property
+    def width(self) -> float:
+        """The width of a kernel that suits the held-out rows."""
+        return median_width(self.features)
 
     @functools.cached_property
     def known_values(self) -> Float[Tensor, "r D"]:
@@ -190,15 +197,16 @@ def on_vectors(exam: Exam, x: Shaped[Tensor, "n *shape"], given: Given) -> Found
     check_scale(x, exam.real[0], exam.data.space)
     eye, real, seed = exam.extractor, exam.features, exam.seed
     features = eye(x)
-    made: list[tuple[str, Estimate, Better]] = []
-    if min(len(features), len(real)) > features.shape[1]:  # fewer have no covariance
-        made.append(("Fréchet", frechet_of_features(features, real), "lower"))
     count = min(len(features), len(real), MANY)
     few = _thinned(features, count), _thinned(real, count)
-    made.append(("KID", kernel_distance(*few), "lower"))
+    moved: Made = ("sliced Wasserstein", sliced_transport(*few, seed=seed), "lower")
+    kernel = None if isinstance(eye, Judge) else GaussianKernel(exam.width)
+    made: list[Made] = [("KID" if kernel is None else "MMD", kernel_distance(*few, kernel), "lower")]
+    if min(len(features), len(real)) > features.shape[1]:  # fewer have no covariance
+        made.insert(0, ("Fréchet", frechet_of_features(features, real), "lower"))
+    made.insert(len(made) if isinstance(eye, Judge) else 0, moved)  # plain values are no bell curves
     shares = precision_recall(*few, seed=seed)
     made += [(name, share, "higher") for name, share in zip(shares._fields, shares, strict=True)]
-    made.append(("sliced Wasserstein", sliced_transport(*few, seed=seed), "lower"))
     made.append(("two-sample accuracy", two_sample_test(*few, hidden=HIDDEN, seed=seed).accuracy, "lower"))
     seen: dict[str, Any] = {"extractor": f"{eye.name} {eye.fingerprint}"}
     found = [exam.measurement(name, estimate, better, **seen) for name, estimate, better in made]
@@ -211,7 +219,7 @@ def on_vectors(exam: Exam, x: Shaped[Tensor, "n *shape"], given: Given) -> Found
 def on_texts(exam: Exam, x: Shaped[Tensor, "n *shape"], given: Given) -> Found:
     """Texts: n-grams, repetition, and what stands in the training text letter for letter."""
     texts, real, seed = exam.spelled(x), exam.texts, exam.seed
-    made: list[tuple[str, Estimate, Better]] = [
+    made: list[Made] = [
         ("n-gram distance", ngram_distance(texts, real[: 2 * len(texts)], seed=seed), "lower"),
         ("distinct 4-grams", distinct(texts, 4), "higher"),
         ("repetition", repetition(texts), "lower"),
@@ -229,7 +237,7 @@ def on_molecules(exam: Exam, x: Shaped[Tensor, "n *shape"], given: Given) -> Fou
         found = None
     if found is None:
         return Found([exam.measurement("valid", valid(exam.spelled(x)), "higher")])
-    made: list[tuple[str, Estimate, Better]] = [
+    made: list[Made] = [
         ("valid", found.valid, "higher"),
         ("unique", found.unique, "higher"),
         ("novel", found.novel, "higher"),
@@ -268,7 +276,7 @@ def _judged(exam: Exam, x: Tensor, features: Tensor, given: Given) -> tuple[list
     if not isinstance(eye, Judge):
         return [], {}
     probabilities = eye.probabilities(x)
-    made: list[tuple[str, Estimate, Better]] = [("judge score", judge_score(probabilities), "higher")]
+    made: list[Made] = [("judge score", judge_score(probabilities), "higher")]
     if not isinstance(given, Tensor) or not _is_label(exam.data.given_space, probabilities.shape[1]):
         return made, {}
     found, spread = conditional_fidelity(probabilities, given), exam.diversity(features, given)

@@ -100,7 +100,7 @@ def table_utility(
         seed: Names the draws.
 
     Raises:
-        ValueError: If columns differ, there is but one, or none is the target.
+        ValueError: If columns differ, there is but one, none is the target, or all test rows have one value of it.
         TooFew: If a table has fewer than ten rows with the target.
         ImportError: If boosting is asked for without scikit-learn.
 
@@ -118,6 +118,8 @@ def table_utility(
         require_rows(len(table[target]), LEAST, f"The utility of `{name}` with {target!r}")
     columns = alike(*tables.values())
     answers = columns.pop(target)
+    if len(np.unique(answers[-1])) < 2:
+        raise ValueError(f"`target` must differ among test rows, got one value in all of {target!r}. Name another.")
     features = _encoded(columns)
     is_words = answers[-1].dtype.kind == "U"
     words, codes = np.unique(np.concatenate(answers), return_inverse=True)

@@ -165,7 +165,8 @@ def alike(*tables: Columns) -> dict[str, tuple[np.ndarray, ...]]:
         tables: Tables of the same columns.
 
     Raises:
-        ValueError: If columns differ in name or kind or length, or the last has one that holds nothing.
+        ValueError: If columns differ in name or kind or length, a number is infinite, or the last table has a column
+            that holds nothing.
 
     Example:
         >>> alike({"a": np.array([1])}, {"a": np.array([2.0, 3.0])})
@@ -273,6 +274,11 @@ def _edges(values: Float[np.ndarray, " n"], closed: bool = False) -> Float[np.nd
 def _values(name: str, values: np.ndarray) -> np.ndarray:
     if values.ndim != 1 or values.dtype.kind not in "fiubU":
         raise ValueError(f"Column {name!r} must be numbers or words in one dimension, got {values.dtype}. Convert it.")
+    if values.dtype.kind == "f" and np.isinf(values).any():
+        count = int(np.isinf(values).sum())
+        raise ValueError(
+            f"Numbers of column {name!r} must be finite or NaN, got {count} that are infinite. Drop those."
+        )
     return values.astype(str) if values.dtype.kind in "bU" else values.astype(np.float64)
 
 

@@ -299,8 +299,10 @@ def _code_points(text: str) -> np.ndarray:
 
 
 def _jensen_shannon(p: Float[np.ndarray, " k"], q: Float[np.ndarray, " k"]) -> float:
+    if not (p.sum() and q.sum()):  # a draw of texts that are all too short
+        return math.nan
     p, q = p / p.sum(), q / q.sum()
-    return max(0.0, _entropy((p + q) / 2) - (_entropy(p) + _entropy(q)) / 2)
+    return min(max(0.0, _entropy((p + q) / 2) - (_entropy(p) + _entropy(q)) / 2), 1.0)
 
 
 def _entropy(p: Float[np.ndarray, " k"]) -> float:

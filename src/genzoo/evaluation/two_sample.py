@@ -48,9 +48,9 @@ def two_sample_test(
 ) -> TwoSample:
     """The classifier two-sample test by logistic regression, or by a network with one hidden layer.
 
-    The p-value is exact (binomial) at any n and any classifier. The accuracy is that of the classifier learned from
-    half of the rows, hence too low for the best one, and the more so the fewer rows there are per dimension: compare
-    equal n. A logistic regression sees differences of means only; a hidden layer sees shapes.
+    The p-value is the binomial one, right at any n and for any classifier. The accuracy is that of the classifier
+    learned from half of the rows, hence too low for the best one, and the more so the fewer rows there are per
+    dimension: compare equal n. A logistic regression sees differences of means only; a hidden layer sees shapes.
 
     Args:
         samples: The rows judged.

@@ -24,6 +24,8 @@ from genzoo.evaluation.measurement import Estimate
 
 __all__ = ["Pooled", "bootstrap", "estimate", "mean_of", "resampled"]
 
+BLOCK = 1 << 18  # numbers drawn at a time
+
 
 def bootstrap(
     statistic: Callable[..., Sequence[float] | np.ndarray], *sizes: int, draws: int = 100, seed: int = 0
@@ -59,10 +61,11 @@ def resampled(n: int, draws: int, seed: int = 0, part: int = 0) -> Float[np.ndar
         >>> resampled(4, 2).shape, resampled(4, 2)[0].tolist()
         ((3, 4), [0.25, 0.25, 0.25, 0.25])
     """
-    weights = np.full((1 + draws, n), 1 / n)
-    for draw in range(draws):  # row `draw` of one stream
-        index = Noise(seed, "bootstrap", part, start=draw).integers(n, 1, n)[0].numpy()
-        weights[1 + draw] = np.bincount(index, minlength=n) / n
+    weights, step = np.full((1 + draws, n), 1 / n), max(1, BLOCK // max(1, n))
+    for start in range(0, draws, step):
+        rows = Noise(seed, "bootstrap", part, start=start).integers(n, min(step, draws - start), n).numpy()
+        for draw, index in enumerate(rows, start=1 + start):
+            weights[draw] = np.bincount(index, minlength=n) / n
     return weights
 
 

@@ -11,6 +11,8 @@ MEANINGS = {
     "it is biased upwards by few samples, which is why the floor, as many real rows, stands beside it.",
     "KID": "The squared kernel distance between features of samples and of test rows, unbiased, so that equal "
     "distributions give zero on average.",
+    "MMD": "The squared kernel distance between samples and test rows, with a Gaussian kernel as wide as the median "
+    "distance; unbiased, so that equal distributions give zero on average.",
     "precision": "The share of samples that lie among the real rows' features: how many look real.",
     "recall": "The share of test rows that lie among the samples' features: how much of the variety is there.",
     "density": "How densely real rows surround the samples; like precision, but less shaken by outliers, and it may "
@@ -30,7 +32,7 @@ MEANINGS = {
     "distinct": "The share of character 4-grams in the samples that occur once: low where a text repeats itself.",
     "repetition": "The share of character 4-grams in a sample that occurred in it before.",
     "n-gram distance": "The Jensen–Shannon divergence between the character 3-grams of samples and of test texts, in "
-    "nats; ln 2 would be nothing in common.",
+    "bits; 1 would be nothing in common.",
     "copied": "The share of samples with a long stretch that stands in the training text letter for letter.",
     "valid": "The share of samples that are molecules.",
     "unique": "The share of valid samples that differ from each other.",

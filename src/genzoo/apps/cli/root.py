@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from genzoo import __version__
-from genzoo.apps.cli import catalog, data, training, using
+from genzoo.apps.cli import catalog, data, reproduce, training, using
 from genzoo.apps.cli.mistakes import Commands
 
 __all__ = ["app", "main"]
@@ -37,7 +37,7 @@ def genzoo(
     """One toolkit for deep generative models: train, sample, score and compare them on your own data."""
 
 
-for commands in (catalog.COMMANDS, training.COMMANDS, using.COMMANDS):
+for commands in (catalog.COMMANDS, training.COMMANDS, using.COMMANDS, reproduce.COMMANDS):
     for function, example in commands.items():
         app.command(function.__name__.strip("_"), epilog=f"Example: {example}")(function)
 

@@ -1,0 +1,88 @@
+"""Reproductions: what was once measured here, each remade by one command beside the number that it must reach.
+
+Listing them costs no torch: what one needs is imported when it runs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genzoo.zoo.mistakes import unknown
+
+if TYPE_CHECKING:
+    from genzoo.experiments.outcome import Outcome
+
+__all__ = ["Reproduction", "reproduction_named", "reproductions"]
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """Something that can be remade.
+
+    Attributes:
+        name: What it is asked for by.
+        summary: What it is, in a line.
+        data: The name of the data that it needs.
+        budget: What it costs, in words.
+        measure: What its number says.
+        goal: The number that it must reach, the higher the better.
+        run: Remakes it in a folder.
+    """
+
+    name: str
+    summary: str
+    data: str
+    budget: str
+    measure: str
+    goal: float
+    run: Callable[[Path, Say], "Outcome"]
+
+    def to_json(self) -> dict[str, Any]:
+        """What a list says of it."""
+        return {name: value for name, value in vars(self).items() if name != "run"}
+
+
+def reproductions() -> dict[str, Reproduction]:
+    """All that can be remade, by name.
+
+    Example:
+        >>> reproductions()["judge-digits"].data
+        'digits'
+    """
+    every = [
+        _judge("digits", "the judge of the embedded digits", "half a core-minute", 0.97),
+        _judge("mnist", "the judge of MNIST", "4 core-minutes", 0.992),
+        _judge("fashion-mnist", "the judge of Fashion-MNIST", "4 core-minutes", 0.925),
+        _judge("fsdd", "the judge of spoken digits", "2 core-minutes", 0.97),
+    ]
+    return {one.name: one for one in every}
+
+
+def reproduction_named(name: str) -> Reproduction:
+    """A reproduction by its name.
+
+    Args:
+        name: One of `reproductions()`.
+
+    Raises:
+        Mistake: If there is none of that name.
+
+    Example:
+        >>> reproduction_named("judge-digits").measure
+        'accuracy on the test rows'
+    """
+    if name not in reproductions():
+        raise unknown("reproduction", name, reproductions())
+    return reproductions()[name]
+
+
+def _judge(data: str, summary: str, budget: str, goal: float) -> Reproduction:
+    def run(out: Path, say: Say) -> "Outcome":
+        from genzoo.experiments.judges import train_judge
+
+        return train_judge(data, out, say=say)
+
+    return Reproduction(f"judge-{data}", summary, data, budget, "accuracy on the test rows", goal, run)
