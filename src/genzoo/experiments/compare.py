@@ -171,11 +171,9 @@ def compare(
     data: Any,
     models: Sequence[str] | Mapping[str, Mapping[str, Any]],
     *,
-    given: str | Sequence[str] | None = None,
     out: str | Path | None = None,
-    seed: int = 0,
     seeds: int = 1,
-    protocol: Protocol | None = None,
+    protocol: Protocol = STANDARD,
     extractor: Extractor | None = None,
     watch: Callbacks = lambda name: [Watch(name)],
     **train_settings: Any,
@@ -183,13 +181,11 @@ def compare(
     """Trains recipes on the same split with the same budget and measures them by one protocol.
 
     Args:
-        data: What `genzoo.read` accepts.
+        data: Data, or what `genzoo.read` accepts; conditional models need the data read with their condition.
         models: Recipes in words, as `vae` or `gpt:width=64`, or names with the settings of each.
-        given: What to condition on, by name.
         out: The folder of the runs; by default a new one under `runs`. What is there already is gone on with.
-        seed: Names every random draw.
-        seeds: How many trainings of each, with seeds counted from `seed`.
-        protocol: How much is measured; by default as much as a fifth of the budget allows.
+        seeds: How many trainings of each, with seeds counted from the protocol's.
+        protocol: How much is measured at most, as a fifth of the budget allows, and the seed of all.
         extractor: What sees the samples; by default the judge that suits the data, else their raw values.
         watch: Makes what watches a training, from its name.
         train_settings: Fields of `TrainConfig` for all, first of all steps=…, minutes=… or core_minutes=… (of each).
@@ -209,15 +205,15 @@ def compare(
         contestants = [contestant_of(words) for words in models]
     if not contestants:
         raise Mistake("At least one recipe must be named to compare, got none.", "See genzoo list.")
-    data = read(data, given=given) if given is not None else read(data)
+    data = read(data)
     path = Path(out) if out is not None else store.fresh_folder(f"compare-{data.name}")
     runs: dict[str, list[Run]] = {}
     for contestant in contestants:
-        for number in range(seed, seed + seeds):
+        for number in range(protocol.seed, protocol.seed + seeds):
             folder = path / (contestant.folder if seeds == 1 else f"{contestant.folder}-seed{number}")
             done = trained(contestant, data, folder, watch(folder.name), seed=number, **train_settings)
             runs.setdefault(contestant.label, []).append(done)
-    return _compared(data, runs, path, budget_in_words(train_settings), protocol or Protocol(seed=seed), extractor)
+    return _compared(data, runs, path, budget_in_words(train_settings), protocol, extractor)
 
 
 def compare_runs(

@@ -37,11 +37,11 @@ MEANINGS = {
     "valid": "The share of samples that are molecules.",
     "unique": "The share of valid samples that differ from each other.",
     "novel": "The share of valid samples that are not training molecules.",
-    "property distance": "The mean distance between the properties of samples and of test molecules, in standard "
-    "deviations.",
+    "property distance": "How far a property of samples must be moved to have the distribution that it has in test "
+    "molecules, in its own unit.",
     "column shapes": "How alike the columns' own distributions are, from 0 to 1.",
-    "utility": "How well a simple model that learned from samples predicts a column of real rows; the floor learned from "
-    "real rows.",
+    "utility": "How well a simple model that learned from samples predicts a column of real rows; the floor learned "
+    "from real rows.",
     "pair trends": "How alike the relations between pairs of columns are, from 0 to 1.",
 }
 GROUPS = ("likelihood", "samples", "cost")
@@ -57,4 +57,6 @@ def meaning_of(name: str) -> str:
         >>> meaning_of("valid")
         'The share of samples that are molecules.'
     """
-    return MEANINGS.get(name.partition(" (")[0], "")
+    name = name.partition(" (")[0]
+    other = "property distance" if name.endswith(" distance") else ""
+    return MEANINGS.get(name, MEANINGS.get(other, ""))

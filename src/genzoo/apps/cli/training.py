@@ -117,6 +117,11 @@ def compare(
     asked: dict[str, Any] = {"steps": steps, "minutes": minutes, "core_minutes": core_minutes}
     asked = pairs("--train", how or ()) | {name: value for name, value in asked.items() if value is not None}
     names = [name for name in (models or "").split(",") if name]
+    if taken := [str(run) for run in runs or () if str(run) in recipes() and not run.is_dir()]:
+        raise Mistake(
+            f"Finished runs are named by their folders, got the recipe {taken[0]!r}.",
+            f"Write --models {','.join(taken)}",
+        )
     for name in names:
         recipe_named(name.partition(":")[0])  # typos are told before torch is loaded
     from genzoo.evaluation import Protocol
@@ -130,7 +135,7 @@ def compare(
         found = compare_runs(runs, out=out, protocol=protocol)
     else:
         read = read_words(data, given, x, how_read, binarize=binarize, size=size, color=color)
-        found = run_all(read, names, seed=seed, seeds=seeds, out=out, protocol=protocol, **asked)
+        found = run_all(read, names, seeds=seeds, out=out, protocol=protocol, **asked)
     print_leaderboard(found)
     typer.echo(f"report: {write_report(found)}")
 
