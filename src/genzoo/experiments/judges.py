@@ -99,7 +99,7 @@ def train_judge(
     config = TrainConfig(**{**school.config, **changes})
     data = read(name, given=school.given, augment=school.augment)
     with seeded(config.seed):
-        judge = Judge(_settings(name, school, data)).on(data.space)
+        judge = Judge(settings_of(name, school, data)).on(data.space)
     trained = taught(judge, data, config, out, say)
     return finish(trained.model, data, split, out, record_of(trained, data, config))
 
@@ -200,6 +200,19 @@ def accuracy_of(judge: Judge, rows: Rows) -> float:
     return (judge.probabilities(rows.x).argmax(1) == _labels(rows)).double().mean().item()
 
 
+def settings_of(name: str, school: School, data: Data) -> JudgeSettings:
+    """What the judge of a data set is made of.
+
+    Args:
+        name: One of `SCHOOLS`.
+        school: How it is trained.
+        data: Its data, with labels.
+    """
+    shape = data.space.shape if school.length is None else (school.length,)
+    classes, levels = tuple(data.classes[""]), data.space.levels
+    return JudgeSettings(name, shape, classes, school.widths, levels, school.stride, school.rate)
+
+
 def record_of(trained: Trained, data: Data, config: TrainConfig) -> dict[str, Any]:
     """What is known of a training, as plain JSON.
 
@@ -219,12 +232,6 @@ def record_of(trained: Trained, data: Data, config: TrainConfig) -> dict[str, An
         "threads": torch.get_num_threads(),
         "versions": {package: metadata.version(package) for package in VERSIONED},
     }
-
-
-def _settings(name: str, school: School, data: Data) -> JudgeSettings:
-    shape = data.space.shape if school.length is None else (school.length,)
-    classes, levels = tuple(data.classes[""]), data.space.levels
-    return JudgeSettings(name, shape, classes, school.widths, levels, school.stride, school.rate)
 
 
 def _labels(rows: Rows) -> Tensor:
