@@ -117,11 +117,12 @@ def train_natural(out: Path, *, split: str = "test", say: Callable[[str], None] 
     """
     config = TrainConfig(**{**NATURAL, **changes})
     images, data = read("cifar10-subset"), read("cifar10-subset", given="label")
+    settings = JudgeSettings("natural", data.space.shape, tuple(data.classes[""]), (32, 64, 96))
     with seeded(config.seed):
-        settings = JudgeSettings("natural", data.space.shape, tuple(data.classes[""]), (32, 64, 96), places=4)
         contrast = Contrast(Judge(settings))
     trained = taught(contrast, images, config, out, say)
-    judge = trained.model.judge.eval()
+    judge = Judge(dataclasses.replace(settings, places=4)).eval()
+    judge.net.load_state_dict(trained.model.judge.net.state_dict())
     decay, probes = probed(judge, data, split)
     return finish(judge, data, split, out, record_of(trained, images, config) | {"decay": decay, "probes": probes})
 
