@@ -67,8 +67,8 @@ SCHOOLS = {
     "fashion-mnist": School(
         "label",
         (24, 48, 96),
-        {"steps": 4500, "lr": 4e-3, "weight_decay": 0.05, "precision": "bf16"},
-        "flip,shift=2",
+        {"steps": 3700, "lr": 4e-3, "weight_decay": 0.05, "precision": "bf16"},
+        "flip",
     ),
     "fsdd": School(
         "digit",
