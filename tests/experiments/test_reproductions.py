@@ -16,6 +16,7 @@ from genzoo.experiments import judges as schools
 from genzoo.experiments import reproductions as registry
 from genzoo.experiments.contrast import Contrast, decoupled, varied, whitening_filters
 from genzoo.experiments.judges import train_judge
+from genzoo.experiments.speakers import without
 from genzoo.training import TrainConfig, train
 from genzoo.zoo.mistakes import Mistake
 
@@ -72,6 +73,16 @@ def test_listing_loads_no_torch():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "judge-digits" in done.stdout
+
+
+def test_a_speaker_who_is_left_out_is_heard_in_the_test_only():
+    digit, speaker = torch.arange(12) % 4, torch.arange(12) // 4
+    x = torch.arange(12.0)[:, None]
+    data, voices = (read((x, {name: rows}), given=name) for name, rows in (("digit", digit), ("speaker", speaker)))
+    heard = without(data, voices, 1)
+    assert heard.test.x.flatten().tolist() == [4, 5, 6, 7]
+    assert heard.train.x.flatten().tolist() == [0, 1, 2, 3, 8, 9, 10, 11]
+    assert len(heard.valid) == 0
 
 
 # --- contrast -----------------------------------------------------------------------------------------------------

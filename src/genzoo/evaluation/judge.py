@@ -54,6 +54,7 @@ class JudgeSettings:
         stride: Of the first convolution.
         rate: Samples a second, of sounds only.
         dropout: The share of features hidden from the last layer in training.
+        places: The side of the grid of places that the last layer sees; 1: their mean, which the features are.
     """
 
     data: str
@@ -64,6 +65,7 @@ class JudgeSettings:
     stride: int = 2
     rate: int | None = None
     dropout: float = 0.2
+    places: int = 1
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "JudgeSettings":
@@ -105,7 +107,7 @@ class Judge(Trainable):
         channels = settings.shape[0] if settings.rate is None else 1
         self.net = Pyramid(channels, settings.widths, stride=settings.stride)
         self.hidden = nn.Dropout(settings.dropout)
-        self.head = nn.Linear(self.dims, len(settings.classes))
+        self.head = nn.Linear(self.dims * settings.places**2, len(settings.classes))
 
     @property
     def accuracy(self) -> float | None:
@@ -133,15 +135,23 @@ class Judge(Trainable):
 
     def forward(self, x: Shaped[Tensor, "n *shape"]) -> Float[Tensor, "n D"]:
         """The features of rows."""
-        return self._of(x, self.features)
+        return self._of(x, lambda part: self.features(part).mean((2, 3)))
 
     def probabilities(self, x: Shaped[Tensor, "n *shape"]) -> Float[Tensor, "n classes"]:
         """The probability of each class."""
-        return self._of(x, lambda part: self.head(self.features(part)).softmax(-1))
+        return self._of(x, lambda part: self.head(self.seen(self.features(part))).softmax(-1))
 
-    def features(self, x: Shaped[Tensor, "B *shape"]) -> Float[Tensor, "B D"]:
-        """The features of a batch, with gradients."""
-        return self.net(self.front(x, self.space))
+    def maps(self, x: Shaped[Tensor, "n *shape"]) -> Float[Tensor, "n places"]:
+        """Longer features, which tell where things are: what the last layer sees."""
+        return self._of(x, lambda part: self.seen(self.features(part)))
+
+    def features(self, x: Shaped[Tensor, "B *shape"]) -> Float[Tensor, "B D h w"]:
+        """The feature maps of a batch, with gradients."""
+        return self.net.maps(self.front(x, self.space))
+
+    def seen(self, maps: Float[Tensor, "B D h w"]) -> Float[Tensor, "B places"]:
+        """What the last layer sees of feature maps: the means over a grid of places."""
+        return nn.functional.adaptive_avg_pool2d(maps, self.settings.places).flatten(1)
 
     def loss(self, batch: Batch) -> Tensor:
         """The cross-entropy of the labels, −log p(label | x), nats."""
@@ -151,7 +161,7 @@ class Judge(Trainable):
             )
         x = self.front(batch.x, self.space)
         x = self.front.varied(x, batch) if self.training else x
-        return nn.functional.cross_entropy(self.head(self.hidden(self.net(x))), batch.given.long())
+        return nn.functional.cross_entropy(self.head(self.hidden(self.seen(self.net.maps(x)))), batch.given.long())
 
     def _of(self, x: Tensor, function: Any) -> Tensor:
         with evaluating(self):

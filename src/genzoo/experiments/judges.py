@@ -11,15 +11,27 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from genzoo.core import Trainable, seeded
 from genzoo.data import Data, Rows, read
 from genzoo.evaluation.judge import Judge, JudgeSettings, judges, read_judge, shipped_judge, write_judge
+from genzoo.experiments.contrast import Contrast
 from genzoo.experiments.outcome import Outcome
+from genzoo.experiments.probe import linear_probe
 from genzoo.training import TrainConfig, Trained, train
 
-__all__ = ["SCHOOLS", "School", "accuracy_of", "finish", "record_of", "taught", "train_judge"]
+__all__ = [
+    "SCHOOLS",
+    "School",
+    "accuracy_of",
+    "finish",
+    "probed",
+    "record_of",
+    "taught",
+    "train_judge",
+    "train_natural",
+]
 
 VERSIONED = ("torch", "numpy", "genzoo")
 
@@ -55,8 +67,8 @@ SCHOOLS = {
     "fashion-mnist": School(
         "label",
         (24, 48, 96),
-        {"steps": 4500, "lr": 4e-3, "weight_decay": 0.05, "precision": "bf16"},
-        "flip,shift=2",
+        {"steps": 3700, "lr": 4e-3, "weight_decay": 0.05, "precision": "bf16"},
+        "flip",
     ),
     "fsdd": School(
         "digit",
@@ -66,6 +78,9 @@ SCHOOLS = {
         length=8000,
     ),
 }
+
+NATURAL = {"steps": 3800, "batch_size": 256, "lr": 2e-3, "weight_decay": 0.01, "warmup": 100, "precision": "bf16"}
+DECAYS = (1e-3, 1e-2, 1e-1)  # of the probe
 
 
 def train_judge(
@@ -84,9 +99,55 @@ def train_judge(
     config = TrainConfig(**{**school.config, **changes})
     data = read(name, given=school.given, augment=school.augment)
     with seeded(config.seed):
-        judge = Judge(_settings(name, school, data)).on(data.space)
+        judge = Judge(settings_of(name, school, data)).on(data.space)
     trained = taught(judge, data, config, out, say)
     return finish(trained.model, data, split, out, record_of(trained, data, config))
+
+
+def train_natural(out: Path, *, split: str = "test", say: Callable[[str], None] = print, **changes: Any) -> Outcome:
+    """Trains the judge of natural images on images alone, and its last layer, a linear probe, with their labels.
+
+    The probe sees the 4×4 last maps; its decay is chosen on validation rows, after which those train it too.
+
+    Args:
+        out: The folder to write to.
+        split: The rows that it is measured on; "valid" while settings are chosen.
+        say: Where remarks go.
+        changes: Settings of the training instead of the usual.
+    """
+    config = TrainConfig(**{**NATURAL, **changes})
+    images, data = read("cifar10-subset"), read("cifar10-subset", given="label")
+    settings = JudgeSettings("natural", data.space.shape, tuple(data.classes[""]), (32, 64, 96))
+    with seeded(config.seed):
+        contrast = Contrast(Judge(settings))
+    trained = taught(contrast, images, config, out, say)
+    judge = Judge(dataclasses.replace(settings, places=4)).eval()
+    judge.net.load_state_dict(trained.model.judge.net.state_dict())
+    decay, probes = probed(judge, data, split)
+    return finish(judge, data, split, out, record_of(trained, images, config) | {"decay": decay, "probes": probes})
+
+
+def probed(judge: Judge, data: Data, split: str) -> tuple[float, dict[str, float]]:
+    """Fits the last layer of a judge on labels; the decay that it chose, and the accuracy of probes of other features.
+
+    Args:
+        judge: A judge whose features were learned without labels.
+        data: Data with labels.
+        split: The rows that probes are measured on; where they are no validation rows, those train too.
+    """
+    seen: dict[str, Callable[[Tensor], Tensor]] = {"means over places": judge, "4×4 maps": judge.maps}
+    accuracies = {}
+    for name, features in seen.items():
+        train_x, valid_x, other_x = (features(data.split(part).x) for part in ("train", "valid", split))
+        train_y, valid_y, other_y = (_labels(data.split(part)) for part in ("train", "valid", split))
+        right = {d: _right(linear_probe(train_x, train_y, decay=d), valid_x, valid_y) for d in DECAYS}
+        decay = max(right, key=lambda d: right[d])
+        if split != "valid":
+            train_x, train_y = torch.cat([train_x, valid_x]), torch.cat([train_y, valid_y])
+        probe = linear_probe(train_x, train_y, decay=decay)
+        accuracies[name] = _right(probe, other_x, other_y)
+    judge.head.load_state_dict(probe.state_dict())
+    return decay, accuracies
 
 
 def taught(model: Trainable, data: Data, config: TrainConfig, out: Path, say: Callable[[str], None]) -> Trained:
@@ -137,10 +198,20 @@ def accuracy_of(judge: Judge, rows: Rows) -> float:
         judge: The judge.
         rows: Rows whose one condition is the label.
     """
-    label = rows.given
-    if not isinstance(label, Tensor):
-        raise ValueError("Rows must have one label each, got none or several. Read the data with given='label'.")
-    return (judge.probabilities(rows.x).argmax(1) == label).double().mean().item()
+    return (judge.probabilities(rows.x).argmax(1) == _labels(rows)).double().mean().item()
+
+
+def settings_of(name: str, school: School, data: Data) -> JudgeSettings:
+    """What the judge of a data set is made of.
+
+    Args:
+        name: One of `SCHOOLS`.
+        school: How it is trained.
+        data: Its data, with labels.
+    """
+    shape = data.space.shape if school.length is None else (school.length,)
+    classes, levels = tuple(data.classes[""]), data.space.levels
+    return JudgeSettings(name, shape, classes, school.widths, levels, school.stride, school.rate)
 
 
 def record_of(trained: Trained, data: Data, config: TrainConfig) -> dict[str, Any]:
@@ -164,7 +235,12 @@ def record_of(trained: Trained, data: Data, config: TrainConfig) -> dict[str, An
     }
 
 
-def _settings(name: str, school: School, data: Data) -> JudgeSettings:
-    shape = data.space.shape if school.length is None else (school.length,)
-    classes, levels = tuple(data.classes[""]), data.space.levels
-    return JudgeSettings(name, shape, classes, school.widths, levels, school.stride, school.rate)
+def _labels(rows: Rows) -> Tensor:
+    if not isinstance(rows.given, Tensor):
+        raise ValueError("Rows must have one label each, got none or several. Read the data with given='label'.")
+    return rows.given
+
+
+def _right(probe: nn.Linear, features: Tensor, label: Tensor) -> float:
+    with torch.no_grad():
+        return (probe(features).argmax(1) == label).double().mean().item()
