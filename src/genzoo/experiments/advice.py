@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from genzoo.evaluation import Kind, Measurement
 from genzoo.experiments.compare import Comparison, Entry, best_of
+from genzoo.experiments.figures import in_words
 
 __all__ = ["Advice", "advise", "kinds_in_words"]
 
@@ -87,7 +88,7 @@ def _to_edit(comparison: Comparison) -> Advice | None:
 def _fastest(comparison: Comparison) -> Advice:
     top = max(comparison.entries, key=lambda entry: entry.rate)
     near = [entry for entry in comparison.entries if entry.rate > 0.8 * top.rate]
-    reason = f"{top.rate:,.3g} samples a second on this machine"
+    reason = f"{in_words(top.rate)} samples a second on this machine"
     column = main_column(comparison)
     measured = top.measured(column) if column else None
     return Advice(

@@ -197,7 +197,7 @@ def compare(
         >>> import tempfile
         >>> found = compare("moons", ["gaussian_mixture"], out=tempfile.mkdtemp() + "/c", steps=30, watch=lambda _: [])
         >>> found.columns[:2]
-        ['−log p', 'Fréchet']
+        ['−log p', 'sliced Wasserstein']
     """
     if isinstance(models, Mapping):
         contestants = [Contestant(name, name, recipe_named(name).checked(**own)) for name, own in models.items()]

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 from genzoo.experiments.curves import ticks
 
-__all__ = ["Dot", "draw_dots"]
+__all__ = ["Dot", "draw_dots", "in_words"]
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 340, 62, 24, 14, 44
 LINE = 15  # the height of a label
@@ -78,6 +78,19 @@ def draw_dots(dots: Sequence[Dot], title: str, floor: float | None = None) -> st
     parts += _labels([(dot.name, across(dot.x), down(dot.y)) for dot in dots])
     said = escape(f"{title} over samples per second: " + ", ".join(d.name for d in dots))
     return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{said}">{"".join(parts)}</svg>'
+
+
+def in_words(rate: float) -> str:
+    """A rate with three figures, written out.
+
+    Args:
+        rate: Something in a second.
+
+    Example:
+        >>> in_words(165_912.0), in_words(2.3456)
+        ('166,000', '2.35')
+    """
+    return f"{float(f'{rate:.3g}'):,.0f}" if rate >= 100 else f"{rate:.3g}"
 
 
 def _labels(places: Sequence[tuple[str, float, float]]) -> list[str]:

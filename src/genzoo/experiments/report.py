@@ -17,7 +17,7 @@ from genzoo.evaluation import Measurement
 from genzoo.experiments.advice import advise, kinds_in_words, main_column
 from genzoo.experiments.compare import Comparison, Entry, shown_rows
 from genzoo.experiments.curves import curves_of, draw_curves
-from genzoo.experiments.figures import Dot, draw_dots
+from genzoo.experiments.figures import Dot, draw_dots, in_words
 from genzoo.experiments.meanings import meaning_of
 from genzoo.zoo import store
 
@@ -89,7 +89,7 @@ def leaderboard(comparison: Comparison) -> tuple[list[dict[str, Any]], list[list
         cells = [_plain(entry.name, entry.name)]
         cells += [_cell(entry.measured(name), entry.name in best[name]) for name in names]
         costs = (entry.rate, entry.run.config.parameters, entry.steps, entry.core_minutes)
-        texts = (f"{entry.rate:,.3g}", f"{costs[1]:,}", f"{entry.steps:,}", f"{entry.core_minutes:.2g}")
+        texts = (in_words(entry.rate), f"{costs[1]:,}", f"{entry.steps:,}", f"{entry.core_minutes:.2g}")
         cells += [_plain(text, value) for text, value in zip(texts, costs, strict=True)]
         rows.append(cells)
     floors = [comparison.floor(name) for name in names]
