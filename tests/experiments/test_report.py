@@ -70,6 +70,13 @@ def test_the_record_says_all(digits):
     assert all(measured["fingerprint"] for entry in record["entries"] for measured in entry["measurements"])
 
 
+def test_cards_of_compared_runs_have_their_numbers(digits):
+    for entry in digits.entries:
+        text = (entry.run.path / "README.md").read_text()
+        assert f"| Fréchet | {entry.measured('Fréchet')} |" in text
+        assert "![samples](samples/" in text
+
+
 def test_the_report_needs_nothing_but_itself(digits):
     text = write_report(digits).read_text()
     page = Links(text)

@@ -21,6 +21,7 @@ from genzoo.evaluation.protocol import STANDARD, draw
 from genzoo.experiments.contest import Callbacks, Contestant, budget_in_words, contestant_of, finished, trained
 from genzoo.training.checkpoint import write_json
 from genzoo.zoo import store
+from genzoo.zoo.card import card
 from genzoo.zoo.conditions import grid_conditions
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.progress import Watch
@@ -281,6 +282,8 @@ def best_of(found: Mapping[str, Measurement]) -> list[str]:
 
 def _examined(name: str, runs: list[Run], examiner: Examiner) -> Entry:
     findings = [examiner(run.model) for run in runs]
+    for run, found in zip(runs, findings, strict=True):
+        (run.path / store.CARD).write_text(card(run.path, run.config, run.metrics, found.measurements))
     every = zip(*(found.measurements for found in findings), strict=True)
     measurements = [_with_entropy(pooled(list(same)), examiner.data) for same in every]
     n, model = shown_rows(examiner.data), runs[0].model
