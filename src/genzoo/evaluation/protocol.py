@@ -16,12 +16,13 @@ from torch import Tensor
 
 from genzoo.core.given import Given, map_given
 from genzoo.core.model import GenerativeModel
-from genzoo.data import Data, Rows
+from genzoo.data import Data
 from genzoo.evaluation.extractors import Extractor
 from genzoo.evaluation.judge import judge_for
 from genzoo.evaluation.likelihood import code_length, options_of, score
 from genzoo.evaluation.measurement import Estimate, Measurement
 from genzoo.evaluation.plain import plain_values
+from genzoo.evaluation.rows import spread
 from genzoo.evaluation.suites import Exam
 
 __all__ = ["Examiner", "Findings", "Protocol", "evaluate"]
@@ -196,19 +197,6 @@ def evaluate(model: GenerativeModel, data: Data, protocol: Protocol = STANDARD) 
         protocol: How much is measured.
     """
     return Examiner(data, protocol)(model).measurements
-
-
-def spread(rows: Rows, n: int) -> Rows:
-    """n of the rows, evenly spread; all where there are fewer.
-
-    Example:
-        >>> import genzoo
-        >>> len(spread(genzoo.read("ring").test, 10))
-        10
-    """
-    if n >= len(rows):
-        return rows
-    return dataclasses.replace(rows, numbers=rows.numbers[torch.arange(n) * len(rows) // n])
 
 
 def draw(

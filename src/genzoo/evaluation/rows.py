@@ -1,12 +1,15 @@
-"""Rows through a network, some at a time."""
+"""Rows: some of them, evenly spread; and through a network, some at a time."""
 
+import dataclasses
 from collections.abc import Callable
 
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-__all__ = ["in_chunks"]
+from genzoo.data import Rows
+
+__all__ = ["in_chunks", "spread"]
 
 CHUNK = 500
 
@@ -34,3 +37,20 @@ def in_chunks(
     with torch.no_grad():
         parts = [function(part.to(device)).float().cpu() for part in some.split(chunk)]
     return torch.cat(parts)[: len(x)]
+
+
+def spread(rows: Rows, n: int) -> Rows:
+    """n of the rows, evenly spread; all where there are fewer.
+
+    Args:
+        rows: The rows.
+        n: How many.
+
+    Example:
+        >>> import genzoo
+        >>> len(spread(genzoo.read("ring").test, 10))
+        10
+    """
+    if n >= len(rows):
+        return rows
+    return dataclasses.replace(rows, numbers=rows.numbers[torch.arange(n) * len(rows) // n])

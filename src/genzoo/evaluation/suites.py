@@ -33,6 +33,7 @@ from genzoo.evaluation.measurement import Better, Estimate, Kind, Measurement, T
 from genzoo.evaluation.memorization import find_copies
 from genzoo.evaluation.molecules import canonical, molecule_metrics, valid
 from genzoo.evaluation.plain import plain_values
+from genzoo.evaluation.rows import spread
 from genzoo.evaluation.scale import check_scale
 from genzoo.evaluation.table_use import table_utility
 from genzoo.evaluation.tables import Columns, columns_of, table_quality
@@ -43,6 +44,7 @@ from genzoo.evaluation.two_sample import two_sample_test
 __all__ = ["Exam", "Found", "Suite", "on_molecules", "on_table", "on_texts", "on_vectors", "suite_of"]
 
 MOST = 10_000  # real rows that are looked at
+LARGEST = 1 << 28  # values of training rows among which copies are looked for; more of them are thinned
 MANY = 2000  # rows of a side, for what costs their product
 SEARCHED, SHOWN, LEAST_HELD = 1000, 16, 100  # samples looked up among all training rows; those shown; for a threshold
 LONG = 50  # letters that are a copy and no chance
@@ -84,7 +86,8 @@ class Exam:
     def __init__(
         self, data: Data, rows: Rows, known: Rows, extractor: Extractor, *, samples: int, seed: int = 0, **notes: Any
     ) -> None:
-        self.data, self.rows, self.known, self.extractor = data, rows, known, extractor
+        self.data, self.rows, self.extractor = data, rows, extractor
+        self.known = spread(known, max(MOST, LARGEST // data.space.dims))
         self.samples, self.seed, self.notes = samples, seed, notes
         self.plain = plain_values(known)
 
@@ -309,5 +312,4 @@ def _thinned(x: Shaped[Tensor, "n *rest"], most: int) -> Shaped[Tensor, "m *rest
 
 def _some(rows: Rows, most: int) -> tuple[Tensor, Given]:
     """The rows with their conditions, or as many as `most`, evenly spread."""
-    n = min(most, len(rows))
-    return rows.gather(torch.arange(n) * len(rows) // max(1, n))
+    return spread(rows, most).head(most)

@@ -1,0 +1,122 @@
+"""The examiner: what it measures, how much of it, and beside what."""
+
+import dataclasses
+
+import pytest
+import torch
+
+import genzoo
+from genzoo.core.model import GenerativeModel
+from genzoo.evaluation import Examiner, Protocol, check_comparable, pooled
+from genzoo.evaluation.protocol import draw
+from genzoo.evaluation.rows import spread
+from genzoo.evaluation.suites import on_molecules, on_table, on_texts, on_vectors, suite_of
+
+
+class Memory(GenerativeModel):
+    """Gives back training rows, in order: what no honest model does."""
+
+    def __init__(self, data, given=None):
+        super().__init__(data.space, given)
+        self.rows, self.asked = data.train.x, []
+
+    def draw(self, n, given, noise, *, steps: int = 100):
+        self.asked.append((n, steps, given))
+        return self.rows[(noise.start + torch.arange(n)) % len(self.rows)]
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return genzoo.read("digits", given="label")
+
+
+def test_copies_are_seen_and_everything_else_is_as_good_as_real(digits):
+    examiner = Examiner(digits, Protocol(samples=600))
+    found = {m.name: m for m in examiner(Memory(digits)).measurements}
+    assert found["copies"].value == 1
+    assert found["copies"].floor < 0.1
+    assert found["Fréchet"].value < 2 * found["Fréchet"].floor
+    assert found["precision"].better == "higher"
+    assert "judge-digits" in found["Fréchet"].protocol["extractor"]
+    assert "bits/dim" not in found  # it has no likelihood
+
+
+def test_nearest_training_rows_stand_beside_the_samples(digits):
+    found = Examiner(digits, Protocol(samples=500))(Memory(digits))
+    assert torch.equal(found.neighbors, found.samples[: len(found.neighbors)])
+
+
+def test_conditions_are_those_of_held_out_rows(digits):
+    model = Memory(digits, given=digits.given_space)
+    found = Examiner(digits, Protocol(samples=500))(model)
+    assert torch.equal(found.given[: len(digits.test)], digits.test.given)
+    assert set(found.by_class) == set("0123456789")
+
+
+def test_options_of_sampling_are_for_those_that_know_them_all(digits):
+    model = Memory(digits)
+    Examiner(digits, Protocol(samples=500, sampling={"steps": 7}))(model)
+    assert {steps for _, steps, _ in model.asked} == {7}
+    model.asked.clear()
+    Examiner(digits, Protocol(samples=500, sampling={"steps": 7, "sampler": "heun"}))(model)
+    assert {steps for _, steps, _ in model.asked} == {100}
+
+
+def test_samples_do_not_depend_on_chunks(digits):
+    model = Memory(digits)
+    assert torch.equal(draw(model, 30, None, seed=0, chunk=7), draw(model, 30, None, seed=0))
+
+
+def test_little_time_means_fewer_rows_but_no_fewer_than_numbers_need(digits):
+    examiner = Examiner(digits, Protocol(samples=2000))
+    assert examiner.within(1e6, [Memory(digits)]) is examiner
+    short = examiner.within(1e-9, [Memory(digits)])
+    assert short.protocol.samples == 500
+    measured = (each(Memory(digits)).measurements[0] for each in (examiner, short))
+    with pytest.raises(ValueError, match="share one protocol; n differs"):
+        check_comparable(list(measured))
+
+
+def test_a_split_must_be_one_and_have_rows(digits):
+    with pytest.raises(ValueError, match="train, valid or test"):
+        Protocol(split="tests")
+    with pytest.raises(ValueError, match="must have rows"):
+        Examiner(dataclasses.replace(digits, splits={**digits.splits, "valid": digits.splits["valid"][:0]}),
+                 Protocol(split="valid"))  # fmt: skip
+
+
+def test_some_rows_are_spread_evenly():
+    rows = genzoo.read("ring").test
+    assert torch.equal(spread(rows, 4).numbers, rows.numbers[[0, 500, 1000, 1500]])
+    assert spread(rows, 10**9) is rows
+
+
+@pytest.mark.parametrize(
+    ("data", "suite"),
+    [("digits", on_vectors), ("moons", on_vectors), ("verse", on_texts), (torch.zeros(50, 3), on_table)],
+)
+def test_data_say_what_is_measured(data, suite):
+    assert suite_of(genzoo.read(data)) is suite
+
+
+def test_molecules_are_measured_as_such(tmp_path):
+    pytest.importorskip("rdkit")
+    pytest.importorskip("selfies")
+    smiles = ["C" * k + "O" for k in range(1, 40)] + ["c1ccccc1" + "C" * k for k in range(1, 40)]
+    (tmp_path / "alcohols.smi").write_text("\n".join(smiles) + "\n")
+    data = genzoo.read(tmp_path / "alcohols.smi")
+    assert suite_of(data) is on_molecules
+    found = {m.name: m for m in Examiner(data, Protocol(samples=60))(Memory(data)).measurements}
+    assert found["valid"].value == 1
+    assert found["novel"].value == 0
+    assert "logP distance" in found
+
+
+def test_pooling_takes_the_larger_error():
+    data = genzoo.read("ring")
+    made = Examiner(data, Protocol(samples=500))(Memory(data)).measurements[0]
+    apart = [dataclasses.replace(made, value=value, error=0.1) for value in (1.0, 3.0)]
+    assert pooled(apart).value == 2
+    assert pooled(apart).error == pytest.approx(1.0)
+    together = [dataclasses.replace(made, value=1.0, error=0.1)] * 4
+    assert pooled(together).error == pytest.approx(0.05)
