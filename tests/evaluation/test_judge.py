@@ -67,6 +67,13 @@ def test_features_tell_classes_apart(digits):
     assert alike(judge(x)) > alike(x.flatten(1).float())
 
 
+def test_other_color_images_are_judged_as_natural_ones():
+    data = read(Noise(0).integers(256, 30, 3, 32, 32).to(torch.uint8))
+    judge = judge_for(data)
+    assert judge.name == "judge-natural"
+    assert (judge(data.x).shape, judge.maps(data.x).shape) == ((30, 96), (30, 1536))
+
+
 def test_every_shipped_judge_has_its_record():
     for name in judges():
         judge = shipped_judge(name)
