@@ -88,7 +88,7 @@ def test_every_shipped_judge_has_its_record():
 def test_the_weights_are_small_and_licensed():
     folder = resources.files("genzoo.evaluation") / "weights"
     sizes = [len(entry.read_bytes()) for entry in folder.iterdir() if entry.name.endswith(".safetensors")]
-    assert sum(sizes) <= 2 * 2**20
+    assert sum(sizes) <= 2_000_000
     notice = (folder / "NOTICE.md").read_text(encoding="utf-8")
     assert all(f"judge-{name}.safetensors" in notice for name in judges())
 

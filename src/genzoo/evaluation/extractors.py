@@ -228,7 +228,7 @@ def extractor_named(name: str, space: Space) -> Extractor:
 
     Example:
         >>> extractor_named("judge-digits", Space((1, 8, 8), levels=17)).dims
-        64
+        48
     """
     if name not in extractors():
         raise ValueError(f"There is no extractor {name!r}. {nearest(name, extractors())}")

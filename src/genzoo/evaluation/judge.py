@@ -93,7 +93,7 @@ class Judge(Trainable):
         >>> digits = read("digits", given="label")
         >>> judge = shipped_judge("digits")
         >>> judge(digits.test.x).shape
-        torch.Size([160, 64])
+        torch.Size([160, 48])
         >>> digits.test.given[:5], judge.probabilities(digits.test.x[:5]).argmax(1)
         (tensor([9, 7, 2, 2, 3]), tensor([9, 7, 2, 2, 3]))
     """

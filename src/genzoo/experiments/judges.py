@@ -60,7 +60,7 @@ class School:
 
 
 SCHOOLS = {
-    "digits": School("label", (16, 32, 64), {"steps": 1500, "lr": 3e-3, "weight_decay": 0.05}, "shift=1", stride=1),
+    "digits": School("label", (16, 32, 48), {"steps": 1500, "lr": 3e-3, "weight_decay": 0.05}, "shift=1", stride=1),
     "mnist": School(
         "label", (16, 32, 64), {"steps": 5000, "lr": 4e-3, "weight_decay": 0.05, "precision": "bf16"}, "shift=2"
     ),
