@@ -4,9 +4,10 @@ An examiner holds what models are held against, so that several are measured ali
 same noise, their samples against the same real rows seen by the same extractor.
 """
 
+import copy
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -167,18 +168,22 @@ class Examiner:
             score(model, spread(self.rows, PROBE))
         return sampling, (self.now() - start) / PROBE
 
-    def within(self, seconds: float, models: list[GenerativeModel]) -> "Examiner":
+    def within(self, seconds: float, models: Sequence[GenerativeModel]) -> "Examiner":
         """An examiner that takes about so long for some models, with fewer rows and samples if it must."""
+        start = self.now()
+        self.exam.floors  # noqa: B018 — timed here, and kept
+        seconds -= (self.now() - start) * (len(models) + 1)
         probes = [self.probe(model) for model in models]
         need = sum(p[0] for p in probes) * self.protocol.samples + sum(p[1] for p in probes) * len(self.rows)
-        share = min(1.0, seconds / max(need, 1e-9))
-        least = min(self.protocol.samples, max(LEAST_SAMPLES, 2 * self.extractor.dims))
-        samples = max(least, _round(share * self.protocol.samples))
-        rows = max(min(LEAST_ROWS, len(self.rows)), _round(share * len(self.rows)))
-        if share == 1:
+        share = max(0.0, seconds) / max(need, 1e-9)
+        if share >= 1:
             return self
-        protocol = dataclasses.replace(self.protocol, samples=samples, rows=rows)
-        return Examiner(self.data, protocol, self.extractor, now=self.now)
+        least = min(self.protocol.samples, max(LEAST_SAMPLES, 2 * self.extractor.dims))
+        other, samples = copy.copy(self), max(least, _round(share * self.protocol.samples))
+        other.rows = spread(self.rows, max(LEAST_ROWS, _round(share * len(self.rows))))
+        other.protocol = dataclasses.replace(self.protocol, samples=samples, rows=len(other.rows))
+        other.exam = self.exam.of(samples)
+        return other
 
     def _tighter(self, model: GenerativeModel) -> list[Measurement]:
         draws, known = self.protocol.importance, options_of(model, "log_density")

@@ -4,6 +4,7 @@ A suite holds samples against an exam: held-out rows, and as many training rows 
 are the floor that a perfect model would reach.
 """
 
+import copy
 import dataclasses
 import functools
 import math
@@ -98,6 +99,13 @@ class Exam:
             dataclasses.replace(m, floor=self.floors.get(m.name)) if m.floor is None else m for m in found.measurements
         ]
         return dataclasses.replace(found, measurements=measurements)
+
+    def of(self, samples: int) -> "Exam":
+        """The same exam for another number of samples; what does not depend on it is kept."""
+        other = copy.copy(self)
+        other.samples = samples
+        vars(other).pop("floors", None)
+        return other
 
     @functools.cached_property
     def suite(self) -> "Suite":
