@@ -31,7 +31,7 @@ from genzoo.zoo.run import Run
 __all__ = ["Comparison", "Entry", "compare", "compare_runs"]
 
 SHARE = 0.2  # of the budget, at most, goes to the examination
-SAMPLING = {"sampler": "heun", "steps": 25}  # of diffusions: fifty calls of the network
+SAMPLING = {"calls": 50}  # of a diffusion's network, at most
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from genzoo.core import Batch, Noise, Space
 from genzoo.models.diffusion import (
     SNR,
     ClassifierFree,
+    Cosine,
     Diffusion,
     Emphasis,
     LogitNormal,
@@ -122,3 +123,31 @@ def test_every_emphasis_trains(weight: object) -> None:
         optimizer.step()
         losses.append(loss.item())
     assert sum(losses[-10:]) < sum(losses[:10])
+
+
+def test_means_of_reals_stay_between_the_least_and_the_greatest_that_were_seen() -> None:
+    x = Noise(0).normal(100, 2) + 5
+    net = Timed(MLP(2, [8], 2, given=16), 16)
+    model = Diffusion(Space((2,)), None, net, schedule=Cosine(), predicts=Predicts.NOISE)
+    x_t, last = 50 * Noise(1).normal(30, 2), torch.tensor(0.99)
+    assert model.denoise(x_t, last).abs().max() > 1000  # an error of the network over a small alpha
+    model.prepare([Batch(x[:50]), Batch(x[50:])])
+    mean = model.denoise(x_t, last)
+    assert (mean >= x.amin(0)).all()
+    assert (mean <= x.amax(0)).all()
+    assert (model.sample(200, seed=0).abs() < 20).all()
+
+
+def test_calls_of_the_network_are_counted() -> None:
+    class Counting(torch.nn.Module):
+        calls = 0
+
+        def forward(self, x: torch.Tensor, t: torch.Tensor, given: None) -> torch.Tensor:
+            Counting.calls += 1
+            return torch.zeros_like(x)
+
+    model = Diffusion(Space((2,)), None, Counting(), schedule=Straight(), predicts=Predicts.VELOCITY)
+    for sampler in ("heun", "euler", "ddim", "ancestral"):
+        Counting.calls = 0
+        model.sample(3, seed=0, sampler=sampler, calls=12)
+        assert 10 <= Counting.calls <= 12

@@ -71,6 +71,8 @@ class Diffusion(GenerativeModel):
 
     likelihood = Likelihood.BOUND
     log_share: Tensor
+    low: Tensor
+    high: Tensor
 
     def __init__(
         self,
@@ -94,10 +96,17 @@ class Diffusion(GenerativeModel):
         noises = torch.tensor([TRAINED, finest, COARSEST], dtype=torch.float64)
         self.t_trained, self.t_first, self.t_last = schedule.time(-2 * noises.log()).tolist()
         self.register_buffer("log_share", torch.full((levels,), -math.log(max(1, levels))))
+        if not space.is_discrete:
+            self.register_buffer("low", torch.full(space.shape, -torch.inf))
+            self.register_buffer("high", torch.full(space.shape, torch.inf))
 
     def prepare(self, batches: Iterable[Batch]) -> None:
-        """Counts how often each level occurs, which the last step of the bound knows."""
+        """Notes between what values the data lie, or how often each level occurs, which the last step of the bound
+        knows."""
         if not self.space.is_discrete:
+            ends = [(batch.x.amin(0), batch.x.amax(0)) for batch in batches]
+            self.low.copy_(torch.stack([low for low, _ in ends]).amin(0))
+            self.high.copy_(torch.stack([high for _, high in ends]).amax(0))
             return
         counts = torch.ones(len(self.log_share), dtype=torch.float64)
         for batch in batches:
@@ -105,11 +114,15 @@ class Diffusion(GenerativeModel):
         self.log_share.copy_((counts / counts.sum()).log())
 
     def denoise(self, x_t: Float[Tensor, "B *event"], t: Tensor, given: Given = None) -> Float[Tensor, "B *event"]:
-        """E[x | x_t, given] at one time for all rows or one for each, 0 < t ≤ t_max; levels are numbers in [−1, 1]."""
+        """E[x | x_t, given] at one time for all rows or one for each, 0 < t ≤ t_max; levels are numbers in [−1, 1].
+
+        A mean of data lies between the least and the greatest of them. What a network says of nearly pure noise is
+        off by its error over alpha, and would run away from there.
+        """
         given = self.checked_given(given, len(x_t))
         at = self.schedule.at(t.expand(len(x_t))).over(x_t)
         mean = self.predicts.mean(self._said(x_t, at, given), x_t, at)
-        return mean.clamp(-1, 1) if self.space.is_discrete else mean
+        return mean.clamp(-1, 1) if self.space.is_discrete else mean.clamp(self.low, self.high)
 
     def draw(
         self,
@@ -118,11 +131,14 @@ class Diffusion(GenerativeModel):
         noise: Noise,
         *,
         steps: int | None = None,
+        calls: int | None = None,
         sampler: Sampler | str | None = None,
         guidance: float = 0.0,
     ) -> Shaped[Tensor, "n *event"]:
-        """Samples; `sampler` is one or its name, `guidance` the weight of classifier-free guidance."""
+        """Samples; `sampler` is one or its name, `steps` its steps or `calls` those of the network that they may cost,
+        `guidance` the weight of classifier-free guidance."""
         chosen = sampler_named(sampler) if isinstance(sampler, str) else sampler or self.sampler
+        steps = max(1, calls // chosen.calls) if calls is not None and steps is None else steps
         chosen = chosen if steps is None else dataclasses.replace(chosen, steps=steps)
         start = noise.normal(n, *self.space.shape, dtype=self.dtype) * self._ends()[1].scale
         return self.outward(chosen(self._guided(guidance), self.schedule, start, given, noise.at("steps")))

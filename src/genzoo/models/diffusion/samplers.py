@@ -15,6 +15,7 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -43,6 +44,7 @@ class Sampler(abc.ABC):
         tensor([1., 1., 1.])
     """
 
+    calls: ClassVar[int] = 1  # of the network, in a step
     steps: int = 50
 
     def __post_init__(self) -> None:
@@ -115,6 +117,7 @@ class Heun(Sampler):
         Karras, Aittala, Aila & Laine, 2022, arXiv:2206.00364 (Algorithm 1)
     """
 
+    calls: ClassVar[int] = 2
     steps: int = 25
 
     def step(self, x: Tensor, mean: Tensor, at_t: Moment, at_s: Moment, noise: Noise) -> Tensor:
