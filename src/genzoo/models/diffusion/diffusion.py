@@ -114,15 +114,11 @@ class Diffusion(GenerativeModel):
         self.log_share.copy_((counts / counts.sum()).log())
 
     def denoise(self, x_t: Float[Tensor, "B *event"], t: Tensor, given: Given = None) -> Float[Tensor, "B *event"]:
-        """E[x | x_t, given] at one time for all rows or one for each, 0 < t ≤ t_max; levels are numbers in [−1, 1].
-
-        A mean of data lies between the least and the greatest of them. What a network says of nearly pure noise is
-        off by its error over alpha, and would run away from there.
-        """
+        """E[x | x_t, given] at one time for all rows or one for each, 0 < t ≤ t_max; levels are numbers in [−1, 1]."""
         given = self.checked_given(given, len(x_t))
         at = self.schedule.at(t.expand(len(x_t))).over(x_t)
         mean = self.predicts.mean(self._said(x_t, at, given), x_t, at)
-        return mean.clamp(-1, 1) if self.space.is_discrete else mean.clamp(self.low, self.high)
+        return mean.clamp(-1, 1) if self.space.is_discrete else mean
 
     def draw(
         self,
@@ -214,15 +210,21 @@ class Diffusion(GenerativeModel):
         return said.reshape(x_t.shape).to(x_t.dtype)
 
     def _guided(self, weight: float) -> Denoise:
+        """The denoiser of samples, with its guidance.
+
+        A mean of data lies between the least and the greatest of them. What a network says of nearly pure noise is
+        off by its error over alpha and would run away from there, so samples take what lies within. The bound takes
+        all that the network says, for held-out rows may lie outside.
+        """
+        ends = self.log_share.new_tensor([-1.0, 1.0]) if self.space.is_discrete else (self.low, self.high)
         if not weight:
-            return self.denoise
+            return Clipped(self.denoise, *ends)
         if not self.takes_null() or self.given is None:
             raise ValueError(
                 f"Guidance needs a model that knows its condition and its absence, got given={self.given} and "
                 f"drop_given={self.drop_given}. Train with a condition and drop_given=0.1, or sample with guidance=0."
             )
-        guided = ClassifierFree(self.denoise, weight)
-        return Clipped(guided, -1.0, 1.0) if self.space.is_discrete else guided
+        return Clipped(ClassifierFree(self.denoise, weight), *ends)
 
     def _flow(self, start: Tensor, end: Tensor, x: Tensor, given: Given) -> Tensor:
         count = self.sampler.steps + 1

@@ -48,11 +48,11 @@ class Clipped:
 
     Args:
         denoise: What is wrapped.
-        low: The least value of an entry.
+        low: The least value, of all entries or of each.
         high: The largest.
     """
 
-    def __init__(self, denoise: Denoise, low: float, high: float) -> None:
+    def __init__(self, denoise: Denoise, low: Float[Tensor, "*event"], high: Float[Tensor, "*event"]) -> None:
         self.denoise, self.low, self.high = denoise, low, high
 
     def __call__(self, x_t: Float[Tensor, "B *event"], t: Tensor, given: Given) -> Float[Tensor, "B *event"]:
