@@ -69,7 +69,7 @@ def _judged(error: Exception) -> tuple[int, Mistake]:
     if isinstance(error, UsageError):
         return 2, _of_usage(error)
     if type(error).__name__ == "Interrupted":
-        fix = "Go on with genzoo train --resume RUN; genzoo reproduce goes on when it is called again."
+        fix = "Go on with genzoo train --resume RUN; compare and reproduce go on when they are called again."
         return 130, Mistake(f"The training was {error}.", fix)
     if isinstance(error, OSError) and error.filename:
         return 2, Mistake(f"{error.filename}: {error.strerror}.", "Check the path and its permissions.")
