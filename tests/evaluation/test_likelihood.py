@@ -9,7 +9,8 @@ from genzoo.core.given import Given
 from genzoo.core.model import GenerativeModel, Likelihood, Unsupported
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
-from genzoo.evaluation import Kind, Measurement, check_comparable, code_length, evaluate, score
+from genzoo.data import read
+from genzoo.evaluation import Kind, Measurement, Protocol, check_comparable, code_length, evaluate, score
 
 
 class Uniform(GenerativeModel):
@@ -51,11 +52,6 @@ class Rows:
         return self.x[index], None if self.given is None else self.given[index]
 
 
-class Thirds:
-    def __init__(self, x: torch.Tensor) -> None:
-        self.train, self.valid, self.test = (Rows(part) for part in x.chunk(3))
-
-
 def test_uniform_bytes_cost_eight_bits_exactly():
     model = Uniform(Space((2, 2), levels=256))
     got = code_length(model, Rows(model.sample(700, seed=1)))
@@ -79,13 +75,13 @@ def test_a_model_without_likelihood_says_so():
 
 
 def test_protocol_measures_what_the_model_can():
-    data = Thirds(Noise(0).normal(600, 2))
-    names = [(m.name, dict(m.protocol)) for m in evaluate(Gauss(Space((2,))), data, samples=300, importance=8)]
-    assert [name for name, _ in names] == ["−log p", "−log p", "Fréchet (raw values)"]
-    assert names[1][1]["samples"] == 8
-    (only,) = evaluate(Silent(Space((2,))), data, samples=300)
-    assert only.floor < 0.1
-    assert only.value < 0.1
+    data, protocol = read(Noise(0).normal(600, 2)), Protocol(samples=300, importance=8)
+    found = evaluate(Gauss(data.space), data, protocol)
+    assert [m.name for m in found[:3]] == ["−log p", "−log p", "sliced Wasserstein"]
+    assert found[1].protocol["samples"] == 8
+    silent = {m.name: m for m in evaluate(Silent(data.space), data, protocol)}
+    assert "−log p" not in silent
+    assert silent["Fréchet"].value < 0.3
 
 
 def test_unlike_numbers_refuse_to_be_compared():
