@@ -71,7 +71,7 @@ class Findings:
         measurements: The numbers.
         samples: The samples that they were made on.
         given: Their conditions.
-        by_class: How many samples of each class the judge takes for what was asked, with what is right of real rows.
+        by_class: The share of samples of each class that the judge takes for what was asked.
         neighbors: The training rows nearest to the first samples.
         sampling: Seconds for a sample.
         scoring: Seconds for a row scored; None without a likelihood.
