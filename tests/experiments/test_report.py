@@ -184,6 +184,12 @@ def test_a_comparison_goes_on_and_finished_runs_compare_the_same(tmp_path):
     assert values[0] == values[1] == values[2]
 
 
+def test_both_stages_count_as_spent(tmp_path):
+    found = compare("ring", {"latent_flow": {"depth": 2}}, out=tmp_path, steps=4, watch=lambda _: [])
+    last = found.entries[0].run.metrics[-1]["core_seconds"] / 60
+    assert found.entries[0].core_minutes > last
+
+
 def test_texts_compare(tmp_path):
     found = compare("verse", ["bigram", "gpt:width=16:depth=1"], out=tmp_path, steps=4, watch=lambda _: [])
     assert {"bits/dim", "n-gram distance", "distinct 4-grams", "repetition"} <= set(found.columns)

@@ -26,7 +26,7 @@ from genzoo.zoo.conditions import grid_conditions
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.progress import Watch
 from genzoo.zoo.recipe import RecipeInfo, recipe_named
-from genzoo.zoo.run import Run
+from genzoo.zoo.run import STAGE_ONE, Run
 
 __all__ = ["Comparison", "Entry", "compare", "compare_runs"]
 
@@ -65,12 +65,12 @@ class Entry:
     @property
     def seconds(self) -> float:
         """Wall time of a training, on average."""
-        return _mean([_last(run, "seconds") for run in self.runs])
+        return _mean([_spent(run, "seconds") for run in self.runs])
 
     @property
     def core_minutes(self) -> float:
         """Processor time of a training, on average."""
-        return _mean([_last(run, "core_seconds") for run in self.runs]) / 60
+        return _mean([_spent(run, "core_seconds") for run in self.runs]) / 60
 
     @property
     def steps(self) -> int:
@@ -241,7 +241,7 @@ def compare_runs(
     data = next(iter(runs.values())).data()
     path = Path(out) if out is not None else store.fresh_folder(f"compare-{data.name}")
     path.mkdir(parents=True, exist_ok=True)
-    minutes = sorted(_last(run, "core_seconds") / 60 for run in runs.values())
+    minutes = sorted(_spent(run, "core_seconds") / 60 for run in runs.values())
     words = f"{minutes[0]:.1f} to {minutes[-1]:.1f} core-minutes"
     return _compared(data, {name: [run] for name, run in runs.items()}, path, words, protocol, extractor)
 
@@ -254,7 +254,7 @@ def _compared(
     protocol: Protocol,
     extractor: Extractor | None,
 ) -> Comparison:
-    spent = sum(_last(run, "core_seconds") for several in runs.values() for run in several)
+    spent = sum(_spent(run, "core_seconds") for several in runs.values() for run in several)
     protocol = protocol if protocol.sampling else dataclasses.replace(protocol, sampling=SAMPLING)
     began = time.process_time()
     models = [run.model for several in runs.values() for run in several]
@@ -317,6 +317,12 @@ def _both(a: Measurement, b: Measurement) -> float:
 
 def _last(run: Run, name: str) -> float:
     return float(run.metrics[-1][name]) if run.metrics else 0.0
+
+
+def _spent(run: Run, name: str) -> float:
+    """What a training took by a clock, its first stage included."""
+    before = store.read_metrics(run.path / STAGE_ONE)
+    return _last(run, name) + (float(before[-1][name]) if before else 0.0)
 
 
 def _mean(values: Sequence[float]) -> float:
