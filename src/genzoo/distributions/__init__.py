@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "discretized_logistic": ["DiscretizedLogistic"],
+        "estimate": ["Estimate", "TooFew"],
         "frechet": ["Moments", "frechet_distance"],
         "levels": ["centered", "quantized"],
         "mmd": ["DistanceKernel", "GaussianKernel", "PolynomialKernel", "energy_distance", "median_width", "mmd2"],

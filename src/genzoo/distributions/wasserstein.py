@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from genzoo.core.noise import Noise
+from genzoo.distributions.sorting import sorted_rows
 
 __all__ = ["directions", "exact_wasserstein", "sliced_wasserstein", "wasserstein_1d"]
 
@@ -43,7 +44,7 @@ def wasserstein_1d(a: Float[Tensor, " n"], b: Float[Tensor, " m"], p: float = 1.
         5.0
     """
     _check(a, b, p)
-    return _sorted_power(_sorted(a[None].clone()), _sorted(b[None].clone()), p).item() ** (1 / p)
+    return _sorted_power(sorted_rows(a[None].clone()), sorted_rows(b[None].clone()), p).item() ** (1 / p)
 
 
 def directions(count: int, dims: int, noise: Noise) -> Float[Tensor, "count dims"]:
@@ -83,7 +84,7 @@ def sliced_wasserstein(
     _check(a, b, p)
     lines, total = lines.to(a), 0.0
     for part in lines.split(max(1, ELEMENTS // max(len(a), len(b)))):
-        total += _sorted_power(_sorted(part @ a.T), _sorted(part @ b.T), p).sum().item()
+        total += _sorted_power(sorted_rows(part @ a.T), sorted_rows(part @ b.T), p).sum().item()
     return (total / len(lines)) ** (1 / p)
 
 
@@ -135,14 +136,6 @@ def _check(a: Tensor, b: Tensor, p: float) -> None:
             f"A Wasserstein distance needs p ≥ 1 and rows in both samples, got p = {p}, {len(a)} and {len(b)} rows. "
             "Choose p = 1 or 2, and samples that are not empty."
         )
-
-
-def _sorted(rows: Tensor) -> Tensor:
-    """Each row sorted, in place where NumPy can, whose sort is vectorized."""
-    if rows.device.type != "cpu":
-        return rows.sort(1).values
-    rows.detach().numpy().sort(axis=1)
-    return rows
 
 
 def _sorted_power(a: Tensor, b: Tensor, p: float) -> Tensor:
