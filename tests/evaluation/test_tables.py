@@ -12,7 +12,7 @@ from genzoo.data import PointsCodec, TableCodec
 from genzoo.evaluation.measurement import TooFew
 from genzoo.evaluation.tables import alike, columns_of, missing_similarity, table_quality
 from tests.golden.frozen import frozen
-from tests.golden.tables import MISSING, NUMBERS, WORDS
+from tests.golden.tables import NUMBERS, WORDS, table
 
 GOLDEN = frozen("tables")
 
@@ -33,12 +33,7 @@ def shuffled(table: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def asked() -> dict[str, dict[str, np.ndarray]]:
-    sides = {}
-    for side in ("samples", "real"):
-        columns = {name: GOLDEN[f"{side}/{name}"].numpy() for name in (*NUMBERS, *WORDS)}
-        words = {name: [f"w{int(c)}" if c != MISSING else "" for c in columns[name]] for name in WORDS}
-        sides[side] = columns | {name: np.array(column) for name, column in words.items()}
-    return sides
+    return {side: table(GOLDEN, side) for side in ("samples", "real")}
 
 
 def test_shapes_and_trends_are_sdmetrics(asked):

@@ -27,6 +27,14 @@ def tables() -> dict[str, dict[str, np.ndarray]]:
     return made
 
 
+def table(asked: dict[str, Tensor], side: str) -> dict[str, np.ndarray]:
+    """A frozen table: numbers as they are, codes as words, an empty word where one is missing."""
+    columns = {name: asked[f"{side}/{name}"].numpy() for name in (*NUMBERS, *WORDS)}
+    for name in WORDS:
+        columns[name] = np.array([f"w{int(code)}" if code != MISSING else "" for code in columns[name]])
+    return columns
+
+
 def answers() -> dict[str, Tensor]:
     import pandas as pd
     from sdmetrics.column_pairs import ContingencySimilarity, CorrelationSimilarity
