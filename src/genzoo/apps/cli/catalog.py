@@ -43,6 +43,7 @@ def show(
     print_table(columns, _fields(info.arguments.model_json_schema()), "--set name=value: the model")
     typer.echo()
     print_table(columns, _fields(TrainConfig.model_json_schema()), "--train name=value: the training")
+    typer.echo("A recipe sets some of these itself; --train overrides it, and a run's config.json says what was used.")
     return None
 
 
