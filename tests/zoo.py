@@ -15,7 +15,7 @@ from genzoo.models import Dequantized, Joint, LatentModel, Standardized
 from genzoo.models.adversarial import WassersteinGAN
 from genzoo.models.autoencoders import VAE, GaussianAutoencoder
 from genzoo.models.autoregressive import GPT, MADE, Bigram
-from genzoo.models.classical import Gaussian, GaussianMixture
+from genzoo.models.classical import PPCA, FactorAnalysis, Gaussian, GaussianMixture
 from genzoo.models.diffusion import (
     DDIM,
     Ancestral,
@@ -169,6 +169,9 @@ ZOO: dict[str, Entry] = {
     "dequantized/gaussian_mixture": Entry(lambda: Dequantized(Standardized(mixture(PIXELS)), 256), BOUND),
     "dequantized/gaussian_mixture/given": Entry(lambda: Dequantized(mixture(PIXELS, LABEL), 256, draws=2), BOUND),
     "dequantized/vae": Entry(lambda: Dequantized(Standardized(vae(PIXELS, LABEL, 0.5)), 256), BOUND),
+    "ppca": Entry(lambda: PPCA(REALS, rank=1), EXACT),
+    "dequantized/ppca": Entry(lambda: Dequantized(PPCA(PIXELS, rank=2), 256), BOUND),
+    "factor_analysis": Entry(lambda: FactorAnalysis(REALS, rank=1), EXACT),
     "realnvp": Entry(lambda: flow(REALS), EXACT),
     "realnvp/given": Entry(lambda: flow(REALS, LABEL), EXACT),
     "realnvp/given/several": Entry(lambda: flow(REALS, BOTH, 0.2), EXACT),

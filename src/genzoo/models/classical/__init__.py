@@ -5,8 +5,12 @@ from genzoo._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "factor_analysis": ["FactorAnalysis"],
         "gaussian": ["Gaussian"],
         "gaussian_mixture": ["GaussianMixture"],
         "gaussians": ["DiagonalGaussians", "FullGaussians", "Gaussians", "TiedGaussians"],
+        "linear_gaussian": ["LinearGaussian"],
+        "moments": ["Moments"],
+        "ppca": ["PPCA"],
     },
 )

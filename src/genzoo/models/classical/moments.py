@@ -1,0 +1,96 @@
+"""First and second moments of rows, streamed.
+
+What a Gaussian of any structure needs of its data is their number, sum and products,
+
+$$ n, \\qquad s = \\sum_i (x_i - c), \\qquad P = \\sum_i (x_i - c)(x_i - c)^\\top, $$
+
+about a center c near the mean, so that columns far from zero lose nothing to cancellation: with $e = s / n$ the mean
+is $c + e$ and the covariance $P / n - e e^\\top$.
+"""
+
+from collections.abc import Iterable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from genzoo.core.game import Batch
+
+__all__ = ["Moments"]
+
+
+class Moments(nn.Module):
+    """The moments of rows seen so far, in float64.
+
+    Args:
+        dims: D, the entries of a row.
+
+    Example:
+        >>> moments = Moments(2)
+        >>> moments.add(torch.tensor([[0.0, 1.0], [2.0, 1.0], [1.0, 4.0]]))
+        >>> moments.mean.tolist()
+        [1.0, 2.0]
+
+    References:
+        Chan, Golub & LeVeque, 1983, "Algorithms for computing the sample variance" (why the center)
+    """
+
+    center: Tensor
+    sums: Tensor
+
+    def __init__(self, dims: int) -> None:
+        super().__init__()
+        self.dims = dims
+        self.register_buffer("center", torch.zeros(dims, dtype=torch.float64))
+        self.register_buffer("sums", torch.zeros(dims + 1, dims + 1, dtype=torch.float64))
+
+    def start(self, batches: Iterable[Batch]) -> None:
+        """Centers on the mean of the first rows."""
+        for batch in batches:
+            if len(batch):
+                mean = batch.x.flatten(1).double().mean(0)
+                self.center.copy_(torch.where(mean.isfinite(), mean, 0))
+                return
+
+    def clear(self) -> None:
+        """Forgets all rows."""
+        self.sums.zero_()
+
+    def add(self, x: Float[Tensor, "B D"]) -> None:
+        """Counts some rows."""
+        rows = torch.nn.functional.pad(x.double() - self.center, (0, 1), value=1.0)
+        self.sums += rows.T @ rows
+
+    @property
+    def count(self) -> float:
+        """n, the rows counted."""
+        return float(self.sums[-1, -1])
+
+    @property
+    def mean(self) -> Float[Tensor, " D"]:
+        """The mean row."""
+        return self.center + self.sums[-1, :-1] / self.sums[-1, -1]
+
+    @property
+    def covariance(self) -> Float[Tensor, "D D"]:
+        """The covariance that makes the likelihood highest, with 1 / n."""
+        shift = self.sums[-1, :-1] / self.sums[-1, -1]
+        return self.sums[:-1, :-1] / self.sums[-1, -1] - shift[:, None] * shift
+
+    def check(self, rank: int) -> None:
+        """Raises if the rows counted cannot carry a covariance of a rank, or hold what is not a number.
+
+        Raises:
+            ValueError: If an entry was infinite or NaN, or there were not more rows than `rank`.
+        """
+        broken = (~self.sums[-1, :-1].isfinite()).nonzero().flatten().tolist()
+        if broken:
+            raise ValueError(
+                f"Every entry must be a finite number, got infinite or missing ones in column {broken[0]}"
+                f"{f' and {len(broken) - 1} more' if broken[1:] else ''}. Drop those rows, or fill them in."
+            )
+        if self.count <= rank:
+            raise ValueError(
+                f"`rank` must be below the number of rows, got rank={rank} and {self.count:.0f} rows. Lower rank to "
+                f"{max(1, int(self.count) - 1)}, or bring more rows."
+            )
