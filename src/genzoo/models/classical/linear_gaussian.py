@@ -31,7 +31,7 @@ __all__ = ["LinearGaussian", "signed"]
 
 
 class LinearGaussian(GenerativeModel, DirectFit):
-    """$p(x) = N(x; \\mu, W W^\\top + \\mathrm{diag}\\,\\psi)$ with W of k columns; subclasses say how W and ψ are found.
+    """$p(x) = N(x; \\mu, W W^\\top + \\mathrm{diag}\\,\\psi)$ with W of k columns; a subclass says how they are found.
 
     What is stored is float64; rows are worked on in their own precision.
 
