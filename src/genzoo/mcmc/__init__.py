@@ -9,16 +9,16 @@ from genzoo._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "density": ["Density", "density", "density_of"],
+        "densities": ["Density", "density", "density_of"],
         "kernel": ["Chains", "Kernel", "State", "Trace", "run"],
-        "metropolis": ["metropolis", "random_walk"],
-        "gibbs": ["bits", "colors", "gibbs", "levels", "singles"],
+        "hastings": ["metropolis", "random_walk"],
+        "sweeps": ["bits", "colors", "gibbs", "jointly", "levels", "singles"],
         "langevin": ["mala", "ula"],
-        "hamiltonian": ["hmc", "leapfrog"],
+        "hamiltonian": ["Place", "hmc", "leapfrog"],
         "adaptation": ["DualAveraging", "Warm", "warm_up"],
         "annealing": ["Annealed", "ais", "geometric"],
-        "tempering": ["Ladder", "tempering"],
+        "ladders": ["Ladder", "tempering"],
         "diagnostics": ["autocorrelation_time", "bulk_ess", "ess", "rhat"],
-        "summary": ["Summary", "summary"],
+        "summaries": ["Summary", "summary"],
     },
 )

@@ -22,7 +22,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from genzoo.core.noise import Noise
-from genzoo.mcmc.density import Density, Target, density
+from genzoo.mcmc.densities import Density, Target, density
 from genzoo.mcmc.kernel import Kernel
 
 __all__ = ["Annealed", "Path", "ais", "check_betas", "geometric"]

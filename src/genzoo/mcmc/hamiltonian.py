@@ -20,9 +20,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from genzoo.core.noise import Noise
-from genzoo.mcmc.density import Density, Target, density
+from genzoo.mcmc.densities import Density, Target, density
+from genzoo.mcmc.hastings import check_positive
 from genzoo.mcmc.kernel import Kernel, State, accepted, certain
-from genzoo.mcmc.metropolis import check_positive
 
 __all__ = ["Place", "hmc", "leapfrog"]
 

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from genzoo.core.noise import Noise
-from genzoo.mcmc.density import Target, density
+from genzoo.mcmc.densities import Target, density
+from genzoo.mcmc.hastings import check_positive
 from genzoo.mcmc.kernel import Chains, Kernel, State, accepted, certain
-from genzoo.mcmc.metropolis import check_positive
 
 __all__ = ["mala", "ula"]
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from genzoo.core.noise import Noise
-from genzoo.mcmc.density import Target, density
+from genzoo.mcmc.densities import Target, density
 from genzoo.mcmc.kernel import Kernel, State, accepted
 
 __all__ = ["Proposal", "metropolis", "random_walk"]

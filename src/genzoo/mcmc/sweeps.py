@@ -23,7 +23,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from genzoo.core.noise import Noise
-from genzoo.mcmc.density import Target, density
+from genzoo.mcmc.densities import Target, density
 from genzoo.mcmc.kernel import Chains, Kernel
 
 __all__ = ["Draw", "Scan", "bits", "colors", "gibbs", "jointly", "levels", "singles"]

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from genzoo.core.noise import Noise
 from genzoo.mcmc.annealing import Path, check_betas
-from genzoo.mcmc.density import density
+from genzoo.mcmc.densities import density
 from genzoo.mcmc.kernel import Kernel, along
 
 __all__ = ["Ladder", "tempering"]
