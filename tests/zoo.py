@@ -15,7 +15,7 @@ from genzoo.models import Dequantized, Joint, LatentModel, Standardized
 from genzoo.models.adversarial import WassersteinGAN
 from genzoo.models.autoencoders import VAE, GaussianAutoencoder
 from genzoo.models.autoregressive import GPT, MADE, Bigram
-from genzoo.models.classical import PPCA, FactorAnalysis, Gaussian, GaussianMixture
+from genzoo.models.classical import PPCA, FactorAnalysis, Gaussian, GaussianMixture, KernelDensity
 from genzoo.models.diffusion import (
     DDIM,
     Ancestral,
@@ -77,6 +77,15 @@ def batch(model: GenerativeModel, n: int = 32, page: int = 0) -> Batch:
 
 def mixture(space: Space = REALS, given: GivenSpace = None, **options: object) -> GaussianMixture:
     return GaussianMixture(space, given, components=2, **options)
+
+
+def kde(space: Space = REALS, given: GivenSpace = None, **options: object) -> KernelDensity:
+    """A fitted one: what it keeps is what it is."""
+    model = KernelDensity(space, given, **options)
+    model.begin()
+    model.accumulate(batch(model, 40))
+    model.finish()
+    return model
 
 
 def vae(space: Space, given: GivenSpace = None, drop_given: float = 0.0) -> VAE:
@@ -152,6 +161,7 @@ def latent(space: Space, prior: Callable[[Space], GenerativeModel]) -> LatentMod
 
 EXACT, BOUND, NONE = Likelihood.EXACT, Likelihood.BOUND, Likelihood.NONE
 PIXELS, EVEN = Space(BYTES.shape), Space((1, 8, 4))
+TINY_REALS = Space((2, 2, 1))
 WORDS, TINY = Space((4,), levels=3, ragged=True), Space((2, 2, 1), levels=5)
 TEXT = {"label": LABEL, "words": WORDS, "angle": Space((2,))}
 
@@ -163,6 +173,12 @@ ZOO: dict[str, Entry] = {
     "gaussian_mixture/spherical": Entry(lambda: mixture(covariance="spherical"), EXACT),
     "gaussian_mixture/given": Entry(lambda: mixture(given=LABEL), EXACT),
     "gaussian_mixture/given/tied": Entry(lambda: mixture(given=LABEL, covariance="tied"), EXACT),
+    "kde": Entry(kde, EXACT),
+    "kde/likelihood": Entry(lambda: kde(bandwidth="likelihood", whiten="columns"), EXACT),
+    "kde/epanechnikov": Entry(lambda: kde(kernel="epanechnikov", bandwidth=9.0, whiten="none"), EXACT),
+    "kde/given": Entry(lambda: kde(given=LABEL), EXACT),
+    "standardized/kde": Entry(lambda: Standardized(kde()), EXACT),
+    "dequantized/kde": Entry(lambda: Dequantized(kde(TINY_REALS), 5), BOUND),
     "standardized/gaussian_mixture": Entry(lambda: Standardized(mixture()), EXACT),
     "standardized/vae": Entry(lambda: Standardized(vae(REALS)), BOUND),
     "standardized/wgan_gp": Entry(lambda: Standardized(wgan(REALS)), NONE),

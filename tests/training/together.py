@@ -15,7 +15,7 @@ from genzoo.training.checkpoint import write_tensors
 from genzoo.zoo import recipe_named
 from tests.training.toys import KINDS, Rows, model_of
 
-ROUNDS = {"line": 5, "duel": 5, "moments": 25, "vae": 5, "wgan_gp": 5, "gaussian_mixture": 25}
+ROUNDS = {"line": 5, "duel": 5, "moments": 25, "vae": 5, "wgan_gp": 5, "gaussian_mixture": 25, "kde": 5}
 
 
 def build(kind):

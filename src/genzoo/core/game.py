@@ -155,8 +155,8 @@ class DirectFit(abc.ABC):
         """Adds a batch to the statistics."""
 
     @abc.abstractmethod
-    def statistics(self) -> Sequence[Tensor]:
-        """The buffers that `accumulate` adds to, to be summed over processes in place."""
+    def statistics(self) -> Iterable[Tensor]:
+        """The buffers that `accumulate` adds to, each summed over processes in place before the next is asked for."""
 
     @abc.abstractmethod
     def finish(self) -> Metrics:

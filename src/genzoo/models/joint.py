@@ -1,5 +1,6 @@
 """Products of models: p(a, b | given) = p(a | given) p(b | a, given)."""
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -110,8 +111,8 @@ class Joint(GenerativeModel, DirectFit):
         for part, rows in zip(self._passes(), (self._first(batch), self._second(batch)), strict=True):
             part.accumulate(rows)
 
-    def statistics(self) -> Sequence[Tensor]:
-        return [tensor for part in self._passes() for tensor in part.statistics()]
+    def statistics(self) -> Iterable[Tensor]:
+        return itertools.chain.from_iterable(part.statistics() for part in self._passes())
 
     def finish(self) -> Metrics:
         first, second = (part.finish() for part in self._passes())

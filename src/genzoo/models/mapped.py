@@ -67,7 +67,7 @@ class Mapped(GenerativeModel, DirectFit):
     def accumulate(self, batch: Batch) -> None:
         self._passes.accumulate(self._inside(batch))
 
-    def statistics(self) -> Sequence[Tensor]:
+    def statistics(self) -> Iterable[Tensor]:
         return self._passes.statistics()
 
     def finish(self) -> Metrics:

@@ -7,7 +7,7 @@ from genzoo.training.config import TrainConfig
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.recipe import Count, GivenSpace, Positive, Recipe, Size, recipe
 
-__all__ = ["gaussian", "gaussian_mixture"]
+__all__ = ["gaussian", "gaussian_mixture", "kde"]
 
 
 @recipe(
@@ -71,3 +71,36 @@ def gaussian_mixture(
     inner = GaussianMixture(Space(space.shape), given, components=count, covariance=covariance, floor=least)
     model = Standardized(inner)
     return Recipe(model if space.levels is None else Dequantized(model, space.levels), TrainConfig(batch_size=1000))
+
+
+@recipe(
+    family="classical",
+    likelihood="exact",
+    on_levels="bound",
+    can=("sample", "log_prob", "score", "loss", "condition", "direct_fit"),
+    paper="Rosenblatt, 1956, doi:10.1214/aoms/1177728190",
+)
+def kde(
+    space: Space,
+    given: GivenSpace = None,
+    *,
+    size: Size = "small",
+    kernel: Literal["gaussian", "epanechnikov", "linear", "tophat"] = "gaussian",
+    bandwidth: Literal["scott", "silverman", "likelihood"] | Positive = "scott",
+    whiten: Literal["full", "columns", "none"] = "full",
+) -> Recipe:
+    """A kernel on every row of the data, kept by one pass; one estimate per class, given a label.
+
+    Levels are seen through uniform dequantization.
+
+    Args:
+        size: Both are the same.
+        kernel: Gaussian, or compact: Epanechnikov's, a cone (linear) or a ball (tophat).
+        bandwidth: Scott's or Silverman's rule, the best likelihood of each row under the others, or a number.
+        whiten: What distances are measured by: the full covariance, each of the columns by itself, or none.
+    """
+    from genzoo.models.classical import KernelDensity
+    from genzoo.models.dequantized import Dequantized
+
+    model = KernelDensity(Space(space.shape), given, kernel=kernel, bandwidth=bandwidth, whiten=whiten)
+    return Recipe(model if space.levels is None else Dequantized(model, space.levels), TrainConfig(batch_size=10_000))
