@@ -29,6 +29,20 @@ def test_validation_data_of_any_size_leave_a_timed_run_within_its_minutes():
     assert Slow.rows < 0.3 * trained.steps * 128 + 21 * 500
 
 
+def test_costly_rows_in_small_batches_stay_within_their_budget():
+    class Costly(Line):
+        def loss(self, batch):
+            until = time.process_time() + 1e-3 * len(batch)  # a row costs as much to judge as to train on
+            while time.process_time() < until:
+                pass
+            return super().loss(batch)
+
+    config = TrainConfig(core_minutes=0.04, batch_size=2, device="cpu")
+    trained = train(Costly(), normal_rows(), config, valid=normal_rows(5000))
+    assert trained.core_seconds < 1.3 * 60 * 0.04
+    assert sum(row["split"] == "valid" for row in trained.metrics) >= 20
+
+
 @pytest.mark.parametrize("kind", ["line", "duel", "moments"])
 def test_every_course_can_be_timed(kind):
     trained = train(model_of(kind), normal_rows(), TrainConfig(minutes=0.01, device="cpu"), valid=normal_rows())

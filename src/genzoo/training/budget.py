@@ -7,62 +7,81 @@ or of the processor. The checkpoint of step 0 holds it.
 import copy
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from genzoo.training.config import TrainConfig
 from genzoo.training.course import Course
 from genzoo.training.journal import Stopwatch
 
-__all__ = ["rows_judged", "steps_in"]
+__all__ = ["Plan", "planned", "rows_judged"]
 
 STRETCH = 0.04  # the part of the minutes that is spent on timing
 VALIDATIONS, SHARE, FEWEST = 20, 0.01, 500  # in a run; rows of each as a share of the run's; the fewest
 MARGIN = 0.95  # samples, checkpoints and the end of the run
-LEAST = 0.5  # the part of what is left that goes to steps, however long a validation takes
+MOST = 0.25  # the part of what is left that validations of the fewest rows may take; else they have fewer
 
 
-def rows_judged(total: int, available: int, config: TrainConfig) -> int:
+class Plan(NamedTuple):
+    """What is fixed before step 0.
+
+    Attributes:
+        steps: The steps of the run, None where the configuration asks for none.
+        judged: The rows of each validation.
+    """
+
+    steps: int | None
+    judged: int
+
+
+def rows_judged(total: int, available: int, config: TrainConfig, fewest: int = FEWEST) -> int:
     """The rows of a validation: a hundredth of those that the run trains on, so that a short run is not spent on it.
 
     Example:
         >>> rows_judged(3000, 10_000, TrainConfig(batch_size=100)), rows_judged(10, 10_000, TrainConfig())
         (3000, 500)
     """
-    return min(available, config.valid_rows, max(FEWEST, int(SHARE * total * config.batch_size)))
+    return min(available, config.valid_rows, max(fewest, int(SHARE * total * config.batch_size)))
 
 
-def steps_in(course: Course, validate: Callable[..., float], valid: Any, watch: Stopwatch) -> int | None:
-    """The steps that fit into the configuration's budget, counted on a watch if it is one of time.
+def planned(course: Course, validate: Callable[..., float], valid: Any, watch: Stopwatch) -> Plan:
+    """The steps that fit into the configuration's budget, counted on a watch if it is one of time, with validations.
 
-    Every process times the same steps, and all take the first one's figure.
+    Every process times the same steps, and all take the first one's figures.
     """
-    config, stride = course.config, course.stride
-    minutes = config.minutes or config.core_minutes
-    if minutes is None:
-        return config.steps
+    config, available = course.config, 0 if valid is None else len(valid)
+    if config.minutes is None and config.core_minutes is None:
+        return Plan(config.steps, rows_judged(course.total(config.steps), available, config))
     now = time.monotonic if config.minutes else time.process_time
-    seconds, begun = 60 * minutes, watch.began if config.minutes else watch.core_began
+    seconds = 60 * (config.minutes or config.core_minutes or 0)
     trial = type(course)(copy.deepcopy(course.model), course.order, config, course.team)
-    steps, spent, burst = 0, 0.0, stride
-    while spent < STRETCH * seconds:
+    each = _step_timed(trial, now, STRETCH * seconds)
+    row = _row_timed(trial, validate, valid, now)
+    left = MARGIN * (seconds - (now() - (watch.began if config.minutes else watch.core_began)))
+    fewest = FEWEST if row == 0 else min(FEWEST, max(1, int(MOST * left / (VALIDATIONS * row))))
+    many = left / (each + VALIDATIONS * SHARE * config.batch_size * row)  # where validations grow with the run
+    few = (left - VALIDATIONS * fewest * row) / each  # where each has the fewest rows
+    steps = max(course.stride, int(course.team.agree(min(many, few))))
+    fewest = int(course.team.agree(float(fewest)))
+    return Plan(steps, rows_judged(course.total(steps), available, config, fewest))
+
+
+def _step_timed(course: Course, now: Callable[[], float], least: float) -> float:
+    """Seconds of a step, from bursts that take at least so many seconds together."""
+    steps, spent, burst = 0, 0.0, course.stride
+    while spent < least:
         start = now()
         for step in range(steps, steps + burst):
-            trial.advance(step, steps + burst)
+            course.advance(step, steps + burst)
         elapsed = course.team.agree(now() - start)
         steps, spent, burst = steps + burst, spent + elapsed, 2 * burst
-    each = elapsed / (burst // 2)  # the last burst: the first steps of a process are slow
-    row = _row_judged(trial, validate, valid, now)
-    left = MARGIN * (seconds - (now() - begun))
-    many = left / (each + VALIDATIONS * SHARE * config.batch_size * row)  # where validations grow with the run
-    few = max(left - VALIDATIONS * FEWEST * row, LEAST * left) / each  # where each has the fewest rows
-    return max(stride, int(course.team.agree(min(many, few))))
+    return elapsed / (burst // 2)  # the last burst: the first steps of a process are slow
 
 
-def _row_judged(course: Course, validate: Callable[..., float], valid: Any, now: Callable[[], float]) -> float:
+def _row_timed(course: Course, validate: Callable[..., float], valid: Any, now: Callable[[], float]) -> float:
     """Seconds that a validation takes for each of its rows."""
     if valid is None:
         return 0.0
-    start, rows = now(), min(len(valid), FEWEST)
+    start, rows = now(), min(len(valid), FEWEST, 4 * course.config.batch_size)
     try:
         validate(course, course.model, valid, rows)
     except NotImplementedError:  # a model of several players has no one loss, and is not validated

@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 from genzoo.core import GenerativeModel, Noise, Trainable, seeded
 from genzoo.training import checkpoint as disk
 from genzoo.training.average import Average
-from genzoo.training.budget import rows_judged, steps_in
+from genzoo.training.budget import planned
 from genzoo.training.callbacks import Callback
 from genzoo.training.config import TrainConfig
 from genzoo.training.course import Course, course_of, is_done
@@ -38,6 +38,7 @@ class State:
 
     Attributes:
         step: Steps made so far, of `total`.
+        judged: The rows of each validation.
         best: The lowest validation loss so far.
         waited: Validations since then.
         done: Whether the training has converged or stopped early.
@@ -50,6 +51,7 @@ class State:
     course: Course
     journal: Journal
     total: int
+    judged: int
     average: Average | None = None
     means: Means = field(default_factory=Means)
     step: int = 0
@@ -163,9 +165,9 @@ def _started(course: Course, valid: Source | None, run: Path | None, watch: Stop
         with seeded(config.seed), team.autocast():
             model.prepare(course.look())
     team.share_state(model)
-    steps = steps_in(course, _validate, valid, watch)
+    plan = planned(course, _validate, valid, watch)
     journal = Journal(run if team.is_first else None)
-    state = State(model, config, team, course, journal, total=course.total(steps))
+    state = State(model, config, team, course, journal, course.total(plan.steps), plan.judged)
     state.average = _average(state)
     state.watch = watch
     _save(state, run)
@@ -181,7 +183,7 @@ def _resumed(course: Course, run: Path, say: Callable[[str], None]) -> State:
         ]
         raise disk.CheckpointError(f"A resumed training must keep its configuration, got other {', '.join(changed)}.")
     journal = Journal(run if team.is_first else None, kept["journal"])
-    state = State(course.model, course.config, team, course, journal, kept["total"])
+    state = State(course.model, course.config, team, course, journal, kept["total"], kept["judged"])
     state.model.load_state_dict(tensors["model"])
     course.load_state_tensors(tensors.get("course", {}))
     state.average = _average(state)
@@ -256,8 +258,7 @@ def _row(state: State, split: str, values: Mapping[str, float | None]) -> dict[s
 
 def _judge(state: State, valid: Source) -> float:
     """The validation loss; keeps the best weights and stops early as the configuration says."""
-    rows = rows_judged(state.total, len(valid), state.config)
-    loss = _validate(state.course, state.weights, valid, rows)
+    loss = _validate(state.course, state.weights, valid, state.judged)
     if state.best is None or loss < state.best:
         state.best, state.waited = loss, 0
         if state.config.keep == "best":
@@ -308,6 +309,7 @@ def _save(state: State, run: Path | None) -> None:
         tensors["best"] = state.best_weights
     kept = {
         "total": state.total,
+        "judged": state.judged,
         "best": state.best,
         "waited": state.waited,
         "done": state.done,
