@@ -6,6 +6,9 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "expectations": ["Expectation", "expectation"],
+        "expression": ["Column", "Expression", "ExpressionError"],
+        "importance": ["Normalizer", "WeightsCollapsed", "effective_sample_size", "log_normalizer"],
         "intervals": ["Interval"],
+        "rare": ["RareEvent", "rare_event"],
     },
 )

@@ -1,0 +1,383 @@
+"""Questions about x in words: `x[3] > 2 and mean(x) < 0`, `age > 40`, `norm(x)`.
+
+A question is read by Python's parser and answered by walking its tree. What the tree may hold is a short list, so a
+question can compute and do nothing else: there are no attributes, no calls but those named below, no assignment, and
+nothing is ever evaluated by Python itself.
+
+| | |
+|---|---|
+| values | numbers, `x`, `x[3]`, `x[-1]`, `x[0, 2:5]`, the columns of a table by name, `kind == 'white'` |
+| arithmetic | `+ - * / % **`, the exponent a number from −16 to 16 |
+| statements | `< <= > >= == !=` (also in chains), `and`, `or`, `not` |
+| functions | `abs exp log sqrt`; `min max mean sum std norm` over all entries of a row; `min max` of several values |
+"""
+
+import ast
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+__all__ = ["Column", "Expression", "ExpressionError"]
+
+LONGEST, MOST_NODES, HIGHEST_POWER = 1000, 200, 16
+WHOLE = "x"
+
+Operation = Callable[..., Tensor]
+
+ARITHMETIC: dict[type, Operation] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Mod: torch.remainder,
+    ast.Pow: operator.pow,
+}
+COMPARISONS: dict[type, Operation] = {
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
+EACH: dict[str, Operation] = {"abs": torch.abs, "exp": torch.exp, "log": torch.log, "sqrt": torch.sqrt}
+OVER: dict[str, Operation] = {
+    "min": lambda y: y.amin(1),
+    "max": lambda y: y.amax(1),
+    "mean": lambda y: y.mean(1),
+    "sum": lambda y: y.sum(1),
+    "std": lambda y: y.std(1, correction=0),
+    "norm": lambda y: y.norm(dim=1),
+}
+SEVERAL: dict[str, Operation] = {"min": torch.minimum, "max": torch.maximum}
+PARTS = (
+    ast.Expression, ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Call, ast.Name, ast.Constant, ast.Subscript,
+    ast.Slice, ast.Tuple, ast.Load, ast.And, ast.Or, ast.Not, ast.USub, ast.UAdd, *ARITHMETIC, *COMPARISONS,
+)  # fmt: skip
+
+
+class ExpressionError(ValueError):
+    """A question that cannot be asked; the message marks the place."""
+
+
+class Column(NamedTuple):
+    """A column of a table.
+
+    Attributes:
+        place: Which entry of x it is.
+        words: The words that its numbers stand for, if any.
+        whole: Whether it holds whole numbers only: what a model draws is rounded, as when it is written to a file.
+    """
+
+    place: int
+    words: Sequence[str] = ()
+    whole: bool = False
+
+
+class Expression:
+    """A function of rows of x, said in words.
+
+    Args:
+        text: The question.
+        columns: The columns that can be named; a name that is no word is written with _ for its other characters.
+            Where a column is called x, `x` alone is that column and `x[…]` the row.
+
+    Attributes:
+        is_event: Whether the answer is true or false.
+
+    Raises:
+        ExpressionError: If the question holds anything but what the list above allows, or is too long.
+
+    Example:
+        >>> x = torch.tensor([[1.0, 5.0], [3.0, 0.0]])
+        >>> Expression("x[0] < 2 and max(x) > 4")(x).tolist(), Expression("norm(x)")(x).tolist()
+        ([True, False], [5.099..., 3.0])
+        >>> Expression("age > 40", {"age": Column(0)}).margin(torch.tensor([[38.0], [45.0]])).tolist()
+        [-2.0, 5.0]
+        >>> Expression("__import__('os')")
+        Traceback (most recent call last):
+        ...
+        genzoo.tasks.expression.ExpressionError: The expression may call abs, exp, log, max, mean, min, norm, sqrt,
+        std, sum, got »__import__('os')«. Leave it out.
+    """
+
+    def __init__(self, text: str, columns: Mapping[str, Column] | None = None) -> None:
+        self.text = " ".join(text.split())
+        self.columns = {re.sub(r"\W", "_", name): column for name, column in (columns or {}).items()}
+        self.tree = self._parsed()
+        self._check()
+        self.is_event = _is_statement(self.tree)
+
+    def __call__(self, x: Shaped[Tensor, "n *event"]) -> Shaped[Tensor, " n"]:
+        """The answer for each row.
+
+        Raises:
+            ExpressionError: If it is not one number a row, or an index is out of range.
+        """
+        y = self._value(self.tree, x.double())
+        if y.ndim > 1:
+            raise self._error(
+                "must be one number a row",
+                self.tree,
+                f"Take an entry of its {tuple(y.shape[1:])}, or mean(…), sum(…), max(…), norm(…) of it.",
+            )
+        return y.expand(len(x))
+
+    def margin(self, x: Shaped[Tensor, "n *event"]) -> Float[Tensor, " n"]:
+        """How far a statement is from the edge of being true: above 0 where and only where it holds.
+
+        A comparison has the difference of its sides, `and` the least of its parts, `or` the greatest.
+
+        Raises:
+            ExpressionError: If the expression is no statement.
+        """
+        if not self.is_event:
+            raise self._error("must be a statement, true or false", self.tree, "Compare it with a number.")
+        return self._margin(self.tree, x.double()).expand(len(x))
+
+    def __repr__(self) -> str:
+        return f"Expression({self.text!r})"
+
+    # --- reading --------------------------------------------------------------------------------------------------
+
+    def _parsed(self) -> ast.expr:
+        if len(self.text) > LONGEST:
+            raise ExpressionError(f"An expression has at most {LONGEST} characters, got {len(self.text)}. Shorten it.")
+        try:
+            return ast.parse(self.text, mode="eval").body
+        except SyntaxError as problem:
+            place = (problem.offset or len(self.text)) - 1  # at the end it is 0, or one too many
+            place = max(0, min(place, len(self.text) - 1))
+            shown = f"{self.text[:place]}»{self.text[place : place + 1]}«{self.text[place + 1 :]}"
+            raise ExpressionError(f"The expression must be readable, got {shown}: {problem.msg}. Mend it.") from None
+        except (RecursionError, MemoryError, ValueError) as problem:
+            raise ExpressionError(f"The expression must be readable, got one that is not: {problem}.") from None
+
+    def _check(self) -> None:
+        nodes = list(ast.walk(self.tree))
+        if len(nodes) > MOST_NODES:
+            raise ExpressionError(f"An expression has at most {MOST_NODES} parts, got {len(nodes)}. Simplify it.")
+        texts = self._compared_words()
+        functions = [node.func for node in nodes if isinstance(node, ast.Call)]
+        for node in nodes:
+            if not isinstance(node, PARTS):
+                raise self._error("may hold numbers, x, comparisons and arithmetic", node, "Leave it out.")
+            match node:
+                case ast.Call():
+                    self._check_call(node)
+                case ast.Name(id=name) if name not in self._names and node not in functions:
+                    raise self._error(f"may name {', '.join(sorted(self._names))}", node, "Check the name.")
+                case ast.Constant(value=value) if node not in texts and not _is_number(value):
+                    raise self._error("may hold finite numbers", node, "Write a number.")
+                case ast.BinOp(op=ast.Pow(), right=power) if not _is_power(power):
+                    raise self._error(f"may hold exponents from −{HIGHEST_POWER} to {HIGHEST_POWER}", node, "Use exp.")
+
+    def _check_call(self, node: ast.Call) -> None:
+        name, count = node.func.id if isinstance(node.func, ast.Name) else "", len(node.args)
+        if name not in (*EACH, *OVER) or node.keywords:
+            raise self._error(f"may call {', '.join(sorted({*EACH, *OVER}))}", node, "Leave it out.")
+        if count != 1 and not (count > 1 and name in SEVERAL):
+            raise self._error(f"must give {name} one value", node, f"Got {count}.")
+
+    def _compared_words(self) -> list[ast.expr]:
+        """The texts in the tree that are allowed: those that a column of words is compared with."""
+        found: list[ast.expr] = []
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Compare) and (words := self._words(node.left)):
+                for op, side in zip(node.ops, node.comparators, strict=True):
+                    if not isinstance(op, ast.Eq | ast.NotEq) or _text(side) not in words:
+                        raise self._error(f"must compare {_name(node.left)} by == with one of {list(words)}", node)
+                    found.append(side)
+        return found
+
+    # --- answering ------------------------------------------------------------------------------------------------
+
+    def _value(self, node: ast.AST, x: Tensor) -> Tensor:
+        match node:
+            case ast.Constant(value=value):
+                return torch.tensor([_real(value)], dtype=torch.float64, device=x.device)
+            case ast.Name(id=name):
+                return self._column(self.columns[name], x) if name in self.columns else x
+            case ast.Subscript():
+                return self._entry(node, x)
+            case ast.UnaryOp(op=ast.Not(), operand=part):
+                return ~self._truth(part, x)
+            case ast.UnaryOp(op=sign, operand=part):
+                y = _number(self._value(part, x))
+                return -y if isinstance(sign, ast.USub) else y
+            case ast.BinOp(left=left, op=op, right=right):
+                a, b = _aligned(_number(self._value(left, x)), _number(self._value(right, x)))
+                return self._fitting(ARITHMETIC[type(op)], node, a, b)
+            case ast.BoolOp(op=op, values=parts):
+                truths = [self._truth(part, x) for part in parts]
+                combine = operator.and_ if isinstance(op, ast.And) else operator.or_
+                return self._folded(combine, node, truths)
+            case ast.Compare():
+                truths = [self._fitting(COMPARISONS[type(op)], node, a, b) for op, a, b in self._sides(node, x)]
+                return self._folded(operator.and_, node, truths)
+            case ast.Call(func=ast.Name(id=name), args=args):
+                return self._called(name, [_number(self._value(part, x)) for part in args], node)
+        raise self._error("may hold numbers, x, comparisons and arithmetic", node, "Leave it out.")
+
+    def _margin(self, node: ast.AST, x: Tensor) -> Tensor:
+        match node:
+            case ast.UnaryOp(op=ast.Not(), operand=part):
+                return _within(-self._margin(part, x), True)
+            case ast.BoolOp(op=op, values=parts):
+                combine = torch.minimum if isinstance(op, ast.And) else torch.maximum
+                return self._folded(combine, node, [self._margin(part, x) for part in parts])
+            case ast.Compare():
+                gaps = [_gap(op, a, b) for op, a, b in self._sides(node, x)]
+                return self._folded(torch.minimum, node, gaps)
+        raise self._error("must be a statement, true or false", node, "Compare it with a number.")
+
+    def _sides(self, node: ast.Compare, x: Tensor) -> list[tuple[ast.cmpop, Tensor, Tensor]]:
+        """The pairs of values that a chain of comparisons compares."""
+        if words := self._words(node.left):
+            y = self._value(node.left, x)
+            places = [float(list(words).index(_text(side))) for side in node.comparators]
+            return [(op, y, y.new_tensor([place])) for op, place in zip(node.ops, places, strict=True)]
+        values = [_number(self._value(part, x)) for part in (node.left, *node.comparators)]
+        return [(op, *_aligned(a, b)) for op, a, b in zip(node.ops, values, values[1:], strict=False)]
+
+    def _truth(self, node: ast.AST, x: Tensor) -> Tensor:
+        y = self._value(node, x)
+        if y.dtype != torch.bool:
+            raise self._error("must join statements by and, or, not", node, "Compare it with a number.")
+        return y
+
+    def _entry(self, node: ast.Subscript, x: Tensor) -> Tensor:
+        base = x if _name(node.value) == WHOLE else self._value(node.value, x)
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        try:
+            return base[(slice(None), *map(_index, parts))]
+        except (IndexError, ValueError, TypeError):
+            raise self._error(f"must index the shape {tuple(base.shape[1:])}", node, "Count from 0.") from None
+
+    def _column(self, column: Column, x: Tensor) -> Tensor:
+        y = x[:, column.place]
+        if column.words:
+            return y.round().clamp(0, len(column.words) - 1)
+        return y.round() if column.whole else y
+
+    def _called(self, name: str, values: list[Tensor], node: ast.AST) -> Tensor:
+        if name in EACH:
+            return EACH[name](values[0])
+        if len(values) > 1:
+            return self._folded(SEVERAL[name], node, values)
+        return OVER[name](values[0].flatten(1) if values[0].ndim > 1 else values[0][:, None])
+
+    def _folded(self, combine: Operation, node: ast.AST, values: Sequence[Tensor]) -> Tensor:
+        first, *others = values
+        for other in others:
+            first = self._fitting(combine, node, *_aligned(first, other))
+        return first
+
+    def _fitting(self, combine: Operation, node: ast.AST, a: Tensor, b: Tensor) -> Tensor:
+        try:
+            return combine(a, b)
+        except RuntimeError:
+            shapes = f"{tuple(a.shape[1:])} and {tuple(b.shape[1:])}"
+            raise self._error(f"must join values of one shape, not {shapes}", node, "Take entries.") from None
+
+    # --- words ----------------------------------------------------------------------------------------------------
+
+    @property
+    def _names(self) -> set[str]:
+        return {WHOLE, *self.columns}
+
+    def _words(self, node: ast.AST) -> Sequence[str]:
+        name = _name(node)
+        return self.columns[name].words if name in self.columns else ()
+
+    def _error(self, must: str, node: ast.AST, fix: str = "Check it.") -> ExpressionError:
+        return ExpressionError(f"The expression {must}, got {self._marked(node)}. {fix}")
+
+    def _marked(self, node: ast.AST) -> str:
+        """The text with the part of a node between marks."""
+        text = self.text.encode()
+        begin, end = getattr(node, "col_offset", 0), getattr(node, "end_col_offset", len(text))
+        return b"".join([text[:begin], "»".encode(), text[begin:end], "«".encode(), text[end:]]).decode()
+
+
+def _is_statement(node: ast.AST) -> bool:
+    match node:
+        case ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
+            return True
+    return False
+
+
+def _name(node: ast.AST) -> str:
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 1e300
+
+
+def _real(value: Any) -> float:
+    return float(value)
+
+
+def _text(node: ast.AST) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def _constant(node: ast.AST) -> float | None:
+    """The number that a node is, with its sign."""
+    match node:
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=value)) if _is_number(value):
+            return -_real(value)
+        case ast.Constant(value=value) if _is_number(value):
+            return _real(value)
+    return None
+
+
+def _is_power(node: ast.AST) -> bool:
+    number = _constant(node)
+    return number is not None and abs(number) <= HIGHEST_POWER
+
+
+def _index(node: ast.AST) -> int | slice:
+    if isinstance(node, ast.Slice):
+        return slice(*(None if part is None else _index_number(part) for part in (node.lower, node.upper, node.step)))
+    return _index_number(node)
+
+
+def _index_number(node: ast.AST) -> int:
+    number = _constant(node)
+    if number is None or number != int(number):
+        raise TypeError("an index is a whole number")
+    return int(number)
+
+
+def _gap(op: ast.cmpop, a: Tensor, b: Tensor) -> Tensor:
+    """How far a comparison is from its edge."""
+    match op:
+        case ast.Gt() | ast.GtE():
+            return _within(a - b, isinstance(op, ast.GtE))
+        case ast.Lt() | ast.LtE():
+            return _within(b - a, isinstance(op, ast.LtE))
+        case ast.Eq():
+            return _within(-(a - b).abs(), True)
+    return (a - b).abs()
+
+
+def _within(gap: Tensor, edge: bool) -> Tensor:
+    """A gap that is just above 0 on the edge, if the edge belongs to the statement."""
+    return torch.where(gap == 0, torch.finfo(gap.dtype).tiny, gap) if edge else gap
+
+
+def _number(y: Tensor) -> Tensor:
+    return y.double() if y.dtype == torch.bool else y
+
+
+def _aligned(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Two values whose rows meet: the one with fewer axes gets them at its end."""
+    axes = max(a.ndim, b.ndim)
+    return tuple(y.reshape(*y.shape, *[1] * (axes - y.ndim)) for y in (a, b))  # type: ignore[return-value]

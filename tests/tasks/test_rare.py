@@ -1,0 +1,150 @@
+"""Rare events: known tails to one in a million, models against brute force, weights, refusals."""
+
+import pytest
+import torch
+from scipy import stats
+from torch import nn
+
+from genzoo.core import GenerativeModel, Likelihood, Noise, Space, Unsupported
+from genzoo.models.adversarial import WassersteinGAN
+from genzoo.models.autoencoders import VAE, GaussianAutoencoder
+from genzoo.models.classical import Gaussian
+from genzoo.models.flows import real_nvp
+from genzoo.nn import MLP
+from genzoo.tasks import Expression, WeightsCollapsed, expectation, rare_event
+from genzoo.tasks.proposal import Proposal, standard
+from genzoo.tasks.sources import NoiseSource, Steered
+
+
+def correlated(dims: int) -> Gaussian:
+    """A Gaussian whose entries have variance 1 and correlation ½."""
+    model = Gaussian(Space((dims,)))
+    model.scale_tril.copy_(torch.linalg.cholesky(0.5 * torch.eye(dims) + 0.5))
+    return model
+
+
+def tail(p: float) -> float:
+    return float(stats.norm.isf(p))
+
+
+def bent(model: nn.Module, std: float) -> nn.Module:
+    """A network away from its start."""
+    for parameter in model.parameters():
+        nn.init.normal_(parameter, std=std)
+    return model.eval()
+
+
+class Coins(GenerativeModel):
+    likelihood = Likelihood.EXACT
+
+    def draw(self, n, given, noise):
+        return noise.integers(2, n, *self.space.shape).to(torch.uint8)
+
+
+@pytest.mark.parametrize("where", ["noise", "data"])
+@pytest.mark.parametrize("p", [1e-3, 1e-6, 1e-9])
+def test_tails_of_a_gaussian_are_known(where: str, p: float) -> None:
+    found = rare_event(correlated(10), lambda x: x[:, 3] - tail(p), where=where, seed=1)
+    assert found.probability.value == pytest.approx(p, rel=0.1)
+    assert found.probability.width < 0.2 * p
+    assert found.ess > 500
+    assert found.levels[-1] == 0
+    assert found.draws < 50_000
+
+
+def test_intervals_are_covered() -> None:
+    """92 to 98 % of a few hundred replications at one in a million."""
+    model = correlated(3)
+    held = sum(1e-6 in rare_event(model, lambda x: x[:, 0] - tail(1e-6), 2000, seed=s).probability for s in range(300))
+    assert held / 300 == pytest.approx(0.95, abs=0.035)
+
+
+def test_dimensions_without_the_event_cost_nothing() -> None:
+    found = rare_event(Gaussian(Space((500,))), lambda x: x[:, 7] - tail(1e-6))
+    assert found.probability.value == pytest.approx(1e-6, rel=0.15)
+    assert found.ess > 500
+
+
+def test_two_ways_to_the_event_need_two_modes() -> None:
+    both = rare_event(correlated(5), lambda x: x[:, 3].abs() - tail(5e-7), modes=2)
+    assert both.probability.value == pytest.approx(1e-6, rel=0.1)
+    with pytest.raises(WeightsCollapsed, match="effective samples must be in the event"):
+        rare_event(correlated(5), lambda x: x[:, 3].abs() - tail(5e-7), modes=1)
+    tried = rare_event(correlated(5), lambda x: x[:, 3].abs() - tail(5e-7))
+    assert tried.probability.value == pytest.approx(1e-6, rel=0.1)
+    assert tried.draws > both.draws
+
+
+@pytest.mark.parametrize("where", ["noise", "data"])
+def test_a_flow_agrees_with_counting(where: str) -> None:
+    model = bent(real_nvp(Space((2,)), depth=4, width=16), 0.15)
+    edge = expectation(model, lambda x: x[:, 0], 1000).quantile(0.5).value
+    spread = expectation(model, lambda x: x[:, 0], 1000).variance().value ** 0.5
+    asked = Expression(f"x[0] > {edge + 3 * spread}")
+    counted = expectation(model, asked, 200_000, chunk=20_000).mean()
+    found = rare_event(model, asked.margin, where=where)
+    gap = abs(found.probability.value - counted.value)
+    assert gap < 1.6 * (found.probability.width + counted.width) / 2
+    assert found.probability.width < counted.width
+
+
+@pytest.mark.parametrize("kind", ["gan", "vae"])
+def test_models_without_a_density_are_steered_by_their_noise(kind: str) -> None:
+    if kind == "gan":
+        model = WassersteinGAN(Space((2,)), None, bent(MLP(3, [16], 2), 0.6), MLP(2, [4], 1), latent=3)
+    else:
+        model = bent(VAE(Space((2,)), None, GaussianAutoencoder.mlp(Space((2,)), latent=2, hidden=[8])), 0.3)
+    edge = expectation(model, lambda x: x.sum(1), 20_000).quantile(0.998).value
+    counted = expectation(model, lambda x: x.sum(1) > edge, 100_000, seed=5, chunk=20_000).mean()
+    found = rare_event(model, lambda x: x.sum(1) - edge)
+    assert found.probability.value == pytest.approx(counted.value, abs=counted.width + found.probability.width)
+    assert found.probability.width < counted.width
+
+
+def test_noise_is_steered_through_all_its_streams() -> None:
+    two = torch.arange(2)
+    u, layout = torch.arange(12.0).reshape(2, 6), {}
+
+    def draws(noise: Noise) -> list[torch.Tensor]:
+        return [
+            noise.normal(2, 2),
+            noise.at("a", 1).normal(2, 1, 1),
+            noise.tick(3).normal(2),
+            noise.uniform(2),
+            noise.normal(2, 2),
+        ]
+
+    drawn = draws(Steered(Noise(0, "root").rows(two), layout, None))
+    told = draws(Steered(Noise(0, "elsewhere").rows(two), layout, u))
+    assert [y.flatten(1).shape[1] if y.ndim > 1 else 1 for y in told] == [2, 1, 1, 1, 2]
+    assert torch.equal(torch.cat([y.reshape(2, -1) for i, y in enumerate(told) if i != 3], dim=1), u)
+    for plain, seen in zip(draws(Noise(0, "root").rows(two)), drawn, strict=True):
+        assert torch.equal(plain, seen)
+    assert Steered(Noise(0), layout, u).rows(torch.tensor([1])).normal(1, 2).tolist() == [[6.0, 7.0]]
+
+
+def test_conditions_are_taken_in_turn() -> None:
+    source = NoiseSource(Gaussian(Space((2,))), None, Noise(0))
+    proposal = Proposal.of_model(2)
+    u, x, log_prob = source.draw(proposal, torch.tensor([4, 1]), Noise(3))
+    again, _, _ = source.draw(proposal, torch.tensor([1]), Noise(3))
+    assert torch.equal(u[1:], again)
+    assert torch.allclose(proposal.log_weights(u, log_prob), torch.zeros(2, dtype=torch.float64))
+    assert torch.allclose(standard(u), torch.distributions.Normal(0.0, 1.0).log_prob(u).sum(1))
+    assert torch.equal(x, u.float())
+
+
+def test_what_cannot_be_answered_is_refused() -> None:
+    coins, model = Coins(Space((3,), levels=2)), correlated(3)
+    with pytest.raises(Unsupported, match="draws no normal numbers"):
+        rare_event(coins, lambda x: x.sum(1) - 2.5)
+    with pytest.raises(Unsupported, match="exact density of reals"):
+        rare_event(coins, lambda x: x.sum(1) - 2.5, where="data")
+    with pytest.raises(WeightsCollapsed, match="got stuck"):
+        rare_event(model, lambda x: -x[:, 0].abs() - 1)
+    with pytest.raises(ValueError, match="'noise' or 'data'"):
+        rare_event(model, lambda x: x[:, 0], where="latent")
+    with pytest.raises(ValueError, match="at least 100"):
+        rare_event(model, lambda x: x[:, 0], 10)
+    with pytest.raises(ValueError, match="one number for each row"):
+        rare_event(model, lambda x: x)
