@@ -15,7 +15,7 @@ from genzoo.models import Dequantized, Joint, LatentModel, Standardized
 from genzoo.models.adversarial import WassersteinGAN
 from genzoo.models.autoencoders import VAE, GaussianAutoencoder
 from genzoo.models.autoregressive import GPT, MADE, Bigram
-from genzoo.models.classical import PPCA, FactorAnalysis, Gaussian, GaussianMixture, KernelDensity
+from genzoo.models.classical import HMM, PPCA, FactorAnalysis, Gaussian, GaussianMixture, KernelDensity
 from genzoo.models.diffusion import (
     DDIM,
     Ancestral,
@@ -188,6 +188,12 @@ ZOO: dict[str, Entry] = {
     "ppca": Entry(lambda: PPCA(REALS, rank=1), EXACT),
     "dequantized/ppca": Entry(lambda: Dequantized(PPCA(PIXELS, rank=2), 256), BOUND),
     "factor_analysis": Entry(lambda: FactorAnalysis(REALS, rank=1), EXACT),
+    "hmm": Entry(lambda: HMM(Space((3, 2), levels=3), states=3), EXACT),
+    "hmm/bits": Entry(lambda: HMM(Space((4, 3), levels=2), states=2), EXACT),
+    "hmm/ragged": Entry(lambda: HMM(WORDS, states=3), EXACT),
+    "hmm/ragged/given": Entry(lambda: HMM(WORDS, LABEL, states=2), EXACT),
+    "hmm/reals": Entry(lambda: HMM(Space((4,)), states=2), EXACT),
+    "hmm/reals/given": Entry(lambda: HMM(Space((4,)), LABEL, states=2, covariance="full"), EXACT),
     "realnvp": Entry(lambda: flow(REALS), EXACT),
     "realnvp/given": Entry(lambda: flow(REALS, LABEL), EXACT),
     "realnvp/given/several": Entry(lambda: flow(REALS, BOTH, 0.2), EXACT),

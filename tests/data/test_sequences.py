@@ -55,6 +55,25 @@ def test_file_to_space_to_file_is_exact(tmp_path: Path) -> None:
     assert Codec.from_json(data.codec.to_json()) == data.codec
 
 
+def test_notes_are_seen_as_piano_keys(tmp_path: Path) -> None:
+    path = archive(tmp_path / "songs.zip", SONGS | {"test/c.csv": "low,high\n59,0\n60,60\n21,108\n"})
+    data = read(path, roll=True)
+    assert data.space == Space((3, 88), levels=2, ragged=True)
+    x, _ = data.test.gather(torch.tensor([0]))
+    assert [step.nonzero().flatten().tolist() for step in x[0]] == [[38], [39], [0, 87]]
+    assert data.codec.load(data.codec.save(data.x, tmp_path / "all.csv")).equal(data.x)
+    with pytest.raises(DataError, match=r"21 to 108 or 0 for silence, got 3\. Read them without roll"):
+        read(archive(tmp_path / "odd.zip", SONGS | {"test/c.csv": "low,high\n3,4\n"}), roll=True)
+
+
+def test_steps_are_kept_by_the_stride(tmp_path: Path) -> None:
+    data = read(archive(tmp_path / "songs.zip", SONGS), stride=2)
+    assert data.space.shape == (2, 2)
+    assert sorted(int(row) for row in data.x[:, 0, 0]) == [59, 60, 61]
+    with pytest.raises(DataError, match="stride"):
+        read(tmp_path / "songs.zip", stride=0)
+
+
 def test_reals_are_padded_by_nan(tmp_path: Path) -> None:
     data = read(archive(tmp_path / "r.zip", {"cat/a.csv": "x\n0.5\n1.5\n", "dog/b.csv": "x\n-2\n"}), given="label")
     assert data.space == Space((2, 1), ragged=True)

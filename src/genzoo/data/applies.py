@@ -10,6 +10,7 @@ from genzoo.data.readers.arrays import read_mapping, read_pair, read_tensor
 from genzoo.data.readers.embedded import read_embedded
 from genzoo.data.readers.hub import read_hub, read_hub_object
 from genzoo.data.readers.items import read_items
+from genzoo.data.readers.sequences import read_sequences
 from genzoo.data.readers.table import read_tables
 from genzoo.data.readers.text import read_jsonl, read_molecules, read_texts, read_two_texts
 from genzoo.data.source import Reader
@@ -31,6 +32,8 @@ FOR = {
     "lines": "text files",
     "horizon": "trajectories",
     "history": "trajectories",
+    "stride": "archives of sequences",
+    "roll": "archives of sequences",
 }
 SPELLING = ("unit", "vocabulary", "length")
 TRAJECTORIES = ("horizon", "history")
@@ -46,6 +49,7 @@ TAKES: dict[Any, tuple[str, ...]] = {
     read_mapping: TRAJECTORIES,
     read_molecules: SPELLING,
     read_pair: TRAJECTORIES,
+    read_sequences: ("stride", "roll"),
     read_tables: (*SPELLING, "header", "missing"),
     read_tensor: (),
     read_texts: (*SPELLING, "window", "lines"),

@@ -49,6 +49,8 @@ class Options(TypedDict, total=False):
     encoding: Encoding
     horizon: int
     history: int
+    stride: int
+    roll: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +78,8 @@ class Asked:
         encoding: Sounds become "raw" reals in [−1, 1] or the 256 levels of "mulaw".
         horizon: The number of steps of a trajectory in x, from now on.
         history: The number of steps of a trajectory in its condition, up to now.
+        stride: Every so many steps of a sequence one is kept.
+        roll: Whether the steps of a sequence hold MIDI notes, to be seen as the 88 keys of a piano, down or not.
     """
 
     given: tuple[str, ...] = ()
@@ -97,6 +101,8 @@ class Asked:
     encoding: str = "raw"
     horizon: int = 16
     history: int = 2
+    stride: int = 1
+    roll: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,20 +22,24 @@ SUFFIXES = (".csv",)
 MOST_LEVELS = 1024  # whole numbers below are taken for kinds, not amounts
 MOST_CELLS = 1 << 31
 SHOWN = 10
+LOWEST, KEYS = 21, 88  # the piano's first key as MIDI counts, and how many there are
 
 
 def read_sequences(path: Path, asked: Asked) -> Source:
     """Sequences in an archive, of the same columns and different lengths; folders are splits, or labels.
 
-    Whole numbers from 0 to 1023 are discrete; anything else is real.
+    Whole numbers from 0 to 1023 are discrete; anything else is real. As a piano roll, a step is the set of its notes.
 
     Raises:
-        DataError: If some cannot be read (the first ten are named), or their columns differ.
+        DataError: If some cannot be read (the first ten are named), their columns differ, or a roll has other numbers.
     """
     with open_files(inner(path)) as files:
         names = [name for name in files.ending(*SUFFIXES) if PurePosixPath(name).name != METADATA]
         found = layout(names, None, asked, "sequence")
         steps, heads, contents, bad = _steps(files, found.x.cells)
+    if asked.stride < 1:
+        raise DataError(f"`stride` must be at least 1, got {asked.stride}. Keep every step with 1.")
+    steps = [part[:: asked.stride] for part in steps]
     if bad and not (asked.skip_bad and steps):
         more = f"\n… and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
         shown = "\n".join(list(bad.values())[:SHOWN])
@@ -48,14 +52,15 @@ def read_sequences(path: Path, asked: Asked) -> Source:
     lengths = np.array([len(part) for part in steps])
     if int(lengths.max()) * len(lengths) * len(heads) > MOST_CELLS:
         raise DataError(f"Sequences must be short enough to be padded, got one of {lengths.max():,} steps. Cut it.")
-    every = torch.cat(steps)
-    levels = asked.levels if asked.levels is not None else _levels(every)
+    every, levels = torch.cat(steps), asked.levels
+    if asked.roll:
+        every, heads, levels = _roll(every), [f"key{key}" for key in range(1, KEYS + 1)], 2
+    levels = levels if levels is not None else _levels(every)
     every, _ = as_rows(every, levels)
     x = stacked(every, lengths, levels)
     space = Space(tuple(x.shape[1:]), levels=levels, ragged=bool((lengths < lengths.max()).any()))
-    notes = (
-        () if levels is None or asked.levels else (f"whole numbers are taken for {levels} kinds (levels=… if more)",)
-    )
+    is_said = levels is None or asked.levels or asked.roll
+    notes = () if is_said else (f"whole numbers are taken for {levels} kinds (levels=… if more)",)
     splits = {split: place[index][place[index] >= 0] for split, index in found.x.splits.items()}
     given = {name: Condition.from_words(name, [column.cells[i] for i in keep]) for name, column in found.given.items()}
     codec = SequenceCodec(tuple(heads), levels)
@@ -83,6 +88,18 @@ def _steps(files: Files, names: list[str]) -> tuple[list[Tensor], list[str], lis
         steps.append(part)
         contents.append(content)
     return steps, heads, contents, bad
+
+
+def _roll(steps: Tensor) -> Tensor:
+    """Steps of notes as piano keys, down or not; zero is silence, and a note in two voices is one key."""
+    wrong = (steps != 0) & ~((steps >= LOWEST) & (steps < LOWEST + KEYS) & (steps == steps.round()))
+    if wrong.any():
+        raise DataError(
+            f"A piano roll needs notes by MIDI number, {LOWEST} to {LOWEST + KEYS - 1} or 0 for silence, got "
+            f"{float(steps[wrong][0]):g}. Read them without roll."
+        )
+    keys = torch.nn.functional.one_hot((steps - LOWEST + 1).clamp_min(0).long(), KEYS + 1)
+    return keys.amax(1)[:, 1:].to(steps.dtype)
 
 
 def _levels(steps: Tensor) -> int | None:

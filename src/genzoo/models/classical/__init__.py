@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = attach(
         "gaussian": ["Gaussian"],
         "gaussian_mixture": ["GaussianMixture"],
         "gaussians": ["DiagonalGaussians", "FullGaussians", "Gaussians", "TiedGaussians"],
+        "hmm": ["HMM"],
         "kde": ["KernelDensity"],
         "linear_gaussian": ["LinearGaussian"],
         "moments": ["Moments"],
