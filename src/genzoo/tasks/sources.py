@@ -156,8 +156,8 @@ class Steered(Noise):
         return cast(Steered, self._copy(**vars(super().at(*path))))
 
     def rows(self, index: slice | Int[Tensor, " n"]) -> "Steered":
-        other = self._copy(**vars(super().rows(index)), u=None if self.u is None else self.u[index])
-        return cast(Steered, other)
+        u = None if self.u is None else self.u[index]
+        return cast(Steered, self._copy(**vars(super().rows(index)) | {"u": u}))
 
     def normal(self, *shape: int, dtype: torch.dtype | None = None) -> Float[Tensor, "n *rest"]:
         key = (self.path[self.root :], self.page, self.draws, shape[1:])
