@@ -28,6 +28,7 @@ from genzoo.models.diffusion import (
     VarianceExploding,
 )
 from genzoo.models.flows import Flow, real_nvp
+from genzoo.models.graphical import Graph, Ising, Potts
 from genzoo.nn import GPT2, MLP, Conditioned, ConvDecoder, ConvEncoder, Timed, UNet
 
 REALS, BYTES, BITS = Space((3,)), Space((1, 4, 5), levels=256), Space((1, 4, 4), levels=2)
@@ -121,6 +122,10 @@ def made(space: Space, given: GivenSpace = None, **options: object) -> MADE:
     return stirred(MADE(space, given, width=12, **options))
 
 
+def large_ising(space: Space) -> Ising:
+    return Ising(space, Graph.grid(space.shape), sweeps=5, temperatures=30)
+
+
 def bigram(space: Space) -> Bigram:
     model = Bigram(space)
     model.counts.random_(1, 20)
@@ -159,7 +164,7 @@ def latent(space: Space, prior: Callable[[Space], GenerativeModel]) -> LatentMod
     return LatentModel(space, both, prior(both.latent))
 
 
-EXACT, BOUND, NONE = Likelihood.EXACT, Likelihood.BOUND, Likelihood.NONE
+EXACT, BOUND, ESTIMATE, NONE = Likelihood.EXACT, Likelihood.BOUND, Likelihood.ESTIMATE, Likelihood.NONE
 PIXELS, EVEN = Space(BYTES.shape), Space((1, 8, 4))
 TINY_REALS = Space((2, 2, 1))
 WORDS, TINY = Space((4,), levels=3, ragged=True), Space((2, 2, 1), levels=5)
@@ -211,6 +216,9 @@ ZOO: dict[str, Entry] = {
     "gpt/style": Entry(lambda: gpt(WORDS, style=GPT2), EXACT),
     "gpt/given": Entry(lambda: gpt(WORDS, LABEL), EXACT),
     "gpt/given/several": Entry(lambda: gpt(TINY, TEXT, drop_given=0.2), EXACT),
+    "ising": Entry(lambda: stirred(Ising(Space((1, 3, 4), levels=2), Graph.complete(12))), EXACT),
+    "ising/large": Entry(lambda: stirred(large_ising(Space((1, 5, 5), levels=2))), ESTIMATE),
+    "potts": Entry(lambda: stirred(Potts(Space((2, 3), levels=4), Graph.grid((2, 3)))), EXACT),
     "bigram": Entry(lambda: bigram(TINY), EXACT),
     "bigram/ragged": Entry(lambda: bigram(WORDS), EXACT),
     "diffusion": Entry(lambda: diffusion(BYTES), BOUND),

@@ -15,6 +15,7 @@ References:
 """
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
@@ -64,7 +65,7 @@ def gibbs(draw: Draw, blocks: Sequence[Tensor], *, scan: Scan = "sequential") ->
 
     def step(state: Chains, noise: Noise) -> Chains:
         x = state.x.clone(memory_format=torch.contiguous_format)
-        flat = x.view(len(x), -1)
+        flat = x.view(len(x), math.prod(x.shape[1:]))
         for sites in blocks if scan == "sequential" else chosen(blocks, noise):
             flat[:, sites] = draw(sites, x, noise).to(x.dtype)
         return Chains(x, state.accept)

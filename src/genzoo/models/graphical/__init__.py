@@ -5,6 +5,9 @@ from genzoo._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "clusters": ["swendsen_wang", "wolff"],
+        "graph": ["Graph"],
+        "ising": ["Ising"],
         "lattice": ["SquareLattice"],
         "onsager": [
             "BETA_CRITICAL",
@@ -15,5 +18,7 @@ __getattr__, __dir__, __all__ = attach(
             "onsager_energy",
             "yang_magnetization",
         ],
+        "pairwise": ["LogPartition", "PairwiseField"],
+        "potts": ["Potts"],
     },
 )

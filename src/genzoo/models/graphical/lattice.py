@@ -53,7 +53,7 @@ class SquareLattice:
         ValueError: If β is negative or not finite, or size and replicas do not fill words.
 
     Example:
-        >>> lattice = SquareLattice(16, beta=0.3, replicas=64, seed=1)
+        >>> lattice = SquareLattice(16, beta=0.3, seed=1, compiled=False)
         >>> lattice.sweep(100)
         >>> lattice.energies().shape, bool(abs(lattice.energies().mean() + 0.70) < 0.05)
         ((64,), True)

@@ -1,0 +1,98 @@
+"""Recipes of graphical models."""
+
+from typing import TYPE_CHECKING, Literal
+
+from genzoo.core.space import Space
+from genzoo.training.config import TrainConfig
+from genzoo.zoo.mistakes import Mistake
+from genzoo.zoo.recipe import Count, GivenSpace, Positive, Recipe, Size, recipe
+
+if TYPE_CHECKING:
+    from genzoo.models.graphical import Graph
+
+__all__ = ["ising", "potts"]
+
+Edges = Literal["auto", "grid", "complete"]
+FEW = 256  # entries up to which all pairs are coupled
+
+
+@recipe(
+    family="graphical",
+    likelihood="estimate",
+    can=("sample", "log_prob", "loss"),
+    paper="Ackley, Hinton & Sejnowski, 1985, A learning algorithm for Boltzmann machines",
+)
+def ising(
+    space: Space,
+    given: GivenSpace = None,
+    *,
+    size: Size = "small",
+    edges: Edges = "auto",
+    radius: Positive | None = None,
+    sweeps: Count = 200,
+) -> Recipe:
+    """An Ising model of rows of two levels, its couplings and fields learned from data.
+
+    Up to 20 entries by the likelihood itself, beyond by the pseudo-likelihood.
+
+    Args:
+        size: Small: entries of a picture are coupled within 3 of each other. Paper: within 5.
+        edges: Pairs that are coupled: near ones on the grid, all, or auto: all up to 256 entries.
+        radius: How near, in entries; by default as size says.
+        sweeps: How long a chain runs for a sample, beyond 20 entries.
+    """
+    from genzoo.models.graphical import Ising
+
+    _refuse(space, given, "ising")
+    if space.levels != 2:
+        raise Mistake(f"ising wants rows of two levels, got {space}.", "Take --binarize threshold, or potts.")
+    graph = _graph(space, edges, radius or {"small": 3.0, "paper": 5.0}[size])
+    return Recipe(Ising(space, graph, sweeps=sweeps), _config(space))
+
+
+@recipe(
+    family="graphical",
+    likelihood="estimate",
+    can=("sample", "log_prob", "loss"),
+    paper="Potts, 1952, Some generalized order-disorder transformations",
+)
+def potts(
+    space: Space,
+    given: GivenSpace = None,
+    *,
+    size: Size = "small",
+    edges: Edges = "auto",
+    radius: Positive | None = None,
+    sweeps: Count = 200,
+) -> Recipe:
+    """A Potts model of rows of a few levels that gain by agreeing, couplings and fields learned.
+
+    Args:
+        size: Small: entries of a picture are coupled within 2 of each other. Paper: within 4.
+        edges: Pairs that are coupled: near ones on the grid, all, or auto: all up to 256 entries.
+        radius: How near, in entries; by default as size says.
+        sweeps: How long a chain runs for a sample, beyond 2²⁰ states.
+    """
+    from genzoo.models.graphical import Potts
+
+    _refuse(space, given, "potts")
+    if not 2 <= (space.levels or 0) <= 64:
+        raise Mistake(f"potts wants rows of 2 to 64 levels, got {space}.", "Take gpt or made for more levels.")
+    graph = _graph(space, edges, radius or {"small": 2.0, "paper": 4.0}[size])
+    return Recipe(Potts(space, graph, sweeps=sweeps), _config(space))
+
+
+def _config(space: Space) -> TrainConfig:
+    return TrainConfig(steps=2000, batch_size=256, lr=0.01)
+
+
+def _refuse(space: Space, given: GivenSpace, name: str) -> None:
+    if given is not None:
+        raise Mistake(f"{name} takes no condition, got one.", "Leave --given out, or take made.")
+
+
+def _graph(space: Space, edges: Edges, radius: float) -> "Graph":
+    from genzoo.models.graphical import Graph
+
+    everyone = edges == "complete" or (edges == "auto" and space.dims <= FEW)
+    return Graph.complete(space.dims) if everyone else Graph.grid(space.shape, radius)
