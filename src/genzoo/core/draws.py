@@ -65,7 +65,8 @@ def _(distribution: td.Uniform, noise: Noise) -> Tensor:
 
 @draw.register
 def _(distribution: td.Exponential, noise: Noise) -> Tensor:
-    return -torch.log1p(-noise.uniform(*_shape(distribution), dtype=distribution.rate.dtype)) / distribution.rate
+    uniform = noise.uniform(*_shape(distribution), dtype=distribution.rate.dtype)
+    return uniform.neg_().log1p_().neg_() / distribution.rate
 
 
 @draw.register

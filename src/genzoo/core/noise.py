@@ -25,10 +25,11 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 from torch.distributions import Distribution
 
+from genzoo._random import choose, philox, words
+
 __all__ = ["Noise", "fresh_seed", "philox", "seeded"]
 
-MASK = 0xFFFFFFFF
-CHUNK = 1 << 14  # blocks of four words at a time, so that the rounds stay in cache
+CHUNK = 1 << 14  # blocks of four words at a time, so that they stay in cache
 PAGES, AHEAD = 16, 1 << 16  # small draws are made for up to 16 pages, while those hold at most 65,536 numbers
 
 Maker = Callable[["_Source", tuple[int, ...], torch.dtype], Tensor]
@@ -37,38 +38,6 @@ Maker = Callable[["_Source", tuple[int, ...], torch.dtype], Tensor]
 def fresh_seed() -> int:
     """A seed nobody chose, from the operating system; record it wherever it is used."""
     return secrets.randbits(31)
-
-
-def philox(c0: Any, c1: Any, c2: Any, c3: Any, key: int) -> tuple[Any, Any, Any, Any]:
-    """The four 32-bit words of Philox-4×32-10 at a counter (c0, c1, c2, c3).
-
-    The same lines run on NumPy's uint64 arrays, whose calls cost half of torch's on a CPU, and on int64 tensors of any
-    device; products wrap modulo 2⁶⁴ in both, and masking keeps the 32 bits that count.
-
-    Args:
-        c0: The first counter word, an array or tensor of values below 2³².
-        c1: The second, broadcastable with the first, as the others.
-        c2: The third.
-        c3: The fourth.
-        key: 64 bits of key.
-
-    Example:
-        >>> zero = np.zeros(1, np.uint64)
-        >>> [hex(int(word[0])) for word in philox(zero, zero, zero, zero, 0)]
-        ['0x6627e8d5', '0xe169c58d', '0xbc57ac4c', '0x9b00dbd8']
-    """
-    k0, k1 = key & MASK, key >> 32
-    for _ in range(10):
-        p0, p1 = c0 * 0xD2511F53, c2 * 0xCD9E8D57
-        c0 = (p1 >> 32) ^ c1
-        c0 ^= k0
-        c0 &= MASK
-        c2 = (p0 >> 32) ^ c3
-        c2 ^= k1
-        c2 &= MASK
-        c1, c3 = p1, p0
-        k0, k1 = (k0 + 0x9E3779B9) & MASK, (k1 + 0xBB67AE85) & MASK
-    return c0, c1 & MASK, c2, c3 & MASK
 
 
 class Noise:
@@ -149,13 +118,11 @@ class Noise:
 
     def bernoulli(self, probs: Float[Tensor, "n *rest"]) -> Float[Tensor, "n *rest"]:
         """Ones with the given probabilities, else zeros."""
-        return (self.uniform(*probs.shape, dtype=probs.dtype) < probs).to(probs.dtype)
+        return self.uniform(*probs.shape, dtype=probs.dtype).lt_(probs.detach())
 
     def categorical(self, logits: Float[Tensor, "n *rest levels"]) -> Int[Tensor, "n *rest"]:
         """Class numbers with probabilities softmax(logits), by inversion of the cumulative distribution."""
-        edges = logits.softmax(-1).cumsum(-1)
-        uniform = self.uniform(*logits.shape[:-1], dtype=logits.dtype).unsqueeze(-1) * edges[..., -1:]
-        return torch.searchsorted(edges, uniform, right=True).squeeze(-1).clamp_max(logits.shape[-1] - 1)
+        return choose(logits, self.uniform(*logits.shape[:-1], dtype=logits.dtype))
 
     def integers(self, high: int, *shape: int) -> Int[Tensor, "n *rest"]:
         """Uniform integers in [0, high), for high up to 2³¹ (bias below high / 2³²)."""
@@ -192,57 +159,64 @@ class Noise:
         self.draws += 1
         ahead = min(PAGES, AHEAD // max(1, math.prod(shape)))
         if self.pages is None or self.index is not None or ahead < 2:
-            return make(self._source(shape[0], range(self.page, self.page + 1)), shape, dtype)
+            return self._made(make, range(self.page, self.page + 1), shape, dtype)
         name = (self.key, self.draws, kind, shape, dtype, self.start)
         first = self.page - self.page % ahead
         block, kept = self.pages.get(name, (-1, self.index))
         if kept is None or block != first:
-            kept = make(self._source(shape[0], range(first, first + ahead)), (ahead * shape[0], *shape[1:]), dtype)
+            kept = self._made(make, range(first, first + ahead), shape, dtype)
             self.pages[name] = (first, kept)
         return kept[(self.page - first) * shape[0] :][: shape[0]].clone()
 
-    def _source(self, rows: int, pages: range) -> "_Source":
+    def _made(self, make: Maker, pages: range, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        """The numbers of some pages, one page's rows after another's, a chunk at a time."""
+        rows, *rest = shape
         if self.index is not None and len(self.index) != rows:
             raise ValueError(
                 f"The first axis of a draw is the row axis: this noise is for {len(self.index)} rows, got {rows}. "
                 "Draw one row per row, or take `noise.rows(…)` first."
             )
-        number = torch.arange(rows) if self.index is None else self.index
-        return _Source(self.key, self.draws, number + self.start, pages, self.device)
+        total, chunk = len(pages) * rows, CHUNK if self.device.type == "cpu" else 64 * CHUNK
+        step = max(1, 4 * chunk // max(4, math.prod(rest)))
+        if step >= total:
+            return make(self._source(pages, rows, range(total)), (total, *rest), dtype)
+        out = torch.empty(total, *rest, dtype=dtype, device=self.device)
+        for i in range(0, total, step):
+            part = out[i : i + step]
+            part.copy_(make(self._source(pages, rows, range(i, i + len(part))), tuple(part.shape), dtype))
+        return out
+
+    def _source(self, pages: range, rows: int, part: range) -> "_Source":
+        row, page = np.arange(part.start, part.stop), np.full(len(part), pages.start)
+        if len(pages) > 1:
+            row, page = row % rows, page + row // rows
+        row = row if self.index is None else self.index.numpy()[row]
+        return _Source(self.key, self.draws, row + self.start, page, self.device)
 
     def __repr__(self) -> str:
         return f"Noise({', '.join(repr(part) for part in (self.seed, *self.path))}, start={self.start})"
 
 
 class _Source(NamedTuple):
-    """The words of one draw: counter = (row, page, block, draw)."""
+    """The words of some rows of a draw: counter = (row, page, block, draw)."""
 
     key: int
     draw: int
-    rows: Tensor
-    pages: range
+    row: np.ndarray
+    page: np.ndarray
     device: torch.device
 
-    def words(self, width: int, lane: int = 0) -> Tensor:
-        """(pages · rows, width) words; lane 1 holds the low halves of 53-bit uniforms."""
-        blocks = -(-width // 4)
-        page = torch.arange(self.pages.start, self.pages.stop).repeat_interleave(len(self.rows))
-        row = self.rows.repeat(len(self.pages))
-        step = max(1, CHUNK // max(1, blocks))
-        parts = [
-            self._blocks(row[i : i + step], page[i : i + step], blocks, lane) for i in range(0, max(1, len(row)), step)
-        ]
-        return (parts[0] if len(parts) == 1 else torch.cat(parts)).flatten(1)[:, :width]
-
-    def _blocks(self, row: Tensor, page: Tensor, blocks: int, lane: int) -> Tensor:
+    def words(self, width: int, dtype: torch.dtype = torch.int64, *, shift: int = 0, lane: int = 0) -> Tensor:
+        """(rows, width) words without their low bits; lane 1 holds the low halves of 53-bit uniforms."""
         draw = 2 * self.draw + lane
         if self.device.type == "cpu":
-            a0, a1 = (part.numpy().astype(np.uint64)[:, None] for part in (row, page))
-            words = philox(a0, a1, np.arange(blocks, dtype=np.uint64)[None], np.uint64(draw), self.key)
-            return torch.from_numpy(np.stack(words, axis=-1).view(np.int64))
-        c0, c1 = (part.to(self.device)[:, None] for part in (row, page))
-        c2 = torch.arange(blocks, device=self.device)[None]
-        return torch.stack(philox(c0, c1, c2, torch.full_like(c2, draw), self.key), dim=-1)
+            out = torch.empty(len(self.row), width, dtype=dtype)
+            words(self.row.view(np.uint64), self.page.view(np.uint64), draw, self.key, out.numpy(), shift)
+            return out
+        c0, c1 = (torch.from_numpy(part).to(self.device)[:, None] for part in (self.row, self.page))
+        c2 = torch.arange(-(-width // 4), device=self.device)[None]
+        found = torch.stack(philox(c0, c1, c2, torch.full_like(c2, draw), self.key), dim=-1)
+        return (found.flatten(1)[:, :width] >> shift).to(dtype)
 
 
 def _words(source: _Source, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
@@ -250,17 +224,18 @@ def _words(source: _Source, shape: tuple[int, ...], dtype: torch.dtype) -> Tenso
 
 
 def _uniform(source: _Source, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    high = _words(source, shape, dtype)
+    width = math.prod(shape[1:])
     if dtype != torch.float64:
-        return ((high >> 8).float() * 2.0**-24).to(dtype)
-    low = source.words(math.prod(shape[1:]), lane=1).reshape(shape)
-    return (high * 2**21 + (low >> 11)).double() * 2.0**-53
+        return source.words(width, torch.float32, shift=8).mul_(2.0**-24).to(dtype).reshape(shape)
+    high, low = source.words(width, dtype), source.words(width, dtype, shift=11, lane=1)
+    return high.mul_(2.0**21).add_(low).mul_(2.0**-53).reshape(shape)
 
 
 def _normal(source: _Source, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     width = math.prod(shape[1:])
     half = (width + 1) // 2
-    first, second = source.words(2 * half).double().split(half, dim=1) if half else (source.words(0).double(),) * 2
+    words = source.words(2 * half, torch.float64)
+    first, second = words[:, :half], words[:, half:]
     radius = first.add(0.5).mul_(2.0**-32).log_().mul_(-2).sqrt_()
     angle = second.mul(2 * math.pi * 2.0**-32)
     both = torch.cat([radius * angle.cos(), radius * angle.sin()], dim=1)
