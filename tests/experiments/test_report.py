@@ -15,6 +15,7 @@ from genzoo.experiments.advice import advise, kinds_in_words
 from genzoo.experiments.compare import Comparison, Entry, compare, compare_runs
 from genzoo.experiments.curves import curves_of, draw_curves, ticks
 from genzoo.experiments.demo import demonstrate
+from genzoo.experiments.meanings import meaning_of
 from genzoo.experiments.report import draw_wall, leaderboard, write_report
 
 
@@ -36,7 +37,7 @@ class Links(html.parser.HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
-        if tag not in ("meta", "link", "img", "br"):
+        if tag not in ("meta", "link", "img", "br", "wbr"):
             self.left.append(tag)
         self.links += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "data", "action")]
 
@@ -193,7 +194,12 @@ def test_both_stages_count_as_spent(tmp_path):
 def test_texts_compare(tmp_path):
     found = compare("verse", ["bigram", "gpt:width=16:depth=1"], out=tmp_path, steps=4, watch=lambda _: [])
     assert {"bits/dim", "n-gram distance", "distinct 4-grams", "repetition"} <= set(found.columns)
-    assert "<blockquote>" in write_report(found).read_text()
+    assert all(meaning_of(name) for name in found.columns)
+    assert found.floor("copied (50 letters)") == 0
+    assert not found.best("repetition")
+    page = write_report(found).read_text()
+    assert "<blockquote>" in page
+    assert "gpt:<wbr>width=<wbr>16:<wbr>depth=<wbr>1</td>" in page
 
 
 def test_what_cannot_be_told_apart_is_marked_alike(digits):

@@ -232,12 +232,14 @@ def on_texts(exam: Exam, x: Shaped[Tensor, "n *shape"], given: Given) -> Found:
     texts, real, seed = exam.spelled(x), exam.texts, exam.seed
     made: list[Made] = [
         ("n-gram distance", ngram_distance(texts, real[: 2 * len(texts)], seed=seed), "lower"),
-        ("distinct 4-grams", distinct(texts, 4), "higher"),
-        ("repetition", repetition(texts), "lower"),
+        ("distinct 4-grams", distinct(texts, 4), "neither"),
+        ("repetition", repetition(texts), "neither"),
     ]
+    found = [exam.measurement(name, estimate, better) for name, estimate, better in made]
     if sum(len(text) >= LONG for text in texts) > 1:
-        made.append((f"copied ({LONG} letters)", copied(texts, exam.known_texts, length=LONG).share, "lower"))
-    return Found([exam.measurement(name, estimate, better) for name, estimate, better in made])
+        share, held = (copied(some, exam.known_texts, length=LONG).share for some in (texts, real[: len(texts)]))
+        found.append(exam.measurement(f"copied ({LONG} letters)", share, floor=held.value))
+    return Found(found)
 
 
 def on_molecules(exam: Exam, x: Shaped[Tensor, "n *shape"], given: Given) -> Found:

@@ -29,11 +29,14 @@ MEANINGS = {
     "varied as the data.",
     "copies": "The share of samples that lie closer to a training row than almost any test row does: near the floor, "
     "nothing was learned by heart.",
-    "distinct": "The share of character 4-grams in the samples that occur once: low where a text repeats itself.",
-    "repetition": "The share of character 4-grams in a sample that occurred in it before.",
+    "distinct 4-grams": "How many different character 4-grams the samples have, over all that they have: below the "
+    "floor they lack variety, above it they are too random.",
+    "repetition": "The share of character 4-grams in a sample that occurred in it before; real text repeats itself as "
+    "often as the floor says.",
     "n-gram distance": "The Jensen–Shannon divergence between the character 3-grams of samples and of test texts, in "
     "bits; 1 would be nothing in common.",
-    "copied": "The share of samples with a long stretch that stands in the training text letter for letter.",
+    "copied": "The share of samples with a long stretch that stands in the training text letter for letter; the floor "
+    "is what test texts reach.",
     "valid": "The share of samples that are molecules.",
     "unique": "The share of valid samples that differ from each other.",
     "novel": "The share of valid samples that are not training molecules.",

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import jinja2
 import torch
+from markupsafe import Markup, escape
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
@@ -25,8 +27,8 @@ __all__ = ["draw_wall", "write_report"]
 
 SIGNS = (
     "≤ marks a bound: the model is at least as good as the number says. ≈ marks an estimate. ± is one standard error. "
-    "Green numbers cannot be told from the best by two standard errors. The floor is what as many real training rows "
-    "reach in the model's place."
+    "Green numbers cannot be told from the best by two standard errors. The floor is what as many real rows reach in "
+    "the model's place."
 )
 SHARES = {"%": (100.0, "%")}
 
@@ -50,6 +52,7 @@ def write_report(comparisons: Comparison | Sequence[Comparison], path: Path | No
     path = path or parts[0].path / "report.html"
     loader = jinja2.PackageLoader("genzoo.experiments")
     pages = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    pages.filters["wrappable"] = _wrappable
     said = {
         "title": title or f"{', '.join(entry.name for entry in parts[0].entries)} on {parts[0].data.name}",
         "parts": [_section(part) for part in parts],
@@ -136,6 +139,7 @@ def real_rows(data: Data) -> Tensor:
 def _section(comparison: Comparison) -> dict[str, Any]:
     columns, rows = leaderboard(comparison)
     data, protocol = comparison.data, comparison.protocol
+    held = min(protocol.rows or len(data.test), len(data.test))
     return {
         "name": data.name,
         "facts": [
@@ -143,7 +147,10 @@ def _section(comparison: Comparison) -> dict[str, Any]:
             ("one x", str(data.space)),
             ("given", str(data.given_space or "nothing")),
             ("budget", comparison.budget),
-            ("measured on", f"{protocol.rows or len(data.test):,} test rows, {protocol.samples:,} samples"),
+            (
+                "measured on",
+                f"{min(protocol.rows or len(data.test), len(data.test)):,} test rows, {protocol.samples:,} samples",
+            ),
             ("seen by", comparison.extractor),
             ("examination", f"{100 * comparison.share:.0f} % of the budget"),
             ("seed", str(comparison.seed)),
@@ -222,6 +229,11 @@ def _plain(text: str, value: Any) -> dict[str, Any]:
     return {"text": text, "value": value, "best": False, "note": ""}
 
 
+def _wrappable(name: str) -> Markup:
+    """A name that may break after its marks, not within its words."""
+    return Markup(re.sub(r"([_:=])", r"\1<wbr>", str(escape(name))))
+
+
 def _number(value: float) -> str:
     return f"{value:.3g}"
 
@@ -239,7 +251,8 @@ def _shown(data: Data, x: Tensor) -> dict[str, Any]:
     texts = getattr(data.codec, "texts", None)
     if texts is not None:
         return {"texts": [text[:400] for text in texts(x[:6])]}
-    return {"numbers": [[f"{value:.4g}" for value in row[:12].tolist()] for row in x[:8].flatten(1)]}
+    cells = [[f"{value:.4g}" for value in row[:12].tolist()] for row in x[:8].flatten(1)]
+    return {"heads": list(getattr(data.codec, "columns", ()))[:12], "numbers": cells}
 
 
 def _strip(data: Data, x: Tensor, across: int) -> dict[str, Any] | None:
