@@ -147,10 +147,7 @@ def _section(comparison: Comparison) -> dict[str, Any]:
             ("one x", str(data.space)),
             ("given", str(data.given_space or "nothing")),
             ("budget", comparison.budget),
-            (
-                "measured on",
-                f"{min(protocol.rows or len(data.test), len(data.test)):,} test rows, {protocol.samples:,} samples",
-            ),
+            ("measured on", f"{held:,} test rows, {protocol.samples:,} samples"),
             ("seen by", comparison.extractor),
             ("examination", f"{100 * comparison.share:.0f} % of the budget"),
             ("seed", str(comparison.seed)),
