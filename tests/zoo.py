@@ -15,7 +15,15 @@ from genzoo.models import Dequantized, Joint, LatentModel, Standardized
 from genzoo.models.adversarial import WassersteinGAN
 from genzoo.models.autoencoders import VAE, GaussianAutoencoder
 from genzoo.models.autoregressive import GPT, MADE, Bigram
-from genzoo.models.classical import HMM, PPCA, FactorAnalysis, Gaussian, GaussianMixture, KernelDensity
+from genzoo.models.classical import (
+    HMM,
+    PPCA,
+    FactorAnalysis,
+    Gaussian,
+    GaussianMixture,
+    KernelDensity,
+    SoftmaxRegression,
+)
 from genzoo.models.diffusion import (
     DDIM,
     Ancestral,
@@ -166,7 +174,7 @@ def latent(space: Space, prior: Callable[[Space], GenerativeModel]) -> LatentMod
 
 EXACT, BOUND, ESTIMATE, NONE = Likelihood.EXACT, Likelihood.BOUND, Likelihood.ESTIMATE, Likelihood.NONE
 PIXELS, EVEN = Space(BYTES.shape), Space((1, 8, 4))
-TINY_REALS = Space((2, 2, 1))
+TINY_REALS, ONE_OF_3 = Space((2, 2, 1)), Space((1,), levels=3)
 WORDS, TINY = Space((4,), levels=3, ragged=True), Space((2, 2, 1), levels=5)
 TEXT = {"label": LABEL, "words": WORDS, "angle": Space((2,))}
 
@@ -182,6 +190,9 @@ ZOO: dict[str, Entry] = {
     "kde/likelihood": Entry(lambda: kde(bandwidth="likelihood", whiten="columns"), EXACT),
     "kde/epanechnikov": Entry(lambda: kde(kernel="epanechnikov", bandwidth=9.0, whiten="none"), EXACT),
     "kde/given": Entry(lambda: kde(given=LABEL), EXACT),
+    "softmax_regression": Entry(lambda: SoftmaxRegression(ONE_OF_3, REALS), EXACT),
+    "softmax_regression/bytes": Entry(lambda: SoftmaxRegression(ONE_OF_3, Space((1, 28, 28), levels=256)), EXACT),
+    "softmax_regression/several": Entry(lambda: Standardized(SoftmaxRegression(ONE_OF_3, BOTH)), EXACT),
     "standardized/kde": Entry(lambda: Standardized(kde()), EXACT),
     "dequantized/kde": Entry(lambda: Dequantized(kde(TINY_REALS), 5), BOUND),
     "standardized/gaussian_mixture": Entry(lambda: Standardized(mixture()), EXACT),

@@ -54,8 +54,9 @@ def test_folders_named_as_splits_are_splits(tmp_path: Path) -> None:
 
 def test_labels_can_be_what_is_modelled(tmp_path: Path) -> None:
     data = read(image_folder(tmp_path), x="label", given="image")
-    assert (data.space, data.given_space) == (Space((), levels=2), Space((1, 6, 5), levels=256))
-    assert data.x.tolist() == [0, 0, 1, 1]
+    assert (data.space, data.given_space) == (Space((1,), levels=2), Space((1, 6, 5), levels=256))
+    assert data.x.tolist() == [[0], [0], [1], [1]]
+    assert len(set(data.codec.cells(data.x)["label"])) == 2  # by their names
     again = read(tmp_path)
     assert all(data.splits[name].equal(again.splits[name]) for name in again.splits)  # by the image, not its class
 

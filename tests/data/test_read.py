@@ -34,6 +34,35 @@ def test_digits() -> None:
     assert read("digits").given is None
 
 
+def test_labels_are_data_too() -> None:
+    turned, plain = read("digits", x="label", given="image"), read("digits", given="label")
+    assert (turned.space, turned.given_space) == (Space((1,), levels=10), plain.space)
+    assert torch.equal(turned.x[:, 0].long(), plain.given)
+    assert torch.equal(turned.given, plain.x)
+    assert all(torch.equal(turned.splits[name], plain.splits[name]) for name in plain.splits)
+    assert turned.codec.cells(turned.x[:2]) == {"label": ["0", "1"]}
+
+
+def test_labels_among_arrays_are_data_too() -> None:
+    arrays = {"images": pixels(20, 4, 4), "label": np.arange(20) % 3}
+    turned, plain = read(arrays, x="label", given="images"), read(arrays, given="label")
+    assert turned.space == Space((1,), levels=3)
+    assert torch.equal(turned.x[:, 0].long(), plain.given)
+    assert all(torch.equal(turned.splits[name], plain.splits[name]) for name in plain.splits)
+
+
+def test_everything_else_is_given(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text(
+        "age,kind,pay\n" + "".join(f"{i}.5,{'ab'[i % 2]},{'low' if i % 3 else 'high'}\n" for i in range(9))
+    )
+    data = read(table, x="pay", given="*")
+    assert data.space == Space((1,), levels=2)
+    assert data.given_space == {"age": Space(()), "kind": Space((), levels=2)}
+    assert list(read("digits", x="label", given="*").given) == ["image"]
+    assert list(read({"x": torch.zeros(5, 2), "a": torch.arange(5)}, given="*").given) == ["a"]
+
+
 def test_digits_are_those_of_scikit_learn() -> None:
     theirs = pytest.importorskip("sklearn.datasets").load_digits()
     data = read("digits", given="label")

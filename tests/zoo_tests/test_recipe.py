@@ -16,6 +16,7 @@ SPACES = {
     "bits": Space((1, 8, 8), levels=2),
     "text": Space((16,), levels=27),
 }
+LABELS = {"label": Space((1,), levels=3)}  # for what takes nothing else
 LABEL = Space((), levels=3)
 OURS = ("gaussian_mixture", "vae", "wgan_gp")
 
@@ -23,8 +24,8 @@ OURS = ("gaussian_mixture", "vae", "wgan_gp")
 def models(name: str) -> dict[tuple[str, bool], GenerativeModel]:
     """A recipe's model, the last if it has stages, on every space that it takes, with and without a label."""
     made = {}
-    for kind, space in SPACES.items():
-        for given in (None, LABEL):
+    for kind, space in (SPACES | LABELS).items():
+        for given in () if kind in LABELS and made else (None, LABEL):
             try:
                 built = recipe_named(name)(space, given)
                 built = built if built.then is None else built.then(built.model)
@@ -40,7 +41,7 @@ def test_declarations_are_what_the_models_answer(name):
     assert found
     able = set()
     for (kind, _), model in found.items():
-        assert model.likelihood is Likelihood(info.likelihood_on(SPACES[kind])), kind
+        assert model.likelihood is Likelihood(info.likelihood_on((SPACES | LABELS)[kind])), kind
         able |= {capability.value for capability in Capability if model.can(capability)}
     assert able == set(info.can)
 

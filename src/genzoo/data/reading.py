@@ -31,12 +31,13 @@ from genzoo.data.readers.items import read_items
 from genzoo.data.readers.kinds import ENDINGS, read_file, read_together
 from genzoo.data.readers.sequences import read_sequences
 from genzoo.data.readers.text import read_two_texts
-from genzoo.data.source import Asked, Condition, Options, Reader, Source
+from genzoo.data.source import EVERY, Asked, Condition, Options, Reader, Source
 from genzoo.data.split import complete
 from genzoo.data.view import binarize
 
 __all__ = ["names", "read"]
 
+OWN = "image"  # what pixels are called where a label beside them is x
 FOLDERS: dict[tuple[str, ...], Reader] = {
     images.SUFFIXES: images.read_images,
     audio.SUFFIXES: audio.read_sounds,
@@ -64,8 +65,10 @@ def read(
             or of parallel texts; a pair of text files; `hub:NAME`; a tensor, a pair (x, given), a mapping of names to
             tensors, or a data set of PyTorch or of `datasets`.
         given: What the rows are conditioned on: one name, and `Data.given` is a tensor, or several, and it is a
-            mapping. None: unconditional, even where there are labels; only a pair (x, given) brings its own.
-        x: The columns, or the array, that make x, where it is not all that is left.
+            mapping; "*" is everything that is not x. None: unconditional, even where there are labels; only a pair
+            (x, given) brings its own.
+        x: The columns, or the array, that make x, where it is not all that is left. It may be a label, given the
+            "image" it belongs to: labels are data too.
         binarize: "static", "dynamic" or "threshold": see pixels as two levels.
         augment: See training images through "flip", "shift=2", "shift=2:reflect" and "crop=28", or some of them with
             commas between, drawn anew in every epoch.
@@ -197,6 +200,11 @@ def _folder_reader(path: Path) -> Reader:
 
 
 def _chosen(source: Source, asked: Asked, given: str | Sequence[str] | None) -> Data:
+    if asked.x and asked.x[0] in source.conditions and asked.x[0] not in asked.given:
+        source = source.turned(asked.x[0], OWN)
+    if asked.given == EVERY:
+        asked = dataclasses.replace(asked, given=tuple(source.conditions))
+        given = asked.given
     for name in asked.given:
         if name not in source.conditions:
             help_ = nearest(name, source.conditions)

@@ -19,9 +19,10 @@ from genzoo.data.columns import is_missing, is_number, numbers
 from genzoo.data.error import DataError
 from genzoo.data.view import View
 
-__all__ = ["Asked", "Color", "Condition", "Encoding", "Fit", "Missing", "Options", "Reader", "Source", "Unit"]
+__all__ = ["EVERY", "Asked", "Color", "Condition", "Encoding", "Fit", "Missing", "Options", "Reader", "Source", "Unit"]
 
 MOST_CLASSES = 100
+EVERY = ("*",)  # in place of names: everything that is not x
 Fit = Literal["crop", "pad", "resize"]
 Color = Literal["grey", "rgb", "rgba"]
 Missing = Literal["error", "drop", "impute", "keep"]
@@ -58,7 +59,7 @@ class Asked:
     """What the user said about a source.
 
     Attributes:
-        given: The names of the conditions.
+        given: The names of the conditions; "*" for everything that is not x.
         x: The names of the columns or arrays that make x; empty for what is natural.
         levels: The number of values an entry of x takes, where the source cannot tell.
         window: The length of the stretches that a long text is cut into.
@@ -173,6 +174,28 @@ class Condition:
         classes = [str(k) for k in range(high + 1)] if labels.ndim == 1 else None
         return cls(labels.long(), Space(tuple(labels.shape[1:]), levels=high + 1), classes)
 
+    def as_x(self, name: str) -> tuple[Tensor, Space, Codec]:
+        """Labels as rows of data: a column of class numbers, its space, and the way to a table of their names.
+
+        Args:
+            name: What the column is called.
+
+        Raises:
+            DataError: If the condition is no label, or some rows have none.
+
+        Example:
+            >>> rows, space, codec = Condition.from_cells("kind", ["red", "white", "red"]).as_x("kind")
+            >>> rows.tolist(), codec.cells(rows)
+            ([[0], [1], [0]], {'kind': ['red', 'white', 'red']})
+        """
+        from genzoo.data.codecs.table import TableCodec
+
+        if self.space.levels is None or self.rows.ndim != 1 or (len(self.rows) and int(self.rows.min()) < 0):
+            raise DataError(f"`x` must be a label that every row has, got {name!r}, {self.space}. Name another.")
+        words = {} if self.classes is None else {name: self.classes}
+        space = Space((1,), levels=self.space.levels)
+        return self.rows[:, None].to(getattr(torch, space.dtype)), space, TableCodec((name,), space.levels, words)
+
     @classmethod
     def _of_classes(cls, cells: Sequence[str], classes: list[str]) -> "Condition":
         place = {cell: k for k, cell in enumerate(classes)}
@@ -208,6 +231,19 @@ class Source:
     given_splits: Mapping[str, Int[Tensor, " m"]] | None = None
     skipped: tuple[str, ...] = ()
     view: View | None = None
+
+    def turned(self, label: str, own: str) -> "Source":
+        """The source with one of its labels as x, and what was x among the conditions; the splits stay.
+
+        Args:
+            label: The condition that becomes x.
+            own: What x is called from now on.
+        """
+        x, space, codec = self.conditions[label].as_x(label)
+        conditions = {name: part for name, part in self.conditions.items() if name != label}
+        conditions[own] = Condition(self.x, self.space, codec=self.codec)
+        content = self.x if self.content is None else self.content
+        return dataclasses.replace(self, x=x, space=space, codec=codec, conditions=conditions, content=content)
 
 
 Reader = Callable[[Any, Asked], Source]

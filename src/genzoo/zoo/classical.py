@@ -5,9 +5,9 @@ from typing import Literal
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.mistakes import Mistake
-from genzoo.zoo.recipe import Count, GivenSpace, Positive, Recipe, Size, recipe
+from genzoo.zoo.recipe import Amount, Count, GivenSpace, Positive, Recipe, Size, recipe
 
-__all__ = ["gaussian", "gaussian_mixture", "kde"]
+__all__ = ["gaussian", "gaussian_mixture", "kde", "softmax_regression"]
 
 
 @recipe(
@@ -104,3 +104,37 @@ def kde(
 
     model = KernelDensity(Space(space.shape), given, kernel=kernel, bandwidth=bandwidth, whiten=whiten)
     return Recipe(model if space.levels is None else Dequantized(model, space.levels), TrainConfig(batch_size=10_000))
+
+
+@recipe(
+    family="classical",
+    likelihood="exact",
+    can=("sample", "log_prob", "loss", "condition", "direct_fit"),
+    paper="Cox, 1966, Some procedures connected with the logistic qualitative response curve",
+)
+def softmax_regression(
+    space: Space,
+    given: GivenSpace = None,
+    *,
+    size: Size = "small",
+    penalty: Amount = 1.0,
+    tol: Positive = 1e-6,
+) -> Recipe:
+    """The label given the row: softmax of a linear map, fitted to the cross-entropy by Newton's method or L-BFGS.
+
+    Real conditions are seen with mean 0 and variance 1, which the penalty is in the units of.
+
+    Args:
+        size: Both are the same.
+        penalty: What half the sum of squared weights costs, in nats; 1/C of scikit-learn.
+        tol: The fit has converged when a step promises less than this, in nats per row.
+    """
+    from genzoo.models.classical import SoftmaxRegression
+    from genzoo.zoo.units import in_units
+
+    if given is None:
+        raise Mistake(
+            "softmax_regression models a label given its row, got no condition.",
+            "Name the label as x: --x label --given image, or --x COLUMN --given '*'.",
+        )
+    return Recipe(in_units(SoftmaxRegression(space, given, penalty=penalty, tol=tol)), TrainConfig(batch_size=1000))

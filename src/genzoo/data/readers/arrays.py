@@ -19,7 +19,7 @@ from genzoo.core import Space
 from genzoo.data.codec import codec_for
 from genzoo.data.error import DataError, nearest
 from genzoo.data.picture import CHANNELS
-from genzoo.data.source import Asked, Condition, Source
+from genzoo.data.source import EVERY, Asked, Condition, Source
 from genzoo.data.split import SPLIT_WORDS, SPLITS
 
 __all__ = ["ENDS", "as_rows", "read_mapping", "read_numpy", "read_pair", "read_tensor"]
@@ -85,9 +85,19 @@ def read_mapping(arrays: Mapping[str, Any], asked: Asked, name: str = "mapping")
     roles = _by_role(arrays)
     x_role = _role_of_x(roles, asked)
     parts = roles.pop(x_role)
-    x, space = as_rows(_end_to_end([_tensor(x_role, part) for part in parts.values()]), asked.levels)
-    conditions = {role: _condition(role, _aligned(role, roles, parts)) for role in asked.given}
-    return Source(name, x, space, codec_for(x, space), conditions, _own_splits(parts))
+    x = _end_to_end([_tensor(x_role, part) for part in parts.values()])
+    given = tuple(roles) if asked.given == EVERY else asked.given
+    conditions = {role: _condition(role, _aligned(role, roles, parts)) for role in given}
+    content = None
+    if asked.x and asked.levels is None and x.ndim == 1 and not x.is_floating_point():
+        x, space, codec = Condition.from_labels(x_role, x).as_x(x_role)
+        content = (
+            _end_to_end([_tensor(given[0], part) for part in _aligned(given[0], roles, parts)]) if given else None
+        )
+    else:
+        x, space = as_rows(x, asked.levels)
+        codec = codec_for(x, space)
+    return Source(name, x, space, codec, conditions, _own_splits(parts), content)
 
 
 def as_rows(x: Shaped[Tensor, "n *shape"], levels: int | None = None) -> tuple[Tensor, Space]:

@@ -37,7 +37,7 @@ def is_idx_folder(folder: Path) -> bool:
 
 
 def read_idx_folder(folder: Path, asked: Asked) -> Source:
-    """A folder of image files with label files beside them; the condition is "label"."""
+    """A folder of image files with label files beside them; the condition is "label", or x is, given the "image"."""
     arrays: dict[str, Tensor] = {}
     for path in sorted(folder.iterdir()):
         if match := NAME.fullmatch(path.name):
@@ -50,7 +50,7 @@ def read_idx_folder(folder: Path, asked: Asked) -> Source:
             raise DataError(
                 f"{folder.name} must have an image for each of {len(rows)} labels, got {got}. Add the file."
             )
-    return read_mapping(arrays, Asked(asked.given, ("image",), asked.levels), folder.name)
+    return read_mapping(arrays, Asked(asked.given, asked.x or ("image",), asked.levels), folder.name)
 
 
 def read_idx(path: Path) -> Shaped[Tensor, "n *shape"]:

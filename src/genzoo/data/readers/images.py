@@ -264,11 +264,10 @@ def _source(
             content[role] = images.content[_places(column, kept, images)]
     x = made.pop("")
     sides = [role for role in made if role in sets]
+    of_x = (x.rows, x.space, x.codec or codec_for(x.rows, x.space))
     return Source(
         name,
-        x.rows,
-        x.space,
-        x.codec or codec_for(x.rows, x.space),
+        *(of_x if x.classes is None else x.as_x(asked.x[0] if asked.x else "x")),
         made,
         splits[""],
         content.get("", next(iter(content.values()), None) if paired else None),

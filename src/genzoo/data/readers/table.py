@@ -22,7 +22,7 @@ from genzoo.data.columns import has_header, is_date, is_missing, is_number, miss
 from genzoo.data.error import DataError, nearest
 from genzoo.data.readers.arrays import as_rows
 from genzoo.data.readers.spelling import text_rows
-from genzoo.data.source import MOST_CLASSES, Asked, Condition, Source
+from genzoo.data.source import EVERY, MOST_CLASSES, Asked, Condition, Source
 from genzoo.data.split import SPLIT_WORDS, SPLITS, complete, content_words
 
 __all__ = ["Table", "from_table", "read_tables"]
@@ -101,6 +101,8 @@ def from_table(table: Table, asked: Asked) -> Source:
         DataError: If a named column is missing, a column of x cannot be one, none is left for x, or cells are missing.
     """
     table = _own_splits(table, asked)
+    if asked.given == EVERY:
+        asked = dataclasses.replace(asked, given=tuple(name for name in table.columns if name not in asked.x))
     x_names = _named_columns(table, asked)
     used = list(dict.fromkeys((*x_names, *asked.given)))
     table = dataclasses.replace(table, texts=_texts(table, x_names, asked))

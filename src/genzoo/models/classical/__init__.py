@@ -14,5 +14,7 @@ __getattr__, __dir__, __all__ = attach(
         "linear_gaussian": ["LinearGaussian"],
         "moments": ["Moments"],
         "ppca": ["PPCA"],
+        "quasi_newton": ["QuasiNewton"],
+        "softmax_regression": ["SoftmaxRegression"],
     },
 )
