@@ -36,7 +36,7 @@ from genzoo.models.diffusion import (
     VarianceExploding,
 )
 from genzoo.models.flows import Flow, real_nvp
-from genzoo.models.graphical import Graph, Ising, Potts
+from genzoo.models.graphical import BayesNet, ChowLiu, Graph, Ising, LinearGaussianNet, Potts
 from genzoo.nn import GPT2, MLP, Conditioned, ConvDecoder, ConvEncoder, Timed, UNet
 
 REALS, BYTES, BITS = Space((3,)), Space((1, 4, 5), levels=256), Space((1, 4, 4), levels=2)
@@ -132,6 +132,19 @@ def made(space: Space, given: GivenSpace = None, **options: object) -> MADE:
 
 def large_ising(space: Space) -> Ising:
     return Ising(space, Graph.grid(space.shape), sweeps=5, temperatures=30)
+
+
+def tabled(net: BayesNet) -> BayesNet:
+    for i in range(net.space.dims):
+        net.set_table(i, torch.rand_like(net.table(i)).softmax(-1))
+    return net
+
+
+def counted(model: ChowLiu) -> ChowLiu:
+    model.begin()
+    model.accumulate(Batch(rows(model.space, 50, "counted")))
+    model.finish()
+    return model
 
 
 def bigram(space: Space) -> Bigram:
@@ -230,6 +243,9 @@ ZOO: dict[str, Entry] = {
     "ising": Entry(lambda: stirred(Ising(Space((1, 3, 4), levels=2), Graph.complete(12))), EXACT),
     "ising/large": Entry(lambda: stirred(large_ising(Space((1, 5, 5), levels=2))), ESTIMATE),
     "potts": Entry(lambda: stirred(Potts(Space((2, 3), levels=4), Graph.grid((2, 3)))), EXACT),
+    "bayes_net": Entry(lambda: tabled(BayesNet(Space((2, 3), levels=3), {1: [0], 2: [0, 1], 4: [3], 5: [2]})), EXACT),
+    "bayes_net/tree": Entry(lambda: counted(ChowLiu(Space((2, 3), levels=3))), EXACT),
+    "bayes_net/reals": Entry(lambda: LinearGaussianNet(REALS, {0: [2], 1: [0, 2]}), EXACT),
     "bigram": Entry(lambda: bigram(TINY), EXACT),
     "bigram/ragged": Entry(lambda: bigram(WORDS), EXACT),
     "diffusion": Entry(lambda: diffusion(BYTES), BOUND),

@@ -12,6 +12,6 @@ __getattr__, __dir__, __all__ = attach(
         "autoencoders": ["vae"],
         "autoregressive": ["bigram", "gpt", "made"],
         "adversarial": ["wgan_gp"],
-        "graphical": ["ising", "potts"],
+        "graphical": ["bayes_net", "ising", "potts"],
     },
 )

@@ -10,7 +10,7 @@ from genzoo.zoo.recipe import Count, GivenSpace, Positive, Recipe, Size, recipe
 if TYPE_CHECKING:
     from genzoo.models.graphical import Graph
 
-__all__ = ["ising", "potts"]
+__all__ = ["bayes_net", "ising", "potts"]
 
 Edges = Literal["auto", "grid", "complete"]
 FEW = 256  # entries up to which all pairs are coupled
@@ -80,6 +80,58 @@ def potts(
         raise Mistake(f"potts wants rows of 2 to 64 levels, got {space}.", "Take gpt or made for more levels.")
     graph = _graph(space, edges, radius or {"small": 2.0, "paper": 4.0}[size])
     return Recipe(Potts(space, graph, sweeps=sweeps), _config(space))
+
+
+@recipe(
+    family="graphical",
+    likelihood="exact",
+    can=("sample", "log_prob", "score", "loss", "direct_fit"),
+    paper="Pearl, 1988, Probabilistic reasoning in intelligent systems",
+)
+def bayes_net(
+    space: Space,
+    given: GivenSpace = None,
+    *,
+    size: Size = "small",
+    arrows: str = "auto",
+    smoothing: Positive = 1.0,
+    floor: Positive = 1e-6,
+) -> Recipe:
+    """A Bayes net fitted by counting (levels) or by regressions (reals), in one pass.
+
+    Args:
+        size: Both are the same.
+        arrows: From parents to children, as 0>1,0>2,1>3; or tree, the best tree (levels only); or chain, each entry
+            after the one before; or none; or auto: tree on levels, chain on reals.
+        smoothing: What is added to every count, on levels.
+        floor: What is added to every variance, as a share of the largest, on reals.
+    """
+    from genzoo.models.graphical import BayesNet, ChowLiu, LinearGaussianNet
+
+    _refuse(space, given, "bayes_net")
+    arrows = {"auto": "tree" if space.is_discrete else "chain"}.get(arrows, arrows)
+    config = TrainConfig(batch_size=1000)
+    if arrows == "tree":
+        if not space.is_discrete:
+            raise Mistake(f"The best tree is found on levels, got {space}.", "Take arrows=chain, or name the arrows.")
+        return Recipe(ChowLiu(space, smoothing=smoothing), config)
+    parents = _parents(arrows, space.dims)
+    if space.is_discrete:
+        return Recipe(BayesNet(space, parents, smoothing=smoothing), config)
+    return Recipe(LinearGaussianNet(space, parents, floor=floor), config)
+
+
+def _parents(arrows: str, n: int) -> dict[int, list[int]]:
+    """Parents by child."""
+    if arrows in ("chain", "none"):
+        return {i: [i - 1] for i in range(1, n)} if arrows == "chain" else {}
+    parents: dict[int, list[int]] = {}
+    for arrow in arrows.split(","):
+        parent, _, child = arrow.partition(">")
+        if not (parent.strip().isdigit() and child.strip().isdigit()):
+            raise Mistake(f"Arrows must read as 0>1,0>2, got {arrow!r}.", "Or take tree, chain or none.")
+        parents.setdefault(int(child), []).append(int(parent))
+    return parents
 
 
 def _config(space: Space) -> TrainConfig:

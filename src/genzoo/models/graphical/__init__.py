@@ -5,10 +5,14 @@ from genzoo._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "bayes_net": ["BayesNet", "asia", "sprinkler"],
+        "chow_liu": ["ChowLiu"],
         "clusters": ["swendsen_wang", "wolff"],
         "graph": ["Graph"],
+        "inference": ["MeanField", "gibbs_kernel", "gibbs_marginals", "mean_field"],
         "ising": ["Ising"],
         "lattice": ["SquareLattice"],
+        "linear_gaussian": ["LinearGaussianNet"],
         "onsager": [
             "BETA_CRITICAL",
             "binder_cumulant",

@@ -1,0 +1,126 @@
+"""Chow and Liu's tree: the best Bayes net in which no variable has more than one parent, found in one pass.
+
+Among all trees the likelihood of the data is highest for the spanning tree of the largest sum of mutual informations,
+
+$$ I_{ij} = \\sum_{u, v} \\hat p_{ij}(u, v) \\log \\frac{\\hat p_{ij}(u, v)}{\\hat p_i(u)\\, \\hat p_j(v)}, $$
+
+so counts of pairs are all that is needed, for the arrows and for the tables.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Integer
+from scipy.sparse import csgraph
+from torch import Tensor
+
+from genzoo.core.game import Batch, DirectFit, Done, Metrics
+from genzoo.core.given import Given
+from genzoo.core.model import GenerativeModel, Likelihood
+from genzoo.core.noise import Noise
+from genzoo.core.space import Space
+
+__all__ = ["ChowLiu"]
+
+MOST = 8192  # entries times levels
+
+
+class ChowLiu(GenerativeModel, DirectFit):
+    """A Bayes net whose arrows make a tree, arrows and tables fitted together by counting pairs.
+
+    Args:
+        space: What one x is: levels, entries times levels at most 8,192.
+        smoothing: α, what is added to the counts of a variable's levels given its parent.
+
+    Raises:
+        ValueError: If the space is not discrete or too large, or α is not positive.
+
+    Example:
+        >>> model = ChowLiu(Space((3,), levels=2))
+        >>> data = Batch(torch.tensor([[0, 1, 0], [1, 1, 1], [0, 0, 0], [1, 0, 1]]))
+        >>> model.begin(); model.accumulate(data); metrics = model.finish()
+        >>> model.parents.tolist()[2]
+        0
+
+    References:
+        Chow & Liu, 1968, "Approximating discrete probability distributions with dependence trees"
+    """
+
+    likelihood = Likelihood.EXACT
+    parents: Tensor
+    order: Tensor
+    log_probs: Tensor
+    pairs: Tensor
+
+    def __init__(self, space: Space, *, smoothing: float = 1.0) -> None:
+        super().__init__(space)
+        if not space.is_discrete or space.ragged or space.dims * (space.levels or 0) > MOST or smoothing <= 0:
+            raise ValueError(
+                f"ChowLiu needs levels of a fixed shape, entries times levels at most {MOST:,}, and a positive "
+                f"`smoothing`, got {space} and {smoothing}."
+            )
+        self.smoothing, n, q = smoothing, space.dims, space.levels or 1
+        self.register_buffer("parents", torch.arange(n))  # the root is its own parent
+        self.register_buffer("order", torch.arange(n))
+        self.register_buffer("log_probs", torch.full((n, q, q), -math.log(q), dtype=torch.float64))
+        self.register_buffer("pairs", torch.zeros(n * q, n * q, dtype=torch.float64))
+
+    def log_density(self, x: Integer[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
+        flat = x.flatten(1).long()
+        return self.log_probs[torch.arange(self.space.dims), flat[:, self.parents], flat].sum(1)
+
+    def draw(self, n: int, given: Given, noise: Noise) -> Integer[Tensor, "n *event"]:
+        x = torch.zeros(n, self.space.dims, dtype=torch.int64, device=self.device)
+        for i in self.order.tolist():
+            x[:, i] = noise.tick(i).categorical(self.log_probs[i, x[:, self.parents[i]]])
+        return x.to(getattr(torch, self.space.dtype)).reshape(n, *self.space.shape)
+
+    def begin(self) -> None:
+        self.pairs.zero_()
+
+    def accumulate(self, batch: Batch) -> None:
+        hot = torch.nn.functional.one_hot(batch.x.flatten(1).long(), self.space.levels or 1).flatten(1).double()
+        self.pairs += hot.T @ hot
+
+    def statistics(self) -> Sequence[Tensor]:
+        return [self.pairs]
+
+    def finish(self) -> Metrics:
+        n, q = self.space.dims, self.space.levels or 1
+        counts = self.pairs.reshape(n, q, n, q).transpose(1, 2)  # (i, j, u, v)
+        rows = counts[0, 0].sum().clamp_min(1)
+        self._grow(mutual_information(counts / rows))
+        own = torch.arange(n, device=self.device)
+        together = counts[self.parents, own].clone()  # (i, level of the parent, level)
+        root = self.parents == own
+        together[root] = counts[own, own][root].sum(1, keepdim=True).expand(-1, q, -1)
+        odds = together + self.smoothing
+        self.log_probs.copy_((odds / odds.sum(2, keepdim=True)).log())
+        together[root] /= q  # its row stands for every level of the parent it lacks
+        return Done(loss=-(together * self.log_probs).sum().item() / rows.item())
+
+    def extra_repr(self) -> str:
+        return f"{self.space}, smoothing={self.smoothing}"
+
+    def _grow(self, information: Tensor) -> None:
+        """The tree of the largest information, its arrows leading away from the first variable."""
+        cost = (1 + information.max() - information).cpu().numpy()  # a zero would be no edge
+        tree = csgraph.minimum_spanning_tree(cost)
+        order, parents = csgraph.breadth_first_order(tree, 0, directed=False)
+        parents[0] = 0
+        self.order.copy_(torch.from_numpy(order.astype("int64")))
+        self.parents.copy_(torch.from_numpy(parents.astype("int64")))
+
+
+def mutual_information(probs: Float[Tensor, "n n q q"]) -> Float[Tensor, "n n"]:
+    """I_ij in nats, from the joint distributions of all pairs; its diagonal holds entropies.
+
+    Example:
+        >>> alike = torch.eye(2).expand(2, 2, 2, 2) / 2
+        >>> mutual_information(alike).div(math.log(2)).round(decimals=4).tolist()
+        [[1.0, 1.0], [1.0, 1.0]]
+    """
+    own = torch.einsum("iiuu->iu", probs)
+    alone = own[:, None, :, None] * own[None, :, None, :]
+    return (torch.special.xlogy(probs, probs) - torch.special.xlogy(probs, alone)).sum((2, 3))
