@@ -18,10 +18,13 @@ from genzoo.models.autoregressive import GPT, MADE, Bigram
 from genzoo.models.classical import (
     HMM,
     PPCA,
+    BinnedHistogram,
     FactorAnalysis,
     Gaussian,
     GaussianMixture,
+    Histogram,
     KernelDensity,
+    KMeans,
     SoftmaxRegression,
 )
 from genzoo.models.diffusion import (
@@ -193,10 +196,22 @@ TEXT = {"label": LABEL, "words": WORDS, "angle": Space((2,))}
 
 ZOO: dict[str, Entry] = {
     "gaussian": Entry(lambda: Gaussian(REALS), EXACT),
+    "gaussian/diag": Entry(lambda: Gaussian(REALS, covariance="diag"), EXACT),
+    "gaussian/low_rank": Entry(lambda: Gaussian(REALS, covariance="low_rank", rank=1), EXACT),
+    "gaussian/given": Entry(lambda: Gaussian(REALS, LABEL), EXACT),
+    "gaussian/given/tied": Entry(lambda: Gaussian(REALS, LABEL, covariance="tied"), EXACT),
+    "histogram": Entry(lambda: Histogram(TINY), EXACT),
+    "histogram/independent/given": Entry(lambda: Histogram(TINY, LABEL, factorization="independent"), EXACT),
+    "histogram/joint": Entry(lambda: Histogram(TINY, factorization="joint"), EXACT),
+    "histogram/reals": Entry(lambda: BinnedHistogram(REALS, bins=4), EXACT),
+    "kmeans": Entry(lambda: KMeans(REALS, clusters=3), EXACT),
+    "kmeans/given": Entry(lambda: KMeans(REALS, LABEL, clusters=2), EXACT),
+    "standardized/kmeans": Entry(lambda: Standardized(KMeans(REALS, clusters=2)), EXACT),
     "gaussian_mixture": Entry(mixture, EXACT),
     "gaussian_mixture/tied": Entry(lambda: mixture(covariance="tied"), EXACT),
     "gaussian_mixture/diag": Entry(lambda: mixture(covariance="diag"), EXACT),
     "gaussian_mixture/spherical": Entry(lambda: mixture(covariance="spherical"), EXACT),
+    "gaussian_mixture/low_rank": Entry(lambda: mixture(covariance="low_rank", rank=1), EXACT),
     "gaussian_mixture/given": Entry(lambda: mixture(given=LABEL), EXACT),
     "gaussian_mixture/given/tied": Entry(lambda: mixture(given=LABEL, covariance="tied"), EXACT),
     "kde": Entry(kde, EXACT),

@@ -12,7 +12,7 @@ from tests.zoo import vae, wgan
 
 
 def test_constant_columns_keep_their_unit() -> None:
-    model = Standardized(GaussianMixture(Space((3,)), components=1))
+    model = Standardized(GaussianMixture(Space((3,)), components=1, floor=1e-6))
     x = torch.randn(50, 3) * torch.tensor([1.0, 0.0, 0.0]) + torch.tensor([0.0, 0.1, 1e6])
     model.prepare([Batch(x)])
     assert model.scale[1:].tolist() == [1, 1]

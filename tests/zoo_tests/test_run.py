@@ -198,7 +198,7 @@ def test_missing_values_are_refused_before_anything_is_trained(tmp_path):
     x = torch.randn(50, 2)
     x[3, 1] = torch.nan
     data = dataclasses.replace(genzoo.read(torch.randn(50, 2)), x=x)
-    with pytest.raises(genzoo.Mistake, match="got 1 with some"):
+    with pytest.raises(genzoo.Mistake, match="no missing values for vae, got 1"):
         genzoo.train("vae", data, out=tmp_path / "run", steps=2)
     assert not (tmp_path / "run").exists()
 

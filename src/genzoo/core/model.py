@@ -67,6 +67,7 @@ class Capability(enum.Enum):
     STEP = "step"
     LOSS = "loss"
     CONDITION = "condition"
+    MISSING = "missing"
     DIRECT_FIT = "direct_fit"
 
 
@@ -191,6 +192,8 @@ class GenerativeModel(Trainable):
         match Capability(capability):
             case Capability.CONDITION:
                 return self.given is not None
+            case Capability.MISSING:
+                return self.takes_missing()
             case Capability.DIRECT_FIT:
                 return isinstance(self, DirectFit)
             case Capability.SCORE:
@@ -249,6 +252,10 @@ class GenerativeModel(Trainable):
     def takes_null(self) -> bool:
         """Whether null conditions are allowed: learned by dropping some, unless the model can marginalise."""
         return self.drop_given > 0
+
+    def takes_missing(self) -> bool:
+        """Whether entries of x may be missing, NaN: densities and fits are then of what is there."""
+        return False
 
     def training_given(self, batch: Batch) -> Given:
         """The batch's condition with a share `drop_given` of its rows made null."""

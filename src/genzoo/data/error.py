@@ -1,13 +1,41 @@
-"""The one error of this package, and the help it gives with names."""
+"""The errors of this package, and the help they give with names."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-__all__ = ["DataError", "nearest"]
+__all__ = ["ColumnError", "DataError", "nearest"]
 
 
 class DataError(ValueError):
     """Data that cannot be used as it is: the message says what must hold, what was got and what to do."""
+
+
+class ColumnError(DataError):
+    """Some columns that cannot be used as they are, by number; who knows their names can put them in.
+
+    Args:
+        columns: Their numbers, from 0.
+        cause: What they must be and what was got, to go on from "Column 3 …".
+        fix: What to do.
+
+    Example:
+        >>> error = ColumnError([1], "must vary, got one value in all rows.", "Drop it.")
+        >>> print(error)
+        Column 1 (counted from 0) must vary, got one value in all rows. Drop it.
+        >>> print(error.named(["age", "year"]))
+        Column 'year' must vary, got one value in all rows. Drop it.
+    """
+
+    def __init__(self, columns: Sequence[int], cause: str, fix: str, names: Sequence[str] | None = None) -> None:
+        shown = [str(column) if names is None else repr(names[column]) for column in columns[:5]]
+        more = f" and {len(columns) - 5} more" if len(columns) > 5 else ""
+        which = f"Column{'s' if len(columns) > 1 else ''} {', '.join(shown)}{more}"
+        super().__init__(f"{which}{' (counted from 0)' if names is None else ''} {cause} {fix}")
+        self.columns, self.cause, self.fix = list(columns), cause, fix
+
+    def named(self, names: Sequence[str]) -> "ColumnError":
+        """The same with the columns' names."""
+        return ColumnError(self.columns, self.cause, self.fix, names)
 
 
 def nearest(word: str, words: Iterable[str]) -> str:

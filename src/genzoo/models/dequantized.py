@@ -71,7 +71,7 @@ class Dequantized(Mapped):
             terms.append(self.model.log_density(self.inward(x, draw.at("cell")), given, draw, **options))
         return torch.stack(terms).logsumexp(0) - math.log(count)
 
-    def encode(self, x: Integer[Tensor, "B *event"], given: Given = None) -> Float[Tensor, "B *latent"]:
+    def encode(self, x: Integer[Tensor, "B *event"], given: Given = None) -> Shaped[Tensor, "B *latent"]:
         """The latent of the middle of each cell."""
         return self.model.encode(x.to(self.dtype) + 0.5, given)
 

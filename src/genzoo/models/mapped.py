@@ -76,11 +76,14 @@ class Mapped(GenerativeModel, DirectFit):
     def takes_null(self) -> bool:
         return self.model.takes_null()
 
+    def takes_missing(self) -> bool:
+        return self.can(Capability.MISSING)
+
     def can(self, capability: Capability | str) -> bool:
         match Capability(capability):
             case Capability.DENOISE | Capability.STEP:
                 return False
-            case Capability.SCORE if self.space.is_discrete:
+            case Capability.SCORE | Capability.MISSING if self.space.is_discrete:
                 return False
             case other:
                 return self.model.can(other)

@@ -85,9 +85,14 @@ class Standardized(Mapped):
         self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise, **options: Any
     ) -> Float[Tensor, " B"]:
         inner = self.model.log_density(self.inward(x), self.rule(given), noise, **options)
-        return inner - self.scale.log().sum() if self.sees_reals else inner
+        if not self.sees_reals:
+            return inner
+        stretch = self.scale.log()
+        if self.takes_missing() and x.isnan().any():  # the density of what is there has the units of what is there
+            return inner - torch.where(x.isnan(), 0, stretch).flatten(1).sum(1)
+        return inner - stretch.sum()
 
-    def encode(self, x: Shaped[Tensor, "B *event"], given: Given = None) -> Float[Tensor, "B *latent"]:
+    def encode(self, x: Shaped[Tensor, "B *event"], given: Given = None) -> Shaped[Tensor, "B *latent"]:
         return self.model.encode(self.inward(x), self.rule(given))
 
     def score(self, x: Float[Tensor, "B *event"], given: Given = None) -> Float[Tensor, "B *event"]:
@@ -112,10 +117,11 @@ class Units(nn.Module):
 
 
 def fit(shift: Tensor, scale: Tensor, rows: Float[Tensor, "n *event"]) -> None:
-    """Sets units to those of some rows; null rows do not count."""
+    """Sets units to those of some rows; missing entries and null rows do not count."""
     rows = rows.double()
-    known = rows[rows.flatten(1).isfinite().all(1)] if rows.ndim > 1 else rows[rows.isfinite()]
-    mean, std = known.mean(0), known.std(0, correction=0)
+    rows = torch.where(rows.isfinite(), rows, torch.nan)
+    mean = rows.nanmean(0).nan_to_num()
+    std = (rows - mean).square().nanmean(0).nan_to_num().sqrt()
     shift.copy_(mean)
     # A spread within rounding of the mean is a constant that came through float32.
     scale.copy_(torch.where(std > 1e-6 * mean.abs(), std, 1))

@@ -1,45 +1,60 @@
 """Recipes of classical models."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.recipe import Amount, Count, GivenSpace, Positive, Recipe, Size, recipe
 
-__all__ = ["gaussian", "gaussian_mixture", "kde", "softmax_regression"]
+if TYPE_CHECKING:
+    from genzoo.core.model import GenerativeModel
+
+__all__ = ["gaussian", "gaussian_mixture", "histogram", "kde", "kmeans", "softmax_regression"]
+
+Kind = Literal["full", "tied", "diag", "spherical", "low_rank"]
+PASSES = TrainConfig(batch_size=4000)  # rows at a time; no setting of a pass changes what it finds
 
 
 @recipe(
     family="classical",
     likelihood="exact",
     on_levels="bound",
-    can=("sample", "log_prob", "score", "loss", "direct_fit"),
+    can=("sample", "log_prob", "score", "loss", "condition", "missing", "direct_fit"),
     paper="Gauss, 1809, Theoria motus corporum coelestium",
 )
-def gaussian(space: Space, given: GivenSpace = None, *, size: Size = "small", floor: Positive = 1e-6) -> Recipe:
-    """One Gaussian with a full covariance, fitted in closed form by one pass.
+def gaussian(
+    space: Space,
+    given: GivenSpace = None,
+    *,
+    size: Size = "small",
+    covariance: Kind = "full",
+    rank: Count | None = None,
+    floor: Positive | None = None,
+) -> Recipe:
+    """One Gaussian, or one for each class, fitted in closed form by one pass.
 
-    Levels are seen through uniform dequantization.
+    Levels are seen through uniform dequantization. Missing entries are marginalised.
 
     Args:
         size: Both are the same.
-        floor: What is added to every variance, as a share of the largest.
+        covariance: A full matrix (for each class), one for all classes, a diagonal, one variance, or a low rank
+            plus one variance.
+        rank: The rank of covariance=low_rank; by default 10, or one less than there are columns.
+        floor: The smallest variance, as a share of the data's; by default a singular covariance is refused.
     """
     from genzoo.models.classical import Gaussian
-    from genzoo.models.dequantized import Dequantized
 
-    if given is not None:
-        raise Mistake("gaussian takes no condition, got one.", "Leave --given out, or take gaussian_mixture.")
-    model = Gaussian(Space(space.shape), floor=floor)
-    return Recipe(model if space.levels is None else Dequantized(model, space.levels), TrainConfig(batch_size=1000))
+    rank = _rank(space, covariance, rank)
+    inner = Gaussian(Space(space.shape), given, covariance=covariance, rank=rank, floor=floor)
+    return Recipe(_fitting(inner, space), PASSES)
 
 
 @recipe(
     family="classical",
     likelihood="exact",
     on_levels="bound",
-    can=("sample", "log_prob", "score", "loss", "condition", "direct_fit"),
+    can=("sample", "log_prob", "score", "loss", "condition", "missing", "direct_fit"),
     paper="Dempster, Laird & Rubin, 1977, Maximum likelihood from incomplete data via the EM algorithm",
 )
 def gaussian_mixture(
@@ -47,30 +62,108 @@ def gaussian_mixture(
     given: GivenSpace = None,
     *,
     size: Size = "small",
-    components: Count | None = None,
-    covariance: Literal["full", "tied", "diag", "spherical"] = "full",
+    components: Count | Literal["bic"] | None = None,
+    covariance: Kind = "full",
+    rank: Count | None = None,
+    start: Literal["kmeans", "random"] = "kmeans",
+    restarts: Count = 1,
     floor: Positive | None = None,
 ) -> Recipe:
     """A mixture of Gaussians fitted by expectation maximization; one mixture per class, given a label.
 
-    Levels are seen through uniform dequantization, so that a density scores bytes honestly.
+    Levels are seen through uniform dequantization, so that a density scores bytes honestly. Missing entries are
+    marginalised.
 
     Args:
-        size: Small: 10 components. Paper: 30.
-        components: The number of Gaussians (of each class); by default as size says.
-        covariance: One matrix for each component, one for all, a diagonal each, or one variance each.
-        floor: The smallest variance, as a share of the data's; by default 1e-6, and 0.1 from 16 dimensions on, where
-            few rows must carry a full matrix.
+        size: Small: 10 components, bic tries up to 20. Paper: 30 and 60.
+        components: The number of Gaussians (of each class), or bic to choose it; by default as size says.
+        covariance: One matrix for each component, one for all, a diagonal each, one variance each, or a low rank
+            plus one variance each.
+        rank: The rank of covariance=low_rank; by default 10, or one less than there are columns.
+        start: Centers of k-means, or random rows.
+        restarts: The number of starts, of which the best on the first 10,000 rows is kept.
+        floor: The smallest variance, as a share of the data's; by default 0.1 from 16 dimensions on, where few rows
+            must carry a full matrix; below, components may shrink to 1e-6, and a singular covariance is refused.
     """
-    from genzoo.models.classical import GaussianMixture
-    from genzoo.models.dequantized import Dequantized
-    from genzoo.models.standardized import Standardized
+    from genzoo.models.classical import GaussianMixture, Start
 
     count = components or {"small": 10, "paper": 30}[size]
-    least = floor or (0.1 if space.dims >= 16 else 1e-6)
-    inner = GaussianMixture(Space(space.shape), given, components=count, covariance=covariance, floor=least)
-    model = Standardized(inner)
-    return Recipe(model if space.levels is None else Dequantized(model, space.levels), TrainConfig(batch_size=1000))
+    inner = GaussianMixture(
+        Space(space.shape),
+        given,
+        components=count,
+        covariance=covariance,
+        rank=_rank(space, covariance, rank),
+        start=Start(start, restarts=restarts, most={"small": 20, "paper": 60}[size]),
+        floor=floor or (0.1 if space.dims >= 16 else None),
+    )
+    return Recipe(_fitting(inner, space), PASSES)
+
+
+@recipe(
+    family="classical",
+    likelihood="exact",
+    on_levels="bound",
+    can=("sample", "log_prob", "score", "loss", "encode", "decode", "condition", "direct_fit"),
+    paper="Lloyd, 1982, Least squares quantization in PCM",
+)
+def kmeans(
+    space: Space,
+    given: GivenSpace = None,
+    *,
+    size: Size = "small",
+    clusters: Count | None = None,
+    restarts: Count = 1,
+    empty: Literal["split", "keep", "error"] = "split",
+) -> Recipe:
+    """k-means: centers, and the mixture of spherical Gaussians of one variance around them.
+
+    Columns are seen in standard units. A code is the number of the nearest center.
+
+    Args:
+        size: Small: 10 centers. Paper: 100.
+        clusters: The number of centers (for each class); by default as size says.
+        restarts: The number of starts, of which the best on the first 10,000 rows is kept.
+        empty: A center without rows splits the widest cluster, is kept, or is an error.
+    """
+    from genzoo.models.classical import KMeans
+
+    count = clusters or {"small": 10, "paper": 100}[size]
+    inner = KMeans(Space(space.shape), given, clusters=count, restarts=restarts, empty=empty)
+    return Recipe(_fitting(inner, space), PASSES)
+
+
+@recipe(
+    family="classical",
+    likelihood="exact",
+    can=("sample", "log_prob", "loss", "condition", "direct_fit"),
+    paper="Shannon, 1948, A mathematical theory of communication",
+)
+def histogram(
+    space: Space,
+    given: GivenSpace = None,
+    *,
+    size: Size = "small",
+    factorization: Literal["independent", "markov", "joint"] = "markov",
+    smoothing: Positive = 0.1,
+    bins: Count = 32,
+) -> Recipe:
+    """Tables of relative frequencies: of each entry, of each entry given the one before, or of all together.
+
+    Real columns are cut into bins, with exponential tails, which are then counted.
+
+    Args:
+        size: Both are the same.
+        factorization: What depends on what; a table that is hopelessly large is refused with its count.
+        smoothing: What is added to every count.
+        bins: The number of bins of a real column.
+    """
+    from genzoo.models.classical import BinnedHistogram, Histogram
+
+    options = {"factorization": factorization, "smoothing": smoothing}
+    if space.is_discrete:
+        return Recipe(Histogram(space, given, **options), PASSES)
+    return Recipe(BinnedHistogram(space, given, bins=bins, **options), PASSES)
 
 
 @recipe(
@@ -138,3 +231,18 @@ def softmax_regression(
             "Name the label as x: --x label --given image, or --x COLUMN --given '*'.",
         )
     return Recipe(in_units(SoftmaxRegression(space, given, penalty=penalty, tol=tol)), TrainConfig(batch_size=1000))
+
+
+def _rank(space: Space, covariance: str, rank: int | None) -> int | None:
+    if rank is not None and covariance != "low_rank":
+        raise Mistake(f"A rank goes with covariance=low_rank, got {covariance}.", "Set both, or leave rank out.")
+    return (rank or min(10, space.dims - 1)) if covariance == "low_rank" else None
+
+
+def _fitting(model: "GenerativeModel", space: Space) -> "GenerativeModel":
+    """The model over reals in standard units, and on levels dequantized."""
+    from genzoo.models.dequantized import Dequantized
+    from genzoo.models.standardized import Standardized
+
+    model = Standardized(model)
+    return model if space.levels is None else Dequantized(model, space.levels)

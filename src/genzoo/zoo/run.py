@@ -15,6 +15,8 @@ from torch.utils.data import DataLoader
 from genzoo.core.model import GenerativeModel
 from genzoo.core.noise import seeded
 from genzoo.data import Codec, Data, read
+from genzoo.data.codecs.table import TableCodec
+from genzoo.data.error import ColumnError
 from genzoo.data.view import BINARIZE
 from genzoo.training.callbacks import Callback, SampleGrid, TensorBoard
 from genzoo.training.checkpoint import checkpoints, write_json
@@ -25,7 +27,7 @@ from genzoo.zoo import store
 from genzoo.zoo.card import card
 from genzoo.zoo.conditions import grid_conditions
 from genzoo.zoo.mistakes import Mistake, unknown
-from genzoo.zoo.recipe import Recipe, RecipeInfo, invalid, recipe_named
+from genzoo.zoo.recipe import Recipe, RecipeInfo, invalid, recipe_named, recipes
 
 __all__ = ["Run", "load", "resume", "train"]
 
@@ -107,7 +109,7 @@ def train(
         train = {"keep": "last"} | train  # without rows to choose by, the last weights are kept
     with seeded(_merged(info, TrainConfig(), train).seed):
         stages = stages_of(info(data.space, data.given_space, **arguments))
-    _check_finite(info.name, data)
+    _check_finite(info.name, data, stages[-1].model)
     if out is None and int(os.environ.get("WORLD_SIZE", 1)) > 1:
         raise Mistake("Several processes must be told one folder, got none.", "Name it with --out.")
     path = Path(out) if out is not None else store.fresh_folder(f"{info.name}-{data.name}")
@@ -252,16 +254,30 @@ def _record(rows: _Rows, given: Any) -> store.DataRecord:
     )
 
 
-def _check_finite(name: str, data: Data, piece: int = 1 << 16) -> None:
-    """Refuses missing values, which no recipe marginalises yet."""
+def _check_finite(name: str, data: Data, model: GenerativeModel, piece: int = 1 << 16) -> None:
+    """Refuses infinite values, and missing ones where the model cannot marginalise them."""
     if data.space.is_discrete or data.space.ragged:
         return
-    parts = (data.x[start : start + piece].flatten(1).isfinite().all(1) for start in range(0, len(data.x), piece))
-    if bad := sum(int((~part).sum()) for part in parts):
-        raise Mistake(
-            f"{name} wants rows without missing values, got {bad:,} with some.",
-            "Read the data with missing=drop or missing=impute.",
+    bad = torch.zeros(2, data.space.dims, dtype=torch.int64)
+    for start in range(0, len(data.x), piece):
+        part = data.x[start : start + piece].flatten(1)
+        bad += torch.stack([part.isinf().sum(0), part.isnan().sum(0)])
+    infinite, lacking = (found.nonzero().flatten().tolist() for found in bad)
+    if infinite:
+        raise _named(
+            data.codec, ColumnError(infinite, "must be finite, got infinite values.", "Drop those rows, or clip them.")
         )
+    if lacking and not model.can("missing"):
+        cause = f"must have no missing values for {name}, got {int(bad[1].sum()):,}."
+        able = ", ".join(other for other, info in recipes().items() if "missing" in info.can)
+        fix = f"Read the data with missing=drop or missing=impute, or take one that marginalises them: {able}."
+        raise _named(data.codec, ColumnError(lacking, cause, fix))
+
+
+def _named(codec: Codec, error: ColumnError) -> Mistake:
+    """An error about columns, with their names where there are any."""
+    error = error.named(codec.columns) if isinstance(codec, TableCodec) else error
+    return Mistake.of(error)
 
 
 def _begin(path: Path, config: store.RunConfig, codec: Codec) -> None:
@@ -299,7 +315,10 @@ def _played(
         *_boards(path),
         *callbacks,
     ]
-    done = play(model, rows.source, config.train, valid=rows.valid, run=path, callbacks=watching, resume=resume)
+    try:
+        done = play(model, rows.source, config.train, valid=rows.valid, run=path, callbacks=watching, resume=resume)
+    except ColumnError as error:
+        raise _named(codec, error) from None
     if int(os.environ.get("RANK", 0)) == 0:
         (path / store.CARD).write_text(card(path, config, done.metrics))
     return Run(path, config, done.model, codec, done.metrics)

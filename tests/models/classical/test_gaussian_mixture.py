@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from genzoo.core import Batch, Done, Noise, Space
-from genzoo.models.classical import GaussianMixture
-from genzoo.models.classical.gaussian_mixture import k_means
+from genzoo.models.classical import GaussianMixture, Start
 
 KINDS = ["full", "tied", "diag", "spherical"]
 LABEL = Space((), levels=3)
@@ -79,7 +78,7 @@ def test_blocks_do_not_show(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model = GaussianMixture(Space((3,)), components=4, covariance=kind)
     model.prepare([Batch(x)])
     whole = model.log_prob(x)
-    monkeypatch.setattr("genzoo.models.classical.gaussian_mixture.BLOCK", 1)
+    monkeypatch.setattr("genzoo.models.classical.mixture.BLOCK", 1)
     assert torch.allclose(model.log_prob(x), whole, atol=1e-12)
 
 
@@ -98,7 +97,7 @@ def test_no_pass_lowers_the_likelihood_of_hard_data(kind: str, hard: str) -> Non
             x = x[:9]
         case "offset":
             x = 1e4 + 0.01 * x
-    model = GaussianMixture(Space((3,)), components=6, covariance=kind, tol=1e-7)
+    model = GaussianMixture(Space((3,)), components=6, covariance=kind, tol=1e-7, floor=1e-6)
     model.prepare([Batch(x)])
     losses = []
     for _ in range(60):
@@ -194,12 +193,12 @@ def test_the_start_looks_at_some_rows_only() -> None:
         while True:
             yield Batch(clusters(100))
 
-    GaussianMixture(Space((3,)), components=3, start_rows=250).prepare(endless())
+    GaussianMixture(Space((3,)), components=3, start=Start(rows=250)).prepare(endless())
 
 
 def test_precision_of_the_fit_survives_that_of_the_model() -> None:
     model = torch.nn.Sequential(GaussianMixture(Space((3,)))).to(torch.float32)[0]
-    assert {tensor.dtype for tensor in model.buffers()} == {torch.float64}
+    assert {tensor.dtype for tensor in model.buffers() if tensor.is_floating_point()} == {torch.float64}
 
 
 @pytest.mark.parametrize(
@@ -215,11 +214,3 @@ def test_precision_of_the_fit_survives_that_of_the_model() -> None:
 def test_impossible_mixtures_are_refused(arguments: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         GaussianMixture(**{"space": Space((2,))} | arguments)
-
-
-def test_k_means_finds_far_clusters() -> None:
-    x = clusters(400, spread=100.0)
-    centers, nearest = k_means(x, 4, Noise(0))
-    assert len(nearest.unique()) == 4
-    assert (x - centers[nearest]).square().sum(1).mean() < 4
-    assert k_means(torch.zeros(5, 2), 3, Noise(0))[0].shape == (3, 2)

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
-from genzoo.models.classical.gaussians import DiagonalGaussians, FullGaussians, Gaussians, TiedGaussians
+from genzoo.models.classical.full_gaussians import FullGaussians, TiedGaussians
+from genzoo.models.classical.gaussians import DiagonalGaussians, Gaussians
 
 __all__ = ["BitEmissions", "Covariance", "Emissions", "GaussianEmissions", "SymbolEmissions", "emissions"]
 
@@ -200,13 +201,13 @@ class GaussianEmissions(Emissions):
         return x.double() / torch.where(spread > 0, spread, 1)
 
     def log_density(self, x: Shaped[Tensor, "m D"]) -> Float[Tensor, "m N"]:
-        return self.gaussians.log_density(self.gaussians.features(x.double()))
+        return self.gaussians.log_density(x.double())
 
     def sums(self) -> list[Tensor]:
         return self.gaussians.sums()
 
     def accumulate(self, x: Shaped[Tensor, "m D"], weights: Float[Tensor, "m N"]) -> None:
-        self.gaussians.accumulate(self.gaussians.features(x.double()), weights)
+        self.gaussians.accumulate(x.double(), weights)
 
     def update(self) -> None:
         self.gaussians.update()

@@ -1,89 +1,99 @@
-"""One Gaussian, fitted in closed form.
+"""One Gaussian, or one for each class, fitted in closed form.
 
 The likelihood of n rows is highest at their mean and covariance,
 
-$$ \\mu = \\frac1n \\sum_i x_i, \\qquad \\Sigma = \\frac1n \\sum_i (x_i - \\mu)(x_i - \\mu)^\\top. $$
+$$ \\mu = \\frac1n \\sum_i x_i, \\qquad \\Sigma = \\frac1n \\sum_i (x_i - \\mu)(x_i - \\mu)^\\top, $$
+
+of which a diagonal covariance keeps the diagonal, and one of rank q the q largest eigenvalues, the others becoming
+their mean.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from genzoo.core.game import Batch, DirectFit, Done, Metrics
-from genzoo.core.given import Given
-from genzoo.core.model import GenerativeModel, Likelihood
-from genzoo.core.noise import Noise
+from genzoo.core.game import Batch, Done, Metrics
+from genzoo.core.given import GivenSpace
 from genzoo.core.space import Space
+from genzoo.models.classical.mixture import Covariance, Mixture
+from genzoo.models.classical.rows import some_rows
 
 __all__ = ["Gaussian"]
 
 
-class Gaussian(GenerativeModel, DirectFit):
-    """A Gaussian with a full covariance, $p(x) = N(x; \\mu, L L^\\top)$, of maximal likelihood after one pass.
+class Gaussian(Mixture):
+    """A Gaussian of maximal likelihood after one pass over complete rows,
+
+    $$ p(x) = N(x; \\mu, \\Sigma), \\qquad \\Sigma = C C^\\top, \\quad \\mathrm{diag}(\\sigma^2), \\quad \\sigma^2 1
+       \\quad \\text{or} \\quad W W^\\top + \\sigma^2 1. $$
+
+    With a class label as condition there is one Gaussian for each class (with one covariance for all, if tied).
+    Where entries are missing, or labels, the fit goes on by expectation maximization until it has converged.
 
     Args:
         space: What one x is; real.
-        floor: What is added to every variance, as a share of the largest, so that collinear columns have a density.
+        given: A label `Space((), levels=C)`, or `None`.
+        covariance: Full, diagonal, one variance, low rank, or one full matrix for all classes.
+        rank: q, of covariances of low rank.
+        floor: The smallest variance, as a share of the data's; `None` refuses data of a singular covariance.
+        tol: With something missing: the fit has converged when a pass gains less than this, in nats per row.
+        start_rows: The rows that center and scale are taken from, at most.
 
     Raises:
-        ValueError: If the space is discrete or ragged.
+        ValueError: If the space is discrete, the condition is not a label, or a number is out of range.
 
     Example:
         >>> model = Gaussian(Space((2,)))
-        >>> model.begin(); model.accumulate(Batch(torch.tensor([[0.0, 1.0], [2.0, 1.0], [1.0, 4.0]])))
-        >>> metrics = model.finish()
-        >>> model.mean.tolist()
+        >>> data = Batch(torch.tensor([[0.0, 1.0], [2.0, 1.0], [1.0, 4.0]]))
+        >>> model.prepare([data])
+        >>> model.begin(); model.accumulate(data); metrics = model.finish()
+        >>> [round(entry, 6) for entry in model.mean.tolist()]
         [1.0, 2.0]
 
     References:
         Gauss, 1809, "Theoria motus corporum coelestium"
+        Tipping & Bishop, 1999, "Probabilistic principal component analysis" (low rank)
     """
 
-    likelihood = Likelihood.EXACT
-    mean: Tensor
-    scale_tril: Tensor
-    moments: Tensor
+    def __init__(
+        self,
+        space: Space,
+        given: GivenSpace = None,
+        *,
+        covariance: Covariance = "full",
+        rank: int | None = None,
+        floor: float | None = None,
+        tol: float = 1e-6,
+        start_rows: int = 10_000,
+    ) -> None:
+        super().__init__(space, given, components=1, covariance=covariance, rank=rank, floor=floor, tol=tol)
+        self.start_rows = start_rows
+        self.gaussians.means.zero_()
 
-    def __init__(self, space: Space, *, floor: float = 1e-6) -> None:
-        super().__init__(space)
-        if space.is_discrete or space.ragged:
-            raise ValueError(
-                f"Gaussian is a density on reals of a fixed shape, got {space}. Use Dequantized on levels."
-            )
-        self.floor, size = floor, space.dims
-        self.register_buffer("mean", torch.zeros(size))
-        self.register_buffer("scale_tril", torch.eye(size))
-        self.register_buffer("moments", torch.zeros(size + 1, size + 1, dtype=torch.float64))
+    @property
+    def mean(self) -> Float[Tensor, "*classes D"]:
+        """μ, of each class if there are several."""
+        means = self.gaussians.means
+        return means[0] if self.given is None else means
 
-    def draw(self, n: int, given: Given, noise: Noise) -> Float[Tensor, "n *event"]:
-        z = noise.normal(n, self.space.dims, dtype=self.mean.dtype)
-        return (self.mean + z @ self.scale_tril.T).reshape(n, *self.space.shape)
+    def prepare(self, batches: Iterable[Batch]) -> None:
+        """Takes the center and the scale of the data, so that nothing is lost to cancellation."""
+        _, x, _ = some_rows("Gaussian", batches, self.start_rows, least=2, lacking=True)
+        self.scale_to(x)
+        variance = (x - self.gaussians.center).square().nanmean(0)
+        self.gaussians.start(self.gaussians.center.expand_as(self.gaussians.means), variance.diag())
+        self.reached.fill_(-torch.inf)
 
-    def log_density(self, x: Float[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
-        z = torch.linalg.solve_triangular(self.scale_tril, (x.flatten(1) - self.mean).T, upper=False)
-        constant = self.space.dims * math.log(2 * math.pi) / 2 + self.scale_tril.diagonal().log().sum()
-        return -0.5 * z.square().sum(0) - constant
-
-    def begin(self) -> None:
-        self.moments.zero_()
-
-    def accumulate(self, batch: Batch) -> None:
-        rows = torch.nn.functional.pad(batch.x.flatten(1).double(), (0, 1), value=1.0)
-        self.moments += rows.T @ rows
-
-    def statistics(self) -> Sequence[Tensor]:
-        return [self.moments]
+    def precision(self, x: Tensor) -> torch.dtype:
+        return torch.float64
 
     def finish(self) -> Metrics:
-        count = self.moments[-1, -1]
-        mean = self.moments[-1, :-1] / count
-        covariance = self.moments[:-1, :-1] / count - mean[:, None] * mean
-        covariance.diagonal().add_(self.floor * covariance.diagonal().max())
-        scale_tril = torch.linalg.cholesky(covariance)
-        self.mean.copy_(mean)
-        self.scale_tril.copy_(scale_tril)
-        entropy = self.space.dims * (1 + math.log(2 * math.pi)) / 2 + scale_tril.diagonal().log().sum()
-        return Done(loss=float(entropy))
+        metrics = super().finish()
+        if self.totals[3] > 0:
+            return metrics
+        # Nothing is hidden: the maximum is reached, and the mean of Mahalanobis' distance is D.
+        entropies = (self.gaussians.log_dets() + self.space.dims * (1 + math.log(2 * math.pi))) / 2
+        return Done(loss=float(self.class_weights @ entropies))

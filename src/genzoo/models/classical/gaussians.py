@@ -8,38 +8,64 @@ $$ N_k = \\sum_i r_{ik}, \\quad \\mu_k = \\frac{1}{N_k} \\sum_i r_{ik} x_i, \\qu
 
 A covariance has a floor, Σ ⪰ diag(floor), which is a constraint and not an addition: with the floor as the unit,
 eigenvalues below one are raised to one, which is the exact maximum under the constraint, so that EM never lowers the
-likelihood. Sums are kept in float64 and in a frame where the present Gaussians are standard, so that float32 rows lose
-nothing to cancellation.
+likelihood. Sums are kept in float64.
+
+Entries that are NaN are missing. Densities are those of what is there, the marginal; the sums get what the present
+Gaussian expects of the rest, its conditional mean and covariance, which is EM with the missing entries as latents.
 """
 
 import abc
 import math
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.linalg import eigh, solve_triangular
 
 from genzoo.core.noise import Noise
 
-__all__ = ["DiagonalGaussians", "FullGaussians", "Gaussians", "TiedGaussians"]
+__all__ = ["ALL", "DiagonalGaussians", "Gaussians", "Lens", "Sums", "in_precision"]
 
 ALL = slice(None)
+Sums = tuple[Tensor, Tensor, Tensor]
+F = TypeVar("F", Tensor, tuple[Tensor, ...])
+
+# Squares of rows in units of the narrowest Gaussian that a precision holds, with four digits left (nine in float64).
+LARGEST = {torch.float32: 2e3, torch.float64: 1e6}
+
+
+class Lens(abc.ABC, Generic[F]):
+    """Rows as some Gaussians see them, with the parameters that they have now.
+
+    What densities and sums of some rows have in common are their features, so that EM makes them once.
+    """
+
+    @abc.abstractmethod
+    def features(self, x: Float[Tensor, "B D"]) -> F:
+        """What densities and sums need of some rows."""
+
+    @abc.abstractmethod
+    def log_density(self, features: F) -> Float[Tensor, "B K"]:
+        """log N(x_i; μ_k, Σ_k) of what is there of each row, for every Gaussian."""
+
+    @abc.abstractmethod
+    def sums(self, features: F, weights: Float[Tensor, "B K"]) -> Sums:
+        """The weighted counts, first and second moments, in float64 and in the frame of the Gaussians."""
 
 
 class Gaussians(nn.Module, abc.ABC):
     """K Gaussians in D dimensions. What is stored is float64; rows are worked on in their own precision.
 
-    `features` are what densities and sums of a block of rows have in common, so that EM makes them once; `part`
-    selects some of the Gaussians.
+    `part` selects some of the Gaussians.
 
     Args:
         count: K.
         dims: D.
 
     Example:
-        >>> many = FullGaussians(3, 2)
-        >>> many.log_density(many.features(torch.zeros(5, 2))).shape
+        >>> many = DiagonalGaussians(3, 2)
+        >>> many.log_density(torch.zeros(5, 2)).shape
         torch.Size([5, 3])
     """
 
@@ -58,20 +84,11 @@ class Gaussians(nn.Module, abc.ABC):
         self.register_buffer("floor", torch.full((dims,), 1e-6, dtype=torch.float64))
         self.register_buffer("counts", torch.zeros(count, dtype=torch.float64))
         self.register_buffer("first", torch.zeros(count, dims, dtype=torch.float64))
+        self.lenses: dict[object, Lens[Any]] = {}
 
     @abc.abstractmethod
-    def features(self, x: Float[Tensor, "B D"], part: slice = ALL) -> Float[Tensor, "B *features"]:
-        """What densities and sums need of some rows."""
-
-    @abc.abstractmethod
-    def log_density(self, features: Float[Tensor, "B *features"], part: slice = ALL) -> Float[Tensor, "B K"]:
-        """log N(x_i; μ_k, Σ_k) for every row and Gaussian."""
-
-    @abc.abstractmethod
-    def accumulate(
-        self, features: Float[Tensor, "B *features"], weights: Float[Tensor, "B K"], part: slice = ALL
-    ) -> None:
-        """Adds weighted rows to the sums; the weights of a row sum to one."""
+    def new_lens(self, part: slice, dtype: torch.dtype, lacking: bool) -> Lens[Any]:
+        """A lens for rows of a precision, of which some entries are lacking or none."""
 
     @abc.abstractmethod
     def update(self) -> None:
@@ -85,141 +102,73 @@ class Gaussians(nn.Module, abc.ABC):
     def spread(self, which: Int[Tensor, " n"], normal: Float[Tensor, "n D"]) -> Float[Tensor, "n D"]:
         """Standard normal rows with the covariance of each row's Gaussian."""
 
+    @abc.abstractmethod
+    def log_dets(self) -> Float[Tensor, " K"]:
+        """log |Σ_k|."""
+
+    @abc.abstractmethod
+    def width(self, count: int, lacking: bool) -> int:
+        """How many numbers a lens on so many of the Gaussians makes of a row."""
+
+    @property
+    @abc.abstractmethod
+    def freedom(self) -> int:
+        """The number of free parameters of all means and covariances."""
+
+    def lens(self, part: slice, dtype: torch.dtype, lacking: bool) -> Lens[Any]:
+        """The lens for such rows in this pass, made once."""
+        key = (part.start, part.stop, dtype, lacking)
+        if key not in self.lenses:
+            self.lenses[key] = self.new_lens(part, dtype, lacking)
+        return self.lenses[key]
+
+    def log_density(self, x: Float[Tensor, "B D"], part: slice = ALL) -> Float[Tensor, "B K"]:
+        """log N(x_i; μ_k, Σ_k) for every row, complete or not, and every Gaussian."""
+        lens = self.new_lens(part, x.dtype, bool(x.isnan().any()))
+        return lens.log_density(lens.features(x))
+
+    def accumulate(self, x: Float[Tensor, "B D"], weights: Float[Tensor, "B K"]) -> None:
+        """Adds weighted rows to the sums; the weights of a row sum to one."""
+        lens = self.lens(ALL, x.dtype, bool(x.isnan().any()))
+        self.add(lens.sums(lens.features(x), weights))
+
+    def add(self, sums: Sums, part: slice = ALL) -> None:
+        """Adds what a lens has summed."""
+        counts, first, second = sums
+        self.counts[part] += counts
+        self.first[part] += first
+        self.second[part] += second
+
     def draw(self, which: Int[Tensor, " n"], noise: Noise) -> Float[Tensor, "n D"]:
         """One float64 row from each of the Gaussians named."""
         normal = noise.normal(len(which), self.dims, dtype=torch.float64)
         return self.means[which] + self.spread(which, normal)
 
     def clear(self) -> None:
-        """Empties the sums."""
+        """Empties the sums, and looks at the parameters anew."""
+        self.lenses.clear()
         for tensor in self.sums():
             tensor.zero_()
 
     def sums(self) -> list[Tensor]:
-        """The buffers that `accumulate` adds to."""
+        """The buffers that `add` adds to."""
         return [self.counts, self.first, self.second]
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Gaussians":
+        self.lenses.clear()  # they stay where they were made
+        return super()._apply(fn, recurse)
 
     def extra_repr(self) -> str:
         return f"count={self.count}, dims={self.dims}"
 
-    def _shares(self) -> tuple[Tensor, Tensor]:
+    def shares(self) -> tuple[Tensor, Tensor]:
         """1 / N_k, and which Gaussians have rows at all: those that have none stay where they are."""
         alive = self.counts > 1e-8
         return torch.where(alive, 1 / self.counts.clamp_min(1e-8), 0), alive
 
 
-class FullGaussians(Gaussians):
-    """Gaussians with a covariance each, C Cᵀ by Cholesky; features are the whitened rows z_ik = C_k⁻¹ (x_i − μ_k).
-
-    Example:
-        >>> FullGaussians(3, 2)
-        FullGaussians(count=3, dims=2)
-    """
-
-    scale: Tensor
-    whitener: Tensor
-
-    def __init__(self, count: int, dims: int) -> None:
-        super().__init__(count, dims)
-        eye = torch.eye(dims, dtype=torch.float64).expand(count, dims, dims)
-        self.register_buffer("scale", eye.clone())
-        self.register_buffer("whitener", eye.clone())
-        self.register_buffer("second", torch.zeros_like(eye))
-
-    def features(self, x: Float[Tensor, "B D"], part: slice = ALL) -> Float[Tensor, "B *features"]:
-        whitener = self.whitener[part]
-        shift = torch.einsum("kij,kj->ki", whitener, self.means[part] - self.center)
-        x = x - self.center.to(x.dtype)
-        z = torch.addmm(-shift.flatten().to(x.dtype), x, whitener.flatten(0, 1).T.to(x.dtype))
-        return z.unflatten(1, (-1, self.dims))
-
-    def log_density(self, features: Float[Tensor, "B *features"], part: slice = ALL) -> Float[Tensor, "B K"]:
-        constant = _log_det(self.whitener[part]) - self.dims / 2 * math.log(2 * math.pi)
-        return constant.to(features.dtype) - features.square().sum(-1) / 2
-
-    def accumulate(
-        self, features: Float[Tensor, "B *features"], weights: Float[Tensor, "B K"], part: slice = ALL
-    ) -> None:
-        weighted = features * weights.unsqueeze(-1)
-        self.counts[part] += weights.sum(0, dtype=torch.float64)
-        self.first[part] += weighted.sum(0)
-        self.second[part] += features.permute(1, 2, 0) @ weighted.transpose(0, 1)
-
-    def update(self) -> None:
-        share, alive = self._shares()
-        mean = self.first * share[:, None]
-        covariance = self.second * share[:, None, None] - mean.unsqueeze(-1) * mean.unsqueeze(-2)
-        self.means += torch.einsum("kij,kj->ki", self.scale, mean)
-        covariance = self.scale @ covariance @ self.scale.mT
-        self._set(torch.where(alive[:, None, None], covariance, self.scale @ self.scale.mT))
-
-    def start(self, means: Float[Tensor, "K D"], covariance: Float[Tensor, "D D"]) -> None:
-        self.means.copy_(means)
-        self._set(covariance.expand_as(self.scale))
-
-    def spread(self, which: Int[Tensor, " n"], normal: Float[Tensor, "n D"]) -> Float[Tensor, "n D"]:
-        out = torch.empty_like(normal)
-        for k in which.unique().tolist():
-            rows = which == k
-            out[rows] = normal[rows] @ self.scale[k].T
-        return out
-
-    def _set(self, covariance: Tensor) -> None:
-        _factor(covariance, self.floor, self.scale, self.whitener)
-
-
-class TiedGaussians(Gaussians):
-    """Gaussians that share one covariance, C Cᵀ; features are the rows whitened by it, y_i = C⁻¹ (x_i − center).
-
-    Example:
-        >>> TiedGaussians(3, 2)
-        TiedGaussians(count=3, dims=2)
-    """
-
-    scale: Tensor
-    whitener: Tensor
-
-    def __init__(self, count: int, dims: int) -> None:
-        super().__init__(count, dims)
-        self.register_buffer("scale", torch.eye(dims, dtype=torch.float64))
-        self.register_buffer("whitener", torch.eye(dims, dtype=torch.float64))
-        self.register_buffer("second", torch.zeros(dims, dims, dtype=torch.float64))
-
-    def features(self, x: Float[Tensor, "B D"], part: slice = ALL) -> Float[Tensor, "B *features"]:
-        return (x - self.center) @ self.whitener.T
-
-    def log_density(self, features: Float[Tensor, "B *features"], part: slice = ALL) -> Float[Tensor, "B K"]:
-        means = (self.means[part] - self.center) @ self.whitener.T
-        squares = features.square().sum(1, keepdim=True) - 2 * features @ means.T + means.square().sum(1)
-        return _log_det(self.whitener) - self.dims / 2 * math.log(2 * math.pi) - squares / 2
-
-    def accumulate(
-        self, features: Float[Tensor, "B *features"], weights: Float[Tensor, "B K"], part: slice = ALL
-    ) -> None:
-        self.counts[part] += weights.sum(0)
-        self.first[part] += weights.T @ features
-        self.second += features.T @ features
-
-    def update(self) -> None:
-        share, alive = self._shares()
-        mean, total = self.first * share[:, None], self.counts.sum()
-        covariance = (self.second - mean.T @ (self.counts[:, None] * mean)) / total
-        self.means.copy_(torch.where(alive[:, None], self.center + mean @ self.scale.T, self.means))
-        self._set(self.scale @ covariance @ self.scale.T)
-
-    def start(self, means: Float[Tensor, "K D"], covariance: Float[Tensor, "D D"]) -> None:
-        self.means.copy_(means)
-        self._set(covariance)
-
-    def spread(self, which: Int[Tensor, " n"], normal: Float[Tensor, "n D"]) -> Float[Tensor, "n D"]:
-        return normal @ self.scale.T
-
-    def _set(self, covariance: Tensor) -> None:
-        _factor(covariance, self.floor, self.scale, self.whitener)
-
-
 class DiagonalGaussians(Gaussians):
-    """Gaussians with independent entries; features are the rows and their squares, about the center.
+    """Gaussians with independent entries.
 
     Args:
         count: K.
@@ -239,26 +188,13 @@ class DiagonalGaussians(Gaussians):
         self.register_buffer("variances", torch.ones(count, dims, dtype=torch.float64))
         self.register_buffer("second", torch.zeros(count, dims, dtype=torch.float64))
 
-    def features(self, x: Float[Tensor, "B D"], part: slice = ALL) -> Float[Tensor, "B *features"]:
-        x = x - self.center
-        return torch.cat([x, x.square()], dim=1)
-
-    def log_density(self, features: Float[Tensor, "B *features"], part: slice = ALL) -> Float[Tensor, "B K"]:
-        precisions, means = 1 / self.variances[part], self.means[part] - self.center
-        squares = features @ torch.cat([-2 * precisions * means, precisions], dim=1).T
-        constant = (precisions * means.square() - precisions.log()).sum(1) + self.dims * math.log(2 * math.pi)
-        return -(squares + constant) / 2
-
-    def accumulate(
-        self, features: Float[Tensor, "B *features"], weights: Float[Tensor, "B K"], part: slice = ALL
-    ) -> None:
-        first, second = (weights.T @ features).split(self.dims, dim=1)
-        self.counts[part] += weights.sum(0)
-        self.first[part] += first
-        self.second[part] += second
+    def new_lens(self, part: slice, dtype: torch.dtype, lacking: bool) -> Lens[Any]:
+        means, variances = self.means[part] - self.center, self.variances[part]
+        size = ((variances + means.square()).mean(0) / variances).amax()
+        return _Separate(self.center, means, variances, in_precision(dtype, size), lacking)
 
     def update(self) -> None:
-        share, alive = self._shares()
+        share, alive = self.shares()
         mean = self.first * share[:, None]
         variances = self.second * share[:, None] - mean.square()
         self.means.copy_(torch.where(alive[:, None], self.center + mean, self.means))
@@ -271,22 +207,64 @@ class DiagonalGaussians(Gaussians):
     def spread(self, which: Int[Tensor, " n"], normal: Float[Tensor, "n D"]) -> Float[Tensor, "n D"]:
         return self.variances[which].sqrt() * normal
 
+    def log_dets(self) -> Float[Tensor, " K"]:
+        return self.variances.log().sum(1)
+
+    def width(self, count: int, lacking: bool) -> int:
+        return count + (3 if lacking else 2) * self.dims
+
+    @property
+    def freedom(self) -> int:
+        return self.count * (self.dims + (1 if self.spherical else self.dims))
+
     def _set(self, variances: Tensor) -> None:
         floor = self.floor
         if self.spherical:
             variances, floor = variances.mean(1, keepdim=True), floor.mean()
         self.variances.copy_(torch.maximum(variances, floor))
+        self.lenses.clear()
 
 
-def _factor(covariance: Tensor, floor: Tensor, scale: Tensor, whitener: Tensor) -> None:
-    """Cholesky's C of covariances raised to the floor, and C⁻¹, written into two buffers."""
-    unit = floor.sqrt()
-    values, vectors = eigh(covariance / unit / unit[:, None])
-    raised = (vectors * values.clamp_min(1).unsqueeze(-2)) @ vectors.mT * unit * unit[:, None]
-    # Where nothing is below the floor the covariance stays as it is, without the rounding of its eigenvectors.
-    scale.copy_(torch.linalg.cholesky(torch.where((values < 1).any(-1)[..., None, None], raised, covariance)))
-    whitener.copy_(solve_triangular(scale, torch.eye(len(unit), dtype=scale.dtype, device=scale.device), upper=False))
+class _Separate(Lens[Tensor]):
+    """Features are the entries about the center and their squares, and where some lack, which are there."""
+
+    def __init__(self, center: Tensor, means: Tensor, variances: Tensor, dtype: torch.dtype, lacking: bool) -> None:
+        self.center, self.means, self.variances, self.dtype = center.to(dtype), means, variances, dtype
+        constant = -(means.square() / variances + variances.log() + math.log(2 * math.pi)) / 2
+        parts = [means / variances, -1 / (2 * variances)]
+        self.constant = None if lacking else constant.sum(1).to(dtype)
+        self.slopes = torch.cat([*parts, constant] if lacking else parts, dim=1).T.to(dtype)
+
+    def features(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B features"]:
+        x = x.to(self.dtype) - self.center
+        if self.constant is not None:
+            return torch.cat([x, x.square()], dim=1)
+        there = ~x.isnan()
+        x = torch.where(there, x, 0)
+        return torch.cat([x, x.square(), there.to(x.dtype)], dim=1)
+
+    def log_density(self, features: Float[Tensor, "B features"]) -> Float[Tensor, "B K"]:
+        return features @ self.slopes if self.constant is None else features @ self.slopes + self.constant
+
+    def sums(self, features: Float[Tensor, "B features"], weights: Float[Tensor, "B K"]) -> Sums:
+        weights = weights.to(self.dtype)
+        counts = weights.sum(0, dtype=torch.float64)
+        first, second, *there = (weights.T @ features).double().split(self.means.shape[1], dim=1)
+        if there:
+            lacks = counts[:, None] - there[0]
+            first, second = first + lacks * self.means, second + lacks * (self.means.square() + self.variances)
+        return counts, first, second
 
 
-def _log_det(triangular: Tensor) -> Tensor:
-    return triangular.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+def in_precision(dtype: torch.dtype, size: Tensor) -> torch.dtype:
+    """The precision in which squares may be summed: the rows' own, or float64 where that would lose too much.
+
+    Args:
+        dtype: The precision of the rows.
+        size: The mean square of the rows in units of the narrowest Gaussian.
+
+    Example:
+        >>> in_precision(torch.float32, torch.tensor(10.0)), in_precision(torch.float32, torch.tensor(1e5))
+        (torch.float32, torch.float64)
+    """
+    return dtype if size < LARGEST.get(dtype, 0.0) else torch.float64

@@ -30,7 +30,7 @@ from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.models.classical.chain import Filtered, Smoothed, filtered, likeliest_paths, safe_log, smoothed
 from genzoo.models.classical.emissions import Covariance, emissions
-from genzoo.models.classical.gaussian_mixture import k_means
+from genzoo.models.classical.kmeans import assigned, lloyd, plus_plus
 
 __all__ = ["HMM"]
 
@@ -155,7 +155,8 @@ class HMM(GenerativeModel, DirectFit):
         for c in range(len(self.initial)):
             mine = there & ((labels == c) | ~(labels == c).any())[:, None]  # a class without rows starts from all
             if mine.any():
-                nearest[mine] = k_means(points[mine], self.states, noise.at(c))[1] + c * self.states
+                centers = lloyd(points[mine], plus_plus(points[mine], self.states, noise.at(c)), rounds=10)
+                nearest[mine] = assigned(points[mine], centers) + c * self.states
         soft = 0.1 / size + 0.9 * torch.nn.functional.one_hot(nearest[there].clamp_min(0), size).double()
         self.emissions.start(steps[there], soft)
         self._start_chain(nearest)

@@ -1,0 +1,231 @@
+"""Mixtures of Gaussians: what one Gaussian for each class and many of them have in common.
+
+The E-step finds how much each component answers for each row, the M-step fits the components to the rows so weighted,
+
+$$ r_{ik} = \\frac{w_k N(x_i; \\mu_k, \\Sigma_k)}{\\sum_j w_j N(x_i; \\mu_j, \\Sigma_j)}, \\qquad
+   w_k = \\frac{1}{n} \\sum_i r_{ik}, $$
+
+with means and covariances as in `genzoo.models.classical.gaussians`. No step lowers the likelihood of the rows. An
+entry that is NaN is missing: it is marginalised, in densities and in the fit.
+
+References:
+    Dempster, Laird & Rubin, 1977, "Maximum likelihood from incomplete data via the EM algorithm"
+    Ghahramani & Jordan, 1994, "Supervised learning from incomplete data via an EM approach" (missing entries)
+"""
+
+import abc
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from genzoo.core.game import Batch, DirectFit, Done, Metrics
+from genzoo.core.given import Given, GivenSpace, resolve_given
+from genzoo.core.model import GenerativeModel, Likelihood
+from genzoo.core.noise import Noise
+from genzoo.core.space import Space
+from genzoo.models.classical.full_gaussians import FullGaussians, TiedGaussians
+from genzoo.models.classical.gaussians import ALL, DiagonalGaussians, Gaussians, Lens
+from genzoo.models.classical.labels import alike, classes_in, labels_of, part_logits
+from genzoo.models.classical.rows import refuse_infinite, refuse_singular
+from genzoo.models.classical.wide import Wide
+
+__all__ = ["Covariance", "Mixture"]
+
+Covariance = Literal["full", "tied", "diag", "spherical", "low_rank"]
+BLOCK = 1 << 19  # numbers in the features of a block of rows, so that it stays in cache
+
+
+class Mixture(Wide, GenerativeModel, DirectFit, abc.ABC):
+    """A mixture of Gaussians for each class, and a weight for each class.
+
+    Args:
+        space: What one x is; real.
+        given: A label `Space((), levels=C)`, or `None`.
+        components: K, the number of Gaussians of each class.
+        covariance: The kind of their covariances.
+        rank: Of covariances of low rank.
+        floor: The smallest variance, as a share of the data's. `None` is 1e-6 for components that collapse, and
+            refuses data whose own covariance is singular.
+        tol: The fit has converged when a pass gains less than this, in nats per row.
+
+    Raises:
+        ValueError: If the space is discrete, the condition is not a label, or a number is out of range.
+    """
+
+    likelihood = Likelihood.EXACT
+    weights: Tensor
+    class_weights: Tensor
+    totals: Tensor
+    reached: Tensor
+    used: Tensor
+
+    def __init__(
+        self,
+        space: Space,
+        given: GivenSpace = None,
+        *,
+        components: int,
+        covariance: Covariance,
+        rank: int | None,
+        floor: float | None,
+        tol: float,
+    ) -> None:
+        super().__init__(space, given)
+        self._check(components, covariance, rank, floor)
+        classes = classes_in(type(self).__name__, given)
+        self.components, self.covariance, self.rank = components, covariance, rank
+        self.floor, self.tol = floor, tol
+        self.gaussians = _gaussians(covariance, classes * components, space.dims, rank)
+        self.register_buffer("weights", torch.full((classes, components), 1 / components, dtype=torch.float64))
+        self.register_buffer("class_weights", torch.full((classes,), 1 / classes, dtype=torch.float64))
+        # Rows, Σ log p(c), Σ log p(x | c), and the rows of which something is hidden.
+        self.register_buffer("totals", torch.zeros(4, dtype=torch.float64))
+        self.register_buffer("reached", torch.tensor(-torch.inf, dtype=torch.float64))
+        self.register_buffer("used", torch.tensor(components))  # the first so many of each class are
+
+    def takes_null(self) -> bool:
+        return True
+
+    def takes_missing(self) -> bool:
+        return True
+
+    def log_density(self, x: Float[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
+        flat = x.flatten(1)
+        numbers = torch.arange(len(x), device=x.device)
+        found, order = [flat[:0, :1].sum(1)], [numbers[:0]]
+        for rows, part, log_weights, lacking in self._blocks(flat, given):
+            lens = self.gaussians.new_lens(part, x.dtype, lacking)
+            joint = lens.log_density(lens.features(flat[rows]))
+            found.append((joint + log_weights.to(joint.dtype)).logsumexp(1).to(x.dtype))
+            order.append(numbers[rows])
+        return torch.cat(found)[torch.cat(order).argsort()]
+
+    def draw(self, n: int, given: Given, noise: Noise) -> Float[Tensor, "n *event"]:
+        which = noise.categorical(part_logits(self.weights, self.class_weights, labels_of(given, n, self.device)))
+        return self.gaussians.draw(which, noise).to(torch.get_default_dtype()).unflatten(1, self.space.shape)
+
+    def begin(self) -> None:
+        self.gaussians.clear()
+        self.totals.zero_()
+
+    def accumulate(self, batch: Batch) -> None:
+        x, given = batch.x.flatten(1), resolve_given(batch.given, self.given, len(batch), batch.x.device)
+        log_prob, hidden = torch.zeros_like(self.totals[0]), torch.zeros(len(x), dtype=torch.bool, device=x.device)
+        for rows, part, log_weights, lacking in self._blocks(x, given):
+            lens = self.gaussians.lens(part, self.precision(x), lacking)
+            sums, reached = _expected(lens, x[rows], log_weights)
+            self.gaussians.add(sums, part)
+            log_prob += reached
+            hidden[rows] = lacking
+        if not log_prob.isfinite():
+            refuse_infinite(x, lacking=True)
+        labels = labels_of(given, len(x), x.device)
+        seen = self.class_weights[labels[labels >= 0]].log().sum()
+        hidden |= (labels < 0) & (len(self.class_weights) > 1)
+        self.totals += torch.stack([seen.new_tensor(len(x)), seen, log_prob, hidden.sum()])
+
+    def precision(self, x: Tensor) -> torch.dtype:
+        """The precision in which rows are summed, where that does for them."""
+        return x.dtype
+
+    def statistics(self) -> Sequence[Tensor]:
+        return [*self.gaussians.sums(), self.totals]
+
+    def finish(self) -> Metrics:
+        """The M-step; the loss is that of the parameters that the pass was made with."""
+        counts = self.gaussians.counts.reshape(self.weights.shape)
+        of_class = counts.sum(1)
+        seen = of_class > 0
+        self.weights[seen] = counts[seen] / of_class[seen, None]
+        self.class_weights.copy_(of_class / of_class.sum())
+        self.gaussians.update()
+        rows, labels, conditional, _ = self.totals.tolist()
+        reached = (labels + conditional) / rows
+        gain = reached - self.reached.item()
+        self.reached.fill_(reached)
+        return (Done if gain < self.tol else dict)(loss=-conditional / rows)
+
+    @property
+    def freedom(self) -> int:
+        """The number of free parameters, of the components that are used."""
+        classes, count = len(self.weights), int(self.used)
+        like = _gaussians(self.covariance, classes * count, self.space.dims, self.rank)
+        return like.freedom + classes * (count - 1) + classes - 1
+
+    def extra_repr(self) -> str:
+        return f"{self.space}, given={self.given}, components={self.components}, covariance={self.covariance!r}"
+
+    def scale_to(self, x: Float[Tensor, "n D"]) -> None:
+        """The center and the floor follow the data; a constant column gets the floor of an average one."""
+        if self.floor is None and self.covariance != "spherical":
+            refuse_singular(x, full=self.covariance in ("full", "tied"))
+        mean = x.nanmean(0)
+        variance = (x - mean).square().nanmean(0)
+        typical = variance.mean() if variance.any() else torch.ones_like(variance[0])
+        self.gaussians.center.copy_(mean)
+        self.gaussians.floor.copy_((self.floor or 1e-6) * torch.where(variance > 0, variance, typical))
+
+    def _blocks(self, x: Tensor, given: Given) -> Iterator[tuple[Tensor | slice, slice, Tensor, bool]]:
+        """Rows with the components that may have made them, the logarithms of their weights, and whether
+        entries lack."""
+        labels, lacking = labels_of(given, len(x), x.device), x.isnan().any(1)
+        for kind, rows in alike(2 * (labels + 1) + lacking, 2 * len(self.weights) + 2):
+            part, weights = self._part(kind // 2 - 1)
+            most = max(64, BLOCK // self.gaussians.width(weights.numel(), kind % 2 == 1))
+            for first in range(0, len(x) if isinstance(rows, slice) else len(rows), most):
+                block = slice(first, first + most)
+                yield block if isinstance(rows, slice) else rows[block], part, weights.flatten().log(), kind % 2 == 1
+
+    def _part(self, label: int) -> tuple[slice, Tensor]:
+        """The components of a class, or of all, and their weights."""
+        used, of_all = int(self.used), len(self.weights) > 1
+        if label < 0 and of_all:
+            return ALL, self.class_weights[:, None] * self.weights
+        first = max(label, 0) * self.components
+        return slice(first, first + used), self.weights[max(label, 0), :used]
+
+    def _check(self, components: int, covariance: str, rank: int | None, floor: float | None) -> None:
+        name, space = type(self).__name__, self.space
+        if space.is_discrete or space.ragged:
+            raise ValueError(
+                f"{name} is a density on reals of a fixed shape, got {space}. For integers use "
+                f"Dequantized({name}(Space({space.shape})), levels={space.levels})."
+            )
+        if components < 1 or (floor is not None and floor <= 0):
+            raise ValueError(
+                f"`components` must be at least 1 and `floor` positive, got {components} and {floor}. Raise them."
+            )
+        if covariance not in get_args(Covariance):
+            raise ValueError(
+                f"`covariance` must be one of {', '.join(get_args(Covariance))}, got {covariance!r}. Choose one."
+            )
+        if (rank is not None) != (covariance == "low_rank") or not 0 <= (rank or 0) < space.dims:
+            raise ValueError(
+                f"`rank` must be in [0, {space.dims}) with covariance='low_rank' and None else, got {rank} with "
+                f"{covariance!r}. Set both, or neither."
+            )
+
+
+def _expected(lens: Lens[Any], x: Tensor, log_weights: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
+    """The E-step: sums weighted by r_ik, and Σ log p(x_i)."""
+    features = lens.features(x)
+    joint = lens.log_density(features)
+    joint = joint + log_weights.to(joint.dtype)
+    highest = joint.amax(1, keepdim=True)
+    joint = joint.sub_(highest).exp_()
+    total = joint.sum(1, keepdim=True)
+    log_prob = (total.log() + highest).sum(dtype=torch.float64)
+    return lens.sums(features, joint.div_(total)), log_prob
+
+
+def _gaussians(covariance: Covariance, count: int, dims: int, rank: int | None) -> Gaussians:
+    match covariance:
+        case "full" | "low_rank":
+            return FullGaussians(count, dims, rank=rank)
+        case "tied":
+            return TiedGaussians(count, dims)
+        case _:
+            return DiagonalGaussians(count, dims, spherical=covariance == "spherical")
