@@ -1,0 +1,354 @@
+"""Any recipe as an estimator of scikit-learn.
+
+    Estimator("gaussian_mixture", components=3).fit(X).score_samples(X)
+
+`clone`, `Pipeline` and `GridSearchCV` work over the arguments of the recipe, frames of pandas go in and come out, and
+what scikit-learn expects of an estimator, its `check_estimator` finds. A pickle holds plain values and the bytes of a
+safetensors file: to read it back nothing is called but this class. It is needed to have scikit-learn: the extra
+`sklearn`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+try:
+    from sklearn.base import BaseEstimator, TransformerMixin
+    from sklearn.metrics import accuracy_score
+    from sklearn.utils import check_random_state
+    from sklearn.utils._tags import ClassifierTags, TransformerTags
+    from sklearn.utils.metaestimators import available_if
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError:
+    raise ImportError("genzoo.sklearn_api needs scikit-learn. Run: pip install 'genzoo[sklearn]'") from None
+
+from genzoo.core import GenerativeModel, Space, seeded
+from genzoo.data import Rows
+from genzoo.evaluation.likelihood import score as score_rows
+from genzoo.training import TrainConfig
+from genzoo.training import train as train_model
+from genzoo.training.config import BUDGETS
+from genzoo.zoo.mistakes import Mistake
+from genzoo.zoo.recipe import Recipe, recipe_named
+
+__all__ = ["Estimator"]
+
+CLASSIFIERS = frozenset({"softmax_regression"})  # recipes of a label given the row
+CHUNK = 4096  # rows at a time
+
+
+def _can(capability: str) -> Callable[["Estimator"], bool]:
+    """Whether the recipe offers something, asked before a method is shown."""
+    return lambda estimator: capability in estimator._abilities()
+
+
+class Estimator(TransformerMixin, BaseEstimator):
+    """A recipe that is fitted to an array or a frame of numbers.
+
+    Which methods there are, the recipe says: `score_samples`, `score` (the mean log-likelihood; of a classifier, the
+    accuracy) and `sample` of a density, `transform` and `inverse_transform` of what has a latent, `predict` and
+    `predict_proba` of a classifier. Doubles are fitted in doubles.
+
+    Args:
+        recipe: Its name.
+        train: Fields of `TrainConfig`, as {"steps": 2000}.
+        random_state: Names every random draw of the fit: a whole number, a generator of NumPy, or None.
+        settings: The recipe's arguments, as components=3.
+
+    Raises:
+        ValueError: When fitted, if a name is unknown, a value does not fit, or the rows are not what the recipe wants.
+
+    Example:
+        >>> from sklearn.model_selection import GridSearchCV
+        >>> X = np.random.default_rng(0).normal(size=(150, 2)) + 9 * np.arange(150)[:, None] % 27
+        >>> search = GridSearchCV(Estimator("gaussian_mixture"), {"components": [1, 3]}, cv=3).fit(X)
+        >>> search.best_params_, search.best_estimator_.sample(4).shape
+        ({'components': 3}, (4, 2))
+
+    References:
+        Buitinck et al., 2013, "API design for machine learning software", arXiv:1309.0238
+    """
+
+    def __init__(
+        self,
+        recipe: Any = "gaussian",  # what is set is looked at when it is fitted
+        *,
+        train: Any = None,
+        random_state: Any = 0,
+        **settings: Any,
+    ) -> None:
+        self.recipe = recipe
+        self.train = train
+        self.random_state = random_state
+        self._settings = settings
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The arguments of this estimator, those of its recipe that were set among them.
+
+        Args:
+            deep: As in scikit-learn; there is nothing deeper.
+        """
+        return super().get_params(deep) | self._settings
+
+    def set_params(self, **params: Any) -> "Estimator":
+        """Sets arguments, those of the recipe among them, which checks them when it is fitted.
+
+        Args:
+            params: Values by name.
+        """
+        own = set(self._get_param_names())
+        for name, value in params.items():
+            if name in own:
+                setattr(self, name, value)
+            else:
+                self._settings = self._settings | {name: value}
+        return self
+
+    def fit(self, X: Any, y: Any = None) -> "Estimator":
+        """Fits the recipe to rows, or to the classes of rows.
+
+        Args:
+            X: Rows of numbers.
+            y: Their classes, for a classifier; else ignored.
+
+        Raises:
+            ValueError: If rows or arguments are not what the recipe wants.
+        """
+        info = recipe_named(self.recipe)
+        x, given = self._labelled(X, y) if self._is_classifier() else (self._rows(X, reset=True), None)
+        space = Space((1,), levels=len(self.classes_)) if given is not None else Space(tuple(x.shape[1:]))
+        given_space = None if given is None else Space(tuple(given.shape[1:]))
+        self._made = {
+            "recipe": info.name,
+            "settings": info.plain(info.checked(**self._settings)),
+            "space": space.to_json(),
+            "given": None if given_space is None else given_space.to_json(),
+            "precise": (x if given is None else given).dtype == torch.float64,
+        }
+        seed = self._seed()
+        with seeded(seed):
+            built = self._built()
+        if built.then is not None:
+            raise Mistake(f"{info.name} is trained in two stages, and an estimator has one.", "Use genzoo.train.")
+        rows = Rows(x, given, torch.arange(len(x)), space, given_space)
+        self.model_ = train_model(
+            self._double(built.model), rows, self._config(built.config, len(x), seed), say=_quiet
+        ).model
+        return self
+
+    @available_if(_can("log_prob"))
+    def score_samples(self, X: Any) -> np.ndarray:
+        """log p(x) of every row in nats, or a bound on it, as the recipe's likelihood says.
+
+        Args:
+            X: Rows of numbers.
+        """
+        check_is_fitted(self, "model_")
+        return score_rows(self.model_, self._rows(X), chunk=CHUNK).numpy()
+
+    @available_if(lambda estimator: estimator._is_classifier() or _can("log_prob")(estimator))
+    def score(self, X: Any, y: Any = None) -> float:
+        """The mean log-likelihood of rows; of a classifier, the share of classes that it predicts.
+
+        Args:
+            X: Rows of numbers.
+            y: Their classes, for a classifier.
+        """
+        if self._is_classifier():
+            return float(accuracy_score(y, self.predict(X)))
+        return float(self.score_samples(X).mean())
+
+    @available_if(_can("sample"))
+    def sample(self, n_samples: int = 1, *, seed: int | None = None) -> Any:
+        """Rows from the model, a frame if it was fitted to one.
+
+        Args:
+            n_samples: How many.
+            seed: Names the noise; by default a fresh one.
+        """
+        check_is_fitted(self, "model_")
+        x = self.model_.sample(n_samples, seed=seed).double().numpy()
+        if "feature_names_in_" not in vars(self):
+            return x
+        from pandas import DataFrame
+
+        return DataFrame(x, columns=self.feature_names_in_)
+
+    def transform(self, X: Any) -> np.ndarray:
+        """The latent of every row.
+
+        Args:
+            X: Rows of numbers.
+        """
+        check_is_fitted(self, "model_")
+        with torch.no_grad():
+            z = self.model_.encode(self._rows(X))
+        return z.reshape(len(z), -1).numpy()
+
+    def fit_transform(self, X: Any, y: Any = None) -> np.ndarray:
+        """Fits the recipe to rows and returns their latents.
+
+        Args:
+            X: Rows of numbers.
+            y: Ignored.
+        """
+        return self.fit(X, y).transform(X)
+
+    @available_if(_can("decode"))
+    def inverse_transform(self, X: Any) -> np.ndarray:
+        """The row of every latent.
+
+        Args:
+            X: Latents.
+        """
+        check_is_fitted(self, "model_")
+        z = torch.tensor(np.asarray(X), dtype=torch.float64 if self._made["precise"] else torch.float32)
+        with torch.no_grad():
+            return self.model_.decode(z).numpy()
+
+    @available_if(_can("encode"))
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """The names of the entries of a latent.
+
+        Args:
+            input_features: Ignored.
+        """
+        check_is_fitted(self, "model_")
+        with torch.no_grad():
+            count = self.model_.encode(torch.zeros(1, self.n_features_in_)).numel()
+        return np.array([f"{self.recipe}{i}" for i in range(count)], dtype=object)
+
+    @available_if(lambda estimator: estimator._is_classifier())
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """log p(class | row) of every row and class.
+
+        Args:
+            X: Rows of numbers.
+        """
+        check_is_fitted(self, "model_")
+        given = self._rows(X)
+        labels = [torch.full((len(given), 1), c, dtype=torch.uint8) for c in range(len(self.classes_))]
+        with torch.no_grad():
+            return torch.stack([self.model_.log_prob(label, given) for label in labels], dim=1).numpy()
+
+    @available_if(lambda estimator: estimator._is_classifier())
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """p(class | row) of every row and class.
+
+        Args:
+            X: Rows of numbers.
+        """
+        return np.exp(self.predict_log_proba(X))
+
+    @available_if(lambda estimator: estimator._is_classifier())
+    def predict(self, X: Any) -> np.ndarray:
+        """The most probable class of every row.
+
+        Args:
+            X: Rows of numbers.
+        """
+        check_is_fitted(self, "model_")
+        return self.classes_[self.predict_log_proba(X).argmax(1)]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        if not _can("encode")(self):
+            tags.transformer_tags = None
+        else:
+            tags.transformer_tags = TransformerTags(preserves_dtype=["float64", "float32"])
+        tags.estimator_type = "density_estimator"
+        if self._is_classifier():
+            tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
+            tags.target_tags.required = True
+        return tags
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Plain values and the bytes of a safetensors file."""
+        state = {name: _plain(value) for name, value in vars(self).items() if name != "model_"}
+        if "model_" in vars(self):
+            weights = {name: tensor.contiguous() for name, tensor in self.model_.state_dict().items()}
+            state["_weights"] = save(weights)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        weights = state.get("_weights")
+        self.__dict__.update({name: _array(value) for name, value in state.items() if name != "_weights"})
+        if weights is not None:
+            model = self._double(self._built().model)
+            model.load_state_dict(load(weights))
+            self.model_ = model.eval()
+
+    def _abilities(self) -> tuple[str, ...]:
+        try:
+            able = recipe_named(self.recipe).can
+        except (Mistake, AttributeError, TypeError):  # told when it is fitted
+            return ()
+        return tuple(name for name in able if name == "loss") if self._is_classifier() else able
+
+    def _is_classifier(self) -> bool:
+        return isinstance(self.recipe, str) and self.recipe in CLASSIFIERS
+
+    def _rows(self, X: Any, *, reset: bool = False) -> Tensor:
+        """Rows as scikit-learn checks them, in the precision of the model."""
+        dtype: Any = [np.float64, np.float32]
+        if not reset:
+            dtype = np.float64 if self._made["precise"] else np.float32
+        rows = validate_data(self, X, reset=reset, dtype=dtype, ensure_min_samples=2 if reset else 1)
+        return torch.from_numpy(np.array(rows, order="C"))
+
+    def _labelled(self, X: Any, y: Any) -> tuple[Tensor, Tensor]:
+        """The numbers of the classes, and the rows that they follow from."""
+        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
+        check_classification_targets(y)
+        self.classes_, numbers = np.unique(y, return_inverse=True)
+        count = len(self.classes_)
+        if not 2 <= count <= 256:
+            got = "1 class" if count == 1 else f"{count} classes"
+            raise ValueError(f"A classifier needs 2 to 256 classes, got {got}. Give rows of more, or bin the target.")
+        return torch.from_numpy(numbers.astype(np.uint8))[:, None], torch.from_numpy(np.array(X, order="C"))
+
+    def _seed(self) -> int:
+        state = self.random_state
+        return int(state) if isinstance(state, int | np.integer) else int(check_random_state(state).randint(1 << 31))
+
+    def _config(self, published: TrainConfig, rows: int, seed: int) -> TrainConfig:
+        """The recipe's settings of training under the user's: a budget of either kind replaces the recipe's."""
+        wanted = dict(self.train or {})
+        fields = published.model_dump() | {"device": "cpu", "seed": seed, "keep": "last", "patience": None}
+        fields["batch_size"] = min(rows, published.batch_size)  # a start that looks at a batch sees each row once
+        fields |= {"precision": "float64"} if self._made["precise"] else {}
+        if wanted.keys() & set(BUDGETS):
+            fields |= dict.fromkeys(BUDGETS)
+        return TrainConfig(**fields | wanted)
+
+    def _built(self) -> Recipe:
+        """The recipe as it was when the fit began."""
+        made = self._made
+        given = None if made["given"] is None else Space.from_json(made["given"])
+        return recipe_named(made["recipe"])(Space.from_json(made["space"]), given, **made["settings"])
+
+    def _double(self, model: GenerativeModel) -> GenerativeModel:
+        return model.double() if self._made["precise"] else model
+
+
+# The mixin wraps `transform` for `set_output` when the class is made: only then can it be hidden where there is none.
+for _name in ("transform", "fit_transform"):
+    setattr(Estimator, _name, available_if(_can("encode"))(getattr(Estimator, _name)))
+
+
+def _quiet(remark: str) -> None:
+    """What the engine says of a fit is not heard here."""
+
+
+def _plain(value: Any) -> Any:
+    """An array as its type and values."""
+    return {"array": value.dtype.str, "values": value.tolist()} if isinstance(value, np.ndarray) else value
+
+
+def _array(value: Any) -> Any:
+    return np.array(value["values"], dtype=value["array"]) if isinstance(value, dict) and "array" in value else value

@@ -1,0 +1,141 @@
+"""The estimator in scikit-learn's hands: its checks, searches and pipelines, frames, and what a pickle holds."""
+
+import pickle
+import pickletools
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("sklearn")
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KernelDensity
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from genzoo.sklearn_api import Estimator
+from genzoo.zoo import recipe_named
+
+SETTINGS = {
+    "gaussian": {},
+    "gaussian_mixture": {"components": 2},
+    "kde": {"whiten": "none", "bandwidth": 0.5},
+    "ppca": {"rank": 1},
+    "factor_analysis": {"rank": 1},
+    "softmax_regression": {},
+}
+DENSITIES = [name for name in SETTINGS if name != "softmax_regression"]
+X, Y = load_iris(return_X_y=True)
+
+
+def estimator_of(name: str) -> Estimator:
+    return Estimator(name, **SETTINGS[name])
+
+
+@parametrize_with_checks([estimator_of(name) for name in SETTINGS])
+def test_scikit_learn_finds_an_estimator(estimator: Estimator, check: object) -> None:
+    check(estimator)
+
+
+@pytest.mark.parametrize("name", DENSITIES)
+def test_densities_score_and_sample(name: str) -> None:
+    estimator = estimator_of(name).fit(X, Y)
+    assert estimator.score(X) == pytest.approx(estimator.score_samples(X).mean())
+    assert estimator.sample(5, seed=0).shape == (5, 4)
+    assert np.array_equal(estimator.sample(5, seed=0), estimator.sample(5, seed=0))
+    assert not hasattr(estimator, "predict_proba")
+    assert hasattr(estimator, "transform") == ("encode" in recipe_named(name).can)
+    if hasattr(estimator, "transform"):
+        z = estimator.transform(X)
+        assert np.allclose(z, estimator.fit_transform(X))
+        assert estimator.inverse_transform(z).shape == X.shape
+
+
+def test_doubles_are_fitted_in_doubles() -> None:
+    theirs = KernelDensity(bandwidth=0.5, rtol=1e-12).fit(X)
+    ours = estimator_of("kde").fit(X)
+    assert np.allclose(ours.score_samples(X), theirs.score_samples(X), rtol=0, atol=1e-9)
+    assert estimator_of("kde").fit(X.astype(np.float32)).model_.rows.dtype == torch.float32
+
+
+def test_a_classifier_is_that_of_scikit_learn() -> None:
+    scaled = StandardScaler().fit_transform(X)
+    ours = Estimator("softmax_regression", tol=1e-18).fit(scaled, Y)
+    theirs = LogisticRegression(solver="newton-cholesky", tol=1e-12).fit(scaled, Y)
+    assert np.allclose(ours.predict_proba(scaled), theirs.predict_proba(scaled), rtol=0, atol=1e-6)
+    assert ours.score(scaled, Y) == theirs.score(scaled, Y)
+    assert not hasattr(ours, "sample")
+    words = np.array(["setosa", "versicolor", "virginica"])[Y]
+    assert set(Estimator("softmax_regression").fit(X, words).predict(X)) == set(words)
+
+
+def test_a_search_goes_over_the_recipes_arguments() -> None:
+    search = GridSearchCV(Estimator("gaussian_mixture"), {"components": [1, 3], "covariance": ["diag", "full"]}, cv=2)
+    search.fit(np.random.default_rng(0).permutation(X))
+    assert set(search.best_params_) == {"components", "covariance"}
+    assert search.best_estimator_.get_params()["components"] == search.best_params_["components"]
+
+
+def test_pipelines_and_clones_keep_arguments() -> None:
+    line = make_pipeline(StandardScaler(), Estimator("kde", bandwidth="silverman"))
+    line.set_params(estimator__whiten="columns").fit(X)
+    assert line.score(X) < 0
+    again = clone(line[-1])
+    assert again.get_params() == line[-1].get_params()
+    assert again.get_params()["whiten"] == "columns"
+    assert not hasattr(again, "model_")
+
+
+def test_frames_come_in_and_go_out() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, columns=["a", "b", "c", "d"])
+    sample = estimator_of("gaussian").fit(frame).sample(3, seed=0)
+    assert list(sample.columns) == ["a", "b", "c", "d"]
+    latents = estimator_of("ppca").set_output(transform="pandas").fit(frame).transform(frame)
+    assert list(latents.columns) == ["ppca0"]
+    with pytest.raises(ValueError, match="feature names"):
+        estimator_of("gaussian").fit(frame).score(frame[["b", "a", "c", "d"]])
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_pickle_calls_nothing_but_the_class(name: str) -> None:
+    pandas = pytest.importorskip("pandas")
+    estimator = estimator_of(name).fit(pandas.DataFrame(X, columns=["a", "b", "c", "d"]), Y)
+    content = pickle.dumps(estimator)
+    named, strings = [], []
+    for code, argument, _ in pickletools.genops(content):
+        if code.name in ("GLOBAL", "INST"):
+            named.append(argument)
+        if code.name == "STACK_GLOBAL":
+            named.append(" ".join(strings[-2:]))
+        if isinstance(argument, str):
+            strings.append(argument)
+    assert set(named) == {"genzoo.sklearn_api Estimator"}
+    again, frame = pickle.loads(content), pandas.DataFrame(X, columns=["a", "b", "c", "d"])
+    method = "predict_proba" if name == "softmax_regression" else "score_samples"
+    assert np.array_equal(getattr(again, method)(frame), getattr(estimator, method)(frame))
+
+
+@pytest.mark.parametrize(
+    ("estimator", "message"),
+    [
+        (Estimator("gausian"), "Did you mean 'gaussian'"),
+        (Estimator("kde", bandwith=2.0), "Did you mean 'bandwidth'"),
+        (Estimator("gaussian", train={"stepz": 3}), "stepz"),
+        (Estimator("kde").set_params(kernel="round"), "kernel"),
+        (Estimator("gpt"), "levels"),
+    ],
+)
+def test_mistakes_are_told_when_it_is_fitted(estimator: Estimator, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        estimator.fit(X)
+
+
+def test_budgets_are_the_users() -> None:
+    estimator = Estimator("realnvp", train={"steps": 3}, random_state=np.random.RandomState(0)).fit(X)
+    assert np.isfinite(estimator.score(X))
+    assert hasattr(estimator, "transform")
