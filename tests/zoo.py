@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from genzoo.core import Batch, GenerativeModel, Given, GivenSpace, Likelihood, Noise, Space
 from genzoo.models import Dequantized, Joint, LatentModel, Standardized
@@ -40,6 +40,15 @@ from genzoo.models.diffusion import (
 )
 from genzoo.models.flows import Flow, real_nvp
 from genzoo.models.graphical import BayesNet, ChowLiu, Graph, Ising, LinearGaussianNet, Potts
+from genzoo.models.representation import (
+    CodeAutoencoder,
+    FreeCodes,
+    MatrixFactorization,
+    PointAutoencoder,
+    SparseAutoencoder,
+    SparseCoding,
+    huber,
+)
 from genzoo.nn import GPT2, MLP, Conditioned, ConvDecoder, ConvEncoder, Timed, UNet
 
 REALS, BYTES, BITS = Space((3,)), Space((1, 4, 5), levels=256), Space((1, 4, 4), levels=2)
@@ -188,6 +197,15 @@ def latent(space: Space, prior: Callable[[Space], GenerativeModel]) -> LatentMod
     return LatentModel(space, both, prior(both.latent))
 
 
+def free_codes(space: Space, penalty: str, decoder: nn.Module | None = None, **options: object) -> FreeCodes:
+    decoder = decoder or MLP(3, [16], space.dims)
+    return FreeCodes(space, decoder, code=3, penalty=penalty, strength=0.1, steps=20, **options)
+
+
+def coder(space: Space) -> PointAutoencoder:
+    return PointAutoencoder(CodeAutoencoder.mlp(space, code=3, hidden=[16]))
+
+
 EXACT, BOUND, ESTIMATE, NONE = Likelihood.EXACT, Likelihood.BOUND, Likelihood.ESTIMATE, Likelihood.NONE
 PIXELS, EVEN = Space(BYTES.shape), Space((1, 8, 4))
 TINY_REALS, ONE_OF_3 = Space((2, 2, 1)), Space((1,), levels=3)
@@ -279,6 +297,17 @@ ZOO: dict[str, Entry] = {
     "latent/gaussian_mixture": Entry(lambda: latent(BITS, lambda z: mixture(z)), BOUND),
     "latent/vae": Entry(lambda: latent(BYTES, vae), BOUND),
     "latent/wgan_gp/given": Entry(lambda: latent(REALS, lambda z: wgan(z, LABEL)), NONE),
+    "linear_autoencoder": Entry(lambda: CodeAutoencoder.linear(REALS, code=2), NONE),
+    "autoencoder": Entry(lambda: CodeAutoencoder.mlp(BYTES, code=3, hidden=[16]), NONE),
+    "matrix_factorization": Entry(lambda: MatrixFactorization(BYTES, code=3), NONE),
+    "nonlinear_factorization": Entry(lambda: free_codes(BITS, "ridge"), NONE),
+    "sparse_coding": Entry(lambda: SparseCoding(REALS, code=5, penalty=0.3, steps=1000), NONE),
+    "sparse_coding/huber": Entry(lambda: free_codes(REALS, "lasso", nn.Linear(3, 3), loss=huber()), NONE),
+    "nonlinear_sparse_coding": Entry(lambda: free_codes(REALS, "lasso"), NONE),
+    "sparse_autoencoder": Entry(lambda: SparseAutoencoder(BYTES, code=12, active=4), NONE),
+    "sparse_autoencoder/relu": Entry(lambda: SparseAutoencoder(REALS, code=6, activation="relu"), NONE),
+    "standardized/autoencoder": Entry(lambda: Standardized(CodeAutoencoder.mlp(REALS, code=2, hidden=[8])), NONE),
+    "latent/autoencoder": Entry(lambda: LatentModel(BYTES, coder(BYTES), mixture(Space((3,)))), NONE),
     "vae": Entry(lambda: vae(BYTES), BOUND),
     "vae/conv": Entry(lambda: conv_vae(BYTES), BOUND),
     "vae/bits": Entry(lambda: vae(BITS), BOUND),
@@ -300,3 +329,9 @@ def ready(name: str) -> GenerativeModel:
         model = ZOO[name].make().to(torch.get_default_dtype())
     model.prepare([batch(model, 64)])
     return model.eval()
+
+
+def shown(model: GenerativeModel, n: int, seed: int) -> Tensor:
+    """What a model makes of a seed: samples, or where it has none the codes of some rows."""
+    data = batch(model, n)
+    return model.sample(n, data.given, seed=seed) if model.can("sample") else model.encode(data.x, data.given).detach()

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.zoo import ZOO, batch, ready
+from tests.zoo import ZOO, ready, shown
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
@@ -16,13 +16,13 @@ import sys
 from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
-from tests.zoo import ZOO, batch
+from tests.zoo import ZOO, shown
 
 torch.manual_seed(99)
 for i, name in enumerate(ZOO):
     model = ZOO[name].make()
     model.load_state_dict(load_file(Path(sys.argv[1]) / f"{i}.safetensors"))
-    x = model.sample(7, batch(model, 7).given, seed=4)
+    x = shown(model.eval(), 7, seed=4)
     save_file({"x": x.contiguous()}, Path(sys.argv[1]) / f"{i}.samples")
 """
 
@@ -34,6 +34,4 @@ def test_a_fresh_process_makes_the_same_samples(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path)], check=True, env=environment, timeout=100)
     for i, name in enumerate(ZOO):
         model = ready(name)
-        assert torch.equal(
-            load_file(tmp_path / f"{i}.samples")["x"], model.sample(7, batch(model, 7).given, seed=4)
-        ), name
+        assert torch.equal(load_file(tmp_path / f"{i}.samples")["x"], shown(model, 7, seed=4)), name

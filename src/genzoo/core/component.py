@@ -45,6 +45,7 @@ class Autoencoder(nn.Module, abc.ABC):
 
     Attributes:
         latent: What one z is.
+        has_density: Whether the two distributions have densities; point masses have none.
 
     Example:
         >>> import torch
@@ -60,6 +61,7 @@ class Autoencoder(nn.Module, abc.ABC):
     """
 
     latent: Space
+    has_density: bool = True
 
     @abc.abstractmethod
     def posterior(self, x: Tensor, given: Given = None) -> Distribution:

@@ -138,8 +138,11 @@ class GenerativeModel(Trainable):
             options: The model's own, as in its `draw`.
 
         Raises:
+            Unsupported: If the model cannot sample: it codes x and has no density.
             ValueError: If n is negative or `given` does not fit.
         """
+        if not self.can(Capability.SAMPLE):
+            raise self.lacks(Capability.SAMPLE)
         if n < 0:
             raise ValueError(f"The number of samples must not be negative, got {n}.")
         noise = Noise(fresh_seed() if seed is None else seed, "sample", start=start, device=self.device)

@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = attach(
         "mmd": ["DistanceKernel", "GaussianKernel", "PolynomialKernel", "energy_distance", "median_width", "mmd2"],
         "observation": ["Observation"],
         "pairwise": ["nearest", "neighbor_radii", "squared_distances"],
+        "point_mass": ["PointMass"],
         "wasserstein": ["directions", "exact_wasserstein", "sliced_wasserstein", "wasserstein_1d"],
     },
 )

@@ -6,6 +6,7 @@ same noise, their samples against the same real rows seen by the same extractor.
 
 import copy
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from genzoo.evaluation.judge import judge_for
 from genzoo.evaluation.likelihood import code_length, options_of, score
 from genzoo.evaluation.measurement import Estimate, Measurement
 from genzoo.evaluation.plain import plain_values
+from genzoo.evaluation.reconstruction import reconstruction_error
 from genzoo.evaluation.rows import spread
 from genzoo.evaluation.suites import Exam
 
@@ -136,6 +138,10 @@ class Examiner:
             made.append(code_length(model, self.rows, seed=self.protocol.seed))
             scoring = (self.now() - start) / len(self.rows)
             made += self._tighter(model)
+        if not model.can("sample"):
+            made.append(reconstruction_error(model, self.rows))
+            none = torch.empty(0, *model.space.shape)
+            return Findings(made, none, None, {}, none, math.nan, scoring, self.now() - began)
         n, start = self.protocol.samples, self.now()
         given = None if model.given is None else self.exam.conditions(n)
         x = draw(model, n, given, seed=self.protocol.seed, **self.options(model))
@@ -160,6 +166,8 @@ class Examiner:
     def probe(self, model: GenerativeModel) -> tuple[float, float]:
         """Seconds for a sample and for a row scored, from a few of each."""
         given = None if model.given is None else self.exam.conditions(PROBE)
+        if not model.can("sample"):
+            return 0.0, 0.0
         draw(model, PROBE, given, seed=0, **self.options(model))  # the first call of anything is slow
         start = self.now()
         draw(model, PROBE, given, seed=0, **self.options(model))

@@ -67,7 +67,8 @@ class LatentModel(Mapped):
         super().__init__(space, prior)
         self.autoencoder = copy.deepcopy(autoencoder).eval().requires_grad_(False)
         self.passes_given = passes_given
-        self.likelihood = Likelihood.weakest(Likelihood.BOUND, prior.likelihood)
+        kind = Likelihood.BOUND if autoencoder.has_density else Likelihood.NONE
+        self.likelihood = Likelihood.weakest(kind, prior.likelihood)
 
     @property
     def prior(self) -> GenerativeModel:
@@ -118,6 +119,8 @@ class LatentModel(Mapped):
         match Capability(capability):
             case Capability.ENCODE | Capability.DECODE:
                 return True
+            case Capability.LOG_PROB:
+                return self.likelihood is not Likelihood.NONE
             case Capability.SCORE:
                 return self.can(Capability.LOG_PROB) and not self.space.is_discrete
             case other:

@@ -6,7 +6,7 @@ A callback reads the state and writes elsewhere; it never changes the course of 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genzoo.core import Given, map_given
+from genzoo.core import Capability, GenerativeModel, Given, map_given
 
 if TYPE_CHECKING:
     from genzoo.data.codec import Codec
@@ -57,6 +57,8 @@ class SampleGrid(Callback):
         self.folder, self.codec, self.n, self.given, self.seed = folder, codec, n, given, seed
 
     def on_samples(self, state: "State") -> None:
+        if isinstance(state.model, GenerativeModel) and not state.model.can(Capability.SAMPLE):
+            return  # a representation codes, and has no samples to show
         self.folder.mkdir(parents=True, exist_ok=True)
         given = map_given(lambda rows: rows.to(state.team.device), self.given)
         x = state.weights.sample(self.n, given, seed=self.seed)

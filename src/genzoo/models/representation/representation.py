@@ -1,0 +1,127 @@
+"""What representations have in common.
+
+A representation gives every x a short code z and makes x from it again. Of the two maps one or both are learned, so
+that what comes back is close:
+
+| | autoencoder | factorization | sparse coding |
+|---|---|---|---|
+| how z is found | an encoder, z = f(x) | free: the z that fits best | free, and few entries are not zero |
+| linear decoder | `CodeAutoencoder.linear` | `MatrixFactorization` | `SparseCoding` |
+| nonlinear decoder | `CodeAutoencoder.mlp` | `FreeCodes`, a ridge on z | `FreeCodes`, a lasso on z |
+
+None says how probable a code is, so none has a density, and none can sample. A density over the codes, fitted
+afterwards, gives both: `LatentModel(space, PointAutoencoder(representation), prior)`.
+"""
+
+import abc
+from typing import Any, NoReturn
+
+from jaxtyping import Float, Shaped
+from torch import Tensor
+from torch.distributions import Distribution
+
+from genzoo.core.component import Autoencoder
+from genzoo.core.given import Given
+from genzoo.core.model import Capability, GenerativeModel, Likelihood
+from genzoo.core.noise import Noise
+from genzoo.core.space import Space
+from genzoo.distributions.levels import centered, quantized
+from genzoo.distributions.point_mass import PointMass
+from genzoo.models.representation.losses import Loss, squared
+
+__all__ = ["PointAutoencoder", "Representation"]
+
+
+class Representation(GenerativeModel):
+    """A code for every x, and an x for every code. Levels are seen as numbers in [−1, 1].
+
+    Args:
+        space: What one x is.
+        code: K, the length of z.
+        loss: ρ, what the residual of an entry costs; squared by default.
+
+    Raises:
+        ValueError: If the space is ragged, or the code is not at least 1 long.
+
+    References:
+        Olshausen & Field, 1997, "Sparse coding with an overcomplete basis set: a strategy employed by V1?"
+        Baldi & Hornik, 1989, "Neural networks and principal component analysis"
+    """
+
+    likelihood = Likelihood.NONE
+
+    def __init__(self, space: Space, *, code: int, loss: Loss | None = None) -> None:
+        super().__init__(space)
+        if space.ragged:
+            raise ValueError(f"{type(self).__name__} needs rows of one length, got {space}. Cut or pad them.")
+        if code < 1:
+            raise ValueError(f"`code` must be at least 1, got {code}. Choose the number of entries of z.")
+        self.code, self.rho = Space((code,)), loss or squared()
+
+    @abc.abstractmethod
+    def codes(self, y: Float[Tensor, "B D"]) -> Float[Tensor, "B K"]:
+        """The codes of rows of numbers."""
+
+    @abc.abstractmethod
+    def image(self, z: Float[Tensor, "B K"]) -> Float[Tensor, "B D"]:
+        """The rows of numbers that codes stand for."""
+
+    def encode(self, x: Shaped[Tensor, "B *event"], given: Given = None) -> Float[Tensor, "B K"]:
+        """The code of each x."""
+        return self.codes(self.numbers(self.checked(x)))
+
+    def decode(self, z: Float[Tensor, "B K"], given: Given = None) -> Shaped[Tensor, "B *event"]:
+        """The x of each code; over levels the nearest."""
+        y = self.image(z).reshape(len(z), *self.space.shape)
+        return y if self.space.levels is None else quantized(y, self.space.levels)
+
+    def distortion(self, y: Float[Tensor, "B D"], z: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
+        """Σ_d ρ(y_d − ŷ_d) of each row."""
+        return self.rho(y - self.image(z)).sum(1)
+
+    def numbers(self, x: Shaped[Tensor, "B *event"]) -> Float[Tensor, "B D"]:
+        """Rows as flat numbers, levels between −1 and 1."""
+        y = x.flatten(1)
+        return y if self.space.levels is None else centered(y, self.space.levels, self.dtype)
+
+    def draw(self, n: int, given: Given, noise: Noise, *_: Any, **options: Any) -> NoReturn:
+        raise self.lacks(Capability.SAMPLE)
+
+    def can(self, capability: Capability | str) -> bool:
+        return Capability(capability) is not Capability.SAMPLE and super().can(capability)
+
+    def extra_repr(self) -> str:
+        return f"{self.space}, code={self.code.dims}, loss={self.rho.name}"
+
+
+class PointAutoencoder(Autoencoder):
+    """A representation as an autoencoder whose posterior and likelihood are point masses, for a prior over its codes.
+
+    Args:
+        representation: The representation.
+
+    Example:
+        >>> from genzoo.models.classical import PPCA
+        >>> from genzoo.models.latent import LatentModel
+        >>> from genzoo.models.representation import CodeAutoencoder
+        >>> both = PointAutoencoder(CodeAutoencoder.linear(Space((5,)), code=2))
+        >>> model = LatentModel(Space((5,)), both, PPCA(both.latent, rank=1))
+        >>> model.sample(3, seed=0).shape, model.can("log_prob")
+        (torch.Size([3, 5]), False)
+
+    References:
+        Ghosh et al., 2020, "From variational to deterministic autoencoders", arXiv:1903.12436
+    """
+
+    has_density = False
+
+    def __init__(self, representation: Representation) -> None:
+        super().__init__()
+        self.representation, self.latent = representation, representation.code
+
+    def posterior(self, x: Shaped[Tensor, "B *event"], given: Given = None) -> Distribution:
+        return PointMass(self.representation.encode(x), 1)
+
+    def likelihood(self, z: Float[Tensor, "B K"], given: Given = None) -> Distribution:
+        x = self.representation.decode(z.to(self.representation.dtype))
+        return PointMass(x, len(self.representation.space.shape))
