@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = attach(
         "observation": ["Observation"],
         "pairwise": ["nearest", "neighbor_radii", "squared_distances"],
         "point_mass": ["PointMass"],
+        "resampling": ["bootstrap_error", "require_rows", "share_of", "subsample_error"],
         "wasserstein": ["directions", "exact_wasserstein", "sliced_wasserstein", "wasserstein_1d"],
     },
 )

@@ -16,7 +16,6 @@ __getattr__, __dir__, __all__ = attach(
         "memorization": ["Memorization", "find_copies"],
         "judged": ["Fidelity", "LabelHistogram", "conditional_fidelity", "judge_score", "label_histogram"],
         "diversity": ["Diversity", "diversity_within"],
-        "resampling": ["bootstrap_error", "require_rows", "share_of", "subsample_error"],
         "extractors": ["Extractor", "OfModule", "RandomFeatures", "Values", "extractor_named"],
         "judge": ["Judge", "JudgeSettings", "judge_for", "judges", "read_judge", "shipped_judge", "write_judge"],
         "protocol": ["Examiner", "Findings", "Protocol", "evaluate"],

@@ -17,8 +17,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from genzoo.distributions.frechet import Moments, factor, frechet_distance
+from genzoo.distributions.resampling import require_rows
 from genzoo.evaluation.measurement import Estimate
-from genzoo.evaluation.resampling import require_rows
 
 __all__ = ["frechet_error", "frechet_of_features"]
 

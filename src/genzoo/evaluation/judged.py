@@ -21,8 +21,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from genzoo.distributions.resampling import require_rows, share_of
 from genzoo.evaluation.measurement import Estimate
-from genzoo.evaluation.resampling import require_rows, share_of
 
 __all__ = ["Fidelity", "LabelHistogram", "conditional_fidelity", "judge_score", "label_histogram"]
 

@@ -16,8 +16,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from genzoo.distributions.mmd import DistanceKernel, Kernel, KernelSums, PolynomialKernel
+from genzoo.distributions.resampling import require_rows
 from genzoo.evaluation.measurement import Estimate
-from genzoo.evaluation.resampling import require_rows
 
 __all__ = ["energy", "kernel_distance"]
 

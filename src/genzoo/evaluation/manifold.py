@@ -25,8 +25,8 @@ from torch import Tensor
 
 from genzoo.core.noise import Noise
 from genzoo.distributions.pairwise import neighbor_radii, squared_distances
+from genzoo.distributions.resampling import require_rows, subsample_error
 from genzoo.evaluation.measurement import Estimate
-from genzoo.evaluation.resampling import require_rows, subsample_error
 
 __all__ = ["Manifold", "manifold_values", "precision_recall"]
 

@@ -18,8 +18,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from genzoo.distributions.pairwise import nearest
+from genzoo.distributions.resampling import require_rows, share_of
 from genzoo.evaluation.measurement import Estimate
-from genzoo.evaluation.resampling import require_rows, share_of
 
 __all__ = ["Memorization", "find_copies"]
 

@@ -23,8 +23,8 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from genzoo.distributions.pairwise import nearest
+from genzoo.distributions.resampling import require_rows, share_of
 from genzoo.evaluation.measurement import Estimate
-from genzoo.evaluation.resampling import require_rows, share_of
 
 __all__ = ["ModeCoverage", "histogram_divergence", "mode_coverage"]
 

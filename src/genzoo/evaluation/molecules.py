@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from genzoo.distributions.resampling import require_rows, share_of
 from genzoo.evaluation.measurement import Estimate
-from genzoo.evaluation.resampling import require_rows, share_of
 from genzoo.evaluation.weighted import Pooled, bootstrap
 
 __all__ = [

@@ -24,8 +24,8 @@ from scipy.special import log_softmax, softmax
 
 from genzoo.core.noise import Noise
 from genzoo.distributions.pairwise import nearest
+from genzoo.distributions.resampling import require_rows, share_of
 from genzoo.evaluation.measurement import Estimate
-from genzoo.evaluation.resampling import require_rows, share_of
 from genzoo.evaluation.tables import Columns, alike, missing
 from genzoo.evaluation.weighted import estimate, mean_of, resampled
 

@@ -24,8 +24,8 @@ from torch import Tensor
 
 from genzoo.core.given import Given
 from genzoo.data.codecs.table import PointsCodec, TableCodec
+from genzoo.distributions.resampling import require_rows
 from genzoo.evaluation.measurement import Estimate
-from genzoo.evaluation.resampling import require_rows
 from genzoo.evaluation.weighted import Pooled, estimate, resampled
 
 __all__ = ["Columns", "TableQuality", "alike", "columns_of", "missing_similarity", "table_quality"]

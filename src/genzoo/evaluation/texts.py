@@ -16,9 +16,9 @@ from scipy import sparse
 from torch import Tensor
 
 from genzoo.core.model import GenerativeModel
+from genzoo.distributions.resampling import require_rows, share_of
 from genzoo.evaluation.likelihood import dims_of, score
 from genzoo.evaluation.measurement import Estimate
-from genzoo.evaluation.resampling import require_rows, share_of
 from genzoo.evaluation.weighted import Pooled, bootstrap, mean_of
 
 __all__ = ["Copied", "copied", "distinct", "length_distance", "ngram_distance", "perplexity", "repetition"]

@@ -8,9 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from genzoo.core.noise import Noise
+from genzoo.distributions.resampling import require_rows, subsample_error
 from genzoo.distributions.wasserstein import directions, exact_wasserstein, sliced_wasserstein
 from genzoo.evaluation.measurement import Estimate
-from genzoo.evaluation.resampling import require_rows, subsample_error
 
 __all__ = ["exact_transport", "sliced_transport"]
 

@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from genzoo.core.noise import Noise
+from genzoo.distributions.resampling import require_rows, share_of
 from genzoo.evaluation.measurement import Estimate
-from genzoo.evaluation.resampling import require_rows, share_of
 
 __all__ = ["TwoSample", "two_sample_test"]
 

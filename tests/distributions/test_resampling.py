@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from genzoo.core.noise import Noise
-from genzoo.evaluation import TooFew, bootstrap_error, require_rows, share_of, subsample_error
+from genzoo.distributions import TooFew, bootstrap_error, require_rows, share_of, subsample_error
 
 X = Noise(0).normal(400, 2, dtype=torch.float64) * torch.tensor([1.0, 3.0])
 

@@ -21,7 +21,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from genzoo.core.noise import Noise
-from genzoo.evaluation.measurement import Estimate, TooFew
+from genzoo.distributions.estimate import Estimate, TooFew
 
 __all__ = ["Statistic", "bootstrap_error", "require_rows", "share_of", "subsample_error"]
 
@@ -108,7 +108,7 @@ def require_rows(got: int, needed: int, what: str) -> None:
         >>> require_rows(3, 5, "A test of 5 rows")
         Traceback (most recent call last):
         ...
-        genzoo.evaluation.measurement.TooFew: A test of 5 rows needs at least 5 rows, got 3. Draw more.
+        genzoo.distributions.estimate.TooFew: A test of 5 rows needs at least 5 rows, got 3. Draw more.
     """
     if got < needed:
         raise TooFew(f"{what} needs at least {needed:,} rows, got {got:,}. Draw more.")
