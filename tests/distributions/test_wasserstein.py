@@ -36,11 +36,26 @@ def test_exact_transport_between_unequal_sizes_equals_that_of_pot(p):
     )
 
 
-def test_without_pot_equal_sizes_are_assigned_and_unequal_ones_refused(monkeypatch):
+def test_without_pot_small_samples_are_planned_by_scipy_and_large_unequal_ones_refused(monkeypatch):
     monkeypatch.setitem(sys.modules, "ot", None)
     assert exact_wasserstein(X, X.flip(0)) == 0
-    with pytest.raises(ImportError, match=r"got 60 and 59 rows without it. Run: pip install 'genzoo\[ot\]'"):
-        exact_wasserstein(X, Y[:59])
+    thrice_and_twice = exact_wasserstein(X[:9].repeat(3, 1), Y[:9].repeat(2, 1))
+    assert thrice_and_twice == pytest.approx(exact_wasserstein(X[:9], Y[:9]), rel=1e-9)
+    with pytest.raises(ImportError, match=r"got 301 × 300 without it. Run: pip install 'genzoo\[ot\]'"):
+        exact_wasserstein(X.repeat(6, 1)[:301], Y.repeat(5, 1))
+
+
+@pytest.mark.parametrize("p", [1.0, 1.7, 2.0, 3.0])
+def test_weights_are_repetitions(p):
+    a, b, counts = X[:7, 0], Y[:5, 0], torch.tensor([1, 3, 0, 2, 1, 5, 4])
+    masses = counts.double() / counts.sum(), torch.tensor([0.1, 0.2, 0.4, 0.25, 0.05], dtype=torch.float64)
+    repeated = a.repeat_interleave(counts), b.repeat_interleave((masses[1] * 20).round().long())
+    assert wasserstein_1d(a, b, p, weights=masses) == pytest.approx(wasserstein_1d(*repeated, p), rel=1e-9)
+    if p == 1:
+        theirs = stats.wasserstein_distance(a.numpy(), b.numpy(), *(mass.numpy() for mass in masses))
+        assert wasserstein_1d(a, b, weights=masses) == pytest.approx(theirs, rel=1e-9)
+    with pytest.raises(ValueError, match="must be ≥ 0 and sum to 1"):
+        wasserstein_1d(a, b, weights=(counts.double(), masses[1]))
 
 
 @pytest.mark.parametrize("sizes", [(60, 60), (60, 25), (7, 60), (1, 60)])
