@@ -280,7 +280,7 @@ class _Partial(Lens[tuple[Tensor, ...]]):
         to_unit = solve_triangular(factor.mT, half, upper=True).mT
         residual = torch.where(there[:, None], x.double()[:, None] - self.center - self.means, 0)
         z = (to_unit[of_row] @ residual.unsqueeze(-1)).squeeze(-1)
-        return z, of_row, half.mT @ half, 2 * _log_det(factor) + math.log(2 * math.pi) * patterns.sum(1)[:, None]
+        return z, of_row, half.mT @ half, 2 * _log_det(factor) + math.log(2 * math.pi) * mask.sum(-1)
 
     def log_density(self, features: tuple[Tensor, ...]) -> Float[Tensor, "B K"]:
         z, of_row, _, constant = features
