@@ -39,7 +39,19 @@ from genzoo.models.diffusion import (
     VarianceExploding,
 )
 from genzoo.models.flows import Flow, real_nvp
-from genzoo.models.graphical import BayesNet, ChowLiu, Graph, Ising, LinearGaussianNet, Potts
+from genzoo.models.graphical import (
+    RBM,
+    BayesNet,
+    BoltzmannMachine,
+    ChowLiu,
+    DeepEnergy,
+    Graph,
+    Ising,
+    LinearGaussianNet,
+    Potts,
+    Replay,
+    Walk,
+)
 from genzoo.models.representation import (
     CodeAutoencoder,
     FreeCodes,
@@ -184,6 +196,15 @@ def unet_diffusion(space: Space, given: GivenSpace = None) -> Diffusion:
     return Diffusion(space, given, net, schedule=Cosine(), predicts=Predicts.NOISE, sampler=Ancestral(8))
 
 
+def rbm(space: Space, given: GivenSpace = None, hidden: int = 6, **options: object) -> RBM:
+    return stirred(RBM(space, given, hidden=hidden, **{"sweeps": 30} | options))
+
+
+def energy(space: Space, given: GivenSpace = None, **options: object) -> DeepEnergy:
+    potential = Conditioned(MLP(space.dims, [16], 1, given=0 if given is None else 4), given, 4)
+    return DeepEnergy(space, given, potential, walk=Walk(0.02, steps=12), **options)
+
+
 def joint(space: Space, first: Space, second: Space, given: GivenSpace) -> Joint:
     rule = {"a": first} if given is None else {"a": first, "given": given}
     return Joint(space, vae(first, given), vae(second, rule), range(first.dims))
@@ -207,6 +228,7 @@ def coder(space: Space) -> PointAutoencoder:
 
 
 EXACT, BOUND, ESTIMATE, NONE = Likelihood.EXACT, Likelihood.BOUND, Likelihood.ESTIMATE, Likelihood.NONE
+UNNORMALIZED = Likelihood.UNNORMALIZED
 PIXELS, EVEN = Space(BYTES.shape), Space((1, 8, 4))
 TINY_REALS, ONE_OF_3 = Space((2, 2, 1)), Space((1,), levels=3)
 WORDS, TINY = Space((4,), levels=3, ragged=True), Space((2, 2, 1), levels=5)
@@ -292,6 +314,18 @@ ZOO: dict[str, Entry] = {
     "diffusion/given/several": Entry(lambda: diffusion(REALS, BOTH, 0.2), BOUND),
     "standardized/diffusion": Entry(lambda: Standardized(diffusion(REALS)), BOUND),
     "latent/diffusion": Entry(lambda: latent(BYTES, diffusion), BOUND),
+    "rbm": Entry(lambda: rbm(Space((2, 3), levels=2)), EXACT),
+    "rbm/many": Entry(lambda: rbm(Space((1, 5, 5), levels=2), hidden=24), ESTIMATE),
+    "rbm/cd": Entry(lambda: rbm(BITS, chains=0, steps=2), EXACT),
+    "rbm/given": Entry(lambda: rbm(Space((5,), levels=2), LABEL), EXACT),
+    "rbm/given/many": Entry(lambda: rbm(Space((1, 5, 5), levels=2), LABEL, hidden=24), ESTIMATE),
+    "boltzmann": Entry(lambda: BoltzmannMachine(Space((2, 2), levels=2), hidden=3), EXACT),
+    "energy": Entry(lambda: energy(REALS, replay=Replay(64, 16, steps=3)), UNNORMALIZED),
+    "energy/bytes": Entry(lambda: energy(BYTES, replay=Replay(64, 16, steps=3)), UNNORMALIZED),
+    "energy/score": Entry(lambda: energy(REALS), UNNORMALIZED),
+    "energy/given": Entry(lambda: energy(REALS, BOTH, drop_given=0.2), UNNORMALIZED),
+    "energy/given/bits": Entry(lambda: energy(BITS, LABEL), UNNORMALIZED),
+    "standardized/energy": Entry(lambda: Standardized(energy(REALS, replay=Replay(64, 16, steps=3))), UNNORMALIZED),
     "joint": Entry(lambda: joint(REALS, Space((2,)), Space((1,)), None), BOUND),
     "joint/given": Entry(lambda: joint(BITS, Space((8,), levels=2), Space((2, 4), levels=2), LABEL), BOUND),
     "latent/gaussian_mixture": Entry(lambda: latent(BITS, lambda z: mixture(z)), BOUND),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from genzoo.core import Done, GenerativeModel, Player
+from genzoo.core import Done, GenerativeModel, Noise, Player
 from tests.zoo import batch, ready
 
 
@@ -34,6 +34,8 @@ def play(model: GenerativeModel, rounds: int, only: str | None = None) -> Iterat
             loss = loss_of(player, model, page)
             loss.backward()
             optimizer.step()
+            if player.after is not None:
+                player.after(page, Noise(4, "after").tick(page), torch.clone)
             yield player.name, loss.item()
     for parameter in free:
         parameter.requires_grad_(True)
@@ -48,9 +50,12 @@ def test_every_parameter_moves_under_its_player(name: str) -> None:
     for _ in play(model, 8):
         pass
     still = [key for key, value in model.named_parameters() if key in before and torch.equal(value, before[key])]
-    # The null condition is met only by rows that dropped theirs, and a constant in a critic cancels.
+    # The null condition is met only by rows that dropped theirs, and a constant in a critic or an energy cancels.
     assert [
-        key for key in still if "null" not in key and not key.endswith(("critic.last.bias", "critic.net.last.bias"))
+        key
+        for key in still
+        if "null" not in key
+        and not key.endswith(("critic.last.bias", "critic.net.last.bias", "potential.net.last.bias"))
     ] == []
 
 

@@ -6,8 +6,10 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "bayes_net": ["BayesNet", "asia", "sprinkler"],
+        "boltzmann": ["BoltzmannMachine"],
         "chow_liu": ["ChowLiu"],
         "clusters": ["swendsen_wang", "wolff"],
+        "energy": ["DeepEnergy", "Replay", "Walk"],
         "graph": ["Graph"],
         "inference": ["MeanField", "gibbs_kernel", "gibbs_marginals", "mean_field"],
         "ising": ["Ising"],
@@ -24,5 +26,6 @@ __getattr__, __dir__, __all__ = attach(
         ],
         "pairwise": ["LogPartition", "PairwiseField"],
         "potts": ["Potts"],
+        "rbm": ["RBM"],
     },
 )
