@@ -56,7 +56,7 @@ def test_score_matching_finds_the_blurred_density() -> None:
 
 def test_contrast_finds_the_density() -> None:
     x = 0.6 + 0.8 * Noise(0).normal(4000, 2)
-    replay = Replay(256, 256, steps=5, fresh=0.02, pull=0.0)
+    replay = Replay(256, 256, steps=5, fresh=0.0, pull=0.0)
     model = DeepEnergy(Space((2,)), None, Bowl(), replay=replay, reach=3.0, walk=Walk(0.05))
     model.prepare([Batch(x)])
     player, optimizer = model.players()[0], torch.optim.Adam(model.parameters(), lr=0.03)

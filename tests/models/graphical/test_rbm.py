@@ -162,6 +162,13 @@ def test_without_couplings_everything_is_known() -> None:
     assert ((x.mean(0) - p).abs() < 5 * (p * (1 - p) / 4000).sqrt()).all()
 
 
+def test_filters_are_pictures_of_the_weights() -> None:
+    model = RBM(Space((1, 2, 2), levels=2), hidden=2)
+    with torch.no_grad():
+        model.weight.copy_(torch.tensor([[1.0, -1.0, 0.0, 0.5], [0.0, 0.0, 0.0, 0.0]]))
+    assert model.filters().flatten(1).tolist() == [[255, 0, 128, 191], [128, 128, 128, 128]]
+
+
 def test_pseudo_likelihood_is_unbiased() -> None:
     model = made()
     v = torch.tensor([[0.0, 1, 1, 0]])
@@ -190,7 +197,11 @@ def test_chains_are_moved_after_a_step_and_kept_with_the_weights() -> None:
 
 def test_learning_reaches_another_machine() -> None:
     """Persistent chains learn what a machine draws, nearly as well as that machine knows it itself."""
-    teacher = made(5, 3)
+    teacher = made(5, 1)
+    with torch.no_grad():  # two patterns, each the other's opposite, with errors
+        teacher.weight.copy_(torch.tensor([[2.0, -2.0, 2.0, -2.0, 2.0]]))
+        teacher.visible_bias.copy_(-teacher.weight[0] / 2)
+        teacher.hidden_bias.fill_(-1.0)
     x = teacher.sample(1000, seed=0, sweeps=50)
     model = RBM(Space((5,), levels=2), hidden=4, chains=200)
     model.prepare([Batch(x, None, Noise(0))])

@@ -26,7 +26,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int, Integer
+from jaxtyping import Float, Int, Integer, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid, softplus
 
@@ -208,6 +208,12 @@ class RBM(GenerativeModel):
 
     def takes_null(self) -> bool:
         return True
+
+    def filters(self) -> UInt8[Tensor, "hidden *shape"]:
+        """What each hidden unit looks for, its row of W as grey levels: mid-grey is zero, white the largest weight."""
+        weight = self.weight.detach()
+        top = weight.abs().amax(1, keepdim=True).clamp_min(torch.finfo(weight.dtype).tiny)
+        return (127.5 * (1 + weight / top)).round().to(torch.uint8).unflatten(1, self.space.shape)
 
     # --- training ---------------------------------------------------------------------------------------------------
 
