@@ -3,7 +3,7 @@
 The targets are a Gaussian of 50 dimensions, correlated (variances from 0.01 to 100, correlations of 0.9 between
 neighbors), and Neal's funnel of 10. Both sides run as many chains from the same starting points, warm up with their
 own adaptation to the same acceptance, and make as many moves with as many leapfrog steps; blackjax's NUTS, which
-chooses its own lengths, is a third. Effective sample sizes are those of the least known entry, by our diagnostics for all, and
+chooses its own lengths, is a third. Effective sample sizes are those of the least known entry, by our diagnostics, and
 those of blackjax's own must agree; the means are held against the truth. CPU seconds of one thread are shown beside,
 compilation included and not.
 

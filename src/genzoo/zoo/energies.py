@@ -27,7 +27,7 @@ def rbm(
     *,
     size: Size = "small",
     hidden: Count | None = None,
-    steps: Count = 1,
+    cd_steps: Count = 1,
     chains: Number = 100,
     sweeps: Number = 500,
 ) -> Recipe:
@@ -36,7 +36,7 @@ def rbm(
     Args:
         size: Small: 200 hidden units. Paper: 500.
         hidden: The number of hidden units; by default as size says. Up to 20 the likelihood is exact.
-        steps: Sweeps of a negative phase.
+        cd_steps: Sweeps of a negative phase.
         chains: The number of persistent chains; 0: plain contrastive divergence, from the data.
         sweeps: Gibbs sweeps that make a sample.
     """
@@ -44,8 +44,8 @@ def rbm(
 
     _want_binary("rbm", space)
     count = hidden or {"small": 200, "paper": 500}[size]
-    model = RBM(space, given, hidden=count, steps=steps, chains=chains, sweeps=sweeps)
-    return Recipe(model, TrainConfig(steps=10_000, batch_size=100, lr=1e-3, ema=0))
+    model = RBM(space, given, hidden=count, steps=cd_steps, chains=chains, sweeps=sweeps)
+    return Recipe(model, TrainConfig(steps=10_000, batch_size=100, lr=1e-3))
 
 
 @recipe(
@@ -89,7 +89,7 @@ def energy(
     step_size: Positive = 0.01,
     temperature: Positive | None = None,
     walk: Count | None = None,
-    steps: Count | None = None,
+    sample_steps: Count | None = None,
     buffer: Count = 1024,
     drop_given: Share = 0.1,
 ) -> Recipe:
@@ -107,7 +107,7 @@ def energy(
         temperature: What the energy is divided by in Langevin steps; by default 1 on reals, 0.001 on levels learned
             by contrast.
         walk: Langevin steps of a negative phase; by default 20 for small, 60 for paper.
-        steps: Langevin steps of a sample; by default 300.
+        sample_steps: Langevin steps of a sample; by default 300.
         buffer: Chains in the replay buffer.
         drop_given: The share of conditions dropped in training.
     """
@@ -122,7 +122,7 @@ def energy(
         given,
         _potential(space, given, net, hidden, width or {"small": 16, "paper": 64}[size]),
         replay=Replay(buffer, min(128, buffer), walk or {"small": 20, "paper": 60}[size]) if by_contrast else None,
-        walk=Walk(step_size, temperature or (1e-3 if levels and by_contrast else 1.0), steps or 300),
+        walk=Walk(step_size, temperature or (1e-3 if levels and by_contrast else 1.0), sample_steps or 300),
         reach=1.0 if levels else 3.0,
         sigma=sigma or (0.1 if not levels else 0.05 if by_contrast else 0.3),
         drop_given=drop_given if given is not None else 0.0,
