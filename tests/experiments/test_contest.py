@@ -61,3 +61,10 @@ def test_finished_runs_must_be_of_the_same_data(tmp_path):
 )
 def test_budgets_in_words(settings, words):
     assert budget_in_words(settings) == words
+
+
+def test_what_has_no_samples_is_not_compared() -> None:
+    with pytest.raises(Mistake, match="no samples") as told:
+        contestant_of("autoencoder:code=4")
+    assert "autoencoder:prior=mixture" in told.value.fix
+    assert contestant_of("autoencoder:prior=gaussian").settings == {"prior": "gaussian"}

@@ -66,7 +66,9 @@ def contestant_of(words: str) -> Contestant:
             raise unknown(f"setting of {name}", key, [*known, *TrainConfig.model_fields])
         number = re.fullmatch(r"[-+]?\d+e[-+]?\d+", value)  # which YAML takes for a word
         (own if key in known else how)[key] = float(value) if number else yaml.safe_load(value)
-    recipe_named(name).checked(**own)
+    info = recipe_named(name)
+    if not info.samples(info.checked(**own)):
+        raise Mistake(f"{name} has no samples to compare.", f"Give its codes a density: {name}:prior=mixture.")
     return Contestant(words.strip(), name, own, how)
 
 

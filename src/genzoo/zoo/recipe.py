@@ -122,6 +122,10 @@ class RecipeInfo(Generic[P]):
         """What `log_prob` returns on a space."""
         return self.on_levels if space.is_discrete else self.likelihood
 
+    def samples(self, arguments: Mapping[str, Any]) -> bool:
+        """Whether its model samples: a representation does so only with a prior over its codes."""
+        return "sample" in self.can or arguments.get("prior", "none") != "none"
+
     @functools.cached_property
     def arguments(self) -> type[BaseModel]:
         """The keywords as a pydantic model, with types and defaults from the signature, texts from the docstring."""

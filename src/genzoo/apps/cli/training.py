@@ -151,7 +151,9 @@ def _resume(path: Path) -> None:
 
 def _done(path: Path) -> None:
     if int(os.environ.get("RANK", 0)) == 0:  # one of several processes speaks
-        typer.echo(f"run: {path}\nnext: genzoo sample {path} -n 64 · genzoo evaluate {path}")
+        said = read_config(path).recipe
+        sample = f"genzoo sample {path} -n 64 · " if recipe_named(said.name).samples(said.arguments) else ""
+        typer.echo(f"run: {path}\nnext: {sample}genzoo evaluate {path}")
 
 
 COMMANDS: dict[Callable[..., None], str] = {
