@@ -2,13 +2,14 @@
 
 import itertools
 import math
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genzoo.distributions import DISTANCES
+from genzoo.distributions import DISTANCES, axiom_table
 
 EACH = pytest.mark.parametrize("distance", DISTANCES, ids=lambda distance: distance.name)
 # Rounding: a root makes 1e-16 of a square to 1e-8.
@@ -76,3 +77,8 @@ def test_what_the_table_denies_is_broken(distance):
         )
     if not distance.definite:
         assert any(not equal(a, b) and abs(distance.between(a, b)) < SLACK for a, b in pairs)
+
+
+def test_the_page_prints_the_table():
+    page = Path(__file__).resolve().parents[2] / "docs" / "distances.md"
+    assert axiom_table() in page.read_text(encoding="utf-8")
