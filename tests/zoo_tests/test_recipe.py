@@ -16,7 +16,7 @@ SPACES = {
     "bits": Space((1, 8, 8), levels=2),
     "text": Space((16,), levels=27),
 }
-LABELS = {"label": Space((1,), levels=3)}  # for what takes nothing else
+LAST = {"label": Space((1,), levels=3), "few": Space((6,), levels=2)}  # for what takes nothing else
 LABEL = Space((), levels=3)
 OURS = ("gaussian_mixture", "vae", "wgan_gp")
 
@@ -24,8 +24,8 @@ OURS = ("gaussian_mixture", "vae", "wgan_gp")
 def models(name: str) -> dict[tuple[str, bool], GenerativeModel]:
     """A recipe's model, the last if it has stages, on every space that it takes, with and without a label."""
     made = {}
-    for kind, space in (SPACES | LABELS).items():
-        for given in () if kind in LABELS and made else (None, LABEL):
+    for kind, space in (SPACES | LAST).items():
+        for given in () if kind in LAST and made else (None, LABEL):
             try:
                 built = recipe_named(name)(space, given)
                 built = built if built.then is None else built.then(built.model)
@@ -41,7 +41,7 @@ def test_declarations_are_what_the_models_answer(name):
     assert found
     able = set()
     for (kind, _), model in found.items():
-        assert model.likelihood is Likelihood(info.likelihood_on((SPACES | LABELS)[kind])), kind
+        assert model.likelihood is Likelihood(info.likelihood_on((SPACES | LAST)[kind])), kind
         able |= {capability.value for capability in Capability if model.can(capability)}
     assert able == set(info.can)
 
