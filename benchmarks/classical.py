@@ -1,4 +1,4 @@
-"""Classical models beside scikit-learn's: CPU time of one thread, the memory of a long stream of rows.
+"""Classical models beside those of scikit-learn and SciPy: CPU time of one thread, the memory of a long stream of rows.
 
 Both sides start from the same parameters and make the same number of passes; they alternate in one process, and the
 figure is the ratio of the best times. A mixture in float32 must reach the likelihood of scikit-learn's in float64. The
@@ -25,7 +25,7 @@ from torch import Tensor
 
 from benchmarks import record
 from genzoo.core import Batch, Noise, Space
-from genzoo.models.classical import GaussianMixture, KMeans
+from genzoo.models.classical import GaussianMixture, KernelDensity, KMeans
 
 Figures = dict[str, Any]
 PASSES = {"gaussian_mixture": 20, "kmeans": 25}
@@ -131,6 +131,39 @@ def kmeans(small: bool) -> Figures:
     return figures
 
 
+def kde(small: bool) -> Figures:
+    """The mean log-density of rows under a kernel density estimate, fit included: float32 beside float64."""
+    from scipy.stats import gaussian_kde
+    from sklearn.neighbors import KernelDensity as Trees
+
+    n, m, dims = (500, 200, 8) if small else (20_000, 5_000, 8)
+    x, queries = Noise(1).normal(n, dims), Noise(2).normal(m, dims)
+    wide, wanted = x.double().numpy(), queries.double().numpy()
+
+    def ours(**settings: Any) -> float:
+        model = KernelDensity(Space((dims,)), **settings)
+        model.begin()
+        model.accumulate(Batch(x))
+        model.finish()
+        return float(model.log_prob(queries).double().mean())
+
+    peers: dict[str, tuple[Callable[[], float], dict[str, Any]]] = {
+        "SciPy's logpdf": (lambda: float(gaussian_kde(wide.T).logpdf(wanted.T).mean()), {}),
+        "SciPy's pdf": (lambda: float(np.log(gaussian_kde(wide.T)(wanted.T)).mean()), {}),
+        "scikit-learn": (
+            lambda: Trees(bandwidth=0.5).fit(wide).score(wanted) / m,
+            {"bandwidth": 0.5, "whiten": "none"},
+        ),
+    }
+    figures: Figures = {}
+    for name, (theirs, settings) in peers.items():
+        best, reached, exact = side_by_side(lambda s=settings: ours(**s), theirs, 1 if small else 3)
+        figures[f"kernel density, {m} rows under {n}, {dims} columns: {name}"] = best | {
+            "target": 7, "log_density": reached, "peer_log_density": exact
+        }  # fmt: skip
+    return figures
+
+
 class Stream:
     """Rows that are made as they are asked for, the same at every pass."""
 
@@ -173,7 +206,7 @@ def stream(small: bool) -> Figures:
     return figures
 
 
-BENCHMARKS = {"gaussian_mixture": gaussian_mixture, "kmeans": kmeans, "stream": stream}
+BENCHMARKS = {"gaussian_mixture": gaussian_mixture, "kmeans": kmeans, "kde": kde, "stream": stream}
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ KernelName = Literal["gaussian", "epanechnikov", "linear", "tophat"]
 Rule = Literal["scott", "silverman", "likelihood"]
 Whiten = Literal["full", "columns", "none"]
 PAIRS = 1 << 26  # kernels evaluated for a leave-one-out likelihood, at most: 4,096 rows of 16,384
-ROWS = 4096  # rows left out in turn, at most
+ROWS, FEW = 4096, 512  # rows left out in turn, at most: to choose a bandwidth, and to say what a given one costs
 WIDE = 1 << 11  # squared distance from the center beyond which float32 products lose the fifth digit
 STEP = 1 << 16  # rows whitened at a time
 GROWING = ("rows", "kept", "kept_labels", "kept_places")
@@ -229,8 +229,9 @@ class KernelDensity(GenerativeModel, DirectFit):
         center = rows.mean(0, dtype=torch.float64)
         frame = _frame(rows, center, self.whiten)
         _map(rows, lambda part: solve_triangular(frame, (part - center).T, upper=False).T)
-        held_out = _HeldOut(rows, self.kernel)
-        h = held_out.best() if self.bandwidth == "likelihood" else _rule(self.bandwidth, n, dims)
+        chooses = self.bandwidth == "likelihood"
+        held_out = _HeldOut(rows, self.kernel, ROWS if chooses else FEW)
+        h = held_out.best() if chooses else _rule(self.bandwidth, n, dims)
         loss = float(frame.diagonal().log().sum()) - held_out.log_prob(h)
         rows /= h
         self.center[c], self.scale[c] = center, h * frame
@@ -245,11 +246,12 @@ class _HeldOut:
     Args:
         rows: The rows.
         kernel: The name of the kernel.
+        most: How many of them are left out in turn, at most.
     """
 
-    def __init__(self, rows: Float[Tensor, "n D"], kernel: str) -> None:
+    def __init__(self, rows: Float[Tensor, "n D"], kernel: str, most: int) -> None:
         n, self.dims = rows.shape
-        count = max(1, min(n, ROWS, PAIRS // n))
+        count = max(1, min(n, most, PAIRS // n))
         self.rows, self.kernel = rows, KERNELS[kernel]
         self.own = torch.arange(count, device=rows.device) * n // count
         self.reach = _reach(rows)
