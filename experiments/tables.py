@@ -45,7 +45,7 @@ COUNTS, RANKS = (1, 2, 4, 8, 16, 32, 64), (1, 2, 3, 4, 6, 8)
 CHEAP = {
     "gaussian": Contestant("gaussian", [{}]),
     "gaussian_diagonal": Contestant("gaussian", [{"covariance": "diag"}]),
-    "gaussian_low_rank": Contestant("gaussian", [{"covariance": "lowrank", "rank": k} for k in RANKS]),
+    "gaussian_low_rank": Contestant("gaussian", [{"covariance": "low_rank", "rank": k} for k in RANKS]),
     "ppca": Contestant("ppca", [{"rank": k} for k in RANKS]),
     "factor_analysis": Contestant("factor_analysis", [{"rank": k} for k in RANKS]),
     "gaussian_mixture": Contestant("gaussian_mixture", [{"components": k} for k in COUNTS]),

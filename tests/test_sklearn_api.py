@@ -23,6 +23,7 @@ from genzoo.zoo import recipe_named
 SETTINGS = {
     "gaussian": {},
     "gaussian_mixture": {"components": 2},
+    "kmeans": {"clusters": 2},
     "kde": {"whiten": "none", "bandwidth": 0.5},
     "ppca": {"rank": 1},
     "factor_analysis": {"rank": 1},
@@ -48,7 +49,7 @@ def test_densities_score_and_sample(name: str) -> None:
     assert estimator.sample(5, seed=0).shape == (5, 4)
     assert np.array_equal(estimator.sample(5, seed=0), estimator.sample(5, seed=0))
     assert not hasattr(estimator, "predict_proba")
-    assert hasattr(estimator, "transform") == ("encode" in recipe_named(name).can)
+    assert hasattr(estimator, "transform") == ("encode" in recipe_named(name).can and name != "kmeans")
     if hasattr(estimator, "transform"):
         z = estimator.transform(X)
         assert np.allclose(z, estimator.fit_transform(X))
@@ -71,6 +72,12 @@ def test_a_classifier_is_that_of_scikit_learn() -> None:
     assert not hasattr(ours, "sample")
     words = np.array(["setosa", "versicolor", "virginica"])[Y]
     assert set(Estimator("softmax_regression").fit(X, words).predict(X)) == set(words)
+
+
+def test_a_clustering_numbers_its_clusters() -> None:
+    estimator = estimator_of("kmeans").fit(X)
+    assert set(estimator.predict(X)) == {0, 1}
+    assert len(set(estimator.predict(X[Y == 0]))) == 1  # of the three the one that lies apart
 
 
 def test_a_search_goes_over_the_recipes_arguments() -> None:

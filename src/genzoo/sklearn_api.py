@@ -39,6 +39,7 @@ from genzoo.zoo.recipe import Recipe, recipe_named
 __all__ = ["Estimator"]
 
 CLASSIFIERS = frozenset({"softmax_regression"})  # recipes of a label given the row
+CLUSTERINGS = frozenset({"kmeans"})  # recipes whose latent is the number of a cluster
 CHUNK = 4096  # rows at a time
 
 
@@ -52,7 +53,7 @@ class Estimator(TransformerMixin, BaseEstimator):
 
     Which methods there are, the recipe says: `score_samples`, `score` (the mean log-likelihood; of a classifier, the
     accuracy) and `sample` of a density, `transform` and `inverse_transform` of what has a latent, `predict` and
-    `predict_proba` of a classifier. Doubles are fitted in doubles.
+    `predict_proba` of a classifier, `predict` of a clustering. Doubles are fitted in doubles.
 
     Args:
         recipe: Its name.
@@ -245,14 +246,16 @@ class Estimator(TransformerMixin, BaseEstimator):
         """
         return np.exp(self.predict_log_proba(X))
 
-    @available_if(lambda estimator: estimator._is_classifier())
+    @available_if(lambda estimator: estimator._is_classifier() or str(estimator.recipe) in CLUSTERINGS)
     def predict(self, X: Any) -> np.ndarray:
-        """The most probable class of every row.
+        """The most probable class of every row, or the number of its cluster.
 
         Args:
             X: Rows of numbers.
         """
         check_is_fitted(self, "model_")
+        if not self._is_classifier():
+            return self.model_.encode(self._rows(X)).numpy()
         return self.classes_[self.predict_log_proba(X).argmax(1)]
 
     def __sklearn_tags__(self) -> Any:
@@ -288,7 +291,9 @@ class Estimator(TransformerMixin, BaseEstimator):
             able = recipe_named(self.recipe).can
         except (Mistake, AttributeError, TypeError):  # told when it is fitted
             return ()
-        return tuple(name for name in able if name == "loss") if self._is_classifier() else able
+        if self._is_classifier():
+            return ()
+        return tuple(name for name in able if not (str(self.recipe) in CLUSTERINGS and name in ("encode", "decode")))
 
     def _is_classifier(self) -> bool:
         return isinstance(self.recipe, str) and self.recipe in CLASSIFIERS
