@@ -1,4 +1,4 @@
-"""Classical models beside those of scikit-learn and SciPy: CPU time of one thread, the memory of a long stream of rows.
+"""Classical models beside scikit-learn's and SciPy's: CPU time of one thread, the memory of a long stream of rows.
 
 Both sides start from the same parameters and make the same number of passes; they alternate in one process, and the
 figure is the ratio of the best times. A mixture in float32 must reach the likelihood of scikit-learn's in float64. The
@@ -151,7 +151,7 @@ def kde(small: bool) -> Figures:
         "SciPy's logpdf": (lambda: float(gaussian_kde(wide.T).logpdf(wanted.T).mean()), {}),
         "SciPy's pdf": (lambda: float(np.log(gaussian_kde(wide.T)(wanted.T)).mean()), {}),
         "scikit-learn": (
-            lambda: Trees(bandwidth=0.5).fit(wide).score(wanted) / m,
+            lambda: float(Trees(bandwidth=0.5).fit(wide).score(wanted)) / m,
             {"bandwidth": 0.5, "whiten": "none"},
         ),
     }
