@@ -23,7 +23,7 @@ __all__ = ["MASK", "choose", "philox", "words"]
 
 MASK = 0xFFFFFFFF
 WORTH = 1.5e9  # nanoseconds: what it takes to load Numba and compile a kernel
-ELEMENTS = 1 << 17  # probabilities at a time, so that they stay in cache
+ELEMENTS = 1 << 19  # probabilities at a time, so that they stay in cache
 COMPILED = (torch.float32, torch.float64)
 GUIDE = 1 << 13  # stretches into which a shared distribution is divided
 
@@ -121,12 +121,13 @@ def choose(
     flat, numbers, step = logits.reshape(-1, levels), uniform.reshape(-1), max(8, ELEMENTS // levels)
     out = torch.empty(len(flat), dtype=torch.int64)
     pick = _once_it_pays(_pick, flat.numel(), flat.dtype) if flat.dtype in COMPILED else None
+    buffer = flat.new_empty(min(step, len(flat)), levels)  # fresh memory for each part would cost as much as the sums
     for i in range(0, len(flat), step):
-        part, u = flat[i : i + step], numbers[i : i + step]
+        part, u, room = flat[i : i + step], numbers[i : i + step], buffer[: len(flat) - i]
+        weights = part if probs else torch.softmax(part, -1, out=room)
         if pick is None:
-            out[i : i + step] = _search(_edges(part, probs), u[:, None])[:, 0]
+            out[i : i + step] = _search(torch.cumsum(weights, -1, out=room), u[:, None])[:, 0]
         else:
-            weights = part if probs else part.softmax(-1)
             pick(weights.contiguous().numpy(), u.contiguous().numpy(), out[i : i + step].numpy())
     return out.reshape(shape)
 
