@@ -140,8 +140,17 @@ def sliced_rows(small: bool) -> list[Row]:
 def line_rows(small: bool) -> list[Row]:
     n = 10_000 if small else 1_000_000
     a, b = Noise(1).normal(n, dtype=torch.float64), 1.5 * Noise(2).normal(n, dtype=torch.float64)
+    p, q = (Noise(seed).uniform(n, dtype=torch.float64) for seed in (3, 4))
+    masses = p / p.sum(), q / q.sum()
+
+    def weighted() -> float:
+        return float(stats.wasserstein_distance(a.numpy(), b.numpy(), masses[0].numpy(), masses[1].numpy()))
+
     name = f"Wasserstein distance of 2 × {n} numbers: SciPy"
-    return [Row(name, lambda: wasserstein_1d(a, b), lambda: stats.wasserstein_distance(a.numpy(), b.numpy()), 4, 5)]
+    return [
+        Row(name, lambda: wasserstein_1d(a, b), lambda: stats.wasserstein_distance(a.numpy(), b.numpy()), 4, 5),
+        Row(f"{name}, with weights", lambda: wasserstein_1d(a, b, weights=masses), weighted, 1, 5),
+    ]
 
 
 def seconds(run: Run) -> tuple[float, Any]:

@@ -63,9 +63,8 @@ def pair(theta: float) -> tuple[Normal, Normal]:
 def js_three_ways(theta: float) -> dict[str, float]:
     """By f, by entropies H(m) − ½H(p) − ½H(q), and by KL to the middle."""
     p, q = pair(theta)
-    m = MixtureSameFamily(
-        Categorical(torch.ones_like(torch.stack([p.loc, q.loc])) / 2), Normal(torch.stack([p.loc, q.loc]), 1.0)
-    )
+    means = torch.stack([p.loc, q.loc])
+    m = MixtureSameFamily(Categorical(torch.ones_like(means)), Normal(means, 1.0))
     x, weights = line_nodes(-12.0, 12.0 + theta)
     log_p, log_q, log_m = (d.log_prob(x) for d in (p, q, m))
     by_kl = weights @ (log_p.exp() * (log_p - log_m) + log_q.exp() * (log_q - log_m)) / 2
