@@ -163,15 +163,15 @@ def _sorted_power(a: Tensor, b: Tensor, p: float) -> Tensor:
 def _weighted_power(a: Tensor, b: Tensor, weights: tuple[Tensor, Tensor], p: float) -> float:
     """W_p^p between numbers with masses, from one quantile function to the other."""
     sides = []
-    for x, mass in zip((a, b), weights, strict=True):
-        values = x.detach().double().cpu().numpy()
+    for sample, mass in zip((a, b), weights, strict=True):
+        values = sample.detach().double().cpu().numpy()
         order = np.argsort(values)
         heights = checked_probabilities(mass.detach().double()).cpu().numpy()[order].cumsum()
         sides.append((values[order], heights / heights[-1]))
     (x, up_x), (y, up_y) = sides
     steps = np.concatenate([up_x, up_y])
     order = np.argsort(steps, kind="stable")  # Timsort, which merges two sorted runs in one pass
-    of_x = order < len(x)
+    of_x = (order < len(x)).astype(np.int64)
     before_x = np.cumsum(of_x) - of_x  # between two steps both quantile functions are constant
     before_y = np.arange(len(steps)) - before_x
     gaps = np.abs(x[before_x.clip(max=len(x) - 1)] - y[before_y.clip(max=len(y) - 1)])
