@@ -57,7 +57,7 @@ def byte_loop(size: int, sweeps: int) -> Side:
                     for j in range((i + color) % 2, n, 2):
                         near = up[j] + down[j] + spins[i, j - 1] + spins[i, j + 1 if j + 1 < n else 0]
                         cost = spins[i, j] * near
-                        if cost <= 0 or np.random.random() < accept[cost]:
+                        if cost <= 0 or np.random.random() < accept[cost]:  # noqa: NPY002 (numba knows no other)
                             spins[i, j] = -spins[i, j]
 
     spins = np.where(np.random.default_rng(0).random((size, size)) < 0.5, 1, -1).astype(np.int8)
