@@ -1,6 +1,6 @@
 """Ising sweeps beside a compiled loop over bytes and thrml: spin updates per nanosecond of one core's CPU time.
 
-The loop is what one writes first: a byte a spin, a random number a spin, Metropolis on a checkerboard, compiled by
+The loop is what one writes first: a byte a spin, a random word a spin, Metropolis on a checkerboard, compiled by
 numba. thrml builds an object for each spin, so it runs on a smaller lattice; it counts the CPU time of all its
 threads. All sides alternate in one process; the figure is the ratio of the best times.
 
@@ -42,31 +42,48 @@ def ours(size: int, rule: str, compiled: bool, sweeps: int) -> Side:
 
 
 def byte_loop(size: int, sweeps: int) -> Side:
-    """A byte a spin, a draw a spin."""
+    """A byte a spin, a word a spin, as fast as such a loop gets: colors packed, no branch, an inlined xorshift."""
     import numba
 
-    accept = np.exp(-2.0 * BETA * np.arange(5))  # of ΔE / 2 = 0 … 4
+    accept = (np.minimum(np.exp(-2.0 * BETA * np.arange(-4, 5)), 1) * (2**32 - 1)).astype(np.uint32)  # by ΔE / 2
 
     @numba.njit
-    def run(spins: np.ndarray, accept: np.ndarray, count: int) -> None:
-        n = len(spins)
-        for _ in range(count):
-            for color in range(2):
-                for i in range(n):
-                    up, down = spins[i - 1], spins[i + 1 if i + 1 < n else 0]
-                    for j in range((i + color) % 2, n, 2):
-                        near = up[j] + down[j] + spins[i, j - 1] + spins[i, j + 1 if j + 1 < n else 0]
-                        cost = spins[i, j] * near
-                        if cost <= 0 or np.random.random() < accept[cost]:  # noqa: NPY002 (numba knows no other)
-                            spins[i, j] = -spins[i, j]
+    def half(own: np.ndarray, other: np.ndarray, parity: int, accept: np.ndarray, state: int) -> int:
+        rows, width = own.shape
+        for i in range(rows):
+            mine, level = own[i], other[i]
+            up, down = other[i - 1], other[i + 1 if i + 1 < rows else 0]
+            for j in range(width):
+                k = j - 1 if i % 2 == parity else j + 1
+                k = 0 if k == width else (width - 1 if k < 0 else k)
+                cost = mine[j] * (up[j] + down[j] + level[j] + level[k])
+                state ^= state << np.uint64(13)
+                state ^= state >> np.uint64(7)
+                state ^= state << np.uint64(17)
+                flip = np.uint32(state >> np.uint64(32)) <= accept[cost + 4]
+                mine[j] *= 1 - 2 * flip
+        return state
 
-    spins = np.where(np.random.default_rng(0).random((size, size)) < 0.5, 1, -1).astype(np.int8)
+    @numba.njit
+    def run(colors: np.ndarray, accept: np.ndarray, count: int, state: int) -> int:
+        for _ in range(count):
+            state = half(colors[0], colors[1], 0, accept, state)
+            state = half(colors[1], colors[0], 1, accept, state)
+        return state
+
+    colors = np.where(np.random.default_rng(0).random((2, size, size // 2)) < 0.5, 1, -1).astype(np.int8)
+    state = [np.uint64(0x9E3779B97F4A7C15)]
+
+    def go(count: int) -> None:
+        state[0] = np.uint64(run(colors, accept, count, state[0]))
 
     def energy() -> float:
-        s = spins.astype(np.float64)
-        return float(-(s * (np.roll(s, 1, 0) + np.roll(s, 1, 1))).mean())
+        even, odd = colors.astype(np.float64)
+        side = np.where(np.arange(size)[:, None] % 2 == 0, np.roll(odd, 1, 1), np.roll(odd, -1, 1))
+        near = odd + side + np.roll(odd, 1, 0) + np.roll(odd, -1, 0)
+        return float(-(even * near).sum() / size**2)
 
-    return Side("loop over bytes, numba", lambda count: run(spins, accept, count), size * size, sweeps, energy)
+    return Side("loop over bytes, numba", go, size * size, sweeps, energy)
 
 
 def thrml_side(size: int, sweeps: int) -> Side:

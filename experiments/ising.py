@@ -135,13 +135,13 @@ def draw(record: dict[str, Any], strips: list[list[np.ndarray]]) -> None:
         axis.axvline(1 / BETA_CRITICAL, color="0.8", lw=1)
         axis.legend(frameon=False)
     panels = below.subplots(len(strips), len(FRAMES))
+    for axis, frame in zip(panels[0], FRAMES, strict=True):
+        axis.set_title(f"{frame} sweeps" if frame != 1 else "1 sweep", fontsize=9)
     for line, strip, (beta, word) in zip(panels, strips, FILM, strict=True):
         line[0].set_ylabel(f"β = {beta:.3f}\n{word} $β_c$")
-        for axis, spins, frame in zip(line, strip, FRAMES, strict=True):
+        for axis, spins in zip(line, strip, strict=True):
             axis.imshow(spins, cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
             axis.set(xticks=[], yticks=[])
-            if line is panels[0]:
-                axis.set_title(f"{frame} sweeps" if frame != 1 else "1 sweep", fontsize=9)
     figure.savefig(FIGURE, dpi=110)
 
 
