@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -210,7 +211,7 @@ def test_every_example_runs(tmp_path, monkeypatch):
     for example in COMMANDS.values():
         for long, brief in short.items():
             example = example.replace(long, brief)
-        genzoo(*example.split()[1:])
+        genzoo(*shlex.split(example)[1:])
     assert Path("digits.png").exists()
     assert Path("runs/demo/report.html").exists()
     assert os.listdir("runs")

@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "expectations": ["Expectation", "expectation"],
         "expression": ["Column", "Expression", "ExpressionError"],
+        "gradients": ["reparametrized_gradients", "score_gradients", "score_surrogate"],
         "importance": ["Normalizer", "WeightsCollapsed", "effective_sample_size", "log_normalizer"],
         "intervals": ["Interval"],
         "rare": ["RareEvent", "rare_event"],

@@ -1,5 +1,6 @@
 """Conditions from words: `label=3` as rows that a model is given."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from genzoo.data import Data
 from genzoo.zoo.mistakes import Mistake, unknown
 from genzoo.zoo.store import DataRecord
 
-__all__ = ["conditions", "grid_conditions"]
+__all__ = ["conditions", "grid_conditions", "turns"]
 
 
 def conditions(model: GenerativeModel, data: DataRecord, words: Mapping[str, Any], n: int) -> Given:
@@ -52,6 +53,24 @@ def conditions(model: GenerativeModel, data: DataRecord, words: Mapping[str, Any
         free = {name: in_order(space, n) for name, space in spaces.items() if name not in rows}
         rows |= {name: part.to(model.device) for name, part in free.items() if part is not None}
     return rows.get(label) if single else rows
+
+
+def turns(model: GenerativeModel, data: DataRecord, words: Mapping[str, Any]) -> int:
+    """The least number of rows of a condition that holds each value that words name equally often.
+
+    Args:
+        model: The model.
+        data: What its run knows of the data.
+        words: Values by the name of the condition.
+    """
+    if model.given is None:
+        return 1
+    label = (data.given or ["given"])[0]
+    spaces: dict[str, Space] = {label: model.given} if isinstance(model.given, Space) else dict(model.given)
+    counts = [len(str(words[name]).split(",")) for name, space in spaces.items() if name in words and not space.shape]
+    if not model.takes_null():
+        counts += [space.levels or 1 for name, space in spaces.items() if name not in words and not space.shape]
+    return math.lcm(*counts)
 
 
 def grid_conditions(data: Data, n: int) -> Given:

@@ -112,6 +112,43 @@ def evaluate(
     return None
 
 
+def expect(
+    run: RunPath,
+    of: Annotated[str, typer.Option(help="What is asked: 'x[3] > 2', 'norm(x)', 'age > 40 and mean(x) < 0'.")],
+    given: Annotated[list[str] | None, typer.Option(help="The condition, as label=3; several: label=0,1,2.")] = None,
+    n: Annotated[int, typer.Option("-n", "--n", min=2, help="How many samples, at first with --within.")] = 10_000,
+    within: Annotated[
+        float | None, typer.Option(min=0, help="Go on until the mean is known to this share of itself.")
+    ] = None,
+    quantiles: Annotated[str, typer.Option(help="Which quantiles of a number to tell.")] = "0.05,0.5,0.95",
+    rare: Annotated[bool, typer.Option("--rare", help="Reach for the event by importance sampling.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Names the samples.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")] = False,
+) -> None:
+    """Tell the probability of a statement about x, or the mean of a number, under a run; with 95 % intervals."""
+    read_config(run)
+    from genzoo.apps.cli.answers import Answer, columns_of, parsed_quantiles
+    from genzoo.tasks import Expression, expectation, rare_event
+    from genzoo.zoo.conditions import conditions, turns
+
+    loaded, places = _loaded(run, device), parsed_quantiles(quantiles)
+    asked, words = Expression(of, columns_of(loaded.codec)), pairs("--given", given or ())
+    rows = conditions(loaded.model, loaded.config.data, words, turns(loaded.model, loaded.config.data, words))
+    answer: Answer
+    if rare:
+        answer = Answer.of_event(asked, rare_event(loaded.model, asked.margin, n, given=rows, seed=seed), seed)
+    else:
+        found = expectation(loaded.model, asked, n, given=rows, seed=seed, within=within)
+        answer = Answer.of_values(asked, found, places)
+    if as_json:
+        return print_json(answer.to_json() | {"run": str(run), "given": given or []})
+    typer.echo(answer.sentence)
+    if answer.rows:
+        print_table(("what", "value", "from", "to"), answer.rows)
+    return None
+
+
 def _loaded(path: Path, device: str) -> "Run":
     from genzoo.training.config import TrainConfig
     from genzoo.training.team import Team
@@ -189,4 +226,5 @@ COMMANDS: dict[Callable[..., None], str] = {
     sample: "genzoo sample runs/vae-digits -n 64 --seed 0 --out digits.png",
     score: "genzoo score runs/vae-digits --data digits --split test",
     evaluate: "genzoo evaluate runs/vae-digits --importance 64",
+    expect: "genzoo expect runs/vae-digits --of 'mean(x) > 5'",
 }

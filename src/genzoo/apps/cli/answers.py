@@ -1,0 +1,109 @@
+"""Answers about a model in words, with their intervals."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from genzoo.data.codec import Codec
+from genzoo.data.codecs.table import PointsCodec, TableCodec
+from genzoo.tasks import Column, Expectation, Expression, Interval, RareEvent
+from genzoo.zoo.mistakes import Mistake
+
+__all__ = ["Answer", "columns_of", "parsed_quantiles"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was asked, what was found, and from how much.
+
+    Attributes:
+        what: The question, as P(…) or E[…].
+        interval: The answer.
+        source: From how many samples, with which seed.
+        rows: Further answers, as rows of a table.
+        more: Further facts.
+        remark: What to do, if the answer says little.
+    """
+
+    what: str
+    interval: Interval
+    source: str
+    rows: list[tuple[str, float, float, float]] = field(default_factory=list)
+    more: dict[str, Any] = field(default_factory=dict)
+    remark: str = ""
+
+    @classmethod
+    def of_values(cls, asked: Expression, found: Expectation, quantiles: list[float]) -> "Answer":
+        """The answer by counting or averaging."""
+        source = f"{len(found):,} samples with seed {found.seed}"
+        facts = {"n": len(found), "seed": found.seed}
+        if found.is_event:
+            hits = int(found.values.sum())
+            few = "Too few to say more: --rare reaches for rare events." if hits < 10 else ""
+            return cls(f"P({asked.text})", found.mean(), source, more=facts | {"hits": hits}, remark=few)
+        answers = {"variance": found.variance()} | {f"{q:g} quantile": found.quantile(q) for q in quantiles}
+        rows = [(name, *interval) for name, interval in answers.items()]
+        return cls(f"E[{asked.text}]", found.mean(), source, rows, facts)
+
+    @classmethod
+    def of_event(cls, asked: Expression, found: RareEvent, seed: int) -> "Answer":
+        """The answer by importance sampling."""
+        source = f"{found.draws:,} samples with seed {seed}; {found.hits:,} weighted hits, worth {found.ess:,.0f}"
+        facts = {"n": found.n, "seed": seed, "hits": found.hits, "ess": found.ess, "draws": found.draws}
+        return cls(f"P({asked.text})", found.probability, source, more=facts | {"levels": list(found.levels)})
+
+    @property
+    def sentence(self) -> str:
+        """The answer in words."""
+        value, low, high = (f"{number:.4g}" for number in self.interval)
+        said = f"{self.what} = {value}, with 95 % confidence between {low} and {high} ({self.source})."
+        return f"{said} {self.remark}".strip()
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as plain JSON; bounds that are not known are None."""
+        rows = {name: _plain(Interval(*interval)) for name, *interval in self.rows}
+        return {"of": self.what, **_plain(self.interval), **self.more, **({"answers": rows} if rows else {})}
+
+
+def _plain(interval: Interval) -> dict[str, float | None]:
+    finite = {name: value if abs(value) < float("inf") else None for name, value in interval._asdict().items()}
+    return {"value": finite["value"], "low": finite["low"], "high": finite["high"]}
+
+
+def columns_of(codec: Codec) -> dict[str, Column]:
+    """The columns that a question about a run's data can name.
+
+    Args:
+        codec: How the run's samples become files.
+    """
+    if isinstance(codec, TableCodec):
+        return {
+            name: Column(place, tuple(codec.words.get(name, ())), name in codec.whole)
+            for place, name in enumerate(codec.columns)
+        }
+    if isinstance(codec, PointsCodec):
+        return {name: Column(place) for place, name in enumerate(codec.columns)}
+    return {}
+
+
+def parsed_quantiles(text: str) -> list[float]:
+    """Quantiles from words such as 0.05,0.5.
+
+    Args:
+        text: The words.
+
+    Raises:
+        Mistake: If one is no number between 0 and 1.
+
+    Example:
+        >>> parsed_quantiles("0.1, 0.9")
+        [0.1, 0.9]
+    """
+    try:
+        found = [float(word) for word in text.split(",") if word.strip()]
+    except ValueError:
+        found = [0.0]
+    if not all(0 < q < 1 for q in found):
+        raise Mistake(
+            f"--quantiles must be numbers between 0 and 1, got {text!r}.", "Write --quantiles 0.05,0.5,0.95."
+        )
+    return found

@@ -1,0 +1,105 @@
+"""Questions about a run, on the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import genzoo as package
+from genzoo.apps.cli import app
+
+
+def genzoo(*words: object, code: int = 0) -> str:
+    result = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "200"})
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run over people: their age in whole years, their income, their kind."""
+    home = tmp_path_factory.mktemp("home")
+    rows = [f"{20 + i % 40},{1.5 * (i % 7)},{'red' if i % 3 else 'white'}" for i in range(400)]
+    (home / "people.csv").write_text("age,gross income,kind\n" + "\n".join(rows) + "\n")
+    words = ("--data", home / "people.csv", "--set", "components=2", "--steps", 20, "--device", "cpu")
+    genzoo("train", "gaussian_mixture", *words, "--out", home / "run")
+    return home / "run"
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("digits") / "run"
+    words = ("--data", "digits", "--given", "label", "--set", "components=2", "--steps", 30, "--device", "cpu")
+    genzoo("train", "gaussian_mixture", *words, "--out", out)
+    return out
+
+
+def test_columns_have_names(table: Path) -> None:
+    said = genzoo("expect", table, "--of", "age > 40 and gross_income < 3", "-n", 2000)
+    assert said.startswith("P(age > 40 and gross_income < 3) = 0.")
+    assert "95 % confidence between" in said
+    assert "2,000 samples with seed 0" in said
+    red, white = (
+        json.loads(genzoo("expect", table, "--of", f"kind == '{kind}'", "--json"))["value"]
+        for kind in ("red", "white")
+    )
+    assert red + white == pytest.approx(1)
+
+
+def test_answers_are_those_of_the_samples(table: Path) -> None:
+    found = json.loads(genzoo("expect", table, "--of", "x[1]", "-n", 500, "--quantiles", "0.5", "--seed", 3, "--json"))
+    x = package.load(table).model.sample(500, seed=3)[:, 1].double()
+    assert found["value"] == pytest.approx(x.mean().item())
+    assert found["answers"]["variance"]["value"] == pytest.approx(x.var().item())
+    assert found["answers"]["0.5 quantile"]["value"] == pytest.approx(x.quantile(0.5).item())
+    assert found["low"] < found["value"] < found["high"]
+    text = genzoo("expect", table, "--of", "x[1]", "-n", 500, "--quantiles", "0.5")
+    assert "variance" in text
+    assert "0.5 quantile" in text
+
+
+def test_samples_are_drawn_until_the_mean_is_known(table: Path) -> None:
+    found = json.loads(genzoo("expect", table, "--of", "age", "-n", 100, "--within", 0.005, "--json"))
+    assert found["n"] > 100
+    assert (found["high"] - found["low"]) / 2 <= 0.005 * found["value"]
+
+
+def test_conditions_share_the_samples(digits: Path) -> None:
+    ask = ("expect", digits, "--of", "mean(x)", "-n", 1000, "--json")
+    one, two, both = (json.loads(genzoo(*ask, "--given", f"label={label}"))["value"] for label in ("1", "0", "0,1"))
+    assert both == pytest.approx((one + two) / 2, abs=0.1)
+
+
+def test_rare_events_are_reached_for(table: Path) -> None:
+    asked = ("expect", table, "--of", "x[1] > 22")
+    few = genzoo(*asked, "-n", 500)
+    assert "--rare reaches for rare events" in few
+    found = json.loads(genzoo(*asked, "-n", 2000, "--rare", "--json"))
+    assert 0 < found["low"] < found["value"] < 1e-3
+    assert found["ess"] > 100
+    assert "weighted hits" in genzoo(*asked, "-n", 2000, "--rare")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--of", "agee > 3"), "»agee« > 3"),
+        (("--of", "__import__('os')"), "may call"),
+        (("--of", "x"), "one number a row"),
+        (("--of", "x[9] > 1"), "must index the shape (3,)"),
+        (("--of", "age", "--rare"), "must be a statement"),
+        (("--of", "age", "--quantiles", "95"), "between 0 and 1"),
+        (("--of", "age", "--given", "kind=red"), "unconditional"),
+    ],
+    ids=str,
+)
+def test_mistakes_are_told(table: Path, words: tuple[str, ...], said: str) -> None:
+    assert said in genzoo("expect", table, *words, code=2)
+
+
+def test_a_rows_mean_is_that_of_torch(digits: Path) -> None:
+    found = json.loads(genzoo("expect", digits, "--of", "mean(x[0, :, 2])", "-n", 50, "--given", "label=4", "--json"))
+    x = package.load(digits).model.sample(50, torch.full((50,), 4), seed=0)
+    assert found["value"] == pytest.approx(x[:, 0, :, 2].double().mean().item())
