@@ -6,7 +6,7 @@ $$ \\nabla_\\theta \\mathbb E_{p_\\theta}[f(x)] = \\mathbb E\\big[\\nabla_\\thet
 
 By the log-derivative trick, ∇p = p ∇log p, only the density is differentiated, so x may be discrete and f anything,
 
-$$ \\nabla_\\theta \\mathbb E_{p_\\theta}[f(x)] = \\mathbb E\\big[(f(x) - b)\\,\\nabla_\\theta \\log p_\\theta(x)\\big], $$
+$$ \\nabla_\\theta \\mathbb E_{p_\\theta}[f(x)] = \\mathbb E[(f(x) - b)\\,\\nabla_\\theta \\log p_\\theta(x)], $$
 
 for any baseline b that does not depend on x, since E ∇log p = 0. The variance is least, entry by entry, for
 b* = E[f s²] / E[s²] with s = ∇log p. Baselines are estimated from the *other* rows of the batch, so that no row's
