@@ -24,7 +24,6 @@ from torch import Tensor
 
 from genzoo.core import GenerativeModel, Noise, Space, Trainable, seeded
 from genzoo.core.given import Given
-from genzoo.models.classical import Gaussian
 from genzoo.models.flows import ActNorm, Chain, Flow, real_nvp
 from genzoo.nn import MLP
 from genzoo.tasks import ForwardKLFit, JensenShannonFit, NoRows, ReverseKLFit, WassersteinFit, log_normalizer
@@ -105,9 +104,9 @@ def best(name: str, start: tuple[float, float]) -> dict[str, float]:
 # --- by training --------------------------------------------------------------------------------------------------
 
 
-def gaussian(mean: float, scale: float) -> Flow:
-    """A Gaussian whose mean and scale are parameters."""
-    model = Flow(Space((1,)), None, Chain(ActNorm(1)))
+def gaussian(mean: float, scale: float, dims: int = 1) -> Flow:
+    """A Gaussian of independent entries whose mean and scale are parameters."""
+    model = Flow(Space((dims,)), None, Chain(ActNorm(dims)))
     with torch.no_grad():
         for part in model.modules():
             if isinstance(part, ActNorm):
@@ -117,20 +116,13 @@ def gaussian(mean: float, scale: float) -> Flow:
     return model
 
 
-def wide(dims: int) -> Gaussian:
-    """A proposal that reaches beyond the target."""
-    proposal = Gaussian(Space((dims,)))
-    proposal.scale_tril.mul_(4.0)
-    return proposal
-
-
 def one_gaussian(steps: int) -> dict[str, dict[str, float]]:
     """What training makes of a Gaussian that starts at the right mode, by each measure; one starts between them."""
     with seeded(0):
         critics = [MLP(1, [32, 32], 1), MLP(1, [32, 32], 1)]
     rows, start = Rows(1), (2.0, 1.5)
     fits: dict[str, tuple[Trainable, Any]] = {
-        "forward KL": (ForwardKLFit(gaussian(*start), log_target, proposal=wide(1)), NoRows()),
+        "forward KL": (ForwardKLFit(gaussian(*start), log_target, proposal=gaussian(0.0, 4.0)), NoRows()),
         "reverse KL": (ReverseKLFit(gaussian(*start), log_target), NoRows()),
         "JS": (JensenShannonFit(gaussian(*start), critics[0]), rows),
         "W1": (WassersteinFit(gaussian(*start), critics[1]), rows),
