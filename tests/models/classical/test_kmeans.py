@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from genzoo.core import Batch, Done, Noise, Space
-from genzoo.models.classical import GaussianMixture, KMeans
+from genzoo.models.classical import GaussianMixture, KMeans, kmeans
 from genzoo.models.classical.kmeans import lloyd, plus_plus
 
 
@@ -89,6 +89,22 @@ def test_stretched_blobs_need_a_full_mixture() -> None:
         soft.finish()
     assert agreement(hard.encode(x), which) < 0.7
     assert agreement(soft.gaussians.log_density(x).argmax(1), which) > 0.97
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_compiled_pass_is_the_plain_one(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba")
+    x, ends = Noise(0).normal(3000, 5, dtype=dtype), []
+    for large in (1 << 40, 1):
+        monkeypatch.setattr(kmeans, "LARGE", large)
+        model = KMeans(Space((5,)), clusters=7)
+        model.prepare([Batch(x)])
+        model.begin()
+        model.accumulate(Batch(x))
+        model.finish()
+        ends.append((model.counts, model.centers))
+    assert torch.equal(ends[0][0], ends[1][0])
+    torch.testing.assert_close(ends[0][1], ends[1][1], rtol=0, atol=1e-6 if dtype == torch.float32 else 1e-13)
 
 
 def test_codes_are_the_nearest_centers() -> None:

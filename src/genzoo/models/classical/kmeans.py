@@ -10,13 +10,15 @@ turn into assignments.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, get_args
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Literal, get_args, no_type_check
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from genzoo._compiled import compiled
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
 from genzoo.core.given import Given, GivenSpace, resolve_given
 from genzoo.core.model import GenerativeModel, Likelihood
@@ -31,6 +33,9 @@ __all__ = ["KMeans", "assigned", "lloyd", "plus_plus"]
 Empty = Literal["split", "keep", "error"]
 CHUNK = 1 << 18  # numbers of a chunk of rows and their scores, so that both stay in cache
 FEW = 32  # centers
+LARGE = 1 << 18  # scores of a batch from which compiling is worth its second
+
+Add = Callable[[Tensor, Tensor, Tensor], Tensor | float]
 
 
 class KMeans(Wide, GenerativeModel, DirectFit):
@@ -204,16 +209,11 @@ class KMeans(Wide, GenerativeModel, DirectFit):
         """What rows add to the statistics, chunk by chunk, so that scores stay in cache."""
         origin = self.origin.to(x.dtype) if self.origin.any() else None
         counts, squares, total = (torch.zeros_like(tensor) for tensor in (centers[:, 0], centers[:, 0], self.total))
-        sums = torch.zeros_like(centers)
-        centers, lonely = centers.to(x.dtype), bool(self.lonely)
-        most = min(8192, max(1024, CHUNK // (x.shape[1] + len(centers))))
-        scratch = x.new_empty(len(centers) * min(most, len(x)))
+        sums, centers, lonely = torch.zeros_like(centers), centers.to(x.dtype), bool(self.lonely)
+        add, most = _adder(centers, len(x))
         for chunk in x.split(most):
             chunk = chunk if origin is None else chunk - origin
-            more, sum_ = _counts_and_sums(chunk, centers, scratch)
-            counts += more
-            sums += sum_
-            total += torch.dot(chunk.reshape(-1), chunk.reshape(-1))
+            total += add(chunk, counts, sums)
             if lonely:
                 length = chunk.square().sum(1).double()
                 squares += assigned(chunk, centers).bincount(length, minlength=len(centers))
@@ -323,21 +323,60 @@ def assigned(x: Float[Tensor, "B D"], centers: Float[Tensor, "K D"]) -> Int[Tens
     return scores.argmax(1) if x.is_cuda else torch.from_numpy(scores.numpy().argmax(1))  # the faster on a CPU
 
 
-def _counts_and_sums(x: Tensor, centers: Tensor, scratch: Tensor) -> tuple[Tensor, Tensor]:
-    """How many rows are each center's, and their sums.
+def _adder(centers: Tensor, rows: int) -> tuple[Add, int]:
+    """What adds a chunk's rows to the counts and sums of their centers, and how many rows a chunk should have."""
+    machine = compiled(_gather) if centers.device.type == "cpu" and rows * len(centers) >= LARGE else None
+    most = 2048 if machine else min(8192, max(1024, CHUNK // sum(centers.shape)))
+    scratch = centers.new_empty(len(centers) * min(most, rows))  # new memory for each chunk would cost as much again
+    if machine is None:
+        return lambda x, counts, sums: _add(x, centers, scratch, counts, sums), most
+    columns, half, room = centers.T.contiguous().numpy(), (centers.square().sum(1) / 2).numpy(), scratch.numpy()
+
+    def add(x: Tensor, counts: Tensor, sums: Tensor) -> float:
+        values = x.contiguous().numpy()
+        scores = room[: len(half) * len(values)].reshape(len(values), -1)
+        np.dot(values, columns, out=scores)  # for thin products NumPy's library is faster than torch's
+        machine(values, scores, half, counts.numpy(), sums.numpy())
+        flat = values.reshape(-1)
+        return float(flat.dot(flat))
+
+    return add, most
+
+
+@no_type_check
+def _gather(x, scores, half, counts, sums):
+    """Adds each row x to the center c of its largest x · c − |c|² / 2: one look at scores that are still in cache."""
+    for i in range(len(x)):
+        nearest, top = 0, scores[i, 0] - half[0]
+        for k in range(1, scores.shape[1]):
+            score = scores[i, k] - half[k]
+            if score > top:
+                nearest, top = k, score
+        counts[nearest] += 1
+        for j in range(x.shape[1]):
+            sums[nearest, j] += x[i, j]
+
+
+def _add(x: Tensor, centers: Tensor, scratch: Tensor, counts: Tensor, sums: Tensor) -> Tensor:
+    """Adds rows to the counts and sums of their centers; returns the sum of their squares.
 
     For few centers the assignment is a matrix of zeros and ones: on a CPU a product with it costs less than to look
     for the number of the largest score.
     """
+    flat = x.reshape(-1)
     if len(centers) <= FEW:
-        scores = scratch[: len(centers) * len(x)].view(len(centers), len(x))  # new memory would cost as much again
+        scores = scratch[: len(centers) * len(x)].view(len(centers), len(x))
         torch.addmm(-centers.square().sum(1, keepdim=True) / 2, centers, x.T, out=scores)
         member = scores.sub_(scores.amax(0)).sign_().add_(1)
-        counts = member.sum(1)
-        if counts.sum() == len(x):  # no row is as near to two
-            return counts, _product(member, x)
+        more = member.sum(1)
+        if more.sum() == len(x):  # no row is as near to two
+            counts += more
+            sums += _product(member, x)
+            return torch.dot(flat, flat)
     nearest = assigned(x, centers)
-    return nearest.bincount(minlength=len(centers)), torch.zeros_like(centers).index_add_(0, nearest, x)
+    counts += nearest.bincount(minlength=len(centers))
+    sums.index_add_(0, nearest, x.to(sums.dtype))
+    return torch.dot(flat, flat)
 
 
 def _product(member: Tensor, x: Tensor) -> Tensor:
