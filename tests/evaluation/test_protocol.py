@@ -112,6 +112,17 @@ def test_molecules_are_measured_as_such(tmp_path):
     assert "logP distance" in found
 
 
+def test_samples_are_held_against_complete_rows_and_likelihoods_are_of_all(tmp_path):
+    x = genzoo.core.Noise(0).normal(900, 3)
+    lines = [f"{a:.4f},{'' if i % 4 == 0 else format(b, '.4f')},{c:.4f}" for i, (a, b, c) in enumerate(x.tolist())]
+    (tmp_path / "gaps.csv").write_text("\n".join(["a,b,c", *lines]))
+    data = genzoo.read(tmp_path / "gaps.csv", missing="keep")
+    run = genzoo.train("gaussian", data, out=tmp_path / "run")
+    found = {m.name: m for m in Examiner(data, Protocol(samples=200))(run.model).measurements}
+    assert all(m.value == m.value for m in found.values())
+    assert found["−log p"].n == len(data.test)
+
+
 def test_pooling_takes_the_larger_error():
     data = genzoo.read("ring")
     made = Examiner(data, Protocol(samples=500))(Memory(data)).measurements[0]

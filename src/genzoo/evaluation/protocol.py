@@ -25,7 +25,7 @@ from genzoo.evaluation.likelihood import code_length, options_of, score
 from genzoo.evaluation.measurement import Estimate, Measurement
 from genzoo.evaluation.plain import plain_values
 from genzoo.evaluation.reconstruction import reconstruction_error
-from genzoo.evaluation.rows import spread
+from genzoo.evaluation.rows import complete, spread
 from genzoo.evaluation.suites import Exam
 
 __all__ = ["Examiner", "Findings", "Protocol", "evaluate"]
@@ -124,10 +124,17 @@ class Examiner:
         if not len(rows):
             raise ValueError(f"The split {protocol.split} of {data.name} must have rows, got none. Choose another.")
         self.rows = spread(rows, protocol.rows or len(rows))
-        self.extractor = extractor or judge_for(data) or plain_values(data.train)
-        known, sampling = data.valid if protocol.split == "train" else data.train, dict(protocol.sampling)
+        known = complete(data.valid if protocol.split == "train" else data.train)
+        self.extractor = extractor or judge_for(data) or plain_values(complete(data.train))
+        sampling = dict(protocol.sampling)
         self.exam = Exam(
-            data, rows, known, self.extractor, samples=protocol.samples, seed=protocol.seed, sampling=sampling
+            data,
+            complete(rows),
+            known,
+            self.extractor,
+            samples=protocol.samples,
+            seed=protocol.seed,
+            sampling=sampling,
         )
 
     def __call__(self, model: GenerativeModel) -> Findings:

@@ -1,4 +1,4 @@
-"""Rows: some of them, evenly spread; and through a network, some at a time."""
+"""Rows: some of them, evenly spread; those without gaps; and through a network, some at a time."""
 
 import dataclasses
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from genzoo.data import Rows
 
-__all__ = ["in_chunks", "spread"]
+__all__ = ["complete", "in_chunks", "spread"]
 
 CHUNK = 500
 
@@ -54,3 +54,28 @@ def spread(rows: Rows, n: int) -> Rows:
     if n >= len(rows):
         return rows
     return dataclasses.replace(rows, numbers=rows.numbers[torch.arange(n) * len(rows) // n])
+
+
+def complete(rows: Rows) -> Rows:
+    """The rows without missing entries: what samples, which have none, can be held against.
+
+    Args:
+        rows: The rows.
+
+    Raises:
+        ValueError: If every row lacks an entry.
+
+    Example:
+        >>> from genzoo.core import Space
+        >>> x = torch.tensor([[1.0, 2.0], [float("nan"), 3.0]])
+        >>> complete(Rows(x, None, torch.arange(2), Space((2,)))).x
+        tensor([[1., 2.]])
+    """
+    if rows.space.is_discrete or rows.space.ragged or not len(rows):
+        return rows
+    whole = ~rows.x.flatten(1).isnan().any(1)
+    if whole.all():
+        return rows
+    if not whole.any():
+        raise ValueError("Samples are held against rows without missing entries, got none. Read with missing=impute.")
+    return dataclasses.replace(rows, numbers=rows.numbers[whole])
