@@ -5,8 +5,8 @@ neighbors), and Neal's funnel of 10. Both sides run as many chains from the same
 own adaptation to the same acceptance, and make as many moves with as many leapfrog steps; blackjax's NUTS, which
 chooses its own lengths, is a third. Ours adapts with all chains together and jitters the step size, as its defaults
 are; blackjax's adapts every chain alone. Effective sample sizes are those of the least known entry, by our
-diagnostics; how far these differ from blackjax's and NumPyro's on the same draws is printed, and the means are held against the
-truth. CPU seconds stand beside for orientation: theirs include the warm-up, ours do not.
+diagnostics; how far these differ from blackjax's and NumPyro's on the same draws is printed, and the means are held
+against the truth. CPU seconds stand beside for orientation: theirs include the warm-up, ours do not.
 
 Usage: OMP_NUM_THREADS=1 python -m benchmarks.mcmc [--small]  (needs blackjax and NumPyro)
 """
