@@ -35,7 +35,7 @@ CHUNK = 1 << 18  # numbers of a chunk of rows and their scores, so that both sta
 FEW = 32  # centers
 LARGE = 1 << 18  # scores of a batch from which compiling is worth its second
 
-Add = Callable[[Tensor, Tensor, Tensor], Tensor | float]
+Add = Callable[[Tensor], Tensor | float]
 
 
 class KMeans(Wide, GenerativeModel, DirectFit):
@@ -200,7 +200,11 @@ class KMeans(Wide, GenerativeModel, DirectFit):
 
     def _groups(self, given: Given, n: int) -> Iterator[tuple[Tensor | slice, int, Tensor]]:
         """Rows with the centers they may belong to, about the origin, and the number of the first of those."""
-        labels, centers = labels_of(given, n, self.device), self.centers - self.origin
+        centers = self.centers - self.origin
+        if self.given is None:
+            yield slice(0, n), 0, centers
+            return
+        labels = labels_of(given, n, self.device)
         for kind, rows in alike(labels + 1, len(self.weights) + 1):
             first = max(kind - 1, 0) * self.clusters
             yield rows, first, self._of_class(centers, kind - 1) if kind else centers
@@ -210,10 +214,10 @@ class KMeans(Wide, GenerativeModel, DirectFit):
         origin = self.origin.to(x.dtype) if self.origin.any() else None
         counts, squares, total = (torch.zeros_like(tensor) for tensor in (centers[:, 0], centers[:, 0], self.total))
         sums, centers, lonely = torch.zeros_like(centers), centers.to(x.dtype), bool(self.lonely)
-        add, most = _adder(centers, len(x))
+        add, most = _adder(centers, len(x), counts, sums)
         for chunk in x.split(most):
             chunk = chunk if origin is None else chunk - origin
-            total += add(chunk, counts, sums)
+            total += add(chunk)
             if lonely:
                 length = chunk.square().sum(1).double()
                 squares += assigned(chunk, centers).bincount(length, minlength=len(centers))
@@ -323,20 +327,21 @@ def assigned(x: Float[Tensor, "B D"], centers: Float[Tensor, "K D"]) -> Int[Tens
     return scores.argmax(1) if x.is_cuda else torch.from_numpy(scores.numpy().argmax(1))  # the faster on a CPU
 
 
-def _adder(centers: Tensor, rows: int) -> tuple[Add, int]:
+def _adder(centers: Tensor, rows: int, counts: Tensor, sums: Tensor) -> tuple[Add, int]:
     """What adds a chunk's rows to the counts and sums of their centers, and how many rows a chunk should have."""
     machine = compiled(_gather) if centers.device.type == "cpu" and rows * len(centers) >= LARGE else None
     most = 2048 if machine else min(8192, max(1024, CHUNK // sum(centers.shape)))
     scratch = centers.new_empty(len(centers) * min(most, rows))  # new memory for each chunk would cost as much again
     if machine is None:
-        return lambda x, counts, sums: _add(x, centers, scratch, counts, sums), most
+        return lambda x: _add(x, centers, scratch, counts, sums), most
     columns, half, room = centers.T.contiguous().numpy(), (centers.square().sum(1) / 2).numpy(), scratch.numpy()
+    n, s = counts.numpy(), sums.numpy()
 
-    def add(x: Tensor, counts: Tensor, sums: Tensor) -> float:
+    def add(x: Tensor) -> float:
         values = x.contiguous().numpy()
         scores = room[: len(half) * len(values)].reshape(len(values), -1)
         np.dot(values, columns, out=scores)  # for thin products NumPy's library is faster than torch's
-        machine(values, scores, half, counts.numpy(), sums.numpy())
+        machine(values, scores, half, n, s)
         flat = values.reshape(-1)
         return float(flat.dot(flat))
 
