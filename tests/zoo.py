@@ -197,7 +197,7 @@ def unet_diffusion(space: Space, given: GivenSpace = None) -> Diffusion:
 
 
 def rbm(space: Space, given: GivenSpace = None, hidden: int = 6, **options: object) -> RBM:
-    return stirred(RBM(space, given, hidden=hidden, **{"sweeps": 30} | options))
+    return stirred(RBM(space, given, hidden=hidden, **{"sweeps": 30, "temperatures": 60} | options))
 
 
 def energy(space: Space, given: GivenSpace = None, **options: object) -> DeepEnergy:

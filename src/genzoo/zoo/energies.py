@@ -30,6 +30,7 @@ def rbm(
     cd_steps: Count = 1,
     chains: Number = 100,
     sweeps: Number = 500,
+    temperatures: Count = 1000,
 ) -> Recipe:
     """A restricted Boltzmann machine on binary data, by persistent contrastive divergence; label units, given a label.
 
@@ -39,12 +40,13 @@ def rbm(
         cd_steps: Sweeps of a negative phase.
         chains: The number of persistent chains; 0: plain contrastive divergence, from the data.
         sweeps: Gibbs sweeps that make a sample.
+        temperatures: Steps of annealing for log Z, where it is estimated; large machines want more.
     """
     from genzoo.models.graphical import RBM
 
     _want_binary("rbm", space)
     count = hidden or {"small": 200, "paper": 500}[size]
-    model = RBM(space, given, hidden=count, steps=cd_steps, chains=chains, sweeps=sweeps)
+    model = RBM(space, given, hidden=count, steps=cd_steps, chains=chains, sweeps=sweeps, temperatures=temperatures)
     return Recipe(model, TrainConfig(steps=10_000, batch_size=100, lr=1e-3))
 
 

@@ -69,7 +69,7 @@ class RBM(GenerativeModel):
 
     $$ f_\\beta(v) = e^{((1 - \\beta) b_0 + \\beta b)^\\top v} \\prod_j (1 + e^{\\beta (c_j + W_j v)}), $$
 
-    by 100 chains through 1,000 temperatures, seed 0, when it is first asked for after the weights have changed. It is
+    by 100 chains through `temperatures`, seed 0, when it is first asked for after the weights have changed. It is
     kept in the buffers `log_z` and `log_z_error` (one for each class), so `log_z_interval` says how sure it is. log Ẑ
     errs downward on average, hence log-probabilities upward: more temperatures tell whether it matters.
 
@@ -81,6 +81,7 @@ class RBM(GenerativeModel):
         chains: The number of persistent chains; 0: each negative phase starts at the data.
         sweeps: The sweeps that make a sample, unless `sample(…, sweeps=…)` says otherwise. Each row has a chain of
             its own, started from the data's base rates; its draws are keyed by (seed, row).
+        temperatures: How many steps of annealing log Z takes, where it is estimated.
 
     Raises:
         ValueError: If the space is not binary, the condition not a label, or a number out of range.
@@ -110,10 +111,12 @@ class RBM(GenerativeModel):
         steps: int = 1,
         chains: int = 100,
         sweeps: int = 500,
+        temperatures: int = 1000,
     ) -> None:
         super().__init__(space, given)
         _check(space, given, hidden, steps, chains, sweeps)
         self.hidden, self.steps, self.chains, self.sweeps = hidden, steps, chains, sweeps
+        self.temperatures = temperatures
         self.classes = (given.levels or 1) if isinstance(given, Space) else 0
         self.likelihood = Likelihood.EXACT if min(hidden, space.dims) <= FEW else Likelihood.ESTIMATE
         self.weight = nn.Parameter(0.01 * torch.randn(hidden, space.dims))
@@ -279,12 +282,12 @@ class RBM(GenerativeModel):
         low = torch.log((1 - 1.96 * self.log_z_error).clamp_min(0))
         return log_z + low, log_z + torch.log1p(1.96 * self.log_z_error)
 
-    def estimate_log_z(self, *, chains: int = 100, temperatures: int = 1000, seed: int = 0) -> list[Annealed]:
+    def estimate_log_z(self, *, chains: int = 100, temperatures: int | None = None, seed: int = 0) -> list[Annealed]:
         """log Z by annealed importance sampling, one for each class; kept in `log_z` and `log_z_error`.
 
         Args:
             chains: Chains for each class.
-            temperatures: How many β there are from 0 to 1.
+            temperatures: How many β there are from 0 to 1; by default the model's.
             seed: Names the noise.
         """
         count, noise = max(1, self.classes), Noise(seed, "log_z", device=self.device)
@@ -294,7 +297,7 @@ class RBM(GenerativeModel):
         def path(beta: float) -> "Interpolated":
             return Interpolated(self, beta, label)
 
-        betas = torch.linspace(0, 1, temperatures)
+        betas = torch.linspace(0, 1, temperatures or self.temperatures)
         with torch.no_grad():
             done = ais(path, lambda beta: path(beta).kernel(), start, noise, betas=betas)
             log_z_start = float(softplus(self.base.double()).sum()) + self.hidden * math.log(2)
