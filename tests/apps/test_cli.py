@@ -203,6 +203,7 @@ def test_evaluate_types_its_numbers(vae):
     assert found == json.loads((vae[0] / "evaluation.json").read_text())
 
 
+@pytest.mark.timeout(400)
 def test_every_example_runs(tmp_path, monkeypatch):
     """In the order of the commands, in one folder, each with a budget of a few steps."""
     monkeypatch.chdir(tmp_path)
