@@ -1,7 +1,7 @@
 """Gaussians whose entries depend on each other: a covariance each, one for all, or one of low rank.
 
-Up to 32 dimensions, log-densities of all K Gaussians are one matrix product of second-order features against natural
-parameters, and the sums of EM another one of weights against the same features,
+For many Gaussians in few dimensions, log-densities of all are one matrix product of second-order features against
+natural parameters, and the sums of EM another one of weights against the same features,
 
 $$ \\log N(x; \\mu, \\Sigma) = \\theta_0 + \\Sigma^{-1}\\mu \\cdot x - \\tfrac12 \\Sigma^{-1} \\cdot x x^\\top,
    \\qquad \\phi(x) = (1, x, \\{x_i x_j\\}_{i \\le j}), $$
@@ -19,11 +19,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.linalg import cholesky, eigh, solve_triangular
 
-from genzoo.models.classical.gaussians import ALL, LARGEST, Gaussians, Lens, Sums, in_precision
+from genzoo.models.classical.gaussians import ALL, FAINT, LARGEST, Gaussians, Lens, Sums, in_precision
 
 __all__ = ["FullGaussians", "TiedGaussians"]
 
-MOST_DIMS = 32  # beyond which second-order features are more numbers than they save
+FEW = 0.3  # the share of weights below which rows are looked up
+MANY, MOST_DIMS = 2.7, 20  # second-order features save more than they cost while D < MANY K and D < MOST_DIMS
 
 
 class FullGaussians(Gaussians):
@@ -60,10 +61,11 @@ class FullGaussians(Gaussians):
         means, scale, whitener = self.means[part] - self.center, self.scale[part], self.whitener[part]
         if lacking:
             return _Partial(self.center, means, scale)
-        if self.dims <= MOST_DIMS:
+        if self._in_products(len(means)):
             found = _Products(self.center, means, scale, whitener, dtype)
-            if found.size < LARGEST[torch.float64]:
-                return found  # else whitened: the block is larger than the cache likes, but right
+            dear = found.dtype != dtype and not self._in_products(len(means) // 2)
+            if found.size < LARGEST[torch.float64] and not dear:
+                return found
         return _Whitened(self.center, means, whitener, dtype)
 
     def update(self) -> None:
@@ -91,13 +93,17 @@ class FullGaussians(Gaussians):
     def width(self, count: int, lacking: bool) -> int:
         if lacking:
             return count * self.dims**2
-        return count + self.dims * (self.dims + 3) // 2 if self.dims <= MOST_DIMS else count * self.dims
+        return count + self.dims * (self.dims + 3) // 2 if self._in_products(count) else count * self.dims // 2
 
     @property
     def freedom(self) -> int:
         d, q = self.dims, self.rank
         matrix = d * (d + 1) // 2 if q is None else d * q - q * (q - 1) // 2 + 1
         return self.count * (d + matrix)
+
+    def _in_products(self, count: int) -> bool:
+        """Whether second-order features cost less than to whiten each row by each of so many Gaussians."""
+        return self.dims < min(MANY * count, MOST_DIMS)
 
     def _set(self, covariance: Tensor) -> None:
         floor = self.floor
@@ -219,24 +225,52 @@ class _Products(Lens[Tensor]):
 
 
 class _Whitened(Lens[Tensor]):
-    """Features are the whitened rows z_ik = C_k⁻¹ (x_i − μ_k)."""
+    """Features are the whitened rows z_ik = C_k⁻¹ (x_i − μ_k), with i last, as what follows goes along rows."""
 
     def __init__(self, center: Tensor, means: Tensor, whitener: Tensor, dtype: torch.dtype) -> None:
         self.center, self.dims = center.to(dtype), len(center)
-        self.shift = -torch.einsum("kij,kj->ki", whitener, means).flatten().to(dtype)
-        self.matrix = whitener.flatten(0, 1).T.to(dtype)
-        self.constant = (_log_det(whitener) - self.dims / 2 * math.log(2 * math.pi)).to(dtype)
+        self.shift = -torch.einsum("kij,kj->ki", whitener, means).flatten()[:, None].to(dtype)
+        self.matrix = whitener.flatten(0, 1).to(dtype)
+        self.constant = (_log_det(whitener) - self.dims / 2 * math.log(2 * math.pi))[:, None].to(dtype)
+        self.room = self.matrix.new_empty(0)  # new memory for each block would cost as much as the block
 
-    def features(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B K D"]:
-        return torch.addmm(self.shift, x - self.center, self.matrix).unflatten(1, (-1, self.dims))
+    def features(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "K D B"]:
+        y = (x - self.center).T
+        out = None if y.requires_grad else self._rooms(len(x))[0]
+        return torch.addmm(self.shift, self.matrix, y, out=out).unflatten(0, (-1, self.dims))
 
-    def log_density(self, features: Float[Tensor, "B K D"]) -> Float[Tensor, "B K"]:
-        return self.constant - features.square().sum(-1) / 2
+    def log_density(self, features: Float[Tensor, "K D B"]) -> Float[Tensor, "B K"]:
+        if features.requires_grad:
+            squares = features.square()
+        else:
+            squares = torch.mul(features, features, out=self._rooms(features.shape[2])[1].view_as(features))
+        return (self.constant - squares.sum(1) / 2).T
 
-    def sums(self, features: Float[Tensor, "B K D"], weights: Float[Tensor, "B K"]) -> Sums:
-        weighted = features * weights.unsqueeze(-1)
-        second = features.permute(1, 2, 0) @ weighted.transpose(0, 1)
-        return weights.sum(0, dtype=torch.float64), weighted.sum(0).double(), second.double()
+    def sums(self, features: Float[Tensor, "K D B"], weights: Float[Tensor, "B K"]) -> Sums:
+        counts, weights = weights.sum(0, dtype=torch.float64), weights.T
+        heavy = weights > math.exp(FAINT)
+        if heavy.sum() < FEW * heavy.numel():
+            return counts, *self._sums_of(features, weights, heavy)
+        room = self._rooms(weights.shape[1])[1].view_as(features)
+        weighted = torch.mul(features, weights.unsqueeze(1), out=room)
+        return counts, weighted.sum(2).double(), (features @ weighted.mT).double()
+
+    def _sums_of(self, features: Tensor, weights: Tensor, heavy: Tensor) -> tuple[Tensor, Tensor]:
+        """The moments from each Gaussian's own rows alone, where the others' weights are too small to be noticed."""
+        first, second = features.new_empty(features.shape[:2]), features.new_empty(len(features), self.dims, self.dims)
+        for k, rows in enumerate(heavy.nonzero()[:, 1].split(heavy.sum(1).tolist())):
+            own = features[k].index_select(1, rows)
+            weighted = own * weights[k].index_select(0, rows)
+            torch.sum(weighted, 1, out=first[k])
+            torch.mm(weighted, own.T, out=second[k])
+        return first.double(), second.double()
+
+    def _rooms(self, rows: int) -> tuple[Tensor, Tensor]:
+        """Where features of so many rows go, and what is made of them."""
+        size = len(self.matrix) * rows
+        if self.room.numel() < 2 * size:
+            self.room = self.room.new_empty(2 * size)
+        return self.room[:size].view(-1, rows), self.room[size : 2 * size].view(-1, rows)
 
 
 class _Tied(Lens[Tensor]):
@@ -319,12 +353,15 @@ def _of_rank(covariance: Tensor, rank: int, floor: Tensor) -> Tensor:
 
 def _factor(covariance: Tensor, floor: Tensor, scale: Tensor, whitener: Tensor) -> None:
     """Cholesky's C of covariances raised to the floor, and C⁻¹, written into two buffers."""
-    unit = floor.sqrt()
-    values, vectors = eigh(covariance / unit / unit[:, None])
-    raised = (vectors * values.clamp_min(1).unsqueeze(-2)) @ vectors.mT * unit * unit[:, None]
-    # Where nothing is below the floor the covariance stays as it is, without the rounding of its eigenvectors.
-    scale.copy_(cholesky(torch.where((values < 1).any(-1)[..., None, None], raised, covariance)))
-    whitener.copy_(solve_triangular(scale, torch.eye(len(unit), dtype=scale.dtype, device=scale.device), upper=False))
+    eye = torch.eye(len(floor), dtype=scale.dtype, device=scale.device)
+    if (torch.linalg.cholesky_ex(covariance - floor * eye).info > 0).any():
+        unit = floor.sqrt()
+        values, vectors = eigh(covariance / unit / unit[:, None])
+        raised = (vectors * values.clamp_min(1).unsqueeze(-2)) @ vectors.mT * unit * unit[:, None]
+        # Where nothing is below the floor the covariance stays as it is, without the rounding of its eigenvectors.
+        covariance = torch.where((values < 1).any(-1)[..., None, None], raised, covariance)
+    scale.copy_(cholesky(covariance))
+    whitener.copy_(solve_triangular(scale, eye, upper=False))
 
 
 def _log_det(triangular: Tensor) -> Tensor:

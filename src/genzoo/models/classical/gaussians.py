@@ -25,12 +25,13 @@ from torch import Tensor, nn
 
 from genzoo.core.noise import Noise
 
-__all__ = ["ALL", "DiagonalGaussians", "Gaussians", "Lens", "Sums", "in_precision"]
+__all__ = ["ALL", "FAINT", "DiagonalGaussians", "Gaussians", "Lens", "Sums", "in_precision"]
 
 ALL = slice(None)
 Sums = tuple[Tensor, Tensor, Tensor]
 F = TypeVar("F", Tensor, tuple[Tensor, ...])
 
+FAINT = -40.0  # the logarithm of a responsibility that sums in float64 would not notice
 # Squares of rows in units of the narrowest Gaussian that a precision holds, with four digits left (nine in float64).
 LARGEST = {torch.float32: 2e3, torch.float64: 1e6}
 
