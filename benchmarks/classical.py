@@ -92,7 +92,7 @@ def gaussian_mixture(small: bool) -> Figures:
         }
         for name, (own, peer, target) in pairs.items():
             best, reached, wanted = side_by_side(
-                lambda own=own: ours(own), lambda peer=peer: theirs(peer), 1 if small else 3
+                lambda own=own: ours(own), lambda peer=peer: theirs(peer), 1 if small else 5
             )
             figures[f"mixture, {n} × {dims}, K = {count}, {name}"] = best | {
                 "target": target, "log_likelihood": reached, "peer_log_likelihood": wanted
@@ -124,7 +124,7 @@ def kmeans(small: bool) -> Figures:
                 passes = {"max_iter": PASSES["kmeans"], "tol": 0.0, "algorithm": "lloyd", "n_init": 1}
                 return float(Peer(len(start), init=start.float().numpy(), **passes).fit(x.numpy()).inertia_)
 
-        best, reached, wanted = side_by_side(ours, theirs, 1 if small else 5)
+        best, reached, wanted = side_by_side(ours, theirs, 1 if small else 9)
         figures[f"k-means, {n} × {dims}, K = {count}"] = best | {
             "target": 1, "inertia": reached, "peer_inertia": wanted
         }  # fmt: skip

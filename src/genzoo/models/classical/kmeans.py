@@ -11,7 +11,7 @@ turn into assignments.
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Literal, get_args, no_type_check
+from typing import Any, Literal, get_args, no_type_check
 
 import numpy as np
 import torch
@@ -32,10 +32,9 @@ __all__ = ["KMeans", "assigned", "lloyd", "plus_plus"]
 
 Empty = Literal["split", "keep", "error"]
 CHUNK = 1 << 18  # numbers of a chunk of rows and their scores, so that both stay in cache
-FEW = 32  # centers
+FEW, THIN = 32, 15  # centers, up to which another product is the faster one
+ROWS = 2000  # of a chunk in the compiled pass
 LARGE = 1 << 18  # scores of a batch from which compiling is worth its second
-
-Add = Callable[[Tensor], Tensor | float]
 
 
 class KMeans(Wide, GenerativeModel, DirectFit):
@@ -211,16 +210,13 @@ class KMeans(Wide, GenerativeModel, DirectFit):
 
     def _summed(self, x: Tensor, centers: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What rows add to the statistics, chunk by chunk, so that scores stay in cache."""
-        origin = self.origin.to(x.dtype) if self.origin.any() else None
-        counts, squares, total = (torch.zeros_like(tensor) for tensor in (centers[:, 0], centers[:, 0], self.total))
-        sums, centers, lonely = torch.zeros_like(centers), centers.to(x.dtype), bool(self.lonely)
-        add, most = _adder(centers, len(x), counts, sums)
-        for chunk in x.split(most):
-            chunk = chunk if origin is None else chunk - origin
-            total += add(chunk)
-            if lonely:
-                length = chunk.square().sum(1).double()
-                squares += assigned(chunk, centers).bincount(length, minlength=len(centers))
+        x = x - self.origin.to(x.dtype) if self.origin.any() else x
+        counts, squares = torch.zeros_like(centers[:, 0]), torch.zeros_like(centers[:, 0])
+        sums, centers = torch.zeros_like(centers), centers.to(x.dtype)
+        machine = compiled(_gather) if x.device.type == "cpu" and len(x) * len(centers) >= LARGE else None
+        total = _pass(x, centers, counts, sums) if machine is None else _fast(machine, x, centers, counts, sums)
+        if self.lonely:
+            squares.index_add_(0, assigned(x, centers), x.square().sum(1).double())
         return counts, sums, squares, total
 
     def _best_start(self, x: Tensor, noise: Noise) -> Tensor:
@@ -327,39 +323,52 @@ def assigned(x: Float[Tensor, "B D"], centers: Float[Tensor, "K D"]) -> Int[Tens
     return scores.argmax(1) if x.is_cuda else torch.from_numpy(scores.numpy().argmax(1))  # the faster on a CPU
 
 
-def _adder(centers: Tensor, rows: int, counts: Tensor, sums: Tensor) -> tuple[Add, int]:
-    """What adds a chunk's rows to the counts and sums of their centers, and how many rows a chunk should have."""
-    machine = compiled(_gather) if centers.device.type == "cpu" and rows * len(centers) >= LARGE else None
-    most = 2048 if machine else min(8192, max(1024, CHUNK // sum(centers.shape)))
-    scratch = centers.new_empty(len(centers) * min(most, rows))  # new memory for each chunk would cost as much again
-    if machine is None:
-        return lambda x: _add(x, centers, scratch, counts, sums), most
-    columns, half, room = centers.T.contiguous().numpy(), (centers.square().sum(1) / 2).numpy(), scratch.numpy()
-    n, s = counts.numpy(), sums.numpy()
-
-    def add(x: Tensor) -> float:
-        values = x.contiguous().numpy()
-        scores = room[: len(half) * len(values)].reshape(len(values), -1)
-        np.dot(values, columns, out=scores)  # for thin products NumPy's library is faster than torch's
-        machine(values, scores, half, n, s)
-        flat = values.reshape(-1)
-        return float(flat.dot(flat))
-
-    return add, most
+def _fast(machine: Callable[..., Any], x: Tensor, centers: Tensor, counts: Tensor, sums: Tensor) -> Tensor:
+    """`_pass` with a compiled loop: scores of one center lie together, so that it looks at many rows at a time."""
+    x, half = x.contiguous(), (centers.square().sum(1) / 2).numpy()
+    product, nearest, total = centers.new_empty(len(half), ROWS), np.empty(ROWS, np.int32), 0.0
+    rows, columns, scores = x.numpy(), centers.T.contiguous().numpy(), product.numpy()
+    by_row, top, n, s = np.empty_like(scores.T, order="C"), np.empty_like(scores[0]), counts.numpy(), sums.numpy()
+    for first in range(0, len(x), ROWS):
+        chunk = rows[first : first + ROWS]
+        size = len(chunk)
+        if len(half) > THIN:
+            torch.mm(centers, x[first : first + ROWS].T, out=product[:, :size])
+        else:  # NumPy's library is the faster one, if rows stay rows
+            np.dot(chunk, columns, out=by_row[:size])
+            np.copyto(scores[:, :size], by_row[:size].T)
+        machine(chunk, scores, half, top, nearest, n, s)
+        flat = chunk.reshape(-1)
+        total += float(flat.dot(flat))
+    return sums.new_tensor(total)
 
 
 @no_type_check
-def _gather(x, scores, half, counts, sums):
-    """Adds each row x to the center c of its largest x · c − |c|² / 2: one look at scores that are still in cache."""
+def _gather(x, scores, half, top, nearest, counts, sums):
+    """Adds each row x to the center c of its largest x · c − |c|² / 2."""
     for i in range(len(x)):
-        nearest, top = 0, scores[i, 0] - half[0]
-        for k in range(1, scores.shape[1]):
-            score = scores[i, k] - half[k]
-            if score > top:
-                nearest, top = k, score
-        counts[nearest] += 1
+        top[i], nearest[i] = scores[0, i] - half[0], 0
+    for k in range(1, len(scores)):
+        less, number = half[k], np.int32(k)
+        for i in range(len(x)):  # without a branch
+            score = scores[k, i] - less
+            nearer = score > top[i]
+            top[i] = score if nearer else top[i]
+            nearest[i] = number if nearer else nearest[i]
+    for i in range(len(x)):
+        k = nearest[i]
+        counts[k] += 1
         for j in range(x.shape[1]):
-            sums[nearest, j] += x[i, j]
+            sums[k, j] += x[i, j]
+
+
+def _pass(x: Tensor, centers: Tensor, counts: Tensor, sums: Tensor) -> Tensor:
+    """Adds rows to the counts and sums of their centers, chunk by chunk; returns the sum of their squares."""
+    most, total = min(8192, max(1024, CHUNK // sum(centers.shape))), sums.new_zeros(())
+    scratch = centers.new_empty(len(centers) * min(most, len(x)))  # new for each chunk it would cost as much again
+    for chunk in x.split(most):
+        total += _add(chunk, centers, scratch, counts, sums)
+    return total
 
 
 def _add(x: Tensor, centers: Tensor, scratch: Tensor, counts: Tensor, sums: Tensor) -> Tensor:
