@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal
 
 from genzoo.core import Batch, Noise, Space
-from genzoo.models.classical import PPCA, FactorAnalysis, LinearGaussian, Moments
+from genzoo.models.classical import PPCA, FactorAnalysis, LinearGaussian, RunningMoments
 from genzoo.models.classical.factor_analysis import best_loadings
 
 KINDS = [PPCA, FactorAnalysis]
@@ -183,7 +183,7 @@ def test_too_few_rows_are_refused() -> None:
 
 
 def test_moments_of_parts_add_up() -> None:
-    x, moments = table(), Moments(7)
+    x, moments = table(), RunningMoments(7)
     moments.start([Batch(x[:0]), Batch(x[:10])])
     for part in x.split(37):
         moments.add(part)

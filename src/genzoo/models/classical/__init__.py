@@ -17,7 +17,7 @@ __getattr__, __dir__, __all__ = attach(
         "kmeans": ["KMeans"],
         "linear_gaussian": ["LinearGaussian"],
         "mixture": ["Mixture"],
-        "moments": ["Moments"],
+        "moments": ["RunningMoments"],
         "ppca": ["PPCA"],
         "quasi_newton": ["QuasiNewton"],
         "softmax_regression": ["SoftmaxRegression"],

@@ -25,7 +25,7 @@ from genzoo.core.given import Given
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
-from genzoo.models.classical.moments import Moments
+from genzoo.models.classical.moments import RunningMoments
 
 __all__ = ["LinearGaussian", "signed"]
 
@@ -56,7 +56,7 @@ class LinearGaussian(GenerativeModel, DirectFit):
         super().__init__(space)
         _check(type(self).__name__, space, rank, floor)
         self.rank, self.floor, size = rank, floor, space.dims
-        self.moments = Moments(size)
+        self.moments = RunningMoments(size)
         self.register_buffer("mean", torch.zeros(size, dtype=torch.float64))
         self.register_buffer("loadings", torch.zeros(size, rank, dtype=torch.float64))  # W
         self.register_buffer("noise_variance", torch.ones(size, dtype=torch.float64))  # ψ

@@ -16,17 +16,17 @@ from torch import Tensor, nn
 
 from genzoo.core.game import Batch
 
-__all__ = ["Moments"]
+__all__ = ["RunningMoments"]
 
 
-class Moments(nn.Module):
+class RunningMoments(nn.Module):
     """The moments of rows seen so far, in float64.
 
     Args:
         dims: D, the entries of a row.
 
     Example:
-        >>> moments = Moments(2)
+        >>> moments = RunningMoments(2)
         >>> moments.add(torch.tensor([[0.0, 1.0], [2.0, 1.0], [1.0, 4.0]]))
         >>> moments.mean.tolist()
         [1.0, 2.0]
