@@ -38,7 +38,7 @@ from genzoo.models.diffusion import (
     Straight,
     VarianceExploding,
 )
-from genzoo.models.flows import Flow, real_nvp
+from genzoo.models.flows import Flow, Nets, Spline, coupling_flow, real_nvp
 from genzoo.models.graphical import (
     RBM,
     BayesNet,
@@ -144,6 +144,10 @@ def conv_wgan(space: Space) -> WassersteinGAN:
 
 def flow(space: Space, given: GivenSpace = None, drop_given: float = 0.0, **options: object) -> Flow:
     return real_nvp(space, given, depth=2, width=8, layers=1, drop_given=drop_given, **options)
+
+
+def spline_flow(space: Space, given: GivenSpace = None, **options: object) -> Flow:
+    return stirred(coupling_flow(space, given, Spline(4), Nets(width=8, layers=1), depth=2, **options))
 
 
 def gpt(space: Space, given: GivenSpace = None, **options: object) -> GPT:
@@ -284,6 +288,9 @@ ZOO: dict[str, Entry] = {
     "standardized/realnvp": Entry(lambda: Standardized(flow(REALS)), EXACT),
     "dequantized/realnvp": Entry(lambda: Dequantized(flow(PIXELS, high=256), 256), BOUND),
     "dequantized/realnvp/conv": Entry(lambda: Dequantized(flow(EVEN, LABEL, 0.5, net="conv", high=256), 256), BOUND),
+    "nsf": Entry(lambda: spline_flow(REALS), EXACT),
+    "nsf/given": Entry(lambda: spline_flow(REALS, LABEL, drop_given=0.2), EXACT),
+    "dequantized/nsf": Entry(lambda: Dequantized(spline_flow(PIXELS, high=256), 256), BOUND),
     "made": Entry(lambda: made(BYTES), EXACT),
     "made/bits": Entry(lambda: made(Space((1, 3, 3), levels=2)), EXACT),
     "made/few": Entry(lambda: made(TINY, depth=1), EXACT),

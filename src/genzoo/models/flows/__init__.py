@@ -7,11 +7,13 @@ __getattr__, __dir__, __all__ = attach(
     {
         "actnorm": ["ActNorm"],
         "bijection": ["Bijection", "Chain"],
-        "coupling": ["AffineCoupling"],
+        "coupling": ["Affine", "Coupling", "Elementwise"],
+        "couplings": ["Nets", "coupling_flow"],
         "flow": ["Flow"],
         "logit": ["Logit"],
         "realnvp": ["real_nvp"],
         "rearrange": ["Flatten", "Shuffle", "Squeeze"],
+        "spline": ["Spline"],
         "split": ["Split"],
     },
 )

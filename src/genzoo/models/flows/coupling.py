@@ -1,4 +1,17 @@
-"""Coupling layers: half of x is transformed as the other half says, so that the Jacobian is triangular."""
+"""Coupling layers: half of x is transformed as the other half says, so that the Jacobian is triangular.
+
+$$ z_a = x_a, \\qquad z_b = \\tau(x_b;\\, \\theta(x_a)), \\qquad
+   \\log |\\det| = \\textstyle\\sum \\log |\\partial_x \\tau(x_b; \\theta(x_a))|, $$
+
+with any increasing τ of one number at a time: its parameters θ come from a network that is never inverted.
+
+References:
+    Dinh, Krueger & Bengio, 2015, "NICE: non-linear independent components estimation", arXiv:1410.8516
+    Dinh, Sohl-Dickstein & Bengio, 2017, "Density estimation using Real NVP", arXiv:1605.08803 (affine τ)
+"""
+
+import abc
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -6,66 +19,127 @@ from torch import Tensor, nn
 
 from genzoo.models.flows.bijection import Bijection, Embedded
 
-__all__ = ["AffineCoupling"]
+__all__ = ["Affine", "Coupling", "Elementwise"]
 
 
-class AffineCoupling(Bijection):
-    """An affine map of one half of the entries, its scale and shift a function of the other half,
+class Elementwise(abc.ABC):
+    """An increasing map of each entry, by parameters of its own; the identity where they are zero.
 
-    $$ z_a = x_a, \\qquad z_b = x_b \\odot e^{s(x_a)} + t(x_a), \\qquad
-       \\log |\\det| = \\textstyle\\sum s(x_a). $$
+    Example:
+        >>> Affine().numbers
+        2
+    """
 
-    The halves are contiguous along axis 1. The log-scale is bounded, $|s| < c$ by $s = c \\tanh(\\cdot / c)$, and the
-    last layer of the network starts at zero, so the coupling starts as the identity.
+    @property
+    @abc.abstractmethod
+    def numbers(self) -> int:
+        """How many parameters an entry has."""
 
-    Args:
-        net: Called as net(x_a, given), the condition embedded; twice as many channels as x_b. Its layer `last` is
-            set to zero.
-        channels: The length of axis 1; the front half is the longer one, if it is odd.
-        flip: Whether the back half is x_a, which stays; else the front half.
+    @abc.abstractmethod
+    def forward(
+        self, x: Float[Tensor, "B C *rest"], raw: Float[Tensor, "B numbers C *rest"]
+    ) -> tuple[Float[Tensor, "B C *rest"], Float[Tensor, "B C *rest"]]:
+        """z and log ∂z/∂x, entry by entry."""
+
+    @abc.abstractmethod
+    def inverse(
+        self, z: Float[Tensor, "B C *rest"], raw: Float[Tensor, "B numbers C *rest"]
+    ) -> Float[Tensor, "B C *rest"]:
+        """The x whose z this is."""
+
+
+@dataclass(frozen=True)
+class Affine(Elementwise):
+    """$z = x e^{s} + t$, its log-scale bounded, $|s| < c$ by $s = c \\tanh(\\cdot / c)$.
+
+    Attributes:
         bound: c.
 
     Raises:
-        ValueError: If there is nothing to split, or the bound is not positive.
+        ValueError: If the bound is not positive.
 
     Example:
-        >>> from genzoo.nn import MLP
-        >>> coupling = AffineCoupling(MLP(2, [16], 2 * 1), channels=3)
-        >>> z, ladj = coupling(torch.ones(4, 3))
-        >>> torch.equal(z, torch.ones(4, 3)), ladj.tolist()
-        (True, [0.0, 0.0, 0.0, 0.0])
+        >>> z, ladj = Affine().forward(torch.ones(1, 1), torch.tensor([[[0.0], [2.0]]]))
+        >>> z.item(), ladj.item()
+        (3.0, 0.0)
 
     References:
         Dinh, Sohl-Dickstein & Bengio, 2017, "Density estimation using Real NVP", arXiv:1605.08803 (§3.2)
     """
 
-    def __init__(self, net: nn.Module, channels: int, *, flip: bool = False, bound: float = 3.0) -> None:
+    bound: float = 3.0
+
+    def __post_init__(self) -> None:
+        if self.bound <= 0:
+            raise ValueError(f"`bound` must be positive, got {self.bound}.")
+
+    @property
+    def numbers(self) -> int:
+        return 2
+
+    def forward(
+        self, x: Float[Tensor, "B C *rest"], raw: Float[Tensor, "B 2 C *rest"]
+    ) -> tuple[Float[Tensor, "B C *rest"], Float[Tensor, "B C *rest"]]:
+        scale = self._log_scale(raw)
+        return torch.addcmul(raw[:, 1], x, scale.exp()), scale
+
+    def inverse(self, z: Float[Tensor, "B C *rest"], raw: Float[Tensor, "B 2 C *rest"]) -> Float[Tensor, "B C *rest"]:
+        return (z - raw[:, 1]) * (-self._log_scale(raw)).exp()
+
+    def _log_scale(self, raw: Tensor) -> Tensor:
+        return self.bound * torch.tanh(raw[:, 0] / self.bound)
+
+
+class Coupling(Bijection):
+    """A map of one half of the entries whose parameters are a function of the other half.
+
+    The halves are contiguous along axis 1. The last layer of the network starts at zero, so the coupling starts as the
+    identity.
+
+    Args:
+        net: Called as net(x_a, given), the condition embedded; `transform.numbers` times as many channels as x_b. Its
+            layer `last` is set to zero.
+        channels: The length of axis 1; the front half is the longer one, if it is odd.
+        transform: τ.
+        flip: Whether the back half is x_a, which stays; else the front half.
+
+    Raises:
+        ValueError: If there is nothing to split.
+
+    Example:
+        >>> from genzoo.nn import MLP
+        >>> coupling = Coupling(MLP(2, [16], 2 * 1), channels=3)
+        >>> z, ladj = coupling(torch.ones(4, 3))
+        >>> torch.equal(z, torch.ones(4, 3)), ladj.tolist()
+        (True, [0.0, 0.0, 0.0, 0.0])
+    """
+
+    def __init__(
+        self, net: nn.Module, channels: int, transform: Elementwise | None = None, *, flip: bool = False
+    ) -> None:
         super().__init__()
         if channels < 2:
             raise ValueError(f"A coupling needs at least 2 entries to split, got {channels}. Use a mixture instead.")
-        if bound <= 0:
-            raise ValueError(f"`bound` must be positive, got {bound}.")
-        self.net, self.flip, self.bound = zeroed(net), flip, bound
+        self.net, self.transform, self.flip = zeroed(net), transform or Affine(), flip
         self.sizes = [(channels + 1) // 2, channels // 2]
 
     def forward(
         self, x: Float[Tensor, "B C *rest"], given: Embedded = None
     ) -> tuple[Float[Tensor, "B C *rest"], Float[Tensor, " B"]]:
         a, b = self._halves(x)
-        scale, shift = self._affine(a, given)
-        return self._whole(a, torch.addcmul(shift, b, scale.exp())), scale.flatten(1).sum(1)
+        z, ladj = self.transform.forward(b, self._told(a, given))
+        return self._whole(a, z), ladj.flatten(1).sum(1)
 
     def inverse(self, z: Float[Tensor, "B C *rest"], given: Embedded = None) -> Float[Tensor, "B C *rest"]:
         a, b = self._halves(z)
-        scale, shift = self._affine(a, given)
-        return self._whole(a, (b - shift) * (-scale).exp())
+        return self._whole(a, self.transform.inverse(b, self._told(a, given)))
 
     def extra_repr(self) -> str:
-        return f"sizes={self.sizes}, flip={self.flip}, bound={self.bound}"
+        return f"sizes={self.sizes}, transform={self.transform}, flip={self.flip}"
 
-    def _affine(self, a: Tensor, given: Embedded) -> tuple[Tensor, Tensor]:
-        raw, shift = self.net(a, given).to(a.dtype).chunk(2, dim=1)  # under autocast the network is coarser than x
-        return self.bound * torch.tanh(raw / self.bound), shift
+    def _told(self, a: Tensor, given: Embedded) -> Tensor:
+        raw = self.net(a, given).to(a.dtype)  # under autocast the network is coarser than x
+        return raw.unflatten(1, (self.transform.numbers, raw.shape[1] // self.transform.numbers))
 
     def _halves(self, x: Tensor) -> tuple[Tensor, Tensor]:
         front, back = x.split(self.sizes, dim=1)

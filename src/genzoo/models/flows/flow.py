@@ -42,9 +42,9 @@ class Flow(GenerativeModel):
         ValueError: If the space is not real, or `latent` has another number of entries than x.
 
     Example:
-        >>> from genzoo.models.flows import AffineCoupling, Chain
+        >>> from genzoo.models.flows import Chain, Coupling
         >>> from genzoo.nn import MLP
-        >>> couplings = [AffineCoupling(MLP(1, [16], 2), channels=2, flip=flip) for flip in (False, True)]
+        >>> couplings = [Coupling(MLP(1, [16], 2), channels=2, flip=flip) for flip in (False, True)]
         >>> model = Flow(Space((2,)), None, Chain(*couplings))
         >>> x = model.sample(3, seed=0)
         >>> bool(torch.allclose(model.decode(model.encode(x)), x, atol=1e-5)), model.log_prob(x).shape
