@@ -54,6 +54,7 @@ CHEAP = {
 }
 DEEP = {
     "realnvp": Contestant("realnvp", [{}], {"core_minutes": 2.0}),
+    "nsf": Contestant("nsf", [{}], {"core_minutes": 2.0}),
 }
 
 
