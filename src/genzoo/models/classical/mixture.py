@@ -97,7 +97,7 @@ class Mixture(Wide, GenerativeModel, DirectFit, abc.ABC):
         flat = x.flatten(1)
         numbers = torch.arange(len(x), device=x.device)
         found, order = [flat[:0, :1].sum(1)], [numbers[:0]]
-        new_lens = functools.cache(lambda *part: self.gaussians.new_lens(slice(*part[:2]), x.dtype, part[2]))
+        new_lens = functools.cache(lambda a, b, lacking: self.gaussians.new_lens(slice(a, b), x.dtype, lacking))
         for rows, part, log_weights, lacking in self._blocks(flat, given):
             lens = new_lens(part.start, part.stop, lacking)
             joint = lens.log_density(lens.features(flat[rows]))
