@@ -270,8 +270,10 @@ ZOO: dict[str, Entry] = {
     "standardized/gaussian_mixture": Entry(lambda: Standardized(mixture()), EXACT),
     "standardized/vae": Entry(lambda: Standardized(vae(REALS)), BOUND),
     "standardized/wgan_gp": Entry(lambda: Standardized(wgan(REALS)), NONE),
-    "dequantized/gaussian_mixture": Entry(lambda: Dequantized(Standardized(mixture(PIXELS)), 256), BOUND),
-    "dequantized/gaussian_mixture/given": Entry(lambda: Dequantized(mixture(PIXELS, LABEL), 256, draws=2), BOUND),
+    "dequantized/gaussian_mixture": Entry(lambda: Dequantized(Standardized(mixture(PIXELS, floor=0.1)), 256), BOUND),
+    "dequantized/gaussian_mixture/given": Entry(
+        lambda: Dequantized(mixture(PIXELS, LABEL, floor=0.1), 256, draws=2), BOUND
+    ),
     "dequantized/vae": Entry(lambda: Dequantized(Standardized(vae(PIXELS, LABEL, 0.5)), 256), BOUND),
     "ppca": Entry(lambda: PPCA(REALS, rank=1), EXACT),
     "dequantized/ppca": Entry(lambda: Dequantized(PPCA(PIXELS, rank=2), 256), BOUND),

@@ -29,6 +29,7 @@ except ImportError:
 
 from genzoo.core import GenerativeModel, Space, seeded
 from genzoo.data import Rows
+from genzoo.data.error import ColumnError
 from genzoo.evaluation.likelihood import score as score_rows
 from genzoo.training import TrainConfig
 from genzoo.training import train as train_model
@@ -137,9 +138,11 @@ class Estimator(TransformerMixin, BaseEstimator):
         if built.then is not None:
             raise Mistake(f"{info.name} is trained in two stages, and an estimator has one.", "Use genzoo.train.")
         rows = Rows(x, given, torch.arange(len(x)), space, given_space)
-        self.model_ = train_model(
-            self._double(built.model), rows, self._config(built.config, len(x), seed), say=_quiet
-        ).model
+        config = self._config(built.config, len(x), seed)
+        try:
+            self.model_ = train_model(self._double(built.model), rows, config, say=_quiet).model
+        except ColumnError as error:
+            raise self._named(error) from None
         return self
 
     @available_if(_can("log_prob"))
@@ -316,6 +319,11 @@ class Estimator(TransformerMixin, BaseEstimator):
             got = "1 class" if count == 1 else f"{count} classes"
             raise ValueError(f"A classifier needs 2 to 256 classes, got {got}. Give rows of more, or bin the target.")
         return torch.from_numpy(numbers.astype(np.uint8))[:, None], torch.from_numpy(np.array(X, order="C"))
+
+    def _named(self, error: ColumnError) -> ColumnError:
+        """The error with the names of the frame's columns, if it was one."""
+        names = vars(self).get("feature_names_in_")
+        return error if names is None else error.named(list(map(str, names)))
 
     def _seed(self) -> int:
         state = self.random_state

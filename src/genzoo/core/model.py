@@ -236,6 +236,14 @@ class GenerativeModel(Trainable):
             raise ValueError(f"x must hold {space}, got {x.dtype}. Convert with .float().")
         return x
 
+    def checked_batch(self, batch: Batch) -> tuple[Tensor, Given]:
+        """The rows of a batch and their conditions in full, for a fit: null conditions are let through.
+
+        Raises:
+            ValueError: If they are not those of the model's spaces.
+        """
+        return self.checked(batch.x), resolve_given(batch.given, self.given, len(batch), batch.x.device)
+
     def checked_given(self, given: Given, n: int) -> Given:
         """The condition in full, null rows standing for what is missing.
 

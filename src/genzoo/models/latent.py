@@ -127,8 +127,8 @@ class LatentModel(Mapped):
                 return super().can(other)
 
     def _inside(self, batch: Batch) -> Batch:
-        z = self.inward(batch.x, batch.noise.at("latent"), batch.given)
-        return Batch(z, batch.given, batch.noise)
+        x, given = self.checked_batch(batch)
+        return Batch(self.inward(x, batch.noise.at("latent"), given), given, batch.noise)
 
     def _its(self, given: Given) -> Given:
         """What the autoencoder is given."""

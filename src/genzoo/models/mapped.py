@@ -95,9 +95,9 @@ class Mapped(GenerativeModel, DirectFit):
         return self.model
 
     def _inside(self, batch: Batch) -> Batch:
+        x, given = self.checked_batch(batch)
         # The map has a stream of its own, so that the part draws the numbers it would draw alone.
-        x = self.inward(batch.x, batch.noise.at(type(self).__name__))
-        return Batch(x, self.rule(batch.given), batch.noise)
+        return Batch(self.inward(x, batch.noise.at(type(self).__name__)), self.rule(given), batch.noise)
 
     def _through(self, player: Player) -> Any:
         def loss(batch: Batch) -> Tensor | Mapping[str, Tensor]:

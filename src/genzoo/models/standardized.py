@@ -36,7 +36,7 @@ class Standardized(Mapped):
 
     Example:
         >>> from genzoo.models.classical import GaussianMixture
-        >>> model = Standardized(GaussianMixture(Space((2,)), components=1))
+        >>> model = Standardized(GaussianMixture(Space((2,)), components=1, covariance="diag"))
         >>> x = torch.tensor([[1000.0, 0.1], [3000.0, 0.3]])
         >>> model.prepare([Batch(x)])
         >>> model.shift.tolist(), model.scale.tolist()
@@ -60,8 +60,9 @@ class Standardized(Mapped):
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         kept = list(some(batches, self.rows))
+        rows = [self.checked_batch(batch)[0] for batch in kept]
         if self.sees_reals:
-            fit(self.shift, self.scale, torch.cat([batch.x for batch in kept]))
+            fit(self.shift, self.scale, torch.cat(rows))
         for name, units in self._units():
             parts = [named(batch.given)[name] for batch in kept if name in named(batch.given)]
             if parts:

@@ -22,7 +22,7 @@ def ppca(
     size: Size = "small",
     rank: Count | None = None,
     standardize: bool | None = None,
-    floor: Positive = 1e-6,
+    floor: Positive | None = None,
 ) -> Recipe:
     """Principal components with a density: a linear map of a short normal latent, and even noise; one pass.
 
@@ -32,7 +32,8 @@ def ppca(
         size: Small: 8 components, or half the entries of x if those are fewer. Paper: 32, likewise.
         rank: The number of components; by default as size says.
         standardize: Whether every entry is first given variance 1; by default real numbers are, levels are not.
-        floor: The smallest variance of the noise, as a share of the data's.
+        floor: The smallest variance of the noise, as a share of the data's; by default 1e-6, and data that leave the
+            noise no variance are refused.
     """
     from genzoo.models.classical import PPCA
     from genzoo.models.dequantized import Dequantized
@@ -58,7 +59,7 @@ def factor_analysis(
     *,
     size: Size = "small",
     rank: Count | None = None,
-    floor: Positive = 1e-4,
+    floor: Positive | None = None,
     tol: Positive = 1e-6,
     steps: Count = 1000,
 ) -> Recipe:
@@ -69,7 +70,8 @@ def factor_analysis(
     Args:
         size: Small: 8 factors, or half the entries of x if those are fewer. Paper: 32, likewise.
         rank: The number of factors; by default as size says.
-        floor: The smallest variance of an entry's own noise, as a share of its variance.
+        floor: The smallest variance of an entry's own noise, as a share of its variance; by default 1e-4, and
+            columns that never vary, or that the factors give without noise, are refused.
         tol: EM has converged when a step gains less than this, in nats per row.
         steps: The most steps of EM.
     """

@@ -25,7 +25,7 @@ def hmm(
     states: Count | None = None,
     covariance: Literal["full", "tied", "diag", "spherical"] = "diag",
     smoothing: Positive = 0.01,
-    floor: Positive = 1e-4,
+    floor: Positive | None = None,
     tol: Positive = 1e-4,
 ) -> Recipe:
     """A hidden Markov model fitted by Baum and Welch's passes; one chain per class, given a label.
@@ -37,7 +37,8 @@ def hmm(
         states: The number of states (of each class); by default as size says.
         covariance: That of real steps: one matrix for each state, one for all, a diagonal each, or one variance each.
         smoothing: What is added to every count, so that what was never seen is rare and not impossible.
-        floor: The smallest variance of real steps, as a share of the data's.
+        floor: The smallest variance of real steps, as a share of the data's; by default 1e-4, and steps of a singular
+            covariance are refused.
         tol: The fit has converged when a pass gains less than this, in nats per step.
     """
     from genzoo.models.classical import HMM

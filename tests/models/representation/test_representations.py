@@ -174,7 +174,7 @@ def test_unused_atoms_are_moved() -> None:
     model = SparseCoding(Space((8,)), code=12, penalty=0.5)
     model.prepare([Batch(x)])
     model.begin()
-    model.accumulate(Batch((model.offset + 5 * model.atoms[0]).repeat(9, 1)))
+    model.accumulate(Batch((model.offset + 5 * model.atoms[0]).repeat(12, 1)))
     before = model.atoms.clone()
     unused = model.gram.diagonal() == 0
     assert model.finish()["dead"] == unused.sum() > 0

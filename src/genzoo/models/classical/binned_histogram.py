@@ -19,8 +19,9 @@ from genzoo.core.given import Given, GivenSpace
 from genzoo.core.model import Capability, GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.data.finite import refuse_infinite
 from genzoo.models.classical.histogram import Factorization, Histogram
-from genzoo.models.classical.rows import refuse_infinite, refuse_singular, some_rows
+from genzoo.models.classical.rows import refuse_singular, some_rows
 from genzoo.models.classical.wide import Wide
 
 __all__ = ["BinnedHistogram"]
@@ -102,8 +103,8 @@ class BinnedHistogram(Wide, GenerativeModel, DirectFit):
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         """Places the bins between the least and the largest of the first rows."""
-        _, x, _ = some_rows("BinnedHistogram", batches, self.start_rows, least=2)
-        refuse_singular(x, full=False)
+        _, x, _ = some_rows(self, batches, self.start_rows, least=2)
+        refuse_singular(x, fix="take another model")
         self.low.copy_(x.amin(0))
         self.width.copy_((x.amax(0) - x.amin(0)) / self.bins)
 
@@ -111,8 +112,9 @@ class BinnedHistogram(Wide, GenerativeModel, DirectFit):
         self.table.begin()
 
     def accumulate(self, batch: Batch) -> None:
-        refuse_infinite(batch.x.flatten(1))
-        self.table.accumulate(Batch(self._bins(batch.x), batch.given, batch.noise))
+        x, given = self.checked_batch(batch)
+        refuse_infinite(x.flatten(1))
+        self.table.accumulate(Batch(self._bins(x), given, batch.noise))
 
     def statistics(self) -> Sequence[Tensor]:
         return self.table.statistics()

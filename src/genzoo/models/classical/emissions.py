@@ -17,6 +17,7 @@ from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.models.classical.full_gaussians import FullGaussians, TiedGaussians
 from genzoo.models.classical.gaussians import DiagonalGaussians, Gaussians
+from genzoo.models.classical.rows import refuse_singular
 
 __all__ = ["BitEmissions", "Covariance", "Emissions", "GaussianEmissions", "SymbolEmissions", "emissions"]
 
@@ -185,14 +186,15 @@ class GaussianEmissions(Emissions):
 
     Args:
         gaussians: The N Gaussians.
-        floor: The smallest variance, as a share of the data's.
+        floor: The smallest variance, as a share of the data's. `None` is 1e-4, and refuses steps of a singular
+            covariance.
 
     Example:
         >>> GaussianEmissions(DiagonalGaussians(3, 2), floor=1e-4).log_density(torch.zeros(5, 2)).shape
         torch.Size([5, 3])
     """
 
-    def __init__(self, gaussians: Gaussians, *, floor: float) -> None:
+    def __init__(self, gaussians: Gaussians, *, floor: float | None) -> None:
         super().__init__(gaussians.count, gaussians.dims)
         self.gaussians, self.least = gaussians, floor
 
@@ -216,16 +218,18 @@ class GaussianEmissions(Emissions):
         return self.gaussians.draw(which, noise)
 
     def start(self, x: Shaped[Tensor, "m D"], weights: Float[Tensor, "m N"]) -> None:
+        if self.least is None:
+            refuse_singular(x.double(), full=not isinstance(self.gaussians, DiagonalGaussians))
         variance = x.double().var(0, correction=0)
         typical = variance.mean() if variance.any() else torch.ones_like(variance[0])
         variance = torch.where(variance > 0, variance, typical)
         self.gaussians.center.copy_(x.double().mean(0))
-        self.gaussians.floor.copy_(self.least * variance)
+        self.gaussians.floor.copy_((self.least or 1e-4) * variance)
         self.gaussians.start(self.gaussians.center.expand(self.count, -1), variance.diag())
         super().start(x, weights)
 
 
-def emissions(space: Space, count: int, *, covariance: Covariance, smoothing: float, floor: float) -> Emissions:
+def emissions(space: Space, count: int, *, covariance: Covariance, smoothing: float, floor: float | None) -> Emissions:
     """The emissions that suit a space of sequences: symbols, bits or reals.
 
     Example:

@@ -19,6 +19,7 @@ from torch import Tensor
 from genzoo.core.game import Done, Metrics
 from genzoo.core.space import Space
 from genzoo.models.classical.linear_gaussian import LinearGaussian, signed
+from genzoo.models.classical.rows import refuse_dependent
 
 __all__ = ["FactorAnalysis"]
 
@@ -29,7 +30,9 @@ class FactorAnalysis(LinearGaussian):
     Args:
         space: What one x is; real.
         rank: k, the number of factors.
-        floor: The smallest ψ of a column, as a share of its variance.
+        floor: The smallest ψ of a column, as a share of its variance. `None` is 1e-4, and refuses columns that never
+            vary and k + 1 columns or fewer that determine each other: k factors give them without noise, and the
+            density is infinite. (One column without noise of its own, Heywood's case, is no such harm.)
         tol: The fit has converged when a step gains less than this, in nats per row.
         steps: The most steps of EM.
 
@@ -51,17 +54,20 @@ class FactorAnalysis(LinearGaussian):
     """
 
     def __init__(
-        self, space: Space, *, rank: int = 2, floor: float = 1e-6, tol: float = 1e-6, steps: int = 1000
+        self, space: Space, *, rank: int = 2, floor: float | None = None, tol: float = 1e-6, steps: int = 1000
     ) -> None:
         super().__init__(space, rank=rank, floor=floor)
         if tol < 0 or steps < 1:
             raise ValueError(f"`tol` must not be negative and `steps` be positive, got {tol} and {steps}.")
         self.tol, self.steps = tol, steps
 
+    def refuse(self, covariance: Float[Tensor, "D D"]) -> None:
+        refuse_dependent(covariance, most=self.rank + 1)
+
     def fit(self, covariance: Float[Tensor, "D D"]) -> Metrics:
         variances = covariance.diagonal()
         typical = variances.mean() if variances.any() else torch.ones_like(variances[0])
-        least = self.floor * torch.where(variances > 0, variances, typical)
+        least = (self.floor or 1e-4) * torch.where(variances > 0, variances, typical)
         psi, losses = torch.maximum(variances, least), [math.inf]
         for _ in range(self.steps):
             loadings, loss = best_loadings(covariance, psi, self.rank)

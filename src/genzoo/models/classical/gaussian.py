@@ -81,7 +81,7 @@ class Gaussian(Mixture):
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         """Takes the center and the scale of the data, so that nothing is lost to cancellation."""
-        _, x, _ = some_rows("Gaussian", batches, self.start_rows, least=2, lacking=True)
+        _, x, _ = some_rows(self, batches, self.start_rows, least=2, lacking=True)
         self.scale_to(x)
         variance = (x - self.gaussians.center).square().nanmean(0)
         self.gaussians.start(self.gaussians.center.expand_as(self.gaussians.means), variance.diag())

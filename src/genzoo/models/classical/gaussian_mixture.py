@@ -116,7 +116,7 @@ class GaussianMixture(Mixture):
     def prepare(self, batches: Iterable[Batch]) -> None:
         """Starts from k-means++ and a few rounds of k-means, or from random rows, for each class on its rows."""
         least = 1 if self.chooses else self.components
-        rows = some_rows("GaussianMixture", batches, self.start.rows, least=least, lacking=True)
+        rows = some_rows(self, batches, self.start.rows, least=least, lacking=True)
         self.scale_to(rows.x)
         self._begin_best(rows)
         self.reached.fill_(-torch.inf)

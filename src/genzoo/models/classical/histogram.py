@@ -21,7 +21,7 @@ from jaxtyping import Float, Int, Integer
 from torch import Tensor
 
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
-from genzoo.core.given import Given, GivenSpace, resolve_given
+from genzoo.core.given import Given, GivenSpace
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
@@ -125,9 +125,9 @@ class Histogram(Wide, GenerativeModel, DirectFit):
             tensor.zero_()
 
     def accumulate(self, batch: Batch) -> None:
-        given = resolve_given(batch.given, self.given, len(batch), batch.x.device)
-        labels = labels_of(given, len(batch), batch.x.device) + (self.given is None)
-        x, labels = batch.x[labels >= 0], labels[labels >= 0]
+        x, given = self.checked_batch(batch)
+        labels = labels_of(given, len(x), x.device) + (self.given is None)
+        x, labels = x[labels >= 0], labels[labels >= 0]
         before, now = self._read(x)
         places, contexts, symbols = self._table
         place = torch.arange(places, device=x.device)

@@ -24,10 +24,12 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
-from genzoo.core.given import Given, GivenSpace, resolve_given
+from genzoo.core.given import Given, GivenSpace
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.data.error import DataError
+from genzoo.data.finite import refuse_infinite
 from genzoo.models.classical.chain import Filtered, Smoothed, filtered, likeliest_paths, safe_log, smoothed
 from genzoo.models.classical.emissions import Covariance, emissions
 from genzoo.models.classical.kmeans import assigned, lloyd, plus_plus
@@ -50,7 +52,8 @@ class HMM(GenerativeModel, DirectFit):
         states: N, the number of states (of each class).
         covariance: That of real steps: one matrix for each state, one for all, a diagonal each, or one variance each.
         smoothing: α, what is added to every count.
-        floor: The smallest variance of real steps, as a share of the data's.
+        floor: The smallest variance of real steps, as a share of the data's. `None` is 1e-4, and refuses steps of a
+            singular covariance.
         tol: The fit has converged when a pass gains less than this, in nats per step.
         start_steps: The steps that the start may look at, about.
 
@@ -89,7 +92,7 @@ class HMM(GenerativeModel, DirectFit):
         states: int = 8,
         covariance: Covariance = "diag",
         smoothing: float = 0.01,
-        floor: float = 1e-4,
+        floor: float | None = None,
         tol: float = 1e-4,
         start_steps: int = 10_000,
     ) -> None:
@@ -148,6 +151,11 @@ class HMM(GenerativeModel, DirectFit):
         first, x, labels = self._look(batches)
         noise = Noise(first.noise.seed, *first.noise.path, "start", device=x.device)
         steps, there, _ = _steps(x, self.space)
+        if there.sum() < self.states:
+            raise DataError(
+                f"A hidden Markov model needs as many steps as states, got {int(there.sum())} and {self.states}. Pass "
+                "more rows, or lower `states`."
+            )
         vectors = self.emissions.vectors(steps[there])
         points = vectors.new_zeros(*there.shape, vectors.shape[1])
         points[there] = vectors
@@ -168,8 +176,7 @@ class HMM(GenerativeModel, DirectFit):
             tensor.zero_()
 
     def accumulate(self, batch: Batch) -> None:
-        given = resolve_given(batch.given, self.given, len(batch), batch.x.device)
-        for x, labels in self._blocks(batch.x, given):
+        for x, labels in self._blocks(*self.checked_batch(batch)):
             run = self._run(x, labels)
             found = self._smoothed(run)
             there = run.there.T
@@ -277,10 +284,11 @@ class HMM(GenerativeModel, DirectFit):
             if sum(len(batch) for batch in some) >= enough:
                 break
         if not some:
-            raise ValueError("A hidden Markov model starts from data, got no rows. Pass at least one batch.")
+            raise DataError("A hidden Markov model starts from data, got no rows. Pass at least one batch.")
+        seen = [self.checked_batch(batch) for batch in some]
         fill = torch.nan if self.space.levels is None else self.space.levels
-        x = _stacked([batch.x for batch in some], max(batch.x.shape[1] for batch in some), fill)
-        labels = torch.cat([_labels(batch.given, len(batch), x.device) for batch in some])
+        x = _stacked([rows for rows, _ in seen], max(rows.shape[1] for rows, _ in seen), fill)
+        labels = torch.cat([_labels(given, len(rows), x.device) for rows, given in seen])
         return some[0], x[:enough], labels[:enough]
 
 
@@ -300,9 +308,8 @@ class Run(NamedTuple):
 def _steps(x: Tensor, space: Space) -> tuple[Tensor, Tensor, Tensor]:
     """Rows as (B, T, D) steps without what is padding in all of them, where steps are, and the lengths."""
     steps = x.unsqueeze(-1) if len(space.shape) == 1 else x
-    if space.levels is None and (broken := steps.isinf() | (steps.isnan() & (not space.ragged))).any():
-        column = int(broken.nonzero()[0, 2])
-        raise ValueError(f"Every entry must be a finite number, got others in column {column}. Drop or fill them in.")
+    if space.levels is None:
+        refuse_infinite(x.flatten(1) if len(space.shape) == 1 else x.flatten(0, 1), lacking=space.ragged)
     if not space.ragged:
         there = torch.ones(steps.shape[:2], dtype=torch.bool, device=x.device)
         return steps, there, there.sum(1)
@@ -332,14 +339,14 @@ def _structure(classes: int, states: int, ragged: bool) -> tuple[Tensor, Tensor]
     return first, first.repeat_interleave(states, 0)
 
 
-def _check(space: Space, given: GivenSpace, states: int, smoothing: float, floor: float) -> None:
+def _check(space: Space, given: GivenSpace, states: int, smoothing: float, floor: float | None) -> None:
     if len(space.shape) not in (1, 2):
         raise ValueError(f"HMM is a model of sequences, (T,) or (T, D), got {space}. Flatten each step.")
     if (space.levels or 0) > 4096:
         raise ValueError(f"HMM keeps a table of all symbols, at most 4,096, got {space.levels}. Merge rare ones.")
     if given is not None and not (isinstance(given, Space) and given.is_discrete and given.shape == ()):
         raise ValueError(f"HMM is conditioned on one label, Space((), levels=C), got {given}.")
-    if states < 1 or smoothing <= 0 or floor <= 0:
+    if states < 1 or smoothing <= 0 or (floor is not None and floor <= 0):
         raise ValueError(
             f"`states` must be at least 1, `smoothing` and `floor` positive, got {states}, {smoothing} and {floor}."
         )

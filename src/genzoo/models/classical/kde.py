@@ -20,11 +20,14 @@ from torch import Tensor
 from torch.linalg import solve_triangular
 
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
-from genzoo.core.given import Given, GivenSpace, resolve_given
+from genzoo.core.given import Given, GivenSpace
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.data.error import DataError
+from genzoo.data.finite import refuse_infinite
 from genzoo.models.classical.kernels import KERNELS
+from genzoo.models.classical.rows import refuse_dependent, refuse_still
 
 __all__ = ["KernelDensity"]
 
@@ -134,11 +137,9 @@ class KernelDensity(GenerativeModel, DirectFit):
         self._forget()
 
     def accumulate(self, batch: Batch) -> None:
-        x, n, size = batch.x.flatten(1), int(self.seen), len(batch)
-        given = resolve_given(batch.given, self.given, size, x.device)
-        if not x.isfinite().all():
-            column = int((~x.isfinite()).any(0).nonzero()[0])
-            raise ValueError(f"KernelDensity needs finite rows, got others in column {column}. Fill or drop them.")
+        x, given = self.checked_batch(batch)
+        x, n, size = x.flatten(1), int(self.seen), len(x)
+        refuse_infinite(x)
         if n + size > len(self.kept):  # twice as long each time, so that n rows are copied about once
             self.kept = _longer(self.kept, max(n + size, 2 * n))
             self.kept_labels = _longer(self.kept_labels, len(self.kept))
@@ -222,7 +223,7 @@ class KernelDensity(GenerativeModel, DirectFit):
         """Brings the rows of a class into its frame, in place; returns the loss of rows left out."""
         n, dims = rows.shape
         if n < 1 + (self.whiten != "none"):
-            raise ValueError(
+            raise DataError(
                 f"KernelDensity needs two rows or more{f' of class {c}' if self.given else ''}, got {n}. "
                 "Give more rows, or a number as `bandwidth` and whiten='none'."
             )
@@ -312,29 +313,24 @@ def _frame(rows: Float[Tensor, "n D"], center: Float[Tensor, " D"], whiten: Whit
     """L, lower triangular: Cholesky's factor of the covariance of rows, its diagonal's, or the identity.
 
     Raises:
-        ValueError: If a column never varies, or the columns are collinear.
+        ColumnError: If a column never varies, or the columns are collinear.
+        DataError: If there are too few rows for their covariance.
     """
     n, dims = rows.shape
     if whiten == "none":
         return torch.eye(dims, dtype=center.dtype, device=center.device)
     covariance = sum((part - center).T @ (part - center) for part in rows.double().split(STEP)) / (n - 1)
     deviations = covariance.diagonal().sqrt()
-    if (constant := deviations <= 1e-7 * center.abs()).any():
-        raise ValueError(
-            f"KernelDensity needs columns that vary, got column {int(constant.nonzero()[0])}, which does not. "
-            "Leave it out, or give a number as `bandwidth` and whiten='none'."
-        )
+    refuse_still(center, deviations, "give a number as `bandwidth` and whiten='none'")
     if whiten == "columns":
         return deviations.diag()
-    correlation = covariance / deviations / deviations[:, None]
-    least, vectors = torch.linalg.eigh(correlation)
-    if least[0] < 1e-12 * dims:
-        first, second = sorted(vectors[:, 0].abs().topk(2).indices.tolist())
-        raise ValueError(
-            f"KernelDensity with whiten='full' needs more rows than columns and no column that follows from others, "
-            f"got {n} rows and columns {first} and {second} that do. Leave one out, or take whiten='columns'."
+    if n <= dims:
+        raise DataError(
+            f"KernelDensity with whiten='full' needs more rows than the {dims} columns, got {n}. Give more, or take "
+            "whiten='columns'."
         )
-    return deviations[:, None] * torch.linalg.cholesky(correlation)
+    refuse_dependent(covariance, "take whiten='columns'")
+    return deviations[:, None] * torch.linalg.cholesky(covariance / deviations / deviations[:, None])
 
 
 def _map(rows: Tensor, function: Callable[[Tensor], Tensor]) -> None:

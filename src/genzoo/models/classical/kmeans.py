@@ -20,12 +20,13 @@ from torch import Tensor
 
 from genzoo._compiled import compiled
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
-from genzoo.core.given import Given, GivenSpace, resolve_given
+from genzoo.core.given import Given, GivenSpace
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.data.finite import refuse_infinite
 from genzoo.models.classical.labels import alike, classes_in, labels_of, part_logits
-from genzoo.models.classical.rows import refuse_infinite, some_rows
+from genzoo.models.classical.rows import refuse_still, some_rows
 from genzoo.models.classical.wide import Wide
 
 __all__ = ["KMeans", "assigned", "lloyd", "plus_plus"]
@@ -129,7 +130,7 @@ class KMeans(Wide, GenerativeModel, DirectFit):
 
     def encode(self, x: Float[Tensor, "B *event"], given: Given = None) -> Int[Tensor, " B"]:
         """The number of the nearest center, of the row's class if that is given."""
-        flat, given = x.flatten(1), resolve_given(given, self.given, len(x), x.device)
+        flat, given = self.checked(x).flatten(1), self.checked_given(given, len(x))
         nearest = torch.zeros(len(x), dtype=torch.int64, device=x.device)
         for rows, first, centers in self._groups(given, len(x)):
             nearest[rows] = first + assigned(flat[rows] - self.origin.to(x.dtype), centers)
@@ -141,7 +142,8 @@ class KMeans(Wide, GenerativeModel, DirectFit):
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         """Starts from greedy k-means++, for each class on its rows."""
-        first, x, labels = some_rows("KMeans", batches, self.start_rows, least=self.clusters)
+        first, x, labels = some_rows(self, batches, self.start_rows, least=self.clusters)
+        refuse_still(x.mean(0), x.std(0, correction=0), "take another model", every=True)
         mean, spread = x.mean(0), x.var(0, correction=0).mean().sqrt()
         self.origin.copy_(torch.where((mean.abs() > 10 * spread).any(), mean, 0))
         noise = Noise(first.noise.seed, *first.noise.path, "start", device=x.device)
@@ -158,7 +160,8 @@ class KMeans(Wide, GenerativeModel, DirectFit):
             tensor.zero_()
 
     def accumulate(self, batch: Batch) -> None:
-        x, given = batch.x.flatten(1), resolve_given(batch.given, self.given, len(batch), batch.x.device)
+        x, given = self.checked_batch(batch)
+        x = x.flatten(1)
         for rows, first, centers in self._groups(given, len(x)):
             part = slice(first, first + len(centers))
             for buffer, found in zip(self.statistics(), self._summed(x[rows], centers), strict=True):

@@ -26,6 +26,7 @@ from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.models.classical.moments import RunningMoments
+from genzoo.models.classical.rows import refuse_still
 
 __all__ = ["LinearGaussian", "signed"]
 
@@ -38,7 +39,8 @@ class LinearGaussian(GenerativeModel, DirectFit):
     Args:
         space: What one x is; real.
         rank: k, the length of z, at most the number of entries of x.
-        floor: The smallest variance of the noise, as a share of the data's.
+        floor: The smallest variance of the noise, as a share of the data's. `None` is a small one, and refuses data
+            whose likelihood has no maximum.
 
     Raises:
         ValueError: If the space is discrete or ragged, the rank is not between 1 and D, or the floor is not positive.
@@ -52,7 +54,7 @@ class LinearGaussian(GenerativeModel, DirectFit):
     loadings: Tensor
     noise_variance: Tensor
 
-    def __init__(self, space: Space, *, rank: int, floor: float) -> None:
+    def __init__(self, space: Space, *, rank: int, floor: float | None) -> None:
         super().__init__(space)
         _check(type(self).__name__, space, rank, floor)
         self.rank, self.floor, size = rank, floor, space.dims
@@ -82,13 +84,13 @@ class LinearGaussian(GenerativeModel, DirectFit):
         return x.reshape(len(z), *self.space.shape)
 
     def prepare(self, batches: Iterable[Batch]) -> None:
-        self.moments.start(batches)
+        self.moments.start(Batch(self.checked_batch(batch)[0]) for batch in batches)
 
     def begin(self) -> None:
         self.moments.clear()
 
     def accumulate(self, batch: Batch) -> None:
-        self.moments.add(batch.x.flatten(1))
+        self.moments.add(self.checked_batch(batch)[0].flatten(1))
 
     def statistics(self) -> Sequence[Tensor]:
         return [self.moments.sums]
@@ -96,8 +98,16 @@ class LinearGaussian(GenerativeModel, DirectFit):
     def finish(self) -> Metrics:
         """Fits mean, loadings and noise to the moments; the loss is −log p of the rows, the mean over them."""
         self.moments.check(self.rank)
-        self.mean.copy_(self.moments.mean)
-        return self.fit(self.moments.covariance)
+        mean, covariance = self.moments.mean, self.moments.covariance
+        if self.floor is None:
+            refuse_still(mean, covariance.diagonal().clamp_min(0).sqrt())
+            self.refuse(covariance)
+        self.mean.copy_(mean)
+        return self.fit(covariance)
+
+    @abc.abstractmethod
+    def refuse(self, covariance: Float[Tensor, "D D"]) -> None:
+        """Raises if the likelihood of rows with this covariance has no maximum, though every column varies."""
 
     @abc.abstractmethod
     def fit(self, covariance: Float[Tensor, "D D"]) -> Metrics:
@@ -142,12 +152,12 @@ def signed(columns: Float[Tensor, "D k"]) -> Float[Tensor, "D k"]:
     return torch.where(largest < 0, -columns, columns)
 
 
-def _check(name: str, space: Space, rank: int, floor: float) -> None:
+def _check(name: str, space: Space, rank: int, floor: float | None) -> None:
     if space.is_discrete or space.ragged:
         raise ValueError(f"{name} is a density on reals of a fixed shape, got {space}. Use Dequantized on levels.")
     if not 1 <= rank <= space.dims:
         raise ValueError(
             f"`rank` must be between 1 and the {space.dims} entries of x, got {rank}. Lower it, or use Gaussian."
         )
-    if floor <= 0:
+    if floor is not None and floor <= 0:
         raise ValueError(f"`floor` must be positive, got {floor}. Pass 1e-6, say.")

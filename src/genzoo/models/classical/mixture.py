@@ -23,14 +23,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
-from genzoo.core.given import Given, GivenSpace, resolve_given
+from genzoo.core.given import Given, GivenSpace
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.data.finite import refuse_infinite
 from genzoo.models.classical.full_gaussians import FullGaussians, TiedGaussians
 from genzoo.models.classical.gaussians import ALL, FAINT, DiagonalGaussians, Gaussians, Lens
 from genzoo.models.classical.labels import alike, classes_in, labels_of, part_logits
-from genzoo.models.classical.rows import refuse_infinite, refuse_singular
+from genzoo.models.classical.rows import refuse_singular, refuse_still
 from genzoo.models.classical.wide import Wide
 
 __all__ = ["Covariance", "Mixture"]
@@ -114,7 +115,8 @@ class Mixture(Wide, GenerativeModel, DirectFit, abc.ABC):
         self.totals.zero_()
 
     def accumulate(self, batch: Batch) -> None:
-        x, given = batch.x.flatten(1), resolve_given(batch.given, self.given, len(batch), batch.x.device)
+        x, given = self.checked_batch(batch)
+        x = x.flatten(1)
         log_prob, hidden = torch.zeros_like(self.totals[0]), torch.zeros(len(x), dtype=torch.bool, device=x.device)
         for rows, part, log_weights, lacking in self._blocks(x, given):
             lens = self.gaussians.lens(part, self.precision(x), lacking)
@@ -162,10 +164,12 @@ class Mixture(Wide, GenerativeModel, DirectFit, abc.ABC):
 
     def scale_to(self, x: Float[Tensor, "n D"]) -> None:
         """The center and the floor follow the data; a constant column gets the floor of an average one."""
-        if self.floor is None and self.covariance != "spherical":
-            refuse_singular(x, full=self.covariance in ("full", "tied"))
         mean = x.nanmean(0)
         variance = (x - mean).square().nanmean(0)
+        if self.floor is None and self.covariance == "spherical":
+            refuse_still(mean, variance.sqrt(), every=True)
+        elif self.floor is None:
+            refuse_singular(x, full=self.covariance in ("full", "tied"), rank=self.rank)
         typical = variance.mean() if variance.any() else torch.ones_like(variance[0])
         self.gaussians.center.copy_(mean)
         self.gaussians.floor.copy_((self.floor or 1e-6) * torch.where(variance > 0, variance, typical))

@@ -15,6 +15,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from genzoo.core.game import Batch
+from genzoo.data.error import DataError
+from genzoo.data.finite import refuse_infinite
 
 __all__ = ["RunningMoments"]
 
@@ -57,7 +59,12 @@ class RunningMoments(nn.Module):
         self.sums.zero_()
 
     def add(self, x: Float[Tensor, "B D"]) -> None:
-        """Counts some rows."""
+        """Counts some rows.
+
+        Raises:
+            ColumnError: If an entry is infinite or missing.
+        """
+        refuse_infinite(x)
         rows = torch.nn.functional.pad(x.double() - self.center, (0, 1), value=1.0)
         self.sums += rows.T @ rows
 
@@ -78,19 +85,13 @@ class RunningMoments(nn.Module):
         return self.sums[:-1, :-1] / self.sums[-1, -1] - shift[:, None] * shift
 
     def check(self, rank: int) -> None:
-        """Raises if the rows counted cannot carry a covariance of a rank, or hold what is not a number.
+        """Raises if the rows counted cannot carry a covariance of a rank, and noise beside it.
 
         Raises:
-            ValueError: If an entry was infinite or NaN, or there were not more rows than `rank`.
+            DataError: If there were not at least two rows more than `rank`.
         """
-        broken = (~self.sums[-1, :-1].isfinite()).nonzero().flatten().tolist()
-        if broken:
-            raise ValueError(
-                f"Every entry must be a finite number, got infinite or missing ones in column {broken[0]}"
-                f"{f' and {len(broken) - 1} more' if broken[1:] else ''}. Drop those rows, or fill them in."
-            )
-        if self.count <= rank:
-            raise ValueError(
-                f"`rank` must be below the number of rows, got rank={rank} and {self.count:.0f} rows. Lower rank to "
-                f"{max(1, int(self.count) - 1)}, or bring more rows."
+        if self.count < rank + 2:
+            raise DataError(
+                f"`rank` must be two below the number of rows, or less, got rank={rank} and {self.count:.0f} rows. "
+                f"Lower rank to {max(1, int(self.count) - 2)}, or bring more rows."
             )

@@ -17,6 +17,7 @@ from torch import Tensor
 from genzoo.core.game import Done, Metrics
 from genzoo.core.space import Space
 from genzoo.models.classical.linear_gaussian import LinearGaussian, signed
+from genzoo.models.classical.rows import refuse_plane
 
 __all__ = ["PPCA"]
 
@@ -27,7 +28,8 @@ class PPCA(LinearGaussian):
     Args:
         space: What one x is; real.
         rank: k, the number of components.
-        floor: The smallest σ², as a share of the mean variance of an entry; it is met where the rows lie in a plane.
+        floor: The smallest σ², as a share of the mean variance of an entry. `None` is 1e-6, and refuses columns that
+            never vary and rows that lie in a plane of k dimensions, where σ² = 0 and the density is infinite.
 
     Raises:
         ValueError: If the space is discrete or ragged, the rank is not between 1 and D, or the floor is not positive.
@@ -44,7 +46,7 @@ class PPCA(LinearGaussian):
         Tipping & Bishop, 1999, "Probabilistic principal component analysis"
     """
 
-    def __init__(self, space: Space, *, rank: int = 2, floor: float = 1e-6) -> None:
+    def __init__(self, space: Space, *, rank: int = 2, floor: float | None = None) -> None:
         super().__init__(space, rank=rank, floor=floor)
 
     @property
@@ -57,11 +59,14 @@ class PPCA(LinearGaussian):
         """The directions of most variance, of length one, in falling order."""
         return torch.nn.functional.normalize(self.loadings, dim=0).T
 
+    def refuse(self, covariance: Float[Tensor, "D D"]) -> None:
+        refuse_plane(covariance, self.rank)
+
     def fit(self, covariance: Float[Tensor, "D D"]) -> Metrics:
         values, vectors = torch.linalg.eigh(covariance)
         kept, left = values.flip(0).split([self.rank, len(values) - self.rank])
         typical = float(values.mean()) or 1.0
-        sigma2 = max(float(left.mean()) if len(left) else 0.0, self.floor * typical)
+        sigma2 = max(float(left.mean()) if len(left) else 0.0, (self.floor or 1e-6) * typical)
         self.loadings.copy_(signed(vectors.flip(1)[:, : self.rank]) * (kept - sigma2).clamp_min(0).sqrt())
         self.noise_variance.fill_(sigma2)
         spread = float(values.sum() - (1 - sigma2 / kept.clamp_min(sigma2)) @ kept) / sigma2  # tr C⁻¹ S

@@ -1,19 +1,31 @@
-"""What a fit asks of the first rows it sees: that there are enough of them, finite, and not all on a plane."""
+"""What a fit asks of rows: that there are enough of them, of the model's space, finite, and not all on a plane."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
+from scipy.linalg import qr
 from torch import Tensor
 
 from genzoo.core.game import Batch
-from genzoo.data.error import ColumnError
+from genzoo.core.model import GenerativeModel
+from genzoo.data.error import ColumnError, DataError
+from genzoo.data.finite import refuse_infinite
 from genzoo.models.classical.labels import labels_of
 
-__all__ = ["FirstRows", "refuse_infinite", "refuse_singular", "some_rows"]
+__all__ = [
+    "FirstRows",
+    "dependent",
+    "refuse_dependent",
+    "refuse_plane",
+    "refuse_singular",
+    "refuse_still",
+    "some_rows",
+]
 
 FLAT = 1e-10  # the least eigenvalue of correlations that is no rounding error of float32 rows
+WIDEN = "set floor=1e-6 to give it a width"
 
 
 class FirstRows(NamedTuple):
@@ -24,22 +36,26 @@ class FirstRows(NamedTuple):
     labels: Tensor
 
 
-def some_rows(name: str, batches: Iterable[Batch], most: int, *, least: int = 1, lacking: bool = False) -> FirstRows:
+def some_rows(
+    model: GenerativeModel, batches: Iterable[Batch], most: int, *, least: int = 1, lacking: bool = False
+) -> FirstRows:
     """Up to so many rows, looked over.
 
     Args:
-        name: Whose start it is, for errors.
+        model: Whose start it is.
         batches: Where they come from; no more than needed are taken.
         most: How many, at most.
         least: How many there must be.
         lacking: Whether entries may be missing.
 
     Raises:
-        ValueError: If there are fewer rows than `least`.
+        ValueError: If there are fewer rows than `least`, or they or their labels are not of the model's space.
         ColumnError: If an entry is infinite, or missing where none may be, or all of a column is.
 
     Example:
-        >>> some_rows("Gaussian", [Batch(torch.zeros(3, 2)), Batch(torch.zeros(3, 2))], 4).x.shape
+        >>> from genzoo.core import Space
+        >>> from genzoo.models.classical import Gaussian
+        >>> some_rows(Gaussian(Space((2,))), [Batch(torch.zeros(3, 2)), Batch(torch.zeros(3, 2))], 4).x.shape
         torch.Size([4, 2])
     """
     some: list[Batch] = []
@@ -47,40 +63,32 @@ def some_rows(name: str, batches: Iterable[Batch], most: int, *, least: int = 1,
         some.append(batch)
         if sum(map(len, some)) >= most:
             break
-    x = torch.cat([batch.x.flatten(1) for batch in some])[:most].double() if some else torch.zeros(0, 1)
+    seen = [model.checked_batch(batch) for batch in some]
+    x = torch.cat([rows.flatten(1) for rows, _ in seen])[:most].double() if some else torch.zeros(0, 1)
     if len(x) < least:
         many = f"{len(x)} sample{'s' if len(x) != 1 else ''}"
-        raise ValueError(f"{name} needs at least {least} rows, got {many}. Pass more rows, or ask for fewer parts.")
+        raise DataError(
+            f"{type(model).__name__} needs at least {least} rows, got {many}. Pass more rows, or ask for fewer parts."
+        )
     refuse_infinite(x, lacking=lacking)
     if bare := x.isnan().all(0).nonzero().flatten().tolist():
         raise ColumnError(bare, "must have some values, got none.", "Drop it.")
-    labels = torch.cat([labels_of(batch.given, len(batch), x.device) for batch in some])
+    labels = torch.cat([labels_of(given, len(rows), x.device) for rows, given in seen])
     return FirstRows(some[0], x, labels[: len(x)])
 
 
-def refuse_infinite(x: Float[Tensor, "B D"], *, lacking: bool = False) -> None:
-    """Raises if an entry is infinite, or missing where none may be.
-
-    Raises:
-        ColumnError: Naming the columns.
-    """
-    if bad := x.isinf().any(0).nonzero().flatten().tolist():
-        raise ColumnError(bad, "must be finite, got infinite values.", "Drop those rows, or clip them.")
-    if not lacking and (bad := x.isnan().any(0).nonzero().flatten().tolist()):
-        raise ColumnError(
-            bad, "must have a value in every row, got missing ones.", "Drop or impute them, or take gaussian_mixture."
-        )
-
-
-def refuse_singular(x: Float[Tensor, "n D"], *, full: bool) -> None:
-    """Raises if rows have no density: a column that never varies or, with a full covariance, one that others give.
+def refuse_singular(x: Float[Tensor, "n D"], *, full: bool = False, rank: int | None = None, fix: str = WIDEN) -> None:
+    """Raises if rows have no density: a column that never varies or, beyond a diagonal, columns that give each other.
 
     Args:
-        x: Rows, the missing ones as NaN.
-        full: Whether all of the covariance is fitted, or its diagonal alone.
+        x: Rows, the missing entries as NaN.
+        full: Whether all of the covariance is fitted.
+        rank: How many directions have a variance of their own, where all others share one.
+        fix: What else than to drop a column can be done.
 
     Raises:
         ColumnError: Naming the columns.
+        DataError: If there are too few rows.
 
     Example:
         >>> refuse_singular(torch.tensor([[1.0, 2.0], [2.0, 4.0], [3.0, 6.0]]), full=True)
@@ -90,20 +98,113 @@ def refuse_singular(x: Float[Tensor, "n D"], *, full: bool) -> None:
     """
     mean = x.nanmean(0)
     off = torch.where(x.isnan(), 0, x - mean)
-    spread = off.square().mean(0).sqrt()
-    if still := (spread <= 1e-7 * mean.abs()).nonzero().flatten().tolist():
-        raise ColumnError(
-            still, "must vary, got one value in all rows.", "Drop it, or set floor=1e-6 to give it a width."
-        )
-    if not full or len(x) <= x.shape[1] or x.isnan().any():
+    refuse_still(mean, off.square().mean(0).sqrt(), fix)
+    if x.isnan().any() or not (full or rank):
         return
-    unit = off / spread
-    values, vectors = torch.linalg.eigh(unit.T @ unit / len(x))
-    if values[0] < FLAT:
-        part = vectors[:, 0].abs()
-        columns = (part > 0.1 * part.max()).nonzero().flatten().tolist()
-        raise ColumnError(
-            columns,
-            "must not determine each other, got columns that are sums of multiples of the others.",
-            "Drop one of them, or set floor=1e-6 to give them a width.",
+    covariance, least = off.T @ off / len(x), (rank or x.shape[1] - 1) + 2
+    if len(x) < least:
+        kind = f"of rank {rank}" if rank else f"of {x.shape[1]} columns, in full,"
+        raise DataError(
+            f"A covariance {kind} needs at least {least} rows, got {len(x)}. Pass more, take a diagonal one, or {fix}."
         )
+    if rank:
+        refuse_plane(covariance, rank, fix)
+    else:
+        refuse_dependent(covariance, fix)
+
+
+def refuse_still(
+    mean: Float[Tensor, " D"], spread: Float[Tensor, " D"], fix: str = WIDEN, *, every: bool = False
+) -> None:
+    """Raises if a column never varies.
+
+    Args:
+        mean: Of each column.
+        spread: The standard deviation of each column.
+        fix: What else than to drop it can be done.
+        every: Whether it is enough that any column varies.
+
+    Raises:
+        ColumnError: Naming the columns.
+
+    Example:
+        >>> refuse_still(torch.ones(2), torch.tensor([0.5, 0.0]), every=True)
+    """
+    still = spread <= 1e-7 * mean.abs()
+    if still.all() or (still.any() and not every):
+        numbers = still.nonzero().flatten().tolist()
+        raise ColumnError(numbers, "must vary, got one value in all rows.", f"Drop what is constant, or {fix}.")
+
+
+def refuse_dependent(covariance: Float[Tensor, "D D"], fix: str = WIDEN, *, most: int | None = None) -> None:
+    """Raises if some columns determine each other.
+
+    Args:
+        covariance: Of columns that vary.
+        fix: What else than to drop one of them can be done.
+        most: The most columns that matter together; any number by default.
+
+    Raises:
+        ColumnError: Naming the columns of the smallest such set.
+
+    Example:
+        >>> refuse_dependent(torch.eye(2))
+    """
+    sets = sorted(dependent(covariance), key=len)
+    if sets and (most is None or len(sets[0]) <= most):
+        raise ColumnError(
+            sets[0],
+            "must not determine each other, got columns that are sums of multiples of the others.",
+            f"Drop one of them, or {fix}.",
+        )
+
+
+def refuse_plane(covariance: Float[Tensor, "D D"], rank: int, fix: str = WIDEN) -> None:
+    """Raises if so many components leave nothing for the noise, of one variance in all other directions.
+
+    Args:
+        covariance: Of columns that vary.
+        rank: The number of components.
+        fix: What else can be done.
+
+    Raises:
+        ColumnError: Naming the columns that others give.
+
+    Example:
+        >>> refuse_plane(torch.ones(3, 3) + torch.eye(3), rank=2)
+    """
+    sets = dependent(covariance)
+    reached = len(covariance) - len(sets)
+    if reached <= rank < len(covariance):
+        lower = f"lower `rank` to {reached - 1}" if reached > 1 else "take another model"
+        raise ColumnError(
+            sorted(set().union(*sets)),
+            f"must leave a variance to the noise beside {rank} components, got columns that are sums of multiples of "
+            f"the others, {reached} directions in all.",
+            f"Drop what others give, {lower}, or {fix}.",
+        )
+
+
+def dependent(covariance: Float[Tensor, "D D"]) -> list[list[int]]:
+    """Sets of columns each of which determine each other, as many as there are directions without variance.
+
+    A direction of no variance is a combination of columns that never varies. They are told in echelon form: where one
+    leads the others are zero, so that each names few columns.
+
+    Args:
+        covariance: Of columns that vary.
+
+    Example:
+        >>> a, b, c = torch.eye(3)
+        >>> x = torch.stack([a, a + b, 2 * a, c, -c])
+        >>> dependent(x @ x.T)
+        [[0, 2], [3, 4]]
+    """
+    spread = covariance.diagonal().sqrt()
+    values, vectors = torch.linalg.eigh(covariance / spread / spread[:, None])
+    null = vectors[:, values < FLAT].T
+    if not len(null):
+        return []
+    leading = qr(null.cpu().numpy(), mode="r", pivoting=True)[1][: len(null)]
+    sparse = torch.linalg.solve(null[:, torch.from_numpy(leading).long().to(null.device)], null)
+    return sorted((row.abs() > 1e-3 * row.abs().max()).nonzero().flatten().tolist() for row in sparse)

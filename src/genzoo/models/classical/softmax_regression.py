@@ -26,10 +26,11 @@ from jaxtyping import Float, Integer, Shaped
 from torch import Tensor
 
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
-from genzoo.core.given import Given, GivenSpace, resolve_given
+from genzoo.core.given import Given, GivenSpace
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.data.error import DataError
 from genzoo.models.classical.quasi_newton import QuasiNewton
 
 __all__ = ["SoftmaxRegression"]
@@ -171,13 +172,14 @@ class SoftmaxRegression(GenerativeModel, DirectFit):
 
     def _known(self, batch: Batch) -> Given:
         """The batch's condition, if every row has its own in full."""
-        given = resolve_given(batch.given, self.given, len(batch), batch.x.device)
+        _, given = self.checked_batch(batch)
         for name, rows in self._named(given).items():
-            bad = ~rows.isfinite() if rows.is_floating_point() else rows < 0
+            bad = (~rows.isfinite() if rows.is_floating_point() else rows < 0).reshape(len(rows), -1).any(0)
             if bad.any():
-                raise ValueError(
-                    f"SoftmaxRegression needs every row's condition in full, got {name or 'one'} with values missing "
-                    "or infinite. Read the data with missing='drop' or 'impute'."
+                where = name or f"column {int(bad.nonzero()[0])} (counted from 0)"
+                raise DataError(
+                    f"SoftmaxRegression needs every row's condition in full, got {where} with values missing or "
+                    "infinite. Read the data with missing='drop' or 'impute'."
                 )
         return given
 

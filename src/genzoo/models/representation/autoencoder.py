@@ -54,7 +54,7 @@ class CodeAutoencoder(Representation):
         return self.decoder(z)
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
-        y = self.numbers(batch.x)
+        y = self.numbers_in(batch)
         return self.distortion(y, self.codes(y)).mean()
 
     @classmethod

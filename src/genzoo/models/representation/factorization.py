@@ -18,7 +18,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
-from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.models.representation.losses import Loss
 from genzoo.models.representation.representation import Representation
@@ -42,6 +41,7 @@ class MatrixFactorization(Representation, DirectFit):
         ValueError: If the space is ragged, or the code is not between 1 and D.
 
     Example:
+        >>> from genzoo.core import Noise
         >>> data = Batch(Noise(0).normal(50, 2) @ Noise(1).normal(2, 6))
         >>> model = MatrixFactorization(Space((6,)), code=2)
         >>> model.prepare([data])
@@ -85,15 +85,14 @@ class MatrixFactorization(Representation, DirectFit):
         return self.offset.to(z.dtype) + z @ self.weights.to(z.dtype).T
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
-        y = self.numbers(batch.x)
+        y = self.numbers_in(batch)
         return self.distortion(y, self.codes(y)).mean()
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         """Starts from the mean of the first rows and random directions."""
-        first = next(iter(batches))
-        y, noise = self.numbers(first.x).double(), Noise(first.noise.seed, *first.noise.path, "start")
+        y, noise = self.first_numbers(batches)
         self.offset.copy_(y.mean(0))
-        directions = noise.normal(*self.weights.shape, dtype=torch.float64).to(y.device)
+        directions = noise.normal(*self.weights.shape, dtype=torch.float64)
         self.weights.copy_(torch.linalg.qr(directions).Q)
         self.reached.fill_(torch.inf)
 
@@ -102,7 +101,7 @@ class MatrixFactorization(Representation, DirectFit):
             tensor.zero_()
 
     def accumulate(self, batch: Batch) -> None:
-        y = self.numbers(batch.x).double()
+        y = self.numbers_in(batch).double()
         z = self._codes(y)
         u, residual = torch.nn.functional.pad(z, (0, 1), value=1.0), y - self.image(z)
         if self.is_squared:
@@ -120,6 +119,7 @@ class MatrixFactorization(Representation, DirectFit):
     def finish(self) -> Metrics:
         """The decoder's half of the step; the loss is that of the parameters that the pass was made with."""
         rows, loss = self.totals.tolist()
+        self.refuse_few(rows)
         loss /= rows
         inverse = torch.linalg.pinv(self.gram, hermitian=True)
         both = self.cross @ inverse if self.is_squared else torch.einsum("dk,dkl->dl", self.cross, inverse)

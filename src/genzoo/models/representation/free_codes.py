@@ -109,7 +109,7 @@ class FreeCodes(Representation):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The objective, a mean over rows, with its distortion and the number of entries of z that are not zero."""
-        y = self.numbers(batch.x)
+        y = self.numbers_in(batch)
         z = self.codes(y)
         active = (z != 0).sum(1).to(y.dtype).mean()
         return {"loss": self.objective(y, z).mean(), "distortion": self.distortion(y, z).mean(), "active": active}

@@ -14,6 +14,7 @@ afterwards, gives both: `LatentModel(space, PointAutoencoder(representation), pr
 """
 
 import abc
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from jaxtyping import Float, Shaped
@@ -21,10 +22,13 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from genzoo.core.component import Autoencoder
+from genzoo.core.game import Batch
 from genzoo.core.given import Given
 from genzoo.core.model import Capability, GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.data.error import DataError
+from genzoo.data.finite import refuse_infinite
 from genzoo.distributions.levels import centered, quantized
 from genzoo.distributions.point_mass import PointMass
 from genzoo.models.representation.losses import Loss, squared
@@ -80,9 +84,49 @@ class Representation(GenerativeModel):
         return self.rho(y - self.image(z)).sum(1)
 
     def numbers(self, x: Shaped[Tensor, "B *event"]) -> Float[Tensor, "B D"]:
-        """Rows as flat numbers, levels between −1 and 1."""
+        """Rows as flat numbers, levels between −1 and 1.
+
+        Raises:
+            ColumnError: If a number is infinite or missing.
+        """
         y = x.flatten(1)
-        return y if self.space.levels is None else centered(y, self.space.levels, self.dtype)
+        if self.space.levels is not None:
+            return centered(y, self.space.levels, self.dtype)
+        refuse_infinite(y)
+        return y
+
+    def numbers_in(self, batch: Batch) -> Float[Tensor, "B D"]:
+        """The rows of a batch as flat numbers, for a fit.
+
+        Raises:
+            ValueError: If the rows are not of the space, or have conditions.
+            ColumnError: If a number is infinite or missing.
+        """
+        return self.numbers(self.checked_batch(batch)[0])
+
+    def first_numbers(self, batches: Iterable[Batch]) -> tuple[Float[Tensor, "B D"], Noise]:
+        """The first rows as flat numbers in float64, and the noise of a start from them.
+
+        Raises:
+            DataError: If there are none.
+        """
+        for batch in batches:
+            if len(batch):
+                noise = Noise(batch.noise.seed, *batch.noise.path, "start", device=batch.x.device)
+                return self.numbers_in(batch).double(), noise
+        raise DataError(f"{type(self).__name__} starts from data, got no rows. Pass at least one batch.")
+
+    def refuse_few(self, rows: float) -> None:
+        """Raises if there are fewer rows than entries of a code, for which every row could be an entry of its own.
+
+        Raises:
+            DataError: If there are.
+        """
+        if rows < self.code.dims:
+            raise DataError(
+                f"`code` must be at most the number of rows, got {self.code.dims} and {rows:.0f}. Lower `code`, or "
+                "bring more rows."
+            )
 
     def draw(self, n: int, given: Given, noise: Noise, *_: Any, **options: Any) -> NoReturn:
         raise self.lacks(Capability.SAMPLE)

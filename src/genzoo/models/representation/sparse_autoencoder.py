@@ -102,7 +102,7 @@ class SparseAutoencoder(Representation):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """The loss with its parts: the distortion, how many units fire a row, and the share that is dead."""
-        y = self.numbers(batch.x)
+        y = self.numbers_in(batch)
         before = self.encoder(y - self.offset).relu()
         z = self._sparse(before, self.active)
         distortion = self.distortion(y, z).mean()

@@ -89,16 +89,12 @@ class SparseCoding(Representation, DirectFit):
         return self.offset.to(z.dtype) + z @ self.atoms.to(z.dtype)
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
-        y = self.numbers(batch.x)
+        y = self.numbers_in(batch)
         return self._objective(y, self.codes(y)).mean()
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         """Starts from the mean of the first rows and from rows as atoms, each with a little noise."""
-        first = next(iter(batches))
-        y, noise = (
-            self.numbers(first.x).double(),
-            Noise(first.noise.seed, *first.noise.path, "start", device=first.x.device),
-        )
+        y, noise = self.first_numbers(batches)
         self.offset.copy_(y.mean(0))
         rows = (y - self.offset)[noise.integers(len(y), len(self.atoms))]
         spread = 0.1 * y.std(correction=0) + 1e-6
@@ -110,7 +106,7 @@ class SparseCoding(Representation, DirectFit):
             tensor.zero_()
 
     def accumulate(self, batch: Batch) -> None:
-        y = self.numbers(batch.x)
+        y = self.numbers_in(batch)
         z = self.codes(y)
         objective = self._objective(y, z).sum(dtype=torch.float64)
         y, z = y.double() - self.offset, z.double()
@@ -124,6 +120,7 @@ class SparseCoding(Representation, DirectFit):
     def finish(self) -> Metrics:
         """Moves the atoms; the loss is that of the dictionary that the pass was made with."""
         rows, loss, active = self.totals.tolist()
+        self.refuse_few(rows)
         use = self.gram.diagonal()
         dead = use <= 1e-12 * use.max().clamp_min(1e-300)
         for _ in range(SWEEPS):
