@@ -11,6 +11,7 @@ pytest.importorskip("sklearn")
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
+from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import make_pipeline
@@ -48,8 +49,11 @@ def test_densities_score_and_sample(name: str) -> None:
     assert estimator.score(X) == pytest.approx(estimator.score_samples(X).mean())
     assert estimator.sample(5, seed=0).shape == (5, 4)
     assert np.array_equal(estimator.sample(5, seed=0), estimator.sample(5, seed=0))
-    assert not hasattr(estimator, "predict_proba")
-    assert hasattr(estimator, "transform") == ("encode" in recipe_named(name).can and name != "kmeans")
+    assert hasattr(estimator, "predict_proba") == (name == "gaussian_mixture")
+    assert hasattr(estimator, "predict") == (name in ("gaussian_mixture", "kmeans"))
+    assert hasattr(estimator, "transform") == (
+        "encode" in recipe_named(name).can and not hasattr(estimator, "predict")
+    )
     if hasattr(estimator, "transform"):
         z = estimator.transform(X)
         assert np.allclose(z, estimator.fit_transform(X))
@@ -74,10 +78,27 @@ def test_a_classifier_is_that_of_scikit_learn() -> None:
     assert set(Estimator("softmax_regression").fit(X, words).predict(X)) == set(words)
 
 
-def test_a_clustering_numbers_its_clusters() -> None:
-    estimator = estimator_of("kmeans").fit(X)
+@pytest.mark.parametrize("name", ["kmeans", "gaussian_mixture"])
+def test_a_clustering_numbers_its_clusters(name: str) -> None:
+    estimator = estimator_of(name).fit(X)
     assert set(estimator.predict(X)) == {0, 1}
     assert len(set(estimator.predict(X[Y == 0]))) == 1  # of the three the one that lies apart
+
+
+def test_a_mixture_tells_how_probable_its_components_are() -> None:
+    ours = Estimator("gaussian_mixture", components=3).fit(X)
+    shares = ours.predict_proba(X)
+    assert np.array_equal(shares.argmax(1), ours.predict(X))
+    inner = ours.model_.model
+    theirs = GaussianMixture(3)
+    theirs.weights_ = inner.weights[0].numpy()
+    unit = ours.model_.scale.double()
+    scales = unit[:, None] * inner.gaussians.scale
+    theirs.means_ = (ours.model_.shift + unit * inner.gaussians.means).numpy()
+    theirs.covariances_ = (scales @ scales.mT).numpy()
+    theirs.precisions_cholesky_ = torch.linalg.inv(scales).mT.numpy()
+    assert np.allclose(shares, theirs.predict_proba(X), rtol=0, atol=1e-8)
+    assert shares.dtype == X.dtype
 
 
 def test_a_search_goes_over_the_recipes_arguments() -> None:

@@ -31,6 +31,7 @@ from genzoo.core import GenerativeModel, Space, seeded
 from genzoo.data import Rows
 from genzoo.data.error import ColumnError
 from genzoo.evaluation.likelihood import score as score_rows
+from genzoo.models.classical import responsibilities
 from genzoo.training import TrainConfig
 from genzoo.training import train as train_model
 from genzoo.training.config import BUDGETS
@@ -40,7 +41,8 @@ from genzoo.zoo.recipe import Recipe, recipe_named
 __all__ = ["Estimator"]
 
 CLASSIFIERS = frozenset({"softmax_regression"})  # recipes of a label given the row
-CLUSTERINGS = frozenset({"kmeans"})  # recipes whose latent is the number of a cluster
+CLUSTERINGS = frozenset({"kmeans", "gaussian_mixture"})  # recipes whose latent is the number of a cluster
+SOFT = frozenset({"gaussian_mixture"})  # those of them that have a probability for each
 CHUNK = 4096  # rows at a time
 
 
@@ -54,7 +56,7 @@ class Estimator(TransformerMixin, BaseEstimator):
 
     Which methods there are, the recipe says: `score_samples`, `score` (the mean log-likelihood; of a classifier, the
     accuracy) and `sample` of a density, `transform` and `inverse_transform` of what has a latent, `predict` and
-    `predict_proba` of a classifier, `predict` of a clustering. Doubles are fitted in doubles.
+    `predict_proba` of a classifier and of a mixture, `predict` of a clustering. Doubles are fitted in doubles.
 
     Args:
         recipe: Its name.
@@ -240,18 +242,21 @@ class Estimator(TransformerMixin, BaseEstimator):
         with torch.no_grad():
             return torch.stack([self.model_.log_prob(label, given) for label in labels], dim=1).numpy()
 
-    @available_if(lambda estimator: estimator._is_classifier())
+    @available_if(lambda estimator: estimator._is_classifier() or str(estimator.recipe) in SOFT)
     def predict_proba(self, X: Any) -> np.ndarray:
-        """p(class | row) of every row and class.
+        """p(class | row) of every row and class, or p(component | row) of every component.
 
         Args:
             X: Rows of numbers.
         """
+        check_is_fitted(self, "model_")
+        if not self._is_classifier():
+            return responsibilities(self.model_, self._rows(X)).numpy()
         return np.exp(self.predict_log_proba(X))
 
     @available_if(lambda estimator: estimator._is_classifier() or str(estimator.recipe) in CLUSTERINGS)
     def predict(self, X: Any) -> np.ndarray:
-        """The most probable class of every row, or the number of its cluster.
+        """The most probable class of every row, or the number of its cluster, or most probable component.
 
         Args:
             X: Rows of numbers.

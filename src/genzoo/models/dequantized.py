@@ -71,9 +71,9 @@ class Dequantized(Mapped):
             terms.append(self.model.log_density(self.inward(x, draw.at("cell")), given, draw, **options))
         return torch.stack(terms).logsumexp(0) - math.log(count)
 
-    def encode(self, x: Integer[Tensor, "B *event"], given: Given = None) -> Shaped[Tensor, "B *latent"]:
-        """The latent of the middle of each cell."""
-        return self.model.encode(x.to(self.dtype) + 0.5, given)
+    def within(self, x: Integer[Tensor, "B *event"], given: Given = None) -> tuple[Tensor, Given]:
+        """The middle of each cell."""
+        return self.checked(x).to(self.dtype) + 0.5, given
 
     def extra_repr(self) -> str:
         return f"levels={self.levels}, draws={self.draws}"

@@ -103,6 +103,9 @@ class LatentModel(Mapped):
         """The mean of q(z | x)."""
         return self.autoencoder.posterior(self.checked(x), self._its(self.checked_given(given, len(x)))).mean
 
+    def within(self, x: Shaped[Tensor, "B *event"], given: Given = None) -> tuple[Tensor, Given]:
+        return self.encode(x, given), given
+
     def decode(self, z: Shaped[Tensor, "B *latent"], given: Given = None) -> Shaped[Tensor, "B *event"]:
         """The likeliest x of p(x | z)."""
         return self.outward(self.autoencoder.likelihood(z, self._its(self.checked_given(given, len(z)))).mode)

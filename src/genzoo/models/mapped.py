@@ -49,6 +49,14 @@ class Mapped(GenerativeModel, DirectFit):
     def draw(self, n: int, given: Given, noise: Noise, **options: Any) -> Shaped[Tensor, "n *event"]:
         return self.outward(self.model.draw(n, self.rule(given), noise, **options))
 
+    def within(self, x: Shaped[Tensor, "B *event"], given: Given = None) -> tuple[Tensor, Given]:
+        """Rows and conditions as the part encodes them, without randomness."""
+        return self.inward(self.checked(x), Noise(0)), self.rule(given)
+
+    def encode(self, x: Shaped[Tensor, "B *event"], given: Given = None) -> Shaped[Tensor, "B *latent"]:
+        """The latent that the part has for what it sees."""
+        return self.model.encode(*self.within(x, given))
+
     def decode(self, z: Tensor, given: Given = None) -> Tensor:
         return self.outward(self.model.decode(z, self.rule(given)))
 

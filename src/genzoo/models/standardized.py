@@ -93,9 +93,6 @@ class Standardized(Mapped):
             return inner - torch.where(x.isnan(), 0, stretch).flatten(1).sum(1)
         return inner - stretch.sum()
 
-    def encode(self, x: Shaped[Tensor, "B *event"], given: Given = None) -> Shaped[Tensor, "B *latent"]:
-        return self.model.encode(self.inward(x), self.rule(given))
-
     def score(self, x: Float[Tensor, "B *event"], given: Given = None) -> Float[Tensor, "B *event"]:
         if not self.can(Capability.SCORE):
             raise self.lacks(Capability.SCORE)

@@ -54,7 +54,7 @@ def gaussian(
     family="classical",
     likelihood="exact",
     on_levels="bound",
-    can=("sample", "log_prob", "score", "loss", "condition", "missing", "direct_fit"),
+    can=("sample", "log_prob", "score", "loss", "encode", "decode", "condition", "missing", "direct_fit"),
     paper="Dempster, Laird & Rubin, 1977, Maximum likelihood from incomplete data via the EM algorithm",
 )
 def gaussian_mixture(
@@ -72,7 +72,7 @@ def gaussian_mixture(
     """A mixture of Gaussians fitted by expectation maximization; one mixture per class, given a label.
 
     Levels are seen through uniform dequantization, so that a density scores bytes honestly. Missing entries are
-    marginalised.
+    marginalised. A code is the number of the most probable component.
 
     Args:
         size: Small: 10 components, bic tries up to 20. Paper: 30 and 60.

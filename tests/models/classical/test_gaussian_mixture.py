@@ -6,9 +6,11 @@ import math
 import pytest
 import torch
 from torch import Tensor
+from torch.distributions import MultivariateNormal
 
 from genzoo.core import Batch, Done, Noise, Space
-from genzoo.models.classical import GaussianMixture, Start
+from genzoo.models import Dequantized, Standardized
+from genzoo.models.classical import GaussianMixture, KMeans, Start, responsibilities
 
 KINDS = ["full", "tied", "diag", "spherical"]
 LABEL = Space((), levels=3)
@@ -214,3 +216,89 @@ def test_precision_of_the_fit_survives_that_of_the_model() -> None:
 def test_impossible_mixtures_are_refused(arguments: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         GaussianMixture(**{"space": Space((2,))} | arguments)
+
+
+# --- which component a row is of ------------------------------------------------------------------------------------
+
+
+def passed(model: GaussianMixture, batch: Batch, count: int = 5) -> GaussianMixture:
+    model.prepare([batch])
+    for _ in range(count):
+        one_pass(model, batch)
+    return model
+
+
+def by_hand(model: GaussianMixture, row: Tensor, weights: Tensor) -> Tensor:
+    """p(k | x) of one row from the marginals of what is there of it."""
+    there = ~row.isnan()
+    covariances = model.gaussians.scale @ model.gaussians.scale.mT
+    joint = [
+        weight.log() + MultivariateNormal(mean[there], full[there][:, there]).log_prob(row[there])
+        for weight, mean, full in zip(weights, model.gaussians.means, covariances, strict=True)
+    ]
+    return torch.stack(joint).softmax(0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_responsibilities_are_those_of_scikit_learn(kind: str) -> None:
+    x = clusters()
+    model = passed(GaussianMixture(Space((3,)), components=5, covariance=kind), Batch(x))
+    shares = model.responsibilities(x)
+    theirs = peer(model, kind)
+    assert torch.allclose(shares, torch.from_numpy(theirs.predict_proba(x.numpy())), rtol=0, atol=1e-10)
+    assert model.encode(x).tolist() == theirs.predict(x.numpy()).tolist()
+    assert torch.equal(model.decode(model.encode(x)).double(), model.gaussians.means[model.encode(x)].float().double())
+
+
+def test_responsibilities_are_by_what_is_there() -> None:
+    x = clusters(200)
+    model = passed(GaussianMixture(Space((3,)), components=4), Batch(x))
+    lacking = torch.where(Noise(1).uniform(200, 3) < 0.4, torch.nan, x)
+    lacking = lacking[~lacking.isnan().all(1)]
+    wanted = torch.stack([by_hand(model, row, model.weights[0]) for row in lacking])
+    assert torch.allclose(model.responsibilities(lacking), wanted, rtol=0, atol=1e-10)
+    nothing = model.responsibilities(torch.full((1, 3), torch.nan).double())
+    assert torch.allclose(nothing, model.weights)
+
+
+def test_components_of_classes_are_numbered_through() -> None:
+    x, labels = clusters(), torch.arange(600) % 3
+    model = passed(GaussianMixture(Space((3,)), LABEL, components=2), Batch(x, labels))
+    known, unknown = model.responsibilities(x, labels), model.responsibilities(x)
+    assert known.shape == unknown.shape == (600, 6)
+    assert torch.allclose(known.sum(1), torch.ones(600).double())
+    own = torch.nn.functional.one_hot(labels, 3).repeat_interleave(2, 1).bool()
+    assert not known[~own].any()
+    assert torch.equal(model.encode(x, labels) // 2, labels)
+    for i in range(20):
+        c = int(labels[i])
+        spread = torch.zeros(3, 2).double().index_put((torch.tensor(c),), model.weights[c]).flatten()
+        assert torch.allclose(known[i], by_hand(model, x[i], spread), rtol=0, atol=1e-10)
+        marginal = (model.class_weights[:, None] * model.weights).flatten()
+        assert torch.allclose(unknown[i], by_hand(model, x[i], marginal), rtol=0, atol=1e-10)
+
+
+def test_components_left_out_have_no_share() -> None:
+    x = clusters(400, dims=2, count=2, spread=8.0)
+    model = GaussianMixture(Space((2,)), components="bic", start=Start(most=6))
+    passed(model, Batch(x))
+    assert not model.responsibilities(x)[:, int(model.used) :].any()
+    assert int(model.encode(x).max()) < int(model.used)
+
+
+def test_maps_around_a_mixture_are_seen_through() -> None:
+    x = 100 * clusters()
+    model = Standardized(GaussianMixture(Space((3,)), components=3))
+    passed(model, Batch(x))
+    inner = model.model.responsibilities((x - model.shift) / model.scale)
+    assert torch.equal(responsibilities(model, x), inner)
+    assert torch.equal(model.encode(x), inner.argmax(1))
+    assert torch.allclose(
+        model.decode(torch.arange(3)), (model.shift + model.scale * model.model.gaussians.means).float()
+    )
+    levels = Dequantized(GaussianMixture(Space((2, 1)), components=2, floor=0.1), levels=4)
+    assert responsibilities(levels, torch.ones(5, 2, 1, dtype=torch.uint8)).shape == (5, 2)
+    with pytest.raises(TypeError, match="got KMeans"):
+        responsibilities(KMeans(Space((2,))), torch.zeros(1, 2))
+    with pytest.raises(ValueError, match="must have shape"):
+        responsibilities(model, x[:, :2])

@@ -16,7 +16,7 @@ __getattr__, __dir__, __all__ = attach(
         "kde": ["KernelDensity"],
         "kmeans": ["KMeans"],
         "linear_gaussian": ["LinearGaussian"],
-        "mixture": ["Mixture"],
+        "mixture": ["Mixture", "responsibilities"],
         "moments": ["RunningMoments"],
         "ppca": ["PPCA"],
         "quasi_newton": ["QuasiNewton"],

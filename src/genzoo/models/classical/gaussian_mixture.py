@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from genzoo.core.game import Batch, Done
-from genzoo.core.given import GivenSpace
+from genzoo.core.given import Given, GivenSpace
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.models.classical.kmeans import assigned, lloyd, plus_plus
@@ -65,7 +66,8 @@ class GaussianMixture(Mixture):
 
     on real data. With a class label as condition there is one mixture per class and a weight for each class, so the
     null condition is the exact marginal $\\sum_c p(c)\\,p(x \\mid c)$, and rows without a label are fitted as well.
-    Missing entries, NaN, are marginalised. Discrete data comes in through `Dequantized`.
+    Missing entries, NaN, are marginalised. Discrete data comes in through `Dequantized`. `responsibilities` are
+    p(k | x), `encode` gives the number of the most probable component, `decode` its mean.
 
     Args:
         space: What one x is; real.
@@ -120,6 +122,15 @@ class GaussianMixture(Mixture):
         self.scale_to(rows.x)
         self._begin_best(rows)
         self.reached.fill_(-torch.inf)
+
+    def encode(self, x: Float[Tensor, "B *event"], given: Given = None) -> Int[Tensor, " B"]:
+        """The number of the most probable component, of the row's class if that is given."""
+        return self.responsibilities(x, given).argmax(1)
+
+    def decode(self, z: Int[Tensor, " B"], given: Given = None) -> Float[Tensor, "B *event"]:
+        """The means of the components of these numbers."""
+        means = self.gaussians.means[z.long()]
+        return means.to(torch.get_default_dtype()).unflatten(1, self.space.shape)
 
     def bic(self, log_likelihood: float, rows: int) -> float:
         """Bayes' information criterion, the lower the better, of a sum of log-likelihoods over some rows."""

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal, get_args
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
@@ -33,8 +33,9 @@ from genzoo.models.classical.gaussians import ALL, FAINT, DiagonalGaussians, Gau
 from genzoo.models.classical.labels import alike, classes_in, labels_of, part_logits
 from genzoo.models.classical.rows import refuse_singular, refuse_still
 from genzoo.models.classical.wide import Wide
+from genzoo.models.mapped import Mapped
 
-__all__ = ["Covariance", "Mixture"]
+__all__ = ["Covariance", "Mixture", "responsibilities"]
 
 Covariance = Literal["full", "tied", "diag", "spherical", "low_rank"]
 BLOCK = 1 << 19  # numbers in the features of a block of rows, so that it stays in cache
@@ -98,13 +99,33 @@ class Mixture(Wide, GenerativeModel, DirectFit, abc.ABC):
         flat = x.flatten(1)
         numbers = torch.arange(len(x), device=x.device)
         found, order = [flat[:0, :1].sum(1)], [numbers[:0]]
-        new_lens = functools.cache(lambda a, b, lacking: self.gaussians.new_lens(slice(a, b), x.dtype, lacking))
-        for rows, part, log_weights, lacking in self._blocks(flat, given):
-            lens = new_lens(part.start, part.stop, lacking)
-            joint = lens.log_density(lens.features(flat[rows]))
-            found.append((joint + log_weights.to(joint.dtype)).logsumexp(1).to(x.dtype))
+        for rows, _, joint in self._joints(flat, given):
+            found.append(joint.logsumexp(1).to(x.dtype))
             order.append(numbers[rows])
         return torch.cat(found)[torch.cat(order).argsort()]
+
+    def responsibilities(self, x: Float[Tensor, "B *event"], given: Given = None) -> Float[Tensor, "B parts"]:
+        """p(k | x, given), how much each component answers for a row, by what is there of it.
+
+        Components are numbered through all classes, c K + k; those of other classes than the row's have no share.
+
+        Args:
+            x: Rows, the missing entries as NaN.
+            given: Their classes; a row without one may be of any.
+
+        Raises:
+            ValueError: If x or `given` does not fit.
+
+        Example:
+            >>> from genzoo.models.classical import GaussianMixture
+            >>> GaussianMixture(Space((2,)), components=1).responsibilities(torch.zeros(2, 2)).tolist()
+            [[1.0], [1.0]]
+        """
+        flat, given = self.checked(x).flatten(1), self.checked_given(given, len(x))
+        shares = flat.new_zeros(len(x), self.weights.numel())
+        for rows, part, joint in self._joints(flat, given):
+            shares[rows, part] = joint.softmax(1).to(x.dtype)
+        return shares
 
     def draw(self, n: int, given: Given, noise: Noise) -> Float[Tensor, "n *event"]:
         which = noise.categorical(part_logits(self.weights, self.class_weights, labels_of(given, n, self.device)))
@@ -174,6 +195,14 @@ class Mixture(Wide, GenerativeModel, DirectFit, abc.ABC):
         self.gaussians.center.copy_(mean)
         self.gaussians.floor.copy_((self.floor or 1e-6) * torch.where(variance > 0, variance, typical))
 
+    def _joints(self, x: Tensor, given: Given) -> Iterator[tuple[Tensor | slice, slice, Tensor]]:
+        """Rows with the components that may have made them, and log w_k N(x_i; μ_k, Σ_k)."""
+        new_lens = functools.cache(lambda a, b, lacking: self.gaussians.new_lens(slice(a, b), x.dtype, lacking))
+        for rows, part, log_weights, lacking in self._blocks(x, given):
+            lens = new_lens(part.start, part.stop, lacking)
+            joint = lens.log_density(lens.features(x[rows]))
+            yield rows, part, joint + log_weights.to(joint.dtype)
+
     def _blocks(self, x: Tensor, given: Given) -> Iterator[tuple[Tensor | slice, slice, Tensor, bool]]:
         """Rows with the components that may have made them, the logarithms of their weights, and whether
         entries lack."""
@@ -213,6 +242,36 @@ class Mixture(Wide, GenerativeModel, DirectFit, abc.ABC):
                 f"`rank` must be in [0, {space.dims}) with covariance='low_rank' and None else, got {rank} with "
                 f"{covariance!r}. Set both, or neither."
             )
+
+
+def responsibilities(
+    model: GenerativeModel, x: Shaped[Tensor, "B *event"], given: Given = None
+) -> Float[Tensor, "B parts"]:
+    """p(k | x, given) of a mixture, or of one that sees its data scaled or dequantized, as those of recipes do.
+
+    Args:
+        model: The mixture, or a map around it.
+        x: Rows as the model takes them.
+        given: Their classes, for a mixture of each class.
+
+    Raises:
+        TypeError: If there is no mixture of Gaussians inside.
+
+    Example:
+        >>> from genzoo.models import Standardized
+        >>> from genzoo.models.classical import Gaussian
+        >>> model = Standardized(Gaussian(Space((1,)), Space((), levels=2)))
+        >>> data = Batch(torch.tensor([[0.0], [1.0], [9.0], [10.0]]), torch.tensor([0, 0, 1, 1]))
+        >>> model.prepare([data]); model.begin(); model.accumulate(data); metrics = model.finish()
+        >>> responsibilities(model, torch.tensor([[0.5], [5.0]])).tolist()  # p(c | x)
+        [[1.0, 0.0], [0.5, 0.5]]
+    """
+    while isinstance(model, Mapped):
+        x, given = model.within(x, given)
+        model = model.model
+    if not isinstance(model, Mixture):
+        raise TypeError(f"Components answer for rows in a mixture of Gaussians, got {type(model).__name__}. Pass one.")
+    return model.responsibilities(x, given)
 
 
 def _expected(lens: Lens[Any], x: Tensor, log_weights: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
