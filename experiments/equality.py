@@ -2,23 +2,37 @@
 
     python -m experiments.equality
 
-What is compared is what a fit leaves (means, covariances, weights, centers) and the log-densities of the rows.
+What is compared is what a fit leaves (means, covariances, weights, centers), the log-densities of the rows, and how
+probable their classes or components are.
 """
 
+import json
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import sklearn
 import torch
-from sklearn import cluster, covariance, discriminant_analysis, mixture
+from sklearn import cluster, covariance, decomposition, discriminant_analysis, linear_model, mixture, neighbors
 from torch import Tensor
 
 from genzoo.core import Batch, Noise, Space
-from genzoo.models.classical import Gaussian, GaussianMixture, KMeans
+from genzoo.models.classical import (
+    PPCA,
+    FactorAnalysis,
+    Gaussian,
+    GaussianMixture,
+    KernelDensity,
+    KMeans,
+    SoftmaxRegression,
+)
+from genzoo.zoo import store
 
 KINDS = ("full", "tied", "diag", "spherical")
 PASSES = 20
+RECORD = Path(__file__).parent / "records" / "equality.json"
 
 
 def blobs(n: int = 2000, dims: int = 5, count: int = 4) -> tuple[Tensor, Tensor]:
@@ -58,13 +72,6 @@ def gaussian() -> dict[str, float]:
     }
 
 
-def posterior(model: Gaussian, x: Tensor) -> Tensor:
-    """p(c | x) by Bayes' rule."""
-    classes = range(len(model.class_weights))
-    log_prob = torch.stack([model.log_prob(x, torch.full((len(x),), c)) for c in classes], dim=1)
-    return (log_prob + model.class_weights.log()).softmax(1)
-
-
 def gaussians_of_classes(covariance: str) -> dict[str, float]:
     """One Gaussian for each class, beside discriminant analysis: the same p(c | x)."""
     x, labels = blobs()
@@ -73,9 +80,9 @@ def gaussians_of_classes(covariance: str) -> dict[str, float]:
     passes(model, batch, 1)
     if covariance == "tied":
         theirs = discriminant_analysis.LinearDiscriminantAnalysis(solver="lsqr").fit(x.numpy(), labels.numpy())
-        return {"p(c | x)": gap(posterior(model, x), theirs.predict_proba(x.numpy()))}
+        return {"p(c | x)": gap(model.responsibilities(x), theirs.predict_proba(x.numpy()))}
     theirs = discriminant_analysis.QuadraticDiscriminantAnalysis().fit(x.numpy(), labels.numpy())
-    return {"p(c | x)": gap(posterior(model, x), theirs.predict_proba(x.numpy()))}
+    return {"p(c | x)": gap(model.responsibilities(x), theirs.predict_proba(x.numpy()))}
 
 
 def gaussian_mixture(kind: str) -> dict[str, float]:
@@ -99,6 +106,7 @@ def gaussian_mixture(kind: str) -> dict[str, float]:
         "weights": gap(model.weights[0], theirs.weights_),
         "means": gap(model.gaussians.means, theirs.means_),
         "log-densities": gap(model.log_prob(x), theirs.score_samples(x.numpy())),
+        "p(k | x)": gap(model.responsibilities(x), theirs.predict_proba(x.numpy())),
     }
 
 
@@ -117,19 +125,83 @@ def kmeans() -> dict[str, float]:
     }
 
 
+def ppca() -> dict[str, float]:
+    """Principal components with a density; theirs is given the covariance of highest likelihood, with 1 / n."""
+    x, _ = blobs()
+    model, theirs = PPCA(Space((5,)), rank=2), decomposition.PCA(2, svd_solver="full").fit(x.numpy())
+    passes(model, Batch(x), 1)
+    share = (len(x) - 1) / len(x)
+    theirs.explained_variance_, theirs.noise_variance_ = (
+        theirs.explained_variance_ * share,
+        theirs.noise_variance_ * share,
+    )
+    return {
+        "noise": abs(model.variance - theirs.noise_variance_),
+        "log-densities": gap(model.log_prob(x), theirs.score_samples(x.numpy())),
+    }
+
+
+def factor_analysis() -> dict[str, float]:
+    """Twenty steps of EM, to the half of a step on which theirs ends."""
+    x, _ = blobs()
+    variances = x.var(0, correction=0)
+    model = FactorAnalysis(Space((5,)), rank=2, tol=0.0, steps=PASSES)
+    passes(model, Batch(x), 1)
+    model.noise_variance.copy_(variances - model.loadings.square().sum(1))
+    theirs = decomposition.FactorAnalysis(
+        2, tol=0.0, max_iter=PASSES, svd_method="lapack", noise_variance_init=variances.numpy()
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it has not converged
+        theirs.fit(x.numpy())
+    return {
+        "noise": gap(model.noise_variance, theirs.noise_variance_),
+        "log-densities": gap(model.log_prob(x), theirs.score_samples(x.numpy())),
+    }
+
+
+def kde(kernel: str) -> dict[str, float]:
+    """A kernel on every row, of one bandwidth."""
+    x, _ = blobs()
+    model = KernelDensity(Space((5,)), kernel=kernel, bandwidth=2.5, whiten="none").double()
+    passes(model, Batch(x), 1)
+    theirs = neighbors.KernelDensity(kernel=kernel, bandwidth=2.5, rtol=1e-12).fit(x.numpy())
+    return {"log-densities": gap(model.log_prob(x), theirs.score_samples(x.numpy()))}
+
+
+def softmax_regression() -> dict[str, float]:
+    """The label given the row, to convergence."""
+    x, labels = blobs()
+    model = SoftmaxRegression(Space((), levels=4), Space((5,)), penalty=1.0, tol=1e-18).double()
+    passes(model, Batch(labels, x), PASSES)
+    theirs = linear_model.LogisticRegression(solver="newton-cholesky", tol=1e-12).fit(x.numpy(), labels.numpy())
+    return {
+        "weights": gap(model.weight, theirs.coef_),
+        "p(y | x)": gap(model.log_probs(x).exp(), theirs.predict_proba(x.numpy())),
+    }
+
+
 ROWS: dict[str, Callable[[], dict[str, float]]] = {
     "gaussian": gaussian,
     "gaussian, a class each": lambda: gaussians_of_classes("full"),
     "gaussian, a class each, tied": lambda: gaussians_of_classes("tied"),
     **{f"gaussian_mixture, {kind}": lambda kind=kind: gaussian_mixture(kind) for kind in KINDS},
     "kmeans": kmeans,
+    "ppca": ppca,
+    "factor_analysis": factor_analysis,
+    **{f"kde, {kernel}": lambda kernel=kernel: kde(kernel) for kernel in ("gaussian", "epanechnikov")},
+    "softmax_regression": softmax_regression,
 }
 
 
 def main() -> None:
-    """Prints the table."""
-    for name, compare in ROWS.items():
-        print(f"{name:32}", "  ".join(f"{what} {value:.1e}" for what, value in compare().items()))
+    """Makes the table, keeps it and prints it."""
+    table = {name: compare() for name, compare in ROWS.items()}
+    versions = store.versions() | {"scikit-learn": sklearn.__version__}
+    said = {"experiment": (__doc__ or "").partition("\n")[0], "versions": versions, "largest_differences": table}
+    RECORD.write_text(json.dumps(said, indent=1) + "\n")
+    for name, row in table.items():
+        print(f"{name:32}", "  ".join(f"{what} {value:.1e}" for what, value in row.items()))
 
 
 if __name__ == "__main__":

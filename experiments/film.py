@@ -49,7 +49,7 @@ def frames_of(model: GaussianMixture | KMeans, x: Tensor, which: Tensor) -> list
     for number in range(FRAMES[-1] + 1):
         soft = isinstance(model, GaussianMixture)
         if soft:
-            shares = (model.gaussians.log_density(x) + model.weights[0].log()).softmax(1)
+            shares = model.responsibilities(x)
             centers, scales = model.gaussians.means.clone(), model.gaussians.scale.clone()
         else:
             shares = torch.nn.functional.one_hot(model.encode(x), 3).double()
