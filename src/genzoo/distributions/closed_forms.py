@@ -11,9 +11,10 @@ References:
         arXiv:1810.08693
 """
 
+import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -34,10 +35,11 @@ from genzoo.distributions.f_divergence import (
 )
 from genzoo.distributions.frechet import Moments, frechet_distance
 from genzoo.distributions.segment import Segment
+from genzoo.distributions.transport import Metric, euclidean
 
 __all__ = ["NoClosedForm", "Wasserstein", "closed_form", "register"]
 
-Formula = Callable[[Any, Any], Tensor]
+Formula = Callable[..., Tensor]
 
 
 class NoClosedForm(NotImplementedError):
@@ -46,21 +48,31 @@ class NoClosedForm(NotImplementedError):
 
 @dataclass(frozen=True)
 class Wasserstein:
-    """The k-Wasserstein distance with Euclidean ground metric, as a thing to ask a closed form of.
+    """The k-Wasserstein distance, as a thing to ask for.
 
     Args:
         k: The power, at least 1.
+        metric: The ground metric.
+
+    Raises:
+        ValueError: If k is below 1.
 
     Example:
         >>> p, q = td.Normal(torch.tensor(0.0), 1.0), td.Normal(torch.tensor(3.0), 5.0)
-        >>> closed_form(Wasserstein(2), p, q)
-        tensor(5.)
+        >>> closed_form(Wasserstein(2), p, q), closed_form(Wasserstein(3), p, q)
+        (tensor(5.), tensor(5.7717))
     """
 
     k: float | int = 1
+    metric: Metric = field(default=euclidean, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.k >= 1:
+            raise ValueError(f"A Wasserstein distance needs a power of at least 1, got k = {self.k}. Choose k ≥ 1.")
 
 
-TABLE: dict[tuple[FDivergence | Wasserstein, type, type], Formula] = {}
+Measured = FDivergence | Wasserstein
+TABLE: dict[tuple[Measured | type[Wasserstein], type, type], Formula] = {}
 FINITE: tuple[type, ...] = (td.Bernoulli, td.Categorical, td.OneHotCategorical)
 FAMILIES: tuple[type, ...] = (
     td.Normal,
@@ -73,9 +85,7 @@ FAMILIES: tuple[type, ...] = (
 )
 
 
-def closed_form(
-    divergence: FDivergence | Wasserstein, p: td.Distribution, q: td.Distribution
-) -> Float[Tensor, "*batch"]:
+def closed_form(divergence: Measured, p: td.Distribution, q: td.Distribution) -> Float[Tensor, "*batch"]:
     """A divergence or distance between two distributions by its formula, one number per member of their batches.
 
     Args:
@@ -91,7 +101,7 @@ def closed_form(
         >>> closed_form(KL, p, q), closed_form(TOTAL_VARIATION, p, q)
         (tensor(2.), tensor(0.6827))
     """
-    formula = TABLE.get((divergence, type(p), type(q)))
+    formula = _formula(divergence, type(p), type(q))
     try:
         if formula is not None:
             return formula(p, q)
@@ -101,15 +111,25 @@ def closed_form(
         pass
     raise NoClosedForm(
         f"A formula must be known for {divergence} between {type(p).__name__} and {type(q).__name__}, but none is. "
-        "Estimate it from samples and log-densities (`estimated`), or integrate it in one dimension (`integrated`)."
+        "Estimate it from samples and log-densities (`estimated`), integrate it in one dimension (`integrated`, "
+        "`integrated_wasserstein`), or let `distance` choose."
     )
 
 
-def register(divergence: FDivergence | Wasserstein, p: type, q: type | None = None) -> Callable[[Formula], Formula]:
+def _formula(divergence: Measured, p: type, q: type) -> Formula | None:
+    """What is entered for a pair; a Wasserstein distance may be entered for any k."""
+    of_any = TABLE.get((Wasserstein, p, q))
+    if isinstance(divergence, Wasserstein) and divergence.metric is euclidean and of_any is not None:
+        own = functools.partial(of_any, k=float(divergence.k))
+        return TABLE.get((divergence, p, q), own)
+    return TABLE.get((divergence, p, q))
+
+
+def register(divergence: Measured | type[Wasserstein], p: type, q: type | None = None) -> Callable[[Formula], Formula]:
     """Enters a formula for a pair of kinds; a single kind stands for both.
 
     Args:
-        divergence: What it computes.
+        divergence: What it computes; `Wasserstein` itself for a formula with a further argument k.
         p: The kind of the first distribution.
         q: That of the second.
 
@@ -223,22 +243,69 @@ for _divergence in F_DIVERGENCES:
     register(_divergence, td.Uniform)(_uniform(_divergence))
 
 
-# --- transport ----------------------------------------------------------------------------------------------------
+# --- transport: on a line the best plan keeps the order, so it moves quantile to quantile --------------------------
 
 
-@register(Wasserstein(1), td.Normal)
-def _(p: td.Normal, q: td.Normal) -> Tensor:
-    """E|Δμ + Δσ Z|: on a line the best plan keeps the order, so it moves quantile to quantile."""
-    shift, spread = p.loc - q.loc, (p.scale - q.scale).abs()
-    safe = torch.where(spread > 0, spread, 1)
-    ratio = shift / safe
-    folded = spread * math.sqrt(2 / math.pi) * (-(ratio**2) / 2).exp() + shift * torch.erf(ratio / math.sqrt(2))
-    return torch.where(spread > 0, folded, shift.abs())
+def _shifted(moments: Callable[[Tensor, Tensor, int], Tensor]) -> Formula:
+    """(E|δ + s Z|ᵏ)^(1/k) of a symmetric family μ + σ Z, where δ = |Δμ| and s = |Δσ|."""
+
+    def formula(p: Any, q: Any, k: float) -> Tensor:
+        if k != round(k):
+            raise NotImplementedError("Between whole powers there is no elementary formula.")
+        shift, spread = (p.loc - q.loc).abs(), (p.scale - q.scale).abs()
+        safe = torch.where(spread > 0, spread, 1)
+        return torch.where(spread > 0, moments(shift, safe, round(k)).clamp_min(0) ** (1 / k), shift)
+
+    return formula
+
+
+def _normal_moment(delta: Tensor, s: Tensor, k: int) -> Tensor:
+    """E|δ + sZ|ᵏ, the sum over both signs of Mₖ(δ) = E[(δ + sZ)ᵏ; δ + sZ > 0] = δ Mₖ₋₁ + (k − 1) s² Mₖ₋₂."""
+    total = torch.zeros_like(delta / s)
+    for d in (delta, -delta):
+        last, now = torch.zeros_like(total), _normal_cdf(d / s)  # M₋₁ stands for the density that M₁ begins with
+        for j in range(1, k + 1):
+            edge = s * (-((d / s) ** 2) / 2).exp() / math.sqrt(2 * math.pi) if j == 1 else (j - 1) * s**2 * last
+            last, now = now, d * now + edge
+        total = total + now
+    return total
+
+
+def _laplace_moment(delta: Tensor, s: Tensor, k: int) -> Tensor:
+    """E|δ + sZ|ᵏ by parts, from 0, from δ downwards, and beyond it."""
+    gone = (-delta / s).exp()
+    beyond, within = torch.ones_like(gone), -torch.expm1(-delta / s)
+    for j in range(1, k + 1):
+        beyond, within = delta**j + j * s * beyond, delta**j - j * s * within
+    return (beyond + within + math.factorial(k) * s**k * gone) / 2
+
+
+register(Wasserstein, td.Normal)(_shifted(_normal_moment))
+register(Wasserstein, td.Laplace)(_shifted(_laplace_moment))
 
 
 @register(Wasserstein(2), td.Normal)
 def _(p: td.Normal, q: td.Normal) -> Tensor:
     return torch.hypot(p.loc - q.loc, p.scale - q.scale)
+
+
+@register(Wasserstein, td.Cauchy)
+def _(p: td.Cauchy, q: td.Cauchy, k: float) -> Tensor:
+    """No mean is finite but that of a shift."""
+    return torch.where(p.scale == q.scale, (p.loc - q.loc).abs(), torch.inf)
+
+
+@register(Wasserstein, td.Uniform)
+def _(p: td.Uniform, q: td.Uniform, k: float) -> Tensor:
+    """The gap goes evenly from m − h to m + h, so its power has an elementary integral."""
+    low, high = p.low - q.low, p.high - q.high
+    m, h = (low + high).abs() / 2, (high - low).abs() / 2
+    even = h <= torch.finfo(m.dtype).eps ** (1 / 3) * m  # there the difference cancels, and two terms are exact
+    safe = torch.where(even | (h == 0), 1, h)
+    above, below = m + safe, m - safe
+    mean = (above ** (k + 1) - below * below.abs() ** k) / (2 * (k + 1) * safe)
+    series = m * (1 + (k - 1) / 6 * (h / torch.where(m > 0, m, 1)) ** 2)
+    return torch.where(even | (h == 0), series, mean.clamp_min(0) ** (1 / k))
 
 
 @register(Wasserstein(2), td.Independent)
@@ -257,26 +324,54 @@ def _(p: td.MultivariateNormal, q: td.MultivariateNormal) -> Tensor:
     return torch.tensor(frechet_distance(one, other)).sqrt().to(p.loc)
 
 
-@register(Wasserstein(2), td.Uniform)
-def _(p: td.Uniform, q: td.Uniform) -> Tensor:
-    shift = (p.low + p.high - q.low - q.high) / 2
-    return (shift**2 + (p.high - p.low - q.high + q.low) ** 2 / 12).sqrt()
-
-
-def _exponential(k: int) -> Formula:
-    """The quantiles are multiples of one another: (k!)^(1/k) |1/a − 1/b|."""
-    return lambda p, q: math.gamma(k + 1) ** (1 / k) * (1 / p.rate - 1 / q.rate).abs()
-
-
-def _bernoulli(k: int) -> Formula:
+@register(Wasserstein, td.Bernoulli)
+def _(p: td.Bernoulli, q: td.Bernoulli, k: float) -> Tensor:
     """What one has too much of 1 goes the whole way from 0."""
-    return lambda p, q: (p.probs - q.probs).abs() ** (1 / k)
+    return (p.probs - q.probs).abs() ** (1 / k)
 
 
-for _k in (1, 2):
-    register(Wasserstein(_k), td.Exponential)(_exponential(_k))
-    register(Wasserstein(_k), td.Bernoulli)(_bernoulli(_k))
-    register(Wasserstein(_k), Segment)(lambda p, q: (p.theta - q.theta).abs())
+@register(Wasserstein, Segment)
+def _(p: Segment, q: Segment, k: float) -> Tensor:
+    return (p.theta - q.theta).abs()
+
+
+def _scaled(size: Callable[[Any], Tensor], log_moment: Callable[[Any, float], Any], shape: str | None) -> Formula:
+    """|Δ size| (E Zᵏ)^(1/k) of a family size · Z, Z > 0, whose Z is the same if a further parameter is."""
+
+    def formula(p: Any, q: Any, k: float) -> Tensor:
+        if shape is not None and not torch.equal(*torch.broadcast_tensors(getattr(p, shape), getattr(q, shape))):
+            raise NotImplementedError(f"There is a formula for equal {shape} only.")
+        gap = (size(p) - size(q)).abs()
+        return torch.where(gap > 0, gap * torch.as_tensor(log_moment(p, k) / k, dtype=gap.dtype).exp(), 0)
+
+    return formula
+
+
+def _pareto_moment(p: td.Pareto, k: float) -> Tensor:
+    """log E Zᵏ, infinite from k = α on."""
+    finite = k < p.alpha
+    return torch.where(finite, (p.alpha / torch.where(finite, p.alpha - k, 1)).log(), torch.inf)
+
+
+for _kind, _size, _log_moment, _shape in (
+    (td.Exponential, lambda p: 1 / p.rate, lambda p, k: math.lgamma(1 + k), None),
+    (
+        td.HalfNormal,
+        lambda p: p.scale,
+        lambda p, k: k / 2 * math.log(2) + math.lgamma((k + 1) / 2) - math.lgamma(1 / 2),
+        None,
+    ),
+    (td.HalfCauchy, lambda p: p.scale, lambda p, k: math.inf, None),
+    (td.Weibull, lambda p: p.scale, lambda p, k: (1 + k / p.concentration).lgamma(), "concentration"),
+    (
+        td.Gamma,
+        lambda p: 1 / p.rate,
+        lambda p, k: (p.concentration + k).lgamma() - p.concentration.lgamma(),
+        "concentration",
+    ),
+    (td.Pareto, lambda p: p.scale, _pareto_moment, "alpha"),
+):
+    register(Wasserstein, _kind)(_scaled(_size, _log_moment, _shape))
 
 
 # --- segments, which share no point unless they are one ------------------------------------------------------------
