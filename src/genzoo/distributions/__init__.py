@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "axioms": ["DISTANCES", "Distance", "axiom_table"],
+        "bridge": ["log_normalizer_ratio"],
         "closed_forms": ["NoClosedForm", "Wasserstein", "closed_form"],
         "discretized_logistic": ["DiscretizedLogistic"],
         "dual": ["Dual", "LipschitzCritic", "adversarial_bound", "kantorovich_bound"],
@@ -27,12 +28,14 @@ __getattr__, __dir__, __all__ = attach(
         ],
         "frechet": ["Moments", "frechet_distance"],
         "levels": ["centered", "quantized"],
+        "measure": ["Density", "Found", "Known", "distance", "known"],
         "mmd": ["DistanceKernel", "GaussianKernel", "PolynomialKernel", "energy_distance", "median_width", "mmd2"],
         "neighbors": ["neighbor_entropy", "neighbor_kl"],
         "observation": ["Observation"],
         "pairwise": ["nearest", "neighbor_radii", "squared_distances"],
         "point_mass": ["PointMass"],
-        "quadrature": ["integrated"],
+        "quadrature": ["integrated", "summed"],
+        "quantiles": ["integrated_wasserstein"],
         "resampling": ["bootstrap_error", "require_rows", "share_of", "subsample_error"],
         "segment": ["Segment"],
         "transport": [

@@ -23,6 +23,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from genzoo.core.noise import Noise
+from genzoo.distributions.closed_forms import Wasserstein
 from genzoo.distributions.f_divergence import (
     CHI2,
     JENSEN_SHANNON,
@@ -34,11 +35,11 @@ from genzoo.distributions.f_divergence import (
     FDivergence,
 )
 from genzoo.distributions.frechet import Moments, frechet_distance
-from genzoo.distributions.mmd import GaussianKernel, Kernel, PolynomialKernel, energy_distance, mmd2
-from genzoo.distributions.transport import cityblock, discrete, euclidean, optimal_plan, sinkhorn_divergence
+from genzoo.distributions.mmd import DistanceKernel, GaussianKernel, Kernel, PolynomialKernel, mmd2
+from genzoo.distributions.transport import cityblock, discrete, optimal_plan, sinkhorn_divergence
 from genzoo.distributions.wasserstein import directions, sliced_wasserstein
 
-__all__ = ["DISTANCES", "Distance", "axiom_table", "shares"]
+__all__ = ["DISTANCES", "Between", "Distance", "axiom_table", "shares"]
 
 Rows = Tensor
 Between = Callable[[Rows, Rows], float]
@@ -54,6 +55,9 @@ class Distance(NamedTuple):
         symmetric: Whether both ways are equally far.
         triangle: Whether a detour is never shorter.
         name_of_code: Where it is.
+        of: What it is a power of, where densities or families can tell it too.
+        power: Which power.
+        without_bias: The estimate from samples that is right on average, where `between` is not.
 
     Example:
         >>> tv = DISTANCES[0]
@@ -67,6 +71,9 @@ class Distance(NamedTuple):
     symmetric: bool
     triangle: bool
     name_of_code: str
+    of: FDivergence | Wasserstein | None = None
+    power: float = 1.0
+    without_bias: Between | None = None
 
     @property
     def is_metric(self) -> bool:
@@ -114,22 +121,24 @@ def _kind(distance: Distance) -> str:
     return "divergence" if distance.definite else "discrepancy"
 
 
-def _f(divergence: FDivergence, power: float = 1.0) -> Between:
+def _f(
+    name: str, divergence: FDivergence, definite: bool, symmetric: bool, triangle: bool, code: str, power: float = 1.0
+) -> Distance:
     """Of the shares that both have in each different row."""
 
     def between(a: Rows, b: Rows) -> float:
         _, p, q = shares(a, b)
         return divergence(p, q).item() ** power
 
-    return between
+    return Distance(name, between, definite, symmetric, triangle, code, divergence, power)
 
 
-def _wasserstein(k: float, metric: Callable[[Rows, Rows], Tensor] = euclidean) -> Between:
+def _wasserstein(name: str, wanted: Wasserstein, of: FDivergence | None = None) -> Distance:
     def between(a: Rows, b: Rows) -> float:
         places, p, q = shares(a.double(), b.double())
-        return optimal_plan(metric(places, places) ** k, p, q).distance(k)
+        return optimal_plan(wanted.metric(places, places) ** wanted.k, p, q).distance(wanted.k)
 
-    return between
+    return Distance(name, between, True, True, True, "optimal_plan", of or wanted)
 
 
 def _sliced(a: Rows, b: Rows) -> float:
@@ -140,39 +149,43 @@ def _sinkhorn(a: Rows, b: Rows) -> float:
     return sinkhorn_divergence(a, b, epsilon=1.0, steps=100).item()
 
 
-def _mmd(kernel: Kernel, power: float) -> Between:
-    return lambda a, b: max(0.0, mmd2(a.double(), b.double(), kernel, unbiased=False)) ** power
+def _mmd(name: str, kernel: Kernel, power: float, axioms: tuple[bool, bool, bool], code: str) -> Distance:
+    def between(a: Rows, b: Rows) -> float:
+        return max(0.0, mmd2(a.double(), b.double(), kernel, unbiased=False)) ** power
 
+    def without_bias(a: Rows, b: Rows) -> float:
+        return mmd2(a.double(), b.double(), kernel)
 
-def _energy(power: float) -> Between:
-    return lambda a, b: max(0.0, energy_distance(a.double(), b.double(), unbiased=False)) ** power
+    return Distance(name, between, *axioms, code, power=power, without_bias=without_bias if power == 1 else None)
 
 
 def _frechet(power: float) -> Between:
     return lambda a, b: frechet_distance(Moments.of(a), Moments.of(b)) ** power
 
 
+METRIC, NO_TRIANGLE, INDEFINITE = (True, True, True), (True, True, False), (False, True, True)
+ONE_WAY = (True, False, False)
 DISTANCES = (
-    Distance("total variation", _f(TOTAL_VARIATION), True, True, True, "TOTAL_VARIATION"),
-    Distance("Hellinger", _f(SQUARED_HELLINGER, 0.5), True, True, True, "SQUARED_HELLINGER ** 0.5"),
-    Distance("squared Hellinger", _f(SQUARED_HELLINGER), True, True, False, "SQUARED_HELLINGER"),
-    Distance("√Jensen–Shannon", _f(JENSEN_SHANNON, 0.5), True, True, True, "JENSEN_SHANNON ** 0.5"),
-    Distance("Jensen–Shannon", _f(JENSEN_SHANNON), True, True, False, "JENSEN_SHANNON"),
-    Distance("KL", _f(KL), True, False, False, "KL"),
-    Distance("reverse KL", _f(REVERSE_KL), True, False, False, "REVERSE_KL"),
-    Distance("χ²", _f(CHI2), True, False, False, "CHI2"),
-    Distance("Neyman χ²", _f(NEYMAN_CHI2), True, False, False, "NEYMAN_CHI2"),
-    Distance("Wasserstein-1", _wasserstein(1.0), True, True, True, "optimal_plan"),
-    Distance("Wasserstein-2", _wasserstein(2.0), True, True, True, "optimal_plan"),
-    Distance("Wasserstein-3, city blocks", _wasserstein(3.0, cityblock), True, True, True, "optimal_plan"),
-    Distance("Wasserstein-1, discrete metric", _wasserstein(1.0, discrete), True, True, True, "optimal_plan"),
-    Distance("sliced Wasserstein-2, almost any lines", _sliced, True, True, True, "sliced_wasserstein"),
-    Distance("Sinkhorn divergence", _sinkhorn, True, True, False, "sinkhorn_divergence"),
-    Distance("√energy distance", _energy(0.5), True, True, True, "energy_distance ** 0.5"),
-    Distance("energy distance", _energy(1.0), True, True, False, "energy_distance"),
-    Distance("MMD, Gaussian kernel", _mmd(GaussianKernel(1.0), 0.5), True, True, True, "mmd2 ** 0.5"),
-    Distance("MMD², Gaussian kernel", _mmd(GaussianKernel(1.0), 1.0), True, True, False, "mmd2"),
-    Distance("MMD, cubic kernel", _mmd(PolynomialKernel(), 0.5), False, True, True, "mmd2 ** 0.5"),
-    Distance("Fréchet, not squared", _frechet(0.5), False, True, True, "frechet_distance ** 0.5"),
+    _f("total variation", TOTAL_VARIATION, *METRIC, "TOTAL_VARIATION"),
+    _f("Hellinger", SQUARED_HELLINGER, *METRIC, "SQUARED_HELLINGER ** 0.5", 0.5),
+    _f("squared Hellinger", SQUARED_HELLINGER, *NO_TRIANGLE, "SQUARED_HELLINGER"),
+    _f("√Jensen–Shannon", JENSEN_SHANNON, *METRIC, "JENSEN_SHANNON ** 0.5", 0.5),
+    _f("Jensen–Shannon", JENSEN_SHANNON, *NO_TRIANGLE, "JENSEN_SHANNON"),
+    _f("KL", KL, *ONE_WAY, "KL"),
+    _f("reverse KL", REVERSE_KL, *ONE_WAY, "REVERSE_KL"),
+    _f("χ²", CHI2, *ONE_WAY, "CHI2"),
+    _f("Neyman χ²", NEYMAN_CHI2, *ONE_WAY, "NEYMAN_CHI2"),
+    _wasserstein("Wasserstein-1", Wasserstein(1)),
+    _wasserstein("Wasserstein-2", Wasserstein(2)),
+    _wasserstein("Wasserstein-3, city blocks", Wasserstein(3, cityblock)),
+    _wasserstein("Wasserstein-1, discrete metric", Wasserstein(1, discrete), TOTAL_VARIATION),
+    Distance("sliced Wasserstein-2, almost any lines", _sliced, *METRIC, "sliced_wasserstein"),
+    Distance("Sinkhorn divergence", _sinkhorn, *NO_TRIANGLE, "sinkhorn_divergence"),
+    _mmd("√energy distance", DistanceKernel(), 0.5, METRIC, "energy_distance ** 0.5"),
+    _mmd("energy distance", DistanceKernel(), 1.0, NO_TRIANGLE, "energy_distance"),
+    _mmd("MMD, Gaussian kernel", GaussianKernel(1.0), 0.5, METRIC, "mmd2 ** 0.5"),
+    _mmd("MMD², Gaussian kernel", GaussianKernel(1.0), 1.0, NO_TRIANGLE, "mmd2"),
+    _mmd("MMD, cubic kernel", PolynomialKernel(), 0.5, INDEFINITE, "mmd2 ** 0.5"),
+    Distance("Fréchet, not squared", _frechet(0.5), *INDEFINITE, "frechet_distance ** 0.5"),
     Distance("Fréchet", _frechet(1.0), False, True, False, "frechet_distance"),
 )

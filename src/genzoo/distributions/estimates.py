@@ -99,6 +99,26 @@ def estimated_cross_entropy(log_q: Float[Tensor, " n"]) -> Estimate:
     return _checked_mean(-log_q.detach().double(), "A cross-entropy from samples")
 
 
+def unchecked_value(divergence: FDivergence, on_p: Float[Tensor, " n"], on_q: Float[Tensor, " m"]) -> float:
+    """The value alone, whatever the tail of its terms: for rows drawn again, whose repetitions look like one.
+
+    Args:
+        divergence: Which.
+        on_p: log p − log q on rows of p.
+        on_q: The same on rows of q.
+
+    Example:
+        >>> import torch
+        >>> from genzoo.distributions.f_divergence import KL
+        >>> unchecked_value(KL, torch.tensor([0.0, 1.0]), torch.tensor([0.0]))
+        0.5
+    """
+    if divergence.at_zero == 0 or divergence.at_infinity == 0:
+        return _one_sided(divergence, on_p if divergence.at_zero == 0 else on_q).mean().item()
+    n, m = len(on_p), len(on_q)
+    return sum(_weighed(divergence, rows.detach().double(), n, m).sum().item() for rows in (on_p, on_q))
+
+
 def _weighed(divergence: FDivergence, r: Tensor, n: int, m: int) -> Tensor:
     """q f(p/q) / (n p + m q) at log-ratios r."""
     return divergence.at_ratio(r) / (n * r.sigmoid() + m * (-r).sigmoid())
@@ -110,9 +130,14 @@ def _from_one_side(divergence: FDivergence, on_p: Tensor | None, on_q: Tensor | 
     given = on_p if of_p else on_q
     if given is None:
         raise ValueError(f"{divergence.name} is a mean over rows of {'p' if of_p else 'q'}, got none. Give theirs.")
-    r = given.detach().double()
-    share = (r if of_p else -r).clamp_min(-700).sigmoid()  # of that side in p + q
-    return _checked_mean(divergence.at_ratio(r) / share, f"{divergence.name} from samples")
+    return _checked_mean(_one_sided(divergence, given), f"{divergence.name} from samples")
+
+
+def _one_sided(divergence: FDivergence, on_rows: Tensor) -> Tensor:
+    """f(t)/t where f(0) = 0, else f(t)."""
+    r = on_rows.detach().double()
+    share = (r if divergence.at_zero == 0 else -r).clamp_min(-700).sigmoid()  # of that side in p + q
+    return divergence.at_ratio(r) / share
 
 
 def _checked_mean(terms: Tensor, what: str) -> Estimate:

@@ -23,7 +23,7 @@ from genzoo.distributions.f_divergence import checked_probabilities
 from genzoo.distributions.sorting import sorted_rows
 from genzoo.distributions.transport import optimal_plan
 
-__all__ = ["directions", "exact_wasserstein", "sliced_wasserstein", "wasserstein_1d"]
+__all__ = ["directions", "exact_wasserstein", "optimal_cost", "sliced_wasserstein", "wasserstein_1d"]
 
 ELEMENTS = 1 << 22  # projected numbers held at a time
 
@@ -124,11 +124,22 @@ def exact_wasserstein(a: Float[Tensor, "n D"], b: Float[Tensor, "m D"], p: float
     _check(a, b, p)
     exact = "donot_use_mm_for_euclid_dist"
     cost = torch.cdist(a.double().cpu(), b.double().cpu(), compute_mode=exact).pow_(p).numpy()
-    return _optimal_cost(cost) ** (1 / p)
+    return optimal_cost(cost) ** (1 / p)
 
 
-def _optimal_cost(cost: np.ndarray) -> float:
-    """The mean cost of the best plan between rows of equal weights."""
+def optimal_cost(cost: np.ndarray) -> float:
+    """The mean cost of the best plan between rows of equal weights, without the plan.
+
+    Args:
+        cost: What each move costs.
+
+    Raises:
+        ImportError: If the sizes differ, there are more than 90,000 costs and POT is not installed.
+
+    Example:
+        >>> optimal_cost(np.array([[0.0, 2.0], [2.0, 0.0]]))
+        0.0
+    """
     try:
         import ot
     except ImportError:
