@@ -47,6 +47,14 @@ def test_one_pass_holds_the_rows_in_their_own_order():
     assert [part.start for part in parts] == [0, 4, 8]
 
 
+@pytest.mark.parametrize(("n", "batch_size"), [(10, 4), (8, 4), (3, 8)])
+def test_a_first_look_sees_every_row_once(n, batch_size):
+    order = order_of(n, batch_size)
+    seen = torch.cat([order.once(number).x for number in range(order.passes)])
+    assert torch.equal(seen, torch.cat([order.batch(number).x for number in range(order.passes)])[:n])
+    assert sorted(seen.tolist()) == list(range(n))
+
+
 def test_no_rows_are_refused():
     with pytest.raises(ValueError, match="at least one row"):
         order_of(0, 4)

@@ -59,10 +59,10 @@ class Course(abc.ABC):
         return Batch(self._place(part.x), map_given(self._place, part.given), noise)
 
     def look(self) -> Iterator[Batch]:
-        """One epoch of whole batches for `prepare`."""
+        """One epoch for `prepare`, every row once."""
         noise = Noise(self.config.seed, "prepare", device=self.team.device)
         for number in range(self.order.passes):
-            yield self.batch(self.order.batch(number), noise.tick(number))
+            yield self.batch(self.order.once(number), noise.tick(number))
 
     def _place(self, rows: Tensor) -> Tensor:
         if rows.is_floating_point() and self.config.precision == "float64":

@@ -63,6 +63,10 @@ class Order(abc.ABC):
     def in_pass(self, number: int, share: Share = whole) -> Part:
         """A share of batch `number` of a pass that holds every row once; rows are numbered within the source."""
 
+    def once(self, number: int) -> Part:
+        """Batch `number` of the first pass, without the rows of the next that a whole batch would end with."""
+        return self.batch(number)
+
 
 class KeyedOrder(Order):
     """Our own order, a function of the seed.
@@ -101,6 +105,10 @@ class KeyedOrder(Order):
         part = share(rows)
         index = torch.arange(first + part.start, first + part.stop)
         return Part(*self.source.gather(index, seed=self.seed, epoch=0), first + part.start, rows)
+
+    def once(self, number: int) -> Part:
+        rows = min(len(self.source) - number * self.batch_size, self.batch_size)
+        return self.batch(number, lambda _: slice(0, rows))
 
     def _segments(self, begin: int, end: int) -> Iterator[tuple[int, Tensor]]:
         n = len(self.source)
