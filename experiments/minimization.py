@@ -192,7 +192,7 @@ def draw(gaussians: dict[str, dict[str, float]], models: dict[str, GenerativeMod
 
     from experiments import drawing
 
-    figure = Figure(figsize=(10, 4.6))
+    figure = Figure(figsize=(10, 4.6), layout="constrained")
     grid = figure.add_gridspec(2, 4)
     axes = [figure.add_subplot(grid[:, :2]), *(figure.add_subplot(grid[k // 2, 2 + k % 2]) for k in range(4))]
     x = np.linspace(-9, 9, 500)

@@ -194,3 +194,21 @@ def test_losses_depend_on_their_noise_alone(name: str) -> None:
 def test_representation_names_the_model(name: str) -> None:
     model = ready(name)
     assert type(model).__name__ in repr(model)
+
+
+COUNTED = {  # by hand
+    "ppca": 3 + 3 * 1 + 1,
+    "factor_analysis": 3 + 3 * 1 + 3,
+    "softmax_regression": (3 - 1) * (3 + 1),
+    "hmm": (3 - 1) + 3 * (3 - 1) + 3 * 2 * (3 - 1),
+    "hmm/bits": (2 - 1) + 2 * (2 - 1) + 2 * 3,
+    "hmm/reals": (2 - 1) + 2 * (2 - 1) + 2 * 2,
+    "histogram/reals": 15,
+    "gaussian_mixture/diag": 3 * (2 + 2) + 2 - 1,
+}
+
+
+def test_parameters_are_counted(name: str) -> None:
+    model = ready(name)
+    assert model.parameter_count >= max(1, sum(p.numel() for p in model.parameters()))
+    assert model.parameter_count == COUNTED.get(name, model.parameter_count)

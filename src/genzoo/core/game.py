@@ -105,6 +105,11 @@ class Trainable(nn.Module, abc.ABC):
     def loss(self, batch: Batch) -> Tensor:
         """The mean over rows of what training lowers."""
 
+    @property
+    def parameter_count(self) -> int:
+        """The number of free parameters, what training determines."""
+        return sum(p.numel() for p in self.parameters())
+
     def players(self) -> Sequence[Player]:
         """The players in order; asked once, so all parameters must exist. By default one player moves everything."""
         return [Player("model", self, self.loss)]

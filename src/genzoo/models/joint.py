@@ -88,6 +88,10 @@ class Joint(GenerativeModel, DirectFit):
         flat = x.flatten(1)
         return _as(flat[:, self.first_entries], self.first.space), _as(flat[:, self.second_entries], self.second.space)
 
+    @property
+    def parameter_count(self) -> int:
+        return self.first.parameter_count + self.second.parameter_count
+
     def players(self) -> Sequence[Player]:
         """The players of both parts, who move nothing in common."""
         ours = [replace(p, name=f"first/{p.name}", loss=self._through(p, self._first)) for p in self.first.players()]

@@ -71,6 +71,10 @@ class LatentModel(Mapped):
         self.likelihood = Likelihood.weakest(kind, prior.likelihood)
 
     @property
+    def parameter_count(self) -> int:
+        return self.prior.parameter_count + sum(p.numel() for p in self.autoencoder.parameters())
+
+    @property
     def prior(self) -> GenerativeModel:
         """The model over latents."""
         return self.model

@@ -42,6 +42,10 @@ class Mapped(GenerativeModel, DirectFit):
     def outward(self, y: Shaped[Tensor, "B *event"]) -> Shaped[Tensor, "B *event"]:
         """What the part makes, as data."""
 
+    @property
+    def parameter_count(self) -> int:
+        return self.model.parameter_count
+
     def rule(self, given: Given) -> Given:
         """The condition as the part sees it; by default as it is."""
         return given

@@ -98,7 +98,7 @@ def headline(state: State) -> str:
     Args:
         state: The training.
     """
-    config, count = state.config, sum(p.numel() for p in state.model.parameters())
+    config, count = state.config, state.model.parameter_count
     folder = f" · {state.journal.path.parent}" if state.journal.path else ""
     return f"device {state.team.device} · {config.precision} · seed {config.seed} · {count:,} parameters{folder}"
 

@@ -122,7 +122,7 @@ def train(
             space=data.space.to_json(),
             given=store.given_to_json(data.given_space),
             data=_record(rows, given),
-            parameters=sum(p.numel() for p in built.model.parameters()),
+            parameters=built.model.parameter_count,
             versions=store.versions(),
             command=store.command(),
         )

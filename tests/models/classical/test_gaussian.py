@@ -57,7 +57,7 @@ def test_low_rank_is_the_closed_form_of_probabilistic_components(rank: int) -> N
         covariance_of(model), loading @ loading.T + noise * torch.eye(5).double(), rtol=0, atol=1e-10
     )
     assert loss == pytest.approx(-model.log_prob(x).mean().item(), abs=1e-10)
-    assert model.freedom == 5 + 5 * rank - rank * (rank - 1) // 2 + 1
+    assert model.parameter_count == 5 + 5 * rank - rank * (rank - 1) // 2 + 1
 
 
 def test_float32_rows_far_from_zero_lose_nothing() -> None:
@@ -131,7 +131,7 @@ def test_the_criterion_finds_the_number_of_components(covariance: str) -> None:
         model.accumulate(Batch(x))
         model.finish()
     three = GaussianMixture(Space((2,)), components=3, covariance=covariance)
-    assert model.freedom == three.freedom
+    assert model.parameter_count == three.parameter_count
     assert model.weights[0, 3:].eq(0).all()
     assert model.sample(50, seed=0).isfinite().all()
     assert model.log_prob(x).isfinite().all()

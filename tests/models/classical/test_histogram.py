@@ -20,8 +20,8 @@ def test_parameters_are_counted() -> None:
     assert parameters(PICTURE, "independent") == 784
     assert parameters(PICTURE, "markov") == 1567
     assert parameters(PICTURE, "joint") == 2**784 - 1
-    assert Histogram(PICTURE, factorization="markov").freedom == 1567
-    assert Histogram(PICTURE, Space((), levels=10), factorization="independent").freedom == 7849
+    assert Histogram(PICTURE, factorization="markov").parameter_count == 1567
+    assert Histogram(PICTURE, Space((), levels=10), factorization="independent").parameter_count == 7849
 
 
 @pytest.mark.parametrize(

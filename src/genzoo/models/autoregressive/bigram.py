@@ -65,6 +65,10 @@ class Bigram(GenerativeModel, DirectFit):
         self.register_buffer("counts", torch.zeros(size, dtype=torch.float64))
         self.register_buffer("sums", torch.zeros(size, dtype=torch.float64))
 
+    @property
+    def parameter_count(self) -> int:
+        return self.counts.shape[0] * (self.counts.shape[1] - 1)
+
     def log_density(self, x: Integer[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
         check_padding(x, self.space)
         tokens = flattened(x, self.space)

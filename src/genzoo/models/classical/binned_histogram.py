@@ -125,9 +125,9 @@ class BinnedHistogram(Wide, GenerativeModel, DirectFit):
         return metrics
 
     @property
-    def freedom(self) -> int:
+    def parameter_count(self) -> int:
         """The number of free parameters."""
-        return self.table.freedom
+        return self.table.parameter_count
 
     def extra_repr(self) -> str:
         return f"{self.space}, given={self.given}, bins={self.bins}"

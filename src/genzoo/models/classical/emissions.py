@@ -76,6 +76,11 @@ class Emissions(nn.Module, abc.ABC):
         for tensor in self.sums():
             tensor.zero_()
 
+    @property
+    @abc.abstractmethod
+    def freedom(self) -> int:
+        """The number of free parameters."""
+
     def extra_repr(self) -> str:
         return f"count={self.count}, dims={self.dims}"
 
@@ -106,6 +111,10 @@ class SymbolEmissions(Emissions):
         shape = (dims, levels, count)
         self.register_buffer("log_probs", torch.full(shape, -math.log(levels), dtype=torch.float64))
         self.register_buffer("counts", torch.zeros(shape, dtype=torch.float64))
+
+    @property
+    def freedom(self) -> int:
+        return self.count * self.dims * (self.log_probs.shape[-1] - 1)
 
     def vectors(self, x: Shaped[Tensor, "m D"]) -> Float[Tensor, "m features"]:
         return torch.nn.functional.one_hot(x.long(), self.levels).flatten(1).double()
@@ -157,6 +166,10 @@ class BitEmissions(Emissions):
         self.register_buffer("counts", torch.zeros(count, dims, dtype=torch.float64))
         self.register_buffer("totals", torch.zeros(count, 1, dtype=torch.float64))
 
+    @property
+    def freedom(self) -> int:
+        return self.count * self.dims
+
     def vectors(self, x: Shaped[Tensor, "m D"]) -> Float[Tensor, "m features"]:
         return x.double()
 
@@ -197,6 +210,10 @@ class GaussianEmissions(Emissions):
     def __init__(self, gaussians: Gaussians, *, floor: float | None) -> None:
         super().__init__(gaussians.count, gaussians.dims)
         self.gaussians, self.least = gaussians, floor
+
+    @property
+    def freedom(self) -> int:
+        return self.gaussians.freedom
 
     def vectors(self, x: Shaped[Tensor, "m D"]) -> Float[Tensor, "m features"]:
         spread = x.double().std(0, correction=0)

@@ -134,7 +134,7 @@ class GaussianMixture(Mixture):
 
     def bic(self, log_likelihood: float, rows: int) -> float:
         """Bayes' information criterion, the lower the better, of a sum of log-likelihoods over some rows."""
-        return self.freedom * math.log(rows) - 2 * log_likelihood
+        return self.parameter_count * math.log(rows) - 2 * log_likelihood
 
     def _begin_best(self, rows: FirstRows) -> None:
         """Sets the parameters to those of the one start, or of the best after EM on its rows."""

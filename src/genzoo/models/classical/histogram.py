@@ -60,7 +60,7 @@ class Histogram(Wide, GenerativeModel, DirectFit):
         >>> model.begin(); model.accumulate(data); metrics = model.finish()
         >>> model.log_prob(torch.tensor([[0, 1]])).exp()  # 4/6 · 3/5
         tensor([0.4000], dtype=torch.float64)
-        >>> model.freedom
+        >>> model.parameter_count
         3
 
     References:
@@ -147,7 +147,7 @@ class Histogram(Wide, GenerativeModel, DirectFit):
         return Done(loss=float(-(self.sums * self._log_probs()).sum() / rows))
 
     @property
-    def freedom(self) -> int:
+    def parameter_count(self) -> int:
         """The number of free parameters, of all classes and of their shares."""
         classes = len(self.class_weights)
         return classes * parameters(self.space, self.factorization) + classes - 1

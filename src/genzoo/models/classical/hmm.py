@@ -111,6 +111,11 @@ class HMM(GenerativeModel, DirectFit):
         self.register_buffer("totals", torch.zeros(4, dtype=torch.float64))  # rows, steps, Σ log p(x | c), Σ log p(c)
         self.register_buffer("reached", torch.tensor(-torch.inf, dtype=torch.float64))
 
+    @property
+    def parameter_count(self) -> int:
+        chains = sum(int((table > 0).sum()) - len(table) for table in (self.initial, self.transition))
+        return chains + self.emissions.freedom + len(self.class_weights) - 1
+
     def takes_null(self) -> bool:
         return True
 

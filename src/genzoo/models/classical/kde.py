@@ -109,6 +109,10 @@ class KernelDensity(GenerativeModel, DirectFit):
         self.register_buffer("whitener", torch.eye(dims, dtype=torch.float64).repeat(classes, 1, 1))
         self.register_buffer("reach", torch.zeros(classes, dtype=torch.float64))
 
+    @property
+    def parameter_count(self) -> int:
+        return len(self.counts)  # a bandwidth for each class; the rows themselves are kept, not fitted
+
     def takes_null(self) -> bool:
         return True
 

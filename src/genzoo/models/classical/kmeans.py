@@ -112,6 +112,10 @@ class KMeans(Wide, GenerativeModel, DirectFit):
         self.register_buffer("total", zero.clone())  # Σ |x − origin|²
         self.register_buffer("lonely", torch.tensor(False))  # whether a cluster had no rows
 
+    @property
+    def parameter_count(self) -> int:
+        return self.centers.numel() + self.weights.numel()  # of weights one less, and the variance
+
     def takes_null(self) -> bool:
         return True
 

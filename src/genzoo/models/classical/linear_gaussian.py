@@ -63,6 +63,11 @@ class LinearGaussian(GenerativeModel, DirectFit):
         self.register_buffer("loadings", torch.zeros(size, rank, dtype=torch.float64))  # W
         self.register_buffer("noise_variance", torch.ones(size, dtype=torch.float64))  # ψ
 
+    @property
+    def parameter_count(self) -> int:
+        d, k = self.space.dims, self.rank
+        return 2 * d + d * k - k * (k - 1) // 2  # W is known up to a rotation
+
     def log_density(self, x: Float[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
         y, z = self._explained(x)
         distance = (y - z @ self._scaled().to(y.dtype).T).square().sum(1) + z.square().sum(1)

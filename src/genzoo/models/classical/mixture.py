@@ -174,7 +174,7 @@ class Mixture(Wide, GenerativeModel, DirectFit, abc.ABC):
         return (Done if gain < self.tol else dict)(loss=-conditional / rows)
 
     @property
-    def freedom(self) -> int:
+    def parameter_count(self) -> int:
         """The number of free parameters, of the components that are used."""
         classes, count = len(self.weights), int(self.used)
         like = _gaussians(self.covariance, classes * count, self.space.dims, self.rank)

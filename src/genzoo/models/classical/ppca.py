@@ -50,6 +50,10 @@ class PPCA(LinearGaussian):
         super().__init__(space, rank=rank, floor=floor)
 
     @property
+    def parameter_count(self) -> int:
+        return super().parameter_count - self.space.dims + 1  # one variance for all entries
+
+    @property
     def variance(self) -> float:
         """σ², the variance of the noise."""
         return float(self.noise_variance[0])

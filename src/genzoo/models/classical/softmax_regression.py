@@ -93,6 +93,11 @@ class SoftmaxRegression(GenerativeModel, DirectFit):
         self.register_buffer("curvature", torch.zeros(size, dtype=torch.float64))
 
     @property
+    def parameter_count(self) -> int:
+        classes, width = self.sums.shape
+        return (classes - 1) * width  # the same added to all classes changes nothing
+
+    @property
     def weight(self) -> Float[Tensor, "C D"]:
         """W, a row for each class."""
         return self.solver.point[:, :-1]

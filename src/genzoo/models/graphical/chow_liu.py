@@ -66,6 +66,11 @@ class ChowLiu(GenerativeModel, DirectFit):
         self.register_buffer("log_probs", torch.full((n, q, q), -math.log(q), dtype=torch.float64))
         self.register_buffer("pairs", torch.zeros(n * q, n * q, dtype=torch.float64))
 
+    @property
+    def parameter_count(self) -> int:
+        n, q, _ = self.log_probs.shape
+        return (q - 1) * (1 + (n - 1) * q)  # of the root, and of every other given its parent
+
     def log_density(self, x: Integer[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
         flat = x.flatten(1).long()
         return self.log_probs[torch.arange(self.space.dims), flat[:, self.parents], flat].sum(1)

@@ -78,6 +78,10 @@ class MatrixFactorization(Representation, DirectFit):
         self.register_buffer("totals", torch.zeros(2, dtype=double))  # rows, Σ loss
         self.register_buffer("reached", torch.tensor(torch.inf, dtype=double))
 
+    @property
+    def parameter_count(self) -> int:
+        return self.weights.numel() + self.offset.numel()
+
     def codes(self, y: Float[Tensor, "B D"]) -> Float[Tensor, "B K"]:
         return self._codes(y).to(y.dtype)
 

@@ -80,6 +80,10 @@ class SparseCoding(Representation, DirectFit):
         self.register_buffer("totals", torch.zeros(3, dtype=double))  # rows, Σ objective, Σ entries not zero
         self.register_buffer("reached", torch.tensor(torch.inf, dtype=double))
 
+    @property
+    def parameter_count(self) -> int:
+        return self.atoms.numel() + self.offset.numel()
+
     def codes(self, y: Float[Tensor, "B D"]) -> Float[Tensor, "B K"]:
         atoms, centered = self.atoms.to(y.dtype), y - self.offset.to(y.dtype)
         tol = 1e-9 if y.dtype == torch.float64 else 1e-6
