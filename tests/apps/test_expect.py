@@ -76,10 +76,10 @@ def test_rare_events_are_reached_for(table: Path) -> None:
     asked = ("expect", table, "--of", "x[1] > 22")
     few = genzoo(*asked, "-n", 500)
     assert "--rare reaches for rare events" in few
-    found = json.loads(genzoo(*asked, "-n", 2000, "--rare", "--json"))
+    found = json.loads(genzoo(*asked, "-n", 8000, "--rare", "--json"))
     assert 0 < found["low"] < found["value"] < 1e-3
     assert found["ess"] > 100
-    assert "weighted hits" in genzoo(*asked, "-n", 2000, "--rare")
+    assert "weighted hits" in genzoo(*asked, "-n", 8000, "--rare")
 
 
 @pytest.mark.parametrize(
