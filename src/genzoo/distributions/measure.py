@@ -11,11 +11,9 @@ ways to a distance are tried from the surest to the least, and the first that wh
 A way may also say that the value is ∞, or that it cannot be known, and then no less sure way is asked for a number.
 """
 
-import functools
 import math
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -23,7 +21,6 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 from torch import distributions as td
 
-from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.distributions.axioms import DISTANCES, Between, Distance
 from genzoo.distributions.bridge import log_normalizer_ratio
@@ -32,39 +29,20 @@ from genzoo.distributions.dual import adversarial_bound
 from genzoo.distributions.estimate import Estimate, Unknowable, interval
 from genzoo.distributions.estimates import estimated, unchecked_value
 from genzoo.distributions.f_divergence import KL, REVERSE_KL, TOTAL_VARIATION, FDivergence
+from genzoo.distributions.known import Known, known
 from genzoo.distributions.neighbors import neighbor_kl
-from genzoo.distributions.quadrature import integrated, is_line, summed, supported_log_prob
-from genzoo.distributions.quantiles import quantiles, wasserstein_with_doubt
+from genzoo.distributions.quadrature import integrated, is_line, summed
+from genzoo.distributions.quantiles import wasserstein_with_doubt
 from genzoo.distributions.resampling import bootstrap_error, subsample_error
 from genzoo.distributions.transport import cityblock, discrete, euclidean
 from genzoo.distributions.wasserstein import optimal_cost, wasserstein_1d
 
-__all__ = ["Density", "Found", "Known", "distance", "known"]
+__all__ = ["Found", "distance"]
 
 Measured = FDivergence | Wasserstein | Between
 PLANNED = 1000  # rows of a plan, which takes about their cube
 RESOLVED = 10  # rows along each axis from which on a ball of neighbors is small
 EXACT = {"closed form", "integral", "sum"}
-
-
-class Density(NamedTuple):
-    """A distribution of which a log-density is known, and perhaps rows.
-
-    Attributes:
-        log_prob: log p(x) of each row, −∞ where p is zero.
-        rows: Rows drawn from p.
-        normalized: Whether the density integrates to one; if it does not, both sides need rows.
-
-    Example:
-        >>> x = Noise(0).normal(2000, 1)
-        >>> p = Density(lambda x: -x.square().sum(1) / 2, x, normalized=False)
-        >>> distance("KL", p, Density(lambda x: -x.square().sum(1) / 8, 2 * x.flip(0), normalized=False))
-        Found(value=0.3..., error=0.0..., how='log-densities', caveat='')
-    """
-
-    log_prob: Callable[[Tensor], Tensor]
-    rows: Tensor | None = None
-    normalized: bool = True
 
 
 class Found(NamedTuple):
@@ -102,93 +80,6 @@ class Found(NamedTuple):
     def __str__(self) -> str:
         off = f" ± {1.96 * self.error:.2g}" if self.error and not self.is_exact else ""
         return f"{self.value:.4f}{off} ({'; '.join(filter(None, (self.how, self.caveat)))})"
-
-
-@dataclass(frozen=True)
-class Known:
-    """What is known of a distribution.
-
-    Attributes:
-        draw: Rows: as many as are asked for, or those that there are.
-        log_prob: Its log-density of rows, if it has one.
-        normalized: Whether that integrates to one.
-        family: The distribution, if it is one of a family.
-
-    Example:
-        >>> known(torch.zeros(3, 1)).log_prob is None
-        True
-    """
-
-    draw: Callable[[int, Noise], Tensor]
-    log_prob: Callable[[Tensor], Tensor] | None = None
-    normalized: bool = True
-    family: td.Distribution | None = None
-
-
-@functools.singledispatch
-def known(p: Any) -> Known:
-    """What is known of rows, a distribution, a model or a `Density`; register a function for a further kind.
-
-    Args:
-        p: Any of them.
-
-    Raises:
-        TypeError: If it is of another kind.
-    """
-    raise TypeError(
-        f"A distance is between distributions, models, rows or Densities, got {type(p).__name__}. Turn it into a "
-        "tensor of rows drawn from it, or Density(log_prob, rows)."
-    )
-
-
-@known.register
-def _(p: Tensor) -> Known:
-    return Known(lambda n, noise: p.detach())
-
-
-@known.register
-def _(p: Density) -> Known:
-    def draw(n: int, noise: Noise) -> Tensor:
-        if p.rows is None:
-            raise NotImplementedError("a Density without rows cannot be drawn from")
-        return p.rows.detach()
-
-    return Known(draw, p.log_prob, p.normalized)
-
-
-@known.register
-def _(p: td.Distribution) -> Known:
-    if p.batch_shape:
-        raise ValueError(
-            f"A distance is between one p and one q, got a batch {tuple(p.batch_shape)} of {type(p).__name__}. Ask "
-            f"for one of them, or take the batch for one vector: Independent(p, {len(p.batch_shape)})."
-        )
-
-    def draw(n: int, noise: Noise) -> Tensor:
-        try:
-            rows: Tensor = noise.draw(p, rows=n).detach()
-        except TypeError as lacking:  # a kind that cannot be drawn from; on a line, its quantiles can
-            if not is_line(p):
-                raise NotImplementedError(str(lacking)) from None
-            rows = quantiles(p, noise.uniform(n, dtype=torch.float64).clamp(2**-53, 1 - 2**-53)).detach()
-        return rows
-
-    return Known(draw, functools.partial(supported_log_prob, p), family=p)
-
-
-@known.register
-def _(p: GenerativeModel) -> Known:
-    if p.given is not None:
-        raise ValueError(
-            f"A distance is between distributions, but {type(p).__name__} is one for each condition. Fix it: "
-            "Density(lambda x: model.log_prob(x, given), model.sample(n, given))."
-        )
-    dense = p.likelihood in (Likelihood.EXACT, Likelihood.UNNORMALIZED)  # a bound is no density
-
-    def draw(n: int, noise: Noise) -> Tensor:
-        return p.sample(n, seed=int(noise.words(1)[0]))
-
-    return Known(draw, p.log_prob if dense else None, p.likelihood is not Likelihood.UNNORMALIZED)
 
 
 def distance(what: str | Distance | Measured, p: Any, q: Any, *, n: int = 2000, seed: int = 0) -> Found:
@@ -344,7 +235,6 @@ def _by_log_densities(what: FDivergence, pair: Pair) -> Found:
 
 def _bridged(what: FDivergence, on_p: Tensor, on_q: Tensor, noise: Noise) -> Estimate:
     """The estimate of log-ratios that are right but for a constant, its error that of both."""
-
     if math.isinf(unchecked_value(what, on_p, on_q)):
         return Estimate(math.inf)  # whatever the constant is
 
@@ -362,8 +252,9 @@ def _by_neighbors(what: FDivergence, pair: Pair) -> Found:
         raise NotImplementedError("it is of KL alone.")
     outer = pair.q if what is KL else pair.p
     x, y = pair.rows() if what is KL else reversed(pair.rows())
-    if outer.log_prob is not None and bool((outer.log_prob(x) == -math.inf).any()):
-        return Found(math.inf, None)
+    with torch.no_grad():
+        if outer.log_prob is not None and bool((outer.log_prob(x) == -math.inf).any()):
+            return Found(math.inf, None)
     x, y = _flat(x), _flat(y)
     found = Found(*neighbor_kl(x, y, start="normal", seed=pair.seed))
     dims, fewest = x.shape[1], min(len(x), len(y))
@@ -371,7 +262,7 @@ def _by_neighbors(what: FDivergence, pair: Pair) -> Found:
         return found
     return found._replace(
         caveat=f"{fewest:,} rows resolve little in {dims} dimensions: right where the densities are about normal, "
-        "off by as much as a half where they are not"
+        "and far off, beyond the error, where they are not"
     )
 
 
