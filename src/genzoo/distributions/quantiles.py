@@ -131,7 +131,12 @@ def quantiles(distribution: Distribution, u: Float[Tensor, " n"]) -> Float[Tenso
         return distribution.icdf(u)
     except NotImplementedError:
         pass
-    low, high = _bracket(distribution, u)
+    try:
+        low, high = _bracket(distribution, u)
+    except NotImplementedError:
+        raise NotImplementedError(
+            f"Quantiles need an icdf or a cdf, and {type(distribution).__name__} has neither. Draw rows instead."
+        ) from None
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         below = distribution.cdf(middle) < u
