@@ -152,6 +152,11 @@ def test_advice_says_when_numbers_do_not_decide(digits):
     assert advise(apart)[0].names == ["a"]
 
 
+def test_the_number_of_a_component_is_nothing_to_edit(digits):
+    edit = next(advice for advice in advise(digits) if advice.purpose.startswith("to edit"))
+    assert edit.names == ["vae"]
+
+
 def test_unlike_likelihoods_are_told_in_words(digits):
     assert "unlike kinds" not in kinds_in_words(digits)
     found = {"a": Kind.BOUND, "b": Kind.EXACT}

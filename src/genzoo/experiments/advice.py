@@ -2,6 +2,10 @@
 
 from typing import NamedTuple
 
+import torch
+from torch import Tensor
+
+from genzoo.core import Given, GivenSpace, Space
 from genzoo.evaluation import Kind, Measurement
 from genzoo.experiments.compare import Comparison, Entry, best_of
 from genzoo.experiments.figures import in_words
@@ -97,7 +101,23 @@ def _fastest(comparison: Comparison) -> Advice:
 
 
 def _edits(entry: Entry) -> bool:
-    return entry.run.model.can("encode") and entry.run.model.can("decode")
+    model = entry.run.model
+    if not (model.can("encode") and model.can("decode")):
+        return False
+    with torch.no_grad():
+        z = model.encode(entry.samples[:1].to(model.device), _some_condition(model.given))
+    return z.ndim > 1  # the number of a cluster leaves nothing to edit
+
+
+def _some_condition(given: GivenSpace) -> Given:
+    """One row of a condition, whichever."""
+    if given is None:
+        return None
+    return _zeros(given) if isinstance(given, Space) else {name: _zeros(part) for name, part in given.items()}
+
+
+def _zeros(space: Space) -> Tensor:
+    return torch.zeros(1, *space.shape, dtype=torch.int64 if space.is_discrete else torch.get_default_dtype())
 
 
 def _best(purpose: str, column: str, entries: list[Entry]) -> Advice | None:
