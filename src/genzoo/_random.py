@@ -8,8 +8,6 @@ References:
     Chen & Asau, 1974, "On generating random variates from an empirical distribution" (the guide to a table)
 """
 
-import collections
-from collections.abc import Callable
 from typing import Any, no_type_check
 
 import numpy as np
@@ -17,17 +15,14 @@ import torch
 from jaxtyping import Float, Int, Integer, Shaped
 from torch import Tensor
 
-from genzoo._compiled import compiled
+from genzoo._compiled import once_it_pays
 
 __all__ = ["MASK", "choose", "philox", "words"]
 
 MASK = 0xFFFFFFFF
-WORTH = 1.5e9  # nanoseconds: what it takes to load Numba and compile a kernel
 ELEMENTS = 1 << 19  # probabilities at a time, so that they stay in cache
 COMPILED = (torch.float32, torch.float64)
 GUIDE = 1 << 13  # stretches into which a shared distribution is divided
-
-_spent: collections.Counter[tuple[str, str]] = collections.Counter()
 
 
 def philox(c0: Any, c1: Any, c2: Any, c3: Any, key: int) -> tuple[Any, Any, Any, Any]:
@@ -87,7 +82,7 @@ def words(
         True
     """
     blocks = -(-out.shape[1] // 4)
-    fill = _once_it_pays(_fill, 40 * blocks * len(row), out.dtype)
+    fill = once_it_pays(_fill, 40 * blocks * len(row), out.dtype)
     if fill is not None and int((row | page).max(initial=0)) <= MASK:
         fill(row, page, np.uint64(draw), np.uint64(key), np.uint64(shift), out)
         return
@@ -120,7 +115,7 @@ def choose(
         return _shared(_edges(logits[(0,) * len(shape)], probs), uniform)
     flat, numbers, step = logits.reshape(-1, levels), uniform.reshape(-1), max(8, ELEMENTS // levels)
     out = torch.empty(len(flat), dtype=torch.int64)
-    pick = _once_it_pays(_pick, flat.numel(), flat.dtype) if flat.dtype in COMPILED else None
+    pick = once_it_pays(_pick, flat.numel(), flat.dtype) if flat.dtype in COMPILED else None
     buffer = flat.new_empty(min(step, len(flat)), levels)  # fresh memory for each part would cost as much as the sums
     for i in range(0, len(flat), step):
         part, u, room = flat[i : i + step], numbers[i : i + step], buffer[: len(flat) - i]
@@ -155,7 +150,7 @@ def _shared(edges: Tensor, uniform: Tensor) -> Tensor:
 
     guide = torch.searchsorted(stretch(edges), torch.arange(GUIDE + 1))  # edges in earlier stretches
     out = torch.empty(len(flat), dtype=torch.int64)
-    find = _once_it_pays(_find, 12 * len(flat), edges.dtype) if edges.dtype in COMPILED else None
+    find = once_it_pays(_find, 12 * len(flat), edges.dtype) if edges.dtype in COMPILED else None
     if find is not None:
         scale = (GUIDE / total).numpy()[()]
         find(edges.numpy(), guide.numpy(), scale, flat.contiguous().numpy(), out.numpy())
@@ -168,15 +163,6 @@ def _shared(edges: Tensor, uniform: Tensor) -> Tensor:
         found[unsure] = torch.searchsorted(edges, x[unsure], right=True)
         out[i : i + 4 * GUIDE] = found.clamp_max_(last)
     return out.reshape(uniform.shape)
-
-
-def _once_it_pays(kernel: Callable[..., Any], work: int, dtype: object) -> Callable[..., Any] | None:
-    """The compiled kernel, once the plain road has cost as many nanoseconds as compiling it for this type does.
-
-    So no program takes more than twice the time of the better choice, and small ones never compile.
-    """
-    _spent[kernel.__name__, str(dtype)] += work
-    return compiled(kernel) if _spent[kernel.__name__, str(dtype)] >= WORTH else None
 
 
 # --- kernels: plain loops that Numba understands --------------------------------------------------------------------

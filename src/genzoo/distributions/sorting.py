@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from genzoo._compiled import compiled
+from genzoo._compiled import compiled, is_there
 
 __all__ = ["sorted_rows"]
 
@@ -49,17 +49,14 @@ def sort_by_comparison(rows: np.ndarray) -> None:
 
 
 def sort_by_radix(rows: np.ndarray) -> None:
-    """The radix sort of each row of contiguous float32, in place, where it is compiled."""
-    machine = compiled(radix)
-    if machine is None:
-        raise ImportError("The radix sort is compiled by Numba, which is not here. Run: pip install 'genzoo[fast]'.")
-    machine(rows.view(np.uint32))
+    """The radix sort of each row of contiguous float32, in place; it is compiled."""
+    compiled(radix)(rows.view(np.uint32))
 
 
 @functools.cache
 def fastest() -> Sort:
     """The faster of the two on this machine, tried on a few rows."""
-    if compiled(radix) is None:
+    if not is_there():
         return sort_by_comparison
     ramp = np.sin(np.arange(80_000, dtype=np.float32) ** 2).reshape(8, -1)
     sort_by_radix(ramp.copy())  # compiles

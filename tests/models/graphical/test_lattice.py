@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from genzoo import _compiled
 from genzoo.core import Noise
 from genzoo.models.graphical import SquareLattice, kaufman_energy
 from genzoo.models.graphical import bitplanes as bp
@@ -28,6 +29,17 @@ def test_compiled_sweeps_give_the_same_bits(rule: str, size: int, replicas: int)
     for count in (1, 40, 29):  # nor does it matter how sweeps are asked for
         fast.sweep(count)
     assert np.array_equal(plain.planes, fast.planes)
+
+
+def test_a_lattice_changes_to_compiled_sweeps_once_they_pay(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba")
+    plain, late = (SquareLattice(32, 0.41, seed=3, compiled=compiled) for compiled in (False, None))
+    plain.sweep(20)
+    late.sweep(10)
+    monkeypatch.setattr(_compiled, "WORTH", 0)
+    monkeypatch.setattr("genzoo.models.graphical.lattice.half_sweep", None)
+    late.sweep(10)
+    assert np.array_equal(plain.planes, late.planes)
 
 
 @pytest.mark.parametrize(("size", "replicas"), LAYOUTS)

@@ -10,15 +10,15 @@ turn into assignments.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Literal, get_args, no_type_check
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, get_args, no_type_check
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from genzoo._compiled import compiled
+from genzoo._compiled import compiled, is_there
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
 from genzoo.core.given import Given, GivenSpace
 from genzoo.core.model import GenerativeModel, Likelihood
@@ -220,8 +220,8 @@ class KMeans(Wide, GenerativeModel, DirectFit):
         x = x - self.origin.to(x.dtype) if self.origin.any() else x
         counts, squares = torch.zeros_like(centers[:, 0]), torch.zeros_like(centers[:, 0])
         sums, centers = torch.zeros_like(centers), centers.to(x.dtype)
-        machine = compiled(_gather) if x.device.type == "cpu" and len(x) * len(centers) >= LARGE else None
-        total = _pass(x, centers, counts, sums) if machine is None else _fast(machine, x, centers, counts, sums)
+        fast = x.device.type == "cpu" and len(x) * len(centers) >= LARGE and is_there()
+        total = (_compiled_pass if fast else _pass)(x, centers, counts, sums)
         if self.lonely:
             squares.index_add_(0, assigned(x, centers), x.square().sum(1).double())
         return counts, sums, squares, total
@@ -330,9 +330,9 @@ def assigned(x: Float[Tensor, "B D"], centers: Float[Tensor, "K D"]) -> Int[Tens
     return scores.argmax(1) if x.is_cuda else torch.from_numpy(scores.numpy().argmax(1))  # the faster on a CPU
 
 
-def _fast(machine: Callable[..., Any], x: Tensor, centers: Tensor, counts: Tensor, sums: Tensor) -> Tensor:
+def _compiled_pass(x: Tensor, centers: Tensor, counts: Tensor, sums: Tensor) -> Tensor:
     """`_pass` with a compiled loop: scores of one center lie together, so that it looks at many rows at a time."""
-    x, half = x.contiguous(), (centers.square().sum(1) / 2).numpy()
+    gather, x, half = compiled(_gather), x.contiguous(), (centers.square().sum(1) / 2).numpy()
     product, nearest, total = centers.new_empty(len(half), ROWS), np.empty(ROWS, np.int32), 0.0
     rows, columns, scores = x.numpy(), centers.T.contiguous().numpy(), product.numpy()
     by_row, top, n, s = np.empty_like(scores.T, order="C"), np.empty_like(scores[0]), counts.numpy(), sums.numpy()
@@ -344,7 +344,7 @@ def _fast(machine: Callable[..., Any], x: Tensor, centers: Tensor, counts: Tenso
         else:  # NumPy's library is the faster one, if rows stay rows
             np.dot(chunk, columns, out=by_row[:size])
             np.copyto(scores[:, :size], by_row[:size].T)
-        machine(chunk, scores, half, top, nearest, n, s)
+        gather(chunk, scores, half, top, nearest, n, s)
         flat = chunk.reshape(-1)
         total += float(flat.dot(flat))
     return sums.new_tensor(total)

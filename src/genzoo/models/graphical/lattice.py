@@ -23,7 +23,7 @@ from genzoo.models.graphical.bitplanes import (
     neighbors,
     threshold_masks,
 )
-from genzoo.models.graphical.bitplanes_compiled import compiled_sweeps, is_there
+from genzoo.models.graphical.bitplanes_compiled import compiled_sweeps, they_pay
 from genzoo.models.graphical.onsager import check_beta
 
 __all__ = ["SquareLattice"]
@@ -37,7 +37,7 @@ class SquareLattice:
 
     The heat bath draws each spin from its conditional, $p(s_i = 1) = 1 / (1 + e^{-2 \\beta H_i})$ with
     $H_i = \\sum_j s_j$ over four neighbors; Metropolis flips it with probability $\\min(1, e^{-\\beta \\Delta E})$.
-    Both leave $e^{-\\beta E} / Z$ as it is. A state depends on the seed and the number of sweeps alone: with numba
+    Both leave $e^{-\\beta E} / Z$ as it is. A state depends on the seed and the number of sweeps alone: with Numba
     (extra `fast`) and without, the bits are the same.
 
     Args:
@@ -47,7 +47,7 @@ class SquareLattice:
         rule: Heat bath or Metropolis.
         start: Spins drawn by coin, or all up.
         seed: Names the noise.
-        compiled: Whether numba runs the sweeps; by default where it is installed.
+        compiled: Whether Numba runs the sweeps; by default where it is installed and there are so many that it pays.
 
     Raises:
         ValueError: If β is negative or not finite, or size and replicas do not fill words.
@@ -78,7 +78,7 @@ class SquareLattice:
         check_beta(beta)
         _check_layout(size, replicas, rule)
         self.size, self.beta, self.replicas, self.rule, self.seed = size, beta, replicas, rule, seed
-        self.compiled = is_there() if compiled is None else compiled
+        self.compiled = compiled
         self.sweeps = 0
         self.twist = replicas == 1
         shape = (1, size // WORD, size // 2) if self.twist else (replicas // WORD, size, size // 2)
@@ -122,7 +122,7 @@ class SquareLattice:
         return (2 * spins - 1).reshape(self.replicas, self.size, self.size)
 
     def _half_sweeps(self, masks: UInt64[np.ndarray, "n 2 bits"]) -> None:
-        if self.compiled:
+        if they_pay(self.planes, self.rule, masks) if self.compiled is None else self.compiled:
             compiled_sweeps(self.planes, self.twist, self.rule, self.lanes, masks)
             return
         for i, mask in enumerate(masks):
