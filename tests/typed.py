@@ -1,0 +1,34 @@
+"""Types and shapes of every call in the package are checked by beartype; here it is spared what it did before."""
+
+from collections.abc import Callable
+from typing import Any
+
+from beartype import beartype
+
+_checkers: dict[object, Callable[..., Any]] = {}
+
+
+def checked(stub: Callable[..., Any]) -> Callable[..., Any]:
+    """The checker of a function's arguments, or of what it returns: jaxtyping asks for one and then the other.
+
+    Sizes that arguments have bound are still known when the result is checked, so arguments are checked once. A
+    checker takes a millisecond to write, so it is written when it is first called, and once for a function that is
+    made anew at each call of the one around it.
+    """
+    if stub.__annotations__.get("return", Any) is not Any:
+        stub.__annotations__ = {"return": stub.__annotations__["return"]}
+    checker: Callable[..., Any] | None = None
+
+    def check(*args: Any, **kwargs: Any) -> Any:
+        nonlocal checker
+        checker = checker or _written(stub)
+        return checker(*args, **kwargs)
+
+    return check
+
+
+def _written(stub: Callable[..., Any]) -> Callable[..., Any]:
+    key = stub.__module__, stub.__qualname__, stub.__code__, repr(stub.__annotations__)
+    if key not in _checkers:
+        _checkers[key] = beartype(stub)
+    return _checkers[key]
