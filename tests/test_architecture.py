@@ -120,6 +120,11 @@ def calls(path: Path) -> Iterator[Call]:
     return visit(tree(path), ())
 
 
+@functools.cache
+def every_call() -> list[Call]:
+    return [call for path in FILES for call in calls(path)]
+
+
 # --- size ---------------------------------------------------------------------------------------------------------
 
 
@@ -202,22 +207,19 @@ def off(word: ast.keyword) -> bool:
     return isinstance(word.value, ast.Constant) and word.value.value is False
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_nothing_is_unpickled_or_evaluated(path: Path) -> None:
-    assert not UNSAFE_MODULES & set(imported(path))
-    assert not [str(call) for call in calls(path) if UNSAFE_CALLS.fullmatch(call.name)]
-    words = [(call, word) for call in calls(path) for word in call.node.keywords]
+def test_nothing_is_unpickled_or_evaluated() -> None:
+    assert not [name_of(path) for path in FILES if UNSAFE_MODULES & set(imported(path))]
+    assert not [str(call) for call in every_call() if UNSAFE_CALLS.fullmatch(call.name)]
+    words = [(call, word) for call in every_call() for word in call.node.keywords]
     assert not [
         str(call) for call, word in words if word.arg in ("allow_pickle", "trust_remote_code") and not off(word)
     ]
     assert not [str(call) for call, word in words if call.name == "numpy.load" and word.arg is None]
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if name_of(p) not in IMPORTERS], ids=name_of)
-def test_no_module_is_imported_by_name(path: Path) -> None:
-    assert not [
-        str(call) for call in calls(path) if call.name in ("importlib.import_module", "importlib.util.find_spec")
-    ]
+def test_no_module_is_imported_by_name() -> None:
+    finders = ("importlib.import_module", "importlib.util.find_spec")
+    assert not [str(c) for c in every_call() if c.name in finders and name_of(c.path) not in IMPORTERS]
 
 
 # --- randomness ---------------------------------------------------------------------------------------------------
@@ -242,20 +244,17 @@ def is_random(call: Call) -> bool:
     return bool(RANDOM_CALLS.fullmatch(call.name)) or (call.name.endswith(".sample") and (bare or shaped))
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if p != PACKAGE / "core" / "noise.py"], ids=name_of)
-def test_every_draw_comes_from_noise(path: Path) -> None:
-    assert not [str(call) for call in calls(path) if is_random(call)]
+def test_every_draw_comes_from_noise() -> None:
+    home = PACKAGE / "core" / "noise.py"
+    assert not [str(call) for call in every_call() if call.path != home and is_random(call)]
 
 
 # --- text ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ALL_FILES, ids=name_of)
-def test_annotations_are_real(path: Path) -> None:
+def test_annotations_are_real() -> None:
     """Shapes are checked where they are written, so annotations are evaluated."""
-    assert not [
-        node for node in ast.walk(tree(path)) if isinstance(node, ast.ImportFrom) and node.module == "__future__"
-    ]
+    assert not [name_of(path) for path in ALL_FILES if "__future__" in imported(path)]
 
 
 def texts() -> Iterator[Path]:
