@@ -4,6 +4,8 @@ An entry says how to make the model, what kind of likelihood it declares, and ma
 line to `ZOO`.
 """
 
+import copy
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -70,10 +72,11 @@ BOTH = {"label": LABEL, "angle": Space((2,))}
 
 @dataclass(frozen=True)
 class Entry:
-    """How to make a model, and what it says of itself."""
+    """How to make a model, what it says of itself, and after how many rounds its loss has fallen."""
 
     make: Callable[[], GenerativeModel]
     likelihood: Likelihood
+    rounds: int = 40
 
 
 def rows(space: Space, n: int, name: str = "data") -> Tensor:
@@ -325,7 +328,7 @@ ZOO: dict[str, Entry] = {
     "latent/diffusion": Entry(lambda: latent(BYTES, diffusion), BOUND),
     "rbm": Entry(lambda: rbm(Space((2, 3), levels=2)), EXACT),
     "rbm/many": Entry(lambda: rbm(Space((1, 5, 5), levels=2), hidden=24), ESTIMATE),
-    "rbm/cd": Entry(lambda: rbm(BITS, chains=0, steps=2), EXACT),
+    "rbm/cd": Entry(lambda: rbm(BITS, chains=0, steps=2), EXACT, rounds=60),
     "rbm/given": Entry(lambda: rbm(Space((5,), levels=2), LABEL), EXACT),
     "rbm/given/many": Entry(lambda: rbm(Space((1, 5, 5), levels=2), LABEL, hidden=24), ESTIMATE),
     "boltzmann": Entry(lambda: BoltzmannMachine(Space((2, 2), levels=2), hidden=3), EXACT),
@@ -367,9 +370,14 @@ ZOO: dict[str, Entry] = {
 
 def ready(name: str) -> GenerativeModel:
     """The tiny instance, prepared on rows of its own, the same at every call."""
+    return copy.deepcopy(made_ready(name, torch.get_default_dtype()))
+
+
+@functools.cache
+def made_ready(name: str, dtype: torch.dtype) -> GenerativeModel:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = ZOO[name].make().to(torch.get_default_dtype())
+        model = ZOO[name].make().to(dtype)
     model.prepare([batch(model, 64)])
     return model.eval()
 

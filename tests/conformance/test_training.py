@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from genzoo.core import Done, GenerativeModel, Noise, Player
-from tests.zoo import batch, ready
+from tests.zoo import ZOO, batch, ready
 
 
 def movable(model: GenerativeModel) -> list[nn.Parameter]:
@@ -87,7 +87,7 @@ def test_the_loss_falls(name: str) -> None:
     first = model.players()[0]  # of two players the first alone, against one that stands still
     model.train()
     before = loss_of(first, model, 99).item()
-    for _ in play(model, 60, only=first.name):
+    for _ in play(model, ZOO[name].rounds, only=first.name):
         pass
     assert loss_of(first, model, 99).item() < before
 
