@@ -8,19 +8,20 @@ from safetensors.torch import load_file
 
 from genzoo.training import TrainConfig
 from genzoo.training.team import Team
-from tests.training.together import ROUNDS
+from tests.training import together
 
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
 @pytest.mark.slow
 def test_two_processes_with_half_the_batch_each_equal_one_with_the_whole(tmp_path):
-    for name, launcher in (("one", []), ("two", TORCHRUN)):
+    for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        command = [sys.executable, *launcher, "-m", "tests.training.together", str(tmp_path / name)]
-        done = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr[-3000:]
-    for kind in ROUNDS:
+    together.main(tmp_path / "one")
+    command = [sys.executable, *TORCHRUN, "-m", "tests.training.together", str(tmp_path / "two")]
+    done = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    for kind in together.ROUNDS:
         one, two = load_file(tmp_path / "one" / kind), load_file(tmp_path / "two" / kind)
         assert one.keys() == two.keys()
         worst = max(float((one[name] - two[name]).abs().max()) for name in one if one[name].numel())
