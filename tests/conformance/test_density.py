@@ -150,14 +150,14 @@ def enumerated(model: VAE, x: Tensor) -> Tensor:
     )
 
 
-@pytest.mark.parametrize("space", [Space((1, 2, 2), levels=2), Space((2, 1, 1), levels=3)], ids=str)
+@pytest.mark.parametrize("space", [Space((1, 2, 2), levels=2), Space((3, 1, 1), levels=3)], ids=str)
 def test_autoencoders_over_levels_sum_to_one_and_bound_from_below(space: Space) -> None:
     model = VAE(space, None, GaussianAutoencoder.mlp(space, latent=1, hidden=[8])).double().eval()
     with torch.no_grad():
         x = every(space)
         exact = enumerated(model, x)
         assert exact.exp().sum().item() == pytest.approx(1, abs=1e-8)
-        bounds = [repeated(model, x, times, samples=k) for k, times in ((1, 60), (5, 60), (50, 15))]
+        bounds = [repeated(model, x, times, samples=k) for k, times in ((1, 60), (5, 60), (50, 30))]
         for (below, slack), (above, more) in itertools.pairwise([*bounds, (exact, torch.zeros_like(exact))]):
             assert (below <= above + 5 * (slack + more)).all()
         assert (bounds[2][0] - exact).abs().mean() < 0.1 * (bounds[0][0] - exact).abs().mean()
