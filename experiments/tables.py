@@ -167,7 +167,7 @@ def run(asked: argparse.Namespace, root: Path) -> dict[str, Any]:
     """All fits that the record does not hold yet."""
     record = json.loads(asked.record.read_text()) if asked.record.exists() else {"experiment": __doc__.split("\n")[0]}
     record |= {"versions": store.versions(), "tables": record.get("tables", {})}
-    contestants = CHEAP | (DEEP if asked.deep else {})
+    contestants = CHEAP | DEEP
     for name in asked.data:
         x = prepared(name, root)[: asked.rows]
         shown = fingerprint(torch.from_numpy(x))
@@ -178,7 +178,7 @@ def run(asked: argparse.Namespace, root: Path) -> dict[str, Any]:
             raise SystemExit(
                 f"{asked.record} is of other rows of {name} ({table['data']}, not {shown}): move it away."
             )
-        for model in asked.models or contestants:
+        for model in asked.models or (contestants if asked.deep else CHEAP):
             for number in range(asked.splits):
                 figures = table["figures"].setdefault(model, {})
                 if str(number) not in figures and known(contestants[model]):
