@@ -11,6 +11,8 @@ from torch.distributions import MultivariateNormal
 from genzoo.core import Batch, Done, Noise, Space
 from genzoo.models import Dequantized, Standardized
 from genzoo.models.classical import GaussianMixture, KMeans, Start, responsibilities
+from genzoo.models.classical.full_gaussians import FEW
+from genzoo.models.classical.gaussians import FAINT
 
 KINDS = ["full", "tied", "diag", "spherical"]
 LABEL = Space((), levels=3)
@@ -56,6 +58,21 @@ def test_densities_and_a_step_are_those_of_scikit_learn(kind: str) -> None:
     one_pass(model, Batch(x[:100]), Batch(x[100:]))
     theirs._m_step(x.numpy(), theirs._e_step(x.numpy())[1])
     assert torch.allclose(model.weights[0], torch.from_numpy(theirs.weights_), rtol=0, atol=1e-8)
+    assert torch.allclose(model.gaussians.means, torch.from_numpy(theirs.means_), rtol=0, atol=1e-8)
+    assert torch.allclose(model.log_prob(x), torch.from_numpy(theirs.score_samples(x.numpy())), rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize(("spread", "sparse"), [(0.1, False), (5.0, True)])
+def test_rows_are_whitened_in_many_dimensions(spread: float, sparse: bool) -> None:
+    """Components that overlap are summed over all rows, those that do not over their own."""
+    x = clusters(800, dims=24, count=5, spread=spread)
+    model = GaussianMixture(Space((24,)), components=5)
+    model.prepare([Batch(x)])
+    theirs = peer(model, "full")
+    weights = responsibilities(model, x)
+    assert bool((weights > math.exp(FAINT)).double().mean() < FEW) is sparse
+    one_pass(model, Batch(x[:100]), Batch(x[100:]))
+    theirs._m_step(x.numpy(), theirs._e_step(x.numpy())[1])
     assert torch.allclose(model.gaussians.means, torch.from_numpy(theirs.means_), rtol=0, atol=1e-8)
     assert torch.allclose(model.log_prob(x), torch.from_numpy(theirs.score_samples(x.numpy())), rtol=0, atol=1e-8)
 
