@@ -83,7 +83,7 @@ def draw(rolls: dict[str, Tensor], path: Path) -> None:
 def main() -> None:
     """Fits each number of states, keeps the one that validates best, tests it, and draws from it."""
     said = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    said.add_argument("--states", type=int, nargs="+", default=[8, 16, 32, 64, 128, 256, 512])
+    said.add_argument("--states", type=int, nargs="+", default=[8, 16, 32, 64, 128, 256, 512, 1024])
     said.add_argument("--seed", type=int, default=0)
     said.add_argument("--out", type=Path, default=Path("docs/images/chorales.png"))
     said.add_argument("--record", type=Path, default=RECORD)
