@@ -167,3 +167,20 @@ def test_budgets_are_the_users() -> None:
     estimator = Estimator("realnvp", train={"steps": 3}, random_state=np.random.RandomState(0)).fit(X)
     assert np.isfinite(estimator.score(X))
     assert hasattr(estimator, "transform")
+
+
+def test_rows_aside_keep_a_long_training_from_learning_rows_by_heart() -> None:
+    rng = np.random.default_rng(0)
+    table, fresh = rng.normal(size=(120, 3)), rng.normal(size=(1000, 3))
+    train = {"steps": 300, "warmup": 0, "lr": 5e-3}
+    long, held = (
+        Estimator("nsf", depth=2, width=64, train=train, validation_fraction=share).fit(table) for share in (0.0, 0.2)
+    )
+    assert held.score(fresh) > long.score(fresh) + 0.5
+    assert long.score(table) > held.score(table)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0, 0.99, 0.001])
+def test_impossible_shares_aside_are_refused(share: float) -> None:
+    with pytest.raises(ValueError, match="`validation_fraction` must be a share"):
+        Estimator("gaussian", validation_fraction=share).fit(X[:50])

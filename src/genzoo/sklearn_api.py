@@ -27,7 +27,7 @@ try:
 except ImportError:
     raise ImportError("genzoo.sklearn_api needs scikit-learn. Run: pip install 'genzoo[sklearn]'") from None
 
-from genzoo.core import GenerativeModel, Space, seeded
+from genzoo.core import GenerativeModel, Noise, Space, seeded
 from genzoo.data import Rows
 from genzoo.data.error import ColumnError
 from genzoo.evaluation.likelihood import score as score_rows
@@ -62,6 +62,8 @@ class Estimator(TransformerMixin, BaseEstimator):
         recipe: Its name.
         train: Fields of `TrainConfig`, as {"steps": 2000}.
         random_state: Names every random draw of the fit: a whole number, a generator of NumPy, or None.
+        validation_fraction: The share of rows kept aside, by whose loss the best model of a training is kept; with
+            none aside the last is. Small tables want it where a recipe trains for long.
         settings: The recipe's arguments, as components=3.
 
     Raises:
@@ -84,11 +86,13 @@ class Estimator(TransformerMixin, BaseEstimator):
         *,
         train: Any = None,
         random_state: Any = 0,
+        validation_fraction: Any = 0.0,
         **settings: Any,
     ) -> None:
         self.recipe = recipe
         self.train = train
         self.random_state = random_state
+        self.validation_fraction = validation_fraction
         self._settings = settings
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -139,10 +143,13 @@ class Estimator(TransformerMixin, BaseEstimator):
             built = self._built()
         if built.then is not None:
             raise Mistake(f"{info.name} is trained in two stages, and an estimator has one.", "Use genzoo.train.")
-        rows = Rows(x, given, torch.arange(len(x)), space, given_space)
-        config = self._config(built.config, len(x), seed)
+        order = Noise(seed, "aside").permutation(len(x))
+        aside, kept = order.split([few := self._aside(len(x)), len(x) - few])
+        rows, valid = (Rows(x, given, index.sort().values, space, given_space) for index in (kept, aside))
+        config = self._config(built.config, len(rows), seed, keep="best" if few else "last")
         try:
-            self.model_ = train_model(self._double(built.model), rows, config, say=_quiet).model
+            model = self._double(built.model)
+            self.model_ = train_model(model, rows, config, valid=valid if few else None, say=_quiet).model
         except ColumnError as error:
             raise self._named(error) from None
         return self
@@ -334,10 +341,20 @@ class Estimator(TransformerMixin, BaseEstimator):
         state = self.random_state
         return int(state) if isinstance(state, int | np.integer) else int(check_random_state(state).randint(1 << 31))
 
-    def _config(self, published: TrainConfig, rows: int, seed: int) -> TrainConfig:
+    def _aside(self, rows: int) -> int:
+        """How many rows are kept aside."""
+        share = self.validation_fraction
+        if not 0 <= share < 1 or (few := round(share * rows)) > rows - 2 or (share and few == 0):
+            raise ValueError(
+                f"`validation_fraction` must be a share in [0, 1) that leaves 2 rows to fit to and, if it is not 0, "
+                f"1 row aside, got {share} of {rows} rows. Change it, or give more rows."
+            )
+        return few
+
+    def _config(self, published: TrainConfig, rows: int, seed: int, *, keep: str) -> TrainConfig:
         """The recipe's settings of training under the user's: a budget of either kind replaces the recipe's."""
         wanted = dict(self.train or {})
-        fields = published.model_dump() | {"device": "cpu", "seed": seed, "keep": "last", "patience": None}
+        fields = published.model_dump() | {"device": "cpu", "seed": seed, "keep": keep, "patience": None}
         fields["batch_size"] = min(rows, published.batch_size)  # a start that looks at a batch sees each row once
         fields |= {"precision": "float64"} if self._made["precise"] else {}
         if wanted.keys() & set(BUDGETS):
