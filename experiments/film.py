@@ -5,6 +5,9 @@ the lower one k-means. Both go from the same random starts, three rows each; sho
 lowest in what it lowers, which is how either would choose without knowing the blobs. Beneath each picture stands what
 its pass lowers, and the share of rows that are with the blob they were drawn from.
 
+A second picture goes from one to the other: round blobs that overlap, a mixture of equal weights whose one variance σ²
+is held, and how far its means end from the centers of k-means as σ falls.
+
     python -m experiments.film [--out docs/images/film.png]
 """
 
@@ -24,6 +27,7 @@ from genzoo.models.classical import GaussianMixture, KMeans
 FRAMES = (0, 1, 2, 4, 8, 60)
 STARTS = 20
 RECORD = Path(__file__).parent / "records" / "film.json"
+SIGMAS = (2.0, 1.5, 1.0, 0.7, 0.5, 0.3, 0.2, 0.1, 0.07, 0.05, 0.03, 0.02)
 COLORS = np.array([[0.12, 0.47, 0.71], [0.89, 0.47, 0.13], [0.17, 0.63, 0.17]])
 
 
@@ -85,6 +89,54 @@ def k_means(x: Tensor, start: Tensor) -> KMeans:
 MAKERS = {"mixture": mixture, "k-means": k_means}
 
 
+def limit(n: int = 900) -> list[dict[str, float]]:
+    """How far the means of a mixture with a held σ end from the centers of k-means, from the same start."""
+    noise = Noise(0, "limit")
+    places = torch.tensor([[0.0, 0.0], [3.0, 0.0], [1.5, 2.5]], dtype=torch.float64)
+    x = places[noise.integers(3, n)] + noise.normal(n, 2, dtype=torch.float64)
+    hard, found = k_means(x, places), []
+    for _ in range(FRAMES[-1]):
+        one_pass(hard, x)
+    for sigma in SIGMAS:
+        soft = GaussianMixture(Space((2,)), components=3, covariance="spherical", tol=0.0)
+        soft.prepare([Batch(x)])
+        soft.gaussians.means.copy_(places)
+        for _ in range(10 * FRAMES[-1]):
+            soft.gaussians.variances.fill_(sigma**2)
+            soft.weights.fill_(1 / 3)
+            one_pass(soft, x)
+        gap = (soft.gaussians.means - hard.centers).norm(dim=1).max().item()
+        soft.gaussians.variances.fill_(sigma**2)
+        sure = soft.responsibilities(x).amax(1).mean().item()
+        found.append({"sigma": sigma, "gap": gap, "sure": sure})
+    return found
+
+
+def one_pass(model: GaussianMixture | KMeans, x: Tensor) -> None:
+    """One look at all rows."""
+    model.begin()
+    model.accumulate(Batch(x))
+    model.finish()
+
+
+def draw_limit(found: list[dict[str, float]], path: Path) -> None:
+    """The gap and how sure the mixture is, against σ."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 2.6), layout="constrained")
+    for axes, key, said in zip(
+        figure.subplots(1, 2),
+        ("gap", "sure"),
+        ("farthest mean from its center", "largest responsibility, mean"),
+        strict=True,
+    ):
+        axes.plot([each["sigma"] for each in found], [each[key] for each in found], "o-", color=COLORS[0])
+        axes.set(xscale="log", xlabel="σ", title=said)
+        axes.invert_xaxis()
+    figure.axes[0].set_yscale("log")
+    figure.savefig(path, dpi=110)
+
+
 def draw(strips: dict[str, list[dict[str, Any]]], x: Tensor, path: Path) -> None:
     """Both strips in one picture."""
     import matplotlib
@@ -122,6 +174,8 @@ def main() -> None:
     figures = {name: [told(frame) for frame in frames] for name, frames in strips.items()}
     ends = {name: [told(frames[-1]) for frames in each] for name, each in tried.items()}
     said = {"experiment": "EM and k-means on stretched blobs", "shown": figures, "ends_of_all_starts": ends}
+    said["limit"] = limit()
+    draw_limit(said["limit"], out.with_name("limit.png"))
     RECORD.write_text(json.dumps(said, indent=1) + "\n")
     for name, each in ends.items():
         print(name, "shown:", figures[name][-1], "all starts:", sorted(round(end["agreement"], 2) for end in each))
