@@ -173,7 +173,11 @@ def main() -> None:
     draw(strips, x, out)
     figures = {name: [told(frame) for frame in frames] for name, frames in strips.items()}
     ends = {name: [told(frames[-1]) for frames in each] for name, each in tried.items()}
-    said = {"experiment": "EM and k-means on stretched blobs", "shown": figures, "ends_of_all_starts": ends}
+    said: dict[str, Any] = {
+        "experiment": "EM and k-means on stretched blobs",
+        "shown": figures,
+        "ends_of_all_starts": ends,
+    }
     said["limit"] = limit()
     draw_limit(said["limit"], out.with_name("limit.png"))
     RECORD.write_text(json.dumps(said, indent=1) + "\n")
