@@ -77,6 +77,17 @@ def test_rows_are_whitened_in_many_dimensions(spread: float, sparse: bool) -> No
     assert torch.allclose(model.log_prob(x), torch.from_numpy(theirs.score_samples(x.numpy())), rtol=0, atol=1e-8)
 
 
+def test_scores_go_through_whitened_rows() -> None:
+    x = clusters(50, dims=24, count=2, spread=0.5)
+    model = GaussianMixture(Space((24,)), components=2)
+    model.prepare([Batch(x)])
+    gaussians, rows = model.gaussians, x.clone().requires_grad_()
+    parts = MultivariateNormal(gaussians.means, scale_tril=gaussians.scale)
+    whole = torch.distributions.MixtureSameFamily(torch.distributions.Categorical(model.weights[0]), parts)
+    (score,) = torch.autograd.grad(whole.log_prob(rows).sum(), rows)
+    assert torch.allclose(model.score(x), score, rtol=0, atol=1e-9)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_densities_are_those_of_torch(kind: str) -> None:
     x = clusters(50)
