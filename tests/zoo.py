@@ -40,7 +40,7 @@ from genzoo.models.diffusion import (
     Straight,
     VarianceExploding,
 )
-from genzoo.models.flows import Flow, Nets, Spline, coupling_flow, real_nvp
+from genzoo.models.flows import Affine, Flow, Nets, Spline, coupling_flow
 from genzoo.models.graphical import (
     RBM,
     BayesNet,
@@ -145,8 +145,8 @@ def conv_wgan(space: Space) -> WassersteinGAN:
     )
 
 
-def flow(space: Space, given: GivenSpace = None, drop_given: float = 0.0, **options: object) -> Flow:
-    return real_nvp(space, given, depth=2, width=8, layers=1, drop_given=drop_given, **options)
+def flow(space: Space, given: GivenSpace = None, drop_given: float = 0.0, net: str = "mlp", **options: object) -> Flow:
+    return coupling_flow(space, given, Affine(), Nets(net, 8, 1), depth=2, drop_given=drop_given, **options)
 
 
 def spline_flow(space: Space, given: GivenSpace = None, **options: object) -> Flow:

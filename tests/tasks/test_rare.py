@@ -9,7 +9,7 @@ from genzoo.core import GenerativeModel, Likelihood, Noise, Space, Unsupported
 from genzoo.models.adversarial import WassersteinGAN
 from genzoo.models.autoencoders import VAE, GaussianAutoencoder
 from genzoo.models.classical import Gaussian
-from genzoo.models.flows import real_nvp
+from genzoo.models.flows import Nets, coupling_flow
 from genzoo.nn import MLP
 from genzoo.tasks import Expression, WeightsCollapsed, expectation, rare_event
 from genzoo.tasks.proposal import Proposal, standard
@@ -88,7 +88,7 @@ def test_two_ways_to_the_event_need_two_modes() -> None:
 
 @pytest.mark.parametrize("where", ["noise", "data"])
 def test_a_flow_agrees_with_counting(where: str) -> None:
-    model = bent(real_nvp(Space((2,)), depth=4, width=16), 0.15)
+    model = bent(coupling_flow(Space((2,)), nets=Nets(width=16), depth=4), 0.15)
     edge = expectation(model, lambda x: x[:, 0], 1000).quantile(0.5).value
     spread = expectation(model, lambda x: x[:, 0], 1000).variance().value ** 0.5
     asked = Expression(f"x[0] > {edge + 3 * spread}")

@@ -10,7 +10,7 @@ from torch import nn
 
 from genzoo.core import Batch, Noise, Space
 from genzoo.models import Dequantized, Standardized
-from genzoo.models.flows import ActNorm, Chain, Flow, Logit, real_nvp
+from genzoo.models.flows import ActNorm, Chain, Flow, Logit, Nets, coupling_flow
 
 LABEL = Space((), levels=3)
 
@@ -36,14 +36,14 @@ def grid(low: float, high: float, points: int = 600) -> tuple[torch.Tensor, floa
 
 
 def test_densities_of_the_plane_integrate_to_one() -> None:
-    model = bent(real_nvp(Space((2,)), depth=4, width=16))
+    model = bent(coupling_flow(Space((2,)), nets=Nets(width=16), depth=4))
     x, volume = grid(-25, 25)
     with torch.no_grad():
         assert model.log_prob(x).exp().sum().item() * volume == pytest.approx(1, abs=1e-3)
 
 
 def test_conditional_densities_integrate_to_one() -> None:
-    model = bent(real_nvp(Space((2,)), LABEL, depth=2, width=16, drop_given=0.1))
+    model = bent(coupling_flow(Space((2,)), LABEL, nets=Nets(width=16), depth=2, drop_given=0.1))
     x, volume = grid(-25, 25)
     with torch.no_grad():
         densities = [model.log_prob(x, torch.full((len(x),), label)).exp() for label in (0, 1, 2, -1)]
@@ -53,7 +53,7 @@ def test_conditional_densities_integrate_to_one() -> None:
 
 
 def test_a_logit_keeps_all_density_within_its_interval() -> None:
-    model = bent(real_nvp(Space((2,)), depth=2, width=16, high=4), std=0.2)
+    model = bent(coupling_flow(Space((2,)), nets=Nets(width=16), depth=2, high=4), std=0.2)
     edge = 4 * 0.05 / 0.9
     x, volume = grid(-edge + 1e-4, 4 + edge - 1e-4, 1500)
     with torch.no_grad():
@@ -63,7 +63,7 @@ def test_a_logit_keeps_all_density_within_its_interval() -> None:
 
 
 def test_samples_follow_the_density() -> None:
-    model = bent(real_nvp(Space((2,)), depth=4, width=16))
+    model = bent(coupling_flow(Space((2,)), nets=Nets(width=16), depth=4))
     axis = torch.linspace(-25, 25, 800)
     with torch.no_grad():
         density = model.log_prob(torch.cartesian_prod(axis, axis)).exp().reshape(800, 800)
@@ -75,7 +75,7 @@ def test_samples_follow_the_density() -> None:
 
 def test_an_untrained_flow_is_the_normal_that_its_start_saw() -> None:
     x = torch.tensor([[1.0, 10.0], [3.0, 50.0], [5.0, 30.0]])
-    model = real_nvp(Space((2,)), depth=2, width=4)
+    model = coupling_flow(Space((2,)), nets=Nets(width=4), depth=2)
     model.prepare([Batch(x)])
     normal = torch.distributions.Normal(x.mean(0), x.std(0, correction=0))
     assert torch.allclose(model.log_prob(x), normal.log_prob(x).sum(1))
@@ -91,12 +91,12 @@ def test_the_start_reads_no_more_batches_than_it_needs() -> None:
 
 def test_encoding_inverts_decoding_through_the_wrappers() -> None:
     x = 500 + 30 * torch.randn(64, 3)
-    model = Standardized(real_nvp(Space((3,)), LABEL, depth=4, width=16))
+    model = Standardized(coupling_flow(Space((3,)), LABEL, nets=Nets(width=16), depth=4))
     given = torch.arange(64) % 3
     model.prepare([Batch(x, given)])
     bent(model)
     assert torch.allclose(model.decode(model.encode(x, given), given), x, atol=1e-9)
-    pixels = Dequantized(real_nvp(Space((1, 4, 4)), net="conv", depth=2, width=4, high=256), 256)
+    pixels = Dequantized(coupling_flow(Space((1, 4, 4)), nets=Nets("conv", 4), depth=2, high=256), 256)
     bytes_ = Noise(0).integers(256, 20, 1, 4, 4).to(torch.uint8)
     pixels.prepare([Batch(bytes_)])
     bent(pixels)
@@ -125,4 +125,4 @@ def test_spaces_that_no_flow_fits_are_refused() -> None:
     with pytest.raises(ValueError, match="as many entries"):
         Flow(Space((2,)), None, Chain(), latent=(3,))
     with pytest.raises(ValueError, match="even sides"):
-        real_nvp(Space((1, 7, 8)), net="conv")
+        coupling_flow(Space((1, 7, 8)), nets=Nets("conv"))

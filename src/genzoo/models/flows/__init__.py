@@ -11,7 +11,6 @@ __getattr__, __dir__, __all__ = attach(
         "couplings": ["Nets", "coupling_flow"],
         "flow": ["Flow"],
         "logit": ["Logit"],
-        "realnvp": ["real_nvp"],
         "rearrange": ["Flatten", "Shuffle", "Squeeze"],
         "spline": ["Spline"],
         "split": ["Split"],
