@@ -26,6 +26,7 @@ from torch import Tensor
 from torch import distributions as td
 
 from genzoo.core import Noise
+from genzoo.core.draws import draw
 from genzoo.randomness import (
     LinearCongruential,
     NoiseWords,
@@ -84,7 +85,7 @@ def laws(n: int) -> Iterator[tuple[str, float]]:
         law = probs.double() / probs.double().sum()
         return float(stats.chisquare(drawn.bincount(minlength=256), law.numpy() * len(drawn)).pvalue)
 
-    yield "categorical, one distribution", classes(Noise(0, "shared").draw(td.Categorical(probs), rows=n))
+    yield "categorical, one distribution", classes(draw(td.Categorical(probs), Noise(0, "shared"), rows=n))
     rows = range(0, n, n // 100)
     each = [Noise(0, "rows", start=i).categorical(probs.log().repeat(n // 100, 1)) for i in rows]
     yield "categorical, a distribution a row", classes(torch.cat(each))
@@ -92,7 +93,7 @@ def laws(n: int) -> Iterator[tuple[str, float]]:
     ones = Noise(0, "bernoulli").bernoulli(probs[:100].expand(n // 100, 100)).sum(0, dtype=torch.float64).numpy()
     z = (ones - n // 100 * p) / np.sqrt(n // 100 * p * (1 - p))
     yield "bernoulli", float(stats.chi2.sf((z**2).sum(), 100))
-    exponential = Noise(0, "exponential").draw(td.Exponential(torch.tensor(3.0, dtype=torch.float64)), rows=n)
+    exponential = draw(td.Exponential(torch.tensor(3.0, dtype=torch.float64)), Noise(0, "exponential"), rows=n)
     yield "exponential", float(stats.kstest(exponential.numpy(), stats.expon(scale=1 / 3).cdf).pvalue)
     normal = Noise(0, "normal").normal(n // 100, 100, dtype=torch.float64).flatten()
     yield "normal", float(stats.kstest(normal.numpy(), stats.norm.cdf).pvalue)

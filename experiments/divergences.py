@@ -23,6 +23,7 @@ from torch.distributions import Categorical, Laplace, MixtureSameFamily, Normal
 
 import genzoo
 from genzoo.core import Noise
+from genzoo.core.draws import draw
 from genzoo.distributions import (
     JENSEN_SHANNON,
     KL,
@@ -82,7 +83,7 @@ def discriminator(theta: float) -> dict[str, Any]:
     best = optimal_discriminator(log_p - log_q), optimal_discriminator(log_q - log_p)
     earned = weights @ (log_p.exp() * best[0].log() + log_q.exp() * best[1].log())
     found, critic = adversarial_bound(
-        JENSEN_SHANNON, *(Noise(i).draw(d, rows=ROWS)[:, None] for i, d in enumerate((p, q)))
+        JENSEN_SHANNON, *(draw(d, Noise(i), rows=ROWS)[:, None] for i, d in enumerate((p, q)))
     )
     grid = torch.linspace(-3, theta + 3, 200, dtype=torch.float64)
     with torch.no_grad():
@@ -113,7 +114,7 @@ def segments(theta: float) -> dict[str, list[float]]:
 def segments_from_samples(theta: float, n: int = 200) -> dict[str, Any]:
     """The same through 200 rows of each: a number where rows can tell, ∞ or a refusal where they cannot."""
     one, other = Segment(number(0.0)), Segment(number(theta))
-    x, y = Noise(0).draw(one, rows=n), Noise(1).draw(other, rows=n)
+    x, y = draw(one, Noise(0), rows=n), draw(other, Noise(1), rows=n)
     on_x, on_y = (one.log_prob(rows) - other.log_prob(rows) for rows in (x, y))
     moved = number(theta).requires_grad_()
     cost = euclidean(x, torch.stack([moved.expand(n), y[:, 1]], dim=1))
@@ -151,7 +152,7 @@ def neighbor_pairs(dims: int, n: int, seed: int) -> dict[str, tuple[Tensor, Tens
     """Rows of pairs of distributions whose KL is known: two that are normal, two that are not."""
     x, y = (Noise(seed, dims, part).normal(n, dims, dtype=torch.float64) for part in ("x", "y"))
     u, v = (Noise(seed, dims, part).uniform(n, dims, dtype=torch.float64) for part in ("u", "v"))
-    laplace = Noise(seed, dims, "l").draw(Laplace(torch.zeros(dims).double(), math.sqrt(0.5)), rows=n)
+    laplace = draw(Laplace(torch.zeros(dims).double(), math.sqrt(0.5)), Noise(seed, dims, "l"), rows=n)
     return {
         "normal, moved": (x, y + 1 / math.sqrt(dims), 0.5),
         "normal, 1.2 times as wide": (x, 1.2 * y, dims * (math.log(1.2) - (1 - 1.2**-2) / 2)),

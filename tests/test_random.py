@@ -11,6 +11,7 @@ from torch import distributions as td
 
 from genzoo import _compiled, _random
 from genzoo.core import Noise
+from genzoo.core.draws import draw
 
 DTYPES = [np.int64, np.uint32, np.float32, np.float64]
 FROZEN_WORDS = [[2764632327, 3392083507, 1548220369], [450777532, 2925961914, 2678905666]]
@@ -60,9 +61,9 @@ DRAWS = {
     "float64": lambda: Noise(0).uniform(300, 301, dtype=torch.float64),
     "normal": lambda: Noise(0, start=9).normal(40_000, 5),
     "bernoulli": lambda: Noise(0).bernoulli(Noise(1).uniform(3_000, 40)),
-    "exponential": lambda: Noise(0).draw(td.Exponential(2.0), rows=50_000),
+    "exponential": lambda: draw(td.Exponential(2.0), Noise(0), rows=50_000),
     "rows": lambda: Noise(0).categorical(Noise(1).normal(700, 3, 256)),
-    "shared": lambda: Noise(0).draw(td.Categorical(Noise(1).uniform(300)), rows=60_000),
+    "shared": lambda: draw(td.Categorical(Noise(1).uniform(300)), Noise(0), rows=60_000),
     "few": lambda: Noise(0).categorical(torch.zeros(2, 3, dtype=torch.float64)),
     "ahead": lambda: torch.cat([stream.tick(page).normal(50, 3) for stream in [Noise(2)] for page in range(20)]),
 }
@@ -80,7 +81,7 @@ def test_roads_lead_to_the_same_bits(kind: str, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("kind", DRAWS)
 def test_chunks_do_not_show(kind: str, road: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = DRAWS[kind]()
-    monkeypatch.setattr("genzoo.core.noise.CHUNK", 50)
+    monkeypatch.setattr("genzoo._stream.CHUNK", 50)
     monkeypatch.setattr(_random, "ELEMENTS", 3000)
     assert torch.equal(DRAWS[kind](), whole)
 
@@ -136,9 +137,9 @@ def test_without_numba_the_numbers_are_the_same(monkeypatch: pytest.MonkeyPatch)
 def test_a_million_draws_follow_their_law(kind: str, road: str) -> None:
     n, probs = 1_000_000, Noise(3, kind).uniform(32)
     if kind == "exponential":
-        x = Noise(0, kind).draw(td.Exponential(3.0), rows=n // 50)
+        x = draw(td.Exponential(3.0), Noise(0, kind), rows=n // 50)
         assert stats.kstest(x.numpy(), stats.expon(scale=1 / 3).cdf).pvalue > 1e-3
-        counts = torch.histc(torch.exp(-3 * Noise(1, kind).draw(td.Exponential(3.0), rows=n)), 64, 0, 1)
+        counts = torch.histc(torch.exp(-3 * draw(td.Exponential(3.0), Noise(1, kind), rows=n)), 64, 0, 1)
         assert stats.chisquare(counts.double()).pvalue > 1e-3
     elif kind == "bernoulli":
         ones = Noise(0, kind).bernoulli(probs.expand(n // 32, 32)).sum(0).double().numpy()

@@ -28,8 +28,8 @@ except ImportError:
     raise ImportError("genzoo.sklearn_api needs scikit-learn. Run: pip install 'genzoo[sklearn]'") from None
 
 from genzoo.core import GenerativeModel, Noise, Space, seeded
+from genzoo.core.errors import ColumnError
 from genzoo.data import Rows
-from genzoo.data.error import ColumnError
 from genzoo.evaluation.likelihood import score as score_rows
 from genzoo.models.classical import responsibilities
 from genzoo.training import TrainConfig

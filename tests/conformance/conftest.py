@@ -24,7 +24,7 @@ def double() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _draws_only_from_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(self: Distribution, *args: object) -> None:
-        raise AssertionError(f"{type(self).__name__} drew from global random state: use noise.draw(distribution).")
+        raise AssertionError(f"{type(self).__name__} drew from global random state: use draw(distribution, noise).")
 
     kinds = [Distribution]
     for kind in kinds:

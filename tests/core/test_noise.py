@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from genzoo._random import philox
 from genzoo.core import Noise, fresh_seed
-from genzoo.core.noise import philox
 
 # Random123's known-answer vectors for philox4x32-10: counter, key, words.
 KNOWN = [

@@ -12,7 +12,7 @@ from PIL import Image
 
 from genzoo.core import Noise, Space
 from genzoo.data import DataError, ImageCodec, read
-from genzoo.data.readers.images import open_image
+from genzoo.data.codecs.image import open_image
 
 NEEDS_DATA = pytest.mark.skipif("GENZOO_DATA" not in os.environ, reason="set GENZOO_DATA to the folder of real data")
 

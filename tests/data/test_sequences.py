@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from genzoo.core import Space
-from genzoo.data import Codec, DataError, SequenceCodec, read
+from genzoo.data import DataError, SequenceCodec, codec_from_json, read
 
 NEEDS_DATA = pytest.mark.skipif("GENZOO_DATA" not in os.environ, reason="set GENZOO_DATA to the folder of real data")
 SONGS = {
@@ -52,7 +52,7 @@ def test_file_to_space_to_file_is_exact(tmp_path: Path) -> None:
     assert data.codec.save(row, tmp_path / "a.csv").read_text() == SONGS["train/a.csv"]
     every = data.codec.save(data.x, tmp_path / "all.csv")
     assert data.codec.load(every).equal(data.x)
-    assert Codec.from_json(data.codec.to_json()) == data.codec
+    assert codec_from_json(data.codec.to_json()) == data.codec
 
 
 def test_notes_are_seen_as_piano_keys(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from genzoo.core import Noise, Space
-from genzoo.data import Codec, DataError, SoundCodec, read
+from genzoo.data import DataError, SoundCodec, codec_from_json, read
 from genzoo.data.codecs.audio import companded, decode_sound, expanded
 
 NEEDS_DATA = pytest.mark.skipif("GENZOO_DATA" not in os.environ, reason="set GENZOO_DATA to the folder of real data")
@@ -45,7 +45,7 @@ def test_a_folder_with_metadata(tmp_path: Path) -> None:
     assert len(data.test) == 2
     assert data.x.isnan().sum(1).sort().values.tolist() == list(range(12))
     assert data.codec == SoundCodec(8000)
-    assert Codec.from_json(data.codec.to_json()) == data.codec
+    assert codec_from_json(data.codec.to_json()) == data.codec
 
 
 def test_sixteen_bits_survive_exactly(tmp_path: Path) -> None:

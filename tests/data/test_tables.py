@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from genzoo.core import Space
-from genzoo.data import Codec, DataError, TableCodec, read
+from genzoo.data import DataError, TableCodec, codec_from_json, read
 from genzoo.data.columns import read_columns
 
 NEEDS_DATA = pytest.mark.skipif("GENZOO_DATA" not in os.environ, reason="set GENZOO_DATA to the folder of real data")
@@ -35,7 +35,7 @@ def test_file_to_space_to_file_is_exact(tmp_path: Path) -> None:
     path = data.codec.save(data.x, tmp_path / "again.csv")
     assert path.read_text() == MIXED
     assert data.codec.load(path).equal(data.x)
-    assert Codec.from_json(data.codec.to_json()) == data.codec
+    assert codec_from_json(data.codec.to_json()) == data.codec
 
 
 def test_what_a_model_draws_is_rounded_to_words_and_whole_numbers(tmp_path: Path) -> None:

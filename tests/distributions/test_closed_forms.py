@@ -7,6 +7,7 @@ import torch
 from scipy import integrate, stats
 from torch import distributions as td
 
+from genzoo.core.draws import draw
 from genzoo.core.noise import Noise
 from genzoo.distributions import (
     CHI2,
@@ -159,11 +160,11 @@ def test_segments_are_strangers_at_any_distance_but_transport_knows_how_far():
 def test_segments_seen_through_samples():
     """The estimates say 1, ∞ and log 2; a plan's cost has the slope that its rows give it."""
     one = Segment(t(0.0))
-    x = Noise(0).draw(one, rows=40)
+    x = draw(one, Noise(0), rows=40)
     for theta in (-0.7, 0.4):
         moved = t(theta).requires_grad_()
         other = Segment(moved)
-        y = Noise(1).draw(other, rows=40)
+        y = draw(other, Noise(1), rows=40)
         on_x, on_y = (one.log_prob(rows) - other.log_prob(rows) for rows in (x, y.detach()))
         assert estimated(TOTAL_VARIATION, on_x, on_y) == (pytest.approx(1, abs=1e-12), 0)
         assert estimated(JENSEN_SHANNON, on_x, on_y).value == pytest.approx(math.log(2), rel=1e-12)

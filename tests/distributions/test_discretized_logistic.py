@@ -5,6 +5,7 @@ import torch
 from scipy import stats
 
 from genzoo.core import Noise, Space
+from genzoo.core.draws import draw
 from genzoo.distributions import DiscretizedLogistic, Observation, centered, quantized
 
 
@@ -53,7 +54,7 @@ def test_float32_agrees_with_float64() -> None:
 def test_draws_follow_the_mass() -> None:
     mass = DiscretizedLogistic(torch.tensor(0.4), torch.tensor(-1.0), 9)
     n = 20_000
-    counts = Noise(0).draw(mass, rows=n).long().bincount(minlength=9)
+    counts = draw(mass, Noise(0), rows=n).long().bincount(minlength=9)
     expected = mass.log_prob(torch.arange(9)).double().exp()
     assert stats.chisquare(counts, n * expected / expected.sum()).pvalue > 1e-3
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import distributions as td
 
+from genzoo.core.draws import draw
 from genzoo.core.noise import Noise
 from genzoo.distributions import (
     CHI2,
@@ -36,7 +37,7 @@ def normals(shift: float = 1.0, scale: float = 1.0) -> tuple[td.Normal, td.Norma
 
 
 def log_ratios(p: td.Normal, q: td.Normal, n: int, m: int, seed: int = 0) -> list[torch.Tensor]:
-    rows = [Noise(seed, "p").draw(p, rows=n), Noise(seed, "q").draw(q, rows=m)]
+    rows = [draw(p, Noise(seed, "p"), rows=n), draw(q, Noise(seed, "q"), rows=m)]
     return [p.log_prob(x) - q.log_prob(x) for x in rows]
 
 
@@ -107,7 +108,7 @@ def test_the_index_of_a_tail_is_found(k):
 
 def test_entropy_and_cross_entropy_of_samples():
     p, q = normals()
-    x = Noise(0).draw(p, rows=5000)
+    x = draw(p, Noise(0), rows=5000)
     for density, truth in ((p, p.entropy()), (q, p.entropy() + 0.5)):
         found = estimated_cross_entropy(density.log_prob(x))
         assert abs(found.value - truth.item()) < 4 * found.error

@@ -8,6 +8,7 @@ import torch
 from torch import distributions as td
 
 from genzoo.core import GenerativeModel, Likelihood, Noise, Space
+from genzoo.core.draws import draw
 from genzoo.distributions import (
     DISTANCES,
     JENSEN_SHANNON,
@@ -52,7 +53,7 @@ def pair() -> tuple[td.Distribution, td.Distribution]:
 
 
 def rows(p: td.Distribution, seed: int, n: int = 400) -> torch.Tensor:
-    return Noise(seed, "rows").draw(p, rows=n)
+    return draw(p, Noise(seed, "rows"), rows=n)
 
 
 def test_a_formula_first():
@@ -83,7 +84,7 @@ def test_else_an_integral_or_a_sum():
 def test_else_a_mean_of_what_the_densities_say():
     p, q = pair()
     found = distance(JENSEN_SHANNON, p, q, n=500, seed=3)
-    x, y = (Noise(3, "distance", side).draw(d, rows=500) for side, d in (("p", p), ("q", q)))
+    x, y = (draw(d, Noise(3, "distance", side), rows=500) for side, d in (("p", p), ("q", q)))
     on_x, on_y = (p.log_prob(part) - q.log_prob(part) for part in (x, y))
     assert found == (*estimated(JENSEN_SHANNON, on_x, on_y), "log-densities", "")
     assert found == distance(JENSEN_SHANNON, Density(p.log_prob, x), Density(q.log_prob, y))

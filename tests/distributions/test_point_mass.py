@@ -4,6 +4,7 @@ import torch
 from torch.distributions import Normal
 
 from genzoo.core import Noise
+from genzoo.core.draws import draw
 from genzoo.distributions.point_mass import PointMass
 
 
@@ -12,10 +13,10 @@ def test_a_draw_is_the_point_and_expectations_are_values_there() -> None:
     p = PointMass(point, 1)
     assert p.batch_shape == (2,)
     assert p.event_shape == (2,)
-    assert torch.equal(Noise(0).draw(p), point)
+    assert torch.equal(draw(p, Noise(0)), point)
     assert torch.equal(p.mean, p.mode)
     assert not p.variance.any()
-    assert Noise(0).draw(PointMass(point[0], 1), rows=5).shape == (5, 2)
+    assert draw(PointMass(point[0], 1), Noise(0), rows=5).shape == (5, 2)
 
 
 def test_its_mass_is_one_at_the_point_alone() -> None:

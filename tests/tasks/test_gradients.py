@@ -7,6 +7,7 @@ import torch
 from torch import distributions as td
 
 from genzoo.core import Noise
+from genzoo.core.draws import draw
 from genzoo.tasks.gradients import leave_one_out, reparametrized_gradients, score_gradients, score_surrogate
 
 N = 40_000
@@ -88,7 +89,7 @@ def test_discrete_draws_have_a_score() -> None:
 
 def test_the_surrogates_gradient_is_the_score_functions() -> None:
     mu = MU.clone().requires_grad_()
-    x = Noise(6).draw(normal(MU.expand(50, 1)))
+    x = draw(normal(MU.expand(50, 1)), Noise(6))
     score_surrogate(x.square(), td.Normal(mu, 1.0).log_prob(x)).backward()
     rows = score_gradients(normal, MU, torch.square, Noise(6), 50)
     assert torch.allclose(mu.grad, rows.mean(0))

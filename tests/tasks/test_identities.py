@@ -12,6 +12,7 @@ from torch import distributions as td
 
 from experiments import expectations as experiment
 from genzoo.core import Noise, Space
+from genzoo.core.draws import draw
 from genzoo.distributions import PointMass
 from genzoo.models.classical import Gaussian
 from genzoo.tasks import expectation
@@ -109,7 +110,7 @@ def test_a_point_mass_is_a_distribution(point: list[float]) -> None:
     """Draws are the point, E f = f(x₀), log p is +∞ there and −∞ elsewhere."""
     x0 = torch.tensor(point, dtype=torch.float64)
     delta = PointMass(x0, 1)
-    x = Noise(1).draw(delta, rows=7)
+    x = draw(delta, Noise(1), rows=7)
     assert torch.equal(x, x0.expand(7, -1))
     assert torch.allclose(x.square().sum(1).mean(), x0.square().sum())
     assert delta.log_prob(x0).item() == math.inf
@@ -124,7 +125,7 @@ def test_gaussians_tend_to_the_point_mass() -> None:
     delta, at, off = PointMass(x0), [], []
     for sigma in (1e-1, 1e-3, 1e-6):
         near = td.Normal(x0, sigma)
-        x = Noise(0).draw(near, rows=2000)
+        x = draw(near, Noise(0), rows=2000)
         assert float((x - x0).abs().max()) < 5 * sigma
         assert float(x.cos().mean()) == pytest.approx(math.cos(2.0), abs=sigma)
         at.append(float(near.log_prob(x0)))
@@ -137,7 +138,7 @@ def test_a_point_mass_over_levels_is_a_mass_and_moves_with_its_point() -> None:
     faces = torch.arange(6)
     assert PointMass(torch.tensor(3)).log_prob(faces).exp().tolist() == [0, 0, 0, 1, 0, 0]
     point = torch.tensor([1.0], requires_grad=True)
-    Noise(0).draw(PointMass(point)).square().sum().backward()
+    draw(PointMass(point), Noise(0)).square().sum().backward()
     assert point.grad.tolist() == [2.0]
 
 

@@ -2,24 +2,29 @@
 
 `torch.distributions` draws from global random state; here every draw has its own key. A draw is a map from noise, so
 it is reparametrised (differentiable in the parameters) wherever the distribution is continuous. A distribution of our
-own brings a method `draw(noise)`; others are added with `draw.register`.
+own brings a method `draw(noise)`; others are added with `register`.
 """
 
 import functools
 from typing import Any
 
 import torch
+from jaxtyping import Shaped
 from torch import Tensor
 from torch import distributions as td
 
 from genzoo.core.noise import Noise
 
-__all__ = ["draw"]
+__all__ = ["draw", "register"]
 
 
-@functools.singledispatch
-def draw(distribution: Any, noise: Noise) -> Tensor:
-    """A draw from the distribution, one row of noise per row of its batch.
+def draw(distribution: Any, noise: Noise, rows: int | None = None) -> Shaped[Tensor, "n *rest"]:
+    """A draw from a distribution, reparametrised where it can be: one row of noise per row of its batch.
+
+    Args:
+        distribution: One of those registered here, or any with a method `draw(noise)`.
+        noise: Where the numbers come from.
+        rows: The number of independent rows, for a distribution whose batch has no row axis.
 
     Raises:
         TypeError: If the kind is neither registered here nor has a method `draw(noise)`.
@@ -27,15 +32,27 @@ def draw(distribution: Any, noise: Noise) -> Tensor:
     Example:
         >>> draw(td.Normal(torch.zeros(3), 1.0), Noise(0)).shape
         torch.Size([3])
+        >>> draw(td.Exponential(2.0), Noise(0), rows=5).shape
+        torch.Size([5])
     """
+    if rows is not None:
+        distribution = distribution.expand(torch.Size([rows, *distribution.batch_shape]))
+    return _draw(distribution, noise)
+
+
+@functools.singledispatch
+def _draw(distribution: Any, noise: Noise) -> Tensor:
     own = getattr(distribution, "draw", None)
     if own is None:
         raise TypeError(
             f"Noise must know how to draw from a distribution, got {type(distribution).__name__}. "
-            "Give it a method draw(noise), or register a function with genzoo.core.draws.draw.register."
+            "Give it a method draw(noise), or register a function with genzoo.core.draws.register."
         )
     x: Tensor = own(noise)
     return x
+
+
+register = _draw.register
 
 
 def _shape(distribution: td.Distribution) -> torch.Size:
@@ -47,68 +64,68 @@ def _interior(distribution: td.Distribution, noise: Noise, like: Tensor) -> Tens
     return noise.uniform(*_shape(distribution), dtype=like.dtype).clamp_min(torch.finfo(like.dtype).tiny)
 
 
-@draw.register(td.Independent)
+@register(td.Independent)
 def _(distribution: "td.Independent[Any]", noise: Noise) -> Tensor:
-    return draw(distribution.base_dist, noise)
+    return _draw(distribution.base_dist, noise)
 
 
-@draw.register
+@register
 def _(distribution: td.Normal, noise: Noise) -> Tensor:
     return distribution.loc + distribution.scale * noise.normal(*_shape(distribution), dtype=distribution.loc.dtype)
 
 
-@draw.register
+@register
 def _(distribution: td.Uniform, noise: Noise) -> Tensor:
     width = distribution.high - distribution.low
     return distribution.low + width * noise.uniform(*_shape(distribution), dtype=width.dtype)
 
 
-@draw.register
+@register
 def _(distribution: td.Exponential, noise: Noise) -> Tensor:
     uniform = noise.uniform(*_shape(distribution), dtype=distribution.rate.dtype)
     return uniform.neg_().log1p_().neg_() / distribution.rate
 
 
-@draw.register
+@register
 def _(distribution: td.Laplace, noise: Noise) -> Tensor:
     x: Tensor = distribution.icdf(_interior(distribution, noise, distribution.loc))
     return x
 
 
-@draw.register
+@register
 def _(distribution: td.Gumbel, noise: Noise) -> Tensor:
     uniform = _interior(distribution, noise, distribution.loc)
     return distribution.loc - distribution.scale * (-uniform.log()).log()
 
 
-@draw.register
+@register
 def _(distribution: td.Bernoulli, noise: Noise) -> Tensor:
     return noise.bernoulli(distribution.probs)
 
 
-@draw.register
+@register
 def _(distribution: td.Categorical, noise: Noise) -> Tensor:
     return noise.categorical(distribution.logits)
 
 
-@draw.register
+@register
 def _(distribution: td.MultivariateNormal, noise: Noise) -> Tensor:
     normal = noise.normal(*_shape(distribution), dtype=distribution.loc.dtype)
     return distribution.loc + (distribution.scale_tril @ normal.unsqueeze(-1)).squeeze(-1)
 
 
-@draw.register
+@register
 def _(distribution: td.MixtureSameFamily, noise: Noise) -> Tensor:
     which = noise.categorical(distribution.mixture_distribution.logits)  # *batch
-    each = draw(distribution.component_distribution, noise)  # *batch, K, *event
+    each = _draw(distribution.component_distribution, noise)  # *batch, K, *event
     axis, event = which.ndim, len(distribution.event_shape)
     index = which.reshape(*which.shape, 1, *[1] * event).expand(*which.shape, 1, *distribution.event_shape)
     return each.gather(axis, index).squeeze(axis)
 
 
-@draw.register
+@register
 def _(distribution: td.TransformedDistribution, noise: Noise) -> Tensor:
-    x = draw(distribution.base_dist, noise)
+    x = _draw(distribution.base_dist, noise)
     for transform in distribution.transforms:
         x = transform(x)
     return x

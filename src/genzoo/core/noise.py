@@ -16,23 +16,19 @@ import copy
 import hashlib
 import math
 import secrets
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int
 from torch import Tensor
-from torch.distributions import Distribution
 
-from genzoo._random import choose, philox, words
+from genzoo._random import choose
+from genzoo._stream import Maker, Stream, integer_words, normals, uniforms
 
-__all__ = ["Noise", "fresh_seed", "philox", "seeded"]
+__all__ = ["Noise", "fresh_seed", "seeded"]
 
-CHUNK = 1 << 14  # blocks of four words at a time, so that they stay in cache
 PAGES, AHEAD = 16, 1 << 16  # small draws are made for up to 16 pages, while those hold at most 65,536 numbers
-
-Maker = Callable[["_Source", tuple[int, ...], torch.dtype], Tensor]
 
 
 def fresh_seed() -> int:
@@ -101,11 +97,11 @@ class Noise:
 
     def words(self, *shape: int) -> Int[Tensor, "n *rest"]:
         """Uniform integers in [0, 2³²) as int64."""
-        return self._draw("words", _words, shape, torch.int64)
+        return self._draw("words", integer_words, shape, torch.int64)
 
     def uniform(self, *shape: int, dtype: torch.dtype | None = None) -> Float[Tensor, "n *rest"]:
         """Uniform numbers in [0, 1), on a grid of 2⁻²⁴ (float32) or 2⁻⁵³ (float64, which refines the same numbers)."""
-        return self._draw("uniform", _uniform, shape, dtype or torch.get_default_dtype())
+        return self._draw("uniform", uniforms, shape, dtype or torch.get_default_dtype())
 
     def normal(self, *shape: int, dtype: torch.dtype | None = None) -> Float[Tensor, "n *rest"]:
         """Standard normal numbers by Box and Muller's map of two uniforms,
@@ -114,7 +110,7 @@ class Noise:
 
         computed in float64 and rounded once, hence within 2 ulp on every device.
         """
-        return self._draw("normal", _normal, shape, dtype or torch.get_default_dtype())
+        return self._draw("normal", normals, shape, dtype or torch.get_default_dtype())
 
     def bernoulli(self, probs: Float[Tensor, "n *rest"]) -> Float[Tensor, "n *rest"]:
         """Ones with the given probabilities, else zeros."""
@@ -133,22 +129,6 @@ class Noise:
         words = Noise(self.seed, *self.path, "permutation", self.draws).words(n, 2)
         self.draws += 1
         return ((words[:, 0] << 31) ^ words[:, 1]).argsort(stable=True)
-
-    def draw(self, distribution: Distribution, rows: int | None = None) -> Shaped[Tensor, "n *rest"]:
-        """A draw from a distribution, reparametrised where the distribution can be.
-
-        Args:
-            distribution: One of those that `genzoo.core.draws` knows, or any with a method `draw(noise)`.
-            rows: The number of independent rows, for a distribution whose batch has no row axis.
-
-        Raises:
-            TypeError: If nothing is known about drawing from this kind of distribution.
-        """
-        from genzoo.core.draws import draw
-
-        if rows is not None:
-            distribution = distribution.expand(torch.Size([rows, *distribution.batch_shape]))
-        return draw(distribution, self)
 
     def _copy(self, **changes: Any) -> "Noise":
         other = copy.copy(self)
@@ -169,77 +149,15 @@ class Noise:
         return kept[(self.page - first) * shape[0] :][: shape[0]].clone()
 
     def _made(self, make: Maker, pages: range, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        """The numbers of some pages, one page's rows after another's, a chunk at a time."""
-        rows, *rest = shape
-        if self.index is not None and len(self.index) != rows:
+        if self.index is not None and len(self.index) != shape[0]:
             raise ValueError(
-                f"The first axis of a draw is the row axis: this noise is for {len(self.index)} rows, got {rows}. "
+                f"The first axis of a draw is the row axis: this noise is for {len(self.index)} rows, got {shape[0]}. "
                 "Draw one row per row, or take `noise.rows(…)` first."
             )
-        total, chunk = len(pages) * rows, CHUNK if self.device.type == "cpu" else 64 * CHUNK
-        step = max(1, 4 * chunk // max(4, math.prod(rest)))
-        if step >= total:
-            return make(self._source(pages, rows, range(total)), (total, *rest), dtype)
-        out = torch.empty(total, *rest, dtype=dtype, device=self.device)
-        for i in range(0, total, step):
-            part = out[i : i + step]
-            part.copy_(make(self._source(pages, rows, range(i, i + len(part))), tuple(part.shape), dtype))
-        return out
-
-    def _source(self, pages: range, rows: int, part: range) -> "_Source":
-        row, page = np.arange(part.start, part.stop), np.full(len(part), pages.start)
-        if len(pages) > 1:
-            row, page = row % rows, page + row // rows
-        row = row if self.index is None else self.index.numpy()[row]
-        return _Source(self.key, self.draws, row + self.start, page, self.device)
+        return Stream(self.key, self.draws, self.start, self.index, self.device).numbers(make, pages, shape, dtype)
 
     def __repr__(self) -> str:
         return f"Noise({', '.join(repr(part) for part in (self.seed, *self.path))}, start={self.start})"
-
-
-class _Source(NamedTuple):
-    """The words of some rows of a draw: counter = (row, page, block, draw)."""
-
-    key: int
-    draw: int
-    row: np.ndarray
-    page: np.ndarray
-    device: torch.device
-
-    def words(self, width: int, dtype: torch.dtype = torch.int64, *, shift: int = 0, lane: int = 0) -> Tensor:
-        """(rows, width) words without their low bits; lane 1 holds the low halves of 53-bit uniforms."""
-        draw = 2 * self.draw + lane
-        if self.device.type == "cpu":
-            out = torch.empty(len(self.row), width, dtype=dtype)
-            words(self.row.view(np.uint64), self.page.view(np.uint64), draw, self.key, out.numpy(), shift)
-            return out
-        c0, c1 = (torch.from_numpy(part).to(self.device)[:, None] for part in (self.row, self.page))
-        c2 = torch.arange(-(-width // 4), device=self.device)[None]
-        found = torch.stack(philox(c0, c1, c2, torch.full_like(c2, draw), self.key), dim=-1)
-        return (found.flatten(1)[:, :width] >> shift).to(dtype)
-
-
-def _words(source: _Source, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    return source.words(math.prod(shape[1:])).reshape(shape)
-
-
-def _uniform(source: _Source, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    width = math.prod(shape[1:])
-    if dtype != torch.float64:
-        return source.words(width, torch.float32, shift=8).mul_(2.0**-24).to(dtype).reshape(shape)
-    high, low = source.words(width, dtype), source.words(width, dtype, shift=11, lane=1)
-    return high.mul_(2.0**21).add_(low).mul_(2.0**-53).reshape(shape)
-
-
-def _normal(source: _Source, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    width = math.prod(shape[1:])
-    half = (width + 1) // 2
-    words = source.words(2 * half, torch.float64)
-    first, second = words[:, :half], words[:, half:]
-    radius = first.add(0.5).mul_(2.0**-32).log_().mul_(-2).sqrt_()
-    angle = second.mul(2 * math.pi * 2.0**-32)
-    both = torch.cat([radius * angle.cos(), radius * angle.sin()], dim=1)
-    return both[:, :width].to(dtype).reshape(shape)
 
 
 @contextlib.contextmanager

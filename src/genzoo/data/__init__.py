@@ -9,10 +9,13 @@ from genzoo._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "error": ["DataError"],
+        ".core.errors": ["DataError"],
         "data": ["Data", "Rows"],
-        "codec": ["ArrayCodec", "Codec", "ImageCodec"],
+        "codec": ["Codec"],
+        "codecs.array": ["ArrayCodec"],
         "codecs.audio": ["SoundCodec"],
+        "codecs.catalog": ["codec_from_json"],
+        "codecs.image": ["ImageCodec"],
         "codecs.sequences": ["SequenceCodec"],
         "codecs.table": ["PointsCodec", "TableCodec"],
         "codecs.text": ["TextCodec"],

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from genzoo.data.error import DataError
+from genzoo.core.errors import DataError
 from genzoo.data.readers import audio, images, kinds
-from genzoo.data.readers.arrays import read_mapping, read_pair, read_tensor
 from genzoo.data.readers.embedded import read_embedded
 from genzoo.data.readers.hub import read_hub, read_hub_object
 from genzoo.data.readers.items import read_items
+from genzoo.data.readers.mappings import read_mapping, read_pair, read_tensor
 from genzoo.data.readers.sequences import read_sequences
 from genzoo.data.readers.table import read_tables
 from genzoo.data.readers.text import read_jsonl, read_molecules, read_texts, read_two_texts

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from genzoo.core import Noise, Space
-from genzoo.data.error import DataError, nearest
+from genzoo.core.errors import DataError, nearest
 from genzoo.data.view import View
 
 __all__ = ["Augmented", "Step", "middle", "parse"]

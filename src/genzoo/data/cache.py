@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
-from genzoo.data.error import DataError
+from genzoo.core.errors import DataError
 
 __all__ = ["SMALL", "cache_folder", "cache_size", "find", "key_of", "make"]
 

@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from genzoo.data.error import DataError
+from genzoo.core.errors import DataError
 
 __all__ = [
     "cells_of", "has_header", "is_date", "is_missing", "is_number", "missing_of", "named", "numbers", "parse_lines",

@@ -16,8 +16,8 @@ from jaxtyping import Int, Shaped
 from torch import Tensor
 
 from genzoo.core import Given, GivenSpace, Noise, Space, map_given
+from genzoo.core.errors import DataError, nearest
 from genzoo.data.codec import Codec
-from genzoo.data.error import DataError, nearest
 from genzoo.data.view import View
 
 __all__ = ["Data", "Rows"]

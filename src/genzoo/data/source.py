@@ -14,9 +14,10 @@ from jaxtyping import Int, Shaped
 from torch import Tensor
 
 from genzoo.core import Space
+from genzoo.core.errors import DataError
 from genzoo.data.codec import Codec
 from genzoo.data.columns import is_missing, is_number, numbers
-from genzoo.data.error import DataError
+from genzoo.data.pixels import Color
 from genzoo.data.view import View
 
 __all__ = ["EVERY", "Asked", "Color", "Condition", "Encoding", "Fit", "Missing", "Options", "Reader", "Source", "Unit"]
@@ -24,7 +25,6 @@ __all__ = ["EVERY", "Asked", "Color", "Condition", "Encoding", "Fit", "Missing",
 MOST_CLASSES = 100
 EVERY = ("*",)  # in place of names: everything that is not x
 Fit = Literal["crop", "pad", "resize"]
-Color = Literal["grey", "rgb", "rgba"]
 Missing = Literal["error", "drop", "impute", "keep"]
 Unit = Literal["chars", "bytes", "bpe", "atoms", "selfies"]
 Encoding = Literal["raw", "mulaw"]

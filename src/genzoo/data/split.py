@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from genzoo.data.error import DataError
+from genzoo.core.errors import DataError
 
 __all__ = ["SPLITS", "SPLIT_WORDS", "by_content", "complete", "content_uniform", "content_words", "tail"]
 

@@ -33,7 +33,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from genzoo.core import Noise
-from genzoo.data.error import DataError, nearest
+from genzoo.core.errors import DataError, nearest
 
 __all__ = ["Checkerboard", "Circles", "Curves", "Density", "Modes", "density", "names"]
 

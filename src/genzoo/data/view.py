@@ -14,8 +14,8 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from genzoo.core import Noise, Space
+from genzoo.core.errors import DataError, nearest
 from genzoo.data import cache
-from genzoo.data.error import DataError, nearest
 from genzoo.data.split import content_words
 
 __all__ = ["BINARIZE", "Binarize", "Binarized", "View", "Windows", "binarize", "intensity"]

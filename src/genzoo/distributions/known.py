@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch import distributions as td
 
+from genzoo.core.draws import draw
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.distributions.quadrature import is_line, supported_log_prob
@@ -98,16 +99,16 @@ def _(p: td.Distribution) -> Known:
             f"for one of them, or take the batch for one vector: Independent(p, {len(p.batch_shape)})."
         )
 
-    def draw(n: int, noise: Noise) -> Tensor:
+    def drawn(n: int, noise: Noise) -> Tensor:
         try:
-            rows: Tensor = noise.draw(p, rows=n).detach()
+            rows: Tensor = draw(p, noise, rows=n).detach()
         except TypeError as lacking:  # a kind that cannot be drawn from; on a line, its quantiles can
             if not is_line(p):
                 raise NotImplementedError(str(lacking)) from None
             rows = quantiles(p, noise.uniform(n, dtype=torch.float64).clamp(2**-53, 1 - 2**-53)).detach()
         return rows
 
-    return Known(draw, functools.partial(supported_log_prob, p), family=p)
+    return Known(drawn, functools.partial(supported_log_prob, p), family=p)
 
 
 @known.register

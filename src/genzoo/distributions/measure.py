@@ -99,13 +99,14 @@ def distance(what: str | Distance | Measured, p: Any, q: Any, *, n: int = 2000, 
         ValueError: If the name is unknown, p or q is not one distribution, or their rows differ in shape.
 
     Example:
+        >>> from genzoo.core.draws import draw
         >>> zero = torch.zeros(())
         >>> p, q = td.Normal(zero, 1.0), td.Normal(zero + 1, 1.0)
         >>> distance("KL", p, q)
         Found(value=0.5, error=0.0, how='closed form', caveat='')
         >>> distance("Jensen-Shannon", p, q).how
         'integral'
-        >>> distance("KL", Noise(0).draw(p, rows=1000), q).how
+        >>> distance("KL", draw(p, Noise(0), rows=1000), q).how
         'nearest neighbors'
     """
     measured, power = _measured(what)

@@ -18,9 +18,9 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from genzoo.core import Noise, Space, seeded
+from genzoo.core.errors import nearest
 from genzoo.core.model import evaluating
 from genzoo.data.data import fingerprint
-from genzoo.data.error import nearest
 from genzoo.data.view import intensity
 from genzoo.evaluation.judge import judges, shipped_judge
 from genzoo.evaluation.rows import in_chunks

@@ -13,6 +13,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from genzoo.core.component import Autoencoder
+from genzoo.core.draws import draw
 from genzoo.core.game import Batch
 from genzoo.core.given import Given
 from genzoo.core.model import Capability, GenerativeModel, Likelihood
@@ -91,7 +92,7 @@ class LatentModel(Mapped):
         z = self.prior.draw(n, given, noise.at("prior"), **options)
         z = z if self.autoencoder.latent.is_discrete else z.to(self.dtype)
         p = self.autoencoder.likelihood(z, self._its(given))
-        return self.outward(p.mode if mode else noise.draw(p))
+        return self.outward(p.mode if mode else draw(p, noise))
 
     def log_density(
         self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise, **options: Any
@@ -99,7 +100,7 @@ class LatentModel(Mapped):
         if not self.can(Capability.LOG_PROB):
             raise self.lacks(Capability.LOG_PROB)
         q = self.autoencoder.posterior(x, self._its(given))
-        z = noise.draw(q)
+        z = draw(q, noise)
         prior = self.prior.log_density(z, given, noise.at("prior"), **options)
         return self.autoencoder.likelihood(z, self._its(given)).log_prob(x) + prior - q.log_prob(z)
 
@@ -117,7 +118,7 @@ class LatentModel(Mapped):
     def inward(self, x: Shaped[Tensor, "B *event"], noise: Noise, given: Given = None) -> Shaped[Tensor, "B *latent"]:
         """A draw from q(z | x)."""
         with torch.no_grad():
-            return noise.draw(self.autoencoder.posterior(x, self._its(given)))
+            return draw(self.autoencoder.posterior(x, self._its(given)), noise)
 
     def outward(self, y: Shaped[Tensor, "B *event"]) -> Shaped[Tensor, "B *event"]:
         return y.to(getattr(torch, self.space.dtype)) if self.space.is_discrete else y

@@ -25,6 +25,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution
 
+from genzoo.core.draws import draw
 from genzoo.core.noise import Noise
 from genzoo.tasks.expectations import Function
 
@@ -58,7 +59,7 @@ def reparametrized_gradients(
         True
     """
     rows = theta.detach().expand(n, -1).clone().requires_grad_()
-    y = f(noise.draw(family(rows)))
+    y = f(draw(family(rows), noise))
     if not y.requires_grad:
         raise ValueError(
             "A reparametrized gradient needs draws and f that are differentiable in θ, got none that are. "
@@ -103,7 +104,7 @@ def score_gradients(
     rows = theta.detach().expand(n, -1).clone().requires_grad_()
     distribution = family(rows)
     with torch.no_grad():
-        x = noise.draw(distribution)
+        x = draw(distribution, noise)
         y = f(x).to(theta.dtype)
     log_prob = distribution.log_prob(x)
     (score,) = torch.autograd.grad(log_prob.flatten(1).sum() if log_prob.ndim > 1 else log_prob.sum(), rows)

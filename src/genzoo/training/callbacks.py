@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genzoo.core import Capability, GenerativeModel, Given, map_given
+from genzoo.training.state import State
 
 if TYPE_CHECKING:
     from genzoo.data.codec import Codec
-    from genzoo.training.loop import State
 
 __all__ = ["Callback", "SampleGrid", "TensorBoard"]
 
@@ -26,19 +26,19 @@ class Callback:
         3
     """
 
-    def on_start(self, state: "State") -> None:
+    def on_start(self, state: State) -> None:
         """Before the first step, or the first after a resume."""
 
-    def on_step(self, state: "State") -> None:
+    def on_step(self, state: State) -> None:
         """After every round of the game, or batch of a direct fit."""
 
-    def on_row(self, state: "State", row: dict[str, Any]) -> None:
+    def on_row(self, state: State, row: dict[str, Any]) -> None:
         """After a row of metrics was written."""
 
-    def on_samples(self, state: "State") -> None:
+    def on_samples(self, state: State) -> None:
         """When samples are due, as `TrainConfig.sample_every` says."""
 
-    def on_end(self, state: "State") -> None:
+    def on_end(self, state: State) -> None:
         """After the last step, or when the training is interrupted."""
 
 
@@ -56,7 +56,7 @@ class SampleGrid(Callback):
     def __init__(self, folder: Path, codec: "Codec", n: int = 64, given: Given = None, seed: int = 0) -> None:
         self.folder, self.codec, self.n, self.given, self.seed = folder, codec, n, given, seed
 
-    def on_samples(self, state: "State") -> None:
+    def on_samples(self, state: State) -> None:
         if isinstance(state.model, GenerativeModel) and not state.model.can(Capability.SAMPLE):
             return  # a representation codes, and has no samples to show
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -80,10 +80,10 @@ class TensorBoard(Callback):
 
         self.writer = SummaryWriter(str(folder))
 
-    def on_row(self, state: "State", row: dict[str, Any]) -> None:
+    def on_row(self, state: State, row: dict[str, Any]) -> None:
         for name, value in row.items():
             if isinstance(value, float):
                 self.writer.add_scalar(f"{row['split']}/{name}", value, row["step"])
 
-    def on_end(self, state: "State") -> None:
+    def on_end(self, state: State) -> None:
         self.writer.close()

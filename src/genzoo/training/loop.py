@@ -9,12 +9,12 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader
 
 from genzoo.core import GenerativeModel, Noise, Trainable, seeded
@@ -27,50 +27,10 @@ from genzoo.training.course import Course, course_of, is_done
 from genzoo.training.guard import Interrupted, Signals, locked
 from genzoo.training.journal import Journal, Means, Stopwatch
 from genzoo.training.order import Part, Source, order_of
+from genzoo.training.state import State
 from genzoo.training.team import Team
 
-__all__ = ["State", "Trained", "train"]
-
-
-@dataclass
-class State:
-    """A training under way: what callbacks see and checkpoints hold.
-
-    Attributes:
-        step: Steps made so far, of `total`.
-        judged: The rows of each validation.
-        best: The lowest validation loss so far.
-        waited: Validations since then.
-        done: Whether the training has converged or stopped early.
-        watch: Wall and processor time, over all sittings.
-    """
-
-    model: Trainable
-    config: TrainConfig
-    team: Team
-    course: Course
-    journal: Journal
-    total: int
-    judged: int
-    average: Average | None = None
-    means: Means = field(default_factory=Means)
-    step: int = 0
-    best: float | None = None
-    waited: int = 0
-    done: bool = False
-    watch: Stopwatch = field(default_factory=Stopwatch)
-    best_weights: dict[str, Tensor] | None = None
-
-    @property
-    def weights(self) -> Any:
-        """The model with the weights that are validated, sampled and saved: the average if there is one."""
-        return self.model if self.average is None else self.average.model
-
-    def due(self, every: int | None, times: int) -> bool:
-        """Whether something is due after this step that happens every so many steps, or some times in the run."""
-        every = max(1, self.total // times) if every is None else every
-        every = -(-every // self.course.stride) * self.course.stride
-        return self.step % every == 0 or self.step == self.total or self.done
+__all__ = ["Trained", "train"]
 
 
 @dataclass(frozen=True)

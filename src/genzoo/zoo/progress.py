@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from genzoo.training.callbacks import Callback
-from genzoo.training.loop import State
+from genzoo.training.state import State
 
 __all__ = ["Watch"]
 

@@ -12,11 +12,11 @@ import torch
 from pydantic import ValidationError
 from torch.utils.data import DataLoader
 
+from genzoo.core.errors import ColumnError
 from genzoo.core.model import GenerativeModel
 from genzoo.core.noise import seeded
-from genzoo.data import Codec, Data, read
+from genzoo.data import Codec, Data, codec_from_json, read
 from genzoo.data.codecs.table import TableCodec
-from genzoo.data.error import ColumnError
 from genzoo.data.view import BINARIZE
 from genzoo.training.callbacks import Callback, SampleGrid, TensorBoard
 from genzoo.training.checkpoint import checkpoints, write_json
@@ -178,7 +178,7 @@ def read_codec(path: Path) -> Codec:
         Mistake: If its file is missing or spoilt.
     """
     try:
-        return Codec.from_json(json.loads((path / store.CODEC).read_text()))
+        return codec_from_json(json.loads((path / store.CODEC).read_text()))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Mistake(f"{path / store.CODEC} must say how samples become files: {error}.", "Restore it.") from None
 

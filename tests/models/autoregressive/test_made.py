@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from genzoo.core import Batch, Noise, Space
+from genzoo.core.draws import draw
 from genzoo.models.autoregressive import MADE
 from genzoo.models.autoregressive.heads import LogisticsHead
 from genzoo.models.autoregressive.sequences import flattened
@@ -35,7 +36,7 @@ def test_drawing_entry_by_entry_is_drawing_from_whole_passes(space: Space) -> No
     x, noise = flattened(model.sample(4, given, seed=3), space), Noise(3, "sample")
     with torch.no_grad():
         said = model.net(model._features(x), model.embedding(given))
-    again = [noise.tick(d).draw(model.head(said[:, d])).long() for d in range(space.dims)]
+    again = [draw(model.head(said[:, d]), noise.tick(d)).long() for d in range(space.dims)]
     assert torch.equal(torch.stack(again, 1), x)
 
 

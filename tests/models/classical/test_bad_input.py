@@ -11,7 +11,7 @@ from torch import Tensor
 
 import genzoo
 from genzoo.core import Batch, DirectFit, GenerativeModel, Noise, Space
-from genzoo.data.error import ColumnError, DataError
+from genzoo.core.errors import ColumnError, DataError
 from genzoo.models import Standardized
 from genzoo.models.classical import (
     HMM,

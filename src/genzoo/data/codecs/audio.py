@@ -16,8 +16,8 @@ import torch
 from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor
 
+from genzoo.core.errors import DataError
 from genzoo.data.codec import Codec
-from genzoo.data.error import DataError
 
 __all__ = ["SoundCodec", "companded", "decode_sound", "expanded"]
 

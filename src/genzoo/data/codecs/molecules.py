@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from genzoo.core.errors import DataError
 from genzoo.data.codecs.text import SpellingCodec
-from genzoo.data.error import DataError
 
 __all__ = ["MoleculeCodec", "is_smiles"]
 

@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
+from genzoo.core.errors import DataError, nearest
 from genzoo.data.codec import Codec
 from genzoo.data.codecs.text import padded
 from genzoo.data.columns import cells_of, numbers, read_columns, write_columns
-from genzoo.data.error import DataError, nearest
 
 __all__ = ["SequenceCodec", "stacked"]
 

@@ -11,10 +11,10 @@ from PIL import Image
 from torch import Tensor
 
 from genzoo.core import Space
+from genzoo.core.errors import DataError, nearest
 from genzoo.data import picture
 from genzoo.data.codec import Codec
 from genzoo.data.columns import cells_of, is_missing, numbers, read_columns, write_columns
-from genzoo.data.error import DataError, nearest
 
 __all__ = ["PointsCodec", "TableCodec"]
 

@@ -12,8 +12,8 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from genzoo.core import Space
+from genzoo.core.errors import DataError
 from genzoo.data.codec import Codec
-from genzoo.data.error import DataError
 
 __all__ = ["SpellingCodec", "TextCodec", "padded"]
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from genzoo.data.error import DataError
+from genzoo.core.errors import DataError
 
 __all__ = ["ARCHIVES", "Files", "inner", "open_files"]
 

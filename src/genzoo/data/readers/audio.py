@@ -11,9 +11,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from genzoo.core import Space
+from genzoo.core.errors import DataError
 from genzoo.data.codecs.audio import HIGHEST_RATE, SoundCodec, companded, decode_sound
 from genzoo.data.codecs.text import padded
-from genzoo.data.error import DataError
 from genzoo.data.readers.archive import Files, inner, open_files
 from genzoo.data.readers.layout import layout, read_metadata
 from genzoo.data.source import Asked, Condition, Source

@@ -7,7 +7,7 @@ import torch
 
 from genzoo.core import Noise, Space
 from genzoo.data import toy
-from genzoo.data.codec import ImageCodec
+from genzoo.data.codecs.image import ImageCodec
 from genzoo.data.codecs.table import PointsCodec
 from genzoo.data.readers.text import from_text
 from genzoo.data.source import Asked, Condition, Source

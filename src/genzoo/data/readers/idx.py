@@ -19,8 +19,8 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
-from genzoo.data.error import DataError
-from genzoo.data.readers.arrays import read_mapping
+from genzoo.core.errors import DataError
+from genzoo.data.readers.mappings import read_mapping
 from genzoo.data.source import Asked, Source
 from genzoo.data.split import SPLIT_WORDS
 

@@ -21,16 +21,17 @@ from jaxtyping import Int, Shaped
 from torch import Tensor
 
 from genzoo.core import Space
+from genzoo.core.errors import DataError
 from genzoo.data import cache
-from genzoo.data.codec import ImageCodec, codec_for
-from genzoo.data.error import DataError
+from genzoo.data.codecs.catalog import codec_for
+from genzoo.data.codecs.image import ImageCodec
+from genzoo.data.pixels import CHANNELS, Look, Wanted, pixels, strictly
 from genzoo.data.readers.archive import Files, inner, open_files
 from genzoo.data.readers.layout import Column, Layout, layout, read_metadata
-from genzoo.data.readers.pixels import CHANNELS, Look, Wanted, pixels, strictly
 from genzoo.data.source import Asked, Condition, Source
 from genzoo.data.split import content_words
 
-__all__ = ["SUFFIXES", "open_image", "read_images"]
+__all__ = ["SUFFIXES", "read_images"]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 SHOWN = 10
@@ -58,20 +59,6 @@ def read_images(path: Path, asked: Asked) -> Source:
         columns = {"": found.x, **found.given}
         sets = {name: _decode(files, column, asked) for name, column in columns.items() if column.are_files}
     return _source(path.name if path.is_dir() else files.name, found, columns, sets, asked)
-
-
-def open_image(path: Path, levels: int | None = None) -> Shaped[Tensor, "C H W"]:
-    """One image: bytes, or int32 where it has 16 bits.
-
-    Args:
-        path: The file.
-        levels: The number of values of a pixel; by default 256 or 65536, as the file has it.
-
-    Raises:
-        DataError: If it cannot be read, or is too large.
-    """
-    with strictly(), open_files(path.parent) as files:
-        return torch.from_numpy(pixels(path.name, files.read(path.name), levels=levels)[1])
 
 
 # A set of images as one array -------------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from genzoo.data.error import DataError
-from genzoo.data.readers.arrays import read_mapping
+from genzoo.core.errors import DataError
+from genzoo.data.readers.mappings import read_mapping
 from genzoo.data.source import Asked, Source
 
 __all__ = ["read_items", "stacked_items"]

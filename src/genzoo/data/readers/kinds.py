@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from genzoo.data.error import DataError
-from genzoo.data.readers.arrays import read_numpy
+from genzoo.core.errors import DataError
+from genzoo.data.readers.mappings import read_numpy
 from genzoo.data.readers.table import read_tables
 from genzoo.data.readers.text import parallel_files, read_jsonl, read_molecules, read_parallel, read_texts
 from genzoo.data.source import Asked, Source

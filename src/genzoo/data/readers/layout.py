@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from genzoo.data.error import DataError, nearest
+from genzoo.core.errors import DataError, nearest
 from genzoo.data.readers.archive import Files
 from genzoo.data.source import Asked
 from genzoo.data.split import SPLIT_WORDS, SPLITS

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from genzoo.core import Space
+from genzoo.core.errors import DataError
 from genzoo.data.codecs.sequences import SequenceCodec, stacked
 from genzoo.data.columns import has_header, named, numbers, parse_lines
-from genzoo.data.error import DataError
 from genzoo.data.readers.archive import Files, inner, open_files
 from genzoo.data.readers.arrays import as_rows
 from genzoo.data.readers.layout import METADATA, layout

@@ -6,10 +6,10 @@ import numpy as np
 from torch import Tensor
 
 from genzoo.core import Space
+from genzoo.core.errors import DataError, nearest
 from genzoo.data.codecs.molecules import MoleculeCodec
 from genzoo.data.codecs.text import SpellingCodec, TextCodec, padded
 from genzoo.data.codecs.tokens import TokenCodec
-from genzoo.data.error import DataError, nearest
 from genzoo.data.source import Asked
 
 __all__ = ["codec_of_texts", "text_rows"]

@@ -16,10 +16,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from genzoo.core import Space
+from genzoo.core.errors import DataError, nearest
 from genzoo.data.codec import Codec
 from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.data.columns import has_header, is_date, is_missing, is_number, missing_of, named, numbers, read_lines
-from genzoo.data.error import DataError, nearest
 from genzoo.data.readers.arrays import as_rows
 from genzoo.data.readers.spelling import text_rows
 from genzoo.data.source import EVERY, MOST_CLASSES, Asked, Condition, Source

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 
 from genzoo.core import Space
+from genzoo.core.errors import DataError, nearest
 from genzoo.data.codecs.molecules import MoleculeCodec, is_smiles
 from genzoo.data.codecs.text import TextCodec
-from genzoo.data.error import DataError, nearest
 from genzoo.data.readers.spelling import codec_of_texts
 from genzoo.data.readers.table import Table, from_table
 from genzoo.data.source import Asked, Source

@@ -19,16 +19,17 @@ import torch
 from torch import Tensor
 
 from genzoo.core import Space
-from genzoo.data.codec import ArrayCodec
+from genzoo.core.errors import DataError, nearest
+from genzoo.data.codecs.array import ArrayCodec
 from genzoo.data.codecs.sequences import SequenceCodec
-from genzoo.data.error import DataError, nearest
 from genzoo.data.picture import CHANNELS
-from genzoo.data.readers.arrays import ENDS, as_rows
+from genzoo.data.readers.arrays import as_rows
 from genzoo.data.source import Asked, Condition, Source
 from genzoo.data.split import content_words
 
-__all__ = ["read_trajectories"]
+__all__ = ["ENDS", "read_trajectories"]
 
+ENDS = "episode_ends"
 LONGEST = 4096  # steps of a window
 MOST_CELLS = 1 << 33
 

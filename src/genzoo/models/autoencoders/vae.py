@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal, kl_divergence
 
 from genzoo.core.component import Autoencoder
+from genzoo.core.draws import draw
 from genzoo.core.game import Batch, Player
 from genzoo.core.given import Given, GivenSpace
 from genzoo.core.model import GenerativeModel, Likelihood
@@ -83,7 +84,7 @@ class VAE(GenerativeModel):
         q = self.autoencoder.posterior(x, given)
         total = x.new_full((len(x),), -torch.inf, dtype=self.dtype)
         for _ in range(samples):
-            z = noise.draw(q)
+            z = draw(q, noise)
             weight = self._log_likelihood(x, z, given) + self._prior(z).log_prob(z) - q.log_prob(z)
             total = torch.logaddexp(total, weight)
         return total - math.log(samples)
@@ -92,7 +93,7 @@ class VAE(GenerativeModel):
         """Samples; with `mode`, the likeliest x of each latent instead of a draw, which spares the eye its noise."""
         z = noise.normal(n, *self.autoencoder.latent.shape, dtype=self.dtype)
         p = self.autoencoder.likelihood(z, given)
-        return self._in_space(p.mode if mode else noise.draw(p))
+        return self._in_space(p.mode if mode else draw(p, noise))
 
     def encode(self, x: Shaped[Tensor, "B *event"], given: Given = None) -> Float[Tensor, "B *latent"]:
         """The mean of q(z | x, given)."""
@@ -120,7 +121,7 @@ class VAE(GenerativeModel):
     def _terms(self, x: Tensor, given: Given, noise: Noise) -> tuple[Tensor, Tensor]:
         """Distortion and rate of each row."""
         q = self.autoencoder.posterior(x, given)
-        z = noise.draw(q)
+        z = draw(q, noise)
         return -self._log_likelihood(x, z, given), kl_divergence(q, self._prior(z))
 
     def _log_likelihood(self, x: Tensor, z: Tensor, given: Given) -> Tensor:

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
+from genzoo.core.draws import draw
 from genzoo.core.game import Batch
 from genzoo.core.given import Given, GivenSpace
 from genzoo.core.model import GenerativeModel, Likelihood
@@ -117,7 +118,7 @@ class MADE(GenerativeModel):
         growing = Growing(self.net, n, self._embedded(given))
         said, entries = growing.first(), []
         for d in range(self.space.dims):
-            entries.append(noise.tick(d).draw(self.head(said)).long())
+            entries.append(draw(self.head(said), noise.tick(d)).long())
             if d + 1 < self.space.dims:
                 said = growing.tell(self._features(entries[-1][:, None], slice(d, d + 1)).squeeze(1))
         return unflattened(torch.stack(entries, dim=1), self.space)

@@ -14,12 +14,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from genzoo.core.errors import refuse_infinite
 from genzoo.core.game import Batch, DirectFit, Metrics
 from genzoo.core.given import Given, GivenSpace
 from genzoo.core.model import Capability, GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
-from genzoo.data.finite import refuse_infinite
 from genzoo.models.classical.histogram import Factorization, Histogram
 from genzoo.models.classical.rows import refuse_singular, some_rows
 from genzoo.models.classical.wide import Wide

@@ -23,13 +23,12 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
+from genzoo.core.errors import DataError, refuse_infinite
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
 from genzoo.core.given import Given, GivenSpace
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
-from genzoo.data.error import DataError
-from genzoo.data.finite import refuse_infinite
 from genzoo.models.classical.chain import Filtered, Smoothed, filtered, likeliest_paths, safe_log, smoothed
 from genzoo.models.classical.emissions import Covariance, emissions
 from genzoo.models.classical.kmeans import assigned, lloyd, plus_plus

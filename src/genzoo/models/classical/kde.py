@@ -19,13 +19,12 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.linalg import solve_triangular
 
+from genzoo.core.errors import DataError, refuse_infinite
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
 from genzoo.core.given import Given, GivenSpace
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
-from genzoo.data.error import DataError
-from genzoo.data.finite import refuse_infinite
 from genzoo.models.classical.kernels import KERNELS
 from genzoo.models.classical.rows import refuse_dependent, refuse_still
 

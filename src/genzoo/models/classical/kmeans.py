@@ -19,12 +19,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from genzoo._compiled import compiled, is_there
+from genzoo.core.errors import refuse_infinite
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
 from genzoo.core.given import Given, GivenSpace
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
-from genzoo.data.finite import refuse_infinite
 from genzoo.models.classical.labels import alike, classes_in, labels_of, part_logits
 from genzoo.models.classical.rows import refuse_still, some_rows
 from genzoo.models.classical.wide import Wide

@@ -22,12 +22,12 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from genzoo.core.errors import refuse_infinite
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
 from genzoo.core.given import Given, GivenSpace
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
-from genzoo.data.finite import refuse_infinite
 from genzoo.models.classical.full_gaussians import FullGaussians, TiedGaussians
 from genzoo.models.classical.gaussians import ALL, FAINT, DiagonalGaussians, Gaussians, Lens
 from genzoo.models.classical.labels import alike, classes_in, labels_of, part_logits

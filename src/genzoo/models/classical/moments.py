@@ -14,9 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from genzoo.core.errors import DataError, refuse_infinite
 from genzoo.core.game import Batch
-from genzoo.data.error import DataError
-from genzoo.data.finite import refuse_infinite
 
 __all__ = ["RunningMoments"]
 

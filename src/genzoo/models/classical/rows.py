@@ -8,10 +8,9 @@ from jaxtyping import Float
 from scipy.linalg import qr
 from torch import Tensor
 
+from genzoo.core.errors import ColumnError, DataError, refuse_infinite
 from genzoo.core.game import Batch
 from genzoo.core.model import GenerativeModel
-from genzoo.data.error import ColumnError, DataError
-from genzoo.data.finite import refuse_infinite
 from genzoo.models.classical.labels import labels_of
 
 __all__ = [
@@ -94,7 +93,7 @@ def refuse_singular(x: Float[Tensor, "n D"], *, full: bool = False, rank: int | 
         >>> refuse_singular(torch.tensor([[1.0, 2.0], [2.0, 4.0], [3.0, 6.0]]), full=True)
         Traceback (most recent call last):
         ...
-        genzoo.data.error.ColumnError: Columns 0, 1 (counted from 0) must not determine each other, got ...
+        genzoo.core.errors.ColumnError: Columns 0, 1 (counted from 0) must not determine each other, got ...
     """
     mean = x.nanmean(0)
     off = torch.where(x.isnan(), 0, x - mean)

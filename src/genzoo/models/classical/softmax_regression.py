@@ -25,12 +25,12 @@ import torch
 from jaxtyping import Float, Integer, Shaped
 from torch import Tensor
 
+from genzoo.core.errors import DataError
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
 from genzoo.core.given import Given, GivenSpace
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
-from genzoo.data.error import DataError
 from genzoo.models.classical.quasi_newton import QuasiNewton
 
 __all__ = ["SoftmaxRegression"]

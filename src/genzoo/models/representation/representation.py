@@ -22,13 +22,12 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from genzoo.core.component import Autoencoder
+from genzoo.core.errors import DataError, refuse_infinite
 from genzoo.core.game import Batch
 from genzoo.core.given import Given
 from genzoo.core.model import Capability, GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
-from genzoo.data.error import DataError
-from genzoo.data.finite import refuse_infinite
 from genzoo.distributions.levels import centered, quantized
 from genzoo.distributions.point_mass import PointMass
 from genzoo.models.representation.losses import Loss, squared

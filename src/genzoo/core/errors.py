@@ -1,9 +1,12 @@
-"""The errors of this package, and the help they give with names."""
+"""Errors about data, part of the contract: what is wrong with which columns, and the help they give with names."""
 
 import difflib
 from collections.abc import Iterable, Sequence
 
-__all__ = ["ColumnError", "DataError", "nearest"]
+from jaxtyping import Float
+from torch import Tensor
+
+__all__ = ["ColumnError", "DataError", "nearest", "refuse_infinite"]
 
 
 class DataError(ValueError):
@@ -51,3 +54,30 @@ def nearest(word: str, words: Iterable[str]) -> str:
     if close := difflib.get_close_matches(word, words, n=1):
         return f"Did you mean {close[0]!r}?"
     return f"Choose among {', '.join(map(repr, words))}." if words else "There is none to choose from."
+
+
+def refuse_infinite(x: Float[Tensor, "B D"], *, lacking: bool = False) -> None:
+    """Raises if an entry is infinite, or missing where none may be.
+
+    Args:
+        x: Rows, the missing entries as NaN.
+        lacking: Whether entries may be missing.
+
+    Raises:
+        ColumnError: Naming the columns.
+
+    Example:
+        >>> import torch
+        >>> refuse_infinite(torch.tensor([[1.0, torch.inf]]))
+        Traceback (most recent call last):
+        ...
+        genzoo.core.errors.ColumnError: Column 1 (counted from 0) must be finite, got infinite values. Drop those ...
+    """
+    if x.sum().isfinite():  # one look for all of them
+        return
+    if bad := x.isinf().any(0).nonzero().flatten().tolist():
+        raise ColumnError(bad, "must be finite, got infinite values.", "Drop those rows, or clip them.")
+    if not lacking and (bad := x.isnan().any(0).nonzero().flatten().tolist()):
+        raise ColumnError(
+            bad, "must have a value in every row, got missing ones.", "Drop or impute them, or take gaussian_mixture."
+        )

@@ -15,11 +15,11 @@ import numpy as np
 from jaxtyping import Shaped
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-from genzoo.data.error import DataError
-from genzoo.data.source import Color
+from genzoo.core.errors import DataError
 
-__all__ = ["CHANNELS", "Look", "Wanted", "look_at", "pixels", "strictly"]
+__all__ = ["CHANNELS", "Color", "Look", "Wanted", "look_at", "pixels", "strictly"]
 
+Color = Literal["grey", "rgb", "rgba"]
 FORMATS = ("PNG", "JPEG", "WEBP")
 LARGEST = 64_000_000  # pixels
 CHANNELS: dict[str, int] = {"grey": 1, "rgb": 3, "rgba": 4}

@@ -1,0 +1,160 @@
+"""Arrays by their roles: tensors, pairs (x, given), mappings of names to tensors, `.npy` and `.npz`.
+
+Names of arrays are roles. A name may say its split in front or behind: `train_images`, `test_labels`, `x_test`.
+"""
+
+import re
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genzoo.core import Space
+from genzoo.core.errors import DataError, nearest
+from genzoo.data.codecs.catalog import codec_for
+from genzoo.data.readers.arrays import LARGE, as_rows
+from genzoo.data.readers.trajectories import ENDS, read_trajectories
+from genzoo.data.source import EVERY, Asked, Condition, Source
+from genzoo.data.split import SPLIT_WORDS, SPLITS
+
+__all__ = ["read_mapping", "read_numpy", "read_pair", "read_tensor"]
+
+ROLE = re.compile(r"(?:(?P<before>train|valid|val|test)_)?(?P<role>.+?)(?:_(?P<after>train|valid|val|test))?")
+USUAL = ("x", "images", "data", "X")
+
+
+def read_tensor(x: Any, asked: Asked) -> Source:
+    """A tensor or array of rows."""
+    return read_mapping({"x": x}, asked, "tensor")
+
+
+def read_pair(pair: tuple[Any, Any], asked: Asked) -> Source:
+    """Rows and their condition: a tensor named "given", or a mapping of names to tensors."""
+    if len(pair) != 2:
+        raise DataError(f"A tuple must be (x, given), got {len(pair)} parts. Use a mapping of names for more.")
+    x, given = pair
+    return read_mapping({"x": x, **(given if isinstance(given, Mapping) else {"given": given})}, asked, "pair")
+
+
+def read_numpy(path: Path, asked: Asked) -> Source:
+    """A `.npy` file of rows, or a `.npz` file whose array names are roles. Nothing is unpickled.
+
+    A large `.npy` is mapped, and need not fit in memory.
+    """
+    try:
+        if path.suffix.lower() == ".npy" and path.stat().st_size > LARGE:
+            arrays = {"x": np.load(path, mmap_mode="c", allow_pickle=False)}
+        else:
+            with open(path, "rb") as file, _loaded(file) as found:
+                arrays = {name: found[name] for name in found}
+    except Exception as problem:  # NumPy met by arbitrary bytes raises whatever its tokenizer or zipfile raise
+        raise DataError(
+            f"{path.name} must hold plain NumPy arrays, got: {problem}. Save it without objects."
+        ) from None
+    return read_mapping(arrays, asked, path.stem)
+
+
+def _loaded(file: BinaryIO) -> AbstractContextManager[Mapping[str, Any]]:
+    """The arrays of a file by name; the one of an `.npy` file is x."""
+    found = np.load(file, allow_pickle=False)
+    return nullcontext({"x": found}) if isinstance(found, np.ndarray) else found
+
+
+def read_mapping(arrays: Mapping[str, Any], asked: Asked, name: str = "mapping") -> Source:
+    """Arrays by role; trajectories, where one of them says at which steps episodes end.
+
+    Args:
+        arrays: Names to tensors or NumPy arrays.
+        asked: What the user said: `asked.x` names the role that is x.
+        name: What the source is called.
+
+    Raises:
+        DataError: If no array is x, or the arrays do not fit each other.
+    """
+    if ENDS in arrays:
+        return read_trajectories(name, arrays, asked)
+    roles = _by_role(arrays)
+    x_role = _role_of_x(roles, asked)
+    parts = roles.pop(x_role)
+    x = _end_to_end([_tensor(x_role, part) for part in parts.values()])
+    given = tuple(roles) if asked.given == EVERY else asked.given
+    conditions = {role: _condition(role, _aligned(role, roles, parts)) for role in given}
+    content = None
+    if asked.x and asked.levels is None and x.ndim == 1 and not x.is_floating_point():
+        x, space, codec = Condition.from_labels(x_role, x).as_x(x_role)
+        content = (
+            _end_to_end([_tensor(given[0], part) for part in _aligned(given[0], roles, parts)]) if given else None
+        )
+    else:
+        x, space = as_rows(x, asked.levels)
+        codec = codec_for(x, space)
+    return Source(name, x, space, codec, conditions, _own_splits(parts), content)
+
+
+def _by_role(arrays: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Role → split → array; the split is "" where a name does not say it."""
+    roles: dict[str, dict[str, Any]] = {}
+    for name, array in arrays.items():
+        match = ROLE.fullmatch(name)
+        split = SPLIT_WORDS.get(match["before"] or match["after"], "") if match else ""
+        roles.setdefault(match["role"] if match and split else name, {})[split] = array
+    return roles
+
+
+def _end_to_end(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def _role_of_x(roles: Mapping[str, Any], asked: Asked) -> str:
+    if len(asked.x) > 1:
+        raise DataError(f"One array must be x, got {list(asked.x)}. Name one.")
+    if asked.x:
+        if asked.x[0] not in roles:
+            raise DataError(f"`x` must be one of the arrays, got {asked.x[0]!r}. {nearest(asked.x[0], roles)}")
+        return asked.x[0]
+    left = [role for role in roles if role not in asked.given]
+    for role in [*USUAL, *left[: len(left) == 1]]:
+        if role in left:
+            return role
+    raise DataError(f"One array must be x, got {sorted(roles)}. Say which, as x='{left[0] if left else 'images'}'.")
+
+
+def _aligned(role: str, roles: Mapping[str, dict[str, Any]], parts: Mapping[str, Any]) -> list[Any]:
+    """A condition's arrays in the order of those of x."""
+    if role not in roles:
+        raise DataError(f"`given` must be one of the arrays beside x, got {role!r}. {nearest(role, roles)}")
+    if set(roles[role]) != set(parts):
+        raise DataError(f"{role!r} must have the splits of x, {sorted(parts)}, got {sorted(roles[role])}. Match them.")
+    return [roles[role][split] for split in parts]
+
+
+def _own_splits(parts: Mapping[str, Any]) -> dict[str, Tensor]:
+    if set(parts) == {""}:
+        return {}
+    if "" in parts or "train" not in parts:
+        raise DataError(f"Splits must be among {SPLITS} with train, got {sorted(parts)}. Rename the arrays.")
+    ends = np.cumsum([len(part) for part in parts.values()]).tolist()
+    return {name: torch.arange(end - len(part), end) for (name, part), end in zip(parts.items(), ends, strict=True)}
+
+
+def _condition(role: str, parts: list[Any]) -> Condition:
+    if all(isinstance(part, np.ndarray) and part.dtype.kind == "U" for part in parts):
+        return Condition.from_cells(role, np.concatenate(parts).ravel().tolist())
+    rows = _end_to_end([_tensor(role, part) for part in parts]).detach().cpu()
+    rows = rows[:, 0] if rows.ndim == 2 and rows.shape[1] == 1 else rows
+    if rows.is_floating_point():
+        return Condition(rows.float(), Space(tuple(rows.shape[1:])))
+    return Condition.from_labels(role, rows)
+
+
+def _tensor(role: str, array: Any) -> Tensor:
+    if isinstance(array, Tensor):
+        return array
+    try:
+        return torch.from_numpy(np.ascontiguousarray(array))
+    except (TypeError, ValueError) as problem:
+        raise DataError(f"Array {role!r} must hold numbers, got {problem}. Convert it.") from None
