@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from genzoo.core import Done, GenerativeModel, Noise, Player
+from genzoo.core import Done, GenerativeModel, Instant, Noise, Player
 from tests.zoo import ZOO, batch, ready
 
 
@@ -35,7 +35,7 @@ def play(model: GenerativeModel, rounds: int, only: str | None = None) -> Iterat
             loss.backward()
             optimizer.step()
             if player.after is not None:
-                player.after(page, Noise(4, "after").tick(page), torch.clone)
+                player.after(Instant(page, page / rounds, Noise(4, "after").tick(page)))
             yield player.name, loss.item()
     for parameter in free:
         parameter.requires_grad_(True)

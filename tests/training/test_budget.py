@@ -2,9 +2,10 @@ import time
 
 import pytest
 
+from genzoo.models.standardized import Standardized
 from genzoo.training import TrainConfig, train
 from genzoo.training.budget import rows_judged
-from tests.training.toys import Line, model_of, normal_rows
+from tests.training.toys import Growing, Line, model_of, normal_rows
 
 
 def test_short_runs_are_judged_on_few_rows_and_long_ones_on_all_that_are_allowed():
@@ -58,6 +59,44 @@ def test_core_minutes_count_processor_time_alone():
     trained = train(Idle(), normal_rows(), TrainConfig(core_minutes=0.01, device="cpu"), valid=normal_rows())
     assert trained.core_seconds < 2.5 * 0.6
     assert trained.seconds > 2 * trained.core_seconds
+
+
+class Clock:
+    """A clock that goes on only when somebody works."""
+
+    def __init__(self, monkeypatch):
+        self.seconds = 0.0
+        monkeypatch.setattr(time, "process_time", lambda: self.seconds)
+
+
+@pytest.mark.parametrize("costs", [(1, 2, 4, 12), (3, 3, 3, 3), (5, 4, 2, 1), (1, 1, 1, 1, 1, 1, 1, 30)])
+def test_a_model_whose_steps_grow_dearer_keeps_its_budget(monkeypatch, costs):
+    clock = Clock(monkeypatch)
+
+    class Timed(Growing):
+        def work(self, cost):
+            super().work(cost)
+            clock.seconds += cost / 100
+
+    Timed.costs = costs
+    config = TrainConfig(core_minutes=0.2, batch_size=32, device="cpu")
+    trained = train(Timed(), normal_rows(), config)
+    assert int(trained.model.rung) == len(costs) - 1
+    assert trained.steps > 40
+    assert 0.85 * 12 < clock.seconds < 1.02 * 12
+
+
+def test_a_part_that_grows_is_timed_through_what_is_around_it(monkeypatch):
+    clock = Clock(monkeypatch)
+
+    class Timed(Growing):
+        def work(self, cost):
+            clock.seconds += cost / 100
+
+    model = Standardized(Timed())
+    train(model, normal_rows(), TrainConfig(core_minutes=0.2, batch_size=32, device="cpu"))
+    assert int(model.model.rung) == 3
+    assert 0.85 * 12 < clock.seconds < 1.02 * 12
 
 
 def test_two_budgets_are_refused():

@@ -5,7 +5,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from genzoo.core import Noise
+from genzoo.core import Noise, Player
 from genzoo.training import TrainConfig, train
 from genzoo.training.callbacks import Callback
 from genzoo.training.checkpoint import CheckpointError
@@ -25,6 +25,7 @@ SETTINGS = {
     },
     "duel": {"steps": 60, "ema": 0.2, "clip_norm": 0.5},
     "moments": {"steps": 60},
+    "growing": {"steps": 60},
 }
 
 
@@ -51,7 +52,7 @@ def bytes_of(run, step):
     return {path.name: path.read_bytes() for path in (run / f"checkpoints/step-{step:08d}").glob("*.safetensors")}
 
 
-@pytest.mark.parametrize("kind", ["line", "duel", "moments"])
+@pytest.mark.parametrize("kind", ["line", "duel", "moments", "growing"])
 @pytest.mark.parametrize("step", [3, 40])
 def test_a_training_that_crashed_and_resumed_ends_bit_for_bit_where_it_would_have(tmp_path, kind, step):
     rows, valid = normal_rows(), normal_rows(seed=1)
@@ -145,6 +146,24 @@ def test_the_best_weights_on_validation_are_kept(tmp_path):
     with torch.no_grad():
         kept = -again.log_density(normal_rows(seed=1).x, None, Noise(0)).mean()
     assert math.isclose(kept, trained.best, rel_tol=0.05), "the file holds the best weights"
+
+
+def test_models_see_how_far_the_training_is():
+    told = {True: [], False: [], "after": []}
+
+    class Listening(Line):
+        def loss(self, batch):
+            told[self.training] += [batch.progress, batch[:3].progress]
+            return super().loss(batch)
+
+        def players(self):
+            return [Player("model", self, self.loss, after=lambda now: told["after"].append((now.step, now.progress)))]
+
+    config = TrainConfig(steps=4, validate_every=2, batch_size=400, device="cpu")
+    train(Listening(), normal_rows(), config, valid=normal_rows(seed=1))
+    assert told[True] == [0.0, 0.0, 0.25, 0.25, 0.5, 0.5, 0.75, 0.75]
+    assert told["after"] == [(0, 0.25), (1, 0.5), (2, 0.75), (3, 1.0)]
+    assert told[False] == [0.5, 0.5, 1.0, 1.0], "a validation sees what its step has reached"
 
 
 def test_training_stops_early_when_validation_no_longer_improves():

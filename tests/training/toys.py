@@ -76,7 +76,7 @@ class Duel(GenerativeModel):
     def generator_loss(self, batch):
         return -self.critic(self.draw(len(batch), None, batch.noise)).mean()
 
-    def clip(self, step, noise, total):
+    def clip(self, now):
         with torch.no_grad():
             for parameter in self.critic.parameters():
                 parameter.clamp_(-0.1, 0.1)
@@ -115,7 +115,41 @@ class Moments(GenerativeModel, DirectFit):
         return Done(gain=gain) if gain < 1e-3 else {"gain": gain}
 
 
-KINDS = {"line": Line, "duel": Duel, "moments": Moments}
+class Growing(GenerativeModel):
+    """A line of layers, of which the first few work at first and all at the end: a step grows dearer."""
+
+    likelihood = Likelihood.EXACT
+    costs = (1, 2, 4, 12)
+
+    def __init__(self):
+        super().__init__(Space((2,)))
+        self.layers = nn.ModuleList(nn.Linear(2, 2) for _ in self.costs)
+        self.register_buffer("rung", torch.zeros((), dtype=torch.int64))
+        self.worked = 0  # what all steps together have cost
+
+    def draw(self, n, given, noise):
+        return noise.normal(n, 2)
+
+    def log_density(self, x, given, noise):
+        for layer in self.layers[: int(self.rung) + 1]:
+            x = x + layer(x) / 10
+        return -0.5 * x.square().sum(1)
+
+    def loss(self, batch):
+        self.work(self.costs[int(self.rung)])
+        return super().loss(batch) * (1 + batch.progress)
+
+    def players(self):
+        return [Player("model", self, self.loss, after=lambda now: self.at(now.progress))]
+
+    def at(self, progress):
+        self.rung.fill_(min(len(self.costs) - 1, int(progress * len(self.costs))))
+
+    def work(self, cost):
+        self.worked += cost
+
+
+KINDS = {"line": Line, "duel": Duel, "moments": Moments, "growing": Growing}
 
 
 def model_of(kind):

@@ -12,7 +12,7 @@ __getattr__, __dir__, __all__ = attach(
         "space": ["Space"],
         "noise": ["Noise", "fresh_seed", "seeded"],
         "given": ["Given", "GivenSpace", "is_null", "map_given", "null_rows", "resolve_given"],
-        "game": ["Batch", "DirectFit", "Done", "Metrics", "Player", "Trainable"],
+        "game": ["Batch", "DirectFit", "Done", "Instant", "Metrics", "Player", "Trainable"],
         "component": ["Autoencoder", "Conditional"],
         "model": ["Capability", "GenerativeModel", "Likelihood", "Unsupported"],
     },

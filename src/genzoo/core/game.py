@@ -8,7 +8,7 @@ trainer. Models fitted in closed form or by EM implement `DirectFit`, and the sa
 import abc
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -16,10 +16,9 @@ from torch import Tensor, nn
 from genzoo.core.given import Given, map_given
 from genzoo.core.noise import Noise
 
-__all__ = ["After", "Batch", "DirectFit", "Done", "Metrics", "Player", "Trainable"]
+__all__ = ["After", "Batch", "DirectFit", "Done", "Instant", "Metrics", "Player", "Trainable"]
 
 Metrics = dict[str, float]
-After = Callable[[int, Noise, Callable[[Tensor], Tensor]], None]
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,7 @@ class Batch:
         x: (B, *shape); bytes stay uint8 until the model.
         given: The condition, one row per row of x.
         noise: The source of every random draw of the loss, keyed to these rows.
+        progress: How far the training is, from 0 toward 1: the rounds made, as a share of the run's.
 
     Example:
         >>> import torch
@@ -41,13 +41,39 @@ class Batch:
     x: Tensor
     given: Given = None
     noise: Noise = field(default_factory=lambda: Noise(0))
+    progress: float = 0.0
 
     def __len__(self) -> int:
         return len(self.x)
 
     def __getitem__(self, rows: slice) -> "Batch":
         """Some of the rows, with the noise that belongs to them."""
-        return Batch(self.x[rows], map_given(lambda g: g[rows], self.given), self.noise.rows(rows))
+        given = map_given(lambda g: g[rows], self.given)
+        return replace(self, x=self.x[rows], given=given, noise=self.noise.rows(rows))
+
+
+@dataclass(frozen=True)
+class Instant:
+    """The moment after a player's step, as its `after` sees it.
+
+    Attributes:
+        step: The player's own steps before this one.
+        progress: How far the training is: the share of the run's rounds that are made with this one, at the end 1.
+        noise: The source of what is drawn now.
+        total: Sums a tensor over processes, in place.
+
+    Example:
+        >>> Instant(step=3, progress=0.5).progress
+        0.5
+    """
+
+    step: int
+    progress: float = 0.0
+    noise: Noise = field(default_factory=lambda: Noise(0))
+    total: Callable[[Tensor], Tensor] = lambda tensor: tensor
+
+
+After = Callable[[Instant], None]
 
 
 @dataclass(frozen=True)
@@ -61,8 +87,7 @@ class Player:
         steps: Optimizer steps per turn, each on a fresh batch.
         every: It plays every so many rounds (lazy regularisation).
         optimizer: Published optimizer settings that override the training configuration, as lr or betas.
-        after: Called after each step as after(step, noise, total), where total(tensor) sums over processes: weight
-            clipping, codebook or target updates, growth.
+        after: Called after each step: weight clipping, codebook or target updates, growth.
 
     Example:
         >>> import torch
@@ -117,6 +142,10 @@ class Trainable(nn.Module, abc.ABC):
     def prepare(self, batches: Iterable[Batch]) -> None:
         """Looks at data once before round 0: data-dependent starts, codebooks, standardisation. Runs on one process,
         is broadcast to the others, and is skipped on resume, so what it fits must be parameters or buffers."""
+
+    def at(self, progress: float) -> None:
+        """Takes the form that it has at some progress of its training. Only copies are asked, to be timed: a model
+        whose steps grow dearer than at first says here how far it has grown; others have nothing to do."""
 
 
 class Done(Metrics):

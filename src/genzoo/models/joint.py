@@ -148,11 +148,11 @@ class Joint(GenerativeModel, DirectFit):
         return parts
 
     def _first(self, batch: Batch) -> Batch:
-        return Batch(self.parts(batch.x)[0], batch.given, batch.noise.at("first"))
+        return replace(batch, x=self.parts(batch.x)[0], noise=batch.noise.at("first"))
 
     def _second(self, batch: Batch) -> Batch:
         a, b = self.parts(batch.x)
-        return Batch(b, self._rule(a, batch.given), batch.noise.at("second"))
+        return replace(batch, x=b, given=self._rule(a, batch.given), noise=batch.noise.at("second"))
 
     def _through(self, player: Player, part: Any) -> Any:
         def loss(batch: Batch) -> Tensor | Mapping[str, Tensor]:

@@ -6,6 +6,7 @@ transformer are recipes, not classes.
 """
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -136,7 +137,7 @@ class LatentModel(Mapped):
 
     def _inside(self, batch: Batch) -> Batch:
         x, given = self.checked_batch(batch)
-        return Batch(self.inward(x, batch.noise.at("latent"), given), given, batch.noise)
+        return replace(batch, x=self.inward(x, batch.noise.at("latent"), given), given=given)
 
     def _its(self, given: Given) -> Given:
         """What the autoencoder is given."""

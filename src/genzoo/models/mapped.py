@@ -109,7 +109,8 @@ class Mapped(GenerativeModel, DirectFit):
     def _inside(self, batch: Batch) -> Batch:
         x, given = self.checked_batch(batch)
         # The map has a stream of its own, so that the part draws the numbers it would draw alone.
-        return Batch(self.inward(x, batch.noise.at(type(self).__name__)), self.rule(given), batch.noise)
+        y = self.inward(x, batch.noise.at(type(self).__name__))
+        return dataclasses.replace(batch, x=y, given=self.rule(given))
 
     def _through(self, player: Player) -> Any:
         def loss(batch: Batch) -> Tensor | Mapping[str, Tensor]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from genzoo.core import Trainable
 from genzoo.training.config import TrainConfig
 from genzoo.training.course import Course
 from genzoo.training.journal import Stopwatch
@@ -18,6 +19,8 @@ __all__ = ["Plan", "planned", "rows_judged"]
 STRETCH = 0.04  # the part of the minutes that is spent on timing
 VALIDATIONS, SHARE, FEWEST = 20, 0.01, 500  # in a run; rows of each as a share of the run's; the fewest
 MARGIN = 0.95  # samples, checkpoints and the end of the run
+ENDS = (0.0, 0.5, 1.0)  # the progress at which steps are timed
+ALIKE, CELLS = 1.25, 8  # costs that differ by more are timed again, in the middle of so many cells
 MOST = 0.25  # the part of what is left that validations of the fewest rows may take; else they have fewer
 
 
@@ -54,7 +57,7 @@ def planned(course: Course, validate: Callable[..., float], valid: Any, watch: S
     now = time.monotonic if config.minutes else time.process_time
     seconds = 60 * (config.minutes or config.core_minutes or 0)
     trial = type(course)(copy.deepcopy(course.model), course.order, config, course.team)
-    each = _step_timed(trial, now, STRETCH * seconds)
+    each = _mean_step(trial, now, STRETCH * seconds)
     row = _row_timed(trial, validate, valid, now)
     left = MARGIN * (seconds - (now() - (watch.began if config.minutes else watch.core_began)))
     fewest = FEWEST if row == 0 else min(FEWEST, max(1, int(MOST * left / (VALIDATIONS * row))))
@@ -63,6 +66,33 @@ def planned(course: Course, validate: Callable[..., float], valid: Any, watch: S
     steps = max(course.stride, int(course.team.agree(min(many, few))))
     fewest = int(course.team.agree(float(fewest)))
     return Plan(steps, rows_judged(course.total(steps), available, config, fewest))
+
+
+def _mean_step(course: Course, now: Callable[[], float], least: float) -> float:
+    """Seconds of a step, the mean along the training: at its beginning, middle and end, and at more places where these
+    differ."""
+    grows = _grows(course.model)
+    first = _step_at(0.0, course, now, least / len(ENDS))
+    if not grows and first >= least:  # its first step has taken all that there is for timing
+        return first
+    costs = [first, *(_step_at(progress, course, now, least / len(ENDS)) for progress in ENDS[1:])]
+    if max(costs) <= ALIKE * min(costs):
+        return sum(costs) / len(costs)
+    return sum(_step_at((i + 0.5) / CELLS, course, now, least / CELLS) for i in range(CELLS)) / CELLS
+
+
+def _grows(model: Trainable) -> bool:
+    """Whether a part of a model says what it is like at some progress."""
+    return any(isinstance(part, Trainable) and type(part).at is not Trainable.at for part in model.modules())
+
+
+def _step_at(progress: float, course: Course, now: Callable[[], float], least: float) -> float:
+    """Seconds of a step of a course's model in the form that it has at some progress."""
+    course.pinned = progress
+    for part in course.model.modules():
+        if isinstance(part, Trainable):
+            part.at(progress)
+    return _step_timed(course, now, least)
 
 
 def _step_timed(course: Course, now: Callable[[], float], least: float) -> float:

@@ -8,12 +8,12 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from genzoo.core import Batch, DirectFit, Done, GenerativeModel, Noise, Player, Trainable, map_given, seeded
+from genzoo.core import Batch, DirectFit, Done, GenerativeModel, Instant, Noise, Player, Trainable, map_given, seeded
 from genzoo.training.config import TrainConfig
 from genzoo.training.optimizers import Mover, clip, movers, rate
 from genzoo.training.order import Order, Part
@@ -35,6 +35,7 @@ class Course(abc.ABC):
     def __init__(self, model: Trainable, order: Order, config: TrainConfig, team: Team) -> None:
         self.model, self.order, self.config, self.team = model, order, config, team
         self.stride = 1  # intervals are whole multiples of it
+        self.pinned: float | None = None  # the progress to tell whatever the step, while a plan is timed
 
     @abc.abstractmethod
     def total(self, steps: int | None) -> int:
@@ -53,10 +54,14 @@ class Course(abc.ABC):
         if tensors:
             raise ValueError(f"{type(self).__name__} keeps no tensors besides the model's, got {sorted(tensors)}.")
 
-    def batch(self, part: Part, noise: Noise) -> Batch:
+    def progress(self, step: int, total: int) -> float:
+        """How far the training is before a step, from 0 to 1: a function of the two alone, so resuming is exact."""
+        return step / max(1, total) if self.pinned is None else self.pinned
+
+    def batch(self, part: Part, noise: Noise, progress: float = 0.0) -> Batch:
         """Rows on the device, with the noise that belongs to them."""
         noise = noise.rows(slice(part.start, None)) if part.start else noise
-        return Batch(self._place(part.x), map_given(self._place, part.given), noise)
+        return Batch(self._place(part.x), map_given(self._place, part.given), noise, progress)
 
     def look(self) -> Iterator[Batch]:
         """One epoch for `prepare`, every row once."""
@@ -86,6 +91,14 @@ class Turn:
         return self.player.steps * -(-step // self.player.every)
 
 
+class Now(NamedTuple):
+    """Where a round stands: its share of the learning rate, and the training's progress before and after it."""
+
+    rate: float
+    before: float
+    after: float
+
+
 class Game(Course):
     """Rounds in which every player takes its turn, in order."""
 
@@ -103,13 +116,14 @@ class Game(Course):
         return DEFAULT_ROUNDS if steps is None else steps
 
     def advance(self, step: int, total: int) -> Mapping[str, Tensor | float]:
-        share, logged = rate(step, total, self.config), dict[str, Tensor]()
+        logged = dict[str, Tensor]()
+        now = Now(rate(step, total, self.config), self.progress(step, total), self.progress(step + 1, total))
         number = sum(turn.batches_before(step) for turn in self.turns)
         with seeded((self.config.seed * 1_000_003 + step) % 2**63):
             for turn in self.turns:
                 if turn.plays(step):
                     for k in range(turn.player.steps):
-                        losses = self._step(turn, number, step * turn.player.steps + k, share)
+                        losses = self._step(turn, number, step * turn.player.steps + k, now)
                         number += 1
                     logged |= {f"{turn.player.name}/{name}": value for name, value in losses.items()}
         return logged if self.prefix else {name.partition("/")[2]: value for name, value in logged.items()}
@@ -126,11 +140,11 @@ class Game(Course):
             own = {name.removeprefix(f"{i}/"): t for name, t in tensors.items() if name.startswith(f"{i}/")}
             turn.mover.load_state_tensors(own)
 
-    def _step(self, turn: Turn, number: int, page: int, share: float) -> Mapping[str, Tensor]:
+    def _step(self, turn: Turn, number: int, page: int, now: Now) -> Mapping[str, Tensor]:
         turn.mover.zero_grad()
         noise = turn.noise.tick(page)
         part = self.order.batch(number, self.team.share)
-        batch = self.batch(part, noise)
+        batch = self.batch(part, noise, now.before)
         for parameter in turn.still:
             parameter.requires_grad_(False)
         try:
@@ -143,9 +157,9 @@ class Game(Course):
         }
         if self._is_finite(losses["loss"], page):
             clip(turn.mover.parameters, self.config.clip_norm)
-            turn.mover.step(share)
+            turn.mover.step(now.rate)
             if turn.player.after is not None:
-                turn.player.after(page, noise.at("after"), self.team.total)
+                turn.player.after(Instant(page, now.after, noise.at("after"), self.team.total))
         return losses
 
     def _backward(self, player: Player, batch: Batch, total: int) -> dict[str, Tensor]:
@@ -201,7 +215,8 @@ class Passes(Course):
         if number == 0:
             fit.begin()
         with torch.no_grad(), self.team.autocast():
-            fit.accumulate(self.batch(self.order.in_pass(number, self.team.share), self.noise))
+            part = self.order.in_pass(number, self.team.share)
+            fit.accumulate(self.batch(part, self.noise, self.progress(step - number, total)))
         if number < self.stride - 1:
             return {}
         for tensor in fit.statistics():

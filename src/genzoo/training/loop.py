@@ -218,7 +218,7 @@ def _row(state: State, split: str, values: Mapping[str, float | None]) -> dict[s
 
 def _judge(state: State, valid: Source) -> float:
     """The validation loss; keeps the best weights and stops early as the configuration says."""
-    loss = _validate(state.course, state.weights, valid, state.judged)
+    loss = _validate(state.course, state.weights, valid, state.judged, state.progress)
     if state.best is None or loss < state.best:
         state.best, state.waited = loss, 0
         if state.config.keep == "best":
@@ -229,7 +229,7 @@ def _judge(state: State, valid: Source) -> float:
     return loss
 
 
-def _validate(course: Course, weights: Trainable, valid: Source, rows: int) -> float:
+def _validate(course: Course, weights: Trainable, valid: Source, rows: int, progress: float = 0.0) -> float:
     """The mean loss over the first validation rows, with the same noise at every validation."""
     config, team = course.config, course.team
     sums = torch.zeros(2, dtype=torch.float64)
@@ -239,7 +239,7 @@ def _validate(course: Course, weights: Trainable, valid: Source, rows: int) -> f
         index = torch.arange(first, min(rows, first + config.batch_size))
         noise = Noise(config.seed, "valid", start=first, device=team.device)
         part = Part(*valid.gather(index, seed=config.seed), 0, len(index))
-        batch = course.batch(part, noise)
+        batch = course.batch(part, noise, progress)
         with torch.no_grad(), team.autocast():
             sums += torch.tensor([float(weights.loss(batch)) * len(batch), len(batch)], dtype=torch.float64)
     weights.train(training)

@@ -49,6 +49,11 @@ class State:
         """The model with the weights that are validated, sampled and saved: the average if there is one."""
         return self.model if self.average is None else self.average.model
 
+    @property
+    def progress(self) -> float:
+        """How far the training is, from 0 to 1."""
+        return self.course.progress(self.step, self.total)
+
     def due(self, every: int | None, times: int) -> bool:
         """Whether something is due after this step that happens every so many steps, or some times in the run."""
         every = max(1, self.total // times) if every is None else every

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genzoo.core import Batch, Noise, Space
+from genzoo.core import Batch, Instant, Noise, Space
 from genzoo.models.graphical import DeepEnergy, Replay, Walk
 
 
@@ -64,7 +64,7 @@ def test_contrast_finds_the_density() -> None:
         optimizer.zero_grad()
         player.loss(Batch(x, None, Noise(1).tick(t)))["loss"].backward()
         optimizer.step()
-        player.after(t, Noise(2).tick(t), torch.clone)
+        player.after(Instant(t, noise=Noise(2).tick(t)))
     k = model.potential.log_k.exp().item()
     assert k + 1 / 9 == pytest.approx(1 / 0.64, rel=0.2)
     assert model.potential.mean.mean().item() * k / (k + 1 / 9) == pytest.approx(0.6, abs=0.1)
@@ -76,10 +76,10 @@ def test_the_buffer_is_moved_in_turn_and_kept_with_the_weights() -> None:
     model.prepare([Batch(torch.zeros(3, 2))])
     before = model.chains.clone()
     after = model.players()[0].after
-    after(0, Noise(0).tick(0), torch.clone)
+    after(Instant(0))
     moved = (model.chains != before).any(1)
     assert moved.tolist() == [False] * 5 + [True] * 5 + [False] * 2
-    after(1, Noise(0).tick(1), torch.clone)
+    after(Instant(1, noise=Noise(0).tick(1)))
     assert (model.chains != before).any(1)[[10, 11, 0, 1, 2]].all()
     assert {"chains", "turn"} <= set(model.state_dict())
     assert model.turn.item() == 10

@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from genzoo.core import Batch, Likelihood, Noise, Space
+from genzoo.core import Batch, Instant, Likelihood, Noise, Space
 from genzoo.models.graphical import RBM
 from genzoo.models.graphical.rbm import Units
 from genzoo.models.graphical.states import binary_states
@@ -188,7 +188,7 @@ def test_chains_are_moved_after_a_step_and_kept_with_the_weights() -> None:
     model.prepare([Batch(every(4).byte(), torch.arange(16) % 3, Noise(0))])
     before = model.state_dict()["chain_v"].clone()
     player = model.players()[0]
-    player.after(0, Noise(1), torch.clone)
+    player.after(Instant(0, noise=Noise(1)))
     assert not torch.equal(model.chain_v, before)
     assert set(model.chain_v.unique().tolist()) <= {0, 1}
     assert model.chain_label.max() < 3
@@ -211,7 +211,7 @@ def test_learning_reaches_another_machine() -> None:
         optimizer.zero_grad()
         player.loss(Batch(x, None, Noise(2).tick(t)))["loss"].backward()
         optimizer.step()
-        player.after(t, Noise(3).tick(t), torch.clone)
+        player.after(Instant(t, noise=Noise(3).tick(t)))
     known, learned = teacher.log_prob(x).mean().item(), model.log_prob(x).mean().item()
     assert before < known - 0.1
     assert learned > known - 0.25 * (known - before)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import genzoo
-from genzoo.core import Batch, Done, Noise, Space, Unsupported
+from genzoo.core import Batch, Done, Instant, Noise, Space, Unsupported
 from genzoo.models.representation import (
     LOSSES,
     CodeAutoencoder,
@@ -76,7 +76,7 @@ def descend(model: Representation, x: Tensor, rounds: int = 200, lr: float = 1e-
         loss.backward()
         optimizer.step()
         if player.after is not None:
-            player.after(step, Noise(0), lambda tensor: tensor)
+            player.after(Instant(step))
         losses.append(loss.item())
     model.eval()
     return losses
@@ -276,11 +276,11 @@ def test_silence_is_counted_over_all_processes() -> None:
     model = SparseAutoencoder(Space((8,)), code=6, active=2, patience=2).train()
     model.losses(Batch(table(4)))
     assert model.fired.any()
-    model.players()[0].after(0, Noise(0), lambda tensor: tensor + 1)  # another process heard all of them
+    model.players()[0].after(Instant(0, total=lambda tensor: tensor + 1))  # another process heard all of them
     assert not model.idle.any()
     for step in (1, 2):
         model.fired = torch.zeros(6, dtype=torch.bool)
-        model.players()[0].after(step, Noise(0), lambda tensor: tensor)
+        model.players()[0].after(Instant(step))
     assert model.dead.all()
 
 

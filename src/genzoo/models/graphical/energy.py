@@ -28,7 +28,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from genzoo.core.game import Batch, Player
+from genzoo.core.game import Batch, Instant, Player
 from genzoo.core.given import Given, GivenSpace
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
@@ -277,11 +277,12 @@ class DeepEnergy(GenerativeModel):
         """The chains that the next round contrasts with: one stretch of the buffer after the other."""
         return (self.turn + torch.arange(replay.count, device=self.device)) % replay.size
 
-    def _move_chains(self, step: int, noise: Noise, total: object) -> None:
+    def _move_chains(self, now: Instant) -> None:
         """Gives the turn to the next chains and moves them under the new weights; every process moves them alike."""
         replay = self.replay or Replay()
         self.turn.add_(replay.count).remainder_(replay.size)
         which = self._whose_turn(replay)
+        noise = now.noise
         y, anew = self.chains[which].to(self.dtype), noise.uniform(replay.count) < replay.fresh
         y = torch.where(anew.reshape(-1, *[1] * (y.ndim - 1)), self._fresh(replay.count, noise.at("fresh")), y)
         for t in range(replay.steps):

@@ -30,7 +30,7 @@ from jaxtyping import Float, Int, Integer, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid, softplus
 
-from genzoo.core.game import Batch, Player
+from genzoo.core.game import Batch, Instant, Player
 from genzoo.core.given import Given, GivenSpace
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
@@ -398,10 +398,10 @@ class RBM(GenerativeModel):
                 units = self.sweep(units, noise)
         return units
 
-    def _move_chains(self, step: int, noise: Noise, total: object) -> None:
+    def _move_chains(self, now: Instant) -> None:
         """Moves the persistent chains under the new weights; every process moves all of them alike."""
-        now = Units(self.chain_v.to(self.dtype), self.chain_label if self.classes else None)
-        self._keep(self._swept(now, noise))
+        units = Units(self.chain_v.to(self.dtype), self.chain_label if self.classes else None)
+        self._keep(self._swept(units, now.noise))
 
     def _keep(self, units: Units) -> None:
         self.chain_v.copy_(units.v)

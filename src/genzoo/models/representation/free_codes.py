@@ -115,7 +115,7 @@ class FreeCodes(Representation):
         return {"loss": self.objective(y, z).mean(), "distortion": self.distortion(y, z).mean(), "active": active}
 
     def players(self) -> Sequence[Player]:
-        return [Player("model", self, self.losses, after=lambda step, noise, total: self._normalize())]
+        return [Player("model", self, self.losses, after=lambda now: self._normalize())]
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, penalty={self.penalty!r}, strength={self.strength}"

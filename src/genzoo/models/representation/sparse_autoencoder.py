@@ -6,15 +6,14 @@ where sparse keeps what is positive and pays λ‖z‖₁ for it, or keeps the k
 gradient and stays dead: here units that have been silent for long are asked to explain what the others left over.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from genzoo.core.game import Batch, Player
-from genzoo.core.noise import Noise
+from genzoo.core.game import Batch, Instant, Player
 from genzoo.core.space import Space
 from genzoo.models.representation.losses import Loss
 from genzoo.models.representation.representation import Representation
@@ -142,9 +141,9 @@ class SparseAutoencoder(Representation):
         return self.revive * self.rho(left - guess).sum(1).mean()
 
     @torch.no_grad()
-    def _after(self, step: int, noise: Noise, total: Callable[[Tensor], Tensor]) -> None:
+    def _after(self, now: Instant) -> None:
         """Atoms back to length one; units that fired on any process are not idle."""
         self.atoms.copy_(nn.functional.normalize(self.atoms))
-        fired = total(self.fired.to(torch.int64)) > 0
+        fired = now.total(self.fired.to(torch.int64)) > 0
         self.idle.copy_(torch.where(fired, 0, self.idle + 1))
         self.fired = torch.zeros(0)
