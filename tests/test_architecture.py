@@ -22,7 +22,8 @@ ALL_FILES = [*FILES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "b
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 CORE_NAMES = (
-    "Autoencoder Batch Capability Conditional DirectFit Done GenerativeModel Given GivenSpace Instant Likelihood "
+    "Autoencoder Batch Capability Column Conditional DirectFit Done GenerativeModel Given GivenSpace Instant "
+    "Likelihood "
     "Metrics Noise Player Space Trainable Unsupported fresh_seed is_null map_given null_rows resolve_given seeded"
 )
 

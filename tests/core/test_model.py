@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from genzoo.core import Batch, Capability, GenerativeModel, Given, Likelihood, Noise, Space, Unsupported
+from genzoo.core import Batch, Capability, Column, GenerativeModel, Given, Likelihood, Noise, Space, Unsupported
 from genzoo.core.model import evaluating
 
 
@@ -65,6 +65,28 @@ def test_several_conditions_are_dropped_together() -> None:
     given = {"a": torch.ones(100, dtype=torch.int64), "b": torch.ones(100, 2)}
     dropped = model.training_given(Batch(torch.zeros(100, 2), given, Noise(0)))
     assert torch.equal(dropped["a"] < 0, dropped["b"].isnan().all(1))
+
+
+class Rows(Sampler):
+    by_column = True
+
+
+def test_a_row_holds_what_its_columns_hold() -> None:
+    space = Space((3,), columns=(Column("real"), Column("integer"), Column("categorical", 3)))
+    with pytest.raises(ValueError, match="entries of one kind"):
+        Sampler(space)
+    model = Rows(space)
+    fine = torch.tensor([[0.5, -7, 2], [torch.nan, 2.0**52, 0]], dtype=torch.float64)
+    assert model.checked(fine) is fine
+    for entry, value, said in ((1, 0.5, "whole"), (2, 3, r"\[0, 3\)"), (2, -1, r"\[0, 3\)"), (2, 0.5, "integers")):
+        wrong = fine.clone()
+        wrong[1, entry] = value
+        with pytest.raises(ValueError, match=rf"Entry {entry} .*{said}.* in row 1"):
+            model.checked(wrong)
+    codes = Rows(Space((2,), columns=(Column("categorical", 20), Column("categorical", 2))))
+    assert len(codes.checked(torch.tensor([[19, 1]], dtype=torch.uint8))) == 1
+    with pytest.raises(ValueError, match=r"Entry 1 .*\[0, 2\)"):
+        codes.checked(torch.tensor([[1, 2]], dtype=torch.uint8))
 
 
 def test_the_weakest_likelihood_wins() -> None:

@@ -1,10 +1,11 @@
 """Spaces: what one x is."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 
-from genzoo.core import Space
+from genzoo.core import Column, Space
 
 
 def test_spaces_know_their_size_and_type() -> None:
@@ -21,7 +22,8 @@ def test_bits_per_dim_of_uniform_levels_is_their_logarithm() -> None:
 
 
 def test_json_and_back() -> None:
-    for space in (Space(()), Space((1, 8, 8), levels=17), Space((40,), levels=30, ragged=True)):
+    mixed = Space((2,), columns=(Column("integer", missing=True), Column("ordered", 5)))
+    for space in (Space(()), Space((1, 8, 8), levels=17), Space((40,), levels=30, ragged=True), mixed):
         assert Space.from_json(space.to_json()) == space
         assert hash(Space.from_json(space.to_json())) == hash(space)
 
@@ -35,3 +37,30 @@ def test_impossible_spaces_are_refused(wrong: dict) -> None:
 def test_spaces_read_well() -> None:
     assert str(Space((1, 8, 8), levels=17)) == "1×8×8 integers in [0, 17)"
     assert str(Space(())) == "one reals"
+
+
+def test_rows_have_a_kind_by_column() -> None:
+    mixed = Space((3,), columns=(Column("real"), Column("integer"), Column("categorical", 9)))
+    assert (mixed.is_discrete, mixed.is_real, mixed.levels, mixed.dtype) == (False, False, None, "float64")
+    codes = Space((2,), columns=(Column("categorical", 20), Column("ordered", 2)))
+    assert (codes.is_discrete, codes.is_real, codes.levels, codes.dtype) == (True, False, 20, "uint8")
+    missing = Space((1,), columns=(Column("categorical", 3, missing=True),))
+    assert (missing.is_discrete, missing.levels, missing.dtype) == (False, None, "float64")
+    assert Space((2,), columns=(Column("real"),) * 2).is_real
+    assert str(codes) == "2 columns (1 ordered, 1 categorical)"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: Column("real", 3),
+        lambda: Column("categorical"),
+        lambda: Column("ordered", 0),
+        lambda: Space((2,), columns=(Column("real"),)),
+        lambda: Space((1,), columns=(Column("real"),), ragged=True),
+        lambda: Space((1,), levels=3, columns=(Column("categorical", 2),)),
+    ],
+)
+def test_impossible_columns_are_refused(wrong: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match="must|levels"):
+        wrong()

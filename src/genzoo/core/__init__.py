@@ -9,7 +9,7 @@ from genzoo._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "space": ["Space"],
+        "space": ["Column", "Space"],
         "noise": ["Noise", "fresh_seed", "seeded"],
         "given": ["Given", "GivenSpace", "is_null", "map_given", "null_rows", "resolve_given"],
         "game": ["Batch", "DirectFit", "Done", "Instant", "Metrics", "Player", "Trainable"],

@@ -8,7 +8,7 @@ can do what its parts can.
 import abc
 import contextlib
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from genzoo.core.game import Batch, DirectFit, Trainable
 from genzoo.core.given import Given, GivenSpace, is_null, map_given, resolve_given
 from genzoo.core.noise import Noise, fresh_seed
-from genzoo.core.space import Space
+from genzoo.core.space import Column, Space
 
 __all__ = ["Capability", "GenerativeModel", "Likelihood", "Unsupported"]
 
@@ -83,6 +83,7 @@ class GenerativeModel(Trainable):
         given: What the model is conditioned on, if anything: a space, or names of spaces.
 
     Attributes:
+        by_column: Whether a row may have columns of several kinds; what models one kind says no.
         likelihood: What `log_prob` returns.
         drop_given: The share of conditions dropped in training; a model trained with 0 refuses null conditions.
 
@@ -100,11 +101,17 @@ class GenerativeModel(Trainable):
         8.0
     """
 
+    by_column: bool = False
     likelihood: Likelihood = Likelihood.NONE
     drop_given: float = 0.0
 
     def __init__(self, space: Space, given: GivenSpace = None) -> None:
         super().__init__()
+        if space.columns is not None and not self.by_column:
+            raise ValueError(
+                f"{type(self).__name__} is a model of entries of one kind, got {space}. Build it over "
+                f"Space({space.shape}) and pass it to Dequantized with these columns."
+            )
         self.space, self.given = space, given
 
     @abc.abstractmethod
@@ -200,7 +207,7 @@ class GenerativeModel(Trainable):
             case Capability.DIRECT_FIT:
                 return isinstance(self, DirectFit)
             case Capability.SCORE:
-                return self._overrides("score") or (self.can("log_prob") and not self.space.is_discrete)
+                return self._overrides("score") or (self.can("log_prob") and self.space.is_real)
             case Capability.LOG_PROB:
                 return self._overrides("log_density")
             case Capability.LOSS:
@@ -234,6 +241,8 @@ class GenerativeModel(Trainable):
             raise ValueError(f"x must hold {space}, got values {int(x.min())} to {int(x.max())}. Check the range.")
         if not space.is_discrete and not x.is_floating_point():
             raise ValueError(f"x must hold {space}, got {x.dtype}. Convert with .float().")
+        if space.columns is not None:
+            _check_columns(x, space.columns)
         return x
 
     def checked_batch(self, batch: Batch) -> tuple[Tensor, Given]:
@@ -305,6 +314,21 @@ class GenerativeModel(Trainable):
 def _with_null(rows: Tensor, dropped: Tensor) -> Tensor:
     null = torch.nan if rows.is_floating_point() else -1
     return rows.masked_fill(dropped.reshape(-1, *[1] * (rows.ndim - 1)), null)
+
+
+def _check_columns(x: Tensor, columns: Sequence[Column]) -> None:
+    """Raises if an entry is no value of its column; one that is missing is looked at elsewhere."""
+    low = [-torch.inf if column.levels is None else 0 for column in columns]
+    high = [torch.inf if column.levels is None else column.levels - 1 for column in columns]
+    ends, y = torch.tensor([low, high], dtype=torch.float64, device=x.device), x.double()
+    whole = torch.tensor([column.is_discrete for column in columns], device=x.device)
+    bad = ((y < ends[0]) | (y > ends[1]) | (whole & (y != y.round()))) & ~y.isnan()
+    if bad.any():
+        row, entry = bad.nonzero()[0].tolist()
+        kind = "whole numbers" if columns[entry].levels is None else f"integers in [0, {columns[entry].levels})"
+        raise ValueError(
+            f"Entry {entry} of x must hold {kind}, got {x[row, entry].item():g} in row {row}. Check the columns."
+        )
 
 
 @contextlib.contextmanager

@@ -253,6 +253,8 @@ def _feed(digest: Any, part: object) -> None:
         for name in sorted(part):
             _feed(digest, name)
             _feed(digest, part[name])
+    elif isinstance(part, Space) and part.columns is not None:
+        digest.update(f"\0{part.columns}\0".encode())
     else:
         digest.update(f"\0{part}\0".encode())
 

@@ -5,12 +5,12 @@ nearest level.
 """
 
 import torch
-from jaxtyping import Float, Integer, Shaped
+from jaxtyping import Bool, Float, Integer, Shaped
 from torch import Tensor
 
 from genzoo.core.space import Space
 
-__all__ = ["centered", "quantized"]
+__all__ = ["allowed", "alphabets", "centered", "quantized"]
 
 
 def centered(x: Shaped[Tensor, "*shape"], levels: int, dtype: torch.dtype | None = None) -> Float[Tensor, "*shape"]:
@@ -43,3 +43,33 @@ def quantized(y: Float[Tensor, "*shape"], levels: int) -> Integer[Tensor, "*shap
     """
     dtype = getattr(torch, Space((), levels=levels).dtype)
     return ((y + 1) * (max(1, levels - 1) / 2)).round().clamp(0, levels - 1).to(dtype)
+
+
+def alphabets(space: Space) -> list[int]:
+    """The number of levels of each entry: those of its column, or of all.
+
+    Args:
+        space: A discrete space.
+
+    Example:
+        >>> from genzoo.core import Column
+        >>> alphabets(Space((2,), columns=(Column("categorical", 20), Column("categorical", 2))))
+        [20, 2]
+    """
+    if space.columns is None:
+        return [space.levels or 1] * space.dims
+    return [column.levels or 1 for column in space.columns]
+
+
+def allowed(space: Space) -> Bool[Tensor, "D L"]:
+    """Which of the largest column's levels each entry has.
+
+    Args:
+        space: A discrete space.
+
+    Example:
+        >>> from genzoo.core import Column
+        >>> allowed(Space((2,), columns=(Column("categorical", 3), Column("categorical", 2)))).tolist()
+        [[True, True, True], [True, True, False]]
+    """
+    return torch.arange(space.levels or 1) < torch.tensor(alphabets(space))[:, None]

@@ -1,17 +1,20 @@
-"""A continuous model on integer levels, with an honest likelihood."""
+"""A continuous model on integer levels, or on rows of columns of several kinds, with an honest likelihood."""
 
 import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Float, Integer, Shaped
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from genzoo.core.game import Batch
 from genzoo.core.given import Given
 from genzoo.core.model import Capability, GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
-from genzoo.core.space import Space
-from genzoo.models.mapped import Mapped, refuse
+from genzoo.core.space import Column, Space
+from genzoo.models.cells import Cells
+from genzoo.models.mapped import Mapped, refuse, some
 
 __all__ = ["Dequantized"]
 
@@ -25,9 +28,18 @@ class Dequantized(Mapped):
     a bound that rises to the mass as the number k of draws grows. Training sees x + u; samples are floored, and those
     outside the levels go to the nearest.
 
+    Of rows with a kind by column, real entries stay as they are, whole numbers get their cell [x, x + 1), and a level
+    gets a stretch of the line as likely under N(0, 1) as it is frequent in the training rows, its place in it drawn:
+
+    $$ y = \\Phi^{-1}\\Big(\\sum_{l < x} f_l + u f_x\\Big), \\qquad
+       \\log P(x) \\ge \\mathbb E_u\\Big[\\log p(y) + \\log f_x - \\log \\phi(y)\\Big]. $$
+
+    The stretches fill the line, so no mass lies on a level that a column lacks, and a normal density of one such
+    column by itself is its frequencies, without a gap.
+
     Args:
         model: A model over reals of the data's shape; its unit is one level.
-        levels: L, the number of values an entry takes.
+        levels: L, the number of values an entry takes, or what each column is.
         draws: k, the number of draws in the bound; the option `draws` of `log_prob` overrides it.
 
     Raises:
@@ -39,41 +51,67 @@ class Dequantized(Mapped):
         >>> x = model.sample(5, seed=0)
         >>> x.dtype, bool((model.log_prob(x, draws=4) <= 0).all())
         (torch.uint8, True)
+        >>> columns = (Column("real"), Column("categorical", 3))
+        >>> Dequantized(GaussianMixture(Space((2,)), components=3), columns).sample(2, seed=0)
+        tensor([[...
 
     References:
         Theis, van den Oord & Bethge, 2016, "A note on the evaluation of generative models", arXiv:1511.01844
         Burda, Grosse & Salakhutdinov, 2016, "Importance weighted autoencoders", arXiv:1509.00519 (several draws)
     """
 
-    def __init__(self, model: GenerativeModel, levels: int, *, draws: int = 1) -> None:
+    by_column = True
+
+    def __init__(self, model: GenerativeModel, levels: int | Sequence[Column], *, draws: int = 1) -> None:
         refuse(model, "Dequantized")
-        super().__init__(Space(model.space.shape, levels=levels), model)
+        space = _space(model.space.shape, levels)
+        super().__init__(space, model)
         if draws < 1:
             raise ValueError(f"`draws` must be at least 1, got {draws}.")
-        self.levels, self.draws = levels, draws
-        self.likelihood = Likelihood.weakest(Likelihood.BOUND, model.likelihood)
+        self.cells = None if space.columns is None else Cells(space.columns)
+        self.levels, self.draws = space.levels, draws
+        kind = Likelihood.EXACT if space.is_real else Likelihood.BOUND
+        self.likelihood = Likelihood.weakest(kind, model.likelihood)
+
+    def prepare(self, batches: Iterable[Batch]) -> None:
+        if self.cells is not None:
+            batches = list(some(batches))
+            self.cells.fit(torch.cat([self.checked_batch(batch)[0] for batch in batches]))
+        super().prepare(batches)
 
     def inward(self, x: Shaped[Tensor, "B *event"], noise: Noise) -> Float[Tensor, "B *event"]:
+        if self.cells is not None:
+            return self.cells(x, noise.uniform(*x.shape, dtype=torch.float64))
         uniform = noise.uniform(*x.shape, dtype=self.dtype)
         return x.to(uniform.dtype) + uniform
 
-    def outward(self, y: Float[Tensor, "B *event"]) -> Integer[Tensor, "B *event"]:
-        return y.floor().clamp(0, self.levels - 1).to(getattr(torch, self.space.dtype))
+    def outward(self, y: Float[Tensor, "B *event"]) -> Shaped[Tensor, "B *event"]:
+        if self.cells is not None:
+            return self.cells.inverse(y).to(getattr(torch, self.space.dtype))
+        return y.floor().clamp(0, (self.levels or 1) - 1).to(getattr(torch, self.space.dtype))
 
     def log_density(
-        self, x: Integer[Tensor, "B *event"], given: Given, noise: Noise, *, draws: int | None = None, **options: Any
+        self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise, *, draws: int | None = None, **options: Any
     ) -> Float[Tensor, " B"]:
         if not self.can(Capability.LOG_PROB):
             raise self.lacks(Capability.LOG_PROB)
         count, terms = draws or self.draws, []
         for k in range(count):
             draw = noise.at(k)
-            terms.append(self.model.log_density(self.inward(x, draw.at("cell")), given, draw, **options))
-        return torch.stack(terms).logsumexp(0) - math.log(count)
+            y = self.inward(x, draw.at("cell"))
+            term = self.model.log_density(y, given, draw, **options)
+            terms.append(term if self.cells is None else term + self.cells.log_slope(x, y))
+        return terms[0] if count == 1 else torch.stack(terms).logsumexp(0) - math.log(count)
 
-    def within(self, x: Integer[Tensor, "B *event"], given: Given = None) -> tuple[Tensor, Given]:
+    def within(self, x: Shaped[Tensor, "B *event"], given: Given = None) -> tuple[Tensor, Given]:
         """The middle of each cell."""
+        if self.cells is not None:
+            return self.cells(self.checked(x), torch.full(x.shape, 0.5, dtype=torch.float64, device=x.device)), given
         return self.checked(x).to(self.dtype) + 0.5, given
 
     def extra_repr(self) -> str:
-        return f"levels={self.levels}, draws={self.draws}"
+        return f"{self.space}, draws={self.draws}"
+
+
+def _space(shape: tuple[int, ...], levels: int | Sequence[Column]) -> Space:
+    return Space(shape, levels) if isinstance(levels, int) else Space(shape, columns=tuple(levels))

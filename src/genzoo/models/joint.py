@@ -51,6 +51,7 @@ class Joint(GenerativeModel, DirectFit):
         (torch.Size([3, 2]), 'bound')
     """
 
+    by_column = True
     first_entries: Tensor
     second_entries: Tensor
 
@@ -132,8 +133,7 @@ class Joint(GenerativeModel, DirectFit):
             case Capability.LOG_PROB | Capability.LOSS | Capability.DIRECT_FIT as both:
                 return self.first.can(both) and self.second.can(both)
             case Capability.SCORE:
-                discrete = self.first.space.is_discrete or self.second.space.is_discrete
-                return self.can(Capability.LOG_PROB) and not discrete
+                return self.can(Capability.LOG_PROB) and self.first.space.is_real and self.second.space.is_real
             case Capability.SAMPLE:
                 return True
             case Capability.CONDITION:
@@ -168,12 +168,17 @@ class Joint(GenerativeModel, DirectFit):
         return rule | ({"given": given} if isinstance(given, Tensor) else dict(given))
 
     def _dtype(self) -> torch.dtype:
-        return getattr(torch, self.space.dtype) if self.space.is_discrete else torch.get_default_dtype()
+        return _dtype(self.space)
 
 
 def _as(flat: Shaped[Tensor, "B d"], space: Space) -> Tensor:
     rows = flat.reshape(len(flat), *space.shape)
-    return rows.to(getattr(torch, space.dtype)) if space.is_discrete else rows.to(torch.get_default_dtype())
+    return rows.to(_dtype(space))
+
+
+def _dtype(space: Space) -> torch.dtype:
+    plain = not space.is_discrete and space.columns is None
+    return torch.get_default_dtype() if plain else getattr(torch, space.dtype)
 
 
 def _check(space: Space, first: GenerativeModel, second: GenerativeModel, entries: Sequence[int]) -> None:
@@ -185,6 +190,8 @@ def _check(space: Space, first: GenerativeModel, second: GenerativeModel, entrie
     real = not (first.space.is_discrete and second.space.is_discrete)
     if real == space.is_discrete:
         raise ValueError(f"The space must be real if a part is, got {space} for {first.space} and {second.space}.")
+    if space.columns is not None:
+        _check_columns(space, first.space, second.space, entries)
     if first.can(Capability.DIRECT_FIT) != second.can(Capability.DIRECT_FIT):
         raise ValueError(
             f"Both parts must be trained in the same way, got {type(first).__name__} and {type(second).__name__}, one "
@@ -193,3 +200,17 @@ def _check(space: Space, first: GenerativeModel, second: GenerativeModel, entrie
     rule = second.given
     if not (isinstance(rule, Mapping) and rule.get("a") == first.space):
         raise ValueError(f"The second part must be conditioned on {{'a': {first.space}}}, got {rule}.")
+
+
+def _check_columns(space: Space, first: Space, second: Space, entries: Sequence[int]) -> None:
+    """Raises if an entry has other levels in the whole than in its part."""
+    rest = [entry for entry in range(space.dims) if entry not in set(entries)]
+    columns = space.columns or ()
+    for part, places in ((first, entries), (second, rest)):
+        own = [part.levels] * part.dims if part.columns is None else [column.levels for column in part.columns]
+        for entry, levels in zip(places, own, strict=True):
+            if columns[entry].levels != levels:
+                raise ValueError(
+                    f"The column of entry {entry} must be what its part models, got {columns[entry]} and {part}. "
+                    "Build both over the same levels."
+                )

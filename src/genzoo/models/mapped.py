@@ -95,7 +95,9 @@ class Mapped(GenerativeModel, DirectFit):
         match Capability(capability):
             case Capability.DENOISE | Capability.STEP:
                 return False
-            case Capability.SCORE | Capability.MISSING if self.space.is_discrete:
+            case Capability.SCORE if not self.space.is_real:
+                return False
+            case Capability.MISSING if self.space.is_discrete:
                 return False
             case other:
                 return self.model.can(other)

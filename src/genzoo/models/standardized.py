@@ -30,6 +30,8 @@ class Standardized(Mapped):
     Args:
         model: A model whose x, or whose condition, holds reals.
         rows: The rows that the means and deviations are taken from, at most.
+        precise: Whether x comes and goes in float64, so that large numbers that differ in their last digits stay
+            apart; the model sees them in its own precision, in standard units.
 
     Raises:
         ValueError: If neither its x nor its conditions hold reals.
@@ -46,23 +48,23 @@ class Standardized(Mapped):
     shift: Tensor
     scale: Tensor
 
-    def __init__(self, model: GenerativeModel, *, rows: int = 50_000) -> None:
+    def __init__(self, model: GenerativeModel, *, rows: int = 50_000, precise: bool = False) -> None:
         names = real_conditions(model.given)
         if model.space.is_discrete and not names:
             refuse(model, "Standardized")
         super().__init__(model.space, model)
-        self.rows, self.likelihood = rows, model.likelihood
+        self.rows, self.precise, self.likelihood = rows, precise, model.likelihood
         self.sees_reals, self.names = not model.space.is_discrete, names
         units = Units(self.space.shape if self.sees_reals else ())
-        self.register_buffer("shift", units.shift)
-        self.register_buffer("scale", units.scale)
+        self.register_buffer("shift", units.shift.double() if precise else units.shift)
+        self.register_buffer("scale", units.scale.double() if precise else units.scale)
         self.conditions = nn.ModuleList(Units(shape) for shape in names.values())
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         kept = list(some(batches, self.rows))
         rows = [self.checked_batch(batch)[0] for batch in kept]
         if self.sees_reals:
-            fit(self.shift, self.scale, torch.cat(rows))
+            fit(self.shift, self.scale, torch.cat(rows), least=1e-13 if self.precise else 1e-6)
         for name, units in self._units():
             parts = [named(batch.given)[name] for batch in kept if name in named(batch.given)]
             if parts:
@@ -70,7 +72,10 @@ class Standardized(Mapped):
         super().prepare(kept)
 
     def inward(self, x: Shaped[Tensor, "B *event"], noise: Noise | None = None) -> Shaped[Tensor, "B *event"]:
-        return (x - self.shift) / self.scale if self.sees_reals else x
+        if not self.sees_reals:
+            return x
+        y = (x - self.shift) / self.scale
+        return y.to(self.model.dtype) if self.precise else y
 
     def outward(self, y: Shaped[Tensor, "B *event"]) -> Shaped[Tensor, "B *event"]:
         return self.shift + self.scale * y if self.sees_reals else y
@@ -114,15 +119,16 @@ class Units(nn.Module):
         self.register_buffer("scale", torch.ones(shape))
 
 
-def fit(shift: Tensor, scale: Tensor, rows: Float[Tensor, "n *event"]) -> None:
-    """Sets units to those of some rows; missing entries and null rows do not count."""
+def fit(shift: Tensor, scale: Tensor, rows: Float[Tensor, "n *event"], *, least: float = 1e-6) -> None:
+    """Sets units to those of some rows; missing entries and null rows do not count. A spread of less than `least` of
+    the mean is none."""
     rows = rows.double()
     rows = torch.where(rows.isfinite(), rows, torch.nan)
     mean = rows.nanmean(0).nan_to_num()
     std = (rows - mean).square().nanmean(0).nan_to_num().sqrt()
     shift.copy_(mean)
-    # A spread within rounding of the mean is a constant that came through float32.
-    scale.copy_(torch.where(std > 1e-6 * mean.abs(), std, 1))
+    # A spread within rounding of the mean is a constant that came through float32, or float64.
+    scale.copy_(torch.where(std > least * mean.abs(), std, 1))
 
 
 def real_conditions(given: GivenSpace) -> dict[str, tuple[int, ...]]:

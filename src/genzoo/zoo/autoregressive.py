@@ -15,6 +15,7 @@ __all__ = ["bigram", "gpt", "made"]
     likelihood="exact",
     can=("sample", "log_prob", "loss", "condition"),
     paper="Germain et al., 2015, MADE: Masked autoencoder for distribution estimation, arXiv:1502.03509",
+    columns="levels",
 )
 def made(
     space: Space,
@@ -60,6 +61,7 @@ def made(
     likelihood="exact",
     can=("sample", "log_prob", "loss", "condition"),
     paper="Radford et al., 2019, Language models are unsupervised multitask learners",
+    columns="levels",
     ragged=True,
 )
 def gpt(
@@ -119,6 +121,7 @@ def gpt(
     likelihood="exact",
     can=("sample", "log_prob", "loss", "direct_fit"),
     paper="Shannon, 1948, A mathematical theory of communication",
+    columns="levels",
     ragged=True,
 )
 def bigram(space: Space, given: GivenSpace = None, *, size: Size = "small", smoothing: Positive = 0.1) -> Recipe:

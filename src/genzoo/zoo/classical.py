@@ -138,6 +138,7 @@ def kmeans(
     likelihood="exact",
     can=("sample", "log_prob", "loss", "condition", "direct_fit"),
     paper="Shannon, 1948, A mathematical theory of communication",
+    columns="both",
 )
 def histogram(
     space: Space,
@@ -204,6 +205,7 @@ def kde(
     likelihood="exact",
     can=("sample", "log_prob", "loss", "condition", "direct_fit"),
     paper="Cox, 1966, Some procedures connected with the logistic qualitative response curve",
+    columns="levels",
 )
 def softmax_regression(
     space: Space,

@@ -20,6 +20,7 @@ Number = Annotated[int, Field(ge=0)]
     likelihood="estimate",
     can=("sample", "log_prob", "encode", "decode", "loss", "condition"),
     paper="Tieleman, 2008, Training restricted Boltzmann machines using approximations to the likelihood gradient",
+    columns="levels",
 )
 def rbm(
     space: Space,
@@ -55,6 +56,7 @@ def rbm(
     likelihood="exact",
     can=("sample", "log_prob", "loss"),
     paper="Ackley, Hinton & Sejnowski, 1985, A learning algorithm for Boltzmann machines",
+    columns="levels",
 )
 def boltzmann(space: Space, given: GivenSpace = None, *, size: Size = "small", hidden: Number | None = None) -> Recipe:
     """A general Boltzmann machine of up to 20 binary units, exact by enumeration.

@@ -21,6 +21,7 @@ FEW = 256  # entries up to which all pairs are coupled
     likelihood="estimate",
     can=("sample", "log_prob", "loss"),
     paper="Ackley, Hinton & Sejnowski, 1985, A learning algorithm for Boltzmann machines",
+    columns="levels",
 )
 def ising(
     space: Space,
@@ -55,6 +56,7 @@ def ising(
     likelihood="estimate",
     can=("sample", "log_prob", "loss"),
     paper="Potts, 1952, Some generalized order-disorder transformations",
+    columns="levels",
 )
 def potts(
     space: Space,
@@ -87,6 +89,7 @@ def potts(
     likelihood="exact",
     can=("sample", "log_prob", "score", "loss", "direct_fit"),
     paper="Pearl, 1988, Probabilistic reasoning in intelligent systems",
+    columns="both",
 )
 def bayes_net(
     space: Space,

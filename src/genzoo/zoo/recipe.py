@@ -45,6 +45,7 @@ Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 Amount = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+Columns = Literal["reals", "levels", "both"]
 
 MACHINERY = frozenset(
     {"card", "conditions", "mistakes", "progress", "recipe", "run", "store", "units"}
@@ -81,6 +82,7 @@ class RecipeInfo(Generic[P]):
         paper: Authors, year, identifier.
         extra: The optional extra it needs, if any.
         ragged: Whether rows may be of unlike lengths.
+        columns: How rows with a kind by column are taken: as "reals", "levels" only, or "both".
 
     Example:
         >>> info = recipe_named("vae")
@@ -100,9 +102,12 @@ class RecipeInfo(Generic[P]):
         self.paper: str = declared["paper"]
         self.extra: str | None = declared["extra"]
         self.ragged: bool = declared["ragged"]
+        self.columns: Columns = declared["columns"]
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Recipe:
         """The recipe for a space and a condition; keywords are the model's whole configuration.
+
+        What is a model of reals sees rows with a kind by column as reals, its likelihood being of the rows.
 
         Raises:
             Mistake: If the rows are of unlike lengths and the recipe wants them alike.
@@ -111,7 +116,13 @@ class RecipeInfo(Generic[P]):
         if isinstance(space, Space) and space.ragged and not self.ragged:
             able = ", ".join(name for name, info in recipes().items() if info.ragged)
             raise Mistake(f"{self.name} wants rows of one length, got {space}.", f"Take {able}, or cut the rows.")
-        return self.function(*args, **self.checked(**kwargs))
+        arguments = self.checked(**kwargs)
+        if not isinstance(space, Space) or not self._sees_reals(space):
+            return self.function(*args, **arguments)
+        from genzoo.zoo.units import by_column
+
+        function: Callable[..., Recipe] = self.function
+        return by_column(function(Space(space.shape), *args[1:], **arguments), space)
 
     @property
     def summary(self) -> str:
@@ -120,7 +131,15 @@ class RecipeInfo(Generic[P]):
 
     def likelihood_on(self, space: Space) -> str:
         """What `log_prob` returns on a space."""
-        return self.on_levels if space.is_discrete else self.likelihood
+        if space.is_real or not self._sees_reals(space):
+            return self.on_levels if space.is_discrete else self.likelihood
+        return "bound" if self.likelihood == "exact" else self.likelihood
+
+    def _sees_reals(self, space: Space) -> bool:
+        """Whether its model sees the columns of a space as reals."""
+        if space.columns is None or self.columns == "levels":
+            return False
+        return self.columns == "reals" or not space.is_discrete
 
     def samples(self, arguments: Mapping[str, Any]) -> bool:
         """Whether its model samples: a representation does so only with a prior over its codes."""
@@ -177,6 +196,7 @@ def recipe(
     on_levels: str | None = None,
     extra: str | None = None,
     ragged: bool = False,
+    columns: Columns = "reals",
 ) -> Callable[[Callable[P, Recipe]], RecipeInfo[P]]:
     """Declares a function to be a recipe; a test holds the declarations against what its models answer.
 
@@ -188,6 +208,9 @@ def recipe(
         on_levels: What `log_prob` returns on discrete data, if that is another kind.
         extra: The optional extra it needs.
         ragged: Whether rows may be of unlike lengths.
+        columns: How it takes rows with a kind by column: a model of "reals" sees them as such, dequantized; one of
+            "levels" takes columns of levels as they are, each with its own number, or refuses them; one of "both"
+            takes levels so, and all others as reals.
     """
     return lambda function: RecipeInfo(
         function,
@@ -199,6 +222,7 @@ def recipe(
             "on_levels": on_levels,
             "extra": extra,
             "ragged": ragged,
+            "columns": columns,
         },
     )
 

@@ -35,14 +35,18 @@ class Head(Conditional):
 class CategoricalHead(Head):
     """Any distribution over L levels: logits, or for two levels the logit of the second.
 
+    Args:
+        levels: L.
+        by_column: Whether entries may lack levels, so that each level needs a logit.
+
     Example:
         >>> CategoricalHead(5)(torch.zeros(3, 4, 5)).batch_shape
         torch.Size([3, 4])
     """
 
-    def __init__(self, levels: int) -> None:
+    def __init__(self, levels: int, *, by_column: bool = False) -> None:
         super().__init__()
-        self.levels, self.count = levels, 1 if levels == 2 else levels
+        self.levels, self.count = levels, 1 if levels == 2 and not by_column else levels
 
     def marginal(self, tokens: Int[Tensor, "B D"]) -> Float[Tensor, "D count"]:
         counts = torch.stack([(tokens == level).sum(0) for level in range(self.levels)], dim=1)

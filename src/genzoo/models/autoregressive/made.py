@@ -19,6 +19,7 @@ from genzoo.core.given import Given, GivenSpace
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.distributions.levels import allowed
 from genzoo.models.autoregressive.heads import CategoricalHead, Head, LogisticsHead
 from genzoo.models.autoregressive.sequences import flattened, refuse_unlike, unflattened
 from genzoo.nn.embedding import Embedding
@@ -48,7 +49,7 @@ class MADE(GenerativeModel):
         drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
 
     Raises:
-        ValueError: If the space is not discrete or is ragged.
+        ValueError: If the space is not discrete or is ragged, or columns are to have logistics.
 
     Example:
         >>> model = MADE(Space((1, 4, 4), levels=2), width=32)
@@ -61,8 +62,10 @@ class MADE(GenerativeModel):
         arXiv:1502.03509
     """
 
+    by_column = True
     likelihood = Likelihood.EXACT
     center: Tensor
+    absent: Tensor | None
 
     def __init__(
         self,
@@ -77,13 +80,16 @@ class MADE(GenerativeModel):
     ) -> None:
         super().__init__(space, given)
         refuse_unlike(space, "MADE", ragged=False)
+        if space.columns is not None and head == "logistics":
+            raise ValueError(f"Levels of {space} are no order on a line, got head={head!r}. Take 'categorical'.")
         levels = space.levels or 0
         self.drop_given = drop_given
         self.head: Head
-        if head == "logistics" or (head == "auto" and levels > FEW):
+        if head == "logistics" or (head == "auto" and levels > FEW and space.columns is None):
             self.head = LogisticsHead(levels, components)
         else:
-            self.head = CategoricalHead(levels)
+            self.head = CategoricalHead(levels, by_column=space.columns is not None)
+        self.register_buffer("absent", None if space.columns is None else ~allowed(space), persistent=False)
         self.features = None if levels == 2 else nn.Embedding.from_pretrained(waves(levels, 4), freeze=False)
         self.embedding = None if given is None else Embedding(given, 32)
         across = 0 if given is None else 32
@@ -112,19 +118,23 @@ class MADE(GenerativeModel):
         tokens = flattened(x, self.space)
         said = self.net(self._features(tokens), self._embedded(given))
         said = said.float() if said.dtype == torch.bfloat16 else said
-        return self.head(said).log_prob(tokens.to(said.dtype)).sum(1)
+        return self.head(self._owned(said)).log_prob(tokens.to(said.dtype)).sum(1)
 
     def draw(self, n: int, given: Given, noise: Noise) -> Integer[Tensor, "n *event"]:
         growing = Growing(self.net, n, self._embedded(given))
         said, entries = growing.first(), []
         for d in range(self.space.dims):
-            entries.append(draw(self.head(said), noise.tick(d)).long())
+            entries.append(draw(self.head(self._owned(said, d)), noise.tick(d)).long())
             if d + 1 < self.space.dims:
                 said = growing.tell(self._features(entries[-1][:, None], slice(d, d + 1)).squeeze(1))
         return unflattened(torch.stack(entries, dim=1), self.space)
 
     def extra_repr(self) -> str:
         return f"{self.space}, given={self.given}"
+
+    def _owned(self, said: Tensor, entries: slice | int = slice(None)) -> Tensor:
+        """What is said of entries, the levels that their columns lack being impossible."""
+        return said if self.absent is None else said.masked_fill(self.absent[entries], -torch.inf)
 
     def _features(self, tokens: Tensor, entries: slice = slice(None)) -> Tensor:
         numbers = tokens[..., None].to(self.dtype) * 2 - 1 if self.features is None else self.features(tokens)

@@ -12,6 +12,7 @@ $$ p_d(b \\mid a) = \\frac{n_{dab} + \\alpha}{\\sum_{b'} (n_{dab'} + \\alpha)}. 
 The Markov chain has a table for every place; `genzoo.models.autoregressive.bigram` shares one among all places.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Literal, get_args
@@ -25,12 +26,14 @@ from genzoo.core.given import Given, GivenSpace
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.distributions.levels import allowed, alphabets
 from genzoo.models.classical.labels import classes_in, labels_of
 from genzoo.models.classical.wide import Wide
 
 __all__ = ["Factorization", "Histogram"]
 
 Factorization = Literal["independent", "markov", "joint"]
+LEAST = -1e3  # in place of −∞, where a level that an entry lacks was never counted
 MOST = 1 << 24  # entries of a table: two of them are kept, of eight bytes each
 FIXES = {
     "independent": "Take a model that shares parameters, as made.",
@@ -68,6 +71,7 @@ class Histogram(Wide, GenerativeModel, DirectFit):
         Laplace, 1814, "Essai philosophique sur les probabilités" (smoothing)
     """
 
+    by_column = True
     likelihood = Likelihood.EXACT
     counts: Tensor
     sums: Tensor
@@ -117,7 +121,7 @@ class Histogram(Wide, GenerativeModel, DirectFit):
             before = now if self.factorization == "markov" else before
         flat = torch.stack(entries, dim=1)
         if self.factorization == "joint":
-            flat = flat // self._powers % self._levels
+            flat = flat // self._powers % torch.tensor(self._alphabets, device=self.device)
         return flat.to(getattr(torch, self.space.dtype)).reshape(n, *self.space.shape)
 
     def begin(self) -> None:
@@ -144,7 +148,7 @@ class Histogram(Wide, GenerativeModel, DirectFit):
             raise ValueError("A histogram needs rows to count, got none with a label. Pass labelled rows.")
         self.counts.copy_(self.sums)
         self.class_weights.copy_(self.class_sums / rows)
-        return Done(loss=float(-(self.sums * self._log_probs()).sum() / rows))
+        return Done(loss=float(-(self.sums * self._log_probs().clamp_min(LEAST)).sum() / rows))
 
     @property
     def parameter_count(self) -> int:
@@ -156,24 +160,25 @@ class Histogram(Wide, GenerativeModel, DirectFit):
         return f"{self.space}, given={self.given}, factorization={self.factorization!r}, smoothing={self.smoothing}"
 
     @property
-    def _levels(self) -> int:
-        return self.space.levels or 1
+    def _alphabets(self) -> list[int]:
+        return alphabets(self.space)
 
     @property
     def _table(self) -> tuple[int, int, int]:
         """The places, the contexts of each, and the symbols."""
-        d, levels = self.space.dims, self._levels
+        d, levels = self.space.dims, self.space.levels or 1
         match self.factorization:
             case "independent":
                 return d, 1, levels
             case "markov":
                 return d, levels, levels  # of the first place, only context 0 is used
             case _:
-                return 1, 1, levels**d
+                return 1, 1, math.prod(self._alphabets)
 
     @property
     def _powers(self) -> Int[Tensor, " D"]:
-        return self._levels ** torch.arange(self.space.dims - 1, -1, -1, device=self.device)
+        after = [math.prod(self._alphabets[d + 1 :]) for d in range(self.space.dims)]
+        return torch.tensor(after, device=self.device)
 
     def _read(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """What comes before each place, and what stands there."""
@@ -187,6 +192,8 @@ class Histogram(Wide, GenerativeModel, DirectFit):
 
     def _log_probs(self) -> Tensor:
         odds = self.counts + self.smoothing
+        if self.space.columns is not None and self.factorization != "joint":
+            odds = odds * allowed(self.space).to(self.device)[:, None]
         return (odds / odds.sum(-1, keepdim=True)).log()
 
     def _check(self, classes: int) -> None:
@@ -221,20 +228,21 @@ def parameters(space: Space, factorization: Factorization) -> int:
         >>> parameters(picture, "joint") == 2**784 - 1
         True
     """
-    d, levels = space.dims, space.levels or 1
+    levels = alphabets(space)
     match factorization:
         case "independent":
-            return d * (levels - 1)
+            return sum(levels) - len(levels)
         case "markov":
-            return levels - 1 + (d - 1) * levels * (levels - 1)
+            return levels[0] - 1 + sum(before * (now - 1) for before, now in itertools.pairwise(levels))
         case _:
-            return levels**d - 1
+            return math.prod(levels) - 1
 
 
 def _counted(space: Space, factorization: Factorization, classes: int) -> str:
     """The number of parameters, as a power where it is too long to read."""
     times = f"{classes} × " if classes > 1 else ""
     if factorization == "joint":
-        size = space.dims * math.log10(space.levels or 1)
-        return f"{times}({space.levels}^{space.dims} − 1), about 10^{size:.0f},"
+        size = sum(math.log10(levels) for levels in alphabets(space))
+        product = f"{space.levels}^{space.dims}" if space.columns is None else "the product of all levels"
+        return f"{times}({product} − 1), about 10^{size:.0f},"
     return f"{times}{parameters(space, factorization):,}"

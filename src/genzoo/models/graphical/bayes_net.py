@@ -24,6 +24,7 @@ from genzoo.core.given import Given
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.distributions.levels import alphabets
 from genzoo.models.graphical.dag import Parents, ancestral_order, parents_of
 from genzoo.models.graphical.factors import LARGEST, Factor, eliminate, observed
 
@@ -58,6 +59,7 @@ class BayesNet(GenerativeModel, DirectFit):
         Pearl, 1988
     """
 
+    by_column = True
     likelihood = Likelihood.EXACT
     log_probs: Tensor
     sums: Tensor
@@ -75,8 +77,8 @@ class BayesNet(GenerativeModel, DirectFit):
         self.names = tuple(names or (str(i) for i in range(space.dims)))
         if len(set(self.names)) != space.dims:
             raise ValueError(f"`names` must be {space.dims} unlike names, got {len(set(self.names))}.")
-        self.order, self.levels = ancestral_order(self.parents), space.levels or 1
-        sizes = [self.levels ** (len(above) + 1) for above in self.parents]
+        self.order, self.levels, self.alphabets = ancestral_order(self.parents), space.levels or 1, alphabets(space)
+        sizes = [math.prod(self._shape(i)) for i in range(space.dims)]
         if max(sizes) > LARGEST:
             child = sizes.index(max(sizes))
             raise ValueError(
@@ -84,13 +86,15 @@ class BayesNet(GenerativeModel, DirectFit):
                 f"{max(sizes):,}. Give it fewer parents."
             )
         self.starts = [sum(sizes[:i]) for i in range(len(sizes) + 1)]
-        self.register_buffer("log_probs", torch.full((sum(sizes),), -math.log(self.levels), dtype=torch.float64))
+        even = [-math.log(q) for size, q in zip(sizes, self.alphabets, strict=True) for _ in range(size)]
+        self.register_buffer("log_probs", torch.tensor(even, dtype=torch.float64))
         self.register_buffer("sums", torch.zeros(sum(sizes), dtype=torch.float64))
 
     @property
     def parameter_count(self) -> int:
-        """Free numbers: $\\sum_i (q - 1) q^{|\\mathrm{pa}(i)|}$, against $q^n - 1$ of a table of all."""
-        return sum((self.levels - 1) * self.levels ** len(above) for above in self.parents)
+        """Free numbers: $\\sum_i (q_i - 1) \\prod_{j \\in \\mathrm{pa}(i)} q_j$, not $\\prod_i q_i - 1$."""
+        shapes = [self._shape(i) for i in range(self.space.dims)]
+        return sum(math.prod(above) * (own - 1) for *above, own in shapes)
 
     def table(self, variable: int | str) -> Float[Tensor, "*parents levels"]:
         """$p(x_i \\mid x_{\\mathrm{pa}(i)})$, an axis for each parent in their order, then one for x_i."""
@@ -134,7 +138,7 @@ class BayesNet(GenerativeModel, DirectFit):
         x = torch.zeros(n, self.space.dims, dtype=torch.int64, device=self.device)
         for i in self.order:
             logits = self._table(i, self.log_probs)[self._above(x, i)]
-            x[:, i] = noise.tick(i).categorical(logits.expand(n, self.levels))
+            x[:, i] = noise.tick(i).categorical(logits.expand(n, self.alphabets[i]))
         return x.to(getattr(torch, self.space.dtype)).reshape(n, *self.space.shape)
 
     def begin(self) -> None:
@@ -164,8 +168,8 @@ class BayesNet(GenerativeModel, DirectFit):
         """
         known = {self.number(variable): value for variable, value in (evidence or {}).items()}
         for i, value in known.items():
-            if not 0 <= value < self.levels:
-                raise ValueError(f"{self.names[i]} takes levels 0 to {self.levels - 1}, got {value}.")
+            if not 0 <= value < self.alphabets[i]:
+                raise ValueError(f"{self.names[i]} takes levels 0 to {self.alphabets[i] - 1}, got {value}.")
         tables = [Factor((*above, i), self.table(i)) for i, above in enumerate(self.parents)]
         return [observed(factor, known) for factor in tables]
 
@@ -204,7 +208,11 @@ class BayesNet(GenerativeModel, DirectFit):
         return f"{self.space}, arrows={sum(map(len, self.parents))}, parameters={self.parameter_count}"
 
     def _table(self, i: int, flat: Tensor) -> Tensor:
-        return flat[self.starts[i] : self.starts[i + 1]].view(*[self.levels] * (len(self.parents[i]) + 1))
+        return flat[self.starts[i] : self.starts[i + 1]].view(self._shape(i))
+
+    def _shape(self, i: int) -> list[int]:
+        """The levels of the parents of a variable, and its own."""
+        return [self.alphabets[j] for j in (*self.parents[i], i)]
 
     def _above(self, x: Tensor, i: int) -> tuple[Tensor, ...]:
         """An index that picks each row's distribution of variable i."""
@@ -215,8 +223,10 @@ class BayesNet(GenerativeModel, DirectFit):
         flat = x.flatten(1).long()
         places = flat.clone()
         for i, above in enumerate(self.parents):
-            for k, parent in enumerate(reversed(above), start=1):
-                places[:, i] += flat[:, parent] * self.levels**k
+            step = self.alphabets[i]
+            for parent in reversed(above):
+                places[:, i] += flat[:, parent] * step
+                step *= self.alphabets[parent]
             places[:, i] += self.starts[i]
         return places
 

@@ -7,7 +7,6 @@ $$ I_{ij} = \\sum_{u, v} \\hat p_{ij}(u, v) \\log \\frac{\\hat p_{ij}(u, v)}{\\h
 so counts of pairs are all that is needed, for the arrows and for the tables.
 """
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -20,6 +19,7 @@ from genzoo.core.given import Given
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.distributions.levels import allowed, alphabets
 
 __all__ = ["ChowLiu"]
 
@@ -47,6 +47,7 @@ class ChowLiu(GenerativeModel, DirectFit):
         Chow & Liu, 1968, "Approximating discrete probability distributions with dependence trees"
     """
 
+    by_column = True
     likelihood = Likelihood.EXACT
     parents: Tensor
     order: Tensor
@@ -63,13 +64,15 @@ class ChowLiu(GenerativeModel, DirectFit):
         self.smoothing, n, q = smoothing, space.dims, space.levels or 1
         self.register_buffer("parents", torch.arange(n))  # the root is its own parent
         self.register_buffer("order", torch.arange(n))
-        self.register_buffer("log_probs", torch.full((n, q, q), -math.log(q), dtype=torch.float64))
+        even = torch.tensor(alphabets(space), dtype=torch.float64).log()[:, None, None]
+        self.register_buffer("log_probs", -even.expand(n, q, q).masked_fill(~allowed(space)[:, None], torch.inf))
         self.register_buffer("pairs", torch.zeros(n * q, n * q, dtype=torch.float64))
 
     @property
     def parameter_count(self) -> int:
-        n, q, _ = self.log_probs.shape
-        return (q - 1) * (1 + (n - 1) * q)  # of the root, and of every other given its parent
+        levels, parents = alphabets(self.space), self.parents.tolist()
+        given_parent = (1 if i == parent else levels[parent] for i, parent in enumerate(parents))
+        return sum(count * (own - 1) for count, own in zip(given_parent, levels, strict=True))
 
     def log_density(self, x: Integer[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
         flat = x.flatten(1).long()
@@ -100,13 +103,18 @@ class ChowLiu(GenerativeModel, DirectFit):
         together = counts[self.parents, own].clone()  # (i, level of the parent, level)
         root = self.parents == own
         together[root] = counts[own, own][root].sum(1, keepdim=True).expand(-1, q, -1)
-        odds = together + self.smoothing
+        odds = (together + self.smoothing) * self._has
         self.log_probs.copy_((odds / odds.sum(2, keepdim=True)).log())
         together[root] /= q  # its row stands for every level of the parent it lacks
-        return Done(loss=-(together * self.log_probs).sum().item() / rows.item())
+        return Done(loss=-(together * self.log_probs.where(self._has, 0)).sum().item() / rows.item())
 
     def extra_repr(self) -> str:
         return f"{self.space}, smoothing={self.smoothing}"
+
+    @property
+    def _has(self) -> Tensor:
+        """Which levels each variable has, (n, 1, q)."""
+        return allowed(self.space).to(self.device)[:, None]
 
     def _grow(self, information: Tensor) -> None:
         """The tree of the largest information, its arrows leading away from the first variable."""

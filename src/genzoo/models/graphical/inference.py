@@ -13,7 +13,7 @@ References:
     Saul, Jaakkola & Jordan, 1996, "Mean field theory for sigmoid belief networks", arXiv:cs/9603102
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -72,16 +72,17 @@ def mean_field(
     """
     known = {net.number(variable): value for variable, value in (evidence or {}).items()}
     factors = [Factor(f.variables, f.table.log().clamp_min(LEAST)) for f in net.factors(evidence)]
-    q = Noise(seed, "mean field").uniform(net.space.dims, net.levels, dtype=torch.float64).add(1)
-    q /= q.sum(1, keepdim=True)
+    start = Noise(seed, "mean field").uniform(net.space.dims, net.levels, dtype=torch.float64).add(1)
+    q = [row[:count] / row[:count].sum() for row, count in zip(start, net.alphabets, strict=True)]
     for i, value in known.items():
-        q[i] = torch.nn.functional.one_hot(torch.tensor(value), net.levels)
+        q[i] = torch.nn.functional.one_hot(torch.tensor(value), net.alphabets[i])
     bounds = [-torch.inf]
     while len(bounds) <= rounds and (len(bounds) < 3 or bounds[-1] - bounds[-2] >= tol):
         for i in sorted(set(range(net.space.dims)) - set(known)):
             q[i] = _sum(_expected(f, q, i) for f in factors if i in f.variables).softmax(0)
         bounds.append(_bound(factors, q))
-    return MeanField(q, bounds[-1], len(bounds) - 1)
+    marginals = torch.stack([torch.nn.functional.pad(row, (0, net.levels - len(row))) for row in q])
+    return MeanField(marginals, bounds[-1], len(bounds) - 1)
 
 
 def gibbs_kernel(net: BayesNet, evidence: Evidence | None = None) -> Kernel:
@@ -145,7 +146,7 @@ def _along(factor: Factor, x: Tensor, i: int) -> Tensor:
     return table[tuple(x[:, v] for v in others)].expand(len(x), table.shape[-1])
 
 
-def _expected(factor: Factor, q: Tensor, i: int | None) -> Tensor:
+def _expected(factor: Factor, q: Sequence[Tensor], i: int | None) -> Tensor:
     """The mean of a logarithm over all variables but i."""
     operands: list[Tensor | list[int]] = [factor.table, list(range(len(factor.variables)))]
     for axis, variable in enumerate(factor.variables):
@@ -158,5 +159,6 @@ def _sum(terms: Iterable[Tensor]) -> Tensor:
     return torch.stack(list(terms)).sum(0)
 
 
-def _bound(factors: list[Factor], q: Tensor) -> float:
-    return float(_sum(_expected(f, q, None) for f in factors) - torch.special.xlogy(q, q).sum())
+def _bound(factors: list[Factor], q: Sequence[Tensor]) -> float:
+    entropy = -_sum(torch.special.xlogy(row, row).sum() for row in q)
+    return float(_sum(_expected(f, q, None) for f in factors) + entropy)
