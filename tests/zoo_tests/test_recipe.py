@@ -76,6 +76,12 @@ def test_samples_lie_in_the_space(name, kind):
         assert torch.isfinite(model.train().loss(Batch(x, torch.arange(6) % 3)))
 
 
+def test_the_zoo_mirrors_the_models():
+    """Every recipe stands in the file or folder of its family."""
+    homes = {name: info.function.__module__.split(".")[2] for name, info in recipes().items()}
+    assert homes == {name: info.family for name, info in recipes().items()}
+
+
 def test_a_typo_names_the_nearest_recipe():
     with pytest.raises(Mistake, match="Did you mean 'gaussian_mixture'"):
         recipe_named("gausian_mixture")

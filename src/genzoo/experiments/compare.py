@@ -26,7 +26,8 @@ from genzoo.zoo.conditions import grid_conditions
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.progress import Watch
 from genzoo.zoo.recipe import RecipeInfo, recipe_named
-from genzoo.zoo.run import STAGE_ONE, Run
+from genzoo.zoo.run import Run
+from genzoo.zoo.stages import STAGE_ONE
 
 __all__ = ["Comparison", "Entry", "compare", "compare_runs"]
 

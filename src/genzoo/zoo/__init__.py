@@ -8,10 +8,10 @@ __getattr__, __dir__, __all__ = attach(
         "mistakes": ["Mistake"],
         "recipe": ["Recipe", "RecipeInfo", "recipe_named", "recipes"],
         "run": ["Run", "load", "resume", "train"],
-        "classical": ["gaussian_mixture"],
+        "classical.densities": ["gaussian_mixture"],
         "autoencoders": ["vae"],
         "autoregressive": ["bigram", "gpt", "made"],
         "adversarial": ["wgan_gp"],
-        "graphical": ["bayes_net", "ising", "potts"],
+        "graphical.graphs": ["bayes_net", "ising", "potts"],
     },
 )

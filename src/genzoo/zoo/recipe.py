@@ -47,9 +47,6 @@ Amount = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Columns = Literal["reals", "levels", "both"]
 
-MACHINERY = frozenset(
-    {"card", "conditions", "mistakes", "progress", "recipe", "run", "store", "units"}
-)  # modules of zoo without recipes
 GROUP = "genzoo.recipes"
 
 
@@ -235,10 +232,17 @@ def recipes() -> dict[str, RecipeInfo[Any]]:
         >>> sorted({"gaussian_mixture", "vae", "wgan_gp"} - set(recipes()))
         []
     """
+    import genzoo.models as theory
     import genzoo.zoo as home
 
-    modules = [module.name for module in pkgutil.iter_modules(home.__path__) if module.name not in MACHINERY]
-    found = _recipes_in([importlib.import_module(f"{home.__name__}.{name}") for name in modules])
+    families = {module.name for module in pkgutil.iter_modules(theory.__path__)}
+    found = _recipes_in(
+        [
+            importlib.import_module(module.name)
+            for module in pkgutil.walk_packages(home.__path__, f"{home.__name__}.")
+            if module.name.split(".")[2] in families  # the zoo mirrors the models; beside them stands its machinery
+        ]
+    )
     return found | {name: info for name, info in _foreign().items() if name not in found}
 
 

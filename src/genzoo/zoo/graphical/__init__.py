@@ -1,0 +1,1 @@
+"""Recipes of graphical models: by their graph, and by an energy that is learned."""

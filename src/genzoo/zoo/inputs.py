@@ -1,0 +1,134 @@
+"""What a run is trained on: data read or met again, refused where a model could not use them, and their record."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch.utils.data import DataLoader
+
+from genzoo.core.errors import ColumnError
+from genzoo.core.model import GenerativeModel
+from genzoo.data import Codec, Data, read
+from genzoo.data.codecs.table import TableCodec
+from genzoo.data.view import BINARIZE
+from genzoo.training.order import rows_of
+from genzoo.zoo import store
+from genzoo.zoo.mistakes import Mistake, unknown
+from genzoo.zoo.recipe import recipes
+
+__all__ = ["Inputs", "check_finite", "inputs_of", "record_of", "same_data", "with_names", "without_conditions"]
+
+
+class Inputs(NamedTuple):
+    """The data, and what is trained and validated on."""
+
+    data: Data
+    source: Any
+    valid: Any
+
+
+def inputs_of(data: Any, asked: Mapping[str, Any]) -> Inputs:
+    """Data as genzoo reads them; a DataLoader trains as it comes, and its first rows say what one x is."""
+    if isinstance(data, DataLoader):
+        return Inputs(dataclasses.replace(read(_first_rows(data)), name="loader"), data, None)
+    asked = {name: value for name, value in asked.items() if value is not None}
+    if isinstance(data, Data):
+        asked = {name: value for name, value in asked.items() if (data.origin or {}).get(name) != value}
+    if asked.get("binarize", BINARIZE[0]) not in BINARIZE:
+        raise unknown("way to binarize", asked["binarize"], BINARIZE)
+    found = read(data, **asked)
+    return Inputs(found, found.train, found.valid if len(found.valid) else None)
+
+
+def same_data(config: store.RunConfig, data: Any = None) -> Inputs:
+    """The data of a run, read again from where they came.
+
+    Args:
+        config: The run's.
+        data: The data, if they were given as tensors.
+
+    Raises:
+        Mistake: If they were and are not given again, or are no longer the same.
+    """
+    said = config.data
+    if data is None and said.origin is None:
+        raise Mistake("This run was trained on tensors, which must be given again, got none.", "Pass data=…")
+    asked = said.asked() | {"source": said.asked().get("source") if data is None else data}
+    rows = inputs_of(asked.pop("source"), asked)
+    if said.fingerprint and rows.data.fingerprint != said.fingerprint:
+        raise Mistake(
+            f"The data must be those of the run ({said.fingerprint}), got others ({rows.data.fingerprint}).",
+            f"Restore {said.asked().get('source', 'the tensors')} as at the time, or train a new run.",
+        )
+    return rows
+
+
+def without_conditions(rows: Inputs) -> Inputs:
+    """The same rows, unconditional."""
+    if isinstance(rows.source, DataLoader):
+        raise Mistake(
+            "The first stage of this recipe is unconditional, and a DataLoader's conditions come with its rows.",
+            "Read the data by genzoo.read instead.",
+        )
+    data = dataclasses.replace(rows.data, given=None, given_space=None, classes={})
+    return Inputs(data, data.train, data.valid if len(data.valid) else None)
+
+
+def record_of(rows: Inputs, given: Any) -> store.DataRecord:
+    """What a run remembers of its data."""
+    data, foreign = rows.data, isinstance(rows.source, DataLoader)
+    given = (data.origin or {}).get("given", given)
+    return store.DataRecord(
+        name=data.name,
+        origin=None if data.origin is None else dict(data.origin),
+        given=[given] if isinstance(given, str) else (list(given) if given is not None else None),
+        fingerprint="" if foreign else data.fingerprint,
+        rows={} if foreign else {name: len(data.split(name)) for name in ("train", "valid", "test")},
+        classes=dict(data.classes),
+    )
+
+
+def check_finite(name: str, data: Data, model: GenerativeModel, piece: int = 1 << 16) -> None:
+    """Refuses infinite values, and missing ones where the model cannot marginalise them."""
+    if data.space.is_discrete or data.space.ragged:
+        return
+    bad = torch.zeros(2, data.space.dims, dtype=torch.int64)
+    for start in range(0, len(data.x), piece):
+        part = data.x[start : start + piece].flatten(1)
+        bad += torch.stack([part.isinf().sum(0), part.isnan().sum(0)])
+    infinite, lacking = (found.nonzero().flatten().tolist() for found in bad)
+    if infinite:
+        raise with_names(
+            data.codec, ColumnError(infinite, "must be finite, got infinite values.", "Drop those rows, or clip them.")
+        )
+    if lacking and not model.can("missing"):
+        cause = f"must have no missing values for {name}, got {int(bad[1].sum()):,}."
+        able = ", ".join(other for other, info in recipes().items() if "missing" in info.can)
+        fix = f"Read the data with missing=drop or missing=impute, or take one that marginalises them: {able}."
+        raise with_names(data.codec, ColumnError(lacking, cause, fix))
+
+
+def with_names(codec: Codec, error: ColumnError) -> Mistake:
+    """An error about columns, with their names where there are any."""
+    error = error.named(codec.columns) if isinstance(codec, TableCodec) else error
+    return Mistake.of(error)
+
+
+def _first_rows(loader: DataLoader[Any], enough: int = 4096) -> Any:
+    """Some rows of a foreign loader: a tensor, or a pair of rows and conditions."""
+    xs, givens, seen = [], [], 0
+    for batch in loader:
+        x, given = rows_of(batch)
+        xs.append(x)
+        givens.append(given)
+        seen += len(x)
+        if seen >= enough:
+            break
+    if not xs:
+        raise Mistake("A DataLoader must yield at least one batch, got none.", "Check its data set and sampler.")
+    if givens[0] is None:
+        return torch.cat(xs)
+    if isinstance(givens[0], torch.Tensor):
+        return torch.cat(xs), torch.cat(givens)
+    return torch.cat(xs), {name: torch.cat([given[name] for given in givens]) for name in givens[0]}
