@@ -15,7 +15,7 @@ from genzoo.experiments.advice import advise, kinds_in_words
 from genzoo.experiments.compare import Comparison, Entry, compare, compare_runs
 from genzoo.experiments.curves import curves_of, draw_curves, ticks
 from genzoo.experiments.demo import demonstrate
-from genzoo.experiments.meanings import meaning_of
+from genzoo.experiments.glossary import meaning_of
 from genzoo.experiments.report import draw_wall, leaderboard, write_report
 
 

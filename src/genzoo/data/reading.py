@@ -16,21 +16,21 @@ from torch.utils.data import Dataset
 
 from genzoo.core import Given, GivenSpace
 from genzoo.core.errors import DataError, nearest
-from genzoo.data.applies import check_options
 from genzoo.data.augment import Augmented, middle, parse
 from genzoo.data.codecs.image import ImageCodec
 from genzoo.data.codecs.table import TableCodec
 from genzoo.data.data import Data
+from genzoo.data.options import check_options
 from genzoo.data.readers import audio, images
 from genzoo.data.readers.archive import ARCHIVES, inner, open_files
+from genzoo.data.readers.by_ending import ENDINGS, read_file, read_together
 from genzoo.data.readers.embedded import EMBEDDED, read_embedded
 from genzoo.data.readers.hub import PREFIX, is_hub, read_hub, read_hub_object
 from genzoo.data.readers.idx import is_idx_folder, read_idx_folder
-from genzoo.data.readers.items import read_items
-from genzoo.data.readers.kinds import ENDINGS, read_file, read_together
 from genzoo.data.readers.mappings import read_mapping, read_pair, read_tensor
 from genzoo.data.readers.sequences import read_sequences
 from genzoo.data.readers.text import read_two_texts
+from genzoo.data.readers.torch_dataset import read_items
 from genzoo.data.source import EVERY, Asked, Condition, Options, Reader, Source
 from genzoo.data.split import complete
 from genzoo.data.view import binarize

@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "axioms": ["DISTANCES", "Distance", "axiom_table"],
-        "bridge": ["log_normalizer_ratio"],
+        "bridge_sampling": ["log_normalizer_ratio"],
         "closed_forms": ["NoClosedForm", "Wasserstein", "closed_form"],
         "discretized_logistic": ["DiscretizedLogistic"],
         "dual": ["Dual", "LipschitzCritic", "adversarial_bound", "kantorovich_bound"],

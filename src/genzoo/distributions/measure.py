@@ -23,7 +23,7 @@ from torch import distributions as td
 
 from genzoo.core.noise import Noise
 from genzoo.distributions.axioms import DISTANCES, Between, Distance
-from genzoo.distributions.bridge import log_normalizer_ratio
+from genzoo.distributions.bridge_sampling import log_normalizer_ratio
 from genzoo.distributions.closed_forms import Wasserstein, closed_form
 from genzoo.distributions.dual import adversarial_bound
 from genzoo.distributions.estimate import Estimate, Unknowable, interval

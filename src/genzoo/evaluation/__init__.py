@@ -14,7 +14,7 @@ __getattr__, __dir__, __all__ = attach(
         "two_sample": ["TwoSample", "two_sample_test"],
         "modes": ["ModeCoverage", "histogram_divergence", "mode_coverage"],
         "memorization": ["Memorization", "find_copies"],
-        "judged": ["Fidelity", "LabelHistogram", "conditional_fidelity", "judge_score", "label_histogram"],
+        "judge_scores": ["Fidelity", "LabelHistogram", "conditional_fidelity", "judge_score", "label_histogram"],
         "diversity": ["Diversity", "diversity_within"],
         "extractors": ["Extractor", "OfModule", "RandomFeatures", "Values", "extractor_named"],
         "judge": ["Judge", "JudgeSettings", "judge_for", "judges", "read_judge", "shipped_judge", "write_judge"],

@@ -23,7 +23,7 @@ from genzoo.evaluation.extractors import Extractor
 from genzoo.evaluation.judge import judge_for
 from genzoo.evaluation.likelihood import code_length, options_of, score
 from genzoo.evaluation.measurement import Estimate, Measurement
-from genzoo.evaluation.plain import plain_values
+from genzoo.evaluation.raw_values import plain_values
 from genzoo.evaluation.reconstruction import reconstruction_error
 from genzoo.evaluation.rows import complete, spread
 from genzoo.evaluation.suites import Exam

@@ -27,13 +27,13 @@ from genzoo.evaluation.diversity import diversity_within
 from genzoo.evaluation.extractors import Extractor
 from genzoo.evaluation.frechet import frechet_of_features
 from genzoo.evaluation.judge import Judge
-from genzoo.evaluation.judged import conditional_fidelity, judge_score
+from genzoo.evaluation.judge_scores import conditional_fidelity, judge_score
 from genzoo.evaluation.kernel import kernel_distance
 from genzoo.evaluation.manifold import precision_recall
 from genzoo.evaluation.measurement import Better, Estimate, Kind, Measurement, TooFew
 from genzoo.evaluation.memorization import find_copies
 from genzoo.evaluation.molecules import canonical, molecule_metrics, valid
-from genzoo.evaluation.plain import plain_values
+from genzoo.evaluation.raw_values import plain_values
 from genzoo.evaluation.rows import spread
 from genzoo.evaluation.scale import check_scale
 from genzoo.evaluation.table_use import table_utility

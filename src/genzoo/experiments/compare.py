@@ -18,7 +18,7 @@ from genzoo.core.given import map_given
 from genzoo.data import Data, read, toy
 from genzoo.evaluation import Examiner, Extractor, Findings, Measurement, Protocol, check_comparable, pooled
 from genzoo.evaluation.protocol import STANDARD, draw
-from genzoo.experiments.contest import Callbacks, Contestant, budget_in_words, contestant_of, finished, trained
+from genzoo.experiments.contestants import Callbacks, Contestant, budget_in_words, contestant_of, finished, trained
 from genzoo.training.checkpoint import write_json
 from genzoo.zoo import store
 from genzoo.zoo.card import card

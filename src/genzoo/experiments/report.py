@@ -20,7 +20,7 @@ from genzoo.experiments.advice import advise, kinds_in_words, main_column
 from genzoo.experiments.compare import Comparison, Entry, shown_rows
 from genzoo.experiments.curves import curves_of, draw_curves
 from genzoo.experiments.figures import Dot, draw_dots, in_words
-from genzoo.experiments.meanings import meaning_of
+from genzoo.experiments.glossary import meaning_of
 from genzoo.zoo import store
 
 __all__ = ["draw_wall", "write_report"]

@@ -7,9 +7,9 @@ from typing import Any
 
 from genzoo.core import Space
 from genzoo.core.errors import DataError, nearest
-from genzoo.data.readers.items import stacked_items
 from genzoo.data.readers.mappings import read_mapping
 from genzoo.data.readers.table import Table, from_table
+from genzoo.data.readers.torch_dataset import stacked_items
 from genzoo.data.source import Asked, Condition, Source
 from genzoo.data.split import SPLIT_WORDS
 

@@ -17,7 +17,7 @@ from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.models.classical.full_gaussians import FullGaussians, TiedGaussians
 from genzoo.models.classical.gaussians import DiagonalGaussians, Gaussians
-from genzoo.models.classical.rows import refuse_singular
+from genzoo.models.classical.refusals import refuse_singular
 
 __all__ = ["BitEmissions", "Covariance", "Emissions", "GaussianEmissions", "SymbolEmissions", "emissions"]
 

@@ -19,7 +19,7 @@ from genzoo.core.game import Batch, Done, Metrics
 from genzoo.core.given import GivenSpace
 from genzoo.core.space import Space
 from genzoo.models.classical.mixture import Covariance, Mixture
-from genzoo.models.classical.rows import some_rows
+from genzoo.models.classical.refusals import some_rows
 
 __all__ = ["Gaussian"]
 

@@ -23,7 +23,7 @@ from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.models.classical.kmeans import assigned, lloyd, plus_plus
 from genzoo.models.classical.mixture import Covariance, Mixture
-from genzoo.models.classical.rows import FirstRows, some_rows
+from genzoo.models.classical.refusals import FirstRows, some_rows
 
 __all__ = ["GaussianMixture", "Start"]
 

@@ -27,8 +27,8 @@ from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.distributions.levels import allowed, alphabets
+from genzoo.models.classical.float64_buffers import Wide
 from genzoo.models.classical.labels import classes_in, labels_of
-from genzoo.models.classical.wide import Wide
 
 __all__ = ["Factorization", "Histogram"]
 

@@ -26,7 +26,7 @@ from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.models.classical.kernels import KERNELS
-from genzoo.models.classical.rows import refuse_dependent, refuse_still
+from genzoo.models.classical.refusals import refuse_dependent, refuse_still
 
 __all__ = ["KernelDensity"]
 

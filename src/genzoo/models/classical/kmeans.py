@@ -25,9 +25,9 @@ from genzoo.core.given import Given, GivenSpace
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.models.classical.float64_buffers import Wide
 from genzoo.models.classical.labels import alike, classes_in, labels_of, part_logits
-from genzoo.models.classical.rows import refuse_still, some_rows
-from genzoo.models.classical.wide import Wide
+from genzoo.models.classical.refusals import refuse_still, some_rows
 
 __all__ = ["KMeans", "assigned", "lloyd", "plus_plus"]
 

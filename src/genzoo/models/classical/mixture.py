@@ -28,11 +28,11 @@ from genzoo.core.given import Given, GivenSpace
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.models.classical.float64_buffers import Wide
 from genzoo.models.classical.full_gaussians import FullGaussians, TiedGaussians
 from genzoo.models.classical.gaussians import ALL, FAINT, DiagonalGaussians, Gaussians, Lens
 from genzoo.models.classical.labels import alike, classes_in, labels_of, part_logits
-from genzoo.models.classical.rows import refuse_singular, refuse_still
-from genzoo.models.classical.wide import Wide
+from genzoo.models.classical.refusals import refuse_singular, refuse_still
 from genzoo.models.mapped import Mapped
 
 __all__ = ["Covariance", "Mixture", "responsibilities"]

@@ -17,7 +17,7 @@ from torch import Tensor
 from genzoo.core.game import Done, Metrics
 from genzoo.core.space import Space
 from genzoo.models.classical.linear_gaussian import LinearGaussian, signed
-from genzoo.models.classical.rows import refuse_plane
+from genzoo.models.classical.refusals import refuse_plane
 
 __all__ = ["PPCA"]
 

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from genzoo.core.errors import DataError
-from genzoo.data.readers import audio, images, kinds
+from genzoo.data.readers import audio, by_ending, images
 from genzoo.data.readers.embedded import read_embedded
 from genzoo.data.readers.hub import read_hub, read_hub_object
-from genzoo.data.readers.items import read_items
 from genzoo.data.readers.mappings import read_mapping, read_pair, read_tensor
 from genzoo.data.readers.sequences import read_sequences
 from genzoo.data.readers.table import read_tables
 from genzoo.data.readers.text import read_jsonl, read_molecules, read_texts, read_two_texts
+from genzoo.data.readers.torch_dataset import read_items
 from genzoo.data.source import Reader
 
 __all__ = ["check_options"]
@@ -40,7 +40,7 @@ TRAJECTORIES = ("horizon", "history")
 TAKES: dict[Any, tuple[str, ...]] = {
     audio.read_sounds: ("rate", "encoding", "length"),
     images.read_images: ("size", "fit", "color"),
-    kinds.read_arrays: TRAJECTORIES,
+    by_ending.read_arrays: TRAJECTORIES,
     read_embedded: ("window", "unit", "vocabulary"),
     read_hub: (*SPELLING, "missing"),
     read_hub_object: (*SPELLING, "missing"),
@@ -73,8 +73,8 @@ def check_options(source: Any, reader: Reader, subject: Any, options: Iterable[s
         >>> check_options("digits", read_embedded, "digits", ["window"])
     """
     taken = set(TAKES.get(reader, ()))
-    if reader in (kinds.read_file, kinds.read_together):
-        taken = {option for inner in kinds.readers_of(Path(subject)) for option in TAKES.get(inner, ())}
+    if reader in (by_ending.read_file, by_ending.read_together):
+        taken = {option for inner in by_ending.readers_of(Path(subject)) for option in TAKES.get(inner, ())}
     for option in options:
         if option in FOR and option not in taken:
             raise DataError(f"`{option}` is for {FOR[option]}, got {str(source)[:80]!r}. Leave it out.")

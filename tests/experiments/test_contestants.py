@@ -3,7 +3,7 @@
 import pytest
 
 from genzoo import Mistake, read
-from genzoo.experiments.contest import budget_in_words, contestant_of, finished, trained
+from genzoo.experiments.contestants import budget_in_words, contestant_of, finished, trained
 from genzoo.zoo import train
 
 
