@@ -39,6 +39,21 @@ def test_samples_are_rows_of_the_space(name: str) -> None:
     assert model.sample(0, batch(model, 0).given, seed=0).shape == (0, *model.space.shape)
 
 
+def test_global_randomness_is_untouched(name: str) -> None:
+    model, before = ready(name), torch.get_rng_state()
+    data = batch(model, 6)
+    assert model.parameter_count >= 0
+    if model.can("sample"):
+        model.sample(2, data[:2].given)
+    if model.can("log_prob"):
+        model.log_prob(data.x, data.given)
+    if model.can("encode"):
+        z = model.encode(data.x, data.given)
+        if model.can("decode"):
+            model.decode(z, data.given)
+    assert torch.equal(before, torch.get_rng_state())
+
+
 def test_likelihood_is_the_one_declared(name: str) -> None:
     model = ready(name)
     assert model.likelihood is ZOO[name].likelihood

@@ -7,9 +7,10 @@ from safetensors.torch import load_file
 
 from genzoo.core import Noise, Player
 from genzoo.training import TrainConfig, train
+from genzoo.training import checkpoint as disk
 from genzoo.training.callbacks import Callback
 from genzoo.training.checkpoint import CheckpointError
-from genzoo.training.course import NotFinite
+from genzoo.training.finite import NotFinite
 from genzoo.training.journal import CLOCK
 from tests.training.toys import Duel, Line, Moments, Rows, model_of, normal_rows
 
@@ -63,7 +64,7 @@ def test_a_training_that_crashed_and_resumed_ends_bit_for_bit_where_it_would_hav
     again = train(
         model_of(kind), rows, config_of(kind), valid=valid, run=tmp_path / "cut", resume=True, say=heard.append
     )
-    assert f"resuming after step {step - step % 7}" in heard[-1]
+    assert f"resuming after step {step - step % 7}" in heard[0]
     assert whole.steps == again.steps
     assert without_clock(whole.metrics) == without_clock(again.metrics)
     assert bytes_of(tmp_path / "whole", whole.steps) == bytes_of(tmp_path / "cut", again.steps)
@@ -209,6 +210,47 @@ def test_resume_refuses_another_configuration_and_an_empty_folder(tmp_path):
         train(Line(), normal_rows(), config_of("duel"), run=tmp_path / "other", resume=True)
     with pytest.raises(ValueError, match="run folder"):
         train(Line(), normal_rows(), config_of("duel"), resume=True)
+
+
+@pytest.mark.parametrize("harm", ["nothing", "words", "weights", "optimizer"])
+def test_a_checkpoint_whose_content_does_not_fit_is_passed_over(tmp_path, harm):
+    whole = train(Line(), normal_rows(), TrainConfig(steps=9, checkpoint_every=3, device="cpu"), run=tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    newest = tmp_path / "checkpoints" / "step-00000009"
+    state: dict = {}
+    model, course = (load_file(newest / f"{name}.safetensors") for name in ("model", "course"))
+    if harm != "nothing":
+        state = json.loads((newest / "state.json").read_text()) | ({"seconds": "long"} if harm == "words" else {})
+    model |= {"net.weight": torch.full((2, 2), math.nan)} if harm == "weights" else {}
+    course = {} if harm == "optimizer" else course
+    disk.save(tmp_path / "checkpoints", disk.Checkpoint(9, state, {"model": model, "course": course}))
+    heard = []
+    config = TrainConfig(steps=9, checkpoint_every=3, device="cpu")
+    again = train(Line(), normal_rows(), config, run=tmp_path, resume=True, say=heard.append)
+    assert "step-00000009 is spoilt" in heard[0]
+    assert heard[1] == "resuming after step 6 of 9"
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(value, again.model.state_dict()[name])
+
+
+def test_a_finished_training_goes_on_for_more_steps(tmp_path):
+    rows, short = normal_rows(), TrainConfig(steps=10, schedule="constant", device="cpu")
+    train(model_of("line"), rows, short, run=tmp_path / "one")
+    longer = short.model_copy(update={"steps": 25})
+    again = train(model_of("line"), rows, longer, run=tmp_path / "one", resume=True)
+    whole = train(model_of("line"), rows, longer, run=tmp_path / "whole")
+    assert again.steps == 25
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(value, again.model.state_dict()[name])
+    with pytest.raises(CheckpointError, match="Only steps may grow: it has made 25 of 25"):
+        train(model_of("line"), rows, short, run=tmp_path / "one", resume=True)
+
+
+def test_a_training_does_not_begin_over_another(tmp_path):
+    config = TrainConfig(steps=2, device="cpu")
+    train(Line(), normal_rows(), config, run=tmp_path)
+    with pytest.raises(CheckpointError, match="holds one already"):
+        train(Line(), normal_rows(), config, run=tmp_path)
 
 
 def test_keeping_the_best_needs_something_to_judge_by():

@@ -24,7 +24,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from genzoo.core import Batch, Space, Trainable
+from genzoo.core import Batch, Space, Trainable, seeded
 from genzoo.core.model import evaluating
 from genzoo.data.codecs.audio import expanded
 from genzoo.data.data import fingerprint
@@ -240,7 +240,8 @@ def read_judge(path: str | Path) -> Judge:
             f"{Path(path).name} must hold a judge, got other tensors. Remake it: genzoo reproduce judge-…"
         )
     fields = json.loads(said)
-    judge = Judge(JudgeSettings.from_json(fields["settings"]), fields["record"])
+    with seeded(0):  # its weights are read, not drawn
+        judge = Judge(JudgeSettings.from_json(fields["settings"]), fields["record"])
     judge.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in tensors.items()})
     return judge.eval().requires_grad_(False)
 

@@ -56,7 +56,7 @@ def planned(course: Course, validate: Callable[..., float], valid: Any, watch: S
         return Plan(config.steps, rows_judged(course.total(config.steps), available, config))
     now = time.monotonic if config.minutes else time.process_time
     seconds = 60 * (config.minutes or config.core_minutes or 0)
-    trial = type(course)(copy.deepcopy(course.model), course.order, config, course.team)
+    trial = type(course)(copy.deepcopy(course.model), course.order, config, course.team, lambda _: None)
     each = _mean_step(trial, now, STRETCH * seconds)
     row = _row_timed(trial, validate, valid, now)
     left = MARGIN * (seconds - (now() - (watch.began if config.minutes else watch.core_began)))

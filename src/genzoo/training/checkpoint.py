@@ -9,16 +9,17 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import safetensors
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 __all__ = ["Checkpoint", "CheckpointError", "newest", "save", "write_json", "write_tensors"]
+
+T = TypeVar("T")
 
 KEPT = 2
 MANIFEST = "manifest.json"
@@ -50,7 +51,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
         >>> import tempfile, torch
         >>> folder = Path(tempfile.mkdtemp())
         >>> path = save(folder, Checkpoint(3, {"best": None}, {"model": {"w": torch.ones(2)}}))
-        >>> path.name, newest(folder, print).step
+        >>> path.name, newest(folder, print, lambda found: found.step)
         ('step-00000003', 3)
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -76,8 +77,13 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
     return final
 
 
-def newest(folder: Path, say: Any) -> Checkpoint:
-    """The newest checkpoint that is whole; what is spoilt is named through `say` and passed over.
+def newest(folder: Path, say: Callable[[str], None], use: Callable[[Checkpoint], T]) -> T:
+    """What can be made of the newest checkpoint that is whole; what is spoilt is named through `say` and passed over.
+
+    Args:
+        folder: The folder of checkpoints.
+        say: Where it is told which ones are passed over.
+        use: Makes use of one; whatever it raises but `CheckpointError` says that this one is spoilt.
 
     Raises:
         CheckpointError: If there is none, or none is whole.
@@ -85,14 +91,17 @@ def newest(folder: Path, say: Any) -> Checkpoint:
     spoilt = []
     for path in checkpoints(folder):
         try:
-            checkpoint = _load(path)
-        except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
+            return use(_load(path))
+        except CheckpointError:
+            raise
+        except Exception as error:  # whatever a disk may have made of it
             spoilt.append(path.name)
-            say(f"checkpoint {path.name} is spoilt ({error}); trying the one before")
-        else:
-            return checkpoint
+            why = " ".join(str(error).split())[:200] or type(error).__name__
+            say(f"checkpoint {path.name} is spoilt ({why}); trying the one before")
     if spoilt:
-        raise CheckpointError(f"A whole checkpoint must be in {folder}, got only spoilt ones: {', '.join(spoilt)}. ")
+        raise CheckpointError(
+            f"A whole checkpoint must be in {folder}, got only spoilt ones: {', '.join(spoilt)}. Train it anew."
+        )
     raise CheckpointError(f"A checkpoint must be in {folder} to resume, got none. Train without --resume.")
 
 
@@ -127,7 +136,9 @@ def _write(path: Path, write: Any) -> None:
 
 
 def _load(path: Path) -> Checkpoint:
-    sums: dict[str, str] = json.loads((path / MANIFEST).read_text())
+    sums = json.loads((path / MANIFEST).read_text())
+    if not isinstance(sums, dict) or not {"state.json", "model.safetensors"} <= sums.keys():
+        raise ValueError(f"{MANIFEST} does not name the files of a checkpoint")
     for name, expected in sums.items():
         if Path(name).name != name:
             raise ValueError(f"{name!r} is not a file of this folder")

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 __all__ = ["BUDGETS", "TrainConfig"]
 
 BUDGETS = ("steps", "minutes", "core_minutes")  # a run has at most one
+WAITS = 8  # validations of 20 in a run
 
 
 class TrainConfig(BaseModel):
@@ -43,13 +44,29 @@ class TrainConfig(BaseModel):
     validate_every: int | None = Field(None, ge=1, description="rounds between validations; default: 20 in a run")
     valid_rows: int = Field(10_000, ge=1, description="rows of a validation, at most; short runs look at fewer")
     keep: Literal["last", "best"] = Field("last", description="the weights that are saved: last or best on validation")
-    patience: int | None = Field(None, ge=1, description="stop after so many validations without a better one")
+    patience: int | None = Field(
+        None,
+        ge=0,
+        description="stop after so many validations without a better one; default: 8 with keep=best; 0: never",
+    )
     log_every: int | None = Field(None, ge=1, description="rounds between rows of metrics; default: 200 in a run")
     sample_every: int | None = Field(None, ge=1, description="rounds between sample grids; default: 5 in a run")
     checkpoint_every: int | None = Field(None, ge=1, description="rounds between checkpoints; default: by the clock")
     checkpoint_seconds: float = Field(60.0, gt=0, description="seconds between checkpoints, without checkpoint_every")
     seed: int = Field(0, ge=0, description="names every random draw of the run")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps …")
+
+    @property
+    def waits(self) -> int | None:
+        """Validations without a better one after which the training stops, None if it never does.
+
+        Example:
+            >>> TrainConfig().waits, TrainConfig(keep="best").waits, TrainConfig(keep="best", patience=0).waits
+            (None, 8, None)
+        """
+        if self.patience is None:
+            return WAITS if self.keep == "best" else None
+        return self.patience or None
 
     @model_validator(mode="after")
     def _one_budget(self) -> "TrainConfig":

@@ -4,9 +4,10 @@ The loop in `genzoo.training.loop` plays either; what differs between them stand
 """
 
 import abc
+import contextlib
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,25 +16,23 @@ from torch import Tensor, nn
 
 from genzoo.core import Batch, DirectFit, Done, GenerativeModel, Instant, Noise, Player, Trainable, map_given, seeded
 from genzoo.training.config import TrainConfig
+from genzoo.training.finite import Skips, gradient_norm, spoilt_gradient
 from genzoo.training.optimizers import Mover, clip, movers, rate
 from genzoo.training.order import Order, Part
 from genzoo.training.team import Team
 
-__all__ = ["Course", "Game", "NotFinite", "Passes", "course_of"]
+__all__ = ["Course", "Game", "Passes", "course_of"]
 
 DEFAULT_ROUNDS, DEFAULT_PASSES = 10_000, 100
-PATIENCE = 10  # losses in a row that may be infinite or NaN before training stops
-
-
-class NotFinite(ArithmeticError):
-    """The loss stayed infinite or NaN."""
 
 
 class Course(abc.ABC):
     """How a model is trained, step by step; `advance` is a function of the step and of the tensors in the state."""
 
-    def __init__(self, model: Trainable, order: Order, config: TrainConfig, team: Team) -> None:
-        self.model, self.order, self.config, self.team = model, order, config, team
+    def __init__(
+        self, model: Trainable, order: Order, config: TrainConfig, team: Team, say: Callable[[str], None] = print
+    ) -> None:
+        self.model, self.order, self.config, self.team, self.say = model, order, config, team, say
         self.stride = 1  # intervals are whole multiples of it
         self.pinned: float | None = None  # the progress to tell whatever the step, while a plan is timed
 
@@ -45,6 +44,10 @@ class Course(abc.ABC):
     def advance(self, step: int, total: int) -> Mapping[str, Tensor | float]:
         """Makes step number `step`; returns what to log, as `Done` when the training has converged."""
 
+    def remark(self) -> str | None:
+        """What there is to say of all steps at the end."""
+        return None
+
     def state_tensors(self) -> dict[str, Tensor]:
         """What a checkpoint must hold besides the model."""
         return {}
@@ -53,6 +56,10 @@ class Course(abc.ABC):
         """Puts back what `state_tensors` told."""
         if tensors:
             raise ValueError(f"{type(self).__name__} keeps no tensors besides the model's, got {sorted(tensors)}.")
+
+    def seeded(self, step: int) -> contextlib.AbstractContextManager[None]:
+        """Global randomness for a step, which dropout and the samplers of foreign loaders draw from."""
+        return seeded((self.config.seed * 1_000_003 + step) % 2**63)
 
     def progress(self, step: int, total: int) -> float:
         """How far the training is before a step, from 0 to 1: a function of the two alone, so resuming is exact."""
@@ -102,15 +109,17 @@ class Now(NamedTuple):
 class Game(Course):
     """Rounds in which every player takes its turn, in order."""
 
-    def __init__(self, model: Trainable, order: Order, config: TrainConfig, team: Team) -> None:
-        super().__init__(model, order, config, team)
+    def __init__(
+        self, model: Trainable, order: Order, config: TrainConfig, team: Team, say: Callable[[str], None] = print
+    ) -> None:
+        super().__init__(model, order, config, team, say)
         players = list(model.players())
         self.turns = [
             Turn(player, mover, _others(model, player), Noise(config.seed, "train", player.name, device=team.device))
             for player, mover in zip(players, movers(players, model, config), strict=True)
         ]
         self.prefix = len(players) > 1
-        self.skipped = 0
+        self.skips = Skips()
 
     def total(self, steps: int | None) -> int:
         return DEFAULT_ROUNDS if steps is None else steps
@@ -119,7 +128,7 @@ class Game(Course):
         logged = dict[str, Tensor]()
         now = Now(rate(step, total, self.config), self.progress(step, total), self.progress(step + 1, total))
         number = sum(turn.batches_before(step) for turn in self.turns)
-        with seeded((self.config.seed * 1_000_003 + step) % 2**63):
+        with self.seeded(step):
             for turn in self.turns:
                 if turn.plays(step):
                     for k in range(turn.player.steps):
@@ -128,14 +137,18 @@ class Game(Course):
                     logged |= {f"{turn.player.name}/{name}": value for name, value in losses.items()}
         return logged if self.prefix else {name.partition("/")[2]: value for name, value in logged.items()}
 
+    def remark(self) -> str | None:
+        count = self.skips.count
+        return f"{count:,} steps were skipped, for their loss or gradient was not finite" if count else None
+
     def state_tensors(self) -> dict[str, Tensor]:
         named = {
             f"{i}/{name}": t for i, turn in enumerate(self.turns) for name, t in turn.mover.state_tensors().items()
         }
-        return named | {"skipped": torch.tensor(self.skipped)}
+        return named | {"skips": torch.tensor([self.skips.streak, self.skips.count])}
 
     def load_state_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        self.skipped = int(tensors["skipped"])
+        self.skips = Skips(*tensors["skips"].tolist())
         for i, turn in enumerate(self.turns):
             own = {name.removeprefix(f"{i}/"): t for name, t in tensors.items() if name.startswith(f"{i}/")}
             turn.mover.load_state_tensors(own)
@@ -155,8 +168,9 @@ class Game(Course):
         losses = self._over_processes(losses) | {
             "loss": self.team.average_gradients(turn.mover.parameters, losses["loss"])
         }
-        if self._is_finite(losses["loss"], page):
-            clip(turn.mover.parameters, self.config.clip_norm)
+        norm = gradient_norm(turn.mover.parameters)
+        if self._is_finite(losses["loss"], norm, page):
+            clip(turn.mover.parameters, self.config.clip_norm, norm)
             turn.mover.step(now.rate)
             if turn.player.after is not None:
                 turn.player.after(Instant(page, now.after, noise.at("after"), self.team.total))
@@ -183,16 +197,17 @@ class Game(Course):
         whole = self.team.total(torch.stack([value.float() for value in losses.values()]))
         return dict(zip(losses, whole, strict=True))
 
-    def _is_finite(self, loss: Tensor, page: int) -> bool:
+    def _is_finite(self, loss: Tensor, norm: Tensor | None, page: int) -> bool:
+        """Whether a step may be made; if not, it is counted, and told."""
         if math.isfinite(loss.item()):
-            self.skipped = 0
-            return True
-        self.skipped += 1
-        if self.skipped >= PATIENCE:
-            raise NotFinite(
-                f"The loss must be finite, got {float(loss)} in {PATIENCE} steps in a row, up to step {page}. "
-                "Lower lr, set clip_norm, or look for infinite values in the data."
-            )
+            if norm is None or math.isfinite(norm.item()):
+                self.skips.end_streak()
+                return True
+            why = spoilt_gradient(self.model)
+        else:
+            why = f"the loss is {loss.item()}"
+        if remark := self.skips.add(why, page):
+            self.say(remark)
         return False
 
 
@@ -202,8 +217,10 @@ class Passes(Course):
     Every pass sees the same rows with the same noise, so that what a pass improves stays improved.
     """
 
-    def __init__(self, model: Trainable, order: Order, config: TrainConfig, team: Team) -> None:
-        super().__init__(model, order, config, team)
+    def __init__(
+        self, model: Trainable, order: Order, config: TrainConfig, team: Team, say: Callable[[str], None] = print
+    ) -> None:
+        super().__init__(model, order, config, team, say)
         self.stride = order.passes
         self.noise = Noise(config.seed, "fit", device=team.device)
 
@@ -214,7 +231,7 @@ class Passes(Course):
         fit, number = direct(self.model), step % self.stride
         if number == 0:
             fit.begin()
-        with torch.no_grad(), self.team.autocast():
+        with torch.no_grad(), self.team.autocast(), self.seeded(step):
             part = self.order.in_pass(number, self.team.share)
             fit.accumulate(self.batch(part, self.noise, self.progress(step - number, total)))
         if number < self.stride - 1:
@@ -225,10 +242,12 @@ class Passes(Course):
             return fit.finish()
 
 
-def course_of(model: Trainable, order: Order, config: TrainConfig, team: Team) -> Course:
+def course_of(
+    model: Trainable, order: Order, config: TrainConfig, team: Team, say: Callable[[str], None] = print
+) -> Course:
     """The course that suits a model: its passes if it fits directly, else its game."""
     fits = isinstance(model, GenerativeModel) and model.can("direct_fit")
-    return (Passes if fits else Game)(model, order, config, team)
+    return (Passes if fits else Game)(model, order, config, team, say)
 
 
 def direct(model: Trainable) -> DirectFit:

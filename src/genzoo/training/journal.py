@@ -4,6 +4,7 @@ A row's wall-clock columns are the only ones that differ between a run and the s
 the journal is cut back to where it stood at the checkpoint.
 """
 
+import contextlib
 import csv
 import io
 import json
@@ -16,8 +17,9 @@ from typing import Any
 
 from torch import Tensor
 
-__all__ = ["CLOCK", "Journal", "Means", "Stopwatch"]
+__all__ = ["CLOCK", "METRICS", "Journal", "Means", "Stopwatch", "read_rows"]
 
+METRICS = "metrics.jsonl"
 CLOCK = ("seconds", "core_seconds")  # columns that tell the time, and so differ between equal runs
 
 
@@ -64,11 +66,11 @@ class Journal:
 
     def __init__(self, folder: Path | None, size: int = 0) -> None:
         self.rows: list[dict[str, Any]] = []
-        self.path = folder / "metrics.jsonl" if folder else None
+        self.path = folder / METRICS if folder else None
         if self.path:
             self.path.touch()
             os.truncate(self.path, min(size, self.path.stat().st_size))
-            self.rows = [json.loads(line) for line in self.path.read_text().splitlines()]
+            self.rows = read_rows(self.path)
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Adds a row."""
@@ -95,6 +97,28 @@ class Journal:
         writer.writeheader()
         writer.writerows(self.rows)
         return text.getvalue()
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a journal; none if there is no file. What is no row, as a last line cut in two, is passed over.
+
+    Args:
+        path: The file.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "metrics.jsonl"
+        >>> _ = path.write_text('{"step": 1, "loss": 2.0}\\n{"step": 2, "lo')
+        >>> read_rows(path)
+        [{'step': 1, 'loss': 2.0}]
+    """
+    rows: list[dict[str, Any]] = []
+    text = path.read_text(errors="replace") if path.is_file() else ""
+    for line in text.splitlines():
+        with contextlib.suppress(ValueError, RecursionError):
+            row = json.loads(line)
+            rows += [row] if isinstance(row, dict) else []
+    return rows
 
 
 class Means:

@@ -6,31 +6,32 @@ a checkpoint holds, so a training killed at any instant and resumed ends bit for
 """
 
 import contextlib
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
 from torch.utils.data import DataLoader
 
-from genzoo.core import GenerativeModel, Noise, Trainable, seeded
+from genzoo.core import Trainable, seeded
 from genzoo.training import checkpoint as disk
 from genzoo.training.average import Average
 from genzoo.training.budget import planned
 from genzoo.training.callbacks import Callback
-from genzoo.training.config import TrainConfig
+from genzoo.training.config import BUDGETS, TrainConfig
 from genzoo.training.course import Course, course_of, is_done
+from genzoo.training.finite import NotFinite, not_finite, odd
 from genzoo.training.guard import Interrupted, Signals, locked
-from genzoo.training.journal import Journal, Means, Stopwatch
-from genzoo.training.order import Part, Source, order_of
+from genzoo.training.journal import METRICS, Journal, Means, Stopwatch, read_rows
+from genzoo.training.order import Source, order_of
 from genzoo.training.state import State
 from genzoo.training.team import Team
+from genzoo.training.validation import has_loss, judge, validate, verdict
 
 __all__ = ["Trained", "train"]
+
+WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Trained:
         core_seconds: Processor time of this process, likewise.
         metrics: The rows of metrics.
         best: The lowest validation loss, if any was taken.
+        kept: The step whose weights are those of the model.
     """
 
     model: Any
@@ -52,6 +54,7 @@ class Trained:
     core_seconds: float
     metrics: list[dict[str, Any]]
     best: float | None
+    kept: int
 
 
 def train(
@@ -80,7 +83,7 @@ def train(
     Raises:
         CheckpointError: If there is nothing whole to resume from, or it is of another training.
         Interrupted: If SIGINT or SIGTERM asked to stop; a checkpoint was saved first.
-        NotFinite: If the loss stays infinite or NaN.
+        NotFinite: If the loss or its gradient stays infinite or NaN, or the weights become so.
 
     Example:
         >>> import genzoo
@@ -96,8 +99,9 @@ def train(
     team = Team(config)
     with locked(run) if run and team.is_first else contextlib.nullcontext(), Signals() as signals:
         _place(model, config, team)
-        course = course_of(model, order_of(source, config, say), config, team)
-        state = _resumed(course, run, say) if resume and run else _started(course, valid, run, watch)
+        say = say if team.is_first else _nothing
+        course = course_of(model, order_of(source, config, say), config, team, say)
+        state = _resumed(course, run) if resume and run else _started(course, valid, run, watch)
         _play(state, valid, run, callbacks, signals)
         return _finished(state, run)
 
@@ -105,12 +109,15 @@ def train(
 def _check(model: Trainable, config: TrainConfig, valid: Source | None, run: Path | None, resume: bool) -> None:
     if resume and run is None:
         raise ValueError("A run folder must be named to resume, got none. Pass run=…")
-    watches = config.keep == "best" or config.patience is not None
-    if watches and (valid is None or not _has_loss(model)):
+    if (config.keep == "best" or config.patience) and (valid is None or not has_loss(model)):
         raise ValueError(
             f"keep='best' and patience need a validation loss, and {type(model).__name__} has none here. "
             "Pass valid rows to a model with one loss, or use keep='last' and no patience."
         )
+
+
+def _nothing(remark: str) -> None:
+    """Says nothing: one of several processes speaks."""
 
 
 def _place(model: Trainable, config: TrainConfig, team: Team) -> None:
@@ -121,39 +128,71 @@ def _place(model: Trainable, config: TrainConfig, team: Team) -> None:
 
 def _started(course: Course, valid: Source | None, run: Path | None, watch: Stopwatch) -> State:
     model, config, team = course.model, course.config, course.team
+    if run is not None and (disk.checkpoints(run / "checkpoints") or (run / WEIGHTS).exists()):
+        raise disk.CheckpointError(
+            f"A training must begin in a folder of its own, and {run} holds one already. Resume it, or name another."
+        )
+    fresh = odd(model)
     if team.is_first:
         with seeded(config.seed), team.autocast():
             model.prepare(course.look())
     team.share_state(model)
-    plan = planned(course, _validate, valid, watch)
+    plan = planned(course, validate, valid, watch)
+    if run is not None and read_rows(run / METRICS):
+        course.say(f"no checkpoint is left: the training begins again, in {run}")
     journal = Journal(run if team.is_first else None)
-    state = State(model, config, team, course, journal, course.total(plan.steps), plan.judged)
+    state = State(model, config, team, course, journal, course.total(plan.steps), plan.judged, fresh=fresh)
     state.average = _average(state)
     state.watch = watch
     _save(state, run)
     return state
 
 
-def _resumed(course: Course, run: Path, say: Callable[[str], None]) -> State:
-    found = disk.newest(run / "checkpoints", say)
-    kept, tensors, team = found.state, found.tensors, course.team
-    if kept["config"] != course.config.model_dump(mode="json"):
-        changed = [
-            name for name, value in course.config.model_dump(mode="json").items() if kept["config"][name] != value
-        ]
-        raise disk.CheckpointError(f"A resumed training must keep its configuration, got other {', '.join(changed)}.")
-    journal = Journal(run if team.is_first else None, kept["journal"])
-    state = State(course.model, course.config, team, course, journal, kept["total"], kept["judged"])
-    state.model.load_state_dict(tensors["model"])
-    course.load_state_tensors(tensors.get("course", {}))
-    state.average = _average(state)
-    if state.average is not None:
-        state.average.averaged.load_state_dict(tensors["average"])
-    state.means = Means(kept["means"])
-    state.step, state.best, state.waited, state.done = found.step, kept["best"], kept["waited"], kept["done"]
-    state.watch, state.best_weights = Stopwatch(kept["seconds"], kept["core_seconds"]), tensors.get("best")
+def _resumed(course: Course, run: Path) -> State:
+    fresh, say = odd(course.model), course.say
+
+    def restored(found: disk.Checkpoint) -> State:
+        kept, tensors = found.state, found.tensors
+        total = _total(course, TrainConfig(**kept["config"]), kept["total"], found.step)
+        longer = total > kept["total"]
+        journal = Journal(None)
+        state = State(course.model, course.config, course.team, course, journal, total, kept["judged"], fresh=fresh)
+        state.model.load_state_dict(tensors["model"])
+        if spoilt := not_finite(tensors["model"], fresh):
+            raise ValueError(spoilt[0])
+        course.load_state_tensors(tensors.get("course", {}))
+        state.average = _average(state)
+        if state.average is not None:
+            state.average.averaged.load_state_dict(tensors["average"])
+        state.means = Means(kept["means"])
+        state.step, state.best, state.best_step = found.step, kept["best"], kept["best_step"]
+        state.waited, state.done = (0, False) if longer else (kept["waited"], kept["done"])
+        state.watch, state.best_weights = Stopwatch(kept["seconds"], kept["core_seconds"]), tensors.get("best")
+        state.journal = Journal(run if course.team.is_first else None, kept["journal"])
+        return state
+
+    state = disk.newest(run / "checkpoints", say, restored)
     say(f"resuming after step {state.step} of {state.total}")
     return state
+
+
+def _total(course: Course, kept: TrainConfig, total: int, step: int) -> int:
+    """The steps of a training that is resumed: those it had, or more if the configuration now asks for more.
+
+    Raises:
+        CheckpointError: If anything else in the configuration is another.
+    """
+    now, before = course.config.model_dump(), kept.model_dump()
+    changed = [name for name, value in now.items() if before[name] != value]
+    if not changed:
+        return total
+    longer = course.total(course.config.steps) if set(changed) <= set(BUDGETS) and course.config.steps else 0
+    if longer > max(total, step):
+        return longer
+    raise disk.CheckpointError(
+        f"A resumed training must keep its configuration, got other {', '.join(changed)}. Only steps may grow: it has "
+        f"made {step:,} of {total:,}."
+    )
 
 
 def _average(state: State) -> Average | None:
@@ -184,8 +223,12 @@ def _play(
         if signals.caught:
             _end(state, callbacks)
             raise Interrupted(signals.caught, state.step)
+    state.stopped = state.waited > 0 and state.step < state.total
     _save(state, run)
     _end(state, callbacks)
+    for remark in (verdict(state), state.course.remark()):
+        if remark is not None:
+            state.course.say(remark)
 
 
 def _between(state: State, logged: Mapping[str, Any], valid: Source | None, callbacks: Sequence[Callback]) -> None:
@@ -198,8 +241,8 @@ def _between(state: State, logged: Mapping[str, Any], valid: Source | None, call
     rows = []
     if state.due(config.log_every, 200):
         rows.append(_row(state, "train", state.means.take()))
-    if valid is not None and _has_loss(state.model) and state.due(config.validate_every, 20):
-        rows.append(_row(state, "valid", {"loss": _judge(state, valid)}))
+    if valid is not None and has_loss(state.model) and state.due(config.validate_every, 20):
+        rows.append(_row(state, "valid", {"loss": judge(state, valid)}))
     for row in rows:
         state.journal.write(row)
     for callback in callbacks:
@@ -216,41 +259,6 @@ def _row(state: State, split: str, values: Mapping[str, float | None]) -> dict[s
     return {"step": state.step, "split": split, **values, **clock}
 
 
-def _judge(state: State, valid: Source) -> float:
-    """The validation loss; keeps the best weights and stops early as the configuration says."""
-    loss = _validate(state.course, state.weights, valid, state.judged, state.progress)
-    if state.best is None or loss < state.best:
-        state.best, state.waited = loss, 0
-        if state.config.keep == "best":
-            state.best_weights = {name: tensor.detach().clone() for name, tensor in state.weights.state_dict().items()}
-    else:
-        state.waited += 1
-        state.done |= state.config.patience is not None and state.waited >= state.config.patience
-    return loss
-
-
-def _validate(course: Course, weights: Trainable, valid: Source, rows: int, progress: float = 0.0) -> float:
-    """The mean loss over the first validation rows, with the same noise at every validation."""
-    config, team = course.config, course.team
-    sums = torch.zeros(2, dtype=torch.float64)
-    training = weights.training
-    weights.eval()
-    for first in range(team.rank * config.batch_size, rows, team.size * config.batch_size):
-        index = torch.arange(first, min(rows, first + config.batch_size))
-        noise = Noise(config.seed, "valid", start=first, device=team.device)
-        part = Part(*valid.gather(index, seed=config.seed), 0, len(index))
-        batch = course.batch(part, noise, progress)
-        with torch.no_grad(), team.autocast():
-            sums += torch.tensor([float(weights.loss(batch)) * len(batch), len(batch)], dtype=torch.float64)
-    weights.train(training)
-    total, count = team.total(sums.to(team.device)).tolist()
-    return total / count if count else math.nan
-
-
-def _has_loss(model: nn.Module) -> bool:
-    return not isinstance(model, GenerativeModel) or model.can("loss")
-
-
 def _checkpoint_due(state: State, saved: float) -> bool:
     config = state.config
     if config.checkpoint_every is not None:
@@ -259,7 +267,16 @@ def _checkpoint_due(state: State, saved: float) -> bool:
 
 
 def _save(state: State, run: Path | None) -> None:
-    """Writes a checkpoint, on the first process."""
+    """Writes a checkpoint, on the first process.
+
+    Raises:
+        NotFinite: If the weights are not finite, before anything is written over the checkpoints that are.
+    """
+    if spoilt := not_finite(state.model.state_dict(), state.fresh):
+        raise NotFinite(
+            f"Weights must be finite, got {len(spoilt)} that are not after step {state.step:,}: {spoilt[0]}. The "
+            "checkpoints before are whole. Lower lr, set clip_norm, or look for extreme values in the data."
+        )
     if run is None or not state.team.is_first:
         return
     tensors = {"model": state.model.state_dict(), "course": state.course.state_tensors()}
@@ -271,6 +288,7 @@ def _save(state: State, run: Path | None) -> None:
         "total": state.total,
         "judged": state.judged,
         "best": state.best,
+        "best_step": state.best_step,
         "waited": state.waited,
         "done": state.done,
         "seconds": state.watch.seconds,
@@ -289,11 +307,12 @@ def _end(state: State, callbacks: Sequence[Callback]) -> None:
 
 def _finished(state: State, run: Path | None) -> Trained:
     weights = state.weights
+    kept = state.step if state.best_weights is None else state.best_step
     if state.best_weights is not None:
         weights.load_state_dict(state.best_weights)
     weights.eval()
     if run is not None and state.team.is_first:
-        disk.write_tensors(run / "model.safetensors", weights.state_dict())
+        disk.write_tensors(run / WEIGHTS, weights.state_dict())
     state.team.wait()
     watch = state.watch
-    return Trained(weights, state.step, watch.seconds, watch.core_seconds, state.journal.rows, state.best)
+    return Trained(weights, state.step, watch.seconds, watch.core_seconds, state.journal.rows, state.best, kept)

@@ -108,6 +108,7 @@ def _matrices(parameters: Sequence[nn.Parameter], model: nn.Module) -> list[nn.P
     return [p for p in parameters if p.ndim == 2 and id(p) not in tables and min(p.shape) > 1]
 
 
-def clip(parameters: Sequence[nn.Parameter], norm: float | None) -> Tensor | None:
-    """Scales the gradients down to a largest norm, if one is set; returns the norm that they had."""
-    return None if norm is None else torch.nn.utils.clip_grad_norm_(parameters, norm)
+def clip(parameters: Sequence[nn.Parameter], most: float | None, norm: Tensor | None) -> None:
+    """Scales gradients of a norm down to the largest norm that is allowed, if one is set."""
+    if most is not None and norm is not None:
+        torch.nn.utils.clip_grads_with_norm_(parameters, most, norm)

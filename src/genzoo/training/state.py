@@ -1,5 +1,6 @@
 """The state of a training under way: what callbacks see and checkpoints hold."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +23,11 @@ class State:
     Attributes:
         step: Steps made so far, of `total`.
         judged: The rows of each validation.
-        best: The lowest validation loss so far.
+        best: The lowest validation loss so far, of those that are finite.
+        best_step: The step at which it was.
         waited: Validations since then.
+        stopped: Whether it stopped early, for validation had long not become better.
+        fresh: The tensors that were not finite in the model as it came, and may stay so.
         done: Whether the training has converged or stopped early.
         watch: Wall and processor time, over all sittings.
     """
@@ -39,10 +43,13 @@ class State:
     means: Means = field(default_factory=Means)
     step: int = 0
     best: float | None = None
+    best_step: int = 0
     waited: int = 0
     done: bool = False
     watch: Stopwatch = field(default_factory=Stopwatch)
+    stopped: bool = False
     best_weights: dict[str, Tensor] | None = None
+    fresh: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def weights(self) -> Any:

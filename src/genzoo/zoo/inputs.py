@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 
 from genzoo.core.errors import ColumnError
 from genzoo.core.model import GenerativeModel
+from genzoo.core.noise import seeded
 from genzoo.data import Codec, Data, read
 from genzoo.data.codecs.table import TableCodec
 from genzoo.data.view import BINARIZE
@@ -31,7 +32,9 @@ class Inputs(NamedTuple):
 def inputs_of(data: Any, asked: Mapping[str, Any]) -> Inputs:
     """Data as genzoo reads them; a DataLoader trains as it comes, and its first rows say what one x is."""
     if isinstance(data, DataLoader):
-        return Inputs(dataclasses.replace(read(_first_rows(data)), name="loader"), data, None)
+        with seeded(0):  # a sampler that shuffles draws from the global state
+            first = _first_rows(data)
+        return Inputs(dataclasses.replace(read(first), name="loader"), data, None)
     asked = {name: value for name, value in asked.items() if value is not None}
     if isinstance(data, Data):
         asked = {name: value for name, value in asked.items() if (data.origin or {}).get(name) != value}

@@ -15,6 +15,7 @@ from genzoo.zoo import store
 from genzoo.zoo.card import card
 from genzoo.zoo.conditions import grid_conditions
 from genzoo.zoo.inputs import Inputs, with_names, without_conditions
+from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.recipe import Recipe, recipe_named
 
 __all__ = ["STAGE_ONE", "continued", "loaded", "stages_of"]
@@ -34,6 +35,11 @@ def continued(path: Path, stages: Sequence[store.RunConfig], rows: Inputs, callb
     """Goes on with a run from wherever it stands: in its first stage, between the two, or in its last."""
     config = stages[-1]
     begun = bool(checkpoints(path / "checkpoints"))  # killed before the first one: the beginning is where it stopped
+    if not begun and (path / store.WEIGHTS).exists():
+        raise Mistake(
+            f"The run {str(path)!r} is trained, and its checkpoints are gone: nothing is left to go on from.",
+            "Use it as it is, or train a new one in another --out.",
+        )
     first = None
     if len(stages) == 2 and not begun:
         folder = path / STAGE_ONE

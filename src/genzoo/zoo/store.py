@@ -154,18 +154,21 @@ def read_config(path: Path) -> RunConfig:
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The rows of metrics in a run's folder, none if training has not begun."""
-    file = path / "metrics.jsonl"
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
+    from genzoo.training.journal import METRICS, read_rows
+
+    return read_rows(path / METRICS)
 
 
 def fill(model: "nn.Module", path: Path) -> None:
     """Copies weights into a model, after checking that every name, shape and type agrees.
 
     Raises:
-        Mistake: If the file is missing, spoilt, or of another model.
+        Mistake: If the file is missing, spoilt, of another model, or holds NaN or infinite weights.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
+
+    from genzoo.training.finite import not_finite
 
     if not path.is_file():
         raise Mistake(
@@ -181,6 +184,11 @@ def fill(model: "nn.Module", path: Path) -> None:
             f"{path} must hold the weights of the recipe in {CONFIG}; {'; '.join(differences[:3])}.",
             "Give the run its own weights back: one of the two files is of another run.",
         )
+    if spoilt := not_finite(tensors, model.state_dict()):
+        raise Mistake(
+            f"The weights in {path} must be finite, and {'; '.join(spoilt[:3])}.",
+            "Restore the file, or train again with a lower lr or clip_norm set.",
+        )
     model.load_state_dict(tensors)
 
 
@@ -191,7 +199,7 @@ def differing(tensors: Mapping[str, Any], expected: Mapping[str, Any]) -> list[s
     for name in tensors.keys() & expected.keys():
         got, want = tensors[name], expected[name]
         # What has no rows in a new model, such as the rows that a kernel density estimate keeps, takes any number.
-        grows = got.ndim and len(want) == 0 and got.shape[1:] == want.shape[1:]
+        grows = got.ndim and want.ndim and len(want) == 0 and got.shape[1:] == want.shape[1:]
         if got.shape != want.shape and not grows:
             found.append(f"{name} has shape {tuple(got.shape)}, not {tuple(want.shape)}")
         elif got.dtype != want.dtype:

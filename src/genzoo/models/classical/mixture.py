@@ -177,7 +177,8 @@ class Mixture(Wide, GenerativeModel, DirectFit, abc.ABC):
     def parameter_count(self) -> int:
         """The number of free parameters, of the components that are used."""
         classes, count = len(self.weights), int(self.used)
-        like = _gaussians(self.covariance, classes * count, self.space.dims, self.rank)
+        with torch.device("meta"):  # only its shapes are asked for
+            like = _gaussians(self.covariance, classes * count, self.space.dims, self.rank)
         return like.freedom + classes * (count - 1) + classes - 1
 
     def extra_repr(self) -> str:

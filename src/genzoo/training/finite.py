@@ -1,0 +1,126 @@
+"""What is not finite: gradients before a step, weights before they are saved and after they are read."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["NotFinite", "Skips", "gradient_norm", "not_finite", "odd", "spoilt_gradient"]
+
+PATIENCE = 10  # steps in a row that may be skipped before training stops
+TOLD = 3  # skipped steps that are told; the rest are counted
+
+
+class NotFinite(ArithmeticError):
+    """A loss, its gradient or the weights did not stay finite."""
+
+
+def gradient_norm(parameters: Sequence[nn.Parameter]) -> Tensor | None:
+    """The norm of all gradients together, NaN or infinite if a single number of them is; None if there are none.
+
+    Example:
+        >>> line = nn.Linear(1, 1)
+        >>> line(torch.ones(1, 1)).sum().backward()
+        >>> round(gradient_norm(list(line.parameters())).item(), 4)
+        1.4142
+    """
+    grads = [p.grad for p in parameters if p.grad is not None]
+    if not grads:
+        return None
+    norms = list(torch._foreach_norm(grads))  # one call for all of them; the public function takes twice the time
+    if len({norm.dtype for norm in norms}) > 1:
+        norms = [norm.double() for norm in norms]
+    return torch.linalg.vector_norm(torch.stack(norms))
+
+
+def spoilt_gradient(model: nn.Module) -> str:
+    """Which gradient is not finite, by the name and the layer of its parameter.
+
+    Example:
+        >>> line = nn.Linear(1, 1)
+        >>> line.weight.grad = torch.full((1, 1), torch.nan)
+        >>> spoilt_gradient(line)
+        'the gradient of weight (Linear) holds NaN'
+    """
+    for name, parameter in model.named_parameters():
+        if parameter.grad is not None and not parameter.grad.isfinite().all():
+            layer = type(model.get_submodule(name.rpartition(".")[0])).__name__
+            return f"the gradient of {name} ({layer}) holds {_what(parameter.grad)}"
+    return "the norm of the gradient is infinite"
+
+
+def not_finite(tensors: Mapping[str, Tensor], like: Mapping[str, Tensor]) -> list[str]:
+    """Which tensors hold NaN or infinite numbers that those of an untrained model do not.
+
+    Some buffers begin so, as what has not been reached yet.
+
+    Args:
+        tensors: Weights by name.
+        like: Those of the untrained model, at least the ones that are not finite.
+
+    Example:
+        >>> fresh = {"w": torch.zeros(2), "reached": torch.tensor(torch.inf)}
+        >>> not_finite({"w": torch.tensor([0.0, torch.nan]), "reached": torch.tensor(torch.inf)}, fresh)
+        ['w holds NaN']
+    """
+    found = []
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            before = like.get(name)
+            if before is None or before.isfinite().all() or (tensor.isnan().any() and not before.isnan().any()):
+                found.append(f"{name} holds {_what(tensor)}")
+    return found
+
+
+def odd(model: nn.Module) -> dict[str, Tensor]:
+    """The tensors of an untrained model that are not finite from the start.
+
+    Args:
+        model: The model.
+    """
+    state = model.state_dict().items()
+    return {name: t.clone() for name, t in state if t.is_floating_point() and not t.isfinite().all()}
+
+
+class Skips:
+    """Steps that were not made, for their loss or gradient was not finite.
+
+    A single one is skipped and told; so many in a row end the training, before its weights are touched.
+
+    Args:
+        streak: Steps skipped in a row up to now.
+        count: Steps skipped in all.
+
+    Example:
+        >>> skips = Skips()
+        >>> skips.add("the loss is nan", 7)
+        'step 7 was skipped: the loss is nan'
+        >>> skips.end_streak(); skips.count
+        1
+    """
+
+    def __init__(self, streak: int = 0, count: int = 0) -> None:
+        self.streak, self.count = streak, count
+
+    def add(self, why: str, step: int) -> str | None:
+        """Counts a step that is skipped; returns what to say of it, if it is one of the first.
+
+        Raises:
+            NotFinite: If it is one too many in a row.
+        """
+        self.streak, self.count = self.streak + 1, self.count + 1
+        if self.streak >= PATIENCE:
+            raise NotFinite(
+                f"The loss and its gradient must be finite, got {PATIENCE} steps in a row where they are not, up to "
+                f"step {step}: {why}. Lower lr, set clip_norm, or look for extreme values in the data."
+            )
+        last = "; further ones are only counted" if self.count == TOLD else ""
+        return f"step {step} was skipped: {why}{last}" if self.count <= TOLD else None
+
+    def end_streak(self) -> None:
+        """Notes a step that was made."""
+        self.streak = 0
+
+
+def _what(tensor: Tensor) -> str:
+    return "NaN" if tensor.isnan().any() else "infinite numbers"

@@ -1,0 +1,86 @@
+"""Validation: the same rows with the same noise every time, the weights that did best, and when to stop."""
+
+import math
+
+import torch
+from torch import nn
+
+from genzoo.core import GenerativeModel, Noise, Trainable
+from genzoo.training.course import Course
+from genzoo.training.order import Part, Source
+from genzoo.training.state import State
+
+__all__ = ["has_loss", "judge", "validate", "verdict"]
+
+RISEN = 4  # validations without a better one from which on a rise is told
+
+
+def has_loss(model: nn.Module) -> bool:
+    """Whether a model has one loss, by which it can be validated."""
+    return not isinstance(model, GenerativeModel) or model.can("loss")
+
+
+def judge(state: State, valid: Source) -> float:
+    """The validation loss; keeps the best weights and stops early as the configuration says.
+
+    A loss that is not finite is no better than any other, the first one too.
+
+    Args:
+        state: The training.
+        valid: The rows to validate on.
+    """
+    loss = validate(state.course, state.weights, valid, state.judged, state.progress)
+    if math.isfinite(loss) and (state.best is None or loss < state.best):
+        state.best, state.best_step, state.waited = loss, state.step, 0
+        if state.config.keep == "best":
+            state.best_weights = {name: tensor.detach().clone() for name, tensor in state.weights.state_dict().items()}
+    else:
+        state.waited += 1
+        state.done |= state.config.waits is not None and state.waited >= state.config.waits
+    return loss
+
+
+def validate(course: Course, weights: Trainable, valid: Source, rows: int, progress: float = 0.0) -> float:
+    """The mean loss over the first validation rows, with the same noise at every validation.
+
+    Args:
+        course: How the model is trained, which says where its rows go.
+        weights: The model with the weights that are judged.
+        valid: The rows.
+        rows: How many of them.
+        progress: How far the training is.
+    """
+    config, team = course.config, course.team
+    sums = torch.zeros(2, dtype=torch.float64)
+    training = weights.training
+    weights.eval()
+    for first in range(team.rank * config.batch_size, rows, team.size * config.batch_size):
+        index = torch.arange(first, min(rows, first + config.batch_size))
+        noise = Noise(config.seed, "valid", start=first, device=team.device)
+        part = Part(*valid.gather(index, seed=config.seed), 0, len(index))
+        batch = course.batch(part, noise, progress)
+        with torch.no_grad(), team.autocast():
+            sums += torch.tensor([float(weights.loss(batch)) * len(batch), len(batch)], dtype=torch.float64)
+    weights.train(training)
+    total, count = team.total(sums.to(team.device)).tolist()
+    return total / count if count else math.nan
+
+
+def verdict(state: State) -> str | None:
+    """What validation says of the weights that are kept, if there is anything to say.
+
+    Args:
+        state: The training at its end.
+    """
+    if state.best is None:
+        return "no validation loss was finite: the last weights are kept" if state.waited else None
+    early = f"stopped after step {state.step:,} of {state.total:,}: " if state.stopped else ""
+    if state.best_weights is not None:
+        since = f", and not lower since: the weights of step {state.best_step:,} are kept" if state.waited else ""
+    elif early or state.waited >= RISEN:
+        since = ", and not lower since, but the last weights are kept: keep=best would keep those"
+    else:
+        since = ""
+    return (
+        f"{early}validation was at its lowest, {state.best:.4g}, at step {state.best_step:,}{since}" if since else None
+    )
