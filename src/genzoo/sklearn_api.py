@@ -36,19 +36,21 @@ from genzoo.training import TrainConfig
 from genzoo.training import train as train_model
 from genzoo.training.config import BUDGETS
 from genzoo.zoo.mistakes import Mistake
-from genzoo.zoo.recipe import Recipe, recipe_named
+from genzoo.zoo.recipe import Recipe, RecipeInfo, recipe_named
 
 __all__ = ["Estimator"]
 
-CLASSIFIERS = frozenset({"softmax_regression"})  # recipes of a label given the row
-CLUSTERINGS = frozenset({"kmeans", "gaussian_mixture"})  # recipes whose latent is the number of a cluster
-SOFT = frozenset({"gaussian_mixture"})  # those of them that have a probability for each
 CHUNK = 4096  # rows at a time
 
 
 def _can(capability: str) -> Callable[["Estimator"], bool]:
     """Whether the recipe offers something, asked before a method is shown."""
     return lambda estimator: capability in estimator._abilities()
+
+
+def _answers(*words: str) -> Callable[["Estimator"], bool]:
+    """Whether the recipe predicts such a thing of a row."""
+    return lambda estimator: estimator._answer() in words
 
 
 class Estimator(TransformerMixin, BaseEstimator):
@@ -236,7 +238,7 @@ class Estimator(TransformerMixin, BaseEstimator):
             count = self.model_.encode(torch.zeros(1, self.n_features_in_)).numel()
         return np.array([f"{self.recipe}{i}" for i in range(count)], dtype=object)
 
-    @available_if(lambda estimator: estimator._is_classifier())
+    @available_if(_answers("class"))
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """log p(class | row) of every row and class.
 
@@ -249,7 +251,7 @@ class Estimator(TransformerMixin, BaseEstimator):
         with torch.no_grad():
             return torch.stack([self.model_.log_prob(label, given) for label in labels], dim=1).numpy()
 
-    @available_if(lambda estimator: estimator._is_classifier() or str(estimator.recipe) in SOFT)
+    @available_if(_answers("class", "component"))
     def predict_proba(self, X: Any) -> np.ndarray:
         """p(class | row) of every row and class, or p(component | row) of every component.
 
@@ -261,7 +263,7 @@ class Estimator(TransformerMixin, BaseEstimator):
             return responsibilities(self.model_, self._rows(X)).numpy()
         return np.exp(self.predict_log_proba(X))
 
-    @available_if(lambda estimator: estimator._is_classifier() or str(estimator.recipe) in CLUSTERINGS)
+    @available_if(_answers("class", "cluster", "component"))
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class of every row, or the number of its cluster, or most probable component.
 
@@ -301,17 +303,25 @@ class Estimator(TransformerMixin, BaseEstimator):
             model.load_state_dict(load(weights))
             self.model_ = model.eval()
 
-    def _abilities(self) -> tuple[str, ...]:
+    def _info(self) -> RecipeInfo[Any] | None:
         try:
-            able = recipe_named(self.recipe).can
+            return recipe_named(self.recipe)
         except (Mistake, AttributeError, TypeError):  # told when it is fitted
+            return None
+
+    def _abilities(self) -> tuple[str, ...]:
+        """What the recipe can do; a code that is an answer is told by `predict`."""
+        info = self._info()
+        if info is None or info.answers == "class":
             return ()
-        if self._is_classifier():
-            return ()
-        return tuple(name for name in able if not (str(self.recipe) in CLUSTERINGS and name in ("encode", "decode")))
+        return tuple(name for name in info.can if not (info.answers and name in ("encode", "decode")))
+
+    def _answer(self) -> str | None:
+        info = self._info()
+        return None if info is None else info.answers
 
     def _is_classifier(self) -> bool:
-        return isinstance(self.recipe, str) and self.recipe in CLASSIFIERS
+        return self._answer() == "class"
 
     def _rows(self, X: Any, *, reset: bool = False) -> Tensor:
         """Rows as scikit-learn checks them, in the precision of the model."""

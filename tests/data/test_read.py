@@ -1,5 +1,6 @@
 """`read`: every kind of source, its roles, and what it says when something is wrong."""
 
+import dataclasses
 import gzip
 import os
 import struct
@@ -11,6 +12,7 @@ import torch
 
 from genzoo.core import Noise, Space
 from genzoo.data import Data, DataError, read, toy
+from genzoo.data.source import READERS, Asked, Options
 
 NEEDS_DATA = pytest.mark.skipif("GENZOO_DATA" not in os.environ, reason="set GENZOO_DATA to the folder of real data")
 
@@ -395,3 +397,12 @@ def test_fashion_mnist() -> None:
     assert data.space == Space((1, 28, 28), levels=256)
     assert (len(data.test), len(data.train) + len(data.valid)) == (10_000, 60_000)
     assert data.given.bincount().tolist() == [7000] * 10
+
+
+def test_every_option_has_a_reader_and_one_description() -> None:
+    """What `read` takes is what `Asked` describes, and readers declare which of it they heed."""
+    fields = {field.name for field in dataclasses.fields(Asked)} - {"given", "x"}
+    assert fields == set(Options.__annotations__)
+    declared = {option for takes in READERS.values() for option in takes.options}
+    assert fields - declared == {"levels", "paired", "skip_bad"}  # these say something to all
+    assert declared <= fields

@@ -7,7 +7,7 @@ sources and done once, in `genzoo.data.reading`.
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NamedTuple, TypedDict, TypeVar
 
 import torch
 from jaxtyping import Int, Shaped
@@ -20,7 +20,22 @@ from genzoo.data.columns import is_missing, is_number, numbers
 from genzoo.data.pixels import Color
 from genzoo.data.view import View
 
-__all__ = ["EVERY", "Asked", "Color", "Condition", "Encoding", "Fit", "Missing", "Options", "Reader", "Source", "Unit"]
+__all__ = [
+    "EVERY",
+    "READERS",
+    "Asked",
+    "Color",
+    "Condition",
+    "Encoding",
+    "Fit",
+    "Missing",
+    "Options",
+    "Reader",
+    "Source",
+    "Takes",
+    "Unit",
+    "reader",
+]
 
 MOST_CLASSES = 100
 EVERY = ("*",)  # in place of names: everything that is not x
@@ -247,3 +262,29 @@ class Source:
 
 
 Reader = Callable[[Any, Asked], Source]
+Some = TypeVar("Some", bound=Callable[..., Source])
+
+
+class Takes(NamedTuple):
+    """What a reader says of itself: what it reads, in words, and the options of `Asked` that it heeds."""
+
+    kind: str
+    options: tuple[str, ...]
+
+
+READERS: dict[Callable[..., Source], Takes] = {}
+
+
+def reader(kind: str, *options: str) -> Callable[[Some], Some]:
+    """Declares what a reader reads and which options say something to it; elsewhere they are refused.
+
+    Args:
+        kind: What it reads, as "folders of images".
+        options: Fields of `Asked` beyond those that all readers take.
+    """
+
+    def declare(function: Some) -> Some:
+        READERS[function] = Takes(kind, options)
+        return function
+
+    return declare

@@ -25,14 +25,13 @@ from genzoo.zoo.card import card
 from genzoo.zoo.conditions import grid_conditions
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.progress import Watch
-from genzoo.zoo.recipe import RecipeInfo, recipe_named
+from genzoo.zoo.recipe import RecipeInfo, recipe_named, recipes
 from genzoo.zoo.run import Run
 from genzoo.zoo.stages import STAGE_ONE
 
 __all__ = ["Comparison", "Entry", "compare", "compare_runs"]
 
 SHARE = 0.2  # of the budget, at most, goes to the examination
-SAMPLING = {"calls": 50}  # of a diffusion's network, at most
 
 
 @dataclass(frozen=True)
@@ -256,7 +255,9 @@ def _compared(
     extractor: Extractor | None,
 ) -> Comparison:
     spent = sum(_spent(run, "core_seconds") for several in runs.values() for run in several)
-    protocol = protocol if protocol.sampling else dataclasses.replace(protocol, sampling=SAMPLING)
+    if not protocol.sampling:
+        sampling = {name: value for info in recipes().values() for name, value in info.compared.items()}
+        protocol = dataclasses.replace(protocol, sampling=sampling)
     began = time.process_time()
     models = [run.model for several in runs.values() for run in several]
     examiner = Examiner(data, protocol, extractor, now=time.process_time).within(SHARE * spent, models)

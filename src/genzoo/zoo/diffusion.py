@@ -10,6 +10,7 @@ from genzoo.zoo.units import in_units
 __all__ = ["ddpm", "flow_matching"]
 
 ABLE = ("sample", "log_prob", "encode", "decode", "score", "denoise", "loss", "condition")
+COMPARED = {"calls": 50}  # of the network, at most, for a sample
 Net = Literal["auto", "mlp", "unet"]
 
 
@@ -17,6 +18,7 @@ Net = Literal["auto", "mlp", "unet"]
     family="diffusion",
     likelihood="bound",
     can=ABLE,
+    compared=COMPARED,
     paper="Ho, Jain & Abbeel, 2020, Denoising diffusion probabilistic models, arXiv:2006.11239",
 )
 def ddpm(
@@ -66,6 +68,7 @@ def ddpm(
     family="diffusion",
     likelihood="bound",
     can=ABLE,
+    compared=COMPARED,
     paper="Lipman et al., 2023, Flow matching for generative modeling, arXiv:2210.02747",
 )
 def flow_matching(

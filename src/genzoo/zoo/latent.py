@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from genzoo.core.space import Space
 from genzoo.zoo.autoencoders import vae
-from genzoo.zoo.diffusion import flow_matching
+from genzoo.zoo.diffusion import COMPARED, flow_matching
 from genzoo.zoo.flows import realnvp
 from genzoo.zoo.recipe import Amount, Count, GivenSpace, Recipe, Share, Size, recipe
 
@@ -56,6 +56,7 @@ def latent_flow(
     likelihood="bound",
     can=("sample", "log_prob", "encode", "decode", "score", "loss", "condition"),
     paper="Rombach et al., 2022, High-resolution image synthesis with latent diffusion models, arXiv:2112.10752",
+    compared=COMPARED,
 )
 def latent_diffusion(
     space: Space,

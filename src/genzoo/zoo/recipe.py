@@ -12,7 +12,7 @@ import inspect
 import pkgutil
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, NamedTuple, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, NamedTuple, ParamSpec, Required, TypedDict, Unpack
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
@@ -41,6 +41,7 @@ P = ParamSpec("P")
 
 GivenSpace = Space | Mapping[str, Space] | None
 Size = Literal["small", "paper"]
+Answer = Literal["class", "cluster", "component"]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 Amount = Annotated[float, Field(ge=0)]
@@ -79,7 +80,12 @@ class RecipeInfo(Generic[P]):
         paper: Authors, year, identifier.
         extra: The optional extra it needs, if any.
         ragged: Whether rows may be of unlike lengths.
-        columns: How rows with a kind by column are taken: as "reals", "levels" only, or "both".
+        columns: How it takes rows with a kind by column: a model of "reals" sees them as such, dequantized; one of
+            "levels" takes columns of levels as they are, each with its own number, or refuses them; one of "both"
+            takes levels so, and all others as reals.
+        answers: What it predicts of a row: a "class" that is its x, given the row; the number of a "cluster" that is
+            its latent, or of a "component", which has a probability; else nothing.
+        compared: The options under which its samples are compared with those of others.
 
     Example:
         >>> info = recipe_named("vae")
@@ -89,17 +95,17 @@ class RecipeInfo(Generic[P]):
         4
     """
 
-    def __init__(self, function: Callable[P, Recipe], declared: Mapping[str, Any]) -> None:
+    def __init__(self, function: Callable[P, Recipe], declared: "Declared") -> None:
         functools.update_wrapper(self, function)
         self.function, self.name = function, function.__name__
-        self.family: str = declared["family"]
-        self.likelihood: str = declared["likelihood"]
-        self.on_levels: str = declared["on_levels"] or self.likelihood
-        self.can: tuple[str, ...] = tuple(declared["can"])
-        self.paper: str = declared["paper"]
-        self.extra: str | None = declared["extra"]
-        self.ragged: bool = declared["ragged"]
-        self.columns: Columns = declared["columns"]
+        self.family, self.likelihood, self.paper = declared["family"], declared["likelihood"], declared["paper"]
+        self.can = tuple(declared["can"])
+        self.on_levels = declared.get("on_levels", self.likelihood)
+        self.extra = declared.get("extra")
+        self.ragged = declared.get("ragged", False)
+        self.columns: Columns = declared.get("columns", "reals")
+        self.answers = declared.get("answers")
+        self.compared = dict(declared.get("compared", {}))
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Recipe:
         """The recipe for a space and a condition; keywords are the model's whole configuration.
@@ -184,44 +190,28 @@ class RecipeInfo(Generic[P]):
         return f"<recipe {self.name} ({self.family}, likelihood: {self.likelihood})>"
 
 
-def recipe(
-    *,
-    family: str,
-    likelihood: str,
-    can: Sequence[str],
-    paper: str,
-    on_levels: str | None = None,
-    extra: str | None = None,
-    ragged: bool = False,
-    columns: Columns = "reals",
-) -> Callable[[Callable[P, Recipe]], RecipeInfo[P]]:
+class Declared(TypedDict, total=False):
+    """What a recipe says of itself, beside its function; `recipe` describes it."""
+
+    family: Required[str]
+    likelihood: Required[str]
+    can: Required[Sequence[str]]
+    paper: Required[str]
+    on_levels: str
+    extra: str
+    ragged: bool
+    columns: Columns
+    answers: Answer
+    compared: Mapping[str, Any]
+
+
+def recipe(**declared: Unpack[Declared]) -> Callable[[Callable[P, Recipe]], RecipeInfo[P]]:
     """Declares a function to be a recipe; a test holds the declarations against what its models answer.
 
     Args:
-        family: The folder of `genzoo.models` in which its model lives.
-        likelihood: What `log_prob` returns: exact, bound, estimate, unnormalized or none.
-        can: What its models can do, by the names of `Capability`.
-        paper: Authors, year, identifier.
-        on_levels: What `log_prob` returns on discrete data, if that is another kind.
-        extra: The optional extra it needs.
-        ragged: Whether rows may be of unlike lengths.
-        columns: How it takes rows with a kind by column: a model of "reals" sees them as such, dequantized; one of
-            "levels" takes columns of levels as they are, each with its own number, or refuses them; one of "both"
-            takes levels so, and all others as reals.
+        declared: The attributes of `RecipeInfo`: family, likelihood, can and paper, and others where they apply.
     """
-    return lambda function: RecipeInfo(
-        function,
-        {
-            "family": family,
-            "likelihood": likelihood,
-            "can": can,
-            "paper": paper,
-            "on_levels": on_levels,
-            "extra": extra,
-            "ragged": ragged,
-            "columns": columns,
-        },
-    )
+    return lambda function: RecipeInfo(function, declared)
 
 
 @functools.cache

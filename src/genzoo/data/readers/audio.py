@@ -16,7 +16,7 @@ from genzoo.data.codecs.audio import HIGHEST_RATE, SoundCodec, companded, decode
 from genzoo.data.codecs.text import padded
 from genzoo.data.readers.archive import Files, inner, open_files
 from genzoo.data.readers.layout import layout, read_metadata
-from genzoo.data.source import Asked, Condition, Source
+from genzoo.data.source import Asked, Condition, Source, reader
 from genzoo.data.split import content_words
 
 __all__ = ["SUFFIXES", "read_sounds"]
@@ -27,6 +27,7 @@ MOST_SAMPLES = 1 << 31
 SHOWN = 10
 
 
+@reader("folders and archives of sounds", "rate", "encoding", "length")
 def read_sounds(path: Path, asked: Asked) -> Source:
     """Sounds below a folder or in an archive, with conditions from sub-folders or the columns of `metadata.csv`.
 

@@ -10,7 +10,7 @@ from genzoo.core.errors import DataError
 from genzoo.data.readers.mappings import read_numpy
 from genzoo.data.readers.table import read_tables
 from genzoo.data.readers.text import parallel_files, read_jsonl, read_molecules, read_parallel, read_texts
-from genzoo.data.source import Asked, Source
+from genzoo.data.source import Asked, Source, reader
 from genzoo.data.split import SPLIT_WORDS
 
 __all__ = ["ENDINGS", "read_arrays", "read_file", "read_together", "readers_of"]
@@ -19,6 +19,7 @@ T = TypeVar("T")
 Together = Callable[[str, Mapping[str, Path], Asked], Source]
 
 
+@reader("trajectories", "horizon", "history")
 def read_arrays(name: str, files: Mapping[str, Path], asked: Asked) -> Source:
     """One file of arrays, whose own names say their splits."""
     if set(files) != {""}:

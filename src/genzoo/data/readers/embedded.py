@@ -10,7 +10,7 @@ from genzoo.data import toy
 from genzoo.data.codecs.image import ImageCodec
 from genzoo.data.codecs.table import PointsCodec
 from genzoo.data.readers.text import from_text
-from genzoo.data.source import Asked, Condition, Source
+from genzoo.data.source import Asked, Condition, Source, reader
 
 __all__ = ["EMBEDDED", "read_embedded"]
 
@@ -18,6 +18,7 @@ EMBEDDED = ("digits", "verse", *toy.names())
 TOY_ROWS = 20_000
 
 
+@reader("embedded texts", "window", "unit", "vocabulary")
 def read_embedded(name: str, asked: Asked) -> Source:
     """An embedded data set by its name."""
     if name == "digits":

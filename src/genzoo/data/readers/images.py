@@ -28,7 +28,7 @@ from genzoo.data.codecs.image import ImageCodec
 from genzoo.data.pixels import CHANNELS, Look, Wanted, pixels, strictly
 from genzoo.data.readers.archive import Files, inner, open_files
 from genzoo.data.readers.layout import Column, Layout, layout, read_metadata
-from genzoo.data.source import Asked, Condition, Source
+from genzoo.data.source import Asked, Condition, Source, reader
 from genzoo.data.split import content_words
 
 __all__ = ["SUFFIXES", "read_images"]
@@ -40,6 +40,7 @@ LARGEST_SIDE = 1 << 14
 log = logging.getLogger("genzoo.data")
 
 
+@reader("folders and archives of images", "size", "fit", "color")
 def read_images(path: Path, asked: Asked) -> Source:
     """Images below a folder or in an archive; a folder that holds nothing but one archive is that archive.
 

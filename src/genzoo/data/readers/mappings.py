@@ -18,7 +18,7 @@ from genzoo.core.errors import DataError, nearest
 from genzoo.data.codecs.catalog import codec_for
 from genzoo.data.readers.arrays import LARGE, as_rows
 from genzoo.data.readers.trajectories import ENDS, read_trajectories
-from genzoo.data.source import EVERY, Asked, Condition, Source
+from genzoo.data.source import EVERY, Asked, Condition, Source, reader
 from genzoo.data.split import SPLIT_WORDS, SPLITS
 
 __all__ = ["read_mapping", "read_numpy", "read_pair", "read_tensor"]
@@ -32,6 +32,7 @@ def read_tensor(x: Any, asked: Asked) -> Source:
     return read_mapping({"x": x}, asked, "tensor")
 
 
+@reader("trajectories", "horizon", "history")
 def read_pair(pair: tuple[Any, Any], asked: Asked) -> Source:
     """Rows and their condition: a tensor named "given", or a mapping of names to tensors."""
     if len(pair) != 2:
@@ -64,6 +65,7 @@ def _loaded(file: BinaryIO) -> AbstractContextManager[Mapping[str, Any]]:
     return nullcontext({"x": found}) if isinstance(found, np.ndarray) else found
 
 
+@reader("trajectories", "horizon", "history")
 def read_mapping(arrays: Mapping[str, Any], asked: Asked, name: str = "mapping") -> Source:
     """Arrays by role; trajectories, where one of them says at which steps episodes end.
 

@@ -13,7 +13,7 @@ from genzoo.data.columns import has_header, named, numbers, parse_lines
 from genzoo.data.readers.archive import Files, inner, open_files
 from genzoo.data.readers.arrays import as_rows
 from genzoo.data.readers.layout import METADATA, layout
-from genzoo.data.source import Asked, Condition, Source
+from genzoo.data.source import Asked, Condition, Source, reader
 from genzoo.data.split import content_words
 
 __all__ = ["SUFFIXES", "read_sequences"]
@@ -25,6 +25,7 @@ SHOWN = 10
 LOWEST, KEYS = 21, 88  # the piano's first key as MIDI counts, and how many there are
 
 
+@reader("archives of sequences", "stride", "roll")
 def read_sequences(path: Path, asked: Asked) -> Source:
     """Sequences in an archive, of the same columns and different lengths; folders are splits, or labels.
 

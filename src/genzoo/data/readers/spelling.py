@@ -12,7 +12,9 @@ from genzoo.data.codecs.text import SpellingCodec, TextCodec, padded
 from genzoo.data.codecs.tokens import TokenCodec
 from genzoo.data.source import Asked
 
-__all__ = ["codec_of_texts", "text_rows"]
+__all__ = ["SPELLING", "codec_of_texts", "text_rows"]
+
+SPELLING = ("unit", "vocabulary", "length")  # the options of every reader that spells
 
 UNITS = ("chars", "bytes", "bpe", "atoms", "selfies")
 MOST_CELLS = 1 << 33  # ids of a padded table

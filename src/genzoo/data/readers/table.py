@@ -21,8 +21,8 @@ from genzoo.data.codec import Codec
 from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.data.columns import has_header, is_date, is_missing, is_number, missing_of, named, numbers, read_lines
 from genzoo.data.readers.arrays import as_rows
-from genzoo.data.readers.spelling import text_rows
-from genzoo.data.source import EVERY, MOST_CLASSES, Asked, Condition, Source
+from genzoo.data.readers.spelling import SPELLING, text_rows
+from genzoo.data.source import EVERY, MOST_CLASSES, Asked, Condition, Source, reader
 from genzoo.data.split import SPLIT_WORDS, SPLITS, complete, content_words
 
 __all__ = ["Table", "from_table", "read_tables"]
@@ -82,6 +82,7 @@ class Table:
         return dataclasses.replace(self, columns=columns, splits=splits)
 
 
+@reader("tables", *SPELLING, "header", "missing")
 def read_tables(name: str, files: Mapping[str, Path], asked: Asked) -> Source:
     """A table in CSV or Parquet: one file under "", or one by split. x is the columns that `asked.x` names, or all
     that are not given.

@@ -15,9 +15,9 @@ from genzoo.core import Space
 from genzoo.core.errors import DataError, nearest
 from genzoo.data.codecs.molecules import MoleculeCodec, is_smiles
 from genzoo.data.codecs.text import TextCodec
-from genzoo.data.readers.spelling import codec_of_texts
+from genzoo.data.readers.spelling import SPELLING, codec_of_texts
 from genzoo.data.readers.table import Table, from_table
-from genzoo.data.source import Asked, Source
+from genzoo.data.source import Asked, Source, reader
 from genzoo.data.split import tail
 from genzoo.data.view import Windows
 
@@ -39,6 +39,7 @@ HEADERS = ("smiles", "smi", "canonical_smiles")
 Files = Mapping[str, Path]  # by split, or one under ""
 
 
+@reader("text files", *SPELLING, "window", "lines")
 def read_texts(name: str, files: Files, asked: Asked) -> Source:
     """Text files in UTF-8: their lines are rows, or they are long texts cut into stretches.
 
@@ -93,6 +94,7 @@ def from_text(name: str, texts: Mapping[str, str] | str, asked: Asked) -> Source
     return Source(name, x, Space((window,), levels=codec.levels), codec, splits=splits, view=view)
 
 
+@reader("lines of JSON", *SPELLING, "missing")
 def read_jsonl(name: str, files: Files, asked: Asked) -> Source:
     """JSON lines: an object a line, one field of which is the text; other fields may be conditions.
 
@@ -138,6 +140,7 @@ def read_parallel(name: str, files: Mapping[str, Mapping[str, Path]], asked: Ask
     return _spelled(Table.stacked(name, tables), asked.x[0], asked, notes)
 
 
+@reader("parallel texts", *SPELLING)
 def read_two_texts(paths: tuple[Path, Path], asked: Asked) -> Source:
     """Two text files: the lines of the first are x, those of the second the condition "given"."""
     name, files = paths[0].name.split(".")[0], {"x": paths[0], "given": paths[1]}
@@ -159,6 +162,7 @@ def parallel_files(paths: Sequence[Path]) -> dict[str, dict[str, Path]]:
     return found if len(sets) == 1 and len(next(iter(sets))) > 1 else {}
 
 
+@reader("molecules", *SPELLING)
 def read_molecules(name: str, files: Files, asked: Asked) -> Source:
     """Files of molecules: the first word of each line is SMILES.
 

@@ -11,11 +11,12 @@ from torch.utils.data import Dataset
 
 from genzoo.core.errors import DataError
 from genzoo.data.readers.mappings import read_mapping
-from genzoo.data.source import Asked, Source
+from genzoo.data.source import Asked, Source, reader
 
 __all__ = ["read_items", "stacked_items"]
 
 
+@reader("trajectories", "horizon", "history")
 def read_items(dataset: "Dataset[Any]", asked: Asked) -> Source:
     """A data set with a length: its items are x alone, (x, label), or mappings of names to values.
 

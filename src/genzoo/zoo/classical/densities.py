@@ -56,6 +56,7 @@ def gaussian(
     on_levels="bound",
     can=("sample", "log_prob", "score", "loss", "encode", "decode", "condition", "missing", "direct_fit"),
     paper="Dempster, Laird & Rubin, 1977, Maximum likelihood from incomplete data via the EM algorithm",
+    answers="component",
 )
 def gaussian_mixture(
     space: Space,
@@ -106,6 +107,7 @@ def gaussian_mixture(
     on_levels="bound",
     can=("sample", "log_prob", "score", "loss", "encode", "decode", "condition", "direct_fit"),
     paper="Lloyd, 1982, Least squares quantization in PCM",
+    answers="cluster",
 )
 def kmeans(
     space: Space,
@@ -206,6 +208,7 @@ def kde(
     can=("sample", "log_prob", "loss", "condition", "direct_fit"),
     paper="Cox, 1966, Some procedures connected with the logistic qualitative response curve",
     columns="levels",
+    answers="class",
 )
 def softmax_regression(
     space: Space,
