@@ -9,10 +9,21 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+import jaxtyping
 import pytest
 import torch
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+SHAPED = {"conformance", "core"}  # folders whose tests call whatever has shapes; elsewhere checks would cost a quarter
+
+jaxtyping.install_import_hook(
+    [f"genzoo.{package}" for package in ("core", "distributions", "models", "nn")],
+    "importlib.import_module('tests.typed').checked",
+)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    jaxtyping.config.update("jaxtyping_disable", item.path.parent.name not in SHAPED)
 
 
 @pytest.fixture(autouse=True)

@@ -223,6 +223,12 @@ def test_no_module_is_imported_by_name() -> None:
     assert not [str(c) for c in every_call() if c.name in finders and name_of(c.path) not in IMPORTERS]
 
 
+def test_nothing_is_skipped_for_want_of_a_package() -> None:
+    """What the tests use is in the extra `dev`."""
+    tests = (path for path in ALL_FILES if "tests" in path.parts)
+    assert not [str(call) for path in tests for call in calls(path) if call.name.endswith("pytest.importorskip")]
+
+
 # --- randomness ---------------------------------------------------------------------------------------------------
 
 RANDOM_CALLS = re.compile(

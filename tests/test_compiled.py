@@ -36,14 +36,12 @@ def without_numba(monkeypatch):
 
 
 def test_kernels_call_kernels_and_what_is_inside_them():
-    pytest.importorskip("numba")
     x = np.arange(3.0)
     compiled(applied)(compiled(doubled), x)
     assert x.tolist() == [0, 2, 4]
 
 
 def test_a_kernel_is_compiled_once_its_work_pays(monkeypatch):
-    pytest.importorskip("numba")
     monkeypatch.setattr(_compiled, "WORTH", 100)
     work = [(40, "a"), (40, "b"), (40, "a"), (40, "a"), (1, "a"), (40, "b")]
     found = [once_it_pays(doubled, nanoseconds, kind) for nanoseconds, kind in work]

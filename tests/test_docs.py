@@ -43,8 +43,10 @@ def test_python_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(("page", "line"), list(commands()))
 def test_commands_parse(page: str, line: str) -> None:
     """Commands and their options exist; nothing is run."""
-    typer = pytest.importorskip("typer")
-    app = pytest.importorskip("genzoo.apps.cli").app
+    import typer
+
+    from genzoo.apps.cli import app
+
     group = typer.main.get_command(app)
     name, *arguments = shlex.split(line, comments=True)
     while name in group.commands and not callable(group.commands[name].callback):
@@ -59,7 +61,9 @@ SOURCES = [line for line in "".join(blocks(ROOT / "docs/sources.md", "console"))
 @pytest.mark.parametrize("line", SOURCES, ids=lambda line: line.split()[4])
 def test_sources_are_read_as_the_page_says(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GENZOO_CACHE", str(tmp_path))
-    result = CliRunner().invoke(pytest.importorskip("genzoo.apps.cli").app, shlex.split(line)[2:])
+    from genzoo.apps.cli import app
+
+    result = CliRunner().invoke(app, shlex.split(line)[2:])
     assert result.exit_code == 0, result.output
     assert "fingerprint" in result.stdout
 

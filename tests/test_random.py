@@ -21,8 +21,6 @@ SHAPES = [(1, 1), (300, 1), (77, 3), (50, 6), (9, 31), (9, 32), (5, 787), (1, 40
 @pytest.fixture(params=["plain", "compiled"])
 def road(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Both ways to the numbers; the plain one everywhere, the compiled one where Numba is."""
-    if request.param == "compiled":
-        pytest.importorskip("numba")
     monkeypatch.setattr(_compiled, "WORTH", 0 if request.param == "compiled" else float("inf"))
     return request.param
 
@@ -71,7 +69,6 @@ DRAWS = {
 
 @pytest.mark.parametrize("kind", DRAWS)
 def test_roads_lead_to_the_same_bits(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("numba")
     monkeypatch.setattr(_compiled, "WORTH", float("inf"))
     plain = DRAWS[kind]()
     monkeypatch.setattr(_compiled, "WORTH", 0)

@@ -6,8 +6,6 @@ import pickletools
 import numpy as np
 import pytest
 import torch
-
-pytest.importorskip("sklearn")
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
@@ -119,7 +117,8 @@ def test_pipelines_and_clones_keep_arguments() -> None:
 
 
 def test_frames_come_in_and_go_out() -> None:
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     frame = pandas.DataFrame(X, columns=["a", "b", "c", "d"])
     sample = estimator_of("gaussian").fit(frame).sample(3, seed=0)
     assert list(sample.columns) == ["a", "b", "c", "d"]
@@ -131,7 +130,8 @@ def test_frames_come_in_and_go_out() -> None:
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_pickle_calls_nothing_but_the_class(name: str) -> None:
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     estimator = estimator_of(name).fit(pandas.DataFrame(X, columns=["a", "b", "c", "d"]), Y)
     content = pickle.dumps(estimator)
     named, strings = [], []

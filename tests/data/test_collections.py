@@ -54,7 +54,8 @@ def test_items_that_do_not_fit() -> None:
 
 
 def test_images_with_named_labels_from_the_hub() -> None:
-    datasets = pytest.importorskip("datasets")
+    import datasets
+
     features = datasets.Features(image=datasets.Image(), label=datasets.ClassLabel(names=["dog", "cat"]))
     columns = {"image": pictures(20), "label": [i % 2 for i in range(20)]}
     part = datasets.Dataset.from_dict(columns, features=features)
@@ -64,7 +65,8 @@ def test_images_with_named_labels_from_the_hub() -> None:
 
 
 def test_a_saved_data_set_of_texts(tmp_path: Path) -> None:
-    datasets = pytest.importorskip("datasets")
+    import datasets
+
     columns = {"text": ["hello", "wörld"] * 10, "label": [0, 1] * 10}
     datasets.disable_progress_bars()
     datasets.DatasetDict(train=datasets.Dataset.from_dict(columns)).save_to_disk(str(tmp_path / "saved"))
@@ -75,6 +77,5 @@ def test_a_saved_data_set_of_texts(tmp_path: Path) -> None:
 
 
 def test_a_name_that_does_not_load() -> None:
-    pytest.importorskip("datasets")
     with pytest.raises(DataError, match="must be a data set that loads"):
         read("hub:genzoo/there-is-no-such-data-set")

@@ -66,7 +66,9 @@ def test_everything_else_is_given(tmp_path: Path) -> None:
 
 
 def test_digits_are_those_of_scikit_learn() -> None:
-    theirs = pytest.importorskip("sklearn.datasets").load_digits()
+    from sklearn.datasets import load_digits
+
+    theirs = load_digits()
     data = read("digits", given="label")
     assert data.x[:, 0].numpy().astype(float).tolist() == theirs.images.tolist()
     assert data.given.tolist() == theirs.target.tolist()

@@ -105,7 +105,8 @@ def test_widths_and_channels(width: int, tmp_path: Path) -> None:
 
 
 def test_flac_is_read_by_the_library(tmp_path: Path) -> None:
-    soundfile = pytest.importorskip("soundfile")
+    import soundfile
+
     values = pcm(300)
     soundfile.write(tmp_path / "x.flac", values, 8000)
     assert read(tmp_path).x[0].equal(torch.from_numpy(values / np.float32(32768)))

@@ -141,7 +141,7 @@ def test_a_column_named_split_is_the_split(tmp_path: Path) -> None:
 
 
 def test_parquet_reads_as_csv_does(tmp_path: Path) -> None:
-    pa = pytest.importorskip("pyarrow")
+    import pyarrow as pa
     from pyarrow import parquet
 
     columns = {"age": [39, 50, None], "kind": ["red", "white", "red"], "size": [0.1, 1.25, -3.0]}

@@ -48,8 +48,6 @@ def test_lines_are_cut_where_asked_and_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("unit", ["chars", "bytes", "bpe"])
 def test_ids_to_text_is_exact_in_every_unit(unit: str, tmp_path: Path) -> None:
-    if unit == "bpe":
-        pytest.importorskip("tokenizers")
     data = read(lines(tmp_path / "names.txt", NAMES), unit=unit, vocabulary=270)
     assert data.codec.texts(data.x) == NAMES
     codec = codec_from_json(json.loads(json.dumps(data.codec.to_json())))
@@ -59,7 +57,6 @@ def test_ids_to_text_is_exact_in_every_unit(unit: str, tmp_path: Path) -> None:
 
 
 def test_tokens_are_learned_from_training_rows_alone(tmp_path: Path) -> None:
-    pytest.importorskip("tokenizers")
     for split, word in (("train", "aaaa"), ("valid", "bbbb"), ("test", "cccc")):
         lines(tmp_path / "d" / f"{split}.txt", [word] * 100)
     data = read(tmp_path / "d", unit="bpe", vocabulary=300)
@@ -74,7 +71,6 @@ def test_tokens_are_learned_from_training_rows_alone(tmp_path: Path) -> None:
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=30), min_size=1, max_size=8))
 @settings(max_examples=40, deadline=None)
 def test_any_text_survives_tokens(texts: list[str]) -> None:
-    pytest.importorskip("tokenizers")
     codec = TokenCodec.learned(["the theme of the thesis"] * 3, 260)
     assert codec.texts(codec.rows(texts)) == texts
 
@@ -180,8 +176,8 @@ def test_what_is_no_molecule_is_named_or_skipped(tmp_path: Path) -> None:
 
 
 def test_selfies_spell_the_same_molecule(tmp_path: Path) -> None:
-    pytest.importorskip("selfies")
-    Chem = pytest.importorskip("rdkit.Chem")
+    import rdkit.Chem as Chem
+
     data = read(lines(tmp_path / "m.smi", SMILES), unit="selfies")
     for text, again in zip(SMILES, data.codec.texts(data.x), strict=True):
         assert Chem.CanonSmiles(text) == Chem.CanonSmiles(again)

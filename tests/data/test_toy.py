@@ -91,7 +91,8 @@ def test_moons_against_a_second_quadrature() -> None:
 
 
 def test_moons_are_those_of_scikit_learn() -> None:
-    datasets = pytest.importorskip("sklearn.datasets")
+    import sklearn.datasets as datasets
+
     theirs = torch.from_numpy(datasets.make_moons(20_000, noise=0.2, random_state=0)[0])
     surprise = -toy.density("moons").log_prob(theirs)
     assert float(surprise.mean()) == pytest.approx(toy.density("moons").entropy, abs=0.03)

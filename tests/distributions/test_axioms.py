@@ -49,7 +49,7 @@ def equal(a: torch.Tensor, b: torch.Tensor) -> bool:
 
 
 @EACH
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(a=samples, b=samples, c=samples)
 def test_what_the_table_grants_holds(distance, a, b, c):
     there, back = distance.between(a, b), distance.between(b, a)

@@ -46,13 +46,13 @@ def test_are_right_on_average_and_their_errors_too(divergence):
     p, q = normals(0.3)
     truth = integrated(divergence, p, q).item()
     found = []
-    for seed in range(200):
+    for seed in range(100):
         with contextlib.suppress(Unknowable):  # one in a hundred of both χ², whose terms are nearly too heavy
             found.append(estimated(divergence, *log_ratios(p, q, 1500, 1000, seed)))
-    assert len(found) > (190 if divergence in (CHI2, NEYMAN_CHI2) else 199)
+    assert len(found) > (94 if divergence in (CHI2, NEYMAN_CHI2) else 99)
     values, errors = (torch.tensor(part, dtype=torch.float64) for part in zip(*found, strict=True))
     assert abs(values.mean().item() - truth) < 4 * values.std().item() / math.sqrt(len(values))
-    assert errors.mean().item() == pytest.approx(values.std().item(), rel=0.2)
+    assert errors.mean().item() == pytest.approx(values.std().item(), rel=0.25)
 
 
 def test_kl_is_the_mean_log_ratio_and_needs_one_side():

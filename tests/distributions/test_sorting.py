@@ -1,7 +1,6 @@
 """Both sorts find one order, on every kind of float32."""
 
 import numpy as np
-import pytest
 import torch
 
 from genzoo.core import Noise
@@ -18,7 +17,6 @@ def awkward() -> np.ndarray:
 
 
 def test_the_radix_sort_orders_as_numpy_does():
-    pytest.importorskip("numba")
     rows = awkward()
     expected = np.sort(rows, axis=1)
     sorting.sort_by_radix(rows)
@@ -33,7 +31,6 @@ def test_without_numba_numpy_sorts(monkeypatch):
 
 
 def test_the_sliced_distance_does_not_depend_on_which_sort(monkeypatch):
-    pytest.importorskip("numba")
     a, b, lines = Noise(1).normal(400, 5), Noise(2).normal(300, 5), torch.eye(5, dtype=torch.float64)
     values = []
     for sort in (sorting.sort_by_comparison, sorting.sort_by_radix):

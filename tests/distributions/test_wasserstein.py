@@ -29,7 +29,6 @@ def test_equal_those_of_pot(p):
 
 @pytest.mark.parametrize("p", [1.0, 2.0])
 def test_exact_transport_between_unequal_sizes_equals_that_of_pot(p):
-    pytest.importorskip("ot")
     asked = frozen("metrics")
     assert exact_wasserstein(asked["fake"], asked["real"], p) == pytest.approx(
         asked[f"exact_{p:.0f}"].item(), rel=1e-4

@@ -18,8 +18,6 @@ from genzoo.evaluation.molecules import (
     valid,
 )
 
-pytest.importorskip("rdkit", reason="RDKit is not installed (extra `chem`)")
-
 BROKEN = ["C((", "c1ccc", "C(C)(C)(C)(C)C", "", " ", "xyz"]
 
 

@@ -10,19 +10,20 @@ from PIL import Image
 
 import genzoo
 from genzoo import Mistake
-from genzoo.evaluation import Kind, Measurement
+from genzoo.evaluation import Kind, Measurement, Protocol
 from genzoo.experiments.advice import advise, kinds_in_words
-from genzoo.experiments.compare import Comparison, Entry, compare, compare_runs
+from genzoo.experiments.compare import Entry, compare, compare_runs
 from genzoo.experiments.curves import curves_of, draw_curves, ticks
-from genzoo.experiments.demo import demonstrate
 from genzoo.experiments.glossary import meaning_of
 from genzoo.experiments.report import draw_wall, leaderboard, write_report
+
+BRIEF = {"watch": lambda _: [], "protocol": Protocol(rows=200, samples=500)}
 
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
     small = {"gaussian_mixture": {"components": 2}, "vae": {"hidden": 8}, "wgan_gp": {"hidden": 8}}
-    return compare("digits", small, out=tmp_path_factory.mktemp("digits"), steps=4, watch=lambda _: [])
+    return compare("digits", small, out=tmp_path_factory.mktemp("digits"), steps=4, **BRIEF)
 
 
 class Links(html.parser.HTMLParser):
@@ -113,7 +114,7 @@ def test_the_wall_stands_side_by_side(digits, tmp_path):
 
 
 def test_a_known_entropy_is_the_floor(tmp_path):
-    found = compare("moons", ["gaussian_mixture"], out=tmp_path, steps=30, watch=lambda _: [])
+    found = compare("moons", ["gaussian_mixture"], out=tmp_path, steps=30, **BRIEF)
     entropy = found.floor("−log p")
     assert entropy is not None
     assert found.entries[0].measurements[0].value > entropy - 0.2
@@ -124,7 +125,7 @@ def test_a_known_entropy_is_the_floor(tmp_path):
 def test_tables_show_their_numbers(tmp_path):
     from genzoo.core.noise import Noise
 
-    found = compare(Noise(0).normal(800, 3), ["gaussian_mixture"], out=tmp_path, steps=3, watch=lambda _: [])
+    found = compare(Noise(0).normal(800, 3), ["gaussian_mixture"], out=tmp_path, steps=3, **BRIEF)
     text = write_report(found).read_text()
     assert "<img" not in text
     assert "column shapes" in text
@@ -133,7 +134,7 @@ def test_tables_show_their_numbers(tmp_path):
 
 def test_conditional_families_compare(tmp_path):
     recipes = {"gaussian_mixture": {"components": 1}, "wgan_gp": {"hidden": 8}}
-    found = compare(genzoo.read("digits", given="label"), recipes, out=tmp_path, steps=2, watch=lambda _: [])
+    found = compare(genzoo.read("digits", given="label"), recipes, out=tmp_path, steps=2, **BRIEF)
     assert all(entry.run.model.given is not None for entry in found.entries)
     assert all(set(entry.findings[0].by_class) == set("0123456789") for entry in found.entries)
     assert "the class asked for" in write_report(found).read_text()
@@ -171,33 +172,29 @@ def test_unlike_likelihoods_are_told_in_words(digits):
     assert "b: the exact value" in said
 
 
-def test_several_seeds_are_pooled(tmp_path):
-    found = compare("ring", ["gaussian_mixture"], out=tmp_path, seeds=2, steps=16, watch=lambda _: [])
-    assert [run.config.train.seed for run in found.entries[0].runs] == [0, 1]
-    each = [made.measurements[0].value for made in found.entries[0].findings]
-    assert found.entries[0].measurements[0].value == pytest.approx(sum(each) / 2)
-    assert found.entries[0].measurements[0].protocol["trainings"] == 2
-
-
-def test_a_comparison_goes_on_and_finished_runs_compare_the_same(tmp_path):
-    first = compare("ring", ["gaussian_mixture"], out=tmp_path, steps=16, watch=lambda _: [])
-    run = first.entries[0].run.path
-    stamp = (run / "model.safetensors").stat().st_mtime_ns
-    again = compare("ring", ["gaussian_mixture"], out=tmp_path, steps=16, watch=lambda _: [])
-    assert (run / "model.safetensors").stat().st_mtime_ns == stamp
-    others = compare_runs([run], out=tmp_path / "report", protocol=first.protocol)
-    values = [[m.value for m in found.entries[0].measurements] for found in (first, again, others)]
+def test_several_seeds_are_pooled_and_a_comparison_goes_on(tmp_path):
+    first = compare("ring", ["gaussian_mixture"], out=tmp_path, seeds=2, steps=16, **BRIEF)
+    runs, pooled = first.entries[0].runs, first.entries[0].measurements[0]
+    assert [run.config.train.seed for run in runs] == [0, 1]
+    each = [made.measurements[0].value for made in first.entries[0].findings]
+    assert pooled.value == pytest.approx(sum(each) / 2)
+    assert pooled.protocol["trainings"] == 2
+    stamp = (runs[0].path / "model.safetensors").stat().st_mtime_ns
+    again = compare("ring", ["gaussian_mixture"], out=tmp_path, seeds=2, steps=16, **BRIEF)
+    assert (runs[0].path / "model.safetensors").stat().st_mtime_ns == stamp
+    others = compare_runs([runs[0].path], out=tmp_path / "report", protocol=first.protocol)
+    values = [[m.value for m in found.entries[0].findings[0].measurements] for found in (first, again, others)]
     assert values[0] == values[1] == values[2]
 
 
 def test_both_stages_count_as_spent(tmp_path):
-    found = compare("ring", {"latent_flow": {"depth": 2}}, out=tmp_path, steps=4, watch=lambda _: [])
+    found = compare("ring", {"latent_flow": {"depth": 2}}, out=tmp_path, steps=4, **BRIEF)
     last = found.entries[0].run.metrics[-1]["core_seconds"] / 60
     assert found.entries[0].core_minutes > last
 
 
 def test_texts_compare(tmp_path):
-    found = compare("verse", ["bigram", "gpt:width=16:depth=1"], out=tmp_path, steps=4, watch=lambda _: [])
+    found = compare("verse", ["bigram", "gpt:width=16:depth=1"], out=tmp_path, steps=4, **BRIEF)
     assert {"bits/dim", "n-gram distance", "distinct 4-grams", "repetition"} <= set(found.columns)
     assert all(meaning_of(name) for name in found.columns)
     assert found.floor("copied (50 letters)") == 0
@@ -222,15 +219,6 @@ def test_what_cannot_be_told_apart_is_marked_alike(digits):
 def test_nothing_to_compare():
     with pytest.raises(Mistake, match="At least one recipe"):
         compare("moons", [])
-
-
-def test_the_demo_writes_what_it_names(tmp_path, capsys):
-    found = demonstrate(tmp_path / "demo", steps=1)
-    said = capsys.readouterr().out
-    assert all(isinstance(part, Comparison) for part in found)
-    assert str(tmp_path / "demo" / "report.html") in said.replace("\n", "")
-    assert (tmp_path / "demo" / "report.html").exists()
-    assert (tmp_path / "demo" / "wall.png").exists()
 
 
 # --- curves -------------------------------------------------------------------------------------------------------

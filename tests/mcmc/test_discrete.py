@@ -36,14 +36,14 @@ def test_the_mass_is_stationary(name: str) -> None:
 
 @pytest.mark.parametrize("name", BLOCKS)
 def test_chains_from_one_state_arrive_at_the_mass(name: str) -> None:
-    end = run(BLOCKS[name](), STATES[:1].expand(20_000, -1), Noise(4), 60).state.x
+    end = run(BLOCKS[name](), STATES[:1].expand(8000, -1), Noise(4), 40).state.x
     assert agreement(place(end).bincount(minlength=16), MASS) > 1e-3
 
 
 @pytest.mark.parametrize("name", SYMMETRIC)
 def test_flows_balance_in_detail(name: str) -> None:
     """π_i T_ij = π_j T_ji. In a random scan all chains of a step share its order, so many steps are looked at."""
-    n, parts = 1000, 60
+    n, parts = 1000, 40
     kernel = BLOCKS[name]()
     counts = sum(transitions(kernel, STATES, place, n, seed) for seed in range(parts))
     rows = torch.stack([transitions(kernel, STATES, place, n, seed) / n for seed in range(parts)])

@@ -79,7 +79,7 @@ def test_draws_of_the_density_stay_draws_of_it(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in EXACT if name != "metropolis"])  # which keeps to its ray
 def test_chains_from_afar_arrive(name: str) -> None:
-    trace = run(EXACT[name](), torch.zeros(100, 3, dtype=torch.float64), Noise(3), 500)
+    trace = run(EXACT[name](), torch.zeros(100, 3, dtype=torch.float64), Noise(3), 300)
     found = summary(trace.x[100:], trace.accept[100:])
     assert ((found.mean - MEAN).abs() < 5 * found.error).all()
     assert torch.allclose(found.sd, COVARIANCE.diagonal().sqrt(), rtol=0.1)

@@ -1,4 +1,4 @@
-"""A real SIGKILL, in a process of its own, for each kind of model: the run goes on as if nothing had happened."""
+"""A real SIGKILL, in processes of their own, for each kind of model: the run goes on as if nothing had happened."""
 
 import json
 import os
@@ -17,17 +17,25 @@ import genzoo
 from genzoo.training.callbacks import Callback
 
 class Kill(Callback):
+    def __init__(self, step):
+        self.step = step
+
     def on_step(self, state):
-        if state.step == int(sys.argv[3]):
+        if state.step == self.step:
             os.kill(os.getpid(), signal.SIGKILL)
 
-genzoo.train(sys.argv[1], "digits", out=sys.argv[2], callbacks=[Kill()], **json.loads(sys.argv[4]))
+for recipe, (settings, step) in json.loads(sys.argv[1]).items():
+    child = os.fork()
+    if not child:
+        genzoo.train(recipe, "digits", out=f"{sys.argv[2]}/{recipe}", callbacks=[Kill(step)], **settings)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 CASES = {
-    "gaussian_mixture": ({"steps": 12, "batch_size": 200, "checkpoint_every": 3}, 10),
-    "vae": ({"steps": 12, "checkpoint_every": 5, "ema": 0.3}, 9),
-    "wgan_gp": ({"steps": 6, "checkpoint_every": 2, "ema": 0.3}, 5),
+    "gaussian_mixture": ({"steps": 12, "batch_size": 200, "checkpoint_every": 3, "device": "cpu"}, 10),
+    "vae": ({"steps": 12, "checkpoint_every": 5, "ema": 0.3, "device": "cpu"}, 9),
+    "wgan_gp": ({"steps": 6, "checkpoint_every": 2, "ema": 0.3, "device": "cpu"}, 5),
 }
 
 
@@ -41,16 +49,22 @@ def state_of(run):
     return {path.name: path.read_bytes() for path in [*last.glob("*.safetensors"), run / "model.safetensors"]}
 
 
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """A folder of runs, each killed in a process of its own."""
+    home = tmp_path_factory.mktemp("killed")
+    command = [sys.executable, "-c", KILLED, json.dumps(CASES), str(home)]
+    done = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+    assert done.stdout.split() == [str(-signal.SIGKILL)] * len(CASES), done.stderr
+    return home
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", CASES)
-def test_a_killed_run_resumes_bit_for_bit(tmp_path, recipe):
-    settings, step = CASES[recipe]
-    settings = settings | {"device": "cpu"}
-    genzoo.train(recipe, "digits", out=tmp_path / "whole", **settings)
-    command = [sys.executable, "-c", KILLED, recipe, str(tmp_path / "cut"), str(step), json.dumps(settings)]
-    killed = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert not (tmp_path / "cut" / "model.safetensors").exists()
-    genzoo.resume(tmp_path / "cut")
-    assert rows_of(tmp_path / "whole") == rows_of(tmp_path / "cut")
-    assert state_of(tmp_path / "whole") == state_of(tmp_path / "cut")
+def test_a_killed_run_resumes_bit_for_bit(tmp_path, killed, recipe):
+    cut = killed / recipe
+    assert not (cut / "model.safetensors").exists()
+    genzoo.train(recipe, "digits", out=tmp_path / "whole", **CASES[recipe][0])
+    genzoo.resume(cut)
+    assert rows_of(tmp_path / "whole") == rows_of(cut)
+    assert state_of(tmp_path / "whole") == state_of(cut)

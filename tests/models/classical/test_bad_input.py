@@ -282,11 +282,13 @@ MISTAKES = {"constant": "Column 'wide'", "collinear": "Columns 'age', 'tall'"}
     ],
 )
 def test_tables_and_frames_have_names(recipe: str, kind: str, named: str, tmp_path) -> None:
-    pandas = pytest.importorskip("pandas")
-    estimator = pytest.importorskip("genzoo.sklearn_api", exc_type=ImportError).Estimator
+    import pandas
+
+    from genzoo.sklearn_api import Estimator
+
     frame = pandas.DataFrame(BAD[kind].double().numpy(), columns=["age", "wide", "tall", "far"])
     with pytest.raises(ColumnError, match=named) as told:
-        estimator(recipe, **FAMILIES[recipe]).fit(frame)
+        Estimator(recipe, **FAMILIES[recipe]).fit(frame)
     assert told.value.columns == ([1] if kind == "constant" else [0, 2])
     frame.to_csv(tmp_path / "table.csv", index=False)
     with pytest.raises(genzoo.Mistake, match=named):

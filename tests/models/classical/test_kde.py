@@ -41,7 +41,8 @@ def test_densities_are_those_of_scipy(bandwidth: str | float) -> None:
 
 @pytest.mark.parametrize("kernel", NAMES)
 def test_densities_are_those_of_scikit_learn(kernel: str) -> None:
-    neighbors = pytest.importorskip("sklearn.neighbors")
+    import sklearn.neighbors as neighbors
+
     x, queries = correlated(300), correlated(80, name="queries")
     theirs = neighbors.KernelDensity(kernel=kernel, bandwidth=2.5, leaf_size=1000).fit(x.numpy())
     ours = fitted(x, kernel=kernel, bandwidth=2.5, whiten="none").log_prob(queries)

@@ -93,7 +93,6 @@ def test_stretched_blobs_need_a_full_mixture() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_compiled_pass_is_the_plain_one(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("numba")
     x, ends = Noise(0).normal(3000, 5, dtype=dtype), []
     for large in (1 << 40, 1):
         monkeypatch.setattr(kmeans, "LARGE", large)

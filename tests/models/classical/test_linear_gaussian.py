@@ -36,7 +36,9 @@ def fitted(model: LinearGaussian, x: Tensor) -> LinearGaussian:
 def test_ppca_is_that_of_scikit_learn(rank: int) -> None:
     x = table()
     model = fitted(PPCA(Space((7,)), rank=rank), x)
-    theirs = pytest.importorskip("sklearn.decomposition").PCA(rank, svd_solver="full").fit(x.numpy())
+    from sklearn.decomposition import PCA
+
+    theirs = PCA(rank, svd_solver="full").fit(x.numpy())
     share = (len(x) - 1) / len(x)  # theirs is the unbiased covariance, ours the one of highest likelihood
     theirs.explained_variance_ = theirs.explained_variance_ * share
     theirs.noise_variance_ *= share
@@ -49,7 +51,8 @@ def test_ppca_is_that_of_scikit_learn(rank: int) -> None:
 @pytest.mark.parametrize("rank", [2, 3, 4])
 def test_factor_analysis_is_that_of_scikit_learn(rank: int) -> None:
     x = table(dims=14)
-    peer = pytest.importorskip("sklearn.decomposition").FactorAnalysis
+    from sklearn.decomposition import FactorAnalysis as peer
+
     model = fitted(FactorAnalysis(Space((14,)), rank=rank, tol=1e-15, steps=3000), x)
     theirs = peer(rank, tol=1e-12, max_iter=3000, svd_method="lapack").fit(x.numpy())
     assert model.log_prob(x).mean().item() == pytest.approx(theirs.score(x.numpy()), abs=1e-8)
@@ -62,7 +65,8 @@ def test_a_step_of_factor_analysis_is_that_of_scikit_learn() -> None:
     variances = x.var(0, correction=0)
     model = fitted(FactorAnalysis(Space((7,)), rank=2, tol=0.0, steps=20), x)
     model.noise_variance.copy_(variances - model.loadings.square().sum(1))  # theirs ends on this half of a step
-    peer = pytest.importorskip("sklearn.decomposition").FactorAnalysis
+    from sklearn.decomposition import FactorAnalysis as peer
+
     theirs = peer(2, tol=0.0, max_iter=20, svd_method="lapack", noise_variance_init=variances.numpy())
     with pytest.warns(UserWarning, match="did not converge"):
         theirs.fit(x.numpy())

@@ -2,8 +2,6 @@
 
 import pytest
 
-pytest.importorskip("sklearn")
-
 from experiments.equality import ROWS
 
 

@@ -39,7 +39,8 @@ def fitted(x: Tensor, y: Tensor, *, passes: int = 60, **options: object) -> Soft
 @pytest.mark.parametrize("penalty", [1.0, 0.1, 30.0])
 @pytest.mark.parametrize("method", ["newton", "bound", "squares"])
 def test_the_fit_is_that_of_scikit_learn(method: str, penalty: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    linear_model = pytest.importorskip("sklearn.linear_model")
+    import sklearn.linear_model as linear_model
+
     monkeypatch.setattr(softmax_regression, "NEWTON", 1024 if method == "newton" else 0)
     monkeypatch.setattr(softmax_regression, "WIDEST", 0 if method == "squares" else 2048)
     x, y = labelled()
@@ -54,7 +55,8 @@ def test_the_fit_is_that_of_scikit_learn(method: str, penalty: float, monkeypatc
 
 
 def test_of_two_classes_scikit_learn_penalizes_the_difference() -> None:
-    linear_model = pytest.importorskip("sklearn.linear_model")
+    import sklearn.linear_model as linear_model
+
     x, y = labelled()
     model = SoftmaxRegression(Space((1,), levels=2), Space((4,)), penalty=0.5, tol=1e-15).double()
     for _ in range(40):

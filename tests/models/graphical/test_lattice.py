@@ -19,20 +19,17 @@ def energies(s: np.ndarray) -> np.ndarray:
     return -(s * (np.roll(s, 1, 1) + np.roll(s, 1, 2))).mean((1, 2))
 
 
-@pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize(("size", "replicas"), LAYOUTS)
+@pytest.mark.parametrize(("rule", "size", "replicas"), [("heat-bath", 6, 128), ("metropolis", 128, 1)])
 def test_compiled_sweeps_give_the_same_bits(rule: str, size: int, replicas: int) -> None:
-    pytest.importorskip("numba")
     plain = SquareLattice(size, 0.41, replicas=replicas, rule=rule, seed=3, compiled=False)
     fast = SquareLattice(size, 0.41, replicas=replicas, rule=rule, seed=3, compiled=True)
-    plain.sweep(70)
-    for count in (1, 40, 29):  # nor does it matter how sweeps are asked for
+    plain.sweep(20)
+    for count in (1, 10, 9):  # nor does it matter how sweeps are asked for
         fast.sweep(count)
     assert np.array_equal(plain.planes, fast.planes)
 
 
 def test_a_lattice_changes_to_compiled_sweeps_once_they_pay(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("numba")
     plain, late = (SquareLattice(32, 0.41, seed=3, compiled=compiled) for compiled in (False, None))
     plain.sweep(20)
     late.sweep(10)

@@ -20,7 +20,8 @@ def problem(n: int = 20, atoms: int = 15, dims: int = 10) -> tuple[Tensor, Tenso
 
 def test_codes_are_those_of_scikit_learn() -> None:
     x, atoms = problem()
-    encode = pytest.importorskip("sklearn.decomposition").sparse_encode
+    from sklearn.decomposition import sparse_encode as encode
+
     z = sparse_codes(x, atoms, PENALTY, tol=1e-12, steps=20_000)
     for algorithm in ("lasso_cd", "lasso_lars"):
         theirs = encode(x.numpy(), atoms.numpy(), algorithm=algorithm, alpha=PENALTY, max_iter=100_000)
@@ -31,9 +32,9 @@ def test_codes_are_those_of_scikit_learn() -> None:
 
 def test_codes_are_those_of_the_lasso() -> None:
     x, atoms = problem(3)
-    lasso = pytest.importorskip("sklearn.linear_model").Lasso(
-        PENALTY / x.shape[1], fit_intercept=False, tol=1e-14, max_iter=100_000
-    )
+    from sklearn.linear_model import Lasso
+
+    lasso = Lasso(PENALTY / x.shape[1], fit_intercept=False, tol=1e-14, max_iter=100_000)
     z = sparse_codes(x, atoms, PENALTY, tol=1e-13, steps=20_000)
     for row, code in zip(x, z, strict=True):
         lasso.fit(atoms.T.numpy(), row.numpy())
