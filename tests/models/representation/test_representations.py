@@ -267,7 +267,7 @@ def test_dead_units_are_counted_and_revived() -> None:
             model.encoder.bias[8:] = -30.0
         descend(model, x, 20)
         assert model.dead.sum() >= 24
-        descend(model, x, 400, lr=5e-2)
+        descend(model, x, 600, lr=5e-2)
         dead[revive] = int(model.dead.sum())
     assert dead[0.0] >= 24
     assert dead[1.0] < dead[0.0]
