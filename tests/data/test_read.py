@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from genzoo.core import Noise, Space
+from genzoo.core import Column, Noise, Space
 from genzoo.data import Data, DataError, read, toy
 from genzoo.data.source import READERS, Asked, Options
 
@@ -112,11 +112,28 @@ def test_integers_say_their_levels() -> None:
     assert read(x, levels=7).x.dtype == torch.uint8
     assert read(x > 2).space == Space((2,), levels=2)
     with pytest.raises(DataError, match="Pass `levels=`"):
-        read(x)
+        read(x[:, None])
     with pytest.raises(DataError, match=r"must lie in \[0, 5\), got \[0, 6\]"):
         read(x, levels=5)
     with pytest.raises(DataError, match="whole numbers"):
         read(x / 4, levels=5)
+
+
+def test_integers_in_flat_rows_are_whole_numbers() -> None:
+    data = read(torch.tensor([[-3, 10**12], [5, 10**12 + 1]]))
+    assert data.space.columns == (Column("integer"),) * 2
+    assert data.codec.cells(data.x) == {"x1": ["-3", "5"], "x2": ["1000000000000", "1000000000001"]}
+    assert "levels=" in data.notes[0]
+    assert read(torch.tensor([[-3.0, 2.0]])).space == Space((2,)), "floats are reals, whatever they hold"
+
+
+def test_doubles_stay_apart_where_float32_would_merge_them() -> None:
+    julian = 2459000.5 + torch.arange(100.0, dtype=torch.float64)[:, None] / 1440
+    data = read(julian)
+    assert len(data.x.unique()) == 100
+    assert data.space.is_real
+    assert "float64" in data.notes[0]
+    assert read(torch.randn(100, 3, dtype=torch.float64)).space == Space((3,)), "rounding that does not matter"
 
 
 def test_a_pair_brings_its_condition() -> None:
@@ -271,7 +288,7 @@ def test_columns_of_a_table(tmp_path: Path) -> None:
 
 def test_a_condition_of_reals_and_a_choice_of_x(tmp_path: Path) -> None:
     data = read(table(tmp_path), given="length", x=["width", "grade"])
-    assert (data.given_space, data.space) == (Space(()), Space((2,)))
+    assert (data.given_space, data.space.columns) == (Space(()), (Column("real"), Column("integer")))
     assert data.given.equal(torch.tensor([1.5, 0.1, 7]))
 
 

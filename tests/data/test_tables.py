@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from genzoo.core import Space
+from genzoo.core import Column, Space
 from genzoo.data import DataError, TableCodec, codec_from_json, read
 from genzoo.data.columns import read_columns
 
@@ -22,12 +22,13 @@ def table(tmp_path: Path, text: str, name: str = "t.csv") -> Path:
     return tmp_path / name
 
 
-def test_words_are_numbered_in_one_real_space(tmp_path: Path) -> None:
+def test_columns_have_kinds_and_words_are_numbered(tmp_path: Path) -> None:
     data = read(table(tmp_path, MIXED))
-    assert data.space == Space((3,))
+    assert data.space.columns == (Column("integer"), Column("categorical", 2), Column("real"))
+    assert data.x.dtype == torch.float64
     assert data.x.tolist() == [[39, 0, 0.5], [50, 1, 1.25], [7, 0, -3]]
     assert (data.codec.words, data.codec.whole) == ({"kind": ["red", "white"]}, ("age",))
-    assert "1 of 3 columns hold words, kept as numbers of words" in data.notes
+    assert "columns are 1 integer, 1 categorical, 1 real: all but real ones have probabilities" in data.notes[-1]
 
 
 def test_file_to_space_to_file_is_exact(tmp_path: Path) -> None:
@@ -46,7 +47,8 @@ def test_what_a_model_draws_is_rounded_to_words_and_whole_numbers(tmp_path: Path
 
 def test_a_table_of_words_is_discrete(tmp_path: Path) -> None:
     data = read(table(tmp_path, "a,b\nx,u\ny,u\nx,v\nz,u\n"))
-    assert data.space == Space((2,), levels=3)
+    assert data.space == Space((2,), columns=(Column("categorical", 3), Column("categorical", 2)))
+    assert read(table(tmp_path, "a,b\nx,u\ny,v\n", "even.csv")).space == Space((2,), levels=2)
     path = data.codec.save(data.x, tmp_path / "again.csv")
     assert path.read_text() == "a,b\nx,u\ny,u\nx,v\nz,u\n"
     assert data.codec.load(path).equal(data.x)
@@ -120,7 +122,7 @@ def test_two_files_are_two_splits(tmp_path: Path) -> None:
     data = read(tmp_path / "two", given="label")
     assert (data.name, len(data.train) + len(data.valid), len(data.test)) == ("two", 30, 11)
     assert data.test.x.flatten().tolist() == [*range(30, 40), 7]
-    assert "column 'label' has words that training rows lack: 'b.'" in data.notes[-1]
+    assert "column 'label' has words that training rows lack: 'b.'" in data.notes
     table(tmp_path, "n,other\n1,a\n", "two/my-test.csv")
     with pytest.raises(DataError, match=r"same columns, got \['label', 'other'\]"):
         read(tmp_path / "two")
@@ -198,10 +200,11 @@ def test_an_unknown_option_gets_the_nearest(tmp_path: Path) -> None:
 @NEEDS_DATA
 def test_real_tables() -> None:
     adult = read("uci-adult", missing="drop", given="c14")
-    assert (adult.space, len(adult), len(adult.test)) == (Space((14,)), 45_222, 15_060)
+    assert (str(adult.space), len(adult.test)) == ("14 columns (6 integer, 8 categorical)", 15_060)
+    assert len(adult) == 45_222
     assert adult.classes == {"": ["<=50K", "<=50K.", ">50K", ">50K."]}
     housing = read("california-housing", missing="drop")
-    assert (housing.space, len(housing)) == (Space((10,)), 20_433)
-    assert read("uci-wine-quality/winequality-white.csv").space == Space((12,))
+    assert (str(housing.space), len(housing)) == ("10 columns (3 real, 6 integer, 1 categorical)", 20_433)
+    assert str(read("uci-wine-quality/winequality-white.csv").space) == "12 columns (11 real, 1 integer)"
     with pytest.raises(DataError, match=r"winequality-red\.csv, winequality-white\.csv"):
         read("uci-wine-quality")

@@ -87,7 +87,7 @@ class Space:
     shape: tuple[int, ...]
     levels: int | None = None
     ragged: bool = False
-    columns: tuple[Column, ...] | None = dataclasses.field(default=None, repr=False)
+    columns: tuple[Column, ...] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(int(length) for length in self.shape))
@@ -140,6 +140,10 @@ class Space:
         columns = fields.get("columns")
         made = None if columns is None else tuple(Column(**column) for column in columns)
         return cls(tuple(fields["shape"]), fields["levels"], fields["ragged"], made)
+
+    def __repr__(self) -> str:
+        columns = "" if self.columns is None else f", columns={self.columns}"
+        return f"Space(shape={self.shape}, levels={self.levels}, ragged={self.ragged}{columns})"
 
     def __str__(self) -> str:
         if self.columns is not None:

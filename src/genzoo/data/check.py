@@ -9,7 +9,8 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from genzoo.core import Space
-from genzoo.data.codecs.table import TableCodec
+from genzoo.data.codecs.table import PointsCodec, TableCodec
+from genzoo.data.columns import spike_of
 from genzoo.data.data import Data
 from genzoo.data.split import content_uniform
 
@@ -128,17 +129,34 @@ def _duplicates(data: Data) -> str:
 
 def _columns(data: Data) -> Iterator[dict[str, Any]]:
     codec = data.codec
-    if not isinstance(codec, TableCodec):
+    if not isinstance(codec, TableCodec | PointsCodec):
         return
-    for name, column in zip(codec.columns, data.x.unbind(1), strict=True):
+    for place, (name, column) in enumerate(zip(codec.columns, data.x.unbind(1), strict=True)):
         known = column[column.isfinite()].double()
-        words = codec.words.get(name)
+        words = codec.words.get(name) if isinstance(codec, TableCodec) else None
         yield {
             "column": name,
-            "kind": f"{len(words)} words" if words else "whole numbers" if name in codec.whole else "numbers",
+            "kind": _kind(data.space, place),
             "least": words[0] if words else known.min().item() if len(known) else None,
             "most": words[-1] if words else known.max().item() if len(known) else None,
             "mean": None if words or not len(known) else known.mean().item(),
             "different": len(known.unique()),
             "missing": int(len(column) - len(known)),
+            **_atoms(data.space, place, known),
         }
+
+
+def _kind(space: Space, place: int) -> str:
+    """What a column is, in words."""
+    if space.columns is not None:
+        return str(space.columns[place])
+    return "real" if space.levels is None else f"categorical of {space.levels}"
+
+
+def _atoms(space: Space, place: int, values: Tensor) -> dict[str, str]:
+    """What of a real column is no density: the value it holds most often, and the share of rows that share a value."""
+    if not _kind(space, place).startswith("real") or not len(values):
+        return {"spike": "", "repeated": ""}
+    spike, counts = spike_of(values), values.unique(return_counts=True)[1]
+    shared = int(counts[counts > 1].sum()) / len(values)
+    return {"spike": "" if spike is None else f"{spike[0]:g} in {spike[1]:.0%}", "repeated": f"{shared:.0%}"}

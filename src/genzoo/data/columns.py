@@ -11,7 +11,7 @@ import io
 import itertools
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -23,8 +23,8 @@ from torch import Tensor
 from genzoo.core.errors import DataError
 
 __all__ = [
-    "cells_of", "has_header", "is_date", "is_missing", "is_number", "missing_of", "named", "numbers", "parse_lines",
-    "read_columns", "read_lines", "write_columns",
+    "MISSING", "cells_of", "has_header", "is_date", "is_missing", "is_number", "missing_of", "named", "numbers",
+    "parse_lines", "read_columns", "read_lines", "spike_of", "write_columns",
 ]  # fmt: skip
 
 WIDEST = 10_000  # columns
@@ -32,6 +32,7 @@ LONGEST = 1 << 20  # characters of a cell
 LINE = 1 << 24  # characters of a line
 LOOKED_AT = 50  # lines that tell whether the first is a header
 MISSING = frozenset(("", "?", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null"))
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 DATE = re.compile(
     r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ].*)?|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}([T ].*)?|\d{1,2}:\d{2}(:\d{2})?"
 )
@@ -169,16 +170,13 @@ def named(name: str, lines: Sequence[Sequence[str]], header: bool) -> dict[str, 
 
 
 def is_number(cell: str) -> bool:
-    """Whether a cell is a finite number.
+    """Whether a cell is a finite number, in the digits 0 to 9; 1_2 is none.
 
     Example:
-        >>> is_number("1e-3"), is_number("nan"), is_number("red")
-        (True, False, False)
+        >>> is_number("1e-3"), is_number("nan"), is_number("red"), is_number("1_2")
+        (True, False, False, False)
     """
-    try:
-        return bool(np.isfinite(float(cell)))
-    except ValueError:
-        return False
+    return NUMBER.fullmatch(cell.strip()) is not None and bool(np.isfinite(float(cell)))
 
 
 def is_missing(cell: str) -> bool:
@@ -191,9 +189,9 @@ def is_missing(cell: str) -> bool:
     return cell.strip() in MISSING
 
 
-def missing_of(cells: Sequence[str]) -> np.ndarray:
-    """Which cells of a column say that there is no value."""
-    gone = {cell for cell in set(cells) if is_missing(cell)}
+def missing_of(cells: Sequence[str], words: Collection[str] = MISSING) -> np.ndarray:
+    """Which cells of a column say that there is no value, by one of some words."""
+    gone = {cell for cell in set(cells) if cell.strip() in words}
     return np.array([cell in gone for cell in cells], dtype=bool)
 
 
@@ -207,34 +205,54 @@ def is_date(cell: str) -> bool:
     return DATE.fullmatch(cell.strip()) is not None
 
 
-def numbers(name: str, cells: Sequence[str], *, missing: bool = False) -> Float[Tensor, " n"]:
-    """A column as float32.
+def numbers(
+    name: str, cells: Sequence[str], *, missing: Collection[str] = (), precise: bool = False
+) -> Float[Tensor, " n"]:
+    """A column as float32, or float64.
 
     Args:
         name: The column's name, for the error.
         cells: Its cells.
-        missing: Whether cells may lack a number, and are NaN then.
+        missing: The words that stand for no number, NaN.
+        precise: Whether in float64.
 
     Raises:
         DataError: If a cell is no finite number.
     """
-    lacks = missing_of(cells) if missing else np.zeros(len(cells), dtype=bool)
+    lacks = missing_of(cells, missing)
     with np.errstate(over="ignore"):
         value = {cell: _float(cell) for cell in set(cells)}
-        values = np.array([value[cell] for cell in cells], dtype=np.float64).astype(np.float32)
+        values = np.array([value[cell] for cell in cells], dtype=np.float64)
+        values = values if precise else values.astype(np.float32)
     bad = np.flatnonzero(~np.isfinite(values) & ~lacks)
     if len(bad):
         cell, row = cells[bad[0]], bad[0] + 1
         fix = "Fill it in or drop the row." if is_missing(cell) else "Correct it, or leave the column out."
         raise DataError(f"Column {name!r} must hold finite numbers, got {cell[:80]!r} in row {row}. {fix}")
-    return torch.from_numpy(np.where(lacks, np.float32(np.nan), values))
+    return torch.from_numpy(np.where(lacks, values.dtype.type(np.nan), values))
 
 
 def _float(cell: str) -> float:
-    try:
-        return float(cell)
-    except ValueError:
-        return float("nan")
+    return float(cell) if NUMBER.fullmatch(cell.strip()) else float("nan")
+
+
+def spike_of(values: Float[Tensor, " n"], share: float = 0.1) -> tuple[float, float] | None:
+    """The value that a column holds most often and in what share of its rows, if that is no accident of reals.
+
+    Args:
+        values: Numbers, none missing.
+        share: The least share that counts, of at least 20 values.
+
+    Example:
+        >>> spike_of(torch.cat([torch.zeros(10), torch.arange(1.0, 31)]))
+        (0.0, 0.25)
+    """
+    if len(values) < 20:
+        return None
+    different, counts = values.unique(return_counts=True)
+    most = int(counts.argmax())
+    found = float(counts[most]) / len(values)
+    return (float(different[most]), found) if found >= share else None
 
 
 def write_columns(path: str | Path, columns: Mapping[str, Sequence[str]]) -> Path:

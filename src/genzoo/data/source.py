@@ -6,7 +6,7 @@ sources and done once, in `genzoo.data.reading`.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypedDict, TypeVar
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 from genzoo.core import Space
 from genzoo.core.errors import DataError
 from genzoo.data.codec import Codec
-from genzoo.data.columns import is_missing, is_number, numbers
+from genzoo.data.columns import is_number, numbers
 from genzoo.data.pixels import Color
 from genzoo.data.view import View
 
@@ -26,6 +26,7 @@ __all__ = [
     "Asked",
     "Color",
     "Condition",
+    "Decimal",
     "Encoding",
     "Fit",
     "Missing",
@@ -41,6 +42,7 @@ MOST_CLASSES = 100
 EVERY = ("*",)  # in place of names: everything that is not x
 Fit = Literal["crop", "pad", "resize"]
 Missing = Literal["error", "drop", "impute", "keep"]
+Decimal = Literal[".", ","]
 Unit = Literal["chars", "bytes", "bpe", "atoms", "selfies"]
 Encoding = Literal["raw", "mulaw"]
 
@@ -57,6 +59,9 @@ class Options(TypedDict, total=False):
     color: Color
     header: bool
     missing: Missing
+    kinds: str | Mapping[str, str]
+    na: str
+    decimal: Decimal
     unit: Unit
     vocabulary: int
     lines: bool
@@ -85,6 +90,11 @@ class Asked:
         color: Images become "grey", "rgb" or "rgba".
         header: Whether the first line of a table names its columns; None: judged by its look.
         missing: What becomes of missing cells of a table: an "error", "drop" their rows, "impute" them, "keep" NaN.
+        kinds: What columns of a table are, where their look is not to decide, as "age:real,zip:categorical": real,
+            integer, ordered or categorical.
+        na: The words, with commas between, that say that a cell of a table is missing, beside an empty one; None: ?,
+            NA, N/A, NaN, NULL and their like.
+        decimal: Whether numbers of a table have a decimal "." or ",".
         unit: What a text is cut into: "chars", "bytes", "bpe" (tokens learned from training rows), and for molecules
             "atoms" (Cl, Br and [nH] are one) or "selfies"; None: atoms for molecules, else chars.
         vocabulary: The number of tokens that "bpe" learns.
@@ -109,6 +119,9 @@ class Asked:
     color: str | None = None
     header: bool | None = None
     missing: str = "error"
+    kinds: str | Mapping[str, str] | None = None
+    na: str | None = None
+    decimal: str = "."
     unit: str | None = None
     vocabulary: int = 1024
     lines: bool | None = None
@@ -138,19 +151,19 @@ class Condition:
     codec: Codec | None = None
 
     @classmethod
-    def from_cells(cls, name: str, cells: Sequence[str], *, missing: bool = False) -> "Condition":
+    def from_cells(cls, name: str, cells: Sequence[str], *, missing: Collection[str] = ()) -> "Condition":
         """A column of text: labels, where it holds words or at most 100 different whole numbers, else reals.
 
         Args:
             name: What it is called, for errors.
             cells: One per row.
-            missing: Whether empty cells, and those that say "NA" or the like, are null.
+            missing: The words that stand for null.
 
         Example:
             >>> Condition.from_cells("kind", ["red", "white", "red"]).classes
             ['red', 'white']
         """
-        different = {cell for cell in cells if not (missing and is_missing(cell))}
+        different = {cell for cell in cells if cell.strip() not in missing}
         if different and all(is_number(cell) for cell in different):
             values = {cell: float(cell) for cell in different}
             if len(different) > MOST_CLASSES or any(value != int(value) for value in values.values()):

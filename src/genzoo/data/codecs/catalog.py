@@ -62,8 +62,10 @@ def codec_for(x: Shaped[Tensor, "n *shape"], space: Space) -> Codec:
     shape, levels = space.shape, space.levels
     if len(shape) == 3 and shape[0] in CHANNELS and levels is not None and levels <= 65536:
         return ImageCodec(levels)
-    if shape == (2,) and levels is None:
+    if space == Space((2,)):
         return PointsCodec.around(x)
     if len(shape) == 1 and not space.ragged:
-        return TableCodec(tuple(f"x{i + 1}" for i in range(shape[0])), levels)
+        names, kinds = tuple(f"x{i + 1}" for i in range(shape[0])), space.columns or ()
+        whole = tuple(name for name, column in zip(names, kinds, strict=False) if column.kind == "integer")
+        return TableCodec(names, levels, whole=whole, precise=space.dtype == "float64")
     return ArrayCodec()

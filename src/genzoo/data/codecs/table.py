@@ -14,7 +14,7 @@ from genzoo.core import Space
 from genzoo.core.errors import DataError, nearest
 from genzoo.data import picture
 from genzoo.data.codec import Codec
-from genzoo.data.columns import cells_of, is_missing, numbers, read_columns, write_columns
+from genzoo.data.columns import MISSING, cells_of, is_missing, numbers, read_columns, write_columns
 
 __all__ = ["PointsCodec", "TableCodec"]
 
@@ -32,6 +32,7 @@ class TableCodec(Codec):
         levels: As the space has it: integers below it, or `None` for reals.
         words: The words of the columns that hold words, by column.
         whole: The columns that hold whole numbers only.
+        precise: Whether rows are float64.
 
     Example:
         >>> codec = TableCodec(("age", "kind"), words={"kind": ["red", "white"]}, whole=("age",))
@@ -45,6 +46,7 @@ class TableCodec(Codec):
     levels: int | None = None
     words: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     whole: tuple[str, ...] = ()
+    precise: bool = False
 
     def cells(self, x: Shaped[Tensor, "n D"]) -> dict[str, list[str]]:
         """The cells of each column."""
@@ -57,7 +59,9 @@ class TableCodec(Codec):
     def load(self, path: str | Path) -> Shaped[Tensor, "n D"]:
         columns = _columns(self.columns, path)
         x = torch.stack([self._read(name, cells) for name, cells in columns.items()], dim=1)
-        return x if self.levels is None else x.to(getattr(torch, Space((1,), self.levels).dtype))
+        if self.levels is None:
+            return x if self.precise else x.float()
+        return x.to(getattr(torch, Space((1,), self.levels).dtype))
 
     def _spelled(self, name: str, column: Tensor) -> list[str]:
         if name in self.whole and column.is_floating_point():
@@ -72,12 +76,13 @@ class TableCodec(Codec):
 
     def _read(self, name: str, cells: Sequence[str]) -> Float[Tensor, " n"]:
         if name not in self.words:
-            return numbers(name, cells, missing=self.levels is None)
+            return numbers(name, cells, missing=MISSING if self.levels is None else (), precise=self.precise)
         place = {word: float(k) for k, word in enumerate(self.words[name])}
         if unknown := sorted({cell for cell in cells if not is_missing(cell)} - set(place)):
             help_ = nearest(unknown[0], place)
             raise DataError(f"Column {name!r} must hold words that are known, got {unknown[0]!r}. {help_}")
-        return torch.tensor([place.get(cell, torch.nan) for cell in cells])
+        values = [place.get(cell, torch.nan) for cell in cells]
+        return torch.tensor(values, dtype=torch.float64 if self.precise else torch.float32)
 
 
 @dataclasses.dataclass(frozen=True)

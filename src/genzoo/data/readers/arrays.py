@@ -1,14 +1,17 @@
-"""One array as rows of a space: bytes of shape (n, H, W) and (n, H, W, C) are images and become (n, C, H, W)."""
+"""One array as rows of a space: bytes of shape (n, H, W) and (n, H, W, C) are images and become (n, C, H, W).
+
+Floats are reals, whatever they hold; integers in flat rows are whole numbers, unless they are told to be levels.
+"""
 
 import torch
-from jaxtyping import Shaped
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from genzoo.core import Space
+from genzoo.core import Column, Space
 from genzoo.core.errors import DataError
 from genzoo.data.picture import CHANNELS
 
-__all__ = ["LARGE", "as_rows"]
+__all__ = ["LARGE", "as_rows", "as_table", "loses_digits"]
 
 PIECE, LARGE = 1 << 24, 1 << 28  # bytes looked at at a time; bytes from which an array is mapped
 
@@ -48,6 +51,51 @@ def as_rows(x: Shaped[Tensor, "n *shape"], levels: int | None = None) -> tuple[T
         )
     x = x.to(getattr(torch, space.dtype))
     return x if x.nbytes > LARGE else x.contiguous(), space  # what is large may be mapped: no copy
+
+
+def as_table(x: Shaped[Tensor, "n *shape"]) -> tuple[Tensor, Space] | None:
+    """Rows as columns of whole numbers or of reals in float64, where neither levels nor float32 would do; else None.
+
+    Args:
+        x: Rows without known levels.
+
+    Example:
+        >>> str(as_table(torch.tensor([[-3, 7]]))[1])
+        '2 columns (2 integer)'
+    """
+    if x.ndim != 2 or not x.numel() or x.dtype in (torch.uint8, torch.bool):
+        return None
+    x, dims = x.detach().cpu(), x.shape[1]
+    if not x.is_floating_point():
+        return x.double(), Space((dims,), columns=(Column("integer"),) * dims)
+    if x.dtype == torch.float64 and x.nbytes <= LARGE and bool(x.isfinite().all()) and loses_digits(x):
+        return x, Space((dims,), columns=(Column("real"),) * dims)
+    return None
+
+
+def loses_digits(x: Float[Tensor, "n D"]) -> bool:
+    """Whether float32 would move values of a column by more than 1e-5 of the middle half's spread, or has none for
+    them: Julian days a minute apart become one.
+
+    Args:
+        x: Rows in float64; NaN is missing.
+
+    Example:
+        >>> minutes = torch.arange(9.0).double()[:, None] / 1440
+        >>> loses_digits(2459000.5 + minutes), loses_digits(minutes)
+        (True, False)
+    """
+    for column in x.T:
+        there = column[~column.isnan()].sort().values
+        off = (there - there.float()).abs()
+        if off.isinf().any():
+            return True
+        if off.any():
+            spread = there[3 * len(there) // 4] - there[len(there) // 4]
+            spread = spread if spread > 0 else there[-1] - there[0]
+            if spread > 0 and off.max() > 1e-5 * spread:
+                return True
+    return False
 
 
 def _per_piece(x: Tensor) -> int:

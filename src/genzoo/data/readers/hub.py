@@ -9,7 +9,7 @@ from genzoo.core import Space
 from genzoo.core.errors import DataError, nearest
 from genzoo.data.readers.mappings import read_mapping
 from genzoo.data.readers.spelling import SPELLING
-from genzoo.data.readers.table import Table, from_table
+from genzoo.data.readers.table import CELLS, Table, from_table
 from genzoo.data.readers.torch_dataset import stacked_items
 from genzoo.data.source import Asked, Condition, Source, reader
 from genzoo.data.split import SPLIT_WORDS
@@ -25,7 +25,7 @@ def is_hub(source: Any) -> bool:
     return type(source).__module__.split(".")[0] == "datasets" and hasattr(source, "column_names")
 
 
-@reader("data sets of the hub", *SPELLING, "missing")
+@reader("data sets of the hub", *SPELLING, *CELLS)
 def read_hub(source: str, asked: Asked) -> Source:
     """`hub:NAME`, `hub:NAME:CONFIGURATION`, or `hub:FOLDER` where a data set was saved.
 
@@ -47,7 +47,7 @@ def read_hub(source: str, asked: Asked) -> Source:
     return read_hub_object(found, asked, Path(name).name)
 
 
-@reader("data sets of the hub", *SPELLING, "missing")
+@reader("data sets of the hub", *SPELLING, *CELLS)
 def read_hub_object(found: Any, asked: Asked, name: str = "hub") -> Source:
     """A loaded data set: images, texts, or numbers and words.
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from genzoo.core import Space
 from genzoo.core.errors import DataError, nearest
 from genzoo.data.codecs.catalog import codec_for
-from genzoo.data.readers.arrays import LARGE, as_rows
+from genzoo.data.readers.arrays import LARGE, as_rows, as_table
 from genzoo.data.readers.trajectories import ENDS, read_trajectories
 from genzoo.data.source import EVERY, Asked, Condition, Source, reader
 from genzoo.data.split import SPLIT_WORDS, SPLITS
@@ -25,6 +25,7 @@ __all__ = ["read_mapping", "read_numpy", "read_pair", "read_tensor"]
 
 ROLE = re.compile(r"(?:(?P<before>train|valid|val|test)_)?(?P<role>.+?)(?:_(?P<after>train|valid|val|test))?")
 USUAL = ("x", "images", "data", "X")
+KEPT = "columns are kept in float64, to stay apart; whole numbers have probabilities (levels=… if they are codes)"
 
 
 def read_tensor(x: Any, asked: Asked) -> Source:
@@ -85,16 +86,19 @@ def read_mapping(arrays: Mapping[str, Any], asked: Asked, name: str = "mapping")
     x = _end_to_end([_tensor(x_role, part) for part in parts.values()])
     given = tuple(roles) if asked.given == EVERY else asked.given
     conditions = {role: _condition(role, _aligned(role, roles, parts)) for role in given}
-    content = None
+    content, notes = None, ()
     if asked.x and asked.levels is None and x.ndim == 1 and not x.is_floating_point():
         x, space, codec = Condition.from_labels(x_role, x).as_x(x_role)
         content = (
             _end_to_end([_tensor(given[0], part) for part in _aligned(given[0], roles, parts)]) if given else None
         )
+    elif asked.levels is None and (found := as_table(x)) is not None:
+        (x, space), notes = found, (KEPT,)
+        codec = codec_for(x, space)
     else:
         x, space = as_rows(x, asked.levels)
         codec = codec_for(x, space)
-    return Source(name, x, space, codec, conditions, _own_splits(parts), content)
+    return Source(name, x, space, codec, conditions, _own_splits(parts), content, notes)
 
 
 def _by_role(arrays: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -1,13 +1,13 @@
 """Tables: CSV or Parquet. Columns of numbers and words make x, named ones the condition.
 
-In x a word is its place among the words of its column, so a table of numbers and words lies in one real space; the
-codec writes the words back. Where x has words only, it is discrete.
+Every column has a kind: words are categorical, whole numbers integer, other numbers real. In x a word is its place
+among the words of its column; the codec writes the words back. Where all columns are alike the space is plain.
 """
 
 import dataclasses
 import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,20 +15,22 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from genzoo.core import Space
+from genzoo.core import Column, Space
 from genzoo.core.errors import DataError, nearest
 from genzoo.data.codec import Codec
 from genzoo.data.codecs.table import PointsCodec, TableCodec
-from genzoo.data.columns import has_header, is_date, is_missing, is_number, missing_of, named, numbers, read_lines
-from genzoo.data.readers.arrays import as_rows
+from genzoo.data.columns import MISSING, has_header, is_missing, is_number, missing_of, named, read_lines, spike_of
+from genzoo.data.readers.arrays import as_rows, loses_digits
+from genzoo.data.readers.column import MOST_WORDS, ReadColumn, kinds_asked, plain_decimals, read_column
 from genzoo.data.readers.spelling import SPELLING, text_rows
 from genzoo.data.source import EVERY, MOST_CLASSES, Asked, Condition, Source, reader
 from genzoo.data.split import SPLIT_WORDS, SPLITS, complete, content_words
 
-__all__ = ["Table", "from_table", "read_tables"]
+__all__ = ["CELLS", "Table", "from_table", "read_tables"]
 
-MOST_WORDS, LONGEST_WORD = 1000, 64
-EXACT = 1 << 24  # whole numbers up to here are float32
+LONGEST_WORD = 64
+CELLS = ("missing", "kinds", "na")  # what is asked of every table, wherever it comes from
+UNNAMED = ("", "__index_level_0__")  # how frames of pandas write an index without a name
 SPLIT = "split"
 POLICIES = ("error", "drop", "impute", "keep")
 
@@ -82,7 +84,7 @@ class Table:
         return dataclasses.replace(self, columns=columns, splits=splits)
 
 
-@reader("tables", *SPELLING, "header", "missing")
+@reader("tables", *SPELLING, *CELLS, "header", "decimal")
 def read_tables(name: str, files: Mapping[str, Path], asked: Asked) -> Source:
     """A table in CSV or Parquet: one file under "", or one by split. x is the columns that `asked.x` names, or all
     that are not given.
@@ -108,9 +110,11 @@ def from_table(table: Table, asked: Asked) -> Source:
     used = list(dict.fromkeys((*x_names, *asked.given)))
     table = dataclasses.replace(table, texts=_texts(table, x_names, asked))
     cells = [name for name in used if name not in table.texts]
-    table = _complete_rows(table, cells, asked)
+    gone = MISSING if asked.na is None else {"", *(word.strip() for word in asked.na.split(","))}
+    table = _complete_rows(table, cells, asked, gone)
     content = content_words("\0".join(row).encode() for row in zip(*table.columns.values(), strict=True))
     splits = complete(table.splits, content)
+    table = _blank(table, cells, gone)
     if asked.missing == "impute":
         table = _imputed(table, cells, splits["train"].tolist())
     train = splits["train"].tolist()
@@ -122,15 +126,39 @@ def from_table(table: Table, asked: Asked) -> Source:
 
 def _loaded(path: Path, asked: Asked) -> Table:
     name = Path(path.name.removesuffix(".gz")).stem
+    if asked.decimal not in (".", ","):
+        raise DataError(f"`decimal` must be '.' or ',', got {asked.decimal!r}. Choose one.")
     if path.suffix == ".parquet":
-        return Table(name, _parquet(path))
+        return _without_index(Table(name, _parquet(path)), asked)
     lines = read_lines(path)
     header = has_header(lines) if asked.header is None else asked.header
     columns = named(path.name, lines, header)
+    if asked.decimal == ",":
+        columns = {name: [plain_decimals(cell) for cell in cells] for name, cells in columns.items()}
     guessed = (
         f"the first line holds numbers, so it is a row and columns are c0 … c{len(columns) - 1} (header=True if not)"
     )
-    return Table(name, columns, notes=(guessed,) if asked.header is None and not header else ())
+    notes = (guessed,) if asked.header is None and not header else ()
+    return _without_index(Table(name, columns, notes=notes), asked)
+
+
+def _without_index(table: Table, asked: Asked) -> Table:
+    """The table with a name for a column that has none; left out, if it counts the rows and is not asked for."""
+    unnamed = next((name for name in table.columns if name in UNNAMED or name.startswith("Unnamed: ")), None)
+    if unnamed is None or len(table.columns) == 1:
+        return table
+    place, cells = list(table.columns).index(unnamed), table.columns[unnamed]
+    counts = cells in ([str(i + first) for i in range(len(cells))] for first in (0, 1))
+    called = "index" if counts and "index" not in table.columns else f"c{place}"
+    columns = {called if name == unnamed else name: cells for name, cells in table.columns.items()}
+    if not counts:
+        note = f"the column without a name is called {called!r}"
+    elif called in (*asked.x, *asked.given):
+        note = f"the column without a name, which counts the rows, is called {called!r}"
+    else:
+        columns.pop(called)
+        note = f"the column without a name counts the rows: it is left out (x={called!r} among others if not)"
+    return dataclasses.replace(table, columns=columns, notes=(*table.notes, note))
 
 
 def _parquet(path: Path) -> dict[str, list[str]]:
@@ -182,12 +210,12 @@ def _named_columns(table: Table, asked: Asked) -> tuple[str, ...]:
     return names
 
 
-def _complete_rows(table: Table, used: Sequence[str], asked: Asked) -> Table:
+def _complete_rows(table: Table, used: Sequence[str], asked: Asked, gone: Collection[str]) -> Table:
     """The table after the policy on missing cells, but for imputing."""
     if asked.missing not in POLICIES:
         help_ = nearest(asked.missing, POLICIES)
         raise DataError(f"`missing` must be one of {', '.join(POLICIES)}, got {asked.missing!r}. {help_}")
-    lacks = {name: missing_of(table.columns[name]) for name in used}
+    lacks = {name: missing_of(table.columns[name], gone) for name in used}
     counts = {name: int(where.sum()) for name, where in lacks.items() if where.any()}
     if not counts:
         return table
@@ -197,7 +225,7 @@ def _complete_rows(table: Table, used: Sequence[str], asked: Asked) -> Table:
         raise DataError(
             f"Cells of {table.name} must be there, got {int(bad.sum()):,} of {len(table):,} rows with some missing: "
             f"{told}. Pass missing='drop' (those rows), 'impute' (the training median, or the most frequent word) or "
-            "'keep' (NaN, for models that marginalise)."
+            "'keep' (NaN, for models that marginalise)." + _as_a_word(table, counts)
         )
     empty = [name for name, n in counts.items() if n == len(table)]
     if empty or (bad.all() and asked.missing == "drop"):
@@ -212,11 +240,25 @@ def _complete_rows(table: Table, used: Sequence[str], asked: Asked) -> Table:
     return dataclasses.replace(kept, notes=(*table.notes, f"{done}: {told}"))
 
 
+def _as_a_word(table: Table, names: Iterable[str]) -> str:
+    """The way out for a word such as NA, where it is a value."""
+    words = sorted({cell for name in names for cell in set(table.columns[name]) if cell.strip() in MISSING - {""}})
+    return f" If {words[0]!r} is a value, pass na='' (empty cells alone are missing)." if words else ""
+
+
+def _blank(table: Table, used: Sequence[str], gone: Collection[str]) -> Table:
+    """The table with empty cells where they are missing, whatever said so."""
+    columns = dict(table.columns)
+    for name in used:
+        columns[name] = ["" if cell.strip() in gone else cell for cell in columns[name]]
+    return dataclasses.replace(table, columns=columns)
+
+
 def _imputed(table: Table, used: Sequence[str], train: list[int]) -> Table:
     columns = dict(table.columns)
     for name in used:
         cells = columns[name]
-        if (lacks := missing_of(cells)).any():
+        if (lacks := missing_of(cells, ("",))).any():
             fill = _typical(name, [cells[i] for i in train if not lacks[i]])
             columns[name] = [fill if gone else cell for cell, gone in zip(cells, lacks, strict=True)]
     return dataclasses.replace(table, columns=columns)
@@ -237,7 +279,7 @@ def _unknown_words(table: Table, used: Sequence[str], splits: Mapping[str, Tenso
     notes = []
     for name in used:
         cells = table.columns[name]
-        if len(set(cells)) > MOST_WORDS or all(is_number(cell) or is_missing(cell) for cell in set(cells)):
+        if len(set(cells)) > MOST_WORDS or all(is_number(cell) or not cell for cell in set(cells)):
             continue
         seen = {cells[i] for i in splits["train"].tolist()}
         if new := sorted(set(cells) - seen):
@@ -277,66 +319,60 @@ def _rows(
     """x with its space, codec and what was decided."""
     if len(names) == 1 and names[0] in table.texts:
         return text_rows(table.columns[names[0]], asked, train)
-    columns: dict[str, Float[Tensor, " n"]] = {}
-    words: dict[str, list[str]] = {}
-    for name in names:
-        cells = table.columns[name]
-        if listed := _words(name, cells):
-            words[name] = listed
-            place = {word: float(k) for k, word in enumerate(listed)}
-            columns[name] = torch.tensor([place.get(cell, torch.nan) for cell in cells])
-        else:
-            columns[name] = numbers(name, cells, missing=True)
-    x = torch.stack(list(columns.values()), dim=1)
-    notes = (f"{len(words)} of {len(names)} columns hold words, kept as numbers of words",) if words else ()
-    levels = max(map(len, words.values())) if len(words) == len(names) and not x.isnan().any() else asked.levels
-    if levels is not None:
-        x, space = as_rows(x, levels)
-        return x, space, TableCodec(tuple(names), levels, words), notes
-    whole = tuple(name for name, column in columns.items() if name not in words and _is_whole(column))
-    plain = len(names) == 2 and not words and not whole and not x.isnan().any()
-    codec = PointsCodec.around(x, names) if plain else TableCodec(tuple(names), None, words, whole)
-    return x, Space((len(names),)), codec, notes
+    kinds = kinds_asked(asked.kinds, list(table.columns))
+    found = {name: read_column(name, table.columns[name], kinds.get(name)) for name in names}
+    x = torch.stack([column.values for column in found.values()], dim=1)
+    words = {name: list(column.words) for name, column in found.items() if column.words is not None}
+    if asked.levels is not None:
+        x, space = as_rows(x.float(), asked.levels)
+        return x, space, TableCodec(tuple(names), asked.levels, words), ()
+    space, notes = _space(x, [column.column for column in found.values()])
+    x = x.to(getattr(torch, space.dtype))
+    whole = tuple(name for name, column in found.items() if column.column.kind == "integer")
+    if space == Space((2,)) and not x.isnan().any():
+        return x, space, PointsCodec.around(x, names), (*notes, *_told(found))
+    codec = TableCodec(tuple(names), space.levels, words, whole, precise=space.dtype == "float64")
+    return x, space, codec, (*notes, *_told(found))
 
 
-def _is_whole(column: Float[Tensor, " n"]) -> bool:
-    there = column[~column.isnan()]
-    return bool((there == there.round()).all()) and float(there.abs().max()) < EXACT
+def _space(x: Float[Tensor, "n D"], columns: Sequence[Column]) -> tuple[Space, tuple[str, ...]]:
+    """The space of rows in float64: plain where all columns are alike, else by column; and what was decided."""
+    kinds = Counter(column.kind for column in columns)
+    if list(kinds) == ["real"]:
+        if not loses_digits(x):
+            return Space((len(columns),)), ()
+        return Space((len(columns),), columns=tuple(columns)), ("numbers are kept in float64, to stay apart",)
+    plain = list(kinds) == ["categorical"] and len(set(columns)) == 1 and not columns[0].missing
+    if plain:
+        return Space((len(columns),), levels=columns[0].levels), ()
+    told = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    space = Space((len(columns),), columns=tuple(columns))
+    return space, (f"columns are {told}: all but real ones have probabilities, not densities (kinds=… if not)",)
 
 
-def _words(name: str, cells: Sequence[str]) -> list[str] | None:
-    """The words of a column, none where it holds numbers.
-
-    Raises:
-        DataError: If it holds dates, free text, or numbers with exceptions.
-    """
-    different = sorted({cell for cell in cells if not is_missing(cell)})
-    odd = [cell for cell in different if not is_number(cell)]
-    if not odd or (len(odd) < len(different) / 2 or any(_is_infinite(cell) for cell in odd)):
-        return None
-    if all(is_date(cell) for cell in different):
-        raise DataError(
-            f"Column {name!r} must hold numbers or words, got dates such as {odd[0]!r}. Turn them into numbers (days "
-            "since the first, the month), or leave the column out with `x`."
-        )
-    if len(different) > MOST_WORDS:
-        raise DataError(
-            f"Column {name!r} must hold numbers or at most {MOST_WORDS} different words, got {len(different):,}, such "
-            f"as {odd[0][:80]!r}. Leave it out with `x`; if it is text to be modelled, name it alone: x={name!r}."
-        )
-    return different
+def _told(found: Mapping[str, ReadColumn]) -> list[str]:
+    """Columns that are not what a model of rows wants: a count of the rows, spikes in a density."""
+    notes = []
+    for name, part in found.items():
+        there = part.values[~part.values.isnan()]
+        if part.column.kind == "integer" and len(there) > 2 and _counts(there):
+            notes.append(f"column {name!r} counts the rows: leave it out with x=…")
+        if part.column.kind == "real" and (spike := spike_of(there)) is not None:
+            value, share = spike
+            notes.append(
+                f"column {name!r} is {value:g} in {share:.0%} of rows: a density of such a spike has no limit, so its "
+                "likelihood says how narrow a model may get"
+            )
+    return notes
 
 
-def _is_infinite(cell: str) -> bool:
-    try:
-        return bool(np.isinf(float(cell)))
-    except ValueError:
-        return False
+def _counts(values: Float[Tensor, " n"]) -> bool:
+    return bool((values.diff() == 1).all()) and float(values[0]) in (0, 1)
 
 
 def _condition(table: Table, name: str, asked: Asked, train: list[int]) -> Condition:
     cells = table.columns[name]
     if name not in table.texts:
-        return Condition.from_cells(name, cells, missing=True)
+        return Condition.from_cells(name, cells, missing=("",))
     rows, space, codec, _ = text_rows(cells, asked, train)
     return Condition(rows, space, codec=codec)

@@ -16,7 +16,7 @@ from genzoo.core.errors import DataError, nearest
 from genzoo.data.codecs.molecules import MoleculeCodec, is_smiles
 from genzoo.data.codecs.text import TextCodec
 from genzoo.data.readers.spelling import SPELLING, codec_of_texts
-from genzoo.data.readers.table import Table, from_table
+from genzoo.data.readers.table import CELLS, Table, from_table
 from genzoo.data.source import Asked, Source, reader
 from genzoo.data.split import tail
 from genzoo.data.view import Windows
@@ -94,7 +94,7 @@ def from_text(name: str, texts: Mapping[str, str] | str, asked: Asked) -> Source
     return Source(name, x, Space((window,), levels=codec.levels), codec, splits=splits, view=view)
 
 
-@reader("lines of JSON", *SPELLING, "missing")
+@reader("lines of JSON", *SPELLING, *CELLS)
 def read_jsonl(name: str, files: Files, asked: Asked) -> Source:
     """JSON lines: an object a line, one field of which is the text; other fields may be conditions.
 

@@ -1,0 +1,176 @@
+"""One column of a table: what its cells are, and as which numbers they are kept.
+
+Words are levels, whole numbers are whole, other numbers are real. Cells that only look like numbers stay what they
+are: an id with leading zeros or a well called 1_2 is a word. A number with a decimal comma, a currency sign or a
+percent sign is refused, since as a word it would mean nothing.
+"""
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from genzoo.core import Column
+from genzoo.core.errors import DataError, nearest
+from genzoo.data.columns import is_date, is_number, numbers
+
+__all__ = ["KINDS", "MOST_WORDS", "ReadColumn", "kinds_asked", "plain_decimals", "read_column"]
+
+MOST_WORDS = 1000
+KINDS = ("real", "integer", "ordered", "categorical")
+EXACT = float(1 << 53)  # whole numbers up to here are float64
+ID = re.compile(r"0\d+", re.ASCII)
+SIGNS = "$€£¥%"
+GROUPED = re.compile(r"[-+]?(\d+|\d{1,3}([,.' ]\d{3})+)([.,]\d+)?", re.ASCII)
+COMMA = re.compile(r"[-+]?(\d+|\d{1,3}(\.\d{3})+),\d+|[-+]?\d{1,3}(\.\d{3})+", re.ASCII)
+
+
+@dataclasses.dataclass(frozen=True)
+class ReadColumn:
+    """A column as numbers.
+
+    Attributes:
+        values: One for each cell, NaN where it is empty; of words their places.
+        column: What they are.
+        words: The words, in order, of a column of levels.
+    """
+
+    values: Float[Tensor, " n"]
+    column: Column
+    words: tuple[str, ...] | None = None
+
+
+def read_column(name: str, cells: Sequence[str], wanted: str | None = None) -> ReadColumn:
+    """What a column is: as it is asked for, else by its look.
+
+    Args:
+        name: Its name, for errors.
+        cells: Its cells; an empty one is missing.
+        wanted: One of "real", "integer", "ordered", "categorical".
+
+    Raises:
+        DataError: If it holds dates, free text, numbers with exceptions or with signs of more than a number, or is not
+            what was asked for.
+
+    Example:
+        >>> read_column("age", ["39", "", "7"]).column
+        Column(kind='integer', levels=None, missing=True)
+        >>> read_column("zip", ["01234", "99999"]).words
+        ('01234', '99999')
+    """
+    different = sorted({cell for cell in cells if cell})
+    if wanted in ("ordered", "categorical") or (wanted is None and _are_words(name, different)):
+        return _levels(name, cells, different, wanted or "categorical")
+    values = numbers(name, cells, missing=("",), precise=True)
+    there = values[~values.isnan()]
+    whole = bool((there == there.round()).all()) and (not len(there) or float(there.abs().max()) < EXACT)
+    if wanted == "integer" and not whole:
+        raise DataError(f"Column {name!r} must hold whole numbers, got others, such as {_fraction(there):g}. "
+                        "Call it real.")  # fmt: skip
+    kind = "integer" if whole and wanted != "real" else "real"
+    return ReadColumn(values, Column(kind, missing=len(there) < len(values)))
+
+
+def kinds_asked(kinds: str | Mapping[str, str] | None, names: Sequence[str]) -> dict[str, str]:
+    """The kinds of columns that the user named, as "age:real,zip:categorical" or a mapping.
+
+    Args:
+        kinds: What was said.
+        names: The table's columns.
+
+    Raises:
+        DataError: If there is no such column or kind.
+
+    Example:
+        >>> kinds_asked("age:real, zip:categorical", ["age", "zip"])
+        {'age': 'real', 'zip': 'categorical'}
+    """
+    if isinstance(kinds, str):
+        pairs = [part.rpartition(":") for part in kinds.split(",") if part.strip()]
+        kinds = {name.strip(): kind.strip() for name, _, kind in pairs}
+    for name, kind in (kinds or {}).items():
+        if name not in names:
+            raise DataError(f"`kinds` must name columns, got {name!r}. {nearest(name, names)}")
+        if kind not in KINDS:
+            raise DataError(f"The kind of {name!r} must be {', '.join(KINDS)}, got {kind!r}. {nearest(kind, KINDS)}")
+    return dict(kinds or {})
+
+
+def plain_decimals(cell: str) -> str:
+    """A number with a decimal comma, its thousands perhaps parted by points, as others write it; else the cell.
+
+    Example:
+        >>> [plain_decimals(cell) for cell in ("3,5", "1.234,5", "1.234", "12", "a,b")]
+        ['3.5', '1234.5', '1234', '12', 'a,b']
+    """
+    return cell.replace(".", "").replace(",", ".") if COMMA.fullmatch(cell.strip()) else cell
+
+
+def _are_words(name: str, different: Sequence[str]) -> bool:
+    """Whether the different cells of a column are words rather than numbers."""
+    if any(ID.fullmatch(cell) for cell in different):
+        return True
+    odd = [cell for cell in different if not is_number(cell)]
+    if odd and all(is_number(cell) or _is_spelled(cell) for cell in different):
+        raise DataError(_told(name, next(cell for cell in odd if _is_spelled(cell))))
+    if not odd or len(odd) < len(different) / 2 or any(_is_infinite(cell) for cell in odd):
+        return False
+    if all(is_date(cell) for cell in different):
+        raise DataError(
+            f"Column {name!r} must hold numbers or words, got dates such as {odd[0]!r}. Turn them into numbers (days "
+            "since the first, the month), or leave the column out with `x`."
+        )
+    return True
+
+
+def _levels(name: str, cells: Sequence[str], different: Sequence[str], kind: str) -> ReadColumn:
+    if not different:
+        raise DataError(f"Column {name!r} must hold words, got nothing. Leave it out with `x`.")
+    if len(different) > MOST_WORDS:
+        zeros = " (leading zeros make words of numbers)" if ID.fullmatch(different[0]) else ""
+        raise DataError(
+            f"Column {name!r} must hold numbers or at most {MOST_WORDS} different words, got {len(different):,}, such "
+            f"as {different[0][:80]!r}{zeros}. Leave it out with `x`; if it is text to be modelled, name it alone: "
+            f"x={name!r}."
+        )
+    if all(is_number(cell) for cell in different):
+        different = sorted(different, key=lambda cell: (float(cell), cell))
+    place = {word: float(k) for k, word in enumerate(different)}
+    values = torch.tensor([place.get(cell, torch.nan) for cell in cells], dtype=torch.float64)
+    column = Column("ordered" if kind == "ordered" else "categorical", len(different), bool(values.isnan().any()))
+    return ReadColumn(values, column, tuple(different))
+
+
+def _is_spelled(cell: str) -> bool:
+    """Whether a cell is a number with a decimal comma, thousands set apart, or a currency or percent sign."""
+    return not is_number(cell) and GROUPED.fullmatch(re.sub(rf"[{SIGNS}\s]", "", cell)) is not None
+
+
+def _told(name: str, cell: str) -> str:
+    comma = COMMA.fullmatch(cell.strip()) is not None and "," in cell
+    what = "a comma" if comma else "signs of more than a number"
+    fix = (
+        "If commas are decimal, pass decimal=','; if they part thousands, strip them; "
+        if comma
+        else "Strip currency, percent and thousands signs; "
+    )
+    return (
+        f"Column {name!r} must hold plain numbers, got {cell!r}, with {what}. {fix}to keep such cells as words, pass "
+        f"kinds='{name}:categorical'."
+    )
+
+
+def _is_infinite(cell: str) -> bool:
+    try:
+        return bool(np.isinf(float(cell)))
+    except ValueError:
+        return False
+
+
+def _fraction(values: Tensor) -> float:
+    """The first that is not whole, or too large to be told from its neighbors."""
+    return float(values[(values != values.round()) | (values.abs() >= EXACT)][0])

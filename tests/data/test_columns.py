@@ -1,0 +1,131 @@
+"""What the columns of one's own tables are: words, whole numbers, digits that stay, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from genzoo.core import Column, Space
+from genzoo.data import Data, DataError, read
+from genzoo.data.check import check
+
+
+def made(tmp_path: Path, head: str, rows: list[str], **options: object) -> Data:
+    (tmp_path / "t.csv").write_text("\n".join([head, *rows]) + "\n")
+    return read(tmp_path / "t.csv", **options)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [20230623, 20210405, 20201221, 20190727, 20221107],
+        [1700000000 + 10 * i for i in range(50)],
+        [900000001 + i * i for i in range(50)],
+        [-(2**53) + 1, 2**53 - 1],
+    ],
+)
+def test_large_whole_numbers_keep_their_digits(values: list[int], tmp_path: Path) -> None:
+    data = made(tmp_path, "n,amount", [f"{n},{i * 1.5}" for i, n in enumerate(values)])
+    assert data.x[:, 0].tolist() == values
+    assert data.codec.cells(data.x)["n"] == [str(n) for n in values]
+    assert data.codec.load(data.codec.save(data.x, tmp_path / "back.csv")).equal(data.x)
+
+
+@pytest.mark.parametrize(
+    "wells",
+    [["1_1", "1_2", "2_1", "1_12"], ["1_0", "10", "2_0", "20"], ["١", "٢", "٣", "٤"], ["007", "010", "100", "999"],
+     ["1-2", "2-3"], ["0x1", "0x2"]],
+)  # fmt: skip
+def test_what_only_looks_like_a_number_stays_a_word(wells: list[str], tmp_path: Path) -> None:
+    data = made(tmp_path, "well,signal", [f"{wells[i % len(wells)]},{i + 0.5}" for i in range(40)])
+    assert data.space.columns[0] == Column("categorical", len(wells))
+    data.codec.save(data.x, tmp_path / "back.csv")
+    assert (tmp_path / "back.csv").read_text() == (tmp_path / "t.csv").read_text()
+
+
+def test_too_many_ids_are_refused_with_the_reason(tmp_path: Path) -> None:
+    rows = [f"{i:05d},{i}" for i in range(1200)]
+    with pytest.raises(DataError, match="leading zeros make words of numbers"):
+        made(tmp_path, "id,n", rows)
+    assert made(tmp_path, "id,n", rows, kinds="id:integer").x[7, 0] == 7
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        (["3,5", "10,25", "7"], r"'10,25', with a comma.*decimal=','"),
+        (["1,234", "999"], r"'1,234', with a comma.*part thousands"),
+        (["$5.00", "$12.50"], r"'\$12.50', with signs.*currency"),
+        (["12 %", "7%"], "'12 %', with signs"),
+        (["1 234,5", "17"], "with"),
+        (["€1.234,50", "€3,00"], "with"),
+    ],
+)
+def test_numbers_with_more_than_digits_are_refused(cells: list[str], told: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=told):
+        made(tmp_path, "price;n", [f"{cell};1.5" for cell in cells])
+    data = made(tmp_path, "price;n", [f"{cell};1.5" for cell in cells], kinds={"price": "categorical"})
+    assert data.codec.words["price"] == sorted(cells, key=lambda cell: cell)
+
+
+def test_decimal_commas_are_read_by_option(tmp_path: Path) -> None:
+    data = made(tmp_path, "price;n;kind", ["3,5;1,25;a,b", "1.234,5;2;c"], decimal=",")
+    assert data.x.tolist() == [[3.5, 1.25, 0], [1234.5, 2, 1]]
+    with pytest.raises(DataError, match="`decimal` must be"):
+        made(tmp_path, "a", ["1"], decimal=";")
+
+
+def test_na_can_be_a_word(tmp_path: Path) -> None:
+    rows = [f"{['NA', 'EU', 'AS', ''][i % 4]},{i % 50}" for i in range(200)]
+    with pytest.raises(DataError, match="If 'NA' is a value, pass na=''"):
+        made(tmp_path, "continent,n", rows)
+    data = made(tmp_path, "continent,n", rows, na="", missing="keep")
+    assert data.codec.words["continent"] == ["AS", "EU", "NA"]
+    assert int(data.x[:, 0].isnan().sum()) == 50
+    assert data.space.columns[0] == Column("categorical", 3, missing=True)
+    given = made(tmp_path, "continent,n", rows, na="EU", given="continent", missing="keep")
+    assert given.classes == {"": ["AS", "NA"]}
+    assert int((given.given < 0).sum()) == 100
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_an_unnamed_running_index_is_left_out(first: int, tmp_path: Path) -> None:
+    rows = [f"{i + first},{i * 0.5},{i % 7}" for i in range(30)]
+    data = made(tmp_path, ",size,n", rows)
+    assert data.codec.columns == ("size", "n")
+    assert "counts the rows: it is left out" in data.notes[0]
+    assert made(tmp_path, ",size,n", rows, x=["index", "n"]).codec.columns == ("index", "n")
+    other = made(tmp_path, ",size", [f"{i * i},{i * 0.5}" for i in range(30)])
+    assert other.codec.columns == ("c0", "size")
+    assert "column 'id' counts the rows" in made(tmp_path, "id,size,n", rows).notes[-1]
+
+
+def test_kinds_can_be_said(tmp_path: Path) -> None:
+    rows = [f"{i % 3},{i % 4},{i % 5}.5" for i in range(40)]
+    data = made(tmp_path, "a,b,c", rows, kinds="a:real,b:ordered")
+    assert data.space.columns == (Column("real"), Column("ordered", 4), Column("real"))
+    assert data.origin["kinds"] == "a:real,b:ordered"
+    assert read(**data.origin).fingerprint == data.fingerprint != made(tmp_path, "a,b,c", rows).fingerprint
+    assert made(tmp_path, "a,b,c", rows, kinds={"a": "real", "b": "real"}).space == Space((3,))
+    for kinds, told in (("d:real", "name columns"), ("a:reel", "Did you mean 'real'"), ("c:integer", "whole numbers")):
+        with pytest.raises(DataError, match=told):
+            made(tmp_path, "a,b,c", rows, kinds=kinds)
+
+
+def test_a_table_of_whole_numbers_has_probabilities(tmp_path: Path) -> None:
+    assert made(tmp_path, "a,b", [f"{i},{i * i}" for i in (5, 2, 9)]).space.columns == (Column("integer"),) * 2
+    assert made(tmp_path, "a,b", [f"{i},{i}" for i in (5, 2, 9)], levels=10).space == Space((2,), levels=10)
+
+
+def test_an_all_real_table_stays_as_it_is(tmp_path: Path) -> None:
+    data = made(tmp_path, "a,b,c", [f"{i + 0.1},{i - 0.5},{i / 7:.3f}" for i in range(5)])
+    assert (data.space, data.x.dtype, data.notes) == (Space((3,)), torch.float32, ())
+
+
+def test_spikes_of_real_columns_are_told(tmp_path: Path) -> None:
+    data = made(tmp_path, "a,b", [f"{0 if i % 2 else i + 0.5},{i * 0.37:.2f}" for i in range(200)])
+    assert "column 'a' is 0 in 50% of rows" in data.notes[0]
+    by_name = {column["column"]: column for column in check(data).columns}
+    assert (by_name["a"]["spike"], by_name["b"]["spike"]) == ("0 in 50%", "")
+    assert (by_name["a"]["repeated"], by_name["b"]["repeated"]) == ("50%", "0%")
+    assert by_name["a"]["kind"] == "real"
