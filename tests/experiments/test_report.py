@@ -15,7 +15,7 @@ from genzoo.experiments.advice import advise, kinds_in_words
 from genzoo.experiments.compare import Entry, compare, compare_runs
 from genzoo.experiments.curves import curves_of, draw_curves, ticks
 from genzoo.experiments.glossary import meaning_of
-from genzoo.experiments.report import draw_wall, leaderboard, write_report
+from genzoo.experiments.report import _shown, draw_wall, leaderboard, write_report
 
 BRIEF = {"watch": lambda _: [], "protocol": Protocol(rows=200, samples=500)}
 
@@ -130,6 +130,20 @@ def test_tables_show_their_numbers(tmp_path):
     assert "<img" not in text
     assert "column shapes" in text
     assert "<svg" in text
+
+
+def test_tables_show_their_words(tmp_path):
+    rows = "".join(f"{17 + i % 60},{['red', 'white'][i % 2]},{i * 0.37:.2f}\n" for i in range(900))
+    (tmp_path / "t.csv").write_text(f"age,kind,size\n{rows}")
+    found = compare(tmp_path / "t.csv", ["gaussian_mixture"], out=tmp_path / "c", steps=3, **BRIEF)
+    shown = _shown(found.data, found.entries[0].samples)
+    assert shown["heads"] == ["age", "kind", "size"]
+    assert {row[1] for row in shown["numbers"]} <= {"red", "white"}
+    assert all(row[0].lstrip("-").isdigit() for row in shown["numbers"])
+    assert "table values" in write_report(found).with_suffix(".json").read_text()
+    shares = {m.name: m.interval for m in found.entries[0].measurements}
+    assert shares["precision"][1] <= 1
+    assert shares["column shapes"][1] <= 1
 
 
 def test_conditional_families_compare(tmp_path):

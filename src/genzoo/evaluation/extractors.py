@@ -186,6 +186,8 @@ class OfModule:
 
 def values(x: Shaped[Tensor, "n *shape"], space: Space) -> Float[Tensor, "n *shape"]:
     """Levels scaled to [0, 1], real numbers as they are, padding as zeros."""
+    if space.columns is not None and not space.is_discrete:
+        return x.float()
     if not space.ragged:
         return intensity(x, space)
     if space.levels is None:

@@ -19,6 +19,12 @@ from genzoo.distributions.estimate import Estimate, TooFew, interval
 __all__ = ["Estimate", "Kind", "Measurement", "TooFew", "check_comparable", "pooled"]
 
 FIELDS = ("name", "value", "error", "interval", "unit", "n", "data", "floor", "better")  # that JSON shows as they are
+SHARES = frozenset(
+    {
+        "precision", "recall", "coverage", "copies", "copied", "valid", "unique", "novel", "repetition",
+        "two-sample accuracy", "conditional fidelity", "column shapes", "pair trends", "distinct 4-grams",
+    }
+)  # what lies between 0 and 1, by name  # fmt: skip
 Better = Literal["lower", "higher", "neither"]
 
 
@@ -66,8 +72,11 @@ class Measurement:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The 95 % interval of a normal error."""
-        return interval(self.value, self.error)
+        """The 95 % interval of a normal error; of a share it stays between 0 and 1."""
+        ends = interval(self.value, self.error)
+        if ends is None or self.name.partition(" (")[0] not in SHARES:
+            return ends
+        return max(0.0, ends[0]), min(1.0, ends[1])
 
     @property
     def cost(self) -> float:

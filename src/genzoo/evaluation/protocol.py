@@ -18,7 +18,7 @@ from torch import Tensor
 
 from genzoo.core.given import Given, map_given
 from genzoo.core.model import GenerativeModel
-from genzoo.data import Data
+from genzoo.data import Data, TableCodec
 from genzoo.evaluation.extractors import Extractor
 from genzoo.evaluation.judge import judge_for
 from genzoo.evaluation.likelihood import code_length, options_of, score
@@ -125,7 +125,11 @@ class Examiner:
             raise ValueError(f"The split {protocol.split} of {data.name} must have rows, got none. Choose another.")
         self.rows = spread(rows, protocol.rows or len(rows))
         known = complete(data.valid if protocol.split == "train" else data.train)
-        self.extractor = extractor or judge_for(data) or plain_values(complete(data.train))
+        self.extractor = (
+            extractor
+            or judge_for(data)
+            or plain_values(complete(data.train), table=isinstance(data.codec, TableCodec))
+        )
         sampling = dict(protocol.sampling)
         self.exam = Exam(
             data,

@@ -90,7 +90,7 @@ class Exam:
         self.data, self.rows, self.extractor = data, rows, extractor
         self.known = spread(known, max(MOST, LARGEST // data.space.dims))
         self.samples, self.seed, self.notes = samples, seed, notes
-        self.plain = plain_values(known)
+        self.plain = plain_values(known, table=isinstance(data.codec, TableCodec))
 
     def __call__(self, x: Shaped[Tensor, "n *shape"], given: Given) -> Found:
         """Holds samples against the held-out rows; each number stands beside what training rows reach."""

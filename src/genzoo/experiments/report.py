@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from genzoo.data import Data
+from genzoo.data import Data, TableCodec
 from genzoo.evaluation import Measurement
 from genzoo.experiments.advice import advise, kinds_in_words, main_column
 from genzoo.experiments.compare import Comparison, Entry, shown_rows
@@ -248,8 +248,19 @@ def _shown(data: Data, x: Tensor) -> dict[str, Any]:
     texts = getattr(data.codec, "texts", None)
     if texts is not None:
         return {"texts": [text[:400] for text in texts(x[:6])]}
+    if isinstance(data.codec, TableCodec):
+        return _listed(data.codec, x[:8])
     cells = [[f"{value:.4g}" for value in row[:12].tolist()] for row in x[:8].flatten(1)]
     return {"heads": list(getattr(data.codec, "columns", ()))[:12], "numbers": cells}
+
+
+def _listed(codec: TableCodec, x: Tensor) -> dict[str, Any]:
+    """Rows of a table as they are written, but for the last digits of real numbers."""
+    columns = dict(list(codec.cells(x).items())[:12])
+    for name, cells in columns.items():
+        if name not in codec.words and name not in codec.whole:
+            columns[name] = [cell and f"{float(cell):.4g}" for cell in cells]
+    return {"heads": list(columns), "numbers": [list(row) for row in zip(*columns.values(), strict=True)]}
 
 
 def _strip(data: Data, x: Tensor, across: int) -> dict[str, Any] | None:

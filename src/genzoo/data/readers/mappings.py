@@ -86,7 +86,7 @@ def read_mapping(arrays: Mapping[str, Any], asked: Asked, name: str = "mapping")
     x = _end_to_end([_tensor(x_role, part) for part in parts.values()])
     given = tuple(roles) if asked.given == EVERY else asked.given
     conditions = {role: _condition(role, _aligned(role, roles, parts)) for role in given}
-    content, notes = None, ()
+    content, notes = None, tuple[str, ...]()
     if asked.x and asked.levels is None and x.ndim == 1 and not x.is_floating_point():
         x, space, codec = Condition.from_labels(x_role, x).as_x(x_role)
         content = (
