@@ -77,7 +77,7 @@ def test_options_of_the_reader_are_taken_by_name_and_typos_told(tmp_path):
     assert "'b' 1" in missing.stderr
     mended = said("data", "check", tmp_path / "table.csv", "--read", "missing=drop")
     assert mended.exit_code == 0
-    assert "whole numbers" in mended.stdout
+    assert "2 integer" in mended.stdout
     typo = said("data", "check", tmp_path / "table.csv", "--read", "mising=drop")
     assert typo.exit_code == 2
     assert "missing" in typo.stderr

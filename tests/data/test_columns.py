@@ -118,7 +118,7 @@ def test_a_table_of_whole_numbers_has_probabilities(tmp_path: Path) -> None:
 
 
 def test_an_all_real_table_stays_as_it_is(tmp_path: Path) -> None:
-    data = made(tmp_path, "a,b,c", [f"{i + 0.1},{i - 0.5},{i / 7:.3f}" for i in range(5)])
+    data = made(tmp_path, "a,b,c", [f"{i + 0.1},{i - 0.5},{i / 7:.3f}" for i in range(150)])
     assert (data.space, data.x.dtype, data.notes) == (Space((3,)), torch.float32, ())
 
 

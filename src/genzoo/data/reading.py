@@ -32,7 +32,7 @@ from genzoo.data.readers.sequences import read_sequences
 from genzoo.data.readers.text import read_two_texts
 from genzoo.data.readers.torch_dataset import read_items
 from genzoo.data.source import EVERY, Asked, Condition, Options, Reader, Source
-from genzoo.data.split import complete
+from genzoo.data.split import choose, complete
 from genzoo.data.view import binarize
 
 __all__ = ["names", "read"]
@@ -211,7 +211,8 @@ def _chosen(source: Source, asked: Asked, given: str | Sequence[str] | None) -> 
             raise DataError(f"`given` must name something that {source.name} has beside x, got {name!r}. {help_}")
     chosen = {name: source.conditions[name] for name in asked.given}
     rows, space, classes = _roles(chosen, isinstance(given, str))
-    splits = complete(source.splits, source.x if source.content is None else source.content)
+    content = source.x if source.content is None else source.content
+    splits, decided = choose(source.splits, content, grouped=source.grouped)
     named = {"": chosen[given]} if isinstance(given, str) else chosen
     return Data(
         source.name,
@@ -224,7 +225,7 @@ def _chosen(source: Source, asked: Asked, given: str | Sequence[str] | None) -> 
         classes,
         source.view,
         {name: condition.codec for name, condition in named.items() if condition.codec is not None},
-        source.notes,
+        (*source.notes, *decided),
         None if asked.paired or not chosen else _given_splits(source, next(iter(chosen.values())), splits),
         source.skipped,
     )

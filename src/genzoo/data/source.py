@@ -62,6 +62,7 @@ class Options(TypedDict, total=False):
     kinds: str | Mapping[str, str]
     na: str
     decimal: Decimal
+    group: str
     unit: Unit
     vocabulary: int
     lines: bool
@@ -95,6 +96,8 @@ class Asked:
         na: The words, with commas between, that say that a cell of a table is missing, beside an empty one; None: ?,
             NA, N/A, NaN, NULL and their like.
         decimal: Whether numbers of a table have a decimal "." or ",".
+        group: The column of a table whose equal cells stay in one split, as the rows of one subject; it is no part of
+            x unless it is named.
         unit: What a text is cut into: "chars", "bytes", "bpe" (tokens learned from training rows), and for molecules
             "atoms" (Cl, Br and [nH] are one) or "selfies"; None: atoms for molecules, else chars.
         vocabulary: The number of tokens that "bpe" learns.
@@ -122,6 +125,7 @@ class Asked:
     kinds: str | Mapping[str, str] | None = None
     na: str | None = None
     decimal: str = "."
+    group: str | None = None
     unit: str | None = None
     vocabulary: int = 1024
     lines: bool | None = None
@@ -242,6 +246,7 @@ class Source:
         conditions: Everything that a row could be conditioned on, by name.
         splits: The source's own splits.
         content: What decides the split of a row, where that is more than x.
+        grouped: Whether rows of equal content belong together, whatever their number.
         notes: What the reader decided by itself or dropped, one sentence each.
         given_splits: The splits of the conditions, where they are not paired with x.
         skipped: What could not be read and was left out, each with the reason.
@@ -259,6 +264,7 @@ class Source:
     given_splits: Mapping[str, Int[Tensor, " m"]] | None = None
     skipped: tuple[str, ...] = ()
     view: View | None = None
+    grouped: bool = False
 
     def turned(self, label: str, own: str) -> "Source":
         """The source with one of its labels as x, and what was x among the conditions; the splits stay.

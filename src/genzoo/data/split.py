@@ -4,14 +4,18 @@ The source's own splits are kept. Where it has none, a row's split is a function
 
 $$ u = \\mathrm{hash}(row) / 2^{64} \\in [0, 1), \\qquad u < 0.8: train, \\quad u < 0.9: valid, \\quad else: test, $$
 
-so that rows added later move none of those that were there, and identical rows never stand on both sides of a split.
-One long text has no rows: its last tenth is held out.
+so that rows added later move none of those that were there, and a row that comes twice does not stand on both sides of
+a split. Where few different rows make up most of the data, as in a table of yes and no, that would tear their law
+apart: all copies of a combination would be in one split. There the copies of a row are spread, the k-th at
+$u + k \\varphi$ modulo 1, φ being the golden ratio, so that each split has nearly the same law. Of fewer than 100
+rows a fifth validates and a fifth tests, by the order of u where a split would have hardly any. Rows that belong
+together share the u of their group. One long text has no rows: its last tenth is held out.
 """
 
 import hashlib
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,8 +24,21 @@ from torch import Tensor
 
 from genzoo.core.errors import DataError
 
-__all__ = ["SPLITS", "SPLIT_WORDS", "by_content", "complete", "content_uniform", "content_words", "tail"]
+__all__ = [
+    "SPLITS",
+    "SPLIT_WORDS",
+    "Chosen",
+    "by_content",
+    "choose",
+    "complete",
+    "content_uniform",
+    "content_words",
+    "tail",
+]
 
+FEW = 100  # rows of which a fifth validates, and a fifth tests
+HEAVY = 0.005  # the sum of squared shares of repeated rows from which their copies are spread
+GOLDEN = (5**0.5 - 1) / 2
 PIECE = 1 << 22  # bytes hashed at a time
 SPLITS = ("train", "valid", "test")
 SPLIT_WORDS = {
@@ -66,49 +83,105 @@ def content_words(rows: Iterable[Any], purpose: str = "split") -> Int[Tensor, " 
     return torch.tensor(words, dtype=torch.int64)
 
 
-def by_content(rows: Shaped[Tensor, "n *shape"], *, train: float = 0.8, valid: float = 0.1) -> Splits:
-    """Splits by a hash of each row's content.
+class Chosen(NamedTuple):
+    """Splits, and what was decided in making them, one sentence each.
+
+    Attributes:
+        splits: Row numbers by split.
+        notes: What is not as usual.
+    """
+
+    splits: Splits
+    notes: tuple[str, ...] = ()
+
+
+def by_content(rows: Shaped[Tensor, "n *shape"], *, grouped: bool = False) -> Chosen:
+    """Splits by a hash of each row's content: eight tenths train, one validates, one tests.
 
     Args:
         rows: What is hashed, one row per row of data.
-        train: The share that trains.
-        valid: The share that validates; the rest tests.
+        grouped: Whether rows of one content are a group that stays together.
 
     Example:
-        >>> {name: len(index) for name, index in by_content(torch.arange(1000)).items()}
+        >>> {name: len(index) for name, index in by_content(torch.arange(1000)).splits.items()}
         {'train': 794, 'valid': 100, 'test': 106}
     """
-    u = content_uniform(rows)
-    chosen = {"train": u < train, "valid": (u >= train) & (u < train + valid), "test": u >= train + valid}
+    u, notes = _spread(content_uniform(rows), grouped)
+    few = len(u.unique() if grouped else u)
+    if few >= FEW:
+        return Chosen(_cut(u, 0.8, 0.9), notes)
+    splits = _cut(u, 0.6, 0.8)
+    if min(map(len, splits.values())) <= len(u) // 20:  # chance left one with hardly a row
+        splits = _cut(_ranks(u), 0.6, 0.8)
+    told = f"{few} {'groups' if grouped else 'rows'} are few, so a fifth validates and a fifth tests"
+    return Chosen(splits, (*notes, told) if few >= 5 else notes)
+
+
+def _cut(u: Float[Tensor, " n"], train: float, valid: float) -> Splits:
+    chosen = {"train": u < train, "valid": (u >= train) & (u < valid), "test": u >= valid}
     return {name: mask.nonzero().flatten() for name, mask in chosen.items()}
 
 
-def complete(own: Mapping[str, Int[Tensor, " k"]], rows: Shaped[Tensor, "n *shape"]) -> Splits:
+def choose(own: Mapping[str, Int[Tensor, " k"]], rows: Shaped[Tensor, "n *shape"], *, grouped: bool = False) -> Chosen:
     """The source's own splits, further ones last; a missing one is a tenth of its training rows, chosen by content.
 
     Args:
         own: Row numbers by split name; none at all means a split by content.
         rows: What is hashed, one row per row of data.
+        grouped: Whether rows of one content are a group that stays together.
 
     Raises:
         DataError: If there are splits of its own, but none that trains.
 
     Example:
-        >>> splits = complete({"train": torch.arange(900), "test": torch.arange(900, 1000)}, torch.arange(1000))
-        >>> {name: len(index) for name, index in splits.items()}
+        >>> found = choose({"train": torch.arange(900), "test": torch.arange(900, 1000)}, torch.arange(1000))
+        >>> {name: len(index) for name, index in found.splits.items()}
         {'train': 803, 'valid': 97, 'test': 100}
     """
     if not own:
-        return by_content(rows)
+        return by_content(rows, grouped=grouped)
     if "train" not in own:
         raise DataError(f"A source with splits of its own must have 'train', got {sorted(own)}. Add its rows.")
-    splits = dict(own)
+    splits, notes = dict(own), tuple[str, ...]()
     for name in ("valid", "test"):
         if name not in splits:
             train = splits["train"]
-            held_out = content_uniform(rows, name, train) < 0.1
+            u, notes = _spread(content_uniform(rows, name, train), grouped)
+            held_out = _ranks(u) < 0.2 if len(u) < FEW else u < 0.1
             splits |= {"train": train[~held_out], name: train[held_out]}
-    return {name: splits[name] for name in (*SPLITS, *sorted(set(splits) - set(SPLITS)))}
+    return Chosen({name: splits[name] for name in (*SPLITS, *sorted(set(splits) - set(SPLITS)))}, notes)
+
+
+def complete(own: Mapping[str, Int[Tensor, " k"]], rows: Shaped[Tensor, "n *shape"]) -> Splits:
+    """The splits of `choose`.
+
+    Args:
+        own: Row numbers by split name; none at all means a split by content.
+        rows: What is hashed, one row per row of data.
+    """
+    return choose(own, rows).splits
+
+
+def _spread(u: Float[Tensor, " n"], grouped: bool) -> tuple[Float[Tensor, " n"], tuple[str, ...]]:
+    """The numbers of rows, the copies of one apart where few different rows make up most of the data."""
+    if grouped or not len(u):
+        return u, ()
+    different, place, counts = u.unique(return_inverse=True, return_counts=True)
+    if (counts[counts > 1].double() / len(u)).square().sum() <= HEAVY:
+        return u, ()
+    order = place.argsort(stable=True)
+    copy = torch.empty_like(place)
+    copy[order] = torch.arange(len(u)) - (counts.cumsum(0) - counts)[place[order]]
+    note = (
+        f"rows repeat ({len(different):,} different among {len(u):,}), so copies of a row are spread over the splits"
+    )
+    return (u + copy * GOLDEN) % 1, (note,)
+
+
+def _ranks(u: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    """Where each number stands among the different ones, in [0, 1); the least is 0, so that one row trains."""
+    different, place = u.unique(return_inverse=True)
+    return place / len(different)
 
 
 def tail(n: int) -> Splits:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from genzoo.core import Batch, Noise, Space
+from genzoo.core import Batch, Column, Noise, Space
 from genzoo.models.graphical import BayesNet, ChowLiu, asia, gibbs_marginals, mean_field, sprinkler
 from genzoo.models.graphical.factors import Factor, eliminate, product
 
@@ -169,3 +169,17 @@ def test_the_tree_is_the_best_of_all_trees() -> None:
 def test_a_tree_needs_a_small_space() -> None:
     with pytest.raises(ValueError, match="8,192"):
         ChowLiu(Space((100,), levels=256))
+
+
+def test_a_rare_level_stays_rare_under_parents_of_few_rows() -> None:
+    """Twenty levels of two rows each and a level of one row in ten: even smoothing would make it one in three."""
+    noise = Noise(4)
+    x = torch.stack([noise.integers(20, 40), (noise.uniform(40) < 0.1).long()], dim=1)
+    tree = ChowLiu(Space((2,), levels=20))
+    fitted(tree, x)
+    two = ChowLiu(Space((2,), columns=(Column("categorical", 20), Column("categorical", 2))))
+    metrics = fitted(two, x)
+    every = torch.cartesian_prod(torch.arange(20), torch.arange(2))
+    yes = two.log_prob(every).exp()[every[:, 1] == 1].sum().item()
+    assert yes == pytest.approx(x[:, 1].float().mean().item(), abs=0.05)
+    assert metrics["loss"] == pytest.approx(-two.log_prob(x).mean().item(), abs=1e-9)

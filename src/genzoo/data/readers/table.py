@@ -24,12 +24,12 @@ from genzoo.data.readers.arrays import as_rows, loses_digits
 from genzoo.data.readers.column import MOST_WORDS, ReadColumn, kinds_asked, plain_decimals, read_column
 from genzoo.data.readers.spelling import SPELLING, text_rows
 from genzoo.data.source import EVERY, MOST_CLASSES, Asked, Condition, Source, reader
-from genzoo.data.split import SPLIT_WORDS, SPLITS, complete, content_words
+from genzoo.data.split import SPLIT_WORDS, SPLITS, choose, content_words
 
 __all__ = ["CELLS", "Table", "from_table", "read_tables"]
 
 LONGEST_WORD = 64
-CELLS = ("missing", "kinds", "na")  # what is asked of every table, wherever it comes from
+CELLS = ("missing", "kinds", "na", "group")  # what is asked of every table, wherever it comes from
 UNNAMED = ("", "__index_level_0__")  # how frames of pandas write an index without a name
 SPLIT = "split"
 POLICIES = ("error", "drop", "impute", "keep")
@@ -105,22 +105,25 @@ def from_table(table: Table, asked: Asked) -> Source:
     """
     table = _own_splits(table, asked)
     if asked.given == EVERY:
-        asked = dataclasses.replace(asked, given=tuple(name for name in table.columns if name not in asked.x))
+        asked = dataclasses.replace(
+            asked, given=tuple(name for name in table.columns if name not in (*asked.x, asked.group))
+        )
     x_names = _named_columns(table, asked)
     used = list(dict.fromkeys((*x_names, *asked.given)))
     table = dataclasses.replace(table, texts=_texts(table, x_names, asked))
     cells = [name for name in used if name not in table.texts]
     gone = MISSING if asked.na is None else {"", *(word.strip() for word in asked.na.split(","))}
     table = _complete_rows(table, cells, asked, gone)
-    content = content_words("\0".join(row).encode() for row in zip(*table.columns.values(), strict=True))
-    splits = complete(table.splits, content)
+    together = table.columns.values() if asked.group is None else [table.columns[asked.group]]
+    content = content_words("\0".join(row).encode() for row in zip(*together, strict=True))
+    splits, decided = choose(table.splits, content, grouped=asked.group is not None)
     table = _blank(table, cells, gone)
     if asked.missing == "impute":
         table = _imputed(table, cells, splits["train"].tolist())
     train = splits["train"].tolist()
     x, space, codec, notes = _rows(table, x_names, asked, train)
     conditions = {name: _condition(table, name, asked, train) for name in asked.given}
-    notes = (*table.notes, *_unknown_words(table, cells, splits), *notes)
+    notes = (*table.notes, *decided, *_unknown_words(table, cells, splits), *notes)
     return Source(table.name, x, space, codec, conditions, splits, notes=notes, skipped=table.skipped)
 
 
@@ -199,12 +202,13 @@ def _own_splits(table: Table, asked: Asked) -> Table:
 
 
 def _named_columns(table: Table, asked: Asked) -> tuple[str, ...]:
-    for role, names in (("x", asked.x), ("given", asked.given)):
+    group = () if asked.group is None else (asked.group,)
+    for role, names in (("x", asked.x), ("given", asked.given), ("group", group)):
         for name in names:
             if name not in table.columns:
                 help_ = nearest(name, table.columns)
                 raise DataError(f"`{role}` must name columns of {table.name}, got {name!r}. {help_}")
-    names = asked.x or tuple(name for name in table.columns if name not in asked.given)
+    names = asked.x or tuple(name for name in table.columns if name not in (*asked.given, *group))
     if not names:
         raise DataError(f"Some column of {table.name} must be left for x, got all as given. Name fewer in `given`.")
     return names

@@ -71,7 +71,7 @@ def read_trajectories(name: str, arrays: Mapping[str, Any], asked: Asked) -> Sou
     )
     codec = SequenceCodec(tuple(f"{x_role}{i}" for i in range(x.shape[2])), levels) if x.ndim == 3 else ArrayCodec()
     space = Space(tuple(x.shape[1:]), levels=levels)
-    return Source(name, x, space, codec, conditions, content=content, notes=(note,))
+    return Source(name, x, space, codec, conditions, content=content, notes=(note,), grouped=True)
 
 
 def _ends(ends: Any) -> np.ndarray:

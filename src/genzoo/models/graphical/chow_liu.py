@@ -4,7 +4,12 @@ Among all trees the likelihood of the data is highest for the spanning tree of t
 
 $$ I_{ij} = \\sum_{u, v} \\hat p_{ij}(u, v) \\log \\frac{\\hat p_{ij}(u, v)}{\\hat p_i(u)\\, \\hat p_j(v)}, $$
 
-so counts of pairs are all that is needed, for the arrows and for the tables.
+so counts of pairs are all that is needed, for the arrows and for the tables. Where a parent has many levels of few
+rows each, the tables lean on the variable's own frequencies,
+
+$$ \\hat p_i(v \\mid u) = \\frac{n_{uv} + \\alpha q_i \\hat p_i(v)}{n_u + \\alpha q_i}, $$
+
+so that a rare level stays rare under a parent that was hardly seen.
 """
 
 from collections.abc import Sequence
@@ -31,7 +36,7 @@ class ChowLiu(GenerativeModel, DirectFit):
 
     Args:
         space: What one x is: levels, entries times levels at most 8,192.
-        smoothing: α, what is added to the counts of a variable's levels given its parent.
+        smoothing: α, what is added to the counts of a variable's levels given its parent, on average.
 
     Raises:
         ValueError: If the space is not discrete or too large, or α is not positive.
@@ -103,13 +108,20 @@ class ChowLiu(GenerativeModel, DirectFit):
         together = counts[self.parents, own].clone()  # (i, level of the parent, level)
         root = self.parents == own
         together[root] = counts[own, own][root].sum(1, keepdim=True).expand(-1, q, -1)
-        odds = (together + self.smoothing) * self._has
+        odds = (together + self._prior(counts[own, own].sum(1), root)) * self._has
         self.log_probs.copy_((odds / odds.sum(2, keepdim=True)).log())
         together[root] /= q  # its row stands for every level of the parent it lacks
         return Done(loss=-(together * self.log_probs.where(self._has, 0)).sum().item() / rows.item())
 
     def extra_repr(self) -> str:
         return f"{self.space}, smoothing={self.smoothing}"
+
+    def _prior(self, alone: Float[Tensor, "n q"], root: Tensor) -> Float[Tensor, "n 1 q"]:
+        """What is added to the counts of each variable: its own frequencies, evenly for the root."""
+        levels = torch.tensor(alphabets(self.space), device=self.device)[:, None]
+        odds = (alone + self.smoothing) * self._has[:, 0]
+        own = odds / odds.sum(1, keepdim=True) * levels
+        return self.smoothing * own.where(~root[:, None], 1)[:, None]
 
     @property
     def _has(self) -> Tensor:
@@ -130,6 +142,7 @@ def mutual_information(probs: Float[Tensor, "n n q q"]) -> Float[Tensor, "n n"]:
     """I_ij in nats, from the joint distributions of all pairs; its diagonal holds entropies.
 
     Example:
+        >>> import math
         >>> alike = torch.eye(2).expand(2, 2, 2, 2) / 2
         >>> mutual_information(alike).div(math.log(2)).round(decimals=4).tolist()
         [[1.0, 1.0], [1.0, 1.0]]

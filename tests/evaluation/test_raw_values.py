@@ -5,7 +5,7 @@ import torch
 
 from genzoo.core import Column, Space
 from genzoo.data import Rows
-from genzoo.evaluation.plain import TableValues, plain_values
+from genzoo.evaluation.raw_values import TableValues, plain_values
 
 MIXED = Space((3,), columns=(Column("real"), Column("integer"), Column("categorical", 3)))
 
