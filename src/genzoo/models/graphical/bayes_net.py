@@ -26,7 +26,7 @@ from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.distributions.levels import alphabets
 from genzoo.models.graphical.dag import Parents, ancestral_order, parents_of
-from genzoo.models.graphical.factors import LARGEST, Factor, eliminate, observed
+from genzoo.models.graphical.factors import LARGEST, Factor, eliminate_scaled, observed
 
 __all__ = ["BayesNet", "Evidence", "asia", "sprinkler"]
 
@@ -191,18 +191,19 @@ class BayesNet(GenerativeModel, DirectFit):
         asked = [self.number(variable) for variable in query]
         if set(asked) & set(known) or len(set(asked)) < len(asked):
             raise ValueError("A variable must not be asked for twice, nor be both asked for and known.")
-        table = eliminate(self.factors(known), asked).table
+        table = eliminate_scaled(self.factors(known), asked)[0].table
         if not table.sum() > 0:
             raise ValueError(f"The evidence {dict(evidence or {})} has probability zero. Check it, or smooth the net.")
         return table / table.sum()
 
     def log_evidence(self, evidence: Evidence) -> float:
-        """log p(x_E), exactly.
+        """log p(x_E), exactly; −∞ of what is impossible.
 
         Args:
             evidence: Values by variable.
         """
-        return eliminate(self.factors(evidence), []).table.log().item()
+        last, log_scale = eliminate_scaled(self.factors(evidence), [])
+        return last.table.log().item() + log_scale
 
     def extra_repr(self) -> str:
         return f"{self.space}, arrows={sum(map(len, self.parents))}, parameters={self.parameter_count}"

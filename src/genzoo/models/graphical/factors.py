@@ -19,7 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Factor", "eliminate", "observed", "product"]
+__all__ = ["Factor", "eliminate", "eliminate_scaled", "observed", "product"]
 
 LARGEST = 1 << 26  # entries of a table
 
@@ -87,11 +87,43 @@ def eliminate(factors: Sequence[Factor], keep: Sequence[int]) -> Factor:
         >>> eliminate(chain, keep=[20]).table
         tensor([1., 1.])
     """
-    rest, left = list(factors), {v for f in factors for v in f.variables} - set(keep)
+    found, log_scale = eliminate_scaled(factors, keep)
+    return Factor(found.variables, found.table * math.exp(log_scale))
+
+
+def eliminate_scaled(factors: Sequence[Factor], keep: Sequence[int]) -> tuple[Factor, float]:
+    """The same as a table whose largest entry is 1, and the logarithm of what it is multiplied by.
+
+    Products of many small numbers underflow; a table at a time is brought to 1. Of what is impossible both are zero.
+
+    Args:
+        factors: At least one.
+        keep: The variables that remain.
+
+    Raises:
+        ValueError: If a table on the way would be too large.
+
+    Example:
+        >>> many = [Factor((0,), torch.tensor([1e-9, 3e-9]))] * 100
+        >>> eliminate_scaled(many, keep=[])[1] == 100 * math.log(3e-9)
+        True
+    """
+    rest, left, scale = list[Factor](), {v for f in factors for v in f.variables} - set(keep), 0.0
+    for factor in factors:
+        part, more = _scaled(factor)
+        rest, scale = [*rest, part], scale + more
     while left:
         scopes = {v: {u for f in rest if v in f.variables for u in f.variables} - {v} for v in left}
         variable = min(sorted(left), key=lambda v: len(scopes[v]))
         touched = [f for f in rest if variable in f.variables]
-        rest = [f for f in rest if variable not in f.variables] + [product(touched, sorted(scopes[variable]))]
+        part, more = _scaled(product(touched, sorted(scopes[variable])))
+        rest, scale = [f for f in rest if variable not in f.variables] + [part], scale + more
         left.remove(variable)
-    return product(rest, keep)
+    last, more = _scaled(product(rest, keep))
+    return last, scale + more
+
+
+def _scaled(factor: Factor) -> tuple[Factor, float]:
+    """A factor over its largest entry, and the logarithm of that; zeros stay zeros."""
+    top = factor.table.max().item()
+    return (Factor(factor.variables, factor.table / top), math.log(top)) if top > 0 else (factor, 0.0)

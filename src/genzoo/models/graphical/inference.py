@@ -21,13 +21,15 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from genzoo.core.noise import Noise
-from genzoo.mcmc import Kernel, gibbs, levels, run, singles
+from genzoo.mcmc import Kernel, gibbs, run
 from genzoo.models.graphical.bayes_net import BayesNet, Evidence
 from genzoo.models.graphical.factors import Factor
+from genzoo.models.graphical.support import Block, blocks_of
 
 __all__ = ["MeanField", "gibbs_kernel", "gibbs_marginals", "mean_field"]
 
-LEAST = -70.0  # the logarithm that stands for impossible
+LEAST = (-70.0, -1e3, -1e5)  # logarithms that stand for impossible on the way, lower and lower
+NEGLIGIBLE = 1e-12  # a mass that would make a bound −∞ where it lies on what is impossible
 
 
 class MeanField(NamedTuple):
@@ -35,7 +37,7 @@ class MeanField(NamedTuple):
 
     Attributes:
         marginals: (n, levels); a known variable has all its mass at its value.
-        bound: The lower bound of log p(e).
+        bound: The lower bound of log p(e); −∞ where no distribution that was met avoids what is impossible.
         rounds: How many turns over all variables it took.
     """
 
@@ -61,6 +63,9 @@ def mean_field(
         tol: It has converged when a turn raises the bound by less.
         seed: Names the start; the optimum that is reached may depend on it.
 
+    Raises:
+        ValueError: If the evidence is impossible, or a variable or a value does not exist.
+
     Example:
         >>> from genzoo.models.graphical import sprinkler
         >>> found, exact = mean_field(sprinkler(), {"rain": 1}), sprinkler().log_evidence({"rain": 1})
@@ -71,38 +76,73 @@ def mean_field(
         Saul, Jaakkola & Jordan, 1996, arXiv:cs/9603102
     """
     known = {net.number(variable): value for variable, value in (evidence or {}).items()}
-    factors = [Factor(f.variables, f.table.log().clamp_min(LEAST)) for f in net.factors(evidence)]
+    tables = net.factors(evidence)
+    require_possible(net, evidence)
     start = Noise(seed, "mean field").uniform(net.space.dims, net.levels, dtype=torch.float64).add(1)
     q = [row[:count] / row[:count].sum() for row, count in zip(start, net.alphabets, strict=True)]
     for i, value in known.items():
-        q[i] = torch.nn.functional.one_hot(torch.tensor(value), net.alphabets[i])
-    bounds = [-torch.inf]
-    while len(bounds) <= rounds and (len(bounds) < 3 or bounds[-1] - bounds[-2] >= tol):
-        for i in sorted(set(range(net.space.dims)) - set(known)):
-            q[i] = _sum(_expected(f, q, i) for f in factors if i in f.variables).softmax(0)
-        bounds.append(_bound(factors, q))
+        q[i] = torch.nn.functional.one_hot(torch.tensor(value), net.alphabets[i]).double()
+    free, turns = sorted(set(range(net.space.dims)) - set(known)), 0
+    for least in LEAST if any(bool((f.table == 0).any()) for f in tables) else LEAST[:1]:
+        factors = [Factor(f.variables, f.table.log().clamp_min(least)) for f in tables]
+        bounds = [-torch.inf]
+        while len(bounds) <= rounds and (len(bounds) < 3 or bounds[-1] - bounds[-2] >= tol):
+            for i in free:
+                q[i] = _sum(_expected(f, q, i) for f in factors if i in f.variables).softmax(0)
+            bounds.append(_bound(factors, q))
+        turns += len(bounds) - 1
+    q = [torch.where(row < NEGLIGIBLE, 0, row) for row in q]
+    q = [row / row.sum() for row in q]
     marginals = torch.stack([torch.nn.functional.pad(row, (0, net.levels - len(row))) for row in q])
-    return MeanField(marginals, bounds[-1], len(bounds) - 1)
+    return MeanField(marginals, _bound([Factor(f.variables, f.table.log()) for f in tables], q), turns)
 
 
 def gibbs_kernel(net: BayesNet, evidence: Evidence | None = None) -> Kernel:
     """Gibbs's sampler on rows (chains, n) of the flattened space, whose known entries stay as they are.
 
+    Variables that zeros in tables tie together are drawn at once, so that chains reach all that is possible.
+
     Args:
         net: A Bayes net.
         evidence: Values by variable.
 
+    Raises:
+        ValueError: If the evidence is impossible, a variable or a value does not exist, or zeros tie so many variables
+            together that their states cannot be listed.
+
     References:
         Pearl, 1987
     """
-    known = {net.number(variable) for variable in evidence or {}}
-    tables = [Factor(f.variables, f.table.log()) for f in net.factors()]
+    tables = [Factor(f.variables, f.table.log()) for f in net.factors(evidence)]
+    states = {block.variables: block.states for block in require_possible(net, evidence)}
 
-    def logits(sites: Int[Tensor, " sites"], x: Int[Tensor, "chains n"]) -> Float[Tensor, "chains sites levels"]:
-        return torch.stack([_sum(_along(f, x, i) for f in tables if i in f.variables) for i in sites.tolist()], 1)
+    def draw(sites: Int[Tensor, " sites"], x: Int[Tensor, "chains n"], noise: Noise) -> Int[Tensor, "chains sites"]:
+        block = tuple(sites.tolist())
+        values = states[block]
+        terms = (_along(f, x, block, values) for f in tables if set(block) & set(f.variables))
+        return values[noise.categorical(_sum(terms))]
 
-    free = [block for block in singles(net.space.dims) if int(block) not in known]
-    return gibbs(levels(logits), free)
+    return gibbs(draw, [torch.tensor(block) for block in states])
+
+
+def require_possible(net: BayesNet, evidence: Evidence | None) -> list[Block]:
+    """The blocks of variables that change together, if the evidence is possible.
+
+    Args:
+        net: A Bayes net.
+        evidence: Values by variable.
+
+    Raises:
+        ValueError: If the evidence is impossible, or zeros tie too many variables together.
+    """
+    try:
+        return blocks_of(net.factors(evidence), net.alphabets)
+    except ValueError as problem:
+        if "no state" in str(problem):
+            raise ValueError(
+                f"The evidence {dict(evidence or {})} has probability zero. Check it, or smooth the net."
+            ) from None
+        raise
 
 
 def gibbs_marginals(
@@ -115,7 +155,7 @@ def gibbs_marginals(
 ) -> Float[Tensor, "n levels"]:
     """Shares of levels among the draws of chains, the first half of the sweeps left out.
 
-    Chains start at draws of the net whose known entries are set, which must not be impossible.
+    Chains start anywhere that the evidence allows.
 
     Args:
         net: A Bayes net.
@@ -124,26 +164,29 @@ def gibbs_marginals(
         sweeps: How long.
         seed: Names the noise.
 
+    Raises:
+        ValueError: As `gibbs_kernel` does.
+
     Example:
         >>> from genzoo.models.graphical import sprinkler
         >>> found, exact = gibbs_marginals(sprinkler(), {"wet": 1}), sprinkler().posterior(["rain"], {"wet": 1})
         >>> bool((found[2] - exact).abs().max() < 0.05)
         True
     """
-    x = net.sample(chains, seed=seed).flatten(1).long()
+    kernel, noise = gibbs_kernel(net, evidence), Noise(seed, "gibbs")
+    x = torch.zeros(chains, net.space.dims, dtype=torch.int64)
     for variable, value in (evidence or {}).items():
         x[:, net.number(variable)] = value
-    trace = run(gibbs_kernel(net, evidence), x, Noise(seed, "gibbs"), sweeps)
-    draws = trace.x[sweeps // 2 :].flatten(0, 1)
+    for number, block in enumerate(require_possible(net, evidence)):
+        x[:, list(block.variables)] = block.states[noise.at("start", number).integers(len(block.states), chains)]
+    draws = run(kernel, x, noise, sweeps).x[sweeps // 2 :].flatten(0, 1)
     return torch.nn.functional.one_hot(draws, net.levels).double().mean(0)
 
 
-def _along(factor: Factor, x: Tensor, i: int) -> Tensor:
-    """(chains, levels): a factor as a function of one variable, the others as in the rows."""
-    axis = factor.variables.index(i)
-    others = [v for v in factor.variables if v != i]
-    table = factor.table.movedim(axis, -1)
-    return table[tuple(x[:, v] for v in others)].expand(len(x), table.shape[-1])
+def _along(factor: Factor, x: Tensor, block: tuple[int, ...], values: Tensor) -> Float[Tensor, "chains states"]:
+    """A factor as a function of the states of a block, the other variables as in the rows."""
+    index = [values[None, :, block.index(v)] if v in block else x[:, v, None] for v in factor.variables]
+    return factor.table[tuple(index)].expand(len(x), len(values))
 
 
 def _expected(factor: Factor, q: Sequence[Tensor], i: int | None) -> Tensor:
@@ -160,5 +203,10 @@ def _sum(terms: Iterable[Tensor]) -> Tensor:
 
 
 def _bound(factors: list[Factor], q: Sequence[Tensor]) -> float:
+    """E log p + H(q): −∞ where mass lies on what is impossible."""
+    forbidden = (Factor(f.variables, f.table.isneginf().double()) for f in factors)
+    if any(float(_expected(f, q, None)) > 0 for f in forbidden):
+        return -torch.inf
+    finite = (Factor(f.variables, f.table.nan_to_num(neginf=0.0)) for f in factors)
     entropy = -_sum(torch.special.xlogy(row, row).sum() for row in q)
-    return float(_sum(_expected(f, q, None) for f in factors) + entropy)
+    return float(_sum(_expected(f, q, None) for f in finite) + entropy)
