@@ -1,10 +1,13 @@
 """Rare events: known tails to one in a million, models against brute force, weights, refusals."""
 
+import math
+
 import pytest
 import torch
 from scipy import stats
 from torch import nn
 
+from experiments import rare as experiment
 from genzoo.core import GenerativeModel, Likelihood, Noise, Space, Unsupported
 from genzoo.models.adversarial import WassersteinGAN
 from genzoo.models.autoencoders import VAE, GaussianAutoencoder
@@ -145,14 +148,42 @@ def test_conditions_are_taken_in_turn() -> None:
     assert torch.allclose(x, u.float())
 
 
+def test_an_impossible_event_has_an_upper_bound() -> None:
+    """By a ladder where a margin tells near from far, by counting where none does."""
+    near = rare_event(Correlated(3), lambda x: -x[:, 0].abs() - 1)
+    assert near.probability.value == near.probability.low == 0 < near.probability.high < 1e-6
+    flat = rare_event(Correlated(3), lambda x: (x[:, 0] > 9).double() - 0.5)
+    assert flat.probability.high == pytest.approx(-math.log(0.025) / 10_000, rel=0.01)
+    assert near.hits == flat.hits == 0
+
+
+def test_an_event_without_a_ladder_is_counted() -> None:
+    found = rare_event(Correlated(3), lambda x: (x[:, 0] > tail(0.01)).double() - 0.5)
+    assert 0.01 in found.probability
+
+
+def test_models_of_levels_are_steered_by_their_uniform_numbers() -> None:
+    found = rare_event(Coins(Space((20,), levels=2)), lambda x: x.double().sum(1) - 18.5)
+    assert 21 / 2**20 in found.probability
+    assert found.probability.width < 21 / 2**20
+
+
+@pytest.mark.parametrize("name", experiment.FAMILIES)
+def test_random_events_of_known_probability_lie_in_their_intervals(name: str) -> None:
+    """A few of each family; twenty, over more of the range, are in the experiment."""
+    found = [experiment.asked(name, number, n=3000) for number in range(3)]
+    assert sum(each.held for each in found) >= 2
+    assert all(each.low / 3 < each.truth < 3 * each.high for each in found)
+
+
 def test_what_cannot_be_answered_is_refused() -> None:
     coins, model = Coins(Space((3,), levels=2)), Correlated(3)
     with pytest.raises(Unsupported, match="draws no normal numbers"):
-        rare_event(coins, lambda x: x.sum(1) - 2.5)
+        rare_event(coins, lambda x: x.sum(1) - 2.5, modes=1)
     with pytest.raises(Unsupported, match="exact density of reals"):
         rare_event(coins, lambda x: x.sum(1) - 2.5, where="data")
     with pytest.raises(WeightsCollapsed, match="got stuck"):
-        rare_event(model, lambda x: -x[:, 0].abs() - 1)
+        rare_event(model, lambda x: -x[:, 0].abs() - 1, modes=1)
     with pytest.raises(ValueError, match="'noise' or 'data'"):
         rare_event(model, lambda x: x[:, 0], where="latent")
     with pytest.raises(ValueError, match="at least 100"):

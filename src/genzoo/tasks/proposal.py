@@ -75,32 +75,35 @@ class Proposal:
         return torch.stack(parts, dim=1) + self.shares.log()
 
     @classmethod
-    def fitted(cls, u: Float[Tensor, "n D"], log_weights: Float[Tensor, " n"], modes: int) -> "Proposal":
+    def fitted(
+        cls, u: Float[Tensor, "n D"], log_weights: Float[Tensor, " n"], modes: int, *, worth: float = 1.0
+    ) -> "Proposal":
         """The proposal nearest to weighted rows, in cross-entropy.
 
         Args:
             u: The rows.
             log_weights: The logarithms of their weights, up to a constant.
             modes: How many Gaussians.
+            worth: How many independent rows one of them is worth.
         """
         weights = log_weights.softmax(0)
         if modes == 1:
-            return cls._around(u, weights[:, None])
+            return cls._around(u, weights[:, None], worth)
         apart = (torch.cdist(u, _far_apart(u, modes))).argmin(1)
         chances = torch.nn.functional.one_hot(apart, modes).double()
         for _ in range(PASSES):
-            proposal = cls._around(u, weights[:, None] * chances)
+            proposal = cls._around(u, weights[:, None] * chances, worth)
             chances = proposal.log_density(u).softmax(1)
         return proposal
 
     @classmethod
-    def _around(cls, u: Tensor, weights: Float[Tensor, "n K"]) -> "Proposal":
+    def _around(cls, u: Tensor, weights: Float[Tensor, "n K"], worth: float = 1.0) -> "Proposal":
         """One step of maximum likelihood; entries that do not differ from the model's are left as they are."""
         totals = weights.sum(0).clamp_min(1e-300)
         parts = (weights / totals).T
         means = parts @ u
         squares = torch.stack([part @ (u - mean).square() for part, mean in zip(parts, means, strict=True)])
-        rows = u.new_tensor([max(1.0, effective_sample_size(part.log())) for part in parts])[:, None]
+        rows = u.new_tensor([max(1.0, worth * effective_sample_size(part.log())) for part in parts])[:, None]
         moved = (means.abs() > SIGNIFICANT / rows.sqrt()) | ((squares - 1).abs() > SIGNIFICANT * (2 / rows).sqrt())
         scales = torch.where(moved, squares.sqrt().clamp_min(NARROWEST), 1.0)
         return cls(DEFENSE, (totals / totals.sum()).clamp_min(1e-12), torch.where(moved, means, 0.0), scales)

@@ -19,7 +19,7 @@ from genzoo.core.noise import Noise
 from genzoo.tasks.expectations import in_turn
 from genzoo.tasks.proposal import Proposal, standard
 
-__all__ = ["DataSource", "NoiseSource", "Source", "source_of"]
+__all__ = ["DataSource", "NoiseSource", "Source", "WholeNoise", "source_of"]
 
 Key = tuple[Any, ...]
 LOOKED_AT = 2000  # rows that tell the units of data
@@ -86,6 +86,50 @@ class NoiseSource(Source):
         noise = noise.rows(rows)
         u, _ = proposal.draw(len(rows), noise.at("proposal").to("cpu"))
         return u, self._run(Steered(noise.at("rest"), self.layout, u), rows), standard(u)
+
+    def _run(self, noise: "Steered", rows: Tensor) -> Tensor:
+        with torch.no_grad(), evaluating(self.model):
+            return self.model.draw(len(rows), self._given(rows), noise)
+
+
+class WholeNoise(Source):
+    """u is every number that the model draws for one x, normal or uniform, in units of standard normals.
+
+    A uniform number is Φ(u), so that a choice among components, levels or tokens can be steered like all else.
+
+    Args:
+        model: The model.
+        given: Rows of its condition.
+        noise: Where all draws come from.
+
+    Raises:
+        Unsupported: If the model draws nothing.
+
+    Example:
+        >>> from genzoo.core import Space
+        >>> from genzoo.models.classical import GaussianMixture
+        >>> WholeNoise(GaussianMixture(Space((3,)), components=2), None, Noise(0)).dims
+        4
+    """
+
+    def __init__(self, model: GenerativeModel, given: Given, noise: Noise) -> None:
+        super().__init__(model, given, noise)
+        two = torch.arange(2)
+        self.layout: dict[Key, slice] = {}
+        self._run(Guided(noise.rows(two), self.layout, None), two)
+        self.dims = max((part.stop for part in self.layout.values()), default=0)
+        if not self.dims:
+            raise Unsupported(f"{type(model).__name__} draws no numbers, so its samples are all alike. Look at one.")
+
+    def draw(
+        self, proposal: Proposal, rows: Int[Tensor, " n"], noise: Noise
+    ) -> tuple[Float[Tensor, "n D"], Shaped[Tensor, "n *event"], Float[Tensor, " n"]]:
+        u, _ = proposal.draw(len(rows), noise.rows(rows).at("proposal").to("cpu"))
+        return u, self.run(u, rows, noise.at("rest")), standard(u)
+
+    def run(self, u: Float[Tensor, "n D"], rows: Int[Tensor, " n"], noise: Noise) -> Shaped[Tensor, "n *event"]:
+        """The x that some numbers make; what has no place among them is drawn by the number of the row."""
+        return self._run(Guided(noise.rows(rows), self.layout, u), rows)
 
     def _run(self, noise: "Steered", rows: Tensor) -> Tensor:
         with torch.no_grad(), evaluating(self.model):
@@ -160,15 +204,39 @@ class Steered(Noise):
         return cast(Steered, self._copy(**vars(super().rows(index)) | {"u": u}))
 
     def normal(self, *shape: int, dtype: torch.dtype | None = None) -> Float[Tensor, "n *rest"]:
+        u = self.told(shape)
+        if u is None:
+            return super().normal(*shape, dtype=dtype)
+        return u.to(self.device, dtype or torch.get_default_dtype())
+
+    def told(self, shape: tuple[int, ...]) -> Float[Tensor, "n *rest"] | None:
+        """The numbers of the next draw, if they are told; without u its place is written down."""
         key = (self.path[self.root :], self.page, self.draws, shape[1:])
         if self.u is None:
             start = max((part.stop for part in self.layout.values()), default=0)
             self.layout.setdefault(key, slice(start, start + torch.Size(shape[1:]).numel()))
         elif key in self.layout and shape[0] == len(self.u):
             self.draws += 1
-            u = self.u[:, self.layout[key]].reshape(shape)
-            return u.to(self.device, dtype or torch.get_default_dtype())
-        return super().normal(*shape, dtype=dtype)
+            return self.u[:, self.layout[key]].reshape(shape)
+        return None
+
+
+class Guided(Steered):
+    """Noise of which uniform numbers are told as well, each as the normal number of the same rank."""
+
+    def uniform(self, *shape: int, dtype: torch.dtype | None = None) -> Float[Tensor, "n *rest"]:
+        u = self.told(shape)
+        if u is None:
+            return super().uniform(*shape, dtype=dtype)
+        kind = dtype or torch.get_default_dtype()
+        below_one = 1 - 2.0 ** (-53 if kind == torch.float64 else -24)
+        return torch.special.ndtr(u).clamp_max(below_one).to(self.device, kind).clamp_max(below_one)
+
+    def words(self, *shape: int) -> Int[Tensor, "n *rest"]:
+        u = self.told(shape)
+        if u is None:
+            return super().words(*shape)
+        return (torch.special.ndtr(u) * 2.0**32).long().clamp_max(2**32 - 1).to(self.device)
 
 
 def source_of(model: GenerativeModel, given: Given, where: str | None, noise: Noise) -> Source:
@@ -183,8 +251,7 @@ def source_of(model: GenerativeModel, given: Given, where: str | None, noise: No
     Raises:
         Unsupported: If the model has neither.
     """
-    if where not in (None, "noise", "data"):
-        raise ValueError(f"`where` must be 'noise' or 'data', got {where!r}. Leave it out to choose by the model.")
+    require_place(where)
     if where == "data":
         return DataSource(model, given, noise)
     try:
@@ -193,3 +260,16 @@ def source_of(model: GenerativeModel, given: Given, where: str | None, noise: No
         if where == "noise" or model.space.is_discrete or model.likelihood is not Likelihood.EXACT:
             raise
         return DataSource(model, given, noise)
+
+
+def require_place(where: str | None) -> None:
+    """Refuses places that there are none of.
+
+    Args:
+        where: `noise`, `data` or None.
+
+    Raises:
+        ValueError: If it is another.
+    """
+    if where not in (None, "noise", "data"):
+        raise ValueError(f"`where` must be 'noise' or 'data', got {where!r}. Leave it out to choose by the model.")

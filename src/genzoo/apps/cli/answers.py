@@ -49,7 +49,9 @@ class Answer:
         """The answer by importance sampling."""
         source = f"{found.draws:,} samples with seed {seed}; {found.hits:,} weighted hits, worth {found.ess:,.0f}"
         facts = {"n": found.n, "seed": seed, "hits": found.hits, "ess": found.ess, "draws": found.draws}
-        return cls(f"P({asked.text})", found.probability, source, more=facts | {"levels": list(found.levels)})
+        bound = "" if found.hits else "It was never seen: this is an upper bound, which more samples (-n) lower."
+        facts |= {"levels": list(found.levels)}
+        return cls(f"P({asked.text})", found.probability, source, more=facts, remark=bound)
 
     @property
     def sentence(self) -> str:
