@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = attach(
         "closed_forms": ["NoClosedForm", "Wasserstein", "closed_form"],
         "discretized_logistic": ["DiscretizedLogistic"],
         "dual": ["Dual", "LipschitzCritic", "adversarial_bound", "kantorovich_bound"],
-        "estimate": ["Estimate", "LowerBound", "TooFew", "Unknowable"],
+        "estimate": ["Estimate", "LowerBound", "NotFinite", "TooFew", "Unknowable"],
         "estimates": ["estimated", "estimated_cross_entropy"],
         "f_divergence": [
             "CHI2",
@@ -38,6 +38,7 @@ __getattr__, __dir__, __all__ = attach(
         "quadrature": ["integrated", "summed"],
         "quantiles": ["integrated_wasserstein"],
         "resampling": ["bootstrap_error", "require_rows", "share_of", "subsample_error"],
+        "samples": ["Samples", "checked_numbers", "checked_rows"],
         "segment": ["Segment"],
         "transport": [
             "Plan",

@@ -36,12 +36,13 @@ from genzoo.distributions.f_divergence import (
 )
 from genzoo.distributions.frechet import Moments, frechet_distance
 from genzoo.distributions.mmd import DistanceKernel, GaussianKernel, Kernel, PolynomialKernel, mmd2
+from genzoo.distributions.samples import Samples, checked_rows
 from genzoo.distributions.transport import cityblock, discrete, optimal_plan, sinkhorn_divergence
 from genzoo.distributions.wasserstein import directions, sliced_wasserstein
 
 __all__ = ["DISTANCES", "Between", "Distance", "axiom_table", "shares"]
 
-Rows = Tensor
+Rows = Samples
 Between = Callable[[Rows, Rows], float]
 
 
@@ -81,22 +82,26 @@ class Distance(NamedTuple):
         return self.definite and self.symmetric and self.triangle
 
 
-def shares(
-    a: Float[Tensor, "n D"], b: Float[Tensor, "m D"]
-) -> tuple[Float[Tensor, "K D"], Float[Tensor, " K"], Float[Tensor, " K"]]:
+def shares(a: Samples, b: Samples) -> tuple[Float[Tensor, "K D"], Float[Tensor, " K"], Float[Tensor, " K"]]:
     """The different rows of two sets, and the share that each has in both.
 
     Args:
         a: One set.
         b: The other.
 
+    Raises:
+        ValueError: If rows differ in length.
+        TooFew: If a set is empty.
+        NotFinite: If a number is NaN or infinite.
+
     Example:
         >>> shares(torch.tensor([[0.0], [1.0]]), torch.tensor([[1.0], [1.0]]))[1:]
         (tensor([0.5000, 0.5000], dtype=torch.float64), tensor([0., 1.], dtype=torch.float64))
     """
-    places, which = torch.cat([a, b]).unique(dim=0, return_inverse=True)
-    counts = [torch.bincount(part, minlength=len(places)).double() for part in which.split([len(a), len(b)])]
-    return places, counts[0] / len(a), counts[1] / len(b)
+    x, y = checked_rows(a, b)
+    places, which = torch.cat([x, y]).unique(dim=0, return_inverse=True)
+    counts = [torch.bincount(part, minlength=len(places)).double() for part in which.split([len(x), len(y)])]
+    return places, counts[0] / len(x), counts[1] / len(y)
 
 
 def axiom_table() -> str:
@@ -135,14 +140,16 @@ def _f(
 
 def _wasserstein(name: str, wanted: Wasserstein, of: FDivergence | None = None) -> Distance:
     def between(a: Rows, b: Rows) -> float:
-        places, p, q = shares(a.double(), b.double())
+        places, p, q = shares(a, b)
+        places = places.double()
         return optimal_plan(wanted.metric(places, places) ** wanted.k, p, q).distance(wanted.k)
 
     return Distance(name, between, True, True, True, "optimal_plan", of or wanted)
 
 
 def _sliced(a: Rows, b: Rows) -> float:
-    return sliced_wasserstein(a.double(), b.double(), directions(8, a.shape[1], Noise(0)))
+    x, y = (rows.double() for rows in checked_rows(a, b))
+    return sliced_wasserstein(x, y, directions(8, x.shape[1], Noise(0)))
 
 
 def _sinkhorn(a: Rows, b: Rows) -> float:
@@ -151,10 +158,10 @@ def _sinkhorn(a: Rows, b: Rows) -> float:
 
 def _mmd(name: str, kernel: Kernel, power: float, axioms: tuple[bool, bool, bool], code: str) -> Distance:
     def between(a: Rows, b: Rows) -> float:
-        return max(0.0, mmd2(a.double(), b.double(), kernel, unbiased=False)) ** power
+        return max(0.0, mmd2(a, b, kernel, unbiased=False)) ** power
 
     def without_bias(a: Rows, b: Rows) -> float:
-        return mmd2(a.double(), b.double(), kernel)
+        return mmd2(a, b, kernel)
 
     return Distance(name, between, *axioms, code, power=power, without_bias=without_bias if power == 1 else None)
 

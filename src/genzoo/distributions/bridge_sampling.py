@@ -17,11 +17,11 @@ References:
 import math
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from genzoo.distributions.estimate import Unknowable
+from genzoo.distributions.f_divergence import checked_ratios
 from genzoo.distributions.resampling import require_rows
+from genzoo.distributions.samples import Samples
 
 __all__ = ["log_normalizer_ratio"]
 
@@ -29,7 +29,7 @@ LEAST, SHARED = 25, 5.0  # rows of both, and how many of them both must claim
 HALVINGS = 60
 
 
-def log_normalizer_ratio(on_p: Float[Tensor, " n"], on_q: Float[Tensor, " m"]) -> float:
+def log_normalizer_ratio(on_p: Samples, on_q: Samples) -> float:
     """log Z_p − log Z_q from log p̃ − log q̃ on rows drawn from p and on rows drawn from q.
 
     Args:
@@ -37,6 +37,7 @@ def log_normalizer_ratio(on_p: Float[Tensor, " n"], on_q: Float[Tensor, " m"]) -
         on_q: The log-ratio on rows of q.
 
     Raises:
+        ValueError: If one is NaN.
         TooFew: If there are fewer than 25 rows of either.
         Unknowable: If fewer than five rows, by weight, lie where both have mass.
 
@@ -47,7 +48,8 @@ def log_normalizer_ratio(on_p: Float[Tensor, " n"], on_q: Float[Tensor, " m"]) -
         3.0
     """
     require_rows(min(len(on_p), len(on_q)), LEAST, "A ratio of normalizers")
-    r_p, r_q = (rows.detach().double() + math.log(len(on_p) / len(on_q)) for rows in (on_p, on_q))
+    shift = math.log(len(on_p) / len(on_q))
+    r_p, r_q = (checked_ratios(rows).detach().double() + shift for rows in (on_p, on_q))
     finite = torch.cat([r_p, r_q])
     finite = finite[finite.isfinite()]
     low, high = (finite.min().item() - 1, finite.max().item() + 1) if len(finite) else (0.0, 0.0)

@@ -30,9 +30,11 @@ from genzoo.core.noise import Noise, seeded
 from genzoo.distributions.estimate import LowerBound, difference
 from genzoo.distributions.f_divergence import FDivergence
 from genzoo.distributions.resampling import require_rows
+from genzoo.distributions.samples import Samples, checked_rows
 
 __all__ = ["Dual", "LipschitzCritic", "adversarial_bound", "kantorovich_bound"]
 
+WHAT = "A distance by a critic"
 LEAST = 100  # rows of each: half to learn from
 
 
@@ -83,8 +85,8 @@ class LipschitzCritic(nn.Module):
 
 
 def kantorovich_bound(
-    x: Float[Tensor, "n D"],
-    y: Float[Tensor, "m D"],
+    x: Samples,
+    y: Samples,
     *,
     hidden: Sequence[int] = (32, 32),
     steps: int = 100,
@@ -103,25 +105,26 @@ def kantorovich_bound(
 
     Raises:
         TooFew: If a set has fewer than 100 rows.
+        NotFinite: If a number is NaN or infinite.
 
     Example:
         >>> x = Noise(0).normal(400, 2)
         >>> kantorovich_bound(x, x + 3, steps=50).bound  # at most 3 √2 = 4.24
         LowerBound(value=4..., error=0.1...)
     """
-    (x, held_x), (y, held_y) = (_halves(rows, Noise(seed, "halves", part)) for part, rows in enumerate((x, y)))
-    both = torch.cat([x, y])
+    (one, held_one), (other, held_other) = _halves(x, y, seed=seed)
+    both = torch.cat([one, other])
     with seeded(seed):
-        critic = LipschitzCritic(both.mean(0), max(both.std(0).mean().item(), 1e-12), hidden).to(x.device)
-    _climb(critic, lambda: critic(x).mean() - critic(y).mean(), steps, lr)
+        critic = LipschitzCritic(both.mean(0), max(both.std(0).mean().item(), 1e-12), hidden).to(both.device)
+    _climb(critic, lambda: critic(one).mean() - critic(other).mean(), steps, lr)
     with torch.no_grad():
-        return Dual(LowerBound(*difference(critic(held_x), critic(held_y))), critic)
+        return Dual(LowerBound(*difference(critic(held_one), critic(held_other))), critic)
 
 
 def adversarial_bound(
     divergence: FDivergence,
-    x: Float[Tensor, "n D"],
-    y: Float[Tensor, "m D"],
+    x: Samples,
+    y: Samples,
     *,
     hidden: Sequence[int] = (32, 32),
     steps: int = 150,
@@ -143,6 +146,7 @@ def adversarial_bound(
 
     Raises:
         TooFew: If a set has fewer than 100 rows.
+        NotFinite: If a number is NaN or infinite.
         Unknowable: If the critic's prices on held-out rows have a tail without variance.
 
     Example:
@@ -151,18 +155,18 @@ def adversarial_bound(
         >>> adversarial_bound(JENSEN_SHANNON, x, y, steps=100).bound  # 0.337
         LowerBound(value=0.3..., error=0.02...)
     """
-    (x, held_x), (y, held_y) = (_halves(rows, Noise(seed, "halves", part)) for part, rows in enumerate((x, y)))
-    both = torch.cat([x, y])
+    (one, held_one), (other, held_other) = _halves(x, y, seed=seed)
+    both = torch.cat([one, other])
     with seeded(seed):
         critic = _perceptron(both.mean(0), both.std(0).clamp_min(1e-12), hidden)
 
     def value() -> Tensor:
-        witness, price = divergence.sides(critic(x), critic(y))
+        witness, price = divergence.sides(critic(one), critic(other))
         return witness.mean() - price.mean()
 
     _climb(critic, value, steps, lr)
     with torch.no_grad():
-        return Dual(divergence.bound(critic(held_x), critic(held_y)), critic)
+        return Dual(divergence.bound(critic(held_one), critic(held_other)), critic)
 
 
 class _Standardize(nn.Module):
@@ -189,12 +193,15 @@ def _perceptron(mean: Tensor, deviation: Tensor, hidden: Sequence[int]) -> nn.Mo
     return nn.Sequential(*layers).to(mean)
 
 
-def _halves(rows: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
-    """Rows to learn from and rows to be asked about."""
-    require_rows(len(rows), LEAST, "A distance by a critic")
-    order = noise.permutation(len(rows)).to(rows.device)
-    first, second = rows.detach()[order].tensor_split(2)
-    return first, second
+def _halves(*sets: Samples, seed: int) -> list[tuple[Tensor, Tensor]]:
+    """Of each set rows to learn from and rows to be asked about."""
+    found = []
+    for part, rows in enumerate(checked_rows(*sets, what=WHAT)):
+        require_rows(len(rows), LEAST, WHAT)
+        order = Noise(seed, "halves", part).permutation(len(rows)).to(rows.device)
+        first, second = rows.detach()[order].tensor_split(2)
+        found.append((first, second))
+    return found
 
 
 def _climb(critic: nn.Module, value: Callable[[], Tensor], steps: int, lr: float) -> None:

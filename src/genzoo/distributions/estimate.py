@@ -6,11 +6,15 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["Estimate", "LowerBound", "TooFew", "Unknowable", "difference", "interval", "mean_of"]
+__all__ = ["Estimate", "LowerBound", "NotFinite", "TooFew", "Unknowable", "difference", "interval", "mean_of"]
 
 
 class TooFew(ValueError):
     """There are too few rows for a statistic; the message says how many it needs."""
+
+
+class NotFinite(ValueError):
+    """Rows hold NaN or ∞, which are at no distance from anything; the message says how many."""
 
 
 class Unknowable(ValueError):

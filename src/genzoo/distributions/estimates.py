@@ -19,15 +19,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from genzoo.distributions.estimate import Estimate, TooFew, mean_of
-from genzoo.distributions.f_divergence import FDivergence
+from genzoo.distributions.f_divergence import FDivergence, checked_ratios
+from genzoo.distributions.samples import Samples
 from genzoo.distributions.tail import require_finite_variance
 
 __all__ = ["estimated", "estimated_cross_entropy"]
 
 
-def estimated(
-    divergence: FDivergence, on_p: Float[Tensor, " n"] | None, on_q: Float[Tensor, " m"] | None = None
-) -> Estimate:
+def estimated(divergence: FDivergence, on_p: Samples | None, on_q: Samples | None = None) -> Estimate:
     """D(p ‖ q) from log p − log q on rows of p, of q, or of both, the densities normalized.
 
     KL is a mean over rows of p and reverse KL one over rows of q, because f(0) or lim f(t)/t is zero: what only the
@@ -54,11 +53,7 @@ def estimated(
         >>> estimated(KL, torch.full((10,), torch.inf))
         Estimate(value=inf, error=None)
     """
-    for rows in (on_p, on_q):
-        if rows is not None and bool(rows.isnan().any()):
-            raise ValueError(
-                "Log-ratios must be numbers, got NaN: both densities are zero there. Draw from one of them."
-            )
+    on_p, on_q = (None if rows is None else checked_ratios(rows) for rows in (on_p, on_q))
     if divergence.at_zero == 0 or divergence.at_infinity == 0:
         return _from_one_side(divergence, on_p, on_q)
     if on_p is None or on_q is None:
@@ -81,13 +76,14 @@ def estimated(
     return Estimate(value, math.sqrt(sum(len(terms) * terms.var().item() for terms in sides)))
 
 
-def estimated_cross_entropy(log_q: Float[Tensor, " n"]) -> Estimate:
+def estimated_cross_entropy(log_q: Samples) -> Estimate:
     """−E_p log q from log q on rows of p: the cross-entropy, or, with p for q, the entropy.
 
     Args:
         log_q: log q on rows drawn from p.
 
     Raises:
+        ValueError: If one is NaN.
         TooFew: If there are fewer than two rows.
         Unknowable: If the terms have a tail without variance.
 
@@ -96,7 +92,7 @@ def estimated_cross_entropy(log_q: Float[Tensor, " n"]) -> Estimate:
         >>> estimated_cross_entropy(torch.tensor([-1.0, -torch.inf]))
         Estimate(value=inf, error=None)
     """
-    return _checked_mean(-log_q.detach().double(), "A cross-entropy from samples")
+    return _checked_mean(-checked_ratios(log_q).detach().double(), "A cross-entropy from samples")
 
 
 def unchecked_value(divergence: FDivergence, on_p: Float[Tensor, " n"], on_q: Float[Tensor, " m"]) -> float:

@@ -35,6 +35,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from genzoo.distributions.estimate import LowerBound, difference
+from genzoo.distributions.samples import Samples
 from genzoo.distributions.tail import require_finite_variance
 
 __all__ = [
@@ -88,7 +89,7 @@ class FDivergence:
     witness: Curve | None = field(default=None, repr=False)
     price: Curve | None = field(default=None, repr=False)
 
-    def __call__(self, p: Float[Tensor, "*batch K"], q: Float[Tensor, "*batch K"]) -> Float[Tensor, "*batch"]:
+    def __call__(self, p: Samples, q: Samples) -> Float[Tensor, "*batch"]:
         """D(p ‖ q) of probabilities of the same K things, along the last axis.
 
         Args:
@@ -98,7 +99,7 @@ class FDivergence:
         Raises:
             ValueError: If they do not sum to one, or hold negative numbers.
         """
-        p, q = torch.broadcast_tensors(checked_probabilities(p), checked_probabilities(q))
+        p, q = alike_probabilities(p, q)
         both, either = (p > 0) & (q > 0), (p > 0) | (q > 0)
         ratio = torch.where(both, p, 1).log() - torch.where(both, q, 1).log()
         terms = torch.where(both, (p + q) * self.balanced(ratio), (p + q).detach() * self._limit(p > 0, p))
@@ -113,7 +114,7 @@ class FDivergence:
         infinite = r.isinf()
         return torch.where(infinite, self._limit(r > 0, r), self.balanced(torch.where(infinite, 0, r)))
 
-    def bound(self, on_p: Float[Tensor, " n"], on_q: Float[Tensor, " m"]) -> LowerBound:
+    def bound(self, on_p: Samples, on_q: Samples) -> LowerBound:
         """The adversarial lower bound E_p T − E_q f*(T) of a critic v, T its witness.
 
         The critic must not have learned from these rows: then the bound is below D on average, and its error says by
@@ -124,7 +125,7 @@ class FDivergence:
             on_q: What it says of rows of q.
 
         Raises:
-            ValueError: If this divergence was made without a witness.
+            ValueError: If this divergence was made without a witness, or the critic says NaN.
             Unknowable: If the critic's prices have a tail without variance: their mean is then too low as a rule, and
                 the bound too high.
 
@@ -133,7 +134,7 @@ class FDivergence:
             >>> JENSEN_SHANNON.bound(rows + 1, rows - 1).value > 0
             True
         """
-        witness, price = self.sides(on_p.detach().double(), on_q.detach().double())
+        witness, price = self.sides(checked_ratios(on_p).detach().double(), checked_ratios(on_q).detach().double())
         if math.inf in (self.at_zero, self.at_infinity):
             require_finite_variance(witness, f"A lower bound of {self.name}")
             require_finite_variance(price, f"A lower bound of {self.name}")
@@ -220,7 +221,7 @@ NEYMAN_CHI2 = FDivergence(
 F_DIVERGENCES = (TOTAL_VARIATION, KL, REVERSE_KL, JENSEN_SHANNON, SQUARED_HELLINGER, CHI2, NEYMAN_CHI2)
 
 
-def entropy(p: Float[Tensor, "*batch K"]) -> Float[Tensor, "*batch"]:
+def entropy(p: Samples) -> Float[Tensor, "*batch"]:
     """The entropy H(p) = −Σ p log p of probabilities along the last axis, in nats.
 
     Args:
@@ -233,10 +234,11 @@ def entropy(p: Float[Tensor, "*batch K"]) -> Float[Tensor, "*batch"]:
         >>> entropy(torch.tensor([0.5, 0.5, 0.0]))
         tensor(0.6931)
     """
-    return -torch.special.xlogy(checked_probabilities(p), torch.where(p > 0, p, 1)).sum(-1)
+    p = checked_probabilities(p)
+    return -torch.special.xlogy(p, torch.where(p > 0, p, 1)).sum(-1)
 
 
-def cross_entropy(p: Float[Tensor, "*batch K"], q: Float[Tensor, "*batch K"]) -> Float[Tensor, "*batch"]:
+def cross_entropy(p: Samples, q: Samples) -> Float[Tensor, "*batch"]:
     """The cross-entropy −Σ p log q = H(p) + KL(p ‖ q), in nats: ∞ where q is zero and p is not.
 
     Args:
@@ -250,7 +252,7 @@ def cross_entropy(p: Float[Tensor, "*batch K"], q: Float[Tensor, "*batch K"]) ->
         >>> cross_entropy(torch.tensor([1.0, 0.0]), torch.tensor([0.5, 0.5]))
         tensor(0.6931)
     """
-    return -torch.special.xlogy(checked_probabilities(p), checked_probabilities(q)).sum(-1)
+    return -torch.special.xlogy(*alike_probabilities(p, q)).sum(-1)
 
 
 def optimal_discriminator(log_ratio: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
@@ -271,11 +273,39 @@ def optimal_discriminator(log_ratio: Float[Tensor, "*shape"]) -> Float[Tensor, "
     return log_ratio.sigmoid()
 
 
-def checked_probabilities(p: Float[Tensor, "*batch K"]) -> Float[Tensor, "*batch K"]:
-    """The same, if none is negative and they sum to one along the last axis, but for rounding.
+def alike_probabilities(p: Samples, q: Samples) -> tuple[Tensor, Tensor]:
+    """Probabilities of the same things, checked, in one precision.
+
+    Args:
+        p: A distribution, or a batch.
+        q: Another.
 
     Raises:
-        ValueError: If not.
+        ValueError: If they are of unlike numbers of things, or no probabilities.
+
+    Example:
+        >>> alike_probabilities([1, 0], torch.tensor([0.5, 0.5]))[0].dtype
+        torch.float64
+    """
+    p, q = checked_probabilities(p), checked_probabilities(q)
+    if p.shape[-1] != q.shape[-1]:
+        raise ValueError(
+            f"Both must be probabilities of the same things, got {p.shape[-1]} and {q.shape[-1]}. "
+            "Give 0 to what one of them lacks."
+        )
+    kind = torch.promote_types(p.dtype, q.dtype)
+    one, other = torch.broadcast_tensors(p.to(kind), q.to(kind))
+    return one, other
+
+
+def checked_probabilities(p: Samples) -> Float[Tensor, "*batch K"]:
+    """The same, if none is negative and they sum to one along the last axis, but for rounding.
+
+    Args:
+        p: Probabilities as a tensor, an array or lists.
+
+    Raises:
+        ValueError: If they are none; NaN is no probability.
 
     Example:
         >>> checked_probabilities(torch.tensor([0.5, 0.6]))
@@ -283,12 +313,38 @@ def checked_probabilities(p: Float[Tensor, "*batch K"]) -> Float[Tensor, "*batch
         ...
         ValueError: Probabilities must be ≥ 0 and sum to 1, got a least of 0.5 and a sum of 1.1. Divide by the sum.
     """
+    p = torch.as_tensor(p)
+    p = p if p.is_floating_point() else p.double()
+    if not p.ndim or not p.shape[-1]:
+        raise ValueError(f"Probabilities must be those of at least one thing, got shape {tuple(p.shape)}.")
     total, least = p.detach().sum(-1), p.detach().min().item() if p.numel() else 0.0
     slack = max(1e-6, p.shape[-1] * torch.finfo(p.dtype).eps)  # what was rounded to float32 once is off by 1e-7
-    if least < 0 or not bool(((total - 1).abs() <= slack).all()):
+    if not least >= 0 or not bool(((total - 1).abs() <= slack).all()):
         worst = total.flatten()[(total - 1).abs().flatten().argmax()].item()
         raise ValueError(
             f"Probabilities must be ≥ 0 and sum to 1, got a least of {least:.4g} and a sum of {worst:.6g}. "
             "Divide by the sum."
         )
     return p
+
+
+def checked_ratios(r: Samples) -> Float[Tensor, " n"]:
+    """Log-ratios of rows, any of them infinite but none of them NaN.
+
+    Args:
+        r: log p − log q of each row.
+
+    Raises:
+        ValueError: If one is NaN, or there is not one number a row.
+
+    Example:
+        >>> checked_ratios([0.0, -math.inf])
+        tensor([0., -inf])
+    """
+    r = torch.as_tensor(r)
+    r = r if r.is_floating_point() else r.double()
+    if r.ndim != 1:
+        raise ValueError(f"Log-ratios must be one number a row, got {tuple(r.shape)}. Sum over the entries of a row.")
+    if bool(r.isnan().any()):
+        raise ValueError("Log-ratios must be numbers, got NaN: both densities are zero there. Draw from one of them.")
+    return r

@@ -18,6 +18,9 @@ from jaxtyping import Float
 from scipy.linalg import lapack
 from torch import Tensor
 
+from genzoo.distributions.estimate import NotFinite
+from genzoo.distributions.samples import Samples, checked_rows
+
 __all__ = ["Moments", "factor", "frechet_distance"]
 
 ROWS = 8192  # of a product: what is held in float64 at a time
@@ -35,9 +38,14 @@ class Moments(NamedTuple):
     covariance: Float[Tensor, "D D"]
 
     @classmethod
-    def of(cls, values: Float[Tensor, "n D"]) -> "Moments":
-        """The moments of some rows, the covariance unbiased."""
-        values = values.detach()
+    def of(cls, values: Samples) -> "Moments":
+        """The moments of some rows, the covariance unbiased; zero of one row.
+
+        Raises:
+            TooFew: If there are no rows.
+            NotFinite: If a number is NaN or infinite.
+        """
+        (values,) = (rows.detach() for rows in checked_rows(values, what="A mean with its covariance"))
         mean = values.mean(0, dtype=torch.float64)
         total = torch.zeros(len(mean), len(mean), dtype=torch.float64, device=values.device)
         for part in values.split(ROWS):
@@ -52,11 +60,23 @@ def frechet_distance(a: Moments, b: Moments) -> float:
         a: One's mean and covariance.
         b: The other's.
 
+    Raises:
+        ValueError: If they are of unlike dimensions.
+        NotFinite: If a moment is NaN or infinite.
+
     Example:
         >>> one = Moments(torch.zeros(2), torch.eye(2))
         >>> frechet_distance(one, Moments(torch.ones(2), 4 * torch.eye(2)))
         4.0
     """
+    a, b = (Moments(*(part.double() for part in moments)) for moments in (a, b))
+    if a.mean.shape != b.mean.shape:
+        raise ValueError(
+            f"Moments must be of rows of one length, got {len(a.mean)} and {len(b.mean)} entries. "
+            "Give the same columns."
+        )
+    if not all(bool(part.isfinite().all()) for part in (*a, *b)):
+        raise NotFinite("A Fréchet distance takes finite means and covariances, got NaN or ∞. Leave such rows out.")
     lower, flaw = torch.linalg.cholesky_ex(a.covariance)
     if flaw:
         root = factor(a.covariance)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch import distributions as td
@@ -14,6 +15,7 @@ from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.distributions.quadrature import is_line, supported_log_prob
 from genzoo.distributions.quantiles import quantiles
+from genzoo.distributions.samples import checked_rows
 
 __all__ = ["Density", "Known", "known"]
 
@@ -79,6 +81,13 @@ def known(p: Any) -> Known:
 @known.register
 def _(p: Tensor) -> Known:
     return Known(lambda n, noise: p.detach())
+
+
+@known.register(np.ndarray)
+@known.register(list)
+def _(p: Any) -> Known:
+    rows = checked_rows(p)[0] if np.ndim(p) == 2 else torch.as_tensor(p)
+    return Known(lambda n, noise: rows)
 
 
 @known.register

@@ -34,8 +34,9 @@ from genzoo.distributions.neighbors import neighbor_kl
 from genzoo.distributions.quadrature import integrated, is_line, summed
 from genzoo.distributions.quantiles import wasserstein_with_doubt
 from genzoo.distributions.resampling import bootstrap_error, subsample_error
-from genzoo.distributions.transport import cityblock, discrete, euclidean
-from genzoo.distributions.wasserstein import optimal_cost, wasserstein_1d
+from genzoo.distributions.samples import Samples, checked_rows
+from genzoo.distributions.transport import cityblock, discrete, euclidean, optimal_cost
+from genzoo.distributions.wasserstein import wasserstein_1d
 
 __all__ = ["Found", "distance"]
 
@@ -96,6 +97,7 @@ def distance(what: str | Distance | Measured, p: Any, q: Any, *, n: int = 2000, 
     Raises:
         Unknowable: If no way leads to a number, or the one that was taken shows that the number cannot be known.
         TooFew: If there are too few rows.
+        NotFinite: If rows hold NaN or ∞.
         ValueError: If the name is unknown, p or q is not one distribution, or their rows differ in shape.
 
     Example:
@@ -146,11 +148,13 @@ class Pair(NamedTuple):
 
     def rows_of(self, side: str) -> Tensor:
         """Rows of one of them."""
-        return getattr(self, side).draw(self.n, Noise(self.seed, "distance", side))
+        rows: Tensor = getattr(self, side).draw(self.n, Noise(self.seed, "distance", side))
+        checked_rows(_flat(rows))
+        return rows
 
     def flat_rows(self) -> tuple[Float[Tensor, "n D"], Float[Tensor, "m D"]]:
         """Rows of both as vectors, in float64."""
-        x, y = map(_flat, self.rows())
+        x, y = checked_rows(*map(_flat, self.rows()))
         return x, y
 
     def families(self) -> tuple[td.Distribution, td.Distribution]:
@@ -182,7 +186,7 @@ class Pair(NamedTuple):
 
 def _flat(rows: Tensor) -> Float[Tensor, "n D"]:
     """Rows as vectors, in float64."""
-    return rows.reshape(len(rows), -1).double().cpu()
+    return rows.reshape(len(rows), math.prod(rows.shape[1:])).double().cpu()
 
 
 # --- the ways -------------------------------------------------------------------------------------------------------
@@ -268,7 +272,8 @@ def _by_neighbors(what: FDivergence, pair: Pair) -> Found:
 
 
 def _by_critic(what: FDivergence, pair: Pair) -> Found:
-    x, y = (rows.float() for rows in pair.flat_rows())
+    x, y = pair.flat_rows()
+    x, y = ((rows - y.mean(0)).float() for rows in (x, y))  # float32 would round away what is far from zero
     bound = adversarial_bound(what, x, y, seed=pair.seed).bound
     found = Found(*bound, caveat="a lower bound: what the critic does not see is not in it")
     return found._replace(value=max(0.0, found.value))  # as every divergence is
@@ -276,11 +281,21 @@ def _by_critic(what: FDivergence, pair: Pair) -> Found:
 
 def _by_plan(what: Wasserstein, pair: Pair) -> Found:
     x, y = pair.flat_rows()
-    if x.shape[1] == 1 and what.metric in (euclidean, cityblock):
-        return _of_rows(lambda a, b: wasserstein_1d(a[:, 0], b[:, 0], float(what.k)), x, y, pair.seed)
 
-    def between(a: Tensor, b: Tensor) -> float:
-        return optimal_cost((what.metric(a, b) ** what.k).numpy()) ** (1 / what.k)
+    def line(a: Samples, b: Samples) -> float:
+        one, other = checked_rows(a, b)
+        return wasserstein_1d(one[:, 0], other[:, 0], float(what.k))
+
+    if x.shape[1] == 1 and what.metric in (euclidean, cityblock):
+        return _of_rows(
+            line,
+            x,
+            y,
+            pair.seed,
+        )
+
+    def between(a: Samples, b: Samples) -> float:
+        return optimal_cost((what.metric(*checked_rows(a, b)) ** what.k).numpy()) ** (1 / what.k)
 
     found = _of_rows(between, x[:PLANNED], y[:PLANNED], pair.seed)
     return found._replace(caveat=f"the best plan of at most {PLANNED:,} rows; {found.caveat}")

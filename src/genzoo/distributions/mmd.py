@@ -20,7 +20,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from genzoo.distributions.pairwise import squared_distances
+from genzoo.distributions.estimate import TooFew
+from genzoo.distributions.pairwise import products, squared_distances
+from genzoo.distributions.resampling import require_rows
+from genzoo.distributions.samples import Samples, checked_rows
 
 __all__ = [
     "DistanceKernel",
@@ -51,7 +54,7 @@ class GaussianKernel:
 
     width: float
 
-    def __call__(self, a: Float[Tensor, "n D"], b: Float[Tensor, "m D"]) -> Float[Tensor, "n m"]:
+    def __call__(self, a: Samples, b: Samples) -> Float[Tensor, "n m"]:
         return squared_distances(a, b).mul_(-0.5 / self.width**2).exp_()
 
 
@@ -73,9 +76,10 @@ class PolynomialKernel:
     scale: float | None = None
     offset: float = 1.0
 
-    def __call__(self, a: Float[Tensor, "n D"], b: Float[Tensor, "m D"]) -> Float[Tensor, "n m"]:
-        product = a @ b.T
-        return product.mul_(self.scale or 1 / a.shape[1]).add_(self.offset).pow_(self.degree)
+    def __call__(self, a: Samples, b: Samples) -> Float[Tensor, "n m"]:
+        x, y = checked_rows(a, b, what="A kernel")
+        product = x @ y.T
+        return product.mul_(self.scale or 1 / x.shape[1]).add_(self.offset).pow_(self.degree)
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ class DistanceKernel:
         tensor([[-5.]])
     """
 
-    def __call__(self, a: Float[Tensor, "n D"], b: Float[Tensor, "m D"]) -> Float[Tensor, "n m"]:
+    def __call__(self, a: Samples, b: Samples) -> Float[Tensor, "n m"]:
         return squared_distances(a, b).sqrt_().neg_()
 
 
@@ -113,11 +117,15 @@ class KernelSums(NamedTuple):
     selves: tuple[float, float]
 
     @classmethod
-    def of(
-        cls, a: Float[Tensor, "n D"], b: Float[Tensor, "m D"], kernel: Kernel, *, chunk: int = 1024
-    ) -> "KernelSums":
-        """The sums over blocks of chunk × chunk pairs, each pair within a set computed once."""
-        a, b = a.double(), b.double()
+    def of(cls, a: Samples, b: Samples, kernel: Kernel, *, chunk: int = 1024) -> "KernelSums":
+        """The sums over blocks of chunk × chunk pairs, each pair within a set computed once.
+
+        Raises:
+            ValueError: If rows differ in length.
+            TooFew: If a set is empty.
+            NotFinite: If a number is NaN or infinite.
+        """
+        a, b = (rows.double() for rows in checked_rows(a, b, what="A kernel distance"))
         (own_a, self_a), (own_b, self_b) = own_sums(a, kernel, chunk=chunk), own_sums(b, kernel, chunk=chunk)
         other_a, other_b = torch.zeros_like(own_a), torch.zeros_like(own_b)
         for i in range(0, len(a), chunk):
@@ -129,8 +137,8 @@ class KernelSums(NamedTuple):
 
 
 def mmd2(
-    a: Float[Tensor, "n D"],
-    b: Float[Tensor, "m D"],
+    a: Samples,
+    b: Samples,
     kernel: Kernel,
     *,
     unbiased: bool = True,
@@ -148,7 +156,9 @@ def mmd2(
         chunk: Rows of a block; memory is that of one block.
 
     Raises:
-        ValueError: If a sample has fewer than two rows and the estimate is to be unbiased.
+        ValueError: If rows differ in length.
+        TooFew: If a sample is empty, or has fewer than two rows and the estimate is to be unbiased.
+        NotFinite: If a number is NaN or infinite.
 
     Example:
         >>> x = torch.tensor([[0.0], [1.0]])
@@ -157,7 +167,7 @@ def mmd2(
     """
     n, m = len(a), len(b)
     if unbiased and min(n, m) < 2:
-        raise ValueError(f"An unbiased MMD needs at least 2 rows of each sample, got {n} and {m}. Draw more.")
+        raise TooFew(f"An unbiased MMD needs at least 2 rows of each sample, got {n} and {m}. Draw more.")
     sums = KernelSums.of(a, b, kernel, chunk=chunk)
     between = 2 * sums.other_a.sum().item() / (n * m)
     within_a, within_b = sums.own_a.sum().item(), sums.own_b.sum().item()
@@ -166,9 +176,7 @@ def mmd2(
     return (within_a + sums.selves[0]) / n**2 + (within_b + sums.selves[1]) / m**2 - between
 
 
-def energy_distance(
-    a: Float[Tensor, "n D"], b: Float[Tensor, "m D"], *, unbiased: bool = True, chunk: int = 1024
-) -> float:
+def energy_distance(a: Samples, b: Samples, *, unbiased: bool = True, chunk: int = 1024) -> float:
     """The energy distance 2 E‖x − y‖ − E‖x − x'‖ − E‖y − y'‖, which needs no width.
 
     Args:
@@ -184,24 +192,31 @@ def energy_distance(
     return mmd2(a, b, DistanceKernel(), unbiased=unbiased, chunk=chunk)
 
 
-def median_width(x: Float[Tensor, "n D"], most: int = 1000) -> float:
-    """The median distance between rows, the usual width of a Gaussian kernel.
+def median_width(x: Samples, most: int = 1000) -> float:
+    """The median distance between rows, the usual width of a Gaussian kernel; of unlike rows, where most are equal.
 
     Args:
         x: Rows, of the reference so that all samples share one kernel.
         most: How many rows, evenly spread, are looked at.
 
+    Raises:
+        TooFew: If there are fewer than two rows.
+        NotFinite: If a number is NaN or infinite.
+
     Example:
         >>> median_width(torch.tensor([[0.0], [1.0], [3.0]]))
         2.0
     """
-    step = max(1, len(x) // most)
-    rows = x[::step][:most].double()
+    (rows,) = checked_rows(x, what="The width of a kernel")
+    require_rows(len(rows), 2, "The width of a kernel")
+    rows = rows[:: max(1, len(rows) // most)][:most].double()
     i, j = torch.triu_indices(len(rows), len(rows), 1)
-    return squared_distances(rows, rows)[i, j].median().sqrt().item()
+    apart = products(rows, rows)[i, j]
+    apart = apart if apart.median() > 0 else apart[apart > 0]
+    return apart.median().sqrt().item() if len(apart) else 1.0
 
 
-def own_sums(x: Float[Tensor, "n D"], kernel: Kernel, *, chunk: int = 1024) -> tuple[Float[Tensor, " n"], float]:
+def own_sums(x: Samples, kernel: Kernel, *, chunk: int = 1024) -> tuple[Float[Tensor, " n"], float]:
     """Each row's sum of the kernel over the other rows of its set, and the sum over pairs of a row with itself.
 
     Args:
@@ -213,6 +228,7 @@ def own_sums(x: Float[Tensor, "n D"], kernel: Kernel, *, chunk: int = 1024) -> t
         >>> own_sums(torch.ones(3, 1), PolynomialKernel(degree=1))
         (tensor([4., 4., 4.]), 6.0)
     """
+    (x,) = checked_rows(x, what="A kernel distance")
     sums, selves = x.new_zeros(len(x)), 0.0
     for i in range(0, len(x), chunk):
         for j in range(i, len(x), chunk):

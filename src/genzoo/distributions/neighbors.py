@@ -35,7 +35,6 @@ import math
 from typing import Literal
 
 import torch
-from jaxtyping import Float
 from scipy.spatial import cKDTree
 from scipy.special import chndtr
 from torch import Tensor
@@ -44,6 +43,7 @@ from genzoo.core.noise import Noise
 from genzoo.distributions.estimate import Estimate, Unknowable
 from genzoo.distributions.frechet import Moments
 from genzoo.distributions.resampling import require_rows, subsample_error
+from genzoo.distributions.samples import Samples, checked_rows
 
 __all__ = ["Start", "neighbor_entropy", "neighbor_estimate", "neighbor_kl"]
 
@@ -53,7 +53,7 @@ FAINT = 1e-290
 GROWTH = 0.05 * math.log(2)  # of the estimate with twice the rows, where q does not cover a twentieth of p
 
 
-def neighbor_entropy(x: Float[Tensor, "n D"], *, k: int = 3, start: Start = "constant") -> Estimate:
+def neighbor_entropy(x: Samples, *, k: int = 3, start: Start = "constant") -> Estimate:
     """The differential entropy of the density that rows were drawn from, in nats, with its standard error.
 
     Args:
@@ -63,20 +63,22 @@ def neighbor_entropy(x: Float[Tensor, "n D"], *, k: int = 3, start: Start = "con
 
     Raises:
         TooFew: If there are fewer than 100 rows.
+        NotFinite: If a number is NaN or infinite.
         Unknowable: If more than k rows are equal: such rows have no density.
 
     Example:
         >>> neighbor_entropy(Noise(0).normal(2000, 1))  # log √(2πe) = 1.419
         Estimate(value=1.4..., error=0.02...)
     """
+    (x,) = checked_rows(x, what="An entropy from nearest neighbors")
     require_rows(len(x), LEAST, "An entropy from nearest neighbors")
     terms = _log_volumes(x, x, k, start) + torch.digamma(torch.tensor([len(x), k]).double()).diff().neg()
     return Estimate(terms.mean().item(), (terms.var() / len(x)).sqrt().item())
 
 
 def neighbor_kl(
-    x: Float[Tensor, "n D"],
-    y: Float[Tensor, "m D"],
+    x: Samples,
+    y: Samples,
     *,
     k: int = 3,
     start: Start = "constant",
@@ -96,6 +98,7 @@ def neighbor_kl(
 
     Raises:
         TooFew: If a set has fewer than 100 rows.
+        NotFinite: If a number is NaN or infinite.
         Unknowable: If more than k rows are equal, or the estimate still grows with the number of rows, as it does
             where p has mass that q has not.
 
@@ -104,19 +107,21 @@ def neighbor_kl(
         >>> neighbor_kl(x, y)  # ½
         Estimate(value=0.49..., error=0.05...)
     """
-    require_rows(min(len(x), len(y)), LEAST, "A KL divergence from nearest neighbors")
+    what = "A KL divergence from nearest neighbors"
+    p, q = checked_rows(x, y, what=what)
+    require_rows(min(len(p), len(q)), LEAST, what)
     starts: tuple[Start, ...] = ("constant",) if start == "constant" else ("constant", start)
     halves = []
 
     def values(i: Tensor, j: Tensor) -> Tensor:
-        return torch.tensor([neighbor_estimate(x[i], y[j], k=k, start=each) for each in starts], dtype=torch.float64)
+        return torch.tensor([neighbor_estimate(p[i], q[j], k=k, start=each) for each in starts], dtype=torch.float64)
 
     def half(i: Tensor, j: Tensor) -> Tensor:
         halves.append(values(i, j))
         return halves[-1]
 
-    whole = values(torch.arange(len(x)), torch.arange(len(y)))
-    error = subsample_error(half, len(x), len(y), noise=Noise(seed, "neighbors"), rounds=rounds)
+    whole = values(torch.arange(len(p)), torch.arange(len(q)))
+    error = subsample_error(half, len(p), len(q), noise=Noise(seed, "neighbors"), rounds=rounds)
     growth = whole - torch.stack(halves).mean(0)
     # The growth of the plain estimate decides: a normal density reaches everywhere, and would hide that q does not.
     if growth[0] > max(1.2 * error[0].item(), GROWTH):
@@ -130,9 +135,7 @@ def neighbor_kl(
     return Estimate(whole[-1].item(), doubts.norm().item())
 
 
-def neighbor_estimate(
-    x: Float[Tensor, "n D"], y: Float[Tensor, "m D"], *, k: int = 3, start: Start = "constant"
-) -> float:
+def neighbor_estimate(x: Samples, y: Samples, *, k: int = 3, start: Start = "constant") -> float:
     """Wang, Kulkarni and Verdú's estimate of KL(p ‖ q) alone, without an error, and whatever it is worth.
 
     Args:
@@ -146,8 +149,10 @@ def neighbor_estimate(
         >>> round(neighbor_estimate(x, y), 1)
         0.5
     """
-    gaps = _log_volumes(x, y, k, start) - _log_volumes(x, x, k, start)
-    return gaps.mean().item() + math.log(len(y) / (len(x) - 1))
+    p, q = checked_rows(x, y, what="A KL divergence from nearest neighbors")
+    require_rows(min(len(p) - 1, len(q)), k, f"A KL divergence from {k} neighbors")
+    gaps = _log_volumes(p, q, k, start) - _log_volumes(p, p, k, start)
+    return gaps.mean().item() + math.log(len(q) / (len(p) - 1))
 
 
 def _log_volumes(x: Tensor, among: Tensor, k: int, start: Start) -> Tensor:

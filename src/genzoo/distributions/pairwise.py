@@ -6,32 +6,66 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["nearest", "neighbor_radii", "squared_distances"]
+from genzoo.distributions.resampling import require_rows
+from genzoo.distributions.samples import Samples, checked_rows
+
+__all__ = ["nearest", "nearest_others", "neighbor_radii", "squared_distances"]
 
 BLOCK = 1024
+LOST = 1e4  # times the rounding of a product's terms: below that a difference has lost its digits
 
 
-def squared_distances(a: Float[Tensor, "n D"], b: Float[Tensor, "m D"]) -> Float[Tensor, "n m"]:
+def squared_distances(a: Samples, b: Samples) -> Float[Tensor, "n m"]:
     """All squared distances between the rows of two sets, by one matrix product,
 
     $$ \\|a_i - b_j\\|^2 = \\|a_i\\|^2 + \\|b_j\\|^2 - 2\\, a_i^\\top b_j. $$
 
-    The difference cancels: rows far from the origin should be centered first.
+    The difference cancels between rows that are near each other and far from the origin: those pairs are computed
+    anew from the difference of the rows, so that copies are at distance zero.
 
     Args:
         a: One set.
         b: The other.
 
+    Raises:
+        ValueError: If rows differ in length.
+        TooFew: If a set is empty.
+        NotFinite: If a number is NaN or infinite.
+
     Example:
         >>> squared_distances(torch.zeros(1, 2), torch.tensor([[3.0, 4.0], [0.0, 1.0]]))
         tensor([[25.,  1.]])
+        >>> squared_distances(torch.tensor([[1e6], [1e6 + 1]]), torch.tensor([[1e6]]))
+        tensor([[0.],
+                [1.]])
     """
-    norms = b.square().sum(1)
-    product = torch.addmm(norms.expand(len(a), -1), a, b.T, alpha=-2)
-    return product.add_(a.square().sum(1, keepdim=True)).clamp_min_(0)
+    x, y = checked_rows(a, b, what="A squared distance")
+    return products(x, y)
 
 
-def neighbor_radii(x: Float[Tensor, "n D"], k: int, *, block: int = BLOCK) -> Float[Tensor, " n"]:
+def products(a: Float[Tensor, "n D"], b: Float[Tensor, "m D"]) -> Float[Tensor, "n m"]:
+    """The same of rows that were checked before.
+
+    Args:
+        a: One set.
+        b: The other.
+    """
+    if not len(a) or not len(b):
+        return a.new_zeros(len(a), len(b))
+    own, other = a.square().sum(1, keepdim=True), b.square().sum(1)
+    found = torch.addmm(other.expand(len(a), -1), a, b.T, alpha=-2).add_(own)
+    slack = LOST * torch.finfo(a.dtype).eps
+    if found.min() < slack * (own.max() + other.max()):
+        lost = found < slack * (own + other)
+        rows, columns = lost.nonzero(as_tuple=True)
+        if 4 * len(rows) > found.numel():
+            return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square_()
+        for i, j in zip(rows.split(BLOCK), columns.split(BLOCK), strict=True):
+            found[i, j] = (a[i] - b[j]).square().sum(1)
+    return found
+
+
+def neighbor_radii(x: Samples, k: int, *, block: int = BLOCK) -> Float[Tensor, " n"]:
     """The squared distance of each row to its k-th nearest other row.
 
     Args:
@@ -39,24 +73,48 @@ def neighbor_radii(x: Float[Tensor, "n D"], k: int, *, block: int = BLOCK) -> Fl
         k: Which neighbor, from 1.
         block: Rows at a time; a pair of blocks serves both its sides.
 
+    Raises:
+        TooFew: If there are no more than k rows.
+        NotFinite: If a number is NaN or infinite.
+
     Example:
         >>> neighbor_radii(torch.tensor([[0.0], [1.0], [3.0]]), 1)
         tensor([1., 1., 4.])
     """
+    (rows,) = checked_rows(x, what="A distance to neighbors")
+    return nearest_others(rows, k, block=block)[:, -1]
+
+
+def nearest_others(x: Float[Tensor, "n D"], k: int, *, block: int = BLOCK) -> Float[Tensor, "n k"]:
+    """The squared distances of each row to its k nearest other rows, in ascending order.
+
+    Args:
+        x: The rows.
+        k: How many neighbors.
+        block: Rows at a time.
+
+    Raises:
+        TooFew: If there are no more than k rows.
+
+    Example:
+        >>> nearest_others(torch.tensor([[0.0], [1.0], [3.0]]), 2)
+        tensor([[1., 9.],
+                [1., 4.],
+                [4., 9.]])
+    """
+    require_rows(len(x), k + 1, f"A distance to {k} neighbors")
     near: list[list[Tensor]] = [[] for _ in range(0, len(x), block)]
     for i, j, a, b in _upper(x, block):
-        distances = squared_distances(a, b)
+        distances = products(a, b)
         if i == j:
             distances.fill_diagonal_(torch.inf)
         near[i].append(_smallest(distances, k))
         if i != j:
             near[j].append(_smallest(distances.T.contiguous(), k))
-    return torch.cat([torch.cat(parts, dim=1).kthvalue(k, dim=1).values for parts in near])
+    return torch.cat([_smallest(torch.cat(parts, dim=1), k).sort(1).values for parts in near])
 
 
-def nearest(
-    x: Float[Tensor, "n D"], among: Float[Tensor, "m D"], *, block: int = BLOCK
-) -> tuple[Float[Tensor, " n"], Int[Tensor, " n"]]:
+def nearest(x: Samples, among: Samples, *, block: int = BLOCK) -> tuple[Float[Tensor, " n"], Int[Tensor, " n"]]:
     """The distance of each row to its nearest row of another set, and which that is.
 
     The search is one of matrix products; the distance found is computed anew from the difference, so that a copy is at
@@ -67,22 +125,28 @@ def nearest(
         among: Where to look.
         block: Rows at a time on both sides.
 
+    Raises:
+        ValueError: If rows differ in length.
+        TooFew: If a set is empty.
+        NotFinite: If a number is NaN or infinite.
+
     Example:
         >>> nearest(torch.tensor([[0.9]]), torch.tensor([[0.0], [1.0]]))
         (tensor([0.1000]), tensor([1]))
     """
-    center, found = among.mean(0), []
-    for part in x.split(block):
-        least = torch.full((len(part),), torch.inf, dtype=x.dtype, device=x.device)
-        index = torch.zeros(len(part), dtype=torch.int64, device=x.device)
-        for start in range(0, len(among), block):
-            value, place = squared_distances(part - center, among[start : start + block] - center).min(1)
+    rows, others = checked_rows(x, among, what="A distance to the nearest row")
+    center, found = others.mean(0), []
+    for part in rows.split(block):
+        least = torch.full((len(part),), torch.inf).to(part)
+        index = torch.zeros(len(part), dtype=torch.int64, device=part.device)
+        for start in range(0, len(others), block):
+            value, place = products(part - center, others[start : start + block] - center).min(1)
             index = torch.where(value < least, place + start, index)
             least = torch.minimum(value, least)
         found.append(index)
     index = torch.cat(found)
-    steps = range(0, len(x), block)
-    parts = [(x[i : i + block] - among[index[i : i + block]]).square().sum(1).sqrt() for i in steps]
+    steps = range(0, len(rows), block)
+    parts = [(rows[i : i + block] - others[index[i : i + block]]).square().sum(1).sqrt() for i in steps]
     return torch.cat(parts), index
 
 

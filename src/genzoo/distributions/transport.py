@@ -30,11 +30,25 @@ from jaxtyping import Float
 from torch import Tensor
 
 from genzoo.distributions.f_divergence import checked_probabilities
+from genzoo.distributions.samples import Samples, checked_rows
 
-__all__ = ["Plan", "cityblock", "discrete", "euclidean", "optimal_plan", "sinkhorn_divergence", "sinkhorn_plan"]
+__all__ = [
+    "Plan",
+    "cityblock",
+    "discrete",
+    "euclidean",
+    "optimal_cost",
+    "optimal_plan",
+    "sinkhorn_divergence",
+    "sinkhorn_plan",
+]
 
+GROUND = "A ground metric"
 Metric = Callable[[Float[Tensor, "n D"], Float[Tensor, "m D"]], Float[Tensor, "n m"]]
+Solver = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 LARGEST = 300 * 300  # entries of a plan that a general linear program finds in seconds
+EXTREME = 1e6  # times the median cost: a solver's rounding, as large as the largest cost, would hide the others
+PASSES = 3
 
 
 class Plan(NamedTuple):
@@ -69,7 +83,7 @@ class Plan(NamedTuple):
         return max(0.0, self.cost) ** (1 / k)
 
 
-def euclidean(a: Float[Tensor, "n D"], b: Float[Tensor, "m D"]) -> Float[Tensor, "n m"]:
+def euclidean(a: Samples, b: Samples) -> Float[Tensor, "n m"]:
     """‖a_i − b_j‖, each from the difference, so that copies are at distance zero.
 
     Args:
@@ -80,10 +94,11 @@ def euclidean(a: Float[Tensor, "n D"], b: Float[Tensor, "m D"]) -> Float[Tensor,
         >>> euclidean(torch.zeros(1, 2), torch.tensor([[3.0, 4.0]]))
         tensor([[5.]])
     """
-    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+    x, y = checked_rows(a, b, what=GROUND)
+    return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
 
 
-def cityblock(a: Float[Tensor, "n D"], b: Float[Tensor, "m D"]) -> Float[Tensor, "n m"]:
+def cityblock(a: Samples, b: Samples) -> Float[Tensor, "n m"]:
     """Σ_d |a_id − b_jd|.
 
     Args:
@@ -94,10 +109,11 @@ def cityblock(a: Float[Tensor, "n D"], b: Float[Tensor, "m D"]) -> Float[Tensor,
         >>> cityblock(torch.zeros(1, 2), torch.tensor([[3.0, 4.0]]))
         tensor([[7.]])
     """
-    return torch.cdist(a, b, p=1.0)
+    x, y = checked_rows(a, b, what=GROUND)
+    return torch.cdist(x, y, p=1.0)
 
 
-def discrete(a: Float[Tensor, "n D"], b: Float[Tensor, "m D"]) -> Float[Tensor, "n m"]:
+def discrete(a: Samples, b: Samples) -> Float[Tensor, "n m"]:
     """0 between equal rows, 1 between others: the metric whose Wasserstein distance is the total variation.
 
     Args:
@@ -108,7 +124,8 @@ def discrete(a: Float[Tensor, "n D"], b: Float[Tensor, "m D"]) -> Float[Tensor, 
         >>> discrete(torch.zeros(1, 2), torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
         tensor([[1., 0.]])
     """
-    return (a[:, None] != b[None]).any(-1).to(a.dtype)
+    x, y = checked_rows(a, b, what=GROUND)
+    return (x[:, None] != y[None]).any(-1).to(x)
 
 
 def optimal_plan(
@@ -131,17 +148,29 @@ def optimal_plan(
         1.75
     """
     c, a, b = _checked(cost, p, q)
-    try:
-        import ot
-    except ImportError:
-        coupling, f, g = _by_linear_program(c, a, b)
-    else:
-        coupling, log = ot.emd(a, b, c, numItermax=10_000_000, log=True)
-        f, g = log["u"], log["v"]
+    coupling, f = _solved(c, a, b, _by_simplex)
     f, g = _feasible(c, f)  # so that the dual is a bound, and the plan a plan, whatever the solver's tolerance
     costs, from_x, to_y = (torch.from_numpy(part) for part in (c, a, b))
     plan = _rounded(torch.from_numpy(coupling), from_x, to_y)
     return Plan(plan, (plan * costs).sum().item(), torch.from_numpy(f), torch.from_numpy(g), float(a @ f + b @ g))
+
+
+def optimal_cost(cost: Float[np.ndarray, "n m"]) -> float:
+    """The mean cost of the best plan between rows of equal weights, without the plan.
+
+    Args:
+        cost: What each move costs.
+
+    Raises:
+        ValueError: If a cost is not finite.
+        ImportError: If the sizes differ, there are more than 90,000 costs and POT is not installed.
+
+    Example:
+        >>> optimal_cost(np.array([[0.0, 2.0], [2.0, 0.0]]))
+        0.0
+    """
+    c, a, b = _checked(torch.from_numpy(cost), None, None)
+    return float((_solved(c, a, b, _by_assignment if len(a) == len(b) else _by_simplex)[0] * c).sum())
 
 
 def sinkhorn_plan(
@@ -182,8 +211,8 @@ def sinkhorn_plan(
 
 
 def sinkhorn_divergence(
-    x: Float[Tensor, "n D"],
-    y: Float[Tensor, "m D"],
+    x: Samples,
+    y: Samples,
     *,
     k: float = 2.0,
     epsilon: float = 0.1,
@@ -205,6 +234,10 @@ def sinkhorn_divergence(
         steps: At most how many of Sinkhorn's.
         metric: The ground metric.
 
+    Raises:
+        TooFew: If a sample is empty.
+        NotFinite: If a number is NaN or infinite.
+
     Example:
         >>> x = torch.tensor([[0.0], [1.0]])
         >>> sinkhorn_divergence(x, x).abs() < 1e-9, sinkhorn_divergence(x, x + 3).round(decimals=2)
@@ -218,7 +251,8 @@ def sinkhorn_divergence(
         plan = ((f[:, None] + g - cost.detach()) / epsilon).exp() * a[:, None] * b
         return a @ f + b @ g + (plan * (cost - cost.detach())).sum()
 
-    return smooth(x, y) - (smooth(x, x) + smooth(y, y)) / 2
+    one, other = checked_rows(x, y, what="A Sinkhorn divergence")
+    return smooth(one, other) - (smooth(one, one) + smooth(other, other)) / 2
 
 
 def _potentials(
@@ -252,7 +286,64 @@ def _feasible(c: np.ndarray, f: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return (c - g).min(1), g
 
 
-def _by_linear_program(c: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _solved(c: np.ndarray, a: np.ndarray, b: np.ndarray, solver: Solver) -> tuple[np.ndarray, np.ndarray]:
+    """The best plan and the potentials f, right also where some places are very far away.
+
+    No best plan pays more for a move than the whole cost over the least mass that moves, so costs above that are cut
+    off; what is cut off is a lower cost, hence its potentials are feasible, and its plan is judged by the true costs.
+    """
+    usual = np.median(c[c > 0]) if (c > 0).any() else 0.0
+    if c.max() <= EXTREME * usual:
+        return solver(c, a, b)
+    least = min(1 / c.size, a[a > 0].min(), b[b > 0].min())
+    best, found = float((_greedy(c, a, b) * c).sum()), None
+    for _ in range(PASSES):
+        unit = max(best, 1e-300)
+        coupling, f = solver(np.minimum(c, 2 * unit / least) / unit, a, b)
+        value = float((coupling * c).sum())
+        if found is not None and value >= best * (1 - 1e-9):
+            break
+        best, found = min(best, value), (coupling, f * unit)
+    return found if found is not None else solver(c, a, b)
+
+
+def _greedy(c: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """A plan that makes the cheapest moves first."""
+    left, right, plan = a.copy(), b.copy(), np.zeros_like(c)
+    for place in np.argsort(c, axis=None):
+        i, j = divmod(int(place), c.shape[1])
+        moved = min(left[i], right[j])
+        if moved > 0:
+            plan[i, j] = moved
+            left[i] -= moved
+            right[j] -= moved
+    return plan
+
+
+def _by_simplex(c: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """By POT's network simplex where it is installed, else by SciPy's linear programs."""
+    try:
+        import ot
+    except ImportError:
+        return _by_linear_program(c, a, b)
+    coupling, log = ot.emd(a, b, c, numItermax=10_000_000, log=True)
+    return coupling, log["u"]
+
+
+def _by_assignment(c: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of equal masses, one to one, by POT or SciPy; without potentials where SciPy finds it."""
+    try:
+        import ot  # noqa: F401
+    except ImportError:
+        from scipy.optimize import linear_sum_assignment
+
+        coupling = np.zeros_like(c)
+        coupling[linear_sum_assignment(c)] = 1 / len(c)
+        return coupling, np.zeros(len(c))
+    return _by_simplex(c, a, b)
+
+
+def _by_linear_program(c: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The plan and potentials by SciPy: rows and columns of π must sum to the masses."""
     from scipy import sparse
     from scipy.optimize import linprog
@@ -270,12 +361,13 @@ def _by_linear_program(c: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[np.
     found = linprog(c.ravel(), A_eq=sparse.vstack([rows, columns]), b_eq=masses, method="highs", options=exact)
     if not found.success:
         raise RuntimeError(f"SciPy must find the plan, got: {found.message} Install POT: pip install 'genzoo[ot]'.")
-    f, g = np.split(found.eqlin.marginals, [n])
-    return found.x.reshape(n, m).clip(0) + 0.0, f, g
+    return found.x.reshape(n, m).clip(0) + 0.0, found.eqlin.marginals[:n]
 
 
 def _checked(cost: Tensor, p: Tensor | None, q: Tensor | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Costs and masses in float64; equal masses if none are given."""
+    if cost.ndim != 2 or not cost.numel():
+        raise ValueError(f"Costs must be a matrix of moves from places to places, got {tuple(cost.shape)}.")
     if not bool(cost.isfinite().all()):
         raise ValueError("Costs must be finite numbers, got ∞ or NaN. Forbid a move by a large cost instead.")
     masses = []

@@ -19,18 +19,22 @@ from jaxtyping import Float
 from torch import Tensor
 
 from genzoo.core.noise import Noise
+from genzoo.distributions.estimate import TooFew
 from genzoo.distributions.f_divergence import checked_probabilities
+from genzoo.distributions.samples import Samples, checked_numbers, checked_rows
 from genzoo.distributions.sorting import sorted_rows
-from genzoo.distributions.transport import optimal_plan
+from genzoo.distributions.transport import euclidean, optimal_cost
 
-__all__ = ["directions", "exact_wasserstein", "optimal_cost", "sliced_wasserstein", "wasserstein_1d"]
+__all__ = ["directions", "exact_wasserstein", "sliced_wasserstein", "wasserstein_1d"]
 
+WHAT = "A Wasserstein distance"
 ELEMENTS = 1 << 22  # projected numbers held at a time
+FAR = 1e4  # times the median: float32 would round the others away
 
 
 def wasserstein_1d(
-    a: Float[Tensor, " n"],
-    b: Float[Tensor, " m"],
+    a: Samples,
+    b: Samples,
     p: float = 1.0,
     *,
     weights: tuple[Float[Tensor, " n"], Float[Tensor, " m"]] | None = None,
@@ -38,13 +42,15 @@ def wasserstein_1d(
     """W_p between two samples of numbers, of equal or unequal size and weights.
 
     Args:
-        a: One sample.
+        a: One sample, numbers of any kind.
         b: The other.
         p: The power, at least 1.
         weights: The mass at each number of both; equal by default.
 
     Raises:
-        ValueError: If p is below 1, a sample is empty, or weights do not sum to one.
+        ValueError: If p is below 1, or weights do not sum to one.
+        TooFew: If a sample is empty.
+        NotFinite: If a number is NaN or infinite.
 
     Example:
         >>> wasserstein_1d(torch.tensor([0.0, 1.0]), torch.tensor([3.0, 1.0]))
@@ -56,9 +62,11 @@ def wasserstein_1d(
         0.5
     """
     _check(a, b, p)
+    x, y = checked_numbers(a, b, what=WHAT)
     if weights is not None:
-        return _weighted_power(a, b, weights, p) ** (1 / p)
-    return _sorted_power(sorted_rows(a[None].clone()), sorted_rows(b[None].clone()), p).item() ** (1 / p)
+        return _weighted_power(x, y, weights, p) ** (1 / p)
+    x, y = (rows.T.contiguous() for rows in _near_zero(x[:, None], y[:, None]))
+    return _sorted_power(sorted_rows(x), sorted_rows(y), p).item() ** (1 / p)
 
 
 def directions(count: int, dims: int, noise: Noise) -> Float[Tensor, "count dims"]:
@@ -77,32 +85,38 @@ def directions(count: int, dims: int, noise: Noise) -> Float[Tensor, "count dims
     return normal / normal.norm(dim=1, keepdim=True)
 
 
-def sliced_wasserstein(
-    a: Float[Tensor, "n D"], b: Float[Tensor, "m D"], lines: Float[Tensor, "L D"], p: float = 2.0
-) -> float:
+def sliced_wasserstein(a: Samples, b: Samples, lines: Float[Tensor, "L D"], p: float = 2.0) -> float:
     """The sliced distance (mean over lines of W_p^p)^(1/p).
 
     Args:
-        a: One sample.
+        a: One sample, rows of numbers of any kind.
         b: The other.
         lines: Unit vectors, from `directions`; the same ones for all samples that are to be compared.
         p: The power, at least 1.
 
     Raises:
-        ValueError: If p is below 1, or a sample is empty.
+        ValueError: If p is below 1, or rows and lines differ in length.
+        TooFew: If a sample is empty.
+        NotFinite: If a number is NaN or infinite.
 
     Example:
         >>> sliced_wasserstein(torch.zeros(3, 2), torch.ones(3, 2), torch.eye(2, dtype=torch.float64))
         1.0
     """
     _check(a, b, p)
-    lines, total = lines.to(a), 0.0
-    for part in lines.split(max(1, ELEMENTS // max(len(a), len(b)))):
-        total += _sorted_power(sorted_rows(part @ a.T), sorted_rows(part @ b.T), p).sum().item()
+    x, y = _near_zero(*checked_rows(a, b, what=WHAT))
+    if lines.ndim != 2 or lines.shape[1] != x.shape[1] or not len(lines):
+        raise ValueError(
+            f"Lines must be unit vectors as long as a row, ({x.shape[1]},), got {tuple(lines.shape)}. "
+            f"Take directions(256, {x.shape[1]}, Noise(0))."
+        )
+    lines, total = lines.to(x), 0.0
+    for part in lines.split(max(1, ELEMENTS // max(len(x), len(y)))):
+        total += _sorted_power(sorted_rows(part @ x.T), sorted_rows(part @ y.T), p).sum().item()
     return (total / len(lines)) ** (1 / p)
 
 
-def exact_wasserstein(a: Float[Tensor, "n D"], b: Float[Tensor, "m D"], p: float = 2.0) -> float:
+def exact_wasserstein(a: Samples, b: Samples, p: float = 2.0) -> float:
     """W_p between two samples of vectors: the optimal plan, in about n³ time and n·m memory.
 
     POT is used if it is installed. Without it SciPy assigns samples of equal size one to one, and plans small ones of
@@ -114,7 +128,9 @@ def exact_wasserstein(a: Float[Tensor, "n D"], b: Float[Tensor, "m D"], p: float
         p: The power, at least 1.
 
     Raises:
-        ValueError: If p is below 1, or a sample is empty.
+        ValueError: If p is below 1.
+        TooFew: If a sample is empty.
+        NotFinite: If a number is NaN or infinite.
         ImportError: If the sizes differ, n·m is above 90,000 and POT is not installed.
 
     Example:
@@ -122,41 +138,24 @@ def exact_wasserstein(a: Float[Tensor, "n D"], b: Float[Tensor, "m D"], p: float
         1.0
     """
     _check(a, b, p)
-    exact = "donot_use_mm_for_euclid_dist"
-    cost = torch.cdist(a.double().cpu(), b.double().cpu(), compute_mode=exact).pow_(p).numpy()
-    return optimal_cost(cost) ** (1 / p)
+    x, y = (rows.detach().double().cpu() for rows in checked_rows(a, b, what=WHAT))
+    return optimal_cost((euclidean(x, y) ** p).numpy()) ** (1 / p)
 
 
-def optimal_cost(cost: np.ndarray) -> float:
-    """The mean cost of the best plan between rows of equal weights, without the plan.
-
-    Args:
-        cost: What each move costs.
-
-    Raises:
-        ImportError: If the sizes differ, there are more than 90,000 costs and POT is not installed.
-
-    Example:
-        >>> optimal_cost(np.array([[0.0, 2.0], [2.0, 0.0]]))
-        0.0
-    """
-    try:
-        import ot
-    except ImportError:
-        if cost.shape[0] != cost.shape[1]:
-            return optimal_plan(torch.from_numpy(cost)).cost
-        from scipy.optimize import linear_sum_assignment
-
-        return float(cost[linear_sum_assignment(cost)].mean())
-    return float(ot.emd2([], [], cost, numItermax=10_000_000))
-
-
-def _check(a: Tensor, b: Tensor, p: float) -> None:
-    if p < 1 or not len(a) or not len(b):
-        raise ValueError(
-            f"A Wasserstein distance needs p ≥ 1 and rows in both samples, got p = {p}, {len(a)} and {len(b)} rows. "
+def _check(a: Samples, b: Samples, p: float) -> None:
+    if not 1 <= p < np.inf or not len(a) or not len(b):
+        raise (TooFew if 1 <= p < np.inf else ValueError)(
+            f"{WHAT} needs p ≥ 1 and rows in both samples, got p = {p}, {len(a)} and {len(b)} rows. "
             "Choose p = 1 or 2, and samples that are not empty."
         )
+
+
+def _near_zero(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Both moved so that they lie about zero, where rounding is least; in float64 where some row is far away."""
+    center = b.detach().mean(0, dtype=torch.float64).to(a)
+    a, b = a - center, b - center
+    norms = torch.cat([a, b]).norm(dim=1)
+    return (a.double(), b.double()) if norms.max() > FAR * norms.median() else (a, b)
 
 
 def _sorted_power(a: Tensor, b: Tensor, p: float) -> Tensor:

@@ -8,10 +8,10 @@ import math
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
 
 from genzoo.distributions.mmd import DistanceKernel, own_sums
+from genzoo.distributions.samples import Samples, checked_numbers, checked_rows
 from genzoo.evaluation.measurement import Estimate, TooFew
 
 __all__ = ["Diversity", "diversity_within"]
@@ -32,10 +32,10 @@ class Diversity(NamedTuple):
 
 
 def diversity_within(
-    samples: Float[Tensor, "n D"],
-    asked: Int[Tensor, " n"],
-    reference: Float[Tensor, "m D"],
-    labels: Int[Tensor, " m"],
+    samples: Samples,
+    asked: Samples,
+    reference: Samples,
+    labels: Samples,
 ) -> Diversity:
     """The mean Euclidean distance between two rows of one class, averaged over the classes asked for.
 
@@ -49,6 +49,8 @@ def diversity_within(
 
     Raises:
         TooFew: If a class asked for has fewer than 3 samples or 3 real rows.
+        ValueError: If there is not one class for each row.
+        NotFinite: If a number is NaN or infinite.
 
     Example:
         >>> x, label = torch.tensor([[0.0], [1.0], [2.0]]), torch.zeros(3, dtype=torch.int64)
@@ -56,9 +58,17 @@ def diversity_within(
         >>> round(done.samples.value, 4), round(done.real.value, 4)
         (1.3333, 2.6667)
     """
-    classes = asked.unique().tolist()
-    ours = {label: _within(samples[asked == label], f"sample of class {label}") for label in classes}
-    real = {label: _within(reference[labels == label], f"real row of class {label}") for label in classes}
+    what = "Diversity within a class"
+    made, rows = checked_rows(samples, reference, what=what)
+    of_made, of_rows = checked_numbers(asked, labels, what=what)
+    if len(of_made) != len(made) or len(of_rows) != len(rows):
+        raise ValueError(
+            f"{what} takes a class for each row, got {len(of_made):,} for {len(made):,} samples and {len(of_rows):,} "
+            f"for {len(rows):,} real rows. Give both."
+        )
+    classes = of_made.unique().long().tolist()
+    ours = {label: _within(made[of_made == label], f"sample of class {label}") for label in classes}
+    real = {label: _within(rows[of_rows == label], f"real row of class {label}") for label in classes}
     return Diversity(_mean(ours), _mean(real), ours, real)
 
 

@@ -18,12 +18,13 @@ from torch import Tensor
 
 from genzoo.distributions.frechet import Moments, factor, frechet_distance
 from genzoo.distributions.resampling import require_rows
+from genzoo.distributions.samples import Samples, checked_rows
 from genzoo.evaluation.measurement import Estimate
 
 __all__ = ["frechet_error", "frechet_of_features"]
 
 
-def frechet_of_features(values: Float[Tensor, "n D"], reference: Float[Tensor, "m D"]) -> Estimate:
+def frechet_of_features(values: Samples, reference: Samples) -> Estimate:
     """The Fréchet distance d² between the normal fits of two samples, with its error over the draw of the values.
 
     Finite samples bias it upwards: between two draws of n rows of one white normal distribution it is about
@@ -35,16 +36,18 @@ def frechet_of_features(values: Float[Tensor, "n D"], reference: Float[Tensor, "
 
     Raises:
         TooFew: If a set has no more rows than dimensions: its covariance would be singular.
+        NotFinite: If a number is NaN or infinite.
 
     Example:
         >>> x = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
         >>> frechet_of_features(x, x + 1).value
         2.0
     """
-    for rows in (values, reference):
-        require_rows(len(rows), values.shape[1] + 1, f"A Fréchet distance in {values.shape[1]} dimensions")
-    moments = Moments.of(reference)
-    return Estimate(frechet_distance(Moments.of(values), moments), frechet_error(values, moments))
+    x, y = checked_rows(values, reference, what="A Fréchet distance")
+    for rows in (x, y):
+        require_rows(len(rows), x.shape[1] + 1, f"A Fréchet distance in {x.shape[1]} dimensions")
+    moments = Moments.of(y)
+    return Estimate(frechet_distance(Moments.of(x), moments), frechet_error(x, moments))
 
 
 def frechet_error(values: Float[Tensor, "n D"], reference: Moments) -> float:

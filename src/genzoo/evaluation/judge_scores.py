@@ -22,12 +22,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from genzoo.distributions.resampling import require_rows, share_of
+from genzoo.distributions.samples import Samples, checked_numbers, checked_rows
 from genzoo.evaluation.measurement import Estimate
 
 __all__ = ["Fidelity", "LabelHistogram", "conditional_fidelity", "judge_score", "label_histogram"]
 
 
-def judge_score(probabilities: Float[Tensor, "n K"], *, splits: int = 10) -> Estimate:
+def judge_score(probabilities: Samples, *, splits: int = 10) -> Estimate:
     """The judge's score of all samples, with the standard error of the splits' scores.
 
     At small n the mean p(y) follows the samples and the score is too low, by about (K − 1)/2n of itself at most. The
@@ -46,12 +47,11 @@ def judge_score(probabilities: Float[Tensor, "n K"], *, splits: int = 10) -> Est
         >>> judge_score(torch.eye(2).repeat(10, 1))
         Estimate(value=2.0, error=0.0)
     """
-    _check(probabilities)
-    classes = probabilities.shape[1]
-    require_rows(len(probabilities), splits * classes, f"A score by {classes} classes in {splits} splits")
-    probabilities = probabilities.double()
-    scores = torch.tensor([_score(part) for part in probabilities.tensor_split(splits)])
-    return Estimate(_score(probabilities), (scores.std() / math.sqrt(splits)).item() if splits > 1 else None)
+    p = _checked(probabilities).double()
+    classes = p.shape[1]
+    require_rows(len(p), splits * classes, f"A score by {classes} classes in {splits} splits")
+    scores = torch.tensor([_score(part) for part in p.tensor_split(splits)])
+    return Estimate(_score(p), (scores.std() / math.sqrt(splits)).item() if splits > 1 else None)
 
 
 class Fidelity(NamedTuple):
@@ -66,7 +66,7 @@ class Fidelity(NamedTuple):
     by_class: dict[int, Estimate]
 
 
-def conditional_fidelity(probabilities: Float[Tensor, "n K"], asked: Int[Tensor, " n"]) -> Fidelity:
+def conditional_fidelity(probabilities: Samples, asked: Samples) -> Fidelity:
     """The judge's accuracy on the classes that the samples were asked for.
 
     It has no bias at any n; its ceiling is the judge's own accuracy on held-out real rows.
@@ -83,16 +83,16 @@ def conditional_fidelity(probabilities: Float[Tensor, "n K"], asked: Int[Tensor,
         >>> conditional_fidelity(torch.eye(2), torch.tensor([0, 0])).overall.value
         0.5
     """
-    _check(probabilities)
-    require_rows(len(asked), 1, "The fidelity to a condition")
-    if int(asked.min()) < 0 or int(asked.max()) >= probabilities.shape[1]:
+    p, (wanted,) = _checked(probabilities), checked_numbers(asked, what="The fidelity to a condition")
+    if len(wanted) != len(p):
+        raise ValueError(f"There must be a class asked for each of {len(p):,} samples, got {len(wanted):,}.")
+    if wanted.min() < 0 or wanted.max() >= p.shape[1]:
         raise ValueError(
-            f"Asked classes must lie in 0 … {probabilities.shape[1] - 1}, got {int(asked.min())} … "
-            f"{int(asked.max())}. Leave out rows without a class, or take the judge of these classes."
+            f"Asked classes must lie in 0 … {p.shape[1] - 1}, got {wanted.min():g} … {wanted.max():g}. Leave out "
+            "rows without a class, or take the judge of these classes."
         )
-    right = (probabilities.argmax(1) == asked.to(probabilities.device)).cpu()
-    asked = asked.cpu()
-    return Fidelity(share_of(right), {int(label): share_of(right[asked == label]) for label in asked.unique()})
+    right, wanted = (p.argmax(1) == wanted.to(p.device)).cpu(), wanted.cpu()
+    return Fidelity(share_of(right), {int(label): share_of(right[wanted == label]) for label in wanted.unique()})
 
 
 class LabelHistogram(NamedTuple):
@@ -108,7 +108,7 @@ class LabelHistogram(NamedTuple):
     counts: Int[Tensor, " K"]
 
 
-def label_histogram(probabilities: Float[Tensor, "n K"]) -> LabelHistogram:
+def label_histogram(probabilities: Samples) -> LabelHistogram:
     """How samples spread over the judge's classes; `histogram_divergence` of its counts sums it up.
 
     Args:
@@ -122,11 +122,10 @@ def label_histogram(probabilities: Float[Tensor, "n K"]) -> LabelHistogram:
         >>> label_histogram(torch.tensor([[0.9, 0.1], [0.6, 0.4]])).counts
         tensor([2, 0])
     """
-    _check(probabilities)
-    require_rows(len(probabilities), 1, "A histogram of labels")
-    counts = torch.bincount(probabilities.argmax(1), minlength=probabilities.shape[1]).cpu()
-    shares = counts.double() / len(probabilities)
-    return LabelHistogram(shares, (shares * (1 - shares) / len(probabilities)).sqrt(), counts)
+    p = _checked(probabilities)
+    counts = torch.bincount(p.argmax(1), minlength=p.shape[1]).cpu()
+    shares = counts.double() / len(p)
+    return LabelHistogram(shares, (shares * (1 - shares) / len(p)).sqrt(), counts)
 
 
 def _score(probabilities: Tensor) -> float:
@@ -136,10 +135,12 @@ def _score(probabilities: Tensor) -> float:
     return (certain - mixed).exp().item()
 
 
-def _check(probabilities: Tensor) -> None:
-    total = probabilities.sum(1)
-    if len(total) and (bool((total - 1).abs().max() > 1e-3) or float(probabilities.min()) < 0):
+def _checked(probabilities: Samples) -> Tensor:
+    (p,) = checked_rows(probabilities, what="A measure by a judge")
+    total = p.sum(1)
+    if bool((total - 1).abs().max() > 1e-3) or float(p.min()) < 0:
         raise ValueError(
             f"A judge's rows must be probabilities that sum to 1, got sums from {total.min():.3g} to "
             f"{total.max():.3g}. Give the softmax of its logits."
         )
+    return p

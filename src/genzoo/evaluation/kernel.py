@@ -12,18 +12,18 @@ References:
 
 import math
 
-from jaxtyping import Float
 from torch import Tensor
 
 from genzoo.distributions.mmd import DistanceKernel, Kernel, KernelSums, PolynomialKernel
 from genzoo.distributions.resampling import require_rows
+from genzoo.distributions.samples import Samples
 from genzoo.evaluation.measurement import Estimate
 
 __all__ = ["energy", "kernel_distance"]
 
 
 def kernel_distance(
-    samples: Float[Tensor, "n D"], reference: Float[Tensor, "m D"], kernel: Kernel | None = None, *, chunk: int = 1024
+    samples: Samples, reference: Samples, kernel: Kernel | None = None, *, chunk: int = 1024
 ) -> Estimate:
     """The unbiased MMD² with its standard error over the draw of both sets: KID with the default kernel.
 
@@ -37,6 +37,7 @@ def kernel_distance(
 
     Raises:
         TooFew: If a set has fewer than 4 rows.
+        NotFinite: If a number is NaN or infinite.
 
     Example:
         >>> import torch
@@ -55,7 +56,7 @@ def kernel_distance(
     return Estimate(value.item(), error)
 
 
-def energy(samples: Float[Tensor, "n D"], reference: Float[Tensor, "m D"], *, chunk: int = 1024) -> Estimate:
+def energy(samples: Samples, reference: Samples, *, chunk: int = 1024) -> Estimate:
     """The unbiased energy distance 2 E‖x − y‖ − E‖x − x'‖ − E‖y − y'‖ with its standard error.
 
     Args:
@@ -65,6 +66,7 @@ def energy(samples: Float[Tensor, "n D"], reference: Float[Tensor, "m D"], *, ch
 
     Raises:
         TooFew: If a set has fewer than 4 rows.
+        NotFinite: If a number is NaN or infinite.
 
     Example:
         >>> import torch

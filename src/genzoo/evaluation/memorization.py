@@ -19,6 +19,7 @@ from torch import Tensor
 
 from genzoo.distributions.pairwise import nearest
 from genzoo.distributions.resampling import require_rows, share_of
+from genzoo.distributions.samples import Samples, checked_rows
 from genzoo.evaluation.measurement import Estimate
 
 __all__ = ["Memorization", "find_copies"]
@@ -54,9 +55,9 @@ class Memorization(NamedTuple):
 
 
 def find_copies(
-    samples: Float[Tensor, "n D"],
-    train: Float[Tensor, "r D"],
-    held_out: Float[Tensor, "m D"],
+    samples: Samples,
+    train: Samples,
+    held_out: Samples,
     *,
     level: float = 0.01,
     block: int = 1024,
@@ -76,6 +77,7 @@ def find_copies(
 
     Raises:
         TooFew: If there are fewer than 1/level held-out rows, or fewer than two samples.
+        NotFinite: If a number is NaN or infinite.
 
     Example:
         >>> from genzoo.core import Noise
@@ -84,10 +86,11 @@ def find_copies(
         >>> found.flagged[:100].all().item(), found.share.value < 0.25, found.floor
         (True, True, 0.01)
     """
-    require_rows(len(held_out), math.ceil(1 / level), f"A threshold that {level:.2%} of held-out rows reach")
-    require_rows(len(samples), 2, "A share of copies")
-    distances, rows = nearest(samples, train, block=block)
-    usual = nearest(held_out, train, block=block)[0].sort().values
+    ours, known, held = checked_rows(samples, train, held_out, what="A share of copies")
+    require_rows(len(held), math.ceil(1 / level), f"A threshold that {level:.2%} of held-out rows reach")
+    require_rows(len(ours), 2, "A share of copies")
+    distances, rows = nearest(ours, known, block=block)
+    usual = nearest(held, known, block=block)[0].sort().values
     threshold = usual[math.floor(level * len(usual)) - 1]
     flagged = distances <= threshold
     return Memorization(

@@ -19,11 +19,11 @@ import math
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from genzoo.distributions.pairwise import nearest
 from genzoo.distributions.resampling import require_rows, share_of
+from genzoo.distributions.samples import Samples, checked_numbers, checked_rows
 from genzoo.evaluation.measurement import Estimate
 
 __all__ = ["ModeCoverage", "histogram_divergence", "mode_coverage"]
@@ -54,10 +54,10 @@ class ModeCoverage(NamedTuple):
 
 
 def mode_coverage(
-    samples: Float[Tensor, "n D"],
-    centers: Float[Tensor, "K D"],
+    samples: Samples,
+    centers: Samples,
     sigma: float,
-    weights: Float[Tensor, " K"] | None = None,
+    weights: Samples | None = None,
 ) -> ModeCoverage:
     """How many modes samples capture, how well, and how evenly.
 
@@ -68,7 +68,9 @@ def mode_coverage(
         weights: The parts' true weights; equal ones by default.
 
     Raises:
+        ValueError: If σ is not positive, or a weight is negative.
         TooFew: If there are fewer than five samples per mode.
+        NotFinite: If a number is NaN or infinite.
 
     Example:
         >>> centers = torch.tensor([[0.0, 0.0], [5.0, 0.0]])
@@ -76,21 +78,24 @@ def mode_coverage(
         >>> done.captured, done.quality.value, done.divergence.value
         (2, 1.0, 0.0)
     """
-    n, modes = len(samples), len(centers)
+    x, means = checked_rows(samples, centers, what="The coverage of modes")
+    n, modes = len(x), len(means)
+    if not 0 < sigma < math.inf:
+        raise ValueError(f"`sigma` must be a positive number, got {sigma}. Give the standard deviation of a part.")
     require_rows(n, 5 * modes, f"The coverage of {modes} modes")
-    distance, mode = nearest(samples, centers.to(samples))
+    distance, mode = nearest(x, means)
     close = distance <= 3 * sigma
     return ModeCoverage(
         captured=len(mode[close].unique()),
         modes=modes,
         quality=share_of(close),
         divergence=histogram_divergence(torch.bincount(mode, minlength=modes), weights),
-        quality_floor=torch.special.gammainc(torch.tensor(centers.shape[1] / 2.0), torch.tensor(4.5)).item(),
+        quality_floor=torch.special.gammainc(torch.tensor(means.shape[1] / 2.0), torch.tensor(4.5)).item(),
         divergence_floor=(modes - 1) / (2 * n),
     )
 
 
-def histogram_divergence(counts: Shaped[Tensor, " K"], weights: Float[Tensor, " K"] | None = None) -> Estimate:
+def histogram_divergence(counts: Samples, weights: Samples | None = None) -> Estimate:
     """KL(p̂ ‖ w) of a histogram from true weights in nats, as for the 1,000 labels of Stacked-MNIST.
 
     It is too large by about (K − 1)/2n, for n counts in all: state n, and compare equal n. The standard error is that
@@ -101,17 +106,34 @@ def histogram_divergence(counts: Shaped[Tensor, " K"], weights: Float[Tensor, " 
         weights: Their true weights, which need not sum to one; equal ones by default.
 
     Raises:
+        ValueError: If a count or a weight is negative, or there is not a weight for each count.
         TooFew: If there are fewer than five counts per thing.
+        NotFinite: If a number is NaN or infinite.
 
     Example:
         >>> round(histogram_divergence(torch.tensor([20, 0])).value, 4)
         0.6931
     """
-    n = int(counts.sum())
-    require_rows(n, 5 * len(counts), f"A divergence of histograms over {len(counts)} values")
-    weights = torch.ones(len(counts)) if weights is None else weights
-    share, true = (part.double().cpu() / part.double().sum().cpu() for part in (counts, weights))
+    seen, true = _counted(counts, weights)
+    n = int(seen.sum())
+    require_rows(n, 5 * len(seen), f"A divergence of histograms over {len(seen)} values")
+    share, true = seen / seen.sum(), true / true.sum()
     ratio = torch.where(share > 0, share / true, 1).log()
-    value = (share * ratio).sum().item()
+    value = torch.where(share > 0, share * ratio, 0).sum().item()
+    if not math.isfinite(value):  # seen where there is nothing
+        return Estimate(value)
     spread = (share * (ratio - value).square()).sum().item()
     return Estimate(value, math.sqrt(spread / n))
+
+
+def _counted(counts: Samples, weights: Samples | None) -> tuple[Tensor, Tensor]:
+    """Counts and true weights of the same things, none of them negative."""
+    what = "A divergence of histograms"
+    (seen,) = checked_numbers(counts, what=what)
+    true = torch.ones_like(seen) if weights is None else checked_numbers(weights, what=what)[0]
+    if len(seen) != len(true) or min(seen.min(), true.min()) < 0 or not true.sum() > 0:
+        raise ValueError(
+            f"{what} takes a count and a weight of each thing, none negative, got {len(seen)} and {len(true)} with "
+            f"a least of {seen.min():g} and {true.min():g}. Count with torch.bincount(…, minlength=K)."
+        )
+    return seen.double().cpu(), true.double().cpu()

@@ -9,7 +9,6 @@ References:
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -22,13 +21,24 @@ from genzoo.evaluation.measurement import Estimate
 from genzoo.evaluation.weighted import Pooled, bootstrap
 
 __all__ = [
-    "Molecules", "canonical", "internal_diversity", "molecule_metrics", "novel", "properties", "property_distances",
-    "unique_at", "valid",
+    "Canonical", "Molecules", "canonical", "internal_diversity", "molecule_metrics", "novel", "properties",
+    "property_distances", "unique_at", "valid",
 ]  # fmt: skip
 
 PROPERTIES = ("logP", "QED", "weight", "TPSA", "rings")
 RADIUS, BITS = 2, 2048  # of Morgan fingerprints: atoms that see two bonds far, known as ECFP4
 CHUNK = 1000
+
+
+class Canonical(frozenset[str]):
+    """Molecules as `canonical` writes them, so that nobody writes them anew to look one up.
+
+    Example:
+        >>> "CCO" in Canonical(["CCO", "c1ccccc1"])
+        True
+    """
+
+    __slots__ = ()
 
 
 class Molecules(NamedTuple):
@@ -63,7 +73,7 @@ def molecule_metrics(
     Args:
         samples: SMILES, valid or not.
         real: Held-out ones.
-        train: Training ones, or the set of their canonical SMILES.
+        train: Training ones in any container; `Canonical` ones are not written anew.
         k: How many valid ones `unique` looks at; by default all.
         draws: How often molecules are drawn again for errors.
         seed: Names the draws.
@@ -136,7 +146,7 @@ def novel(samples: Sequence[str], train: Collection[str]) -> Estimate:
 
     Args:
         samples: SMILES, valid or not.
-        train: Training molecules; a set is taken to hold canonical SMILES, which saves the time of writing them.
+        train: Training molecules in any container; `Canonical` ones are not written anew.
 
     Raises:
         ImportError: If RDKit is not installed.
@@ -228,7 +238,7 @@ def _unique(there: Sequence[str]) -> Estimate:
 def _novel(there: Sequence[str], train: Collection[str]) -> Estimate:
     different = dict.fromkeys(there)
     require_rows(len(different), 1, "The novelty of valid molecules")
-    known = train if isinstance(train, AbstractSet) else set(canonical(list(train)))
+    known = train if isinstance(train, Canonical) else set(canonical(list(train)))
     return share_of(torch.tensor([smiles not in known for smiles in different]))
 
 

@@ -32,7 +32,7 @@ from genzoo.evaluation.kernel import kernel_distance
 from genzoo.evaluation.manifold import precision_recall
 from genzoo.evaluation.measurement import Better, Estimate, Kind, Measurement, TooFew
 from genzoo.evaluation.memorization import find_copies
-from genzoo.evaluation.molecules import canonical, molecule_metrics, valid
+from genzoo.evaluation.molecules import Canonical, canonical, molecule_metrics, valid
 from genzoo.evaluation.raw_values import plain_values
 from genzoo.evaluation.rows import spread
 from genzoo.evaluation.scale import check_scale
@@ -144,9 +144,9 @@ class Exam:
         return self.spelled(_some(self.known, 50 * MOST)[0])
 
     @functools.cached_property
-    def known_molecules(self) -> set[str]:
+    def known_molecules(self) -> Canonical:
         """The training molecules as RDKit writes them."""
-        return {smiles for smiles in canonical(self.known_texts) if smiles is not None}
+        return Canonical(smiles for smiles in canonical(self.known_texts) if smiles is not None)
 
     def diversity(self, features: Tensor, asked: Tensor) -> Estimate | None:
         """The diversity within a class as a share of that of real rows; None where a class has too few."""

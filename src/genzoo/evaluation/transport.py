@@ -4,11 +4,11 @@ Neither is zero between two samples of one distribution: that floor falls only s
 `genzoo.distributions.wasserstein`), so compare equal n and set real rows against real rows beside the value.
 """
 
-from jaxtyping import Float
 from torch import Tensor
 
 from genzoo.core.noise import Noise
 from genzoo.distributions.resampling import require_rows, subsample_error
+from genzoo.distributions.samples import Samples, checked_rows
 from genzoo.distributions.wasserstein import directions, exact_wasserstein, sliced_wasserstein
 from genzoo.evaluation.measurement import Estimate
 
@@ -18,8 +18,8 @@ LEAST = 20  # so that half of the rows still is a sample
 
 
 def sliced_transport(
-    samples: Float[Tensor, "n D"],
-    reference: Float[Tensor, "m D"],
+    samples: Samples,
+    reference: Samples,
     *,
     p: float = 2.0,
     lines: int = 256,
@@ -40,24 +40,25 @@ def sliced_transport(
 
     Raises:
         TooFew: If a set has fewer than 20 rows.
+        NotFinite: If a number is NaN or infinite.
 
     Example:
         >>> x = Noise(0).normal(30, 2)
         >>> sliced_transport(x, x).value
         0.0
     """
-    require_rows(min(len(samples), len(reference)), LEAST, "A transport distance with its error")
-    along = directions(lines, samples.shape[1], Noise(seed, "lines")).to(samples)
+    x, y = _enough(samples, reference)
+    along = directions(lines, x.shape[1], Noise(seed, "lines"))
 
     def of(i: Tensor, j: Tensor) -> float:
-        return sliced_wasserstein(samples[i.to(samples.device)], reference[j.to(samples.device)], along, p)
+        return sliced_wasserstein(x[i.to(x.device)], y[j.to(y.device)], along, p)
 
-    error = subsample_error(of, len(samples), len(reference), noise=Noise(seed, "sliced"), rounds=rounds)
-    return Estimate(sliced_wasserstein(samples, reference, along, p), error.item())
+    error = subsample_error(of, len(x), len(y), noise=Noise(seed, "sliced"), rounds=rounds)
+    return Estimate(sliced_wasserstein(x, y, along, p), error.item())
 
 
 def exact_transport(
-    samples: Float[Tensor, "n D"], reference: Float[Tensor, "m D"], *, p: float = 2.0, rounds: int = 10, seed: int = 0
+    samples: Samples, reference: Samples, *, p: float = 2.0, rounds: int = 10, seed: int = 0
 ) -> Estimate:
     """The p-Wasserstein distance with its standard error over the draw of both sets; for a few thousand rows.
 
@@ -70,6 +71,7 @@ def exact_transport(
 
     Raises:
         TooFew: If a set has fewer than 20 rows.
+        NotFinite: If a number is NaN or infinite.
         ImportError: If the sizes differ and POT is not installed.
 
     Example:
@@ -77,10 +79,16 @@ def exact_transport(
         >>> round(exact_transport(x, x + 1).value, 4)
         1.4142
     """
-    require_rows(min(len(samples), len(reference)), LEAST, "A transport distance with its error")
+    x, y = _enough(samples, reference)
 
     def of(i: Tensor, j: Tensor) -> float:
-        return exact_wasserstein(samples[i.to(samples.device)], reference[j.to(reference.device)], p)
+        return exact_wasserstein(x[i.to(x.device)], y[j.to(y.device)], p)
 
-    error = subsample_error(of, len(samples), len(reference), noise=Noise(seed, "exact"), rounds=rounds)
-    return Estimate(exact_wasserstein(samples, reference, p), error.item())
+    error = subsample_error(of, len(x), len(y), noise=Noise(seed, "exact"), rounds=rounds)
+    return Estimate(exact_wasserstein(x, y, p), error.item())
+
+
+def _enough(samples: Samples, reference: Samples) -> tuple[Tensor, Tensor]:
+    x, y = checked_rows(samples, reference, what="A transport distance")
+    require_rows(min(len(x), len(y)), LEAST, "A transport distance with its error")
+    return x, y

@@ -13,12 +13,12 @@ import math
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
 from genzoo.core.noise import Noise
 from genzoo.distributions.resampling import require_rows, share_of
+from genzoo.distributions.samples import Samples, checked_rows
 from genzoo.evaluation.measurement import Estimate
 
 __all__ = ["TwoSample", "two_sample_test"]
@@ -39,8 +39,8 @@ class TwoSample(NamedTuple):
 
 
 def two_sample_test(
-    samples: Float[Tensor, "n D"],
-    reference: Float[Tensor, "m D"],
+    samples: Samples,
+    reference: Samples,
     *,
     hidden: int = 0,
     decay: float = 1e-3,
@@ -61,16 +61,18 @@ def two_sample_test(
 
     Raises:
         TooFew: If a set has fewer than 40 rows.
+        NotFinite: If a number is NaN or infinite.
 
     Example:
         >>> x = Noise(0).normal(100, 2)
         >>> two_sample_test(x, x.flip(1) + 4).accuracy.value
         1.0
     """
-    least = min(len(samples), len(reference))
+    real, made = checked_rows(reference, samples, what="A classifier two-sample test")
+    least = min(len(real), len(made))
     require_rows(least, LEAST, "A classifier two-sample test")
     noise = Noise(seed, "two-sample test")
-    parts = [rows[noise.permutation(len(rows))[:least].to(rows.device)].double() for rows in (reference, samples)]
+    parts = [rows[noise.permutation(len(rows))[:least].to(rows.device)].double() for rows in (real, made)]
     known, asked = (torch.cat(halves) for halves in zip(*(part.tensor_split(2) for part in parts), strict=True))
     mean, scale = known.mean(0), known.std(0)
     known, asked = ((rows - mean) / torch.where(scale > 0, scale, 1) for rows in (known, asked))
