@@ -166,12 +166,12 @@ class _Search:
         modes, fits = self._modes(found), list[tuple[float, int, Proposal]]()
         for number, kin in enumerate((found.roots, found.ancestors)):
             proposal = Proposal.fitted(found.u, _equal(found.u), modes, worth=len(kin.unique()) / len(found.u))
-            log_weights, margins = climb.drawn(proposal, max(10 * FEWEST, self.n // 10), f"trial {number}")
+            log_weights, margins = climb.drawn(proposal, max(10 * FEWEST, self.n // 6), f"trial {number}")
             hit = (margins > 0).nonzero()[:, 0]
             ess = effective_sample_size(log_weights[hit])
             if ess >= 50 * modes:
                 u, _, _ = self.source.draw(proposal, hit, self.source.noise.at(f"trial {number}"))
-                return Proposal.fitted(u, log_weights[hit], modes)
+                return Proposal.fitted(u, log_weights[hit], max(1, min(modes, int(ess / FEWEST))))
             fits.append((ess, number, proposal))
         return max(fits)[2]
 
