@@ -197,6 +197,12 @@ class Data:
         """The rows that are looked at last."""
         return self.split("test")
 
+    def rows(self) -> Rows:
+        """Every row, in order, whatever its split; a drawn view is not drawn."""
+        partners = None if self.paired else torch.arange(len(next(iter(_named(self.given).values()))))
+        everything = torch.arange(len(self))
+        return Rows(self.x, self.given, everything, self.space, self.given_space, None, partners)
+
     def split(self, name: str) -> Rows:
         """The rows of a split.
 

@@ -1,7 +1,7 @@
 """What a run is trained on: data read or met again, refused where a model could not use them, and their record."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -11,14 +11,24 @@ from genzoo.core.errors import ColumnError
 from genzoo.core.model import GenerativeModel
 from genzoo.core.noise import seeded
 from genzoo.data import Codec, Data, read
-from genzoo.data.codecs.table import TableCodec
+from genzoo.data.codecs.table import PointsCodec, TableCodec
+from genzoo.data.recode import kinds_of, recoded
 from genzoo.data.view import BINARIZE
 from genzoo.training.order import rows_of
 from genzoo.zoo import store
 from genzoo.zoo.mistakes import Mistake, unknown
 from genzoo.zoo.recipe import recipes
 
-__all__ = ["Inputs", "check_finite", "inputs_of", "record_of", "same_data", "with_names", "without_conditions"]
+__all__ = [
+    "Inputs",
+    "check_finite",
+    "inputs_of",
+    "other_data",
+    "record_of",
+    "same_data",
+    "with_names",
+    "without_conditions",
+]
 
 
 class Inputs(NamedTuple):
@@ -65,6 +75,38 @@ def same_data(config: store.RunConfig, data: Any = None) -> Inputs:
             f"Restore {said.asked().get('source', 'the tensors')} as at the time, or train a new run.",
         )
     return rows
+
+
+def other_data(config: store.RunConfig, codec: Codec, source: str) -> Data:
+    """Data that a run has not seen, read as its own were; the words of a table are those of the run.
+
+    Args:
+        config: The run's.
+        codec: Its codec.
+        source: Where the data are.
+
+    Raises:
+        Mistake: If they are of another space.
+    """
+    said, (space, given) = config.data.asked(), config.spaces
+    asked = {name: value for name, value in said.items() if name not in ("augment", "group", "source")}
+    named = isinstance(codec, TableCodec | PointsCodec) and not _is_numbered(codec.columns)
+    if named:
+        asked |= {"x": list(codec.columns), "kinds": kinds_of(space, codec)}
+    data = read(source, **asked)
+    if named and isinstance(data.codec, TableCodec | PointsCodec):
+        data = recoded(data, space, codec, given, config.data.classes)
+    if data.space != space or data.given_space != given:
+        raise Mistake(
+            f"The data must be of the run's space ({space}), got {data.space}.",
+            f"Bring it to the form of {config.data.name}, which the run was trained on.",
+        )
+    return data
+
+
+def _is_numbered(columns: Sequence[str]) -> bool:
+    """Whether columns have the names that arrays get."""
+    return list(columns) == [f"x{i + 1}" for i in range(len(columns))]
 
 
 def without_conditions(rows: Inputs) -> Inputs:

@@ -51,7 +51,9 @@ def sample(
 def score(
     run: RunPath,
     data: DataOption = None,
-    split: SplitOption = "test",
+    split: Annotated[
+        str | None, typer.Option(help="train, valid or test; by default test, and of --data every row.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Names the noise of a bound.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="The CSV; by default in the run's folder.")] = None,
@@ -61,17 +63,19 @@ def score(
     from genzoo.evaluation.likelihood import score as score_rows
 
     loaded = _loaded(run, device)
-    rows = _rows(_data(loaded, data), split)
+    read = _data(loaded, data)
+    rows = read.rows() if data is not None and split is None else _rows(read, split or "test")
     nats = score_rows(loaded.model, rows, seed=seed).tolist()
-    space, path = loaded.model.space, out or run / f"scores-{split}.csv"
+    space, path = loaded.model.space, out or run / f"scores-{split or ('test' if data is None else read.name)}.csv"
     columns = ["row", "log_prob", "bits_per_dim"] if space.is_discrete else ["row", "log_prob"]
     _make_folder(path.parent)
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
-        writer.writerows([i, value, space.bits_per_dim(value)][: len(columns)] for i, value in enumerate(nats))
-    mean = sum(nats) / max(1, len(nats))
-    typer.echo(f"{len(nats)} rows, {mean:.4g} nats on average ({loaded.model.likelihood.value}): {path}")
+        for i, value in zip(rows.numbers.tolist(), nats, strict=True):
+            writer.writerow([i, value, space.bits_per_dim(value)][: len(columns)])
+    mean, kind = sum(nats) / max(1, len(nats)), loaded.model.likelihood.value
+    typer.echo(f"{len(nats):,} of {len(read):,} rows, {mean:.4g} nats on average ({kind}): {path}")
 
 
 def evaluate(
@@ -164,16 +168,9 @@ def _data(run: "Run", source: str | None) -> "Data":
     """The data to measure on, seen as the run saw its own."""
     if source is None:
         return run.data()
-    from genzoo.data import read
+    from genzoo.zoo.inputs import other_data
 
-    said = run.config.data
-    data = read(**{name: value for name, value in said.asked().items() if name != "augment"} | {"source": source})
-    if data.space != run.model.space or data.given_space != run.model.given:
-        raise Mistake(
-            f"The data must be of the run's space ({run.model.space}), got {data.space}.",
-            f"Bring it to the form of {said.name}, which the run was trained on.",
-        )
-    return data
+    return other_data(run.config, run.codec, source)
 
 
 def _rows(data: "Data", split: str) -> Any:

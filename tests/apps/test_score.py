@@ -1,0 +1,72 @@
+"""Scores of rows that a run has not seen: every row of the file, its words numbered as the run's."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import genzoo
+from genzoo.apps.cli import app
+
+
+def said(*words: object) -> str:
+    found = CliRunner().invoke(app, [str(word) for word in words])
+    assert found.exit_code == 0, found.output
+    return found.output
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Bayes net of words, in which the kind says the color, but for a few."""
+    home = tmp_path_factory.mktemp("score")
+    rows = [f"{'abc'[i % 3]},{['red', 'green', 'blue'][i % 3 if i % 10 else 1]}" for i in range(600)]
+    (home / "t.csv").write_text("\n".join(["kind,color", *rows]) + "\n")
+    genzoo.train("bayes_net", home / "t.csv", out=home / "run")
+    mixed = [f"{i % 40},{'abc'[i % 3]},{i * 0.37 % 11:.2f}" for i in range(300)]
+    (home / "m.csv").write_text("\n".join(["n,kind,size", *mixed]) + "\n")
+    genzoo.train("gaussian_mixture", home / "m.csv", out=home / "mixed", settings={"components": 2}, steps=3)
+    return home
+
+
+def scores(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+def test_a_new_file_is_scored_in_full_and_in_the_runs_words(run: Path) -> None:
+    (run / "new.csv").write_text("color,kind\nblue,c\nred,a\nred,c\n")
+    text = said("score", run / "run", "--data", run / "new.csv", "--out", run / "s.csv")
+    assert "3 of 3 rows" in text
+    found = scores(run / "s.csv")
+    assert [row["row"] for row in found] == ["0", "1", "2"]
+    good, fine, odd = (float(row["log_prob"]) for row in found)
+    assert good > odd + 2, "c is blue, never red: 'blue' is not the first word of the run though it is of the file"
+    assert fine > odd + 2
+
+
+def test_columns_keep_the_kinds_of_the_run(run: Path) -> None:
+    (run / "few.csv").write_text("size,n,kind\n3,12,a\n4,7,a\n")
+    text = said("score", run / "mixed", "--data", run / "few.csv")
+    assert "2 of 2 rows" in text
+    assert (run / "mixed" / "scores-few.csv").exists()
+    whole = CliRunner().invoke(app, ["score", str(run / "mixed"), "--data", str(run / "odd.csv")])
+    assert whole.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [("1,d,0.5\n2,a,1.5", "words that the run knows, got 'd'"), ("1.5,a,0.5\n2,a,1", "whole numbers")],
+)
+def test_what_the_run_does_not_know_is_refused(rows: str, told: str, run: Path) -> None:
+    (run / "odd.csv").write_text(f"n,kind,size\n{rows}\n")
+    found = CliRunner().invoke(app, ["score", str(run / "mixed"), "--data", str(run / "odd.csv")])
+    assert found.exit_code == 2
+    assert told in " ".join(found.output.split())
+
+
+def test_a_split_is_scored_with_its_row_numbers(run: Path) -> None:
+    text = said("score", run / "run", "--out", run / "test.csv")
+    data = genzoo.load(run / "run").data()
+    numbers = [int(row["row"]) for row in scores(run / "test.csv")]
+    assert numbers == data.splits["test"].tolist()
+    assert f"{len(numbers)} of 600 rows" in text
