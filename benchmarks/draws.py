@@ -26,7 +26,7 @@ from benchmarks import record
 from benchmarks.metrics import seconds
 from genzoo import _compiled, _random
 from genzoo.core import Noise
-from genzoo.core.draws import draw
+from genzoo.distributions.draws import draw
 from genzoo.randomness import LinearCongruential
 
 REPEATS = 9

@@ -26,7 +26,7 @@ from torch import Tensor
 from torch import distributions as td
 
 from genzoo.core import Noise
-from genzoo.core.draws import draw
+from genzoo.distributions.draws import draw
 from genzoo.randomness import (
     LinearCongruential,
     NoiseWords,

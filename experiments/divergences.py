@@ -23,7 +23,6 @@ from torch.distributions import Categorical, Laplace, MixtureSameFamily, Normal
 
 import genzoo
 from genzoo.core import Noise
-from genzoo.core.draws import draw
 from genzoo.distributions import (
     JENSEN_SHANNON,
     KL,
@@ -42,6 +41,7 @@ from genzoo.distributions import (
     optimal_plan,
     wasserstein_1d,
 )
+from genzoo.distributions.draws import draw
 from genzoo.distributions.neighbors import neighbor_estimate
 from genzoo.distributions.quadrature import line_nodes
 

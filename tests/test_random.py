@@ -11,7 +11,7 @@ from torch import distributions as td
 
 from genzoo import _compiled, _random
 from genzoo.core import Noise
-from genzoo.core.draws import draw
+from genzoo.distributions.draws import draw
 
 DTYPES = [np.int64, np.uint32, np.float32, np.float64]
 FROZEN_WORDS = [[2764632327, 3392083507, 1548220369], [450777532, 2925961914, 2678905666]]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from genzoo.core import Batch, GenerativeModel, Given, GivenSpace, Likelihood, Noise, Space
+from genzoo.core import Batch, GenerativeModel, Given, GivenSpaceLike, Likelihood, Noise, Space, as_given_space
 from genzoo.models import Dequantized, Joint, LatentModel, Standardized
 from genzoo.models.adversarial import WassersteinGAN
 from genzoo.models.autoencoders import VAE, GaussianAutoencoder
@@ -96,26 +96,25 @@ def rows(space: Space, n: int, name: str = "data") -> Tensor:
     return x.masked_fill(torch.arange(space.shape[0]) >= length, space.levels)
 
 
-def conditions(given: GivenSpace, n: int) -> Given:
+def conditions(given_space: GivenSpaceLike, n: int) -> Given:
     """Rows of a condition, one that is not null for each row."""
-    if given is None:
-        return None
-    if isinstance(given, Space):
-        noise = Noise(2, "given")
-        return noise.integers(given.levels, n, *given.shape) if given.is_discrete else noise.normal(n, *given.shape)
-    return {name: conditions(space, n) for name, space in given.items()}
+    return {name: condition(space, n, Noise(2, name)) for name, space in as_given_space(given_space).items()}
+
+
+def condition(space: Space, n: int, noise: Noise) -> Tensor:
+    return noise.integers(space.levels, n, *space.shape) if space.is_discrete else noise.normal(n, *space.shape)
 
 
 def batch(model: GenerativeModel, n: int = 32, page: int = 0) -> Batch:
     """Rows that suit a model."""
-    return Batch(rows(model.space, n), conditions(model.given, n), Noise(3, "train").tick(page))
+    return Batch(rows(model.space, n), conditions(model.given_space, n), Noise(3, "train").tick(page))
 
 
-def mixture(space: Space = REALS, given: GivenSpace = None, **options: object) -> GaussianMixture:
+def mixture(space: Space = REALS, given: GivenSpaceLike = None, **options: object) -> GaussianMixture:
     return GaussianMixture(space, given, components=2, **options)
 
 
-def kde(space: Space = REALS, given: GivenSpace = None, **options: object) -> KernelDensity:
+def kde(space: Space = REALS, given: GivenSpaceLike = None, **options: object) -> KernelDensity:
     """A fitted one: what it keeps is what it is."""
     model = KernelDensity(space, given, **options)
     model.begin()
@@ -124,7 +123,7 @@ def kde(space: Space = REALS, given: GivenSpace = None, **options: object) -> Ke
     return model
 
 
-def vae(space: Space, given: GivenSpace = None, drop_given: float = 0.0) -> VAE:
+def vae(space: Space, given: GivenSpaceLike = None, drop_given: float = 0.0) -> VAE:
     return VAE(space, given, GaussianAutoencoder.mlp(space, given, latent=2, hidden=[16]), drop_given=drop_given)
 
 
@@ -132,7 +131,7 @@ def conv_vae(space: Space) -> VAE:
     return VAE(space, None, GaussianAutoencoder.conv(space, latent=2, width=4))
 
 
-def wgan(space: Space, given: GivenSpace = None, drop_given: float = 0.0) -> WassersteinGAN:
+def wgan(space: Space, given: GivenSpaceLike = None, drop_given: float = 0.0) -> WassersteinGAN:
     width = 0 if given is None else 4
     generator = Conditioned(MLP(4, [16], space.dims, given=width), given, width)
     critic = Conditioned(MLP(space.dims, [16], 1, given=width), given, width)
@@ -140,24 +139,25 @@ def wgan(space: Space, given: GivenSpace = None, drop_given: float = 0.0) -> Was
 
 
 def conv_wgan(space: Space) -> WassersteinGAN:
-    return WassersteinGAN(
-        space, None, ConvDecoder(4, space.shape, width=4), ConvEncoder(space.shape, 1, width=4), latent=4
-    )
+    generator, critic = ConvDecoder(4, space.shape, width=4), ConvEncoder(space.shape, 1, width=4)
+    return WassersteinGAN(space, None, Conditioned(generator), Conditioned(critic), latent=4)
 
 
-def flow(space: Space, given: GivenSpace = None, drop_given: float = 0.0, net: str = "mlp", **options: object) -> Flow:
+def flow(
+    space: Space, given: GivenSpaceLike = None, drop_given: float = 0.0, net: str = "mlp", **options: object
+) -> Flow:
     return coupling_flow(space, given, Affine(), Nets(net, 8, 1), depth=2, drop_given=drop_given, **options)
 
 
-def spline_flow(space: Space, given: GivenSpace = None, **options: object) -> Flow:
+def spline_flow(space: Space, given: GivenSpaceLike = None, **options: object) -> Flow:
     return stirred(coupling_flow(space, given, Spline(4), Nets(width=8, layers=1), depth=2, **options))
 
 
-def gpt(space: Space, given: GivenSpace = None, **options: object) -> GPT:
+def gpt(space: Space, given: GivenSpaceLike = None, **options: object) -> GPT:
     return stirred(GPT(space, given, width=8, depth=2, heads=2, **options))
 
 
-def made(space: Space, given: GivenSpace = None, **options: object) -> MADE:
+def made(space: Space, given: GivenSpaceLike = None, **options: object) -> MADE:
     return stirred(MADE(space, given, width=12, **options))
 
 
@@ -192,27 +192,27 @@ def stirred(model: GenerativeModel) -> GenerativeModel:
     return model
 
 
-def diffusion(space: Space, given: GivenSpace = None, drop_given: float = 0.0, **options: object) -> Diffusion:
+def diffusion(space: Space, given: GivenSpaceLike = None, drop_given: float = 0.0, **options: object) -> Diffusion:
     net = Timed(MLP(space.dims, [16], space.dims, given=8), 8, given)
     parts = {"schedule": Straight(), "predicts": Predicts.VELOCITY, "sampler": Heun(4)} | options
     return Diffusion(space, given, net, drop_given=drop_given, **parts)
 
 
-def unet_diffusion(space: Space, given: GivenSpace = None) -> Diffusion:
+def unet_diffusion(space: Space, given: GivenSpaceLike = None) -> Diffusion:
     net = Timed(UNet(space.shape, given=8, widths=(4, 8), blocks=1), 8, given)
     return Diffusion(space, given, net, schedule=Cosine(), predicts=Predicts.NOISE, sampler=Ancestral(8))
 
 
-def rbm(space: Space, given: GivenSpace = None, hidden: int = 6, **options: object) -> RBM:
+def rbm(space: Space, given: GivenSpaceLike = None, hidden: int = 6, **options: object) -> RBM:
     return stirred(RBM(space, given, hidden=hidden, **{"sweeps": 30, "temperatures": 60} | options))
 
 
-def energy(space: Space, given: GivenSpace = None, **options: object) -> DeepEnergy:
+def energy(space: Space, given: GivenSpaceLike = None, **options: object) -> DeepEnergy:
     potential = Conditioned(MLP(space.dims, [16], 1, given=0 if given is None else 4), given, 4)
     return DeepEnergy(space, given, potential, walk=Walk(0.02, steps=12), **options)
 
 
-def joint(space: Space, first: Space, second: Space, given: GivenSpace) -> Joint:
+def joint(space: Space, first: Space, second: Space, given: GivenSpaceLike) -> Joint:
     rule = {"a": first} if given is None else {"a": first, "given": given}
     return Joint(space, vae(first, given), vae(second, rule), range(first.dims))
 

@@ -7,14 +7,12 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from genzoo.core import Batch, Capability, GenerativeModel, Given, Likelihood, Space, Unsupported, map_given, null_rows
+from genzoo.core import Batch, Capability, GenerativeModel, Given, Likelihood, Unsupported, map_given, null_rows
 from tests.zoo import ZOO, batch, ready, rows
 
 
 def null(model: GenerativeModel, n: int) -> Given:
-    if isinstance(model.given, Space):
-        return null_rows(model.given, n)
-    return {name: null_rows(space, n) for name, space in model.given.items()}
+    return {name: null_rows(space, n) for name, space in model.given_space.items()}
 
 
 def close(a: Tensor, b: Tensor) -> bool:
@@ -95,7 +93,7 @@ def test_what_it_cannot_do_it_refuses(name: str) -> None:
 def test_capabilities_are_answered_one_by_one(name: str) -> None:
     model = ready(name)
     assert model.can("sample") or (model.can("encode") and model.can("decode"))
-    assert model.can("condition") == (model.given is not None)
+    assert model.can("condition") == bool(model.given_space)
     assert model.can("direct_fit") == (not any(parameter.requires_grad for parameter in model.parameters()))
     assert all(isinstance(model.can(capability), bool) for capability in Capability)
 
@@ -116,13 +114,13 @@ def test_conditions_have_one_row_per_row(name: str) -> None:
     model = ready(name)
     if not model.can("sample"):
         return
-    with pytest.raises(ValueError, match="unconditional" if model.given is None else "rows"):
-        model.sample(4, batch(model, 3).given if model.given else torch.zeros(4), seed=0)
+    with pytest.raises(ValueError, match="unconditional" if not model.given_space else "rows"):
+        model.sample(4, batch(model, 3).given if model.given_space else torch.zeros(4), seed=0)
 
 
 def test_null_conditions_are_taken_or_refused(name: str) -> None:
     model = ready(name)
-    if model.given is None:
+    if not model.given_space:
         return
     if not model.takes_null():
         with pytest.raises(ValueError, match="drop_given"):

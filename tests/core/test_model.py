@@ -54,17 +54,20 @@ def test_the_score_is_the_gradient_even_without_grad() -> None:
 def test_conditions_are_dropped_in_training_only() -> None:
     model = Shifted(Space((), levels=3), drop_given=0.5)
     batch = Batch(torch.zeros(1000, 2), torch.ones(1000, dtype=torch.int64), Noise(0))
-    share = (model.training_given(batch) < 0).float().mean().item()
+    share = (model.training_given(batch)["given"] < 0).float().mean().item()
     assert share == pytest.approx(0.5, abs=0.06)
-    assert (model.eval().training_given(batch) == 1).all()
-    assert (batch.given == 1).all()
+    assert (model.eval().training_given(batch)["given"] == 1).all()
+    assert (batch.given["given"] == 1).all()
 
 
-def test_several_conditions_are_dropped_together() -> None:
+def test_several_conditions_are_dropped_one_by_one_and_together() -> None:
     model = Shifted({"a": Space((), levels=3), "b": Space((2,))}, drop_given=0.5)
-    given = {"a": torch.ones(100, dtype=torch.int64), "b": torch.ones(100, 2)}
-    dropped = model.training_given(Batch(torch.zeros(100, 2), given, Noise(0)))
-    assert torch.equal(dropped["a"] < 0, dropped["b"].isnan().all(1))
+    given = {"a": torch.ones(1000, dtype=torch.int64), "b": torch.ones(1000, 2)}
+    dropped = model.training_given(Batch(torch.zeros(1000, 2), given, Noise(0)))
+    a, b = dropped["a"] < 0, dropped["b"].isnan().all(1)
+    assert [part.float().mean().item() for part in (a, b)] == pytest.approx([0.5, 0.5], abs=0.06)
+    assert (a & b).float().mean() > 0.25
+    assert (a ^ b).float().mean() > 0.25
 
 
 class Rows(Sampler):

@@ -7,7 +7,6 @@ import torch
 from scipy import integrate, stats
 from torch import distributions as td
 
-from genzoo.core.draws import draw
 from genzoo.core.noise import Noise
 from genzoo.distributions import (
     CHI2,
@@ -29,6 +28,7 @@ from genzoo.distributions import (
     optimal_plan,
     summed,
 )
+from genzoo.distributions.draws import draw
 from genzoo.distributions.quadrature import line_nodes
 
 

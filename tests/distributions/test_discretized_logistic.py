@@ -5,8 +5,8 @@ import torch
 from scipy import stats
 
 from genzoo.core import Noise, Space
-from genzoo.core.draws import draw
 from genzoo.distributions import DiscretizedLogistic, Observation, centered, quantized
+from genzoo.distributions.draws import draw
 
 
 @pytest.mark.parametrize("levels", [1, 2, 3, 17, 256])

@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import distributions as td
 
-from genzoo.core.draws import draw
 from genzoo.core.noise import Noise
 from genzoo.distributions import (
     CHI2,
@@ -25,6 +24,7 @@ from genzoo.distributions import (
     estimated_cross_entropy,
     integrated,
 )
+from genzoo.distributions.draws import draw
 from genzoo.distributions.tail import pareto_index
 
 EACH = pytest.mark.parametrize("divergence", F_DIVERGENCES, ids=lambda divergence: divergence.name)

@@ -8,7 +8,6 @@ import torch
 from torch import distributions as td
 
 from genzoo.core import GenerativeModel, Likelihood, Noise, Space
-from genzoo.core.draws import draw
 from genzoo.distributions import (
     DISTANCES,
     JENSEN_SHANNON,
@@ -35,6 +34,7 @@ from genzoo.distributions import (
     summed,
     wasserstein_1d,
 )
+from genzoo.distributions.draws import draw
 
 
 def t(*numbers: float) -> torch.Tensor:

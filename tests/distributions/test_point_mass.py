@@ -4,7 +4,7 @@ import torch
 from torch.distributions import Normal
 
 from genzoo.core import Noise
-from genzoo.core.draws import draw
+from genzoo.distributions.draws import draw
 from genzoo.distributions.point_mass import PointMass
 
 

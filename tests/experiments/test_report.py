@@ -149,7 +149,7 @@ def test_tables_show_their_words(tmp_path):
 def test_conditional_families_compare(tmp_path):
     recipes = {"gaussian_mixture": {"components": 1}, "wgan_gp": {"hidden": 8}}
     found = compare(genzoo.read("digits", given="label"), recipes, out=tmp_path, steps=2, **BRIEF)
-    assert all(entry.run.model.given is not None for entry in found.entries)
+    assert all(entry.run.model.given_space for entry in found.entries)
     assert all(set(entry.findings[0].by_class) == set("0123456789") for entry in found.entries)
     assert "the class asked for" in write_report(found).read_text()
 

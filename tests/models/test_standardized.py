@@ -50,7 +50,7 @@ def test_null_conditions_stay_null_and_do_not_count():
 def test_levels_and_labels_are_seen_as_they_are():
     model = Standardized(conditional(Space((3,))))
     given = given_of(8)
-    seen = model.rule(given)
+    seen = model.rule({"given": given})["given"]
     assert torch.equal(seen["label"], given["label"])
     assert torch.equal(seen["frame"], given["frame"])
 
@@ -64,7 +64,7 @@ def test_a_single_real_condition_is_in_units_too():
     model = Standardized(conditional(Space((3,)), Space((2,))))
     given = 7 + 100 * Noise(0).normal(50, 2)
     model.prepare([Batch(Noise(1).normal(50, 3), given)])
-    seen = model.rule(given)
+    seen = model.rule({"given": given})["given"]
     torch.testing.assert_close(seen.mean(0), torch.zeros(2), atol=1e-5, rtol=0)
     torch.testing.assert_close(seen.std(0, correction=0), torch.ones(2))
 

@@ -74,7 +74,7 @@ def test_null_reals_leave_finite_gradients() -> None:
     given = torch.tensor([[0.0, 1.0], [torch.nan, 2.0]])
     out = embed(given)
     out.square().sum().backward()
-    assert torch.equal(out[1], embed.parts["given"].null)
+    assert torch.equal(out[1], embed.tokens.parts[0].null)
     assert all(parameter.grad.isfinite().all() for parameter in embed.parameters())
 
 

@@ -23,7 +23,7 @@ class Die(GenerativeModel):
         super().__init__(Space((), levels=6), Space((), levels=6))
 
     def draw(self, n, given, noise):
-        return torch.where(noise.uniform(n) < 0.5, given, noise.integers(6, n)).to(torch.uint8)
+        return torch.where(noise.uniform(n) < 0.5, given["given"], noise.integers(6, n)).to(torch.uint8)
 
 
 def first(x):

@@ -7,7 +7,7 @@ import torch
 from torch import distributions as td
 
 from genzoo.core import Noise
-from genzoo.core.draws import draw
+from genzoo.distributions.draws import draw
 from genzoo.tasks.gradients import leave_one_out, reparametrized_gradients, score_gradients, score_surrogate
 
 N = 40_000

@@ -12,8 +12,8 @@ from torch import distributions as td
 
 from experiments import expectations as experiment
 from genzoo.core import Noise, Space
-from genzoo.core.draws import draw
 from genzoo.distributions import PointMass
+from genzoo.distributions.draws import draw
 from genzoo.models.classical import Gaussian
 from genzoo.tasks import expectation
 from genzoo.tasks.intervals import of_mean

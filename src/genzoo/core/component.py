@@ -12,7 +12,7 @@ import abc
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from genzoo.core.given import Given
+from genzoo.core.given import NOTHING, Given
 from genzoo.core.space import Space
 
 __all__ = ["Autoencoder", "Conditional"]
@@ -52,9 +52,9 @@ class Autoencoder(nn.Module, abc.ABC):
         >>> from torch.distributions import Independent, Normal
         >>> class Identity(Autoencoder):
         ...     latent = Space((2,))
-        ...     def posterior(self, x, given=None):
+        ...     def posterior(self, x, given=NOTHING):
         ...         return Independent(Normal(x, 1.0), 1)
-        ...     def likelihood(self, z, given=None):
+        ...     def likelihood(self, z, given=NOTHING):
         ...         return Independent(Normal(z, 1.0), 1)
         >>> Identity().posterior(torch.zeros(3, 2)).event_shape
         torch.Size([2])
@@ -64,9 +64,14 @@ class Autoencoder(nn.Module, abc.ABC):
     has_density: bool = True
 
     @abc.abstractmethod
-    def posterior(self, x: Tensor, given: Given = None) -> Distribution:
+    def posterior(self, x: Tensor, given: Given = NOTHING) -> Distribution:
         """q(z | x, given), one row per row of x."""
 
     @abc.abstractmethod
-    def likelihood(self, z: Tensor, given: Given = None) -> Distribution:
+    def likelihood(self, z: Tensor, given: Given = NOTHING) -> Distribution:
         """p(x | z, given), one row per row of z."""
+
+    def mean(self, z: Tensor, given: Given = NOTHING) -> Tensor:
+        """E[x | z, given], differentiable in z; of levels a real number."""
+        mean: Tensor = self.likelihood(z, given).mean
+        return mean

@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from genzoo.core.given import Given, map_given
+from genzoo.core.given import Given, GivenLike, as_given, map_given
 from genzoo.core.noise import Noise
 
 __all__ = ["After", "Batch", "DirectFit", "Done", "Instant", "Metrics", "Player", "Trainable"]
@@ -21,13 +21,13 @@ __all__ = ["After", "Batch", "DirectFit", "Done", "Instant", "Metrics", "Player"
 Metrics = dict[str, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Batch:
     """Rows of data with what a loss on them may use.
 
     Attributes:
         x: (B, *shape); bytes stay uint8 until the model.
-        given: The condition, one row per row of x.
+        given: The condition by names, one row per row of x; a single tensor is named "given".
         noise: The source of every random draw of the loss, keyed to these rows.
         progress: How far the training is, from 0 toward 1: the rounds made, as a share of the run's.
 
@@ -39,9 +39,15 @@ class Batch:
     """
 
     x: Tensor
-    given: Given = None
-    noise: Noise = field(default_factory=lambda: Noise(0))
-    progress: float = 0.0
+    given: Given
+    noise: Noise
+    progress: float
+
+    def __init__(self, x: Tensor, given: GivenLike = None, noise: Noise | None = None, progress: float = 0.0) -> None:
+        object.__setattr__(self, "x", x)
+        object.__setattr__(self, "given", as_given(given))
+        object.__setattr__(self, "noise", noise or Noise(0))
+        object.__setattr__(self, "progress", progress)
 
     def __len__(self) -> int:
         return len(self.x)

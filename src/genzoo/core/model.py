@@ -8,15 +8,29 @@ can do what its parts can.
 import abc
 import contextlib
 import enum
-from collections.abc import Iterator, Sequence
-from typing import Any
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from genzoo.core.abilities import Ability, Denoiser, Latent, Sequential
 from genzoo.core.game import Batch, DirectFit, Trainable
-from genzoo.core.given import Given, GivenSpace, is_null, map_given, resolve_given
+from genzoo.core.given import (
+    Given,
+    GivenAsked,
+    GivenSpaceLike,
+    as_given_space,
+    asked,
+    checked_values,
+    complete,
+    drops,
+    is_null,
+    with_nulls,
+)
 from genzoo.core.noise import Noise, fresh_seed
 from genzoo.core.space import Column, Space
 
@@ -63,12 +77,21 @@ class Capability(enum.Enum):
     ENCODE = "encode"
     DECODE = "decode"
     SCORE = "score"
+    LATENT = "latent"
     DENOISE = "denoise"
     STEP = "step"
     LOSS = "loss"
     CONDITION = "condition"
     MISSING = "missing"
     DIRECT_FIT = "direct_fit"
+
+
+ABILITIES: dict[Capability, type[Ability]] = {
+    Capability.LATENT: Latent,
+    Capability.DENOISE: Denoiser,
+    Capability.STEP: Sequential,
+}
+A = TypeVar("A", bound=Ability)
 
 
 class GenerativeModel(Trainable):
@@ -80,12 +103,15 @@ class GenerativeModel(Trainable):
 
     Args:
         space: What one x is.
-        given: What the model is conditioned on, if anything: a space, or names of spaces.
+        given_space: What the model is conditioned on, if anything: a space, or names of spaces.
 
     Attributes:
         by_column: Whether a row may have columns of several kinds; what models one kind says no.
+        given_space: The same by names; empty for an unconditional model.
         likelihood: What `log_prob` returns.
-        drop_given: The share of conditions dropped in training; a model trained with 0 refuses null conditions.
+        drop_given: The share of conditions dropped in training, name by name; a model trained with 0 refuses null
+            conditions.
+        required: Names that are never dropped and never null, such as the first part's in a product.
 
     Example:
         >>> import math
@@ -104,15 +130,16 @@ class GenerativeModel(Trainable):
     by_column: bool = False
     likelihood: Likelihood = Likelihood.NONE
     drop_given: float = 0.0
+    required: frozenset[str] = frozenset()
 
-    def __init__(self, space: Space, given: GivenSpace = None) -> None:
+    def __init__(self, space: Space, given_space: GivenSpaceLike = None) -> None:
         super().__init__()
         if space.columns is not None and not self.by_column:
             raise ValueError(
                 f"{type(self).__name__} is a model of entries of one kind, got {space}. Build it over "
                 f"Space({space.shape}) and pass it to Dequantized with these columns."
             )
-        self.space, self.given = space, given
+        self.space, self.given_space = space, as_given_space(given_space)
 
     @abc.abstractmethod
     def draw(self, n: int, given: Given, noise: Noise, *_: Any, **options: Any) -> Tensor:
@@ -124,22 +151,22 @@ class GenerativeModel(Trainable):
         a bound or an estimate draws comes from `noise`; the typed keywords are `log_prob`'s options."""
         raise self.lacks(Capability.LOG_PROB)
 
-    def encode(self, x: Tensor, given: Given = None) -> Tensor:
+    def encode(self, x: Tensor, given: GivenAsked = None) -> Tensor:
         """The latent of each x, without randomness."""
         raise self.lacks(Capability.ENCODE)
 
-    def decode(self, z: Tensor, given: Given = None) -> Tensor:
+    def decode(self, z: Tensor, given: GivenAsked = None) -> Tensor:
         """The x of each latent, in the space, without randomness."""
         raise self.lacks(Capability.DECODE)
 
     def sample(
-        self, n: int, given: Given = None, *, seed: int | None = None, start: int = 0, **options: Any
+        self, n: int, given: GivenAsked = None, *, seed: int | None = None, start: int = 0, **options: Any
     ) -> Shaped[Tensor, "n *shape"]:
         """Samples x ~ p(x | given), in the space: bytes come out as bytes.
 
         Args:
             n: The number of rows.
-            given: The condition, one row per sample; null rows ask for the marginal.
+            given: The condition, one row per sample or one value for all; null rows ask for the marginal.
             seed: Names the noise; without one a fresh seed is taken.
             start: The number of the first row: rows 0…9 and 10…19 of a seed are rows 0…19 of it.
             options: The model's own, as in its `draw`.
@@ -147,18 +174,20 @@ class GenerativeModel(Trainable):
         Raises:
             Unsupported: If the model cannot sample: it codes x and has no density.
             ValueError: If n is negative or `given` does not fit.
+            TypeError: If the model has no such option.
         """
         if not self.can(Capability.SAMPLE):
             raise self.lacks(Capability.SAMPLE)
         if n < 0:
             raise ValueError(f"The number of samples must not be negative, got {n}.")
+        self._refuse_unknown("draw", options)
         noise = Noise(fresh_seed() if seed is None else seed, "sample", start=start, device=self.device)
-        given = self.checked_given(given, n)
+        rows = self.checked_given(given, n)
         with torch.no_grad(), evaluating(self):
-            return self.draw(n, given, noise, **options)
+            return self.draw(n, rows, noise, **options)
 
     def log_prob(
-        self, x: Shaped[Tensor, "B *shape"], given: Given = None, *, seed: int = 0, start: int = 0, **options: Any
+        self, x: Shaped[Tensor, "B *shape"], given: GivenAsked = None, *, seed: int = 0, start: int = 0, **options: Any
     ) -> Float[Tensor, " B"]:
         """log p(x | given) in nats with respect to the data space, or what `likelihood` says: a bound or estimate.
 
@@ -172,11 +201,13 @@ class GenerativeModel(Trainable):
         Raises:
             Unsupported: If the model has no likelihood.
             ValueError: If x or `given` does not fit.
+            TypeError: If the model has no such option.
         """
+        self._refuse_unknown("log_density", options)
         noise = Noise(seed, "log_prob", start=start, device=self.device)
         return self.log_density(self.checked(x), self.checked_given(given, len(x)), noise, **options)
 
-    def score(self, x: Float[Tensor, "B *shape"], given: Given = None) -> Float[Tensor, "B *shape"]:
+    def score(self, x: Float[Tensor, "B *shape"], given: GivenAsked = None) -> Float[Tensor, "B *shape"]:
         """∇ₓ log p(x | given)."""
         if not self.can(Capability.SCORE):
             raise self.lacks(Capability.SCORE)
@@ -201,7 +232,7 @@ class GenerativeModel(Trainable):
         """
         match Capability(capability):
             case Capability.CONDITION:
-                return self.given is not None
+                return bool(self.given_space)
             case Capability.MISSING:
                 return self.takes_missing()
             case Capability.DIRECT_FIT:
@@ -214,10 +245,37 @@ class GenerativeModel(Trainable):
                 return self._overrides("loss") or self.can("log_prob")
             case Capability.SAMPLE:
                 return True
-            case Capability.DENOISE | Capability.STEP as other:
-                return other.value in dir(type(self))
+            case Capability.LATENT | Capability.DENOISE | Capability.STEP as other:
+                return self.ability(ABILITIES[other]) is not None
             case other:
                 return self._overrides(other.value)
+
+    def ability(self, kind: type[A]) -> A | None:
+        """What this model is, as an object of one of the kinds in `genzoo.core.abilities`, or None.
+
+        Example:
+            >>> class Constant(GenerativeModel):
+            ...     def draw(self, n, given, noise):
+            ...         return torch.zeros(n, *self.space.shape)
+            >>> Constant(Space((2,))).ability(Latent) is None
+            True
+        """
+        return next((found for found in self.abilities() if isinstance(found, kind)), None)
+
+    def abilities(self) -> Sequence[Ability]:
+        """All that this model is, of the kinds in `genzoo.core.abilities`."""
+        return ()
+
+    def able(self, kind: type[A]) -> A:
+        """The same, for a caller that cannot do without.
+
+        Raises:
+            Unsupported: If the model is nothing of that kind.
+        """
+        found = self.ability(kind)
+        if found is None:
+            raise self.lacks(next(name for name, other in ABILITIES.items() if other is kind))
+        return found
 
     def lacks(self, capability: Capability) -> Unsupported:
         """The error to raise for a capability that this model lacks: it says what the model offers instead."""
@@ -251,23 +309,33 @@ class GenerativeModel(Trainable):
         Raises:
             ValueError: If they are not those of the model's spaces.
         """
-        return self.checked(batch.x), resolve_given(batch.given, self.given, len(batch), batch.x.device)
+        return self.checked(batch.x), checked_values(self.given_of(batch), self.given_space)
 
-    def checked_given(self, given: Given, n: int) -> Given:
-        """The condition in full, null rows standing for what is missing.
+    def checked_given(self, given: GivenAsked, n: int) -> Given:
+        """The condition in full, null rows standing for what is missing: where it enters, and nowhere else.
 
         Raises:
-            ValueError: If it does not fit, or holds null rows and the model was trained without dropping any.
+            ValueError: If it does not fit, or holds null rows where the model knows of none.
         """
-        given = resolve_given(given, self.given, n, self.device)
-        if given is not None and not self.takes_null():
-            parts = [given] if isinstance(given, Tensor) else list(given.values())
-            if any(is_null(part).any() for part in parts):
-                raise ValueError(
-                    f"{type(self).__name__} was trained with drop_given=0, so every row needs its condition, got null "
-                    "rows. Pass `given`, or train with drop_given=0.1."
-                )
-        return given
+        rows = complete(asked(given, self.given_space, n, self.device), self.given_space, n, self.device)
+        checked_values(rows, self.given_space)
+        always = set(rows) if not self.takes_null() else self.required
+        lacking = [name for name in rows if name in always and is_null(rows[name]).any()]
+        if lacking:
+            why = "was trained with drop_given=0" if not self.takes_null() else f"needs {sorted(self.required)}"
+            raise ValueError(
+                f"{type(self).__name__} {why}, so every row needs its condition, got null rows of {lacking}. "
+                "Pass `given`, or train with drop_given=0.1."
+            )
+        return rows
+
+    def given_of(self, batch: Batch) -> Given:
+        """The condition of a batch in full; names, shapes and types are looked at, values are not."""
+        return complete(batch.given, self.given_space, len(batch), batch.x.device)
+
+    def require(self, *names: str) -> None:
+        """Makes names of the condition such that are always there: never dropped in training, refused where null."""
+        self.required = self.required | set(names)
 
     def takes_null(self) -> bool:
         """Whether null conditions are allowed: learned by dropping some, unless the model can marginalise."""
@@ -278,12 +346,29 @@ class GenerativeModel(Trainable):
         return False
 
     def training_given(self, batch: Batch) -> Given:
-        """The batch's condition with a share `drop_given` of its rows made null."""
-        given = resolve_given(batch.given, self.given, len(batch), batch.x.device)
-        if given is None or self.drop_given == 0 or not self.training:
+        """The batch's condition with a share `drop_given` of the rows of each name made null.
+
+        In half of these all names go together, which guidance asks for; in the others each goes on its own, so that a
+        name that is missing later means the marginal over it.
+        """
+        given = self.given_of(batch)
+        names = [name for name in given if name not in self.required]
+        if not names or self.drop_given == 0 or not self.training:
             return given
-        dropped = batch.noise.at("drop_given").uniform(len(batch)) < self.drop_given
-        return map_given(lambda rows: _with_null(rows, dropped), given)
+        return with_nulls(given, drops(names, self.drop_given, batch.noise.at("drop_given"), len(batch)))
+
+    def options(self, method: str) -> frozenset[str]:
+        """The names of a method's typed options, those of parts included: "draw" for `sample`'s, "log_density" for
+        `log_prob`'s.
+
+        Example:
+            >>> class Cold(GenerativeModel):
+            ...     def draw(self, n, given, noise, *, temperature: float = 1.0):
+            ...         return temperature * noise.normal(n, *self.space.shape)
+            >>> sorted(Cold(Space((2,))).options("draw"))
+            ['temperature']
+        """
+        return _keywords(getattr(type(self), method))
 
     @property
     def device(self) -> torch.device:
@@ -307,13 +392,21 @@ class GenerativeModel(Trainable):
     def _highest(self) -> int:
         return (self.space.levels or 0) - (0 if self.space.ragged else 1)
 
+    def _refuse_unknown(self, method: str, options: dict[str, Any]) -> None:
+        if unknown := sorted(set(options) - self.options(method)):
+            known = ", ".join(sorted(self.options(method))) or "none"
+            raise TypeError(
+                f"{type(self).__name__} has no option {', '.join(unknown)} there. Its options are: {known}."
+            )
+
     def _overrides(self, method: str) -> bool:
         return getattr(type(self), method) is not getattr(GenerativeModel, method)
 
 
-def _with_null(rows: Tensor, dropped: Tensor) -> Tensor:
-    null = torch.nan if rows.is_floating_point() else -1
-    return rows.masked_fill(dropped.reshape(-1, *[1] * (rows.ndim - 1)), null)
+@functools.cache
+def _keywords(method: Callable[..., Any]) -> frozenset[str]:
+    parameters = inspect.signature(method).parameters.values()
+    return frozenset(parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY)
 
 
 def _check_columns(x: Tensor, columns: Sequence[Column]) -> None:

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Int, Shaped
 from torch import Tensor
 
-from genzoo.core import Given, GivenSpace, Noise, Space, map_given
+from genzoo.core import GivenLike, GivenSpaceLike, Noise, Space, map_given
 from genzoo.core.errors import DataError, nearest
 from genzoo.data.codec import Codec
 from genzoo.data.view import View
@@ -46,17 +46,17 @@ class Rows:
     """
 
     all_x: Shaped[Tensor, "n *shape"] = dataclasses.field(repr=False)
-    all_given: Given = dataclasses.field(repr=False)
+    all_given: GivenLike = dataclasses.field(repr=False)
     numbers: Int[Tensor, " k"] = dataclasses.field(repr=False)
     space: Space
-    given_space: GivenSpace = None
+    given_space: GivenSpaceLike = None
     view: View | None = None
     given_numbers: Int[Tensor, " m"] | None = dataclasses.field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def gather(self, index: Int[Tensor, " b"], *, seed: int = 0, epoch: int = 0) -> tuple[Tensor, Given]:
+    def gather(self, index: Int[Tensor, " b"], *, seed: int = 0, epoch: int = 0) -> tuple[Tensor, GivenLike]:
         """Rows by their places among these, and their conditions.
 
         Args:
@@ -69,7 +69,7 @@ class Rows:
         x = self.all_x.index_select(0, numbers) if self.view is None else self.view.rows(numbers, seed, epoch)
         return _as_space(x, self.space), self._given(self._partners(index, seed, epoch), seed, epoch)
 
-    def head(self, n: int) -> tuple[Tensor, Given]:
+    def head(self, n: int) -> tuple[Tensor, GivenLike]:
         """The first n rows and their conditions, or all where there are fewer."""
         return self.gather(torch.arange(min(n, len(self))))
 
@@ -79,7 +79,7 @@ class Rows:
         return _as_space(self.all_x.index_select(0, self.numbers), self.space)
 
     @property
-    def given(self) -> Given:
+    def given(self) -> GivenLike:
         """The condition of every row; a copy, in memory."""
         return self._given(self._partners(torch.arange(len(self)), 0, 0), 0, 0)
 
@@ -100,7 +100,7 @@ class Rows:
         n = len(self.given_numbers)
         return self.given_numbers[_order(n, seed, epoch)[index % n]]
 
-    def _given(self, numbers: Tensor, seed: int, epoch: int) -> Given:
+    def _given(self, numbers: Tensor, seed: int, epoch: int) -> GivenLike:
         if self.all_given is None:
             return None
         given = map_given(lambda rows: rows.index_select(0, numbers), self.all_given)
@@ -152,8 +152,8 @@ class Data:
     x: Shaped[Tensor, "n *shape"] = dataclasses.field(repr=False)
     splits: Mapping[str, Int[Tensor, " k"]] = dataclasses.field(repr=False)
     codec: Codec = dataclasses.field(repr=False)
-    given: Given = dataclasses.field(default=None, repr=False)
-    given_space: GivenSpace = None
+    given: GivenLike = dataclasses.field(default=None, repr=False)
+    given_space: GivenSpaceLike = None
     classes: Mapping[str, list[str]] = dataclasses.field(default_factory=dict, repr=False)
     view: View | None = None
     given_codecs: Mapping[str, Codec] = dataclasses.field(default_factory=dict, repr=False)
@@ -275,7 +275,7 @@ def _as_space(rows: Tensor, space: Space) -> Tensor:
     return rows.to(torch.int64) if space.is_discrete and space.dtype == "int64" else rows
 
 
-def _named(given: Given) -> Mapping[str, Tensor]:
+def _named(given: GivenLike) -> Mapping[str, Tensor]:
     return {"": given} if isinstance(given, Tensor) else given or {}
 
 

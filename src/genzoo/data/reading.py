@@ -14,7 +14,7 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from genzoo.core import Given, GivenSpace
+from genzoo.core import GivenLike, GivenSpaceLike
 from genzoo.core.errors import DataError, nearest
 from genzoo.data.augment import Augmented, middle, parse
 from genzoo.data.codecs.image import ImageCodec
@@ -236,7 +236,7 @@ def _given_splits(source: Source, condition: Condition, splits: Mapping[str, Ten
     return splits if source.given_splits is None else complete(source.given_splits, condition.rows)
 
 
-def _roles(chosen: Mapping[str, Condition], is_single: bool) -> tuple[Given, GivenSpace, dict[str, list[str]]]:
+def _roles(chosen: Mapping[str, Condition], is_single: bool) -> tuple[GivenLike, GivenSpaceLike, dict[str, list[str]]]:
     if not chosen:
         return None, None, {}
     named = {"": next(iter(chosen.values()))} if is_single else chosen

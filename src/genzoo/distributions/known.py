@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch import distributions as td
 
-from genzoo.core.draws import draw
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
+from genzoo.distributions.draws import draw
 from genzoo.distributions.quadrature import is_line, supported_log_prob
 from genzoo.distributions.quantiles import quantiles
 from genzoo.distributions.samples import checked_rows
@@ -122,7 +122,7 @@ def _(p: td.Distribution) -> Known:
 
 @known.register
 def _(p: GenerativeModel) -> Known:
-    if p.given is not None:
+    if p.given_space:
         raise ValueError(
             f"A distance is between distributions, but {type(p).__name__} is one for each condition. Fix it: "
             "Density(lambda x: model.log_prob(x, given), model.sample(n, given))."

@@ -4,13 +4,15 @@ A network wants the levels {0, …, L−1} as numbers in [−1, 1]; what a conti
 nearest level.
 """
 
+import dataclasses
+
 import torch
 from jaxtyping import Bool, Float, Integer, Shaped
 from torch import Tensor
 
 from genzoo.core.space import Space
 
-__all__ = ["allowed", "alphabets", "centered", "quantized"]
+__all__ = ["Numbers", "allowed", "alphabets", "centered", "quantized"]
 
 
 def centered(x: Shaped[Tensor, "*shape"], levels: int, dtype: torch.dtype | None = None) -> Float[Tensor, "*shape"]:
@@ -73,3 +75,31 @@ def allowed(space: Space) -> Bool[Tensor, "D L"]:
         [[True, True, True], [True, True, False]]
     """
     return torch.arange(space.levels or 1) < torch.tensor(alphabets(space))[:, None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Numbers:
+    """x as a network sees it: levels as numbers in [−1, 1], reals as they are.
+
+    Args:
+        space: What one x is.
+        dtype: The precision of the numbers; torch's default if none is named.
+
+    Example:
+        >>> numbers = Numbers(Space((3,), levels=17))
+        >>> numbers.of(torch.tensor([0, 8, 16])), numbers.back(torch.tensor([-1.2, 0.01, 1.0]))
+        (tensor([-1.,  0.,  1.]), tensor([ 0,  8, 16], dtype=torch.uint8))
+    """
+
+    space: Space
+    dtype: torch.dtype | None = None
+
+    def of(self, x: Shaped[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        """Data as numbers."""
+        if self.space.levels is None:
+            return x.to(self.dtype or torch.get_default_dtype())
+        return centered(x, self.space.levels, self.dtype)
+
+    def back(self, y: Float[Tensor, "*shape"]) -> Shaped[Tensor, "*shape"]:
+        """Numbers as data: the nearest level, or the reals that they are."""
+        return y if self.space.levels is None else quantized(y, self.space.levels)

@@ -101,7 +101,7 @@ def distance(what: str | Distance | Measured, p: Any, q: Any, *, n: int = 2000, 
         ValueError: If the name is unknown, p or q is not one distribution, or their rows differ in shape.
 
     Example:
-        >>> from genzoo.core.draws import draw
+        >>> from genzoo.distributions.draws import draw
         >>> zero = torch.zeros(())
         >>> p, q = td.Normal(zero, 1.0), td.Normal(zero + 1, 1.0)
         >>> distance("KL", p, q)

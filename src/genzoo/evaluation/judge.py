@@ -155,13 +155,14 @@ class Judge(Trainable):
 
     def loss(self, batch: Batch) -> Tensor:
         """The cross-entropy of the labels, −log p(label | x), nats."""
-        if not isinstance(batch.given, Tensor):
+        if len(batch.given) != 1:
             raise ValueError(
                 "A judge learns one label per row, got none or several. Read the data with given='label'."
             )
+        (label,) = batch.given.values()
         x = self.front(batch.x, self.space)
         x = self.front.varied(x, batch) if self.training else x
-        return nn.functional.cross_entropy(self.head(self.hidden(self.seen(self.net.maps(x)))), batch.given.long())
+        return nn.functional.cross_entropy(self.head(self.hidden(self.seen(self.net.maps(x)))), label.long())
 
     def _of(self, x: Tensor, function: Any) -> Tensor:
         with evaluating(self):

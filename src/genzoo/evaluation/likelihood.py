@@ -6,7 +6,6 @@ For discrete data p is a probability mass, so the number is the length of a code
 real data p is a density in raw units, and the mean negative log-density in nats is reported instead.
 """
 
-import inspect
 import math
 from collections.abc import Iterator
 from typing import Any, Protocol, runtime_checkable
@@ -15,12 +14,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from genzoo.core.given import Given, map_given
+from genzoo.core.given import GivenLike, map_given
 from genzoo.core.model import Capability, GenerativeModel, evaluating
 from genzoo.core.space import Space
 from genzoo.evaluation.measurement import Kind, Measurement
 
-__all__ = ["RowsLike", "code_length", "options_of", "score"]
+__all__ = ["RowsLike", "code_length", "score"]
 
 
 @runtime_checkable
@@ -33,14 +32,14 @@ class RowsLike(Protocol):
 
     def __len__(self) -> int: ...
 
-    def gather(self, index: Tensor, *, seed: int = 0, epoch: int = 0) -> tuple[Tensor, Given]:
+    def gather(self, index: Tensor, *, seed: int = 0, epoch: int = 0) -> tuple[Tensor, GivenLike]:
         """The rows of an index with their conditions."""
 
 
 def score(
     model: GenerativeModel,
     x: Tensor | RowsLike,
-    given: Given = None,
+    given: GivenLike = None,
     *,
     chunk: int = 500,
     seed: int = 0,
@@ -64,7 +63,7 @@ def score(
     parts = []
     with torch.no_grad(), evaluating(model):
         for start, rows, condition in chunks(x, given, chunk, model.device):
-            condition = condition if model.given is not None else None
+            condition = condition if model.given_space else None
             parts.append(model.log_prob(rows, condition, seed=seed, start=start, **options).double().cpu())
     return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
 
@@ -84,29 +83,14 @@ def code_length(model: GenerativeModel, rows: RowsLike, *, seed: int = 0, **opti
     return Measurement("bits/dim", value, error, kind, "bits/dim", n, rows.fingerprint, protocol)
 
 
-def options_of(model: GenerativeModel, method: str) -> list[str]:
-    """The typed options of a model's method, those of a part included where the method passes options on.
-
-    Args:
-        model: The model.
-        method: `draw` for the options of `sample`, `log_density` for those of `log_prob`.
-    """
-    parameters = inspect.signature(getattr(type(model), method)).parameters.values()
-    names = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        parts = [part for part in model.children() if isinstance(part, GenerativeModel)]
-        names += [name for part in parts for name in options_of(part, method)]
-    return names
-
-
 def chunks(
-    x: Tensor | RowsLike, given: Given, size: int, device: torch.device | str
-) -> Iterator[tuple[int, Tensor, Given]]:
+    x: Tensor | RowsLike, given: GivenLike, size: int, device: torch.device | str
+) -> Iterator[tuple[int, Tensor, GivenLike]]:
     """Rows a chunk at a time: the first row's number, the rows, their condition."""
     for start in range(0, len(x), size):
         if isinstance(x, Tensor):
             index = slice(start, start + size)
-            rows, condition = x[index], map_given(lambda part, index=index: part[index], given)  # type: ignore[misc]
+            rows, condition = x[index], map_given(lambda part, index=index: part[index], given)
         else:
             rows, condition = x.gather(torch.arange(start, min(start + size, len(x))))
         yield start, rows.to(device), map_given(lambda part: part.to(device), condition)

@@ -16,12 +16,12 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
-from genzoo.core.given import Given, map_given
+from genzoo.core.given import GivenLike, map_given
 from genzoo.core.model import GenerativeModel
 from genzoo.data import Data, TableCodec
 from genzoo.evaluation.extractors import Extractor
 from genzoo.evaluation.judge import judge_for
-from genzoo.evaluation.likelihood import code_length, options_of, score
+from genzoo.evaluation.likelihood import code_length, score
 from genzoo.evaluation.measurement import Estimate, Measurement
 from genzoo.evaluation.raw_values import plain_values
 from genzoo.evaluation.reconstruction import reconstruction_error
@@ -82,7 +82,7 @@ class Findings:
 
     measurements: list[Measurement]
     samples: Tensor = field(repr=False)
-    given: Given = field(repr=False)
+    given: GivenLike = field(repr=False)
     by_class: dict[str, Estimate]
     neighbors: Tensor = field(repr=False)
     sampling: float
@@ -154,7 +154,7 @@ class Examiner:
             none = torch.empty(0, *model.space.shape)
             return Findings(made, none, None, {}, none, math.nan, scoring, self.now() - began)
         n, start = self.protocol.samples, self.now()
-        given = None if model.given is None else self.exam.conditions(n)
+        given = None if not model.given_space else self.exam.conditions(n)
         x = draw(model, n, given, seed=self.protocol.seed, **self.options(model))
         sampling = (self.now() - start) / n
         found = self.exam(x, given)
@@ -171,12 +171,12 @@ class Examiner:
 
     def options(self, model: GenerativeModel) -> dict[str, Any]:
         """The protocol's options of sampling, if the model knows them."""
-        known = options_of(model, "draw")
-        return dict(self.protocol.sampling) if set(self.protocol.sampling) <= set(known) else {}
+        known = model.options("draw")
+        return dict(self.protocol.sampling) if set(self.protocol.sampling) <= known else {}
 
     def probe(self, model: GenerativeModel) -> tuple[float, float]:
         """Seconds for a sample and for a row scored, from a few of each."""
-        given = None if model.given is None else self.exam.conditions(PROBE)
+        given = None if not model.given_space else self.exam.conditions(PROBE)
         if not model.can("sample"):
             return 0.0, 0.0
         draw(model, PROBE, given, seed=0, **self.options(model))  # the first call of anything is slow
@@ -205,7 +205,7 @@ class Examiner:
         return other
 
     def _tighter(self, model: GenerativeModel) -> list[Measurement]:
-        draws, known = self.protocol.importance, options_of(model, "log_density")
+        draws, known = self.protocol.importance, model.options("log_density")
         name = next((option for option in ("samples", "draws") if option in known), None)
         if not draws or name is None:
             return []
@@ -224,7 +224,7 @@ def evaluate(model: GenerativeModel, data: Data, protocol: Protocol = STANDARD) 
 
 
 def draw(
-    model: GenerativeModel, n: int, given: Given, *, seed: int, chunk: int = 500, **options: Any
+    model: GenerativeModel, n: int, given: GivenLike, *, seed: int, chunk: int = 500, **options: Any
 ) -> Shaped[Tensor, "n *shape"]:
     """n samples, a chunk at a time; row i depends on the seed and i alone.
 
@@ -239,7 +239,7 @@ def draw(
     parts = []
     for start in range(0, n, chunk):
         index = slice(start, start + chunk)
-        part = map_given(lambda rows, index=index: rows[index].to(model.device), given)  # type: ignore[misc]
+        part = map_given(lambda rows, index=index: rows[index].to(model.device), given)
         parts.append(model.sample(min(chunk, n - start), part, seed=seed, start=start, **options).cpu())
     return torch.cat(parts)
 

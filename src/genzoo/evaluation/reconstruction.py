@@ -36,7 +36,7 @@ def reconstruction_error(model: GenerativeModel, rows: RowsLike) -> Measurement:
     parts = []
     with torch.no_grad(), evaluating(model):
         for _, x, given in chunks(rows, None, 500, model.device):
-            condition = given if model.given is not None else None
+            condition = given if model.given_space else None
             back = model.decode(model.encode(x, condition), condition)
             parts.append((x.double() - back.double()).flatten(1).square().mean(1).cpu())
     errors = torch.cat(parts)

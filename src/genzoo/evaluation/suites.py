@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from genzoo.core.given import Given, map_given
+from genzoo.core.given import GivenLike, map_given
 from genzoo.core.space import Space
 from genzoo.data import Data, Rows
 from genzoo.data.codecs.molecules import MoleculeCodec
@@ -67,7 +67,7 @@ class Found:
     neighbors: Tensor = field(default_factory=lambda: torch.empty(0))
 
 
-Suite = Callable[["Exam", Tensor, Given], Found]
+Suite = Callable[["Exam", Tensor, GivenLike], Found]
 Made = tuple[str, Estimate, Better]
 
 
@@ -92,7 +92,7 @@ class Exam:
         self.samples, self.seed, self.notes = samples, seed, notes
         self.plain = plain_values(known, table=isinstance(data.codec, TableCodec))
 
-    def __call__(self, x: Shaped[Tensor, "n *shape"], given: Given) -> Found:
+    def __call__(self, x: Shaped[Tensor, "n *shape"], given: GivenLike) -> Found:
         """Holds samples against the held-out rows; each number stands beside what training rows reach."""
         found = self.suite(self, x, given)
         measurements = [
@@ -119,7 +119,7 @@ class Exam:
         return {m.name: m.value for m in self.suite(self, x, given).measurements if m.floor is None}
 
     @functools.cached_property
-    def real(self) -> tuple[Tensor, Given]:
+    def real(self) -> tuple[Tensor, GivenLike]:
         """Held-out rows, evenly spread."""
         return _some(self.rows, MOST)
 
@@ -173,7 +173,7 @@ class Exam:
             raise TypeError(f"Rows must spell texts, got those of {type(codec).__name__}.")
         return codec.texts(x)
 
-    def conditions(self, n: int) -> Given:
+    def conditions(self, n: int) -> GivenLike:
         """Conditions for n samples: those of held-out rows, evenly spread, again and again."""
         _, given = _some(self.rows, n)
         again = torch.arange(n) % min(n, len(self.rows))
@@ -203,7 +203,7 @@ def suite_of(data: Data) -> Suite:
     return on_table if isinstance(codec, TableCodec) else on_vectors
 
 
-def on_vectors(exam: Exam, x: Shaped[Tensor, "n *shape"], given: Given) -> Found:
+def on_vectors(exam: Exam, x: Shaped[Tensor, "n *shape"], given: GivenLike) -> Found:
     """Images, points and all that is a vector of fixed length: distances between features."""
     check_scale(x, exam.real[0], exam.data.space)
     eye, real, seed = exam.extractor, exam.features, exam.seed
@@ -227,7 +227,7 @@ def on_vectors(exam: Exam, x: Shaped[Tensor, "n *shape"], given: Given) -> Found
     return Found([*found, *copies], by_class, neighbors)
 
 
-def on_texts(exam: Exam, x: Shaped[Tensor, "n *shape"], given: Given) -> Found:
+def on_texts(exam: Exam, x: Shaped[Tensor, "n *shape"], given: GivenLike) -> Found:
     """Texts: n-grams, repetition, and what stands in the training text letter for letter."""
     texts, real, seed = exam.spelled(x), exam.texts, exam.seed
     made: list[Made] = [
@@ -242,7 +242,7 @@ def on_texts(exam: Exam, x: Shaped[Tensor, "n *shape"], given: Given) -> Found:
     return Found(found)
 
 
-def on_molecules(exam: Exam, x: Shaped[Tensor, "n *shape"], given: Given) -> Found:
+def on_molecules(exam: Exam, x: Shaped[Tensor, "n *shape"], given: GivenLike) -> Found:
     """Molecules: how many are some, are new, and have the properties of real ones."""
     try:
         found = molecule_metrics(exam.spelled(x), exam.texts, exam.known_molecules, seed=exam.seed)
@@ -260,7 +260,7 @@ def on_molecules(exam: Exam, x: Shaped[Tensor, "n *shape"], given: Given) -> Fou
     return Found([exam.measurement(name, estimate, better) for name, estimate, better in made])
 
 
-def on_table(exam: Exam, x: Shaped[Tensor, "n *shape"], given: Given) -> Found:
+def on_table(exam: Exam, x: Shaped[Tensor, "n *shape"], given: GivenLike) -> Found:
     """Tables: each column and each pair of columns, beside what holds for all vectors."""
     codec, classes = exam.data.codec, exam.data.classes
     real, real_given = exam.real
@@ -283,7 +283,7 @@ def _target(columns: Columns) -> str | None:
     return words[-1] if words and len(columns) > 1 else None
 
 
-def _judged(exam: Exam, x: Tensor, features: Tensor, given: Given) -> tuple[list[Any], dict[str, Estimate]]:
+def _judged(exam: Exam, x: Tensor, features: Tensor, given: GivenLike) -> tuple[list[Any], dict[str, Estimate]]:
     """What a judge says of the samples: how clear and varied they are, and whether they are what was asked for."""
     eye = exam.extractor
     if not isinstance(eye, Judge):
@@ -320,6 +320,6 @@ def _thinned(x: Shaped[Tensor, "n *rest"], most: int) -> Shaped[Tensor, "m *rest
     return x[torch.arange(n) * len(x) // max(1, n)]
 
 
-def _some(rows: Rows, most: int) -> tuple[Tensor, Given]:
+def _some(rows: Rows, most: int) -> tuple[Tensor, GivenLike]:
     """The rows with their conditions, or as many as `most`, evenly spread."""
     return spread(rows, most).head(most)

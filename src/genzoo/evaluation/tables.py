@@ -22,7 +22,7 @@ from jaxtyping import Float, Int, Shaped
 from scipy import sparse
 from torch import Tensor
 
-from genzoo.core.given import Given
+from genzoo.core.given import GivenLike
 from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.distributions.resampling import require_rows
 from genzoo.evaluation.measurement import Estimate
@@ -56,7 +56,7 @@ class TableQuality(NamedTuple):
 def columns_of(
     codec: TableCodec | PointsCodec,
     x: Shaped[Tensor, "n D"],
-    given: Given = None,
+    given: GivenLike = None,
     classes: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, np.ndarray]:
     """Rows of a table's space as columns, in the way that they would be written to a file.

@@ -105,15 +105,13 @@ def _edits(entry: Entry) -> bool:
     if not (model.can("encode") and model.can("decode")):
         return False
     with torch.no_grad():
-        z = model.encode(entry.samples[:1].to(model.device), _some_condition(model.given))
+        z = model.encode(entry.samples[:1].to(model.device), _some_condition(model.given_space))
     return z.ndim > 1  # the number of a cluster leaves nothing to edit
 
 
-def _some_condition(given: GivenSpace) -> Given:
+def _some_condition(given_space: GivenSpace) -> Given:
     """One row of a condition, whichever."""
-    if given is None:
-        return None
-    return _zeros(given) if isinstance(given, Space) else {name: _zeros(part) for name, part in given.items()}
+    return {name: _zeros(space) for name, space in given_space.items()}
 
 
 def _zeros(space: Space) -> Tensor:

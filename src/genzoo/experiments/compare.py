@@ -289,7 +289,7 @@ def _examined(name: str, runs: list[Run], examiner: Examiner) -> Entry:
     every = zip(*(found.measurements for found in findings), strict=True)
     measurements = [_with_entropy(pooled(list(same)), examiner.data) for same in every]
     n, model = shown_rows(examiner.data), runs[0].model
-    given = grid_conditions(examiner.data, n) if model.given is not None else None
+    given = grid_conditions(examiner.data, n) if model.given_space else None
     given = map_given(lambda part: part.to(model.device), given)
     samples = draw(model, n, given, seed=examiner.protocol.seed, **examiner.options(model))
     return Entry(name, runs, findings, measurements, samples)

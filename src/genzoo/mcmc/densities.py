@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from genzoo.core.given import Given
+from genzoo.core.given import GivenLike
 from genzoo.core.model import Capability, GenerativeModel, Likelihood
 
 __all__ = ["Density", "LogDensity", "Target", "density", "density_of"]
@@ -69,7 +69,7 @@ def density(log_prob: Target, score: LogDensity | None = None) -> Density:
     return Density(value, own, lambda x: (value(x), own(x)))
 
 
-def density_of(model: GenerativeModel, given: Given = None) -> Density:
+def density_of(model: GenerativeModel, given: GivenLike = None) -> Density:
     """A model as what a chain walks on.
 
     Args:

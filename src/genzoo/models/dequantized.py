@@ -103,11 +103,11 @@ class Dequantized(Mapped):
             terms.append(term if self.cells is None else term + self.cells.log_slope(x, y))
         return terms[0] if count == 1 else torch.stack(terms).logsumexp(0) - math.log(count)
 
-    def within(self, x: Shaped[Tensor, "B *event"], given: Given = None) -> tuple[Tensor, Given]:
+    def within(self, x: Shaped[Tensor, "B *event"], given: Given) -> tuple[Tensor, Given]:
         """The middle of each cell."""
         if self.cells is not None:
-            return self.cells(self.checked(x), torch.full(x.shape, 0.5, dtype=torch.float64, device=x.device)), given
-        return self.checked(x).to(self.dtype) + 0.5, given
+            return self.cells(x, torch.full(x.shape, 0.5, dtype=torch.float64, device=x.device)), given
+        return x.to(self.dtype) + 0.5, given
 
     def extra_repr(self) -> str:
         return f"{self.space}, draws={self.draws}"

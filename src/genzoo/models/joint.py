@@ -2,21 +2,26 @@
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
+from torch.nn.functional import pad
 
+from genzoo.core.abilities import Ability, Latent, Sequential
 from genzoo.core.game import Batch, DirectFit, Done, Metrics, Player
-from genzoo.core.given import Given
+from genzoo.core.given import NOTHING, Given
 from genzoo.core.model import Capability, GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.models.mapped import some
+from genzoo.models.sequences import unflattened
 
 __all__ = ["Joint"]
+
+FIRST = "a"  # what the second part calls the first
 
 
 class Joint(GenerativeModel, DirectFit):
@@ -32,13 +37,13 @@ class Joint(GenerativeModel, DirectFit):
     Args:
         space: What one x is: reals if either part is real.
         first: p(a | given).
-        second: p(b | a, given); its condition is the mapping {"a": first.space} and the parts of given, a single
-            condition being called "given".
+        second: p(b | a, given); its condition is {"a": first.space} and all that the first part is given, under the
+            same names. It is never shown a null a.
         first_entries: Which entries of x laid flat are a.
 
     Raises:
-        ValueError: If the parts do not make up the space, the second is not conditioned on the first, or only one of
-            them is a direct fit.
+        ValueError: If the parts do not make up the space, the second is not conditioned on the first and on what the
+            first is given, a condition is called "a" as well, or only one of the parts is a direct fit.
 
     Example:
         >>> from genzoo.models.autoencoders import VAE, GaussianAutoencoder
@@ -58,31 +63,40 @@ class Joint(GenerativeModel, DirectFit):
     def __init__(
         self, space: Space, first: GenerativeModel, second: GenerativeModel, first_entries: Sequence[int]
     ) -> None:
-        super().__init__(space, first.given)
+        super().__init__(space, first.given_space)
         _check(space, first, second, first_entries)
         self.first, self.second = first, second
         rest = [entry for entry in range(space.dims) if entry not in set(first_entries)]
         self.register_buffer("first_entries", torch.tensor(first_entries), persistent=False)
         self.register_buffer("second_entries", torch.tensor(rest), persistent=False)
         self.likelihood = Likelihood.weakest(first.likelihood, second.likelihood)
-        self.drop_given = first.drop_given
+        self.drop_given, self.required = first.drop_given, first.required
+        second.require(FIRST)
 
-    def draw(self, n: int, given: Given, noise: Noise) -> Shaped[Tensor, "n *event"]:
-        a = self.first.draw(n, given, noise.at("first"))
-        b = self.second.draw(n, self._rule(a, given), noise.at("second"))
-        x = torch.zeros(n, self.space.dims, dtype=self._dtype(), device=a.device)
-        x[:, self.first_entries] = a.flatten(1).to(x.dtype)
-        x[:, self.second_entries] = b.flatten(1).to(x.dtype)
-        return x.reshape(n, *self.space.shape)
+    def draw(self, n: int, given: Given, noise: Noise, **options: Any) -> Shaped[Tensor, "n *event"]:
+        """Samples; an option goes to each part that knows it."""
+        a = self.first.draw(n, given, noise.at("first"), **_known(self.first, "draw", options))
+        rule = self.rule(a, given)
+        b = self.second.draw(n, rule, noise.at("second"), **_known(self.second, "draw", options))
+        return self.joined(a.to(self._dtype()), b.to(self._dtype()))
 
     def log_density(
         self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise, **options: Any
     ) -> Float[Tensor, " B"]:
+        """The sum of both; an option, as a number of draws, goes to each part that knows it."""
         if not self.can(Capability.LOG_PROB):
             raise self.lacks(Capability.LOG_PROB)
-        a, b = self.parts(x)
-        first = self.first.log_density(a, given, noise.at("first"))
-        return first + self.second.log_density(b, self._rule(a, given), noise.at("second"))
+        (a, b), rule = self.parts(x), _known(self.second, "log_density", options)
+        first = self.first.log_density(a, given, noise.at("first"), **_known(self.first, "log_density", options))
+        return first + self.second.log_density(b, self.rule(a, given), noise.at("second"), **rule)
+
+    def options(self, method: str) -> frozenset[str]:
+        return self.first.options(method) | self.second.options(method)
+
+    def require(self, *names: str) -> None:
+        super().require(*names)
+        self.first.require(*names)
+        self.second.require(*names)
 
     def parts(self, x: Shaped[Tensor, "B *event"]) -> tuple[Shaped[Tensor, "B *a"], Shaped[Tensor, "B *b"]]:
         """a and b, each in its own space."""
@@ -136,10 +150,28 @@ class Joint(GenerativeModel, DirectFit):
                 return self.can(Capability.LOG_PROB) and self.first.space.is_real and self.second.space.is_real
             case Capability.SAMPLE:
                 return True
-            case Capability.CONDITION:
-                return self.given is not None
+            case Capability.CONDITION | Capability.LATENT | Capability.DENOISE | Capability.STEP as other:
+                return super().can(other)
             case _:
                 return False
+
+    def abilities(self) -> list[Ability]:
+        """A latent of both parts, and the conditionals of one after those of the other, where both have them."""
+        found: list[Ability] = []
+        first, second = self.first.ability(Latent), self.second.ability(Latent)
+        if first is not None and second is not None:
+            found.append(Both(self, first, second))
+        before, after = self.first.ability(Sequential), self.second.ability(Sequential)
+        if before is not None and after is not None and self._is_in_order():
+            found.append(OneAfterAnother(self, before, after))
+        return found
+
+    def joined(self, a: Shaped[Tensor, "B *a"], b: Shaped[Tensor, "B *b"]) -> Shaped[Tensor, "B *event"]:
+        """Parts put together, in the type of the first that has reals."""
+        dtype = a.dtype if a.is_floating_point() else b.dtype
+        x = torch.zeros(len(a), self.space.dims, dtype=dtype, device=a.device)
+        x = x.index_copy(1, self.first_entries, a.flatten(1).to(dtype))
+        return x.index_copy(1, self.second_entries, b.flatten(1).to(dtype)).reshape(len(a), *self.space.shape)
 
     def _passes(self) -> list[DirectFit]:
         parts: list[DirectFit] = [part for part in (self.first, self.second) if isinstance(part, DirectFit)]
@@ -148,11 +180,12 @@ class Joint(GenerativeModel, DirectFit):
         return parts
 
     def _first(self, batch: Batch) -> Batch:
-        return replace(batch, x=self.parts(batch.x)[0], noise=batch.noise.at("first"))
+        given = self.given_of(batch)
+        return replace(batch, x=self.parts(batch.x)[0], given=given, noise=batch.noise.at("first"))
 
     def _second(self, batch: Batch) -> Batch:
         a, b = self.parts(batch.x)
-        return replace(batch, x=b, given=self._rule(a, batch.given), noise=batch.noise.at("second"))
+        return replace(batch, x=b, given=self.rule(a, self.given_of(batch)), noise=batch.noise.at("second"))
 
     def _through(self, player: Player, part: Any) -> Any:
         def loss(batch: Batch) -> Tensor | Mapping[str, Tensor]:
@@ -160,15 +193,99 @@ class Joint(GenerativeModel, DirectFit):
 
         return loss
 
-    def _rule(self, a: Tensor, given: Given) -> dict[str, Tensor]:
+    def rule(self, a: Tensor, given: Given) -> dict[str, Tensor]:
         """The condition of the second part."""
-        rule = {"a": a.long() if self.first.space.is_discrete else a}
-        if given is None:
-            return rule
-        return rule | ({"given": given} if isinstance(given, Tensor) else dict(given))
+        return {FIRST: a.long() if self.first.space.is_discrete else a, **given}
+
+    def _is_in_order(self) -> bool:
+        """Whether the first part's entries come first, so that symbols are drawn in the order of x."""
+        spaces = (self.space, self.first.space, self.second.space)
+        flat = all(len(space.shape) == 1 and not space.ragged for space in spaces)
+        return flat and self.first_entries.tolist() == list(range(len(self.first_entries)))
 
     def _dtype(self) -> torch.dtype:
         return _dtype(self.space)
+
+
+class Both(Latent):
+    """The latents of two parts side by side; the second part is given what the first one's becomes."""
+
+    def __init__(self, model: Joint, first: Latent, second: Latent) -> None:
+        self.model, self.first, self.second, self.numbers = model, first, second, BothNumbers(model, first, second)
+        self.space = Space((first.space.dims + second.space.dims,))
+
+    def draw(self, n: int, given: Given, noise: Noise) -> Float[Tensor, "n latent"]:
+        z = self.first.draw(n, given, noise.at("first"))
+        rule = self.model.rule(self.first.numbers.back(self.first.generate(z, given)), given)
+        return torch.cat([z.flatten(1), self.second.draw(n, rule, noise.at("second")).flatten(1)], dim=1)
+
+    def log_prior(self, z: Float[Tensor, "B latent"], given: Given = NOTHING) -> Float[Tensor, " B"]:
+        first, second, rule = self._parts(z, given)
+        return self.first.log_prior(first, given) + self.second.log_prior(second, rule)
+
+    def generate(self, z: Float[Tensor, "B latent"], given: Given = NOTHING) -> Float[Tensor, "B *event"]:
+        first, second, rule = self._parts(z, given)
+        return self.model.joined(self.first.generate(first, given), self.second.generate(second, rule))
+
+    def _parts(self, z: Tensor, given: Given) -> tuple[Tensor, Tensor, Given]:
+        first, second = z.split([self.first.space.dims, self.second.space.dims], dim=1)
+        first = first.reshape(len(z), *self.first.space.shape)
+        a = self.first.numbers.back(self.first.generate(first, given))
+        return first, second.reshape(len(z), *self.second.space.shape), self.model.rule(a, given)
+
+
+class BothNumbers:
+    """The numbers of both parts, at their entries."""
+
+    def __init__(self, model: Joint, first: Latent, second: Latent) -> None:
+        self.model, self.first, self.second = model, first.numbers, second.numbers
+
+    def of(self, x: Shaped[Tensor, "B *event"]) -> Float[Tensor, "B *event"]:
+        """Data as numbers."""
+        a, b = self.model.parts(x)
+        return self.model.joined(self.first.of(a), self.second.of(b))
+
+    def back(self, y: Float[Tensor, "B *event"]) -> Shaped[Tensor, "B *event"]:
+        """Numbers as data."""
+        flat = y.flatten(1)
+        a = flat[:, self.model.first_entries].reshape(len(y), *self.model.first.space.shape)
+        b = flat[:, self.model.second_entries].reshape(len(y), *self.model.second.space.shape)
+        return self.model.joined(self.first.back(a), self.second.back(b))
+
+
+@dataclass
+class Told:
+    """How far two chains have come: the first's symbols, and the state of the one that is asked."""
+
+    given: Given
+    state: Any
+    symbols: list[Tensor]
+
+
+class OneAfterAnother(Sequential):
+    """The conditionals of the first part, then those of the second given the first."""
+
+    def __init__(self, model: Joint, first: Sequential, second: Sequential) -> None:
+        self.model, self.first, self.second, self.space = model, first, second, model.space
+        self.symbols = max(first.symbols, second.symbols)
+
+    def begin(self, n: int, given: Given = NOTHING) -> Told:
+        return Told(given, self.first.begin(n, given), [])
+
+    def logits(self, state: Told) -> Float[Tensor, "n symbols"]:
+        chain = self.first if len(state.symbols) < self.first.space.dims else self.second
+        return pad(chain.logits(state.state), (0, self.symbols - chain.symbols), value=-torch.inf)
+
+    def take(self, state: Told, symbol: Int[Tensor, " n"]) -> Told:
+        known = len(state.symbols)
+        state.symbols.append(symbol)
+        if known + 1 == self.first.space.dims:
+            a = unflattened(torch.stack(state.symbols, dim=1), self.first.space)
+            state.state = self.second.begin(len(symbol), self.model.rule(a, state.given))
+        else:
+            chain = self.first if known < self.first.space.dims else self.second
+            state.state = chain.take(state.state, symbol)
+        return state
 
 
 def _as(flat: Shaped[Tensor, "B d"], space: Space) -> Tensor:
@@ -197,9 +314,11 @@ def _check(space: Space, first: GenerativeModel, second: GenerativeModel, entrie
             f"Both parts must be trained in the same way, got {type(first).__name__} and {type(second).__name__}, one "
             "of them a direct fit. Choose two models with players, or two direct fits."
         )
-    rule = second.given
-    if not (isinstance(rule, Mapping) and rule.get("a") == first.space):
-        raise ValueError(f"The second part must be conditioned on {{'a': {first.space}}}, got {rule}.")
+    if FIRST in first.given_space:
+        raise ValueError(f"No condition may be called {FIRST!r}, which is the first part's name. Rename it.")
+    rule = {FIRST: first.space, **first.given_space}
+    if second.given_space != rule:
+        raise ValueError(f"The second part must be conditioned on {rule}, got {second.given_space}. Build it so.")
 
 
 def _check_columns(space: Space, first: Space, second: Space, entries: Sequence[int]) -> None:
@@ -214,3 +333,7 @@ def _check_columns(space: Space, first: Space, second: Space, entries: Sequence[
                     f"The column of entry {entry} must be what its part models, got {columns[entry]} and {part}. "
                     "Build both over the same levels."
                 )
+
+
+def _known(part: GenerativeModel, method: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name in part.options(method)}

@@ -13,13 +13,16 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from genzoo.core.abilities import Ability, Denoiser, Latent, NumbersLike
 from genzoo.core.component import Autoencoder
-from genzoo.core.draws import draw
 from genzoo.core.game import Batch
-from genzoo.core.given import Given
+from genzoo.core.given import NOTHING, Given, GivenAsked
 from genzoo.core.model import Capability, GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.distributions.draws import draw
+from genzoo.distributions.levels import Numbers
+from genzoo.models.abilities import MappedDenoiser
 from genzoo.models.mapped import Mapped
 
 __all__ = ["LatentModel"]
@@ -105,18 +108,20 @@ class LatentModel(Mapped):
         prior = self.prior.log_density(z, given, noise.at("prior"), **options)
         return self.autoencoder.likelihood(z, self._its(given)).log_prob(x) + prior - q.log_prob(z)
 
-    def encode(self, x: Shaped[Tensor, "B *event"], given: Given = None) -> Shaped[Tensor, "B *latent"]:
+    def encode(self, x: Shaped[Tensor, "B *event"], given: GivenAsked = None) -> Shaped[Tensor, "B *latent"]:
         """The mean of q(z | x)."""
-        return self.autoencoder.posterior(self.checked(x), self._its(self.checked_given(given, len(x)))).mean
+        return self.within(self.checked(x), self.checked_given(given, len(x)))[0]
 
-    def within(self, x: Shaped[Tensor, "B *event"], given: Given = None) -> tuple[Tensor, Given]:
-        return self.encode(x, given), given
+    def within(self, x: Shaped[Tensor, "B *event"], given: Given) -> tuple[Tensor, Given]:
+        return self.autoencoder.posterior(x, self._its(given)).mean, given
 
-    def decode(self, z: Shaped[Tensor, "B *latent"], given: Given = None) -> Shaped[Tensor, "B *event"]:
+    def decode(self, z: Shaped[Tensor, "B *latent"], given: GivenAsked = None) -> Shaped[Tensor, "B *event"]:
         """The likeliest x of p(x | z)."""
         return self.outward(self.autoencoder.likelihood(z, self._its(self.checked_given(given, len(z)))).mode)
 
-    def inward(self, x: Shaped[Tensor, "B *event"], noise: Noise, given: Given = None) -> Shaped[Tensor, "B *latent"]:
+    def inward(
+        self, x: Shaped[Tensor, "B *event"], noise: Noise, given: Given = NOTHING
+    ) -> Shaped[Tensor, "B *latent"]:
         """A draw from q(z | x)."""
         with torch.no_grad():
             return draw(self.autoencoder.posterior(x, self._its(given)), noise)
@@ -135,10 +140,88 @@ class LatentModel(Mapped):
             case other:
                 return super().can(other)
 
+    def abilities(self) -> list[Ability]:
+        """The prior's, decoded: noise becomes latents and latents x; without a noise, latents under the prior."""
+        found: list[Ability] = []
+        for ability in self.prior.abilities():
+            if isinstance(ability, Latent):
+                found.append(Decoded(self, ability))
+            elif isinstance(ability, Denoiser):
+                found.append(Denoised(ability, self))
+        if not any(isinstance(ability, Latent) for ability in found) and self.prior.can(Capability.SAMPLE):
+            found.append(Decoded(self, Under(self.prior)))
+        return found
+
+    def shown(self, z: Float[Tensor, "B *latent"], given: Given = NOTHING) -> Float[Tensor, "B *event"]:
+        """The mean of p(x | z) as numbers, differentiable."""
+        return Numbers(self.space, self.dtype).of(self.autoencoder.mean(z, self._its(given)))
+
     def _inside(self, batch: Batch) -> Batch:
-        x, given = self.checked_batch(batch)
+        x, given = self.seen(batch)
         return replace(batch, x=self.inward(x, batch.noise.at("latent"), given), given=given)
 
     def _its(self, given: Given) -> Given:
         """What the autoencoder is given."""
-        return given if self.passes_given else None
+        return given if self.passes_given else NOTHING
+
+
+class Under(Latent):
+    """Latents themselves, under a prior."""
+
+    def __init__(self, prior: GenerativeModel) -> None:
+        self.prior, self.space, self.numbers = prior, prior.space, Numbers(prior.space)
+
+    def draw(self, n: int, given: Given, noise: Noise) -> Shaped[Tensor, "n *latent"]:
+        return self.prior.draw(n, given, noise)
+
+    def log_prior(self, z: Shaped[Tensor, "B *latent"], given: Given = NOTHING) -> Float[Tensor, " B"]:
+        return self.prior.log_density(z, given, Noise(0, device=z.device))
+
+    def generate(self, z: Shaped[Tensor, "B *latent"], given: Given = NOTHING) -> Shaped[Tensor, "B *latent"]:
+        return z
+
+
+class Decoded(Latent):
+    """What a prior's latents are made of, decoded."""
+
+    def __init__(self, model: LatentModel, inner: Latent) -> None:
+        self.model, self.inner, self.space = model, inner, inner.space
+        self.numbers = Numbers(model.space, model.dtype)
+
+    def draw(self, n: int, given: Given, noise: Noise) -> Shaped[Tensor, "n *latent"]:
+        return self.inner.draw(n, given, noise)
+
+    def log_prior(self, z: Shaped[Tensor, "B *latent"], given: Given = NOTHING) -> Float[Tensor, " B"]:
+        return self.inner.log_prior(z, given)
+
+    def generate(self, z: Shaped[Tensor, "B *latent"], given: Given = NOTHING) -> Float[Tensor, "B *event"]:
+        made = self.inner.generate(z, given)
+        latent = made if isinstance(self.inner, Under) else self.inner.numbers.back(made)
+        return self.model.shown(latent, given)
+
+
+class Denoised(MappedDenoiser):
+    """A prior's denoiser: x_t is a noised latent, and what is seen of a mean is what it decodes to."""
+
+    def __init__(self, inner: Denoiser, model: LatentModel) -> None:
+        super().__init__(inner, model)
+        self.model = model
+        self.numbers = Coded(model, inner.numbers)
+
+    def seen(self, mean: Float[Tensor, "B *event"], given: Given = NOTHING) -> Float[Tensor, "B *shape"]:
+        return self.model.shown(self.inner.numbers.back(self.inner.seen(mean, given)), given)
+
+
+class Coded:
+    """Data as the prior's numbers for their latents, and back."""
+
+    def __init__(self, model: LatentModel, inner: NumbersLike) -> None:
+        self.model, self.inner = model, inner
+
+    def of(self, x: Shaped[Tensor, "B *event"]) -> Float[Tensor, "B *latent"]:
+        """The mean latent of each x."""
+        return self.inner.of(self.model.within(x, NOTHING)[0])
+
+    def back(self, y: Float[Tensor, "B *latent"]) -> Shaped[Tensor, "B *event"]:
+        """The likeliest x of each latent."""
+        return self.model.outward(self.model.autoencoder.likelihood(self.inner.back(y)).mode)

@@ -12,11 +12,13 @@ from typing import Any
 from jaxtyping import Shaped
 from torch import Tensor
 
+from genzoo.core.abilities import Ability
 from genzoo.core.game import Batch, DirectFit, Metrics, Player
-from genzoo.core.given import Given
+from genzoo.core.given import Given, GivenAsked
 from genzoo.core.model import Capability, GenerativeModel
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.models.abilities import behind
 
 __all__ = ["Mapped"]
 
@@ -30,9 +32,9 @@ class Mapped(GenerativeModel, DirectFit):
     """
 
     def __init__(self, space: Space, model: GenerativeModel) -> None:
-        super().__init__(space, model.given)
+        super().__init__(space, model.given_space)
         self.model = model
-        self.drop_given = model.drop_given
+        self.drop_given, self.required = model.drop_given, model.required
 
     @abc.abstractmethod
     def inward(self, x: Shaped[Tensor, "B *event"], noise: Noise) -> Shaped[Tensor, "B *event"]:
@@ -53,16 +55,16 @@ class Mapped(GenerativeModel, DirectFit):
     def draw(self, n: int, given: Given, noise: Noise, **options: Any) -> Shaped[Tensor, "n *event"]:
         return self.outward(self.model.draw(n, self.rule(given), noise, **options))
 
-    def within(self, x: Shaped[Tensor, "B *event"], given: Given = None) -> tuple[Tensor, Given]:
+    def within(self, x: Shaped[Tensor, "B *event"], given: Given) -> tuple[Tensor, Given]:
         """Rows and conditions as the part encodes them, without randomness."""
-        return self.inward(self.checked(x), Noise(0)), self.rule(given)
+        return self.inward(x, Noise(0)), self.rule(given)
 
-    def encode(self, x: Shaped[Tensor, "B *event"], given: Given = None) -> Shaped[Tensor, "B *latent"]:
+    def encode(self, x: Shaped[Tensor, "B *event"], given: GivenAsked = None) -> Shaped[Tensor, "B *latent"]:
         """The latent that the part has for what it sees."""
-        return self.model.encode(*self.within(x, given))
+        return self.model.encode(*self.within(self.checked(x), self.checked_given(given, len(x))))
 
-    def decode(self, z: Tensor, given: Given = None) -> Tensor:
-        return self.outward(self.model.decode(z, self.rule(given)))
+    def decode(self, z: Tensor, given: GivenAsked = None) -> Tensor:
+        return self.outward(self.model.decode(z, self.rule(self.checked_given(given, len(z)))))
 
     def loss(self, batch: Batch) -> Tensor:
         return self.model.loss(self._inside(batch))
@@ -85,6 +87,17 @@ class Mapped(GenerativeModel, DirectFit):
     def finish(self) -> Metrics:
         return self._passes.finish()
 
+    def seen(self, batch: Batch) -> tuple[Tensor, Given]:
+        """A batch's rows and conditions; passes over data check them, losses trust them."""
+        return self.checked_batch(batch) if self.can(Capability.DIRECT_FIT) else (batch.x, self.given_of(batch))
+
+    def require(self, *names: str) -> None:
+        super().require(*names)
+        self.model.require(*names)
+
+    def options(self, method: str) -> frozenset[str]:
+        return super().options(method) | self.model.options(method)
+
     def takes_null(self) -> bool:
         return self.model.takes_null()
 
@@ -93,14 +106,16 @@ class Mapped(GenerativeModel, DirectFit):
 
     def can(self, capability: Capability | str) -> bool:
         match Capability(capability):
-            case Capability.DENOISE | Capability.STEP:
-                return False
             case Capability.SCORE if not self.space.is_real:
                 return False
             case Capability.MISSING if self.space.is_discrete:
                 return False
             case other:
                 return self.model.can(other)
+
+    def abilities(self) -> list[Ability]:
+        """Those of the part, behind the map."""
+        return [behind(ability, self) for ability in self.model.abilities()]
 
     @property
     def _passes(self) -> DirectFit:
@@ -109,7 +124,7 @@ class Mapped(GenerativeModel, DirectFit):
         return self.model
 
     def _inside(self, batch: Batch) -> Batch:
-        x, given = self.checked_batch(batch)
+        x, given = self.seen(batch)
         # The map has a stream of its own, so that the part draws the numbers it would draw alone.
         y = self.inward(x, batch.noise.at(type(self).__name__))
         return dataclasses.replace(batch, x=y, given=self.rule(given))

@@ -1,6 +1,6 @@
 """A model in standard units, its density in the data's own."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, cast
 
 import torch
@@ -8,10 +8,9 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from genzoo.core.game import Batch
-from genzoo.core.given import Given, GivenSpace
+from genzoo.core.given import Given, GivenAsked, GivenSpace
 from genzoo.core.model import Capability, GenerativeModel
 from genzoo.core.noise import Noise
-from genzoo.core.space import Space
 from genzoo.models.mapped import Mapped, refuse, some
 
 __all__ = ["Standardized"]
@@ -49,7 +48,7 @@ class Standardized(Mapped):
     scale: Tensor
 
     def __init__(self, model: GenerativeModel, *, rows: int = 50_000, precise: bool = False) -> None:
-        names = real_conditions(model.given)
+        names = real_conditions(model.given_space)
         if model.space.is_discrete and not names:
             refuse(model, "Standardized")
         super().__init__(model.space, model)
@@ -66,9 +65,7 @@ class Standardized(Mapped):
         if self.sees_reals:
             fit(self.shift, self.scale, torch.cat(rows), least=1e-13 if self.precise else 1e-6)
         for name, units in self._units():
-            parts = [named(batch.given)[name] for batch in kept if name in named(batch.given)]
-            if parts:
-                fit(units.shift, units.scale, torch.cat(parts))
+            fit(units.shift, units.scale, torch.cat([self.given_of(batch)[name] for batch in kept]))
         super().prepare(kept)
 
     def inward(self, x: Shaped[Tensor, "B *event"], noise: Noise | None = None) -> Shaped[Tensor, "B *event"]:
@@ -81,11 +78,8 @@ class Standardized(Mapped):
         return self.shift + self.scale * y if self.sees_reals else y
 
     def rule(self, given: Given) -> Given:
-        rows = dict(named(given))
-        for name, units in self._units():
-            if name in rows:
-                rows[name] = (rows[name] - units.shift) / units.scale
-        return rows.get("") if isinstance(given, Tensor) else (None if given is None else rows)
+        reals = ((name, units) for name, units in self._units() if name in given)
+        return {**given, **{name: (given[name] - units.shift) / units.scale for name, units in reals}}
 
     def log_density(
         self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise, **options: Any
@@ -98,10 +92,10 @@ class Standardized(Mapped):
             return inner - torch.where(x.isnan(), 0, stretch).flatten(1).sum(1)
         return inner - stretch.sum()
 
-    def score(self, x: Float[Tensor, "B *event"], given: Given = None) -> Float[Tensor, "B *event"]:
+    def score(self, x: Float[Tensor, "B *event"], given: GivenAsked = None) -> Float[Tensor, "B *event"]:
         if not self.can(Capability.SCORE):
             raise self.lacks(Capability.SCORE)
-        return self.model.score(self.inward(x), self.rule(given)) / self.scale
+        return self.model.score(self.inward(x), self.rule(self.checked_given(given, len(x)))) / self.scale
 
     def _units(self) -> list[tuple[str, "Units"]]:
         return [(name, cast(Units, units)) for name, units in zip(self.names, self.conditions, strict=True)]
@@ -131,12 +125,6 @@ def fit(shift: Tensor, scale: Tensor, rows: Float[Tensor, "n *event"], *, least:
     scale.copy_(torch.where(std > least * mean.abs(), std, 1))
 
 
-def real_conditions(given: GivenSpace) -> dict[str, tuple[int, ...]]:
-    """The shapes of the conditions that hold reals of a fixed shape; a single condition has the empty name."""
-    spaces = {"": given} if isinstance(given, Space) else given or {}
-    return {name: space.shape for name, space in spaces.items() if not (space.is_discrete or space.ragged)}
-
-
-def named(given: Given) -> Mapping[str, Tensor]:
-    """A condition by names; a single one has the empty name."""
-    return {"": given} if isinstance(given, Tensor) else given or {}
+def real_conditions(given_space: GivenSpace) -> dict[str, tuple[int, ...]]:
+    """The shapes of the conditions that hold reals of a fixed shape."""
+    return {name: space.shape for name, space in given_space.items() if not (space.is_discrete or space.ragged)}

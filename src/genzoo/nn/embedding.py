@@ -1,72 +1,54 @@
-"""Conditions as vectors.
+"""Conditions as one vector.
 
-A network sees a condition as an embedding, and the null condition — the one asked for when nothing is given — is a
-learned vector like the others.
+A network without attention sees a condition as an embedding: the tokens of each name pooled to a vector, and the null
+condition — the one asked for when nothing is given — is a learned vector like the others.
 """
 
-from collections.abc import Mapping
 from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from genzoo.core.given import Given, GivenSpace, is_null
-from genzoo.core.space import Space
+from genzoo.core.given import GivenLike, GivenSpaceLike, as_given
+from genzoo.nn.conditioning import Conditioning, Tokens
 
-__all__ = ["Conditioned", "Embedding"]
+__all__ = ["Conditioned", "Embedding", "Pool"]
 
 
-class _Levels(nn.Module):
-    """A table of vectors for integers: one for each level of each entry and one for null; entries add up."""
+class Pool(nn.Module):
+    """Many tokens as one vector: each is changed on its own, and the mean of those that are there is mapped again,
 
-    first: Tensor
+    $$ v = W \\, \\frac{\\sum_t m_t\\, a(V h_t + b)}{\\sum_t m_t}. $$
 
-    def __init__(self, space: Space, width: int) -> None:
+    Args:
+        width: The length of the vectors.
+
+    Example:
+        >>> told = Tokens(torch.randn(2, 5, 8), torch.ones(2, 5, dtype=torch.bool))
+        >>> Pool(8)(told).shape
+        torch.Size([2, 8])
+
+    References:
+        Zaheer et al., 2017, "Deep sets", arXiv:1703.06114
+    """
+
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.levels = space.levels or 1
-        self.table = nn.Embedding(space.dims * (self.levels + 1), width)
-        self.register_buffer("first", torch.arange(space.dims) * (self.levels + 1), persistent=False)
+        self.each, self.whole = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
+        self.activation = nn.SiLU()
 
-    def forward(self, given: Tensor) -> Tensor:
-        rows = given.flatten(1) if given.ndim > 1 else given[:, None]
-        return self.table(torch.where(rows < 0, self.levels, rows) + self.first).sum(1)
-
-
-class _Ordered(nn.Module):
-    """Many entries of many levels, as an image has: a linear map of levels as numbers in [−1, 1]."""
-
-    def __init__(self, space: Space, width: int) -> None:
-        super().__init__()
-        self.highest = max(1, (space.levels or 1) - 1)
-        self.reals = _Reals(space, width)
-
-    def forward(self, given: Tensor) -> Tensor:
-        rows = (2 / self.highest) * given.to(self.reals.null.dtype) - 1
-        return self.reals(torch.where(is_null(given).reshape(-1, *[1] * (given.ndim - 1)), torch.nan, rows))
-
-
-class _Reals(nn.Module):
-    """A linear map of real numbers, with a learned vector for rows that are null."""
-
-    def __init__(self, space: Space, width: int) -> None:
-        super().__init__()
-        self.linear = nn.Linear(space.dims, width)
-        self.null = nn.Parameter(torch.zeros(width))
-
-    def forward(self, given: Tensor) -> Tensor:
-        flat = (given.flatten(1) if given.ndim > 1 else given[:, None]).to(self.null.dtype)
-        null = is_null(flat)[:, None]
-        # The null rows are zeroed before the map, because 0 · NaN would poison the gradient of its weights.
-        return torch.where(null, self.null, self.linear(flat.masked_fill(null, 0)))
+    def forward(self, told: Tokens) -> Float[Tensor, "B width"]:
+        share = told.present.to(told.values.dtype)
+        share = share / share.sum(1, keepdim=True)
+        return self.whole((share[:, None] @ self.activation(self.each(told.values))).squeeze(1))
 
 
 class Embedding(nn.Module):
-    """A condition as a vector: levels through a table, reals and images through a linear map, several of them side by
-    side or summed.
+    """A condition as a vector, several of them side by side or summed.
 
     Args:
-        given: What the condition is: a space, or names of spaces.
+        given_space: What the condition is: a space, or names of spaces.
         width: The length of each vector.
         merge: Whether the vectors of several conditions are added or concatenated.
 
@@ -74,29 +56,24 @@ class Embedding(nn.Module):
         width: The length of the result.
 
     Example:
+        >>> from genzoo.core import Space
         >>> embed = Embedding({"label": Space((), levels=10), "angle": Space((2,))}, 8, merge="concat")
         >>> embed({"label": torch.tensor([3, -1]), "angle": torch.zeros(2, 2)}).shape
         torch.Size([2, 16])
     """
 
-    def __init__(
-        self, given: Space | Mapping[str, Space], width: int, *, merge: Literal["sum", "concat"] = "sum"
-    ) -> None:
+    def __init__(self, given_space: GivenSpaceLike, width: int, *, merge: Literal["sum", "concat"] = "sum") -> None:
         super().__init__()
-        spaces = {"given": given} if isinstance(given, Space) else given
-        self.parts = nn.ModuleDict({name: _part(space)(space, width) for name, space in spaces.items()})
-        self.merge, self.width = merge, width * (len(spaces) if merge == "concat" else 1)
+        self.tokens = Conditioning(given_space, width)
+        self.pools = nn.ModuleList(Pool(width) if count > 1 else nn.Identity() for count in self.tokens.counts)
+        self.merge, self.width = merge, width * (len(self.pools) if merge == "concat" else 1)
 
-    def forward(self, given: Tensor | Mapping[str, Tensor]) -> Float[Tensor, "B width"]:
-        rows = {"given": given} if isinstance(given, Tensor) else given
-        vectors = torch.stack([part(rows[name]) for name, part in self.parts.items()], dim=1)
-        return vectors.flatten(1) if self.merge == "concat" else vectors.sum(1)
-
-
-def _part(space: Space) -> type[nn.Module]:
-    if not space.is_discrete:
-        return _Reals
-    return _Ordered if len(space.shape) == 3 else _Levels
+    def forward(self, given: GivenLike) -> Float[Tensor, "B width"]:
+        told = zip(self.tokens.each(as_given(given)), self.pools, strict=True)
+        vectors = [pool(part) if isinstance(pool, Pool) else part.values[:, 0] for part, pool in told]
+        if len(vectors) == 1:
+            return vectors[0]
+        return torch.cat(vectors, dim=1) if self.merge == "concat" else torch.stack(vectors).sum(0)
 
 
 class Conditioned(nn.Module):
@@ -104,22 +81,23 @@ class Conditioned(nn.Module):
 
     Args:
         net: Called as net(x, embedding).
-        given: What the condition is, `None` for no condition.
+        given_space: What the condition is, `None` for no condition.
         width: The length of the embedding, which `net` was built for.
 
     Example:
+        >>> from genzoo.core import Space
         >>> from genzoo.nn.mlp import MLP
         >>> net = Conditioned(MLP(2, [8], 1, given=4), Space((), levels=3), 4)
         >>> net(torch.zeros(5, 2), torch.tensor([0, 1, 2, -1, 0])).shape
         torch.Size([5, 1])
     """
 
-    def __init__(self, net: nn.Module, given: GivenSpace = None, width: int = 0) -> None:
+    def __init__(self, net: nn.Module, given_space: GivenSpaceLike = None, width: int = 0) -> None:
         super().__init__()
         self.net = net
-        self.embedding = None if given is None else Embedding(given, width)
+        self.embedding = Embedding(given_space, width) if given_space else None
 
-    def forward(self, x: Float[Tensor, "B *event"], given: Given = None) -> Float[Tensor, "B *outputs"]:
+    def forward(self, x: Float[Tensor, "B *event"], given: GivenLike = None) -> Float[Tensor, "B *outputs"]:
         if self.embedding is None or given is None:
             return self.net(x)
         return self.net(x, self.embedding(given))

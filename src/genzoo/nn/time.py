@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from genzoo.core.given import Given, GivenSpace
+from genzoo.core.given import GivenLike, GivenSpaceLike, as_given
 from genzoo.nn.embedding import Embedding
 
 __all__ = ["TimeEmbedding", "Timed"]
@@ -47,7 +47,8 @@ class Timed(nn.Module):
     Args:
         net: Called as net(x, embedding).
         width: The length of the embedding, which `net` was built for.
-        given: What the condition is, `None` for no condition.
+        given_space: What the condition is, `None` for no condition.
+        attends: Whether `net` is called as net(x, embedding, tokens), so that it attends to the condition's tokens.
 
     Example:
         >>> from genzoo.nn.mlp import MLP
@@ -56,16 +57,20 @@ class Timed(nn.Module):
         torch.Size([5, 2])
     """
 
-    def __init__(self, net: nn.Module, width: int, given: GivenSpace = None) -> None:
+    def __init__(
+        self, net: nn.Module, width: int, given_space: GivenSpaceLike = None, *, attends: bool = False
+    ) -> None:
         super().__init__()
+        self.attends = attends
         self.net, self.time = net, TimeEmbedding(width)
-        self.embedding = None if given is None else Embedding(given, width)
+        self.embedding = Embedding(given_space, width) if given_space else None
         self.activation = nn.SiLU()
 
     def forward(
-        self, x: Float[Tensor, "B *event"], t: Float[Tensor, " B"], given: Given = None
+        self, x: Float[Tensor, "B *event"], t: Float[Tensor, " B"], given: GivenLike = None
     ) -> Float[Tensor, "B *outputs"]:
         vector = self.time(t)
-        if self.embedding is not None and given is not None:
-            vector = vector + self.embedding(given)
-        return self.net(x, self.activation(vector))
+        if self.embedding is None or given is None:
+            return self.net(x, self.activation(vector))
+        vector = self.activation(vector + self.embedding(given))
+        return self.net(x, vector, self.embedding.tokens(as_given(given))) if self.attends else self.net(x, vector)

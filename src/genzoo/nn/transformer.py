@@ -22,7 +22,7 @@ import math
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import gelu, relu, scaled_dot_product_attention
 
@@ -87,6 +87,7 @@ class Cache:
 
     def __init__(self, like: Tensor, shape: tuple[int, int, int, int]) -> None:
         self.keys, self.values, self.used = like.new_empty(shape), like.new_empty(shape), 0
+        self.absent: Tensor | None = None  # (rows, first places): those that nobody looks at
 
     def extend(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Takes in the keys and values of the next places; returns all so far."""
@@ -107,7 +108,7 @@ class Attention(nn.Module):
         self.out = nn.Linear(width, width, bias=style.bias)
         self.drop = nn.Dropout(dropout)
 
-    def forward(self, h: Tensor, turn: Tensor | None, cache: Cache | None) -> Tensor:
+    def forward(self, h: Tensor, turn: Tensor | None, cache: Cache | None, absent: Tensor | None) -> Tensor:
         parts = self.qkv(h).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (3, B, heads, T, d)
         if self.style.qk_norm or turn is not None:
             qk, v = parts[:2], parts[2]
@@ -118,7 +119,7 @@ class Attention(nn.Module):
             q, k, v = parts.unbind(0)
         if cache is not None:
             k, v = cache.extend(k, v)
-        out = attend(q, k, v, self.drop)
+        out = attend(q, k, v, self.drop, absent)
         return self.out(out.transpose(1, 2).flatten(2))
 
 
@@ -134,8 +135,8 @@ class Block(nn.Module):
         self.down = nn.Linear(4 * width, width, bias=style.bias)
         self.drop = nn.Dropout(dropout)
 
-    def forward(self, h: Tensor, turn: Tensor | None, cache: Cache | None) -> Tensor:
-        h = h + self.drop(self.attention(self.norm1(h), turn, cache))
+    def forward(self, h: Tensor, turn: Tensor | None, cache: Cache | None, absent: Tensor | None) -> Tensor:
+        h = h + self.drop(self.attention(self.norm1(h), turn, cache, absent))
         return h + self.drop(self.down(self.style.activate(self.up(self.norm2(h)))))
 
 
@@ -203,11 +204,20 @@ class Transformer(nn.Module):
         size = like.shape[-1] // self.heads
         return [Cache(like, (rows, self.heads, self.places, size)) for _ in self.blocks]
 
-    def forward(self, h: Float[Tensor, "B T width"], caches: list[Cache] | None = None) -> Float[Tensor, "B T width"]:
+    def forward(
+        self,
+        h: Float[Tensor, "B T width"],
+        caches: list[Cache] | None = None,
+        absent: Bool[Tensor, "B P"] | None = None,
+    ) -> Float[Tensor, "B T width"]:
+        """The vectors; with caches those of the next places; no place looks at the `absent` among the first, of which
+        the very first is none."""
         first = caches[0].used if caches else 0
+        if caches:
+            absent = caches[0].absent = caches[0].absent if absent is None else absent
         turn = self.turns[:, first : first + h.shape[1]] if self.style.rotary else None
         for i, block in enumerate(self.blocks):
-            h = block(h, turn, caches[i] if caches else None)
+            h = block(h, turn, caches[i] if caches else None, absent)
         return self.norm(h)
 
 
@@ -230,13 +240,19 @@ def attend(
     k: Float[Tensor, "B heads S size"],
     v: Float[Tensor, "B heads S size"],
     drop: nn.Dropout,
+    absent: Bool[Tensor, "B P"] | None = None,
 ) -> Float[Tensor, "B heads T size"]:
-    """softmax(q kᵀ / √d) v for the last T of S places, each seeing itself and what came before."""
+    """softmax(q kᵀ / √d) v for the last T of S places, each seeing itself and what came before, but for the absent of
+    the first P."""
     t, s = q.shape[2], k.shape[2]
     mask = torch.ones(t, s, dtype=torch.bool, device=q.device).tril(s - t) if t > 1 else None
+    if absent is not None:
+        seen = ~nn.functional.pad(absent, (0, s - absent.shape[1]))[:, None, None]
+        mask = seen.expand(-1, 1, t, -1) if mask is None else mask & seen
     if q.device.type == "cpu" and s <= SHORT:
         scores = (q * q.shape[-1] ** -0.5) @ k.mT
         scores = scores if mask is None else scores.masked_fill(~mask, -torch.inf)
         return drop(scores.softmax(-1)) @ v
     share = drop.p if drop.training else 0.0
-    return scaled_dot_product_attention(q, k, v, None if t == s else mask, share, is_causal=t == s and t > 1)
+    causal = t == s and t > 1 and absent is None
+    return scaled_dot_product_attention(q, k, v, None if causal else mask, share, is_causal=causal)

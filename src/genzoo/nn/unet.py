@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
+from genzoo.nn.conditioning import Tokens
 from genzoo.nn.conv import image
 
 __all__ = ["UNet"]
@@ -50,23 +51,32 @@ class Block(nn.Module):
 
 
 class Attention(nn.Module):
-    """Every position looks at every other, in a few heads.
+    """Every position looks at every other, and at the tokens of a condition, in a few heads.
 
     References:
         Vaswani et al., 2017, arXiv:1706.03762
+        Esser et al., 2024, arXiv:2403.03206 (one attention over image and text)
     """
 
-    def __init__(self, channels: int, heads: int) -> None:
+    def __init__(self, channels: int, heads: int, tokens: int = 0) -> None:
         super().__init__()
         self.heads = heads
+        self.told = nn.Linear(tokens, 2 * channels) if tokens else None
         self.norm = Norm(groups(channels), channels)
         self.queries = nn.Conv2d(channels, 3 * channels, 1)
         self.out = silent(nn.Conv2d(channels, channels, 1))
 
-    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+    def forward(self, x: Float[Tensor, "B C H W"], told: Tokens | None = None) -> Float[Tensor, "B C H W"]:
         q, k, v = self.queries(self.norm(x)).flatten(2).unflatten(1, (3, self.heads, -1)).unbind(1)  # B, heads, D, HW
+        if self.told is not None and told is not None:
+            more = self.told(told.values.to(k.dtype)).mT.unflatten(1, (2, self.heads, -1))
+            k, v = torch.cat([k, more[:, 0]], dim=3), torch.cat([v, more[:, 1]], dim=3)
         # Few positions: the plain product is quicker on a CPU than the fused one.
-        weight = (q.mT @ k / math.sqrt(q.shape[2])).softmax(-1)
+        score = q.mT @ k / math.sqrt(q.shape[2])
+        if told is not None:
+            seen = nn.functional.pad(told.present, (score.shape[3] - told.present.shape[1], 0), value=True)
+            score = score.masked_fill(~seen[:, None, None], -torch.inf)
+        weight = score.softmax(-1)
         return x + self.out((v @ weight.mT).flatten(1, 2).unflatten(2, x.shape[2:]))
 
 
@@ -78,6 +88,7 @@ class UNet(nn.Module):
     Args:
         shape: (C, H, W) of one image.
         given: The width of the embedding.
+        tokens: The width of a condition's tokens, to which the coarsest level attends; 0 for none.
         widths: Channels at each level, the finest first; each level halves the sides.
         blocks: Residual blocks at each level, down and up.
         patch: The side of the squares of pixels that are folded into channels.
@@ -101,6 +112,7 @@ class UNet(nn.Module):
         shape: tuple[int, ...],
         *,
         given: int,
+        tokens: int = 0,
         widths: Sequence[int] = (48, 96),
         blocks: int = 2,
         patch: int = 2,
@@ -119,12 +131,14 @@ class UNet(nn.Module):
             self.shrink.append(nn.Conv2d(fine, coarse, 3, stride=2, padding=1))
             self.grow.append(nn.Conv2d(coarse, fine, 1))
         self.middle = nn.ModuleList(Block(widths[-1], widths[-1], given) for _ in range(2))
-        self.attention = Attention(widths[-1], max(1, widths[-1] // head))
+        self.attention = Attention(widths[-1], max(1, widths[-1] // head), tokens)
         self.norm = Norm(groups(widths[0]), widths[0])
         self.last = silent(nn.Conv2d(widths[0], channels, 3, padding=1))
         self.activation = nn.SiLU()
 
-    def forward(self, x: Float[Tensor, "B C H W"], given: Float[Tensor, "B width"]) -> Float[Tensor, "B C H W"]:
+    def forward(
+        self, x: Float[Tensor, "B C H W"], given: Float[Tensor, "B width"], told: Tokens | None = None
+    ) -> Float[Tensor, "B C H W"]:
         height, width = x.shape[2:]
         x = folded(pad(x, (0, -width % self.multiple, 0, -height % self.multiple)), self.patch)
         h = self.first(x.contiguous(memory_format=torch.channels_last))
@@ -134,7 +148,7 @@ class UNet(nn.Module):
             for block in blocks:  # type: ignore[attr-defined]
                 h = block(h, given)
                 seen.append(h)
-        h = self.middle[1](self.attention(self.middle[0](h, given)), given)
+        h = self.middle[1](self.attention(self.middle[0](h, given), told), given)
         for level in reversed(range(len(self.up))):
             for block in self.up[level]:  # type: ignore[attr-defined]
                 h = block(torch.cat([h, seen.pop()], dim=1), given)

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from genzoo.core.given import Given, map_given
+from genzoo.core.given import GivenLike, map_given
 from genzoo.core.model import GenerativeModel
 from genzoo.tasks import intervals
 from genzoo.tasks.intervals import Interval
@@ -120,7 +120,7 @@ def expectation(
     f: Function,
     n: int = 10_000,
     *,
-    given: Given = None,
+    given: GivenLike = None,
     seed: int = 0,
     chunk: int = 1000,
     within: float | None = None,
@@ -176,7 +176,7 @@ def _reached(found: Expectation, within: float) -> bool:
 
 
 def _values(
-    model: GenerativeModel, f: Function, rows: tuple[int, int], given: Given, seed: int, chunk: int
+    model: GenerativeModel, f: Function, rows: tuple[int, int], given: GivenLike, seed: int, chunk: int
 ) -> Shaped[Tensor, " n"]:
     """f(x) of the rows of a seed from one number to another."""
     parts = []
@@ -187,7 +187,7 @@ def _values(
     return torch.cat(parts)
 
 
-def in_turn(given: Given, number: Int[Tensor, " n"]) -> Given:
+def in_turn(given: GivenLike, number: Int[Tensor, " n"]) -> GivenLike:
     """Rows of a condition taken in turn: row number i is row i modulo their number.
 
     Args:

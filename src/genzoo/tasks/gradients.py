@@ -25,8 +25,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution
 
-from genzoo.core.draws import draw
 from genzoo.core.noise import Noise
+from genzoo.distributions.draws import draw
 from genzoo.tasks.expectations import Function
 
 __all__ = ["BASELINES", "Family", "leave_one_out", "reparametrized_gradients", "score_gradients", "score_surrogate"]

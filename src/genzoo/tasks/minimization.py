@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from genzoo.core.game import Batch, Player, Trainable
-from genzoo.core.given import Given
+from genzoo.core.given import NOTHING, GivenLike
 from genzoo.core.model import Capability, GenerativeModel, Unsupported
 from genzoo.core.noise import Noise
 from genzoo.tasks.gradients import score_surrogate
@@ -56,7 +56,7 @@ class NoRows:
     def __len__(self) -> int:
         return self.count
 
-    def gather(self, index: Tensor, *, seed: int = 0, epoch: int = 0) -> tuple[Tensor, Given]:
+    def gather(self, index: Tensor, *, seed: int = 0, epoch: int = 0) -> tuple[Tensor, GivenLike]:
         """As many rows as are asked for."""
         return torch.zeros(len(index), 0), None
 
@@ -73,17 +73,17 @@ class Fit(Trainable):
 
     def __init__(self, model: GenerativeModel) -> None:
         super().__init__()
-        if model.given is not None:
-            raise ValueError(f"A target is one density, so its model must be unconditional, got given={model.given}.")
+        if model.given_space:
+            raise ValueError(f"A target is one density, so its model must be unconditional, got {model.given_space}.")
         self.model = model
 
     def log_prob(self, x: Shaped[Tensor, "B *event"], noise: Noise) -> Float[Tensor, " B"]:
         """log q(x), differentiable in the model."""
-        return self.model.log_density(x, None, noise.at("log_prob"))
+        return self.model.log_density(x, NOTHING, noise.at("log_prob"))
 
     def draw(self, batch: Batch) -> Shaped[Tensor, "B *event"]:
         """x ~ q, one row per row of the batch, differentiable in the model."""
-        return self.model.draw(len(batch), None, batch.noise.at("draw"))
+        return self.model.draw(len(batch), NOTHING, batch.noise.at("draw"))
 
 
 class ReverseKLFit(Fit):
@@ -180,9 +180,9 @@ class ForwardKLFit(Fit):
         """The loss with the divergence up to log Z and the worth of the weights."""
         source = self.proposal or self.model
         with torch.no_grad():
-            x = source.draw(len(batch), None, batch.noise.at("draw"))
+            x = source.draw(len(batch), NOTHING, batch.noise.at("draw"))
             log_target = self.log_target(x)
-            log_weights = log_target - source.log_density(x, None, batch.noise.at("proposal"))
+            log_weights = log_target - source.log_density(x, NOTHING, batch.noise.at("proposal"))
             weights = log_weights.softmax(0)
         log_prob = self.log_prob(x, batch.noise)
         ess = torch.tensor(effective_sample_size(log_weights) / len(batch))
@@ -343,7 +343,7 @@ def need_differentiable_draws(model: GenerativeModel) -> None:
         Unsupported: If so.
     """
     with torch.enable_grad():
-        x = model.draw(2, None, Noise(0, device=model.device))
+        x = model.draw(2, NOTHING, Noise(0, device=model.device))
     if not x.requires_grad:
         raise Unsupported(
             f"{type(model).__name__} over {model.space} has draws that are not differentiable in its parameters. "

@@ -35,7 +35,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from genzoo.core.given import Given
+from genzoo.core.given import GivenLike
 from genzoo.core.model import GenerativeModel
 from genzoo.core.noise import Noise
 from genzoo.tasks import intervals
@@ -82,7 +82,7 @@ def rare_event(
     margin: Function,
     n: int = 10_000,
     *,
-    given: Given = None,
+    given: GivenLike = None,
     seed: int = 0,
     where: str | None = None,
     modes: int | None = None,

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from genzoo.core.given import Given
+from genzoo.core.given import Given, GivenLike
 from genzoo.core.model import GenerativeModel, Likelihood, Unsupported, evaluating
 from genzoo.core.noise import Noise
 from genzoo.tasks.expectations import in_turn
@@ -35,7 +35,7 @@ class Source(abc.ABC):
 
     dims: int
 
-    def __init__(self, model: GenerativeModel, given: Given, noise: Noise) -> None:
+    def __init__(self, model: GenerativeModel, given: GivenLike, noise: Noise) -> None:
         self.model, self.given, self.noise = model, given, noise
 
     @abc.abstractmethod
@@ -68,7 +68,7 @@ class NoiseSource(Source):
         True
     """
 
-    def __init__(self, model: GenerativeModel, given: Given, noise: Noise) -> None:
+    def __init__(self, model: GenerativeModel, given: GivenLike, noise: Noise) -> None:
         super().__init__(model, given, noise)
         two = torch.arange(2)
         self.layout: dict[Key, slice] = {}
@@ -112,7 +112,7 @@ class WholeNoise(Source):
         4
     """
 
-    def __init__(self, model: GenerativeModel, given: Given, noise: Noise) -> None:
+    def __init__(self, model: GenerativeModel, given: GivenLike, noise: Noise) -> None:
         super().__init__(model, given, noise)
         two = torch.arange(2)
         self.layout: dict[Key, slice] = {}
@@ -148,7 +148,7 @@ class DataSource(Source):
         Unsupported: If its density is none of reals, or not exact.
     """
 
-    def __init__(self, model: GenerativeModel, given: Given, noise: Noise) -> None:
+    def __init__(self, model: GenerativeModel, given: GivenLike, noise: Noise) -> None:
         super().__init__(model, given, noise)
         if model.space.is_discrete or model.space.ragged or model.likelihood is not Likelihood.EXACT:
             raise Unsupported(
@@ -239,7 +239,7 @@ class Guided(Steered):
         return (torch.special.ndtr(u) * 2.0**32).long().clamp_max(2**32 - 1).to(self.device)
 
 
-def source_of(model: GenerativeModel, given: Given, where: str | None, noise: Noise) -> Source:
+def source_of(model: GenerativeModel, given: GivenLike, where: str | None, noise: Noise) -> Source:
     """The noise or the data of a model; by default the noise, if it draws normal numbers.
 
     Args:

@@ -6,7 +6,7 @@ A callback reads the state and writes elsewhere; it never changes the course of 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genzoo.core import Capability, GenerativeModel, Given, map_given
+from genzoo.core import Capability, GenerativeModel, GivenLike, map_given
 from genzoo.training.state import State
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class SampleGrid(Callback):
         seed: Names their noise.
     """
 
-    def __init__(self, folder: Path, codec: "Codec", n: int = 64, given: Given = None, seed: int = 0) -> None:
+    def __init__(self, folder: Path, codec: "Codec", n: int = 64, given: GivenLike = None, seed: int = 0) -> None:
         self.folder, self.codec, self.n, self.given, self.seed = folder, codec, n, given, seed
 
     def on_samples(self, state: State) -> None:

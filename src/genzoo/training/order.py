@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from genzoo.core import Given, Noise, map_given
+from genzoo.core import GivenLike, Noise, map_given
 from genzoo.training.config import TrainConfig
 
 __all__ = ["ForeignOrder", "KeyedOrder", "Order", "Part", "Source", "order_of"]
@@ -28,7 +28,7 @@ class Source(Protocol):
 
     def __len__(self) -> int: ...
 
-    def gather(self, index: Tensor, *, seed: int = 0, epoch: int = 0) -> tuple[Tensor, Given]:
+    def gather(self, index: Tensor, *, seed: int = 0, epoch: int = 0) -> tuple[Tensor, GivenLike]:
         """The rows of an index, seen through the views of (seed, epoch, row)."""
 
 
@@ -36,7 +36,7 @@ class Part(NamedTuple):
     """A process's part of a batch: its rows, the number of the first one, and the rows of the whole batch."""
 
     x: Tensor
-    given: Given
+    given: GivenLike
     start: int
     total: int
 
@@ -170,7 +170,7 @@ def order_of(source: Source | DataLoader[Any], config: TrainConfig, say: Callabl
     return KeyedOrder(source, config.batch_size, config.seed)
 
 
-def rows_of(batch: Any) -> tuple[Tensor, Given]:
+def rows_of(batch: Any) -> tuple[Tensor, GivenLike]:
     """The rows and conditions of what a foreign loader yields.
 
     Raises:
@@ -194,7 +194,7 @@ def rows_of(batch: Any) -> tuple[Tensor, Given]:
     )
 
 
-def join(parts: list[tuple[Tensor, Any]]) -> tuple[Tensor, Given]:
+def join(parts: list[tuple[Tensor, Any]]) -> tuple[Tensor, GivenLike]:
     """Consecutive pieces of a batch as one."""
     if len(parts) == 1:
         return parts[0]

@@ -13,7 +13,7 @@ __all__ = ["wgan_gp"]
 @recipe(
     family="adversarial",
     likelihood="none",
-    can=("sample", "decode", "condition"),
+    can=("sample", "decode", "latent", "condition"),
     paper="Gulrajani et al., 2017, Improved training of Wasserstein GANs, arXiv:1704.00028",
 )
 def wgan_gp(
@@ -61,7 +61,7 @@ def wgan_gp(
         latent=latent,
         penalty=penalty,
         critic_steps=critic_steps,
-        drop_given=drop_given if given is not None else 0.0,
+        drop_given=drop_given,
     )
     model.lr = lr
     config = TrainConfig(steps=5000, batch_size=64, ema=0.05)

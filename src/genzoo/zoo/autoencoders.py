@@ -13,7 +13,7 @@ __all__ = ["vae"]
 @recipe(
     family="autoencoders",
     likelihood="bound",
-    can=("sample", "log_prob", "encode", "decode", "score", "loss", "condition"),
+    can=("sample", "log_prob", "encode", "decode", "latent", "score", "loss", "condition"),
     paper="Kingma & Welling, 2014, Auto-encoding variational Bayes, arXiv:1312.6114",
 )
 def vae(
@@ -52,6 +52,6 @@ def vae(
         both = GaussianAutoencoder.conv(space, given, latent=latent, width=width or (16 if small else 64))
     else:
         both = GaussianAutoencoder.mlp(space, given, latent=latent, hidden=[hidden] * depth)
-    model = VAE(space, given, both, beta=beta, drop_given=drop_given if given is not None else 0.0)
+    model = VAE(space, given, both, beta=beta, drop_given=drop_given)
     config = TrainConfig(steps=3000, lr=2e-3 if small else 1e-3, warmup=100, clip_norm=100.0, ema=0.05, keep="best")
     return Recipe(in_units(model), config)

@@ -13,7 +13,7 @@ __all__ = ["bigram", "gpt", "made"]
 @recipe(
     family="autoregressive",
     likelihood="exact",
-    can=("sample", "log_prob", "loss", "condition"),
+    can=("sample", "log_prob", "step", "loss", "condition"),
     paper="Germain et al., 2015, MADE: Masked autoencoder for distribution estimation, arXiv:1502.03509",
     columns="levels",
 )
@@ -48,7 +48,7 @@ def made(
         depth=depth,
         head=head,
         components=components,
-        drop_given=drop_given if given is not None else 0.0,
+        drop_given=drop_given,
     )
     config = TrainConfig(
         steps=3000, batch_size=256, lr=6e-3, warmup=100, precision="bf16", clip_norm=100.0, ema=0.05, keep="best"
@@ -59,7 +59,7 @@ def made(
 @recipe(
     family="autoregressive",
     likelihood="exact",
-    can=("sample", "log_prob", "loss", "condition"),
+    can=("sample", "log_prob", "step", "loss", "condition"),
     paper="Radford et al., 2019, Language models are unsupervised multitask learners",
     columns="levels",
     ragged=True,
@@ -100,7 +100,7 @@ def gpt(
         heads=heads or max(1, width // (32 if small else 64)),
         style=FAST if style == "fast" else GPT2,
         dropout=(0.0 if small else 0.1) if dropout is None else dropout,
-        drop_given=drop_given if given is not None else 0.0,
+        drop_given=drop_given,
     )
     config = TrainConfig(
         steps=2500,
@@ -119,7 +119,7 @@ def gpt(
 @recipe(
     family="autoregressive",
     likelihood="exact",
-    can=("sample", "log_prob", "loss", "direct_fit"),
+    can=("sample", "log_prob", "step", "loss", "direct_fit"),
     paper="Shannon, 1948, A mathematical theory of communication",
     columns="levels",
     ragged=True,

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genzoo.core.given import Given
+from genzoo.core.given import SINGLE, GivenLike
 from genzoo.core.model import GenerativeModel
 from genzoo.core.space import Space
 from genzoo.data import Data
@@ -17,7 +17,7 @@ from genzoo.zoo.store import DataRecord
 __all__ = ["conditions", "grid_conditions", "turns"]
 
 
-def conditions(model: GenerativeModel, data: DataRecord, words: Mapping[str, Any], n: int) -> Given:
+def conditions(model: GenerativeModel, data: DataRecord, words: Mapping[str, Any], n: int) -> GivenLike:
     """n rows of the condition that words ask for.
 
     A value is a class name, a number, or several of them with commas, which share the rows. What no word mentions is
@@ -32,18 +32,15 @@ def conditions(model: GenerativeModel, data: DataRecord, words: Mapping[str, Any
     Raises:
         Mistake: If the model takes no such condition, or the value is none of its own.
     """
-    if model.given is None:
+    if not model.given_space:
         if words:
             cause = f"This run is unconditional, got a condition {next(iter(words))!r}."
             raise Mistake(cause, f"Train with --given {next(iter(words))}, or leave --given out.")
         return None
-    single = isinstance(model.given, Space)
-    label = (data.given or ["given"])[0]
-    spaces: dict[str, Space] = {label: model.given} if isinstance(model.given, Space) else dict(model.given)
+    spaces, classes = _called(model, data)
     for name in words:
         if name not in spaces:
             raise unknown("condition of this run", name, spaces)
-    classes = {label: data.classes.get("", [])} if single else data.classes
     rows = {
         name: _rows(name, str(words[name]), space, classes.get(name, []), n, model.device)
         for name, space in spaces.items()
@@ -52,7 +49,7 @@ def conditions(model: GenerativeModel, data: DataRecord, words: Mapping[str, Any
     if not model.takes_null():
         free = {name: in_order(space, n) for name, space in spaces.items() if name not in rows}
         rows |= {name: part.to(model.device) for name, part in free.items() if part is not None}
-    return rows.get(label) if single else rows
+    return {own: rows[name] for own, name in zip(model.given_space, spaces, strict=True) if name in rows}
 
 
 def turns(model: GenerativeModel, data: DataRecord, words: Mapping[str, Any]) -> int:
@@ -63,17 +60,26 @@ def turns(model: GenerativeModel, data: DataRecord, words: Mapping[str, Any]) ->
         data: What its run knows of the data.
         words: Values by the name of the condition.
     """
-    if model.given is None:
+    if not model.given_space:
         return 1
-    label = (data.given or ["given"])[0]
-    spaces: dict[str, Space] = {label: model.given} if isinstance(model.given, Space) else dict(model.given)
+    spaces, _ = _called(model, data)
     counts = [len(str(words[name]).split(",")) for name, space in spaces.items() if name in words and not space.shape]
     if not model.takes_null():
         counts += [space.levels or 1 for name, space in spaces.items() if name not in words and not space.shape]
     return math.lcm(*counts)
 
 
-def grid_conditions(data: Data, n: int) -> Given:
+def _called(model: GenerativeModel, data: DataRecord) -> tuple[dict[str, Space], Mapping[str, list[str]]]:
+    """The spaces of a condition and their classes by the names that the data have for them: a single one has been
+    given none in training."""
+    spaces = dict(model.given_space)
+    if set(spaces) != {SINGLE}:
+        return spaces, data.classes
+    label = (data.given or [SINGLE])[0]
+    return {label: spaces[SINGLE]}, {label: data.classes.get("", [])}
+
+
+def grid_conditions(data: Data, n: int) -> GivenLike:
     """Conditions for a picture of n samples: classes in order, or those of held-out rows.
 
     Args:

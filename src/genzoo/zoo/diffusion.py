@@ -9,7 +9,7 @@ from genzoo.zoo.units import in_units
 
 __all__ = ["ddpm", "flow_matching"]
 
-ABLE = ("sample", "log_prob", "encode", "decode", "score", "denoise", "loss", "condition")
+ABLE = ("sample", "log_prob", "encode", "decode", "latent", "score", "denoise", "loss", "condition")
 COMPARED = {"calls": 50}  # of the network, at most, for a sample
 Net = Literal["auto", "mlp", "unet"]
 
@@ -31,7 +31,7 @@ def ddpm(
     depth: Count | None = None,
     schedule: Literal["cosine", "linear"] = "cosine",
     predicts: Literal["noise", "data", "velocity", "preconditioned"] = "noise",
-    sampler: Literal["ancestral", "ddim", "euler", "heun"] = "ancestral",
+    sampler: Literal["ancestral", "ddim", "euler", "heun", "multistep"] = "ancestral",
     sampling_steps: Count | None = None,
     drop_given: Share = 0.1,
 ) -> Recipe:
@@ -59,7 +59,7 @@ def ddpm(
         schedule=Cosine() if schedule == "cosine" else Linear(),
         predicts=Predicts(predicts),
         sampler=sampler_named(sampler, steps),
-        drop_given=drop_given if given is not None else 0.0,
+        drop_given=drop_given,
     )
     return _trained_well(model, space, _with_unet(space, net), size)
 
@@ -80,7 +80,7 @@ def flow_matching(
     width: Count | None = None,
     depth: Count | None = None,
     times: Literal["logit_normal", "uniform"] = "logit_normal",
-    sampler: Literal["ancestral", "ddim", "euler", "heun"] = "heun",
+    sampler: Literal["ancestral", "ddim", "euler", "heun", "multistep"] = "heun",
     sampling_steps: Count | None = None,
     drop_given: Share = 0.1,
 ) -> Recipe:
@@ -108,7 +108,7 @@ def flow_matching(
         predicts=Predicts.VELOCITY,
         emphasis=Emphasis(LogitNormal() if times == "logit_normal" else Uniform()),
         sampler=sampler_named(sampler, steps),
-        drop_given=drop_given if given is not None else 0.0,
+        drop_given=drop_given,
     )
     return _trained_well(model, space, _with_unet(space, net), size)
 
@@ -119,15 +119,18 @@ def _with_unet(space: Space, net: Net) -> bool:
 
 def _network(space: Space, given: GivenSpace, unet: bool, sizes: tuple[int | None, int | None], size: Size) -> Any:
     """A U-Net or a perceptron that sees the time and the condition."""
-    from genzoo.nn import MLP, Timed, UNet
+    from genzoo.core.given import as_given_space
+    from genzoo.nn import MLP, Timed, UNet, is_sequence
 
     small, (width, depth) = size == "small", sizes
     if unet:
         base = width or (48 if small else 128)
         widths = (base, 2 * base) if small else (base, 2 * base, 2 * base)
         patch = 2 if small and min(space.shape[1:]) >= 16 else 1
-        made: Any = UNet(space.shape, given=2 * base, widths=widths, blocks=depth or 2, patch=patch)
-        return Timed(made, 2 * base, given)
+        attends = any(is_sequence(part) for part in as_given_space(given).values())
+        tokens = 2 * base if attends else 0
+        made: Any = UNet(space.shape, given=2 * base, tokens=tokens, widths=widths, blocks=depth or 2, patch=patch)
+        return Timed(made, 2 * base, given, attends=attends)
     hidden = [width or (256 if small else 512)] * (depth or (4 if small else 6))
     return Timed(MLP(space.dims, hidden, space.dims, given=128), 128, given)
 

@@ -19,7 +19,7 @@ Net = Literal["auto", "mlp", "conv"]
     family="flows",
     likelihood="exact",
     on_levels="bound",
-    can=("sample", "log_prob", "encode", "decode", "score", "loss", "condition"),
+    can=("sample", "log_prob", "encode", "decode", "latent", "score", "loss", "condition"),
     paper="Dinh, Sohl-Dickstein & Bengio, 2017, Density estimation using Real NVP, arXiv:1605.08803",
 )
 def realnvp(
@@ -56,7 +56,7 @@ def realnvp(
     family="flows",
     likelihood="exact",
     on_levels="bound",
-    can=("sample", "log_prob", "encode", "decode", "score", "loss", "condition"),
+    can=("sample", "log_prob", "encode", "decode", "latent", "score", "loss", "condition"),
     paper="Durkan, Bekasov, Murray & Papamakarios, 2019, Neural spline flows, arXiv:1906.04032",
 )
 def nsf(
@@ -114,8 +114,9 @@ def _couplings(
     from genzoo.models.dequantized import Dequantized
     from genzoo.models.flows import coupling_flow
 
-    dropped, high = drop_given if given is not None else 0.0, space.levels
-    flow = coupling_flow(Space(space.shape), given, transform, nets, depth=depth, high=high, drop_given=dropped)
+    flow = coupling_flow(
+        Space(space.shape), given, transform, nets, depth=depth, high=space.levels, drop_given=drop_given
+    )
     config = TrainConfig(
         steps=4000,
         batch_size=64 if nets.kind == "conv" else 256,

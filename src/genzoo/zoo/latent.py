@@ -19,7 +19,7 @@ __all__ = ["latent_diffusion", "latent_flow"]
 @recipe(
     family="latent",
     likelihood="bound",
-    can=("sample", "log_prob", "encode", "decode", "score", "loss", "condition"),
+    can=("sample", "log_prob", "encode", "decode", "latent", "score", "loss", "condition"),
     paper="Dai & Wipf, 2019, Diagnosing and enhancing VAE models, arXiv:1903.05789",
 )
 def latent_flow(
@@ -54,7 +54,7 @@ def latent_flow(
 @recipe(
     family="latent",
     likelihood="bound",
-    can=("sample", "log_prob", "encode", "decode", "score", "loss", "condition"),
+    can=("sample", "log_prob", "encode", "decode", "latent", "score", "denoise", "loss", "condition"),
     paper="Rombach et al., 2022, High-resolution image synthesis with latent diffusion models, arXiv:2112.10752",
     compared=COMPARED,
 )

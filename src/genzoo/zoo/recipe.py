@@ -120,12 +120,13 @@ class RecipeInfo(Generic[P]):
             able = ", ".join(name for name, info in recipes().items() if info.ragged)
             raise Mistake(f"{self.name} wants rows of one length, got {space}.", f"Take {able}, or cut the rows.")
         arguments = self.checked(**kwargs)
+        positional: tuple[Any, ...] = (args[1] or None, *args[2:]) if len(args) > 1 else ()  # no names: no condition
+        function: Callable[..., Recipe] = self.function
         if not isinstance(space, Space) or not self._sees_reals(space):
-            return self.function(*args, **arguments)
+            return function(space, *positional, **arguments)
         from genzoo.zoo.units import by_column
 
-        function: Callable[..., Recipe] = self.function
-        return by_column(function(Space(space.shape), *args[1:], **arguments), space)
+        return by_column(function(Space(space.shape), *positional, **arguments), space)
 
     @property
     def summary(self) -> str:

@@ -58,7 +58,7 @@ def _played(
     *,
     resume: bool,
 ) -> Trained:
-    if config.stage == 1 and model.given is None:
+    if config.stage == 1 and not model.given_space:
         rows = without_conditions(rows)  # they are the second stage's
     codec = rows.data.codec
     watching = [

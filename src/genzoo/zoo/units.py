@@ -19,7 +19,7 @@ def in_units(model: "GenerativeModel") -> "GenerativeModel":
     """
     from genzoo.models.standardized import Standardized, real_conditions
 
-    has_units = not model.space.is_discrete or bool(real_conditions(model.given))
+    has_units = not model.space.is_discrete or bool(real_conditions(model.given_space))
     return Standardized(model) if has_units else model
 
 

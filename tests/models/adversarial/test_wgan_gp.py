@@ -39,7 +39,7 @@ def test_places_between_are_drawn_for_each_row() -> None:
     model, seen = wgan(Space((2,))), []
     inner = model.critic.forward
     model.critic.forward = lambda x, given=None: seen.append(x) or inner(x, given)
-    model.gradient_penalty(torch.zeros(50, 2), torch.ones(50, 2), None, Noise(0))
+    model.gradient_penalty(torch.zeros(50, 2), torch.ones(50, 2), {}, Noise(0))
     (between,) = seen
     assert torch.equal(between[:, 0], between[:, 1])
     assert len(between[:, 0].unique()) == 50

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.distributions import Distribution, Independent, Normal
 
-from genzoo.core import Autoencoder, Batch, Given, Noise, Space
+from genzoo.core import NOTHING, Autoencoder, Batch, Given, Noise, Space
 from genzoo.models.autoencoders import VAE, GaussianAutoencoder
 from tests.zoo import BITS, BYTES, LABEL, REALS, rows, vae
 
@@ -14,10 +14,10 @@ class Linear(Autoencoder):
 
     latent = Space((1,))
 
-    def posterior(self, x: torch.Tensor, given: Given = None) -> Distribution:
+    def posterior(self, x: torch.Tensor, given: Given = NOTHING) -> Distribution:
         return Independent(Normal(x / 2, 0.5**0.5), 1)
 
-    def likelihood(self, z: torch.Tensor, given: Given = None) -> Distribution:
+    def likelihood(self, z: torch.Tensor, given: Given = NOTHING) -> Distribution:
         return Independent(Normal(z, 1.0), 1)
 
 
@@ -35,7 +35,7 @@ def test_the_loss_is_the_negative_bound(space: Space) -> None:
     model = vae(space)
     batch = Batch(rows(space, 8), noise=Noise(0))
     losses = model.losses(batch)
-    bound = model.log_density(batch.x, None, Noise(0))
+    bound = model.log_density(batch.x, {}, Noise(0))
     assert torch.allclose(losses["loss"], -bound.mean())
     assert torch.allclose(losses["distortion"] + losses["rate"], losses["loss"])
     assert losses["rate"] >= 0
@@ -51,7 +51,7 @@ def test_dropped_conditions_train_the_null() -> None:
     model = vae(BYTES, LABEL, drop_given=0.5).train()
     batch = Batch(rows(BYTES, 32), torch.arange(32) % 3, Noise(0))
     model.loss(batch).backward()
-    table = model.autoencoder.encoder.embedding.parts["given"].table
+    table = model.autoencoder.encoder.embedding.tokens.parts[0].table
     assert table.weight.grad[3].abs().sum() > 0
 
 

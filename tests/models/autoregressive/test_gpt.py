@@ -6,8 +6,8 @@ from torch import Tensor
 
 from genzoo.core import Batch, Noise, Space
 from genzoo.models.autoregressive import GPT
-from genzoo.models.autoregressive.choice import chosen
-from genzoo.models.autoregressive.sequences import flattened
+from genzoo.models.choice import chosen
+from genzoo.models.sequences import flattened
 from genzoo.nn import FAST, GPT2
 from tests.golden.frozen import frozen
 from tests.golden.gpt2 import DEPTH, HEADS, PLACES, SYMBOLS, WIDTH
@@ -56,8 +56,8 @@ def test_logits_one_by_one_are_those_of_gpt2(gpt2: GPT, oracle: dict[str, Tensor
     tokens = oracle["tokens"]
     with torch.no_grad():
         caches = gpt2.transformer.caches(len(tokens), like=gpt2.table.weight)
-        first = gpt2.logits(tokens[:, :7], None, caches)
-        rest = [gpt2.logits(tokens[:, t : t + 1], None, caches) for t in range(7, PLACES)]
+        first = gpt2.logits(tokens[:, :7], caches=caches)
+        rest = [gpt2.logits(tokens[:, t : t + 1], caches=caches) for t in range(7, PLACES)]
     assert torch.allclose(torch.cat([first, *rest], 1), oracle["logits"], rtol=0, atol=1e-5)
 
 
@@ -157,7 +157,7 @@ def test_many_rows_are_drawn_and_scored_in_blocks(monkeypatch: pytest.MonkeyPatc
     with torch.no_grad():
         whole = model.sample(7, given, seed=2)
         nats = model.log_prob(whole, given)
-        monkeypatch.setattr("genzoo.models.autoregressive.gpt.ROWS", 3)
+        monkeypatch.setattr("genzoo.models.stepping.ROWS", 3)
         monkeypatch.setattr("genzoo.models.autoregressive.gpt.PLACES", 8)
         assert torch.equal(model.sample(7, given, seed=2), whole)
         assert torch.allclose(model.log_prob(whole, given), nats)
@@ -188,8 +188,8 @@ def test_it_learns_a_rule() -> None:
 def test_dropped_conditions_train_the_null() -> None:
     model = gpt(WORDS, TEXT, drop_given=0.5).train()
     model.loss(Batch(rows(WORDS, 32), conditions(TEXT, 32), Noise(0))).backward()
-    for name in ("label", "words"):
-        part = model.prefix.parts[name]
+    label, words, _ = model.prefix.parts
+    for part in (label, words):
         assert part.table.weight.grad[part.null].any()
 
 

@@ -6,10 +6,9 @@ import pytest
 import torch
 
 from genzoo.core import Batch, Noise, Space
-from genzoo.core.draws import draw
 from genzoo.models.autoregressive import MADE
 from genzoo.models.autoregressive.heads import LogisticsHead
-from genzoo.models.autoregressive.sequences import flattened
+from genzoo.models.sequences import flattened
 from tests.zoo import BITS, BYTES, LABEL, conditions, made, rows
 
 SPACES = pytest.mark.parametrize("space", [BITS, BYTES, Space((2, 2, 2), levels=5)], ids=str)
@@ -20,11 +19,11 @@ def test_nothing_later_is_seen(space: Space) -> None:
     model = made(space).double()
     x = flattened(rows(space, 3), space)
     with torch.no_grad():
-        said = model.net(model._features(x))
+        said = model.net(model.features_of(x))
         for d in range(space.dims):
             changed = x.clone()
             changed[:, d:] = (changed[:, d:] + 1) % space.levels
-            others = model.net(model._features(changed))
+            others = model.net(model.features_of(changed))
             assert torch.equal(others[:, : d + 1], said[:, : d + 1])
             assert d + 1 == space.dims or not torch.equal(others[:, d + 1], said[:, d + 1])
 
@@ -35,8 +34,8 @@ def test_drawing_entry_by_entry_is_drawing_from_whole_passes(space: Space) -> No
     given = conditions(LABEL, 4)
     x, noise = flattened(model.sample(4, given, seed=3), space), Noise(3, "sample")
     with torch.no_grad():
-        said = model.net(model._features(x), model.embedding(given))
-    again = [draw(model.head(said[:, d]), noise.tick(d)).long() for d in range(space.dims)]
+        said = model.net(model.features_of(x), model.embedding(given))
+    again = [noise.tick(d).categorical(model.head.logits(said[:, d])) for d in range(space.dims)]
     assert torch.equal(torch.stack(again, 1), x)
 
 
@@ -63,7 +62,9 @@ def test_conditions_reach_the_first_entry() -> None:
     model = made(BITS, LABEL)
     x = torch.zeros(2, *BITS.shape, dtype=torch.uint8)
     with torch.no_grad():
-        said = [model.net(model._features(flattened(x, BITS)), model.embedding(torch.tensor([c, c]))) for c in (0, 1)]
+        said = [
+            model.net(model.features_of(flattened(x, BITS)), model.embedding(torch.tensor([c, c]))) for c in (0, 1)
+        ]
     assert not torch.allclose(said[0][:, 0], said[1][:, 0])
 
 

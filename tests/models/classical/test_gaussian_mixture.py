@@ -236,8 +236,8 @@ def test_precision_of_the_fit_survives_that_of_the_model() -> None:
     ("arguments", "message"),
     [
         ({"space": Space((2,), levels=4)}, "Dequantized"),
-        ({"given": Space((2,))}, "one label"),
-        ({"given": {"label": LABEL}}, "one label"),
+        ({"given_space": Space((2,))}, "one label"),
+        ({"given_space": {"label": LABEL, "other": LABEL}}, "one label"),
         ({"components": 0}, "components"),
         ({"floor": 0.0}, "floor"),
     ],

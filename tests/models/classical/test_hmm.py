@@ -149,7 +149,7 @@ def test_classes_are_fitted_apart() -> None:
 
 def test_rows_without_a_label_are_fitted_as_well() -> None:
     model, data = fitted(WORDS, LABEL, passes=0)
-    labels = torch.where(torch.arange(12) % 3 == 0, -1, data.given)
+    labels = torch.where(torch.arange(12) % 3 == 0, -1, data.given["given"])
     reached = []
     for _ in range(30):
         one_pass(model, Batch(data.x, labels))
@@ -221,7 +221,7 @@ def test_short_rows_may_come_alone() -> None:
     [
         ({"space": Space((1, 4, 4), levels=2)}, "sequences"),
         ({"space": Space((4,), levels=5000)}, "4,096"),
-        ({"given": Space((2,))}, "one label"),
+        ({"given_space": Space((2,))}, "one label"),
         ({"states": 0}, "states"),
         ({"smoothing": 0.0}, "smoothing"),
     ],

@@ -234,7 +234,7 @@ def test_hopeless_rows_are_refused(spoil: object, message: str) -> None:
     ("arguments", "message"),
     [
         ({"space": Space((2,), levels=4)}, "Dequantized"),
-        ({"given": Space((2,))}, "one label"),
+        ({"given_space": Space((2,))}, "one label"),
         ({"bandwidth": 0.0}, "bandwidth"),
     ],
 )

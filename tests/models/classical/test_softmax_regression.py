@@ -160,15 +160,15 @@ def test_missing_conditions_are_refused() -> None:
     [
         ({"space": Space((2,), levels=4)}, "one label"),
         ({"space": Space(())}, "one label"),
-        ({"given": None}, "conditions of a fixed shape"),
-        ({"given": Space((4,), levels=3, ragged=True)}, "fixed shape"),
+        ({"given_space": None}, "conditions of a fixed shape"),
+        ({"given_space": Space((4,), levels=3, ragged=True)}, "fixed shape"),
         ({"penalty": -1.0}, "penalty"),
         ({"tol": 0.0}, "tol"),
     ],
 )
 def test_impossible_regressions_are_refused(arguments: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        SoftmaxRegression(**{"space": LABEL, "given": Space((2,))} | arguments)
+        SoftmaxRegression(**{"space": LABEL, "given_space": Space((2,))} | arguments)
 
 
 def test_the_minimizer_needs_no_more_than_the_slope() -> None:

@@ -29,7 +29,7 @@ def exact(schedule: Schedule, x: Tensor) -> Tensor:
 
 def end(sampler: Sampler, schedule: Schedule, x: Tensor) -> Tensor:
     with torch.no_grad():
-        return sampler(oracle(schedule).denoise, schedule, x, None, Noise(0))
+        return sampler(oracle(schedule).denoise, schedule, x, {}, Noise(0))
 
 
 @pytest.mark.parametrize(("sampler", "order"), [(Euler, 1), (DDIM, 1), (Heun, 2)])

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from genzoo.core import Batch, Noise, Space
+from genzoo.core import Batch, Given, Noise, Space
 from genzoo.models.diffusion import (
     SNR,
     ClassifierFree,
@@ -74,8 +74,8 @@ class Told(torch.nn.Module):
         super().__init__()
         self.idle = torch.nn.Parameter(torch.zeros(()))
 
-    def forward(self, x: torch.Tensor, t: torch.Tensor, given: torch.Tensor) -> torch.Tensor:
-        return given[:, None].expand(len(x), 2).to(x.dtype) + 0 * self.idle
+    def forward(self, x: torch.Tensor, t: torch.Tensor, given: Given) -> torch.Tensor:
+        return given["given"][:, None].expand(len(x), 2).to(x.dtype) + 0 * self.idle
 
 
 def told(drop_given: float = 0.2, levels: int | None = None) -> Diffusion:
@@ -88,7 +88,7 @@ def test_guidance_goes_beyond_the_condition() -> None:
     plain, strong = (model.sample(3, given, seed=0, guidance=w, steps=1) for w in (0.0, 2.0))
     assert torch.allclose(plain[:, 0], torch.tensor([0.0, 1, 1]))
     assert torch.allclose(strong[:, 0], torch.tensor([2.0, 5, 5]))  # (1 + 2) c − 2 (−1)
-    guided = ClassifierFree(model.denoise, -1.0)(torch.zeros(3, 2), torch.tensor(0.5), given)
+    guided = ClassifierFree(model.mean, -1.0)(torch.zeros(3, 2), torch.tensor(0.5), {"given": given})
     assert torch.equal(guided, torch.full((3, 2), -1.0))
 
 

@@ -183,9 +183,7 @@ def _rows(data: "Data", split: str) -> Any:
 
 
 def _sampling_options(run: "Run", wanted: dict[str, Any]) -> dict[str, Any]:
-    from genzoo.evaluation.likelihood import options_of
-
-    known = options_of(run.model, "draw")
+    known = sorted(run.model.options("draw"))
     for name in wanted:
         if name not in known:
             raise unknown(f"sampling option of {run.config.recipe.name}", name, known)

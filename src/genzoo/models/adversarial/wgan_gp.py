@@ -10,12 +10,14 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from genzoo.core.abilities import Ability
 from genzoo.core.game import Batch, Player
-from genzoo.core.given import Given, GivenSpace, map_given
+from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike, map_given
 from genzoo.core.model import Capability, GenerativeModel, Unsupported
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
-from genzoo.distributions.levels import centered, quantized
+from genzoo.distributions.levels import Numbers
+from genzoo.models.abilities import NormalLatent
 
 __all__ = ["WassersteinGAN"]
 
@@ -31,7 +33,7 @@ class WassersteinGAN(GenerativeModel):
 
     Args:
         space: What one x is.
-        given: What both networks are conditioned on, if anything.
+        given_space: What both networks are conditioned on, if anything.
         generator: G, called as generator(z, given); as many numbers as x has entries.
         critic: D, called as critic(x, given); one number a row. No batch normalization: the penalty is row by row.
         latent: The length of z.
@@ -58,7 +60,7 @@ class WassersteinGAN(GenerativeModel):
     def __init__(
         self,
         space: Space,
-        given: GivenSpace,
+        given_space: GivenSpaceLike,
         generator: nn.Module,
         critic: nn.Module,
         *,
@@ -67,18 +69,18 @@ class WassersteinGAN(GenerativeModel):
         critic_steps: int = 5,
         drop_given: float = 0.0,
     ) -> None:
-        super().__init__(space, given)
+        super().__init__(space, given_space)
         self.generator, self.critic, self.latent = generator, critic, latent
         self.penalty, self.critic_steps, self.drop_given = penalty, critic_steps, drop_given
 
     def draw(self, n: int, given: Given, noise: Noise) -> Shaped[Tensor, "n *event"]:
-        return self._outward(self.generate(noise.normal(n, self.latent, dtype=self.dtype), given))
+        return self.numbers.back(self.generate(noise.normal(n, self.latent, dtype=self.dtype), given))
 
-    def decode(self, z: Float[Tensor, "B latent"], given: Given = None) -> Shaped[Tensor, "B *event"]:
+    def decode(self, z: Float[Tensor, "B latent"], given: GivenAsked = None) -> Shaped[Tensor, "B *event"]:
         """G(z), in the space."""
-        return self._outward(self.generate(z, self.checked_given(given, len(z))))
+        return self.numbers.back(self.generate(z, self.checked_given(given, len(z))))
 
-    def generate(self, z: Float[Tensor, "B latent"], given: Given = None) -> Float[Tensor, "B *event"]:
+    def generate(self, z: Float[Tensor, "B latent"], given: Given = NOTHING) -> Float[Tensor, "B *event"]:
         """G(z) as the critic sees it: levels are numbers in [−1, 1]."""
         x = self.generator(z, given).reshape(len(z), *self.space.shape)
         return x.tanh() if self.space.is_discrete else x
@@ -95,7 +97,7 @@ class WassersteinGAN(GenerativeModel):
 
     def critic_loss(self, batch: Batch) -> dict[str, Tensor]:
         """L_D with the distance that the critic tells and its penalty."""
-        given, real = self.training_given(batch), self._inward(batch.x)
+        given, real = self.training_given(batch), self.numbers.of(batch.x)
         with torch.no_grad():
             fake = self.generate(self._latent(batch), given)
         twice = map_given(lambda rows: torch.cat([rows, rows]), given)
@@ -124,13 +126,15 @@ class WassersteinGAN(GenerativeModel):
         return Capability(capability) is not Capability.LOSS and super().can(capability)
 
     def extra_repr(self) -> str:
-        return f"{self.space}, given={self.given}, penalty={self.penalty}, critic_steps={self.critic_steps}"
+        return f"{self.space}, given={self.given_space}, penalty={self.penalty}, critic_steps={self.critic_steps}"
 
     def _latent(self, batch: Batch) -> Tensor:
         return batch.noise.at("latent").normal(len(batch), self.latent, dtype=self.dtype)
 
-    def _inward(self, x: Tensor) -> Tensor:
-        return x.to(self.dtype) if self.space.levels is None else centered(x, self.space.levels, self.dtype)
+    @property
+    def numbers(self) -> Numbers:
+        """x as the critic sees it."""
+        return Numbers(self.space, self.dtype)
 
-    def _outward(self, y: Tensor) -> Tensor:
-        return y if self.space.levels is None else quantized(y, self.space.levels)
+    def abilities(self) -> list[Ability]:
+        return [NormalLatent(Space((self.latent,)), self.numbers, self.generate, self.dtype)]

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
 from genzoo.core.component import Autoencoder
-from genzoo.core.given import Given, GivenSpace
+from genzoo.core.given import NOTHING, Given, GivenSpaceLike
 from genzoo.core.space import Space
-from genzoo.distributions.levels import centered
+from genzoo.distributions.levels import Numbers
 from genzoo.distributions.observation import Observation
 from genzoo.nn.conv import ConvDecoder, ConvEncoder
 from genzoo.nn.embedding import Conditioned
@@ -48,20 +48,19 @@ class GaussianAutoencoder(Autoencoder):
         self.encoder, self.decoder = encoder, decoder
         self.observation = Observation(space)
 
-    def posterior(self, x: Shaped[Tensor, "B *event"], given: Given = None) -> Distribution:
+    def posterior(self, x: Shaped[Tensor, "B *event"], given: Given = NOTHING) -> Distribution:
         dtype = next(self.encoder.parameters()).dtype
-        y = x.to(dtype) if self.space.levels is None else centered(x, self.space.levels, dtype)
-        loc, log_scale = self.encoder(y, given).chunk(2, dim=1)
+        loc, log_scale = self.encoder(Numbers(self.space, dtype).of(x), given).chunk(2, dim=1)
         return Independent(Normal(loc, log_scale.exp(), validate_args=False), 1, validate_args=False)
 
-    def likelihood(self, z: Float[Tensor, "B latent"], given: Given = None) -> Distribution:
+    def likelihood(self, z: Float[Tensor, "B latent"], given: Given = NOTHING) -> Distribution:
         return self.observation(self.decoder(z, given))
 
     @classmethod
     def mlp(
         cls,
         space: Space,
-        given: GivenSpace = None,
+        given_space: GivenSpaceLike = None,
         *,
         latent: int = 16,
         hidden: Sequence[int] = (256, 256),
@@ -71,32 +70,38 @@ class GaussianAutoencoder(Autoencoder):
 
         Args:
             space: What one x is.
-            given: What the networks are conditioned on, if anything.
+            given_space: What the networks are conditioned on, if anything.
             latent: The length of z.
             hidden: The widths of the encoder's hidden layers; the decoder has them the other way round.
             embedding: The length of the condition's embedding.
         """
-        width = 0 if given is None else embedding
+        width = embedding if given_space else 0
         outputs = Observation(space).count * space.dims
         encoder = MLP(space.dims, hidden, 2 * latent, given=width)
         decoder = MLP(latent, hidden[::-1], outputs, given=width)
-        return cls(space, latent, Conditioned(encoder, given, width), Conditioned(decoder, given, width))
+        return cls(space, latent, Conditioned(encoder, given_space, width), Conditioned(decoder, given_space, width))
 
     @classmethod
     def conv(
-        cls, space: Space, given: GivenSpace = None, *, latent: int = 32, width: int = 32, embedding: int = 32
+        cls,
+        space: Space,
+        given_space: GivenSpaceLike = None,
+        *,
+        latent: int = 32,
+        width: int = 32,
+        embedding: int = 32,
     ) -> "GaussianAutoencoder":
         """With convolutional networks, for images of at least 4×4.
 
         Args:
             space: Images, (C, H, W).
-            given: What the networks are conditioned on, if anything.
+            given_space: What the networks are conditioned on, if anything.
             latent: The length of z.
             width: Channels at full size.
             embedding: The length of the condition's embedding.
         """
-        across = 0 if given is None else embedding
+        across = embedding if given_space else 0
         outputs = (Observation(space).count * space.shape[0], *space.shape[1:])
         encoder = ConvEncoder(space.shape, 2 * latent, width=width, given=across)
         decoder = ConvDecoder(latent, outputs, width=width, given=across)
-        return cls(space, latent, Conditioned(encoder, given, across), Conditioned(decoder, given, across))
+        return cls(space, latent, Conditioned(encoder, given_space, across), Conditioned(decoder, given_space, across))

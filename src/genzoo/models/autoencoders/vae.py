@@ -14,13 +14,16 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal, kl_divergence
 
+from genzoo.core.abilities import Ability
 from genzoo.core.component import Autoencoder
-from genzoo.core.draws import draw
 from genzoo.core.game import Batch, Player
-from genzoo.core.given import Given, GivenSpace
+from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.distributions.draws import draw
+from genzoo.distributions.levels import Numbers
+from genzoo.models.abilities import NormalLatent
 
 __all__ = ["VAE"]
 
@@ -38,7 +41,7 @@ class VAE(GenerativeModel):
 
     Args:
         space: What one x is.
-        given: What the model is conditioned on, if anything.
+        given_space: What the model is conditioned on, if anything.
         autoencoder: q(z | x, given) and p(x | z, given).
         beta: β, the weight of the rate in training.
         drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
@@ -62,13 +65,13 @@ class VAE(GenerativeModel):
     def __init__(
         self,
         space: Space,
-        given: GivenSpace,
+        given_space: GivenSpaceLike,
         autoencoder: Autoencoder,
         *,
         beta: float = 1.0,
         drop_given: float = 0.0,
     ) -> None:
-        super().__init__(space, given)
+        super().__init__(space, given_space)
         if beta < 0:
             raise ValueError(f"`beta` must not be negative, got {beta}.")
         self.autoencoder, self.beta, self.drop_given = autoencoder, beta, drop_given
@@ -95,13 +98,17 @@ class VAE(GenerativeModel):
         p = self.autoencoder.likelihood(z, given)
         return self._in_space(p.mode if mode else draw(p, noise))
 
-    def encode(self, x: Shaped[Tensor, "B *event"], given: Given = None) -> Float[Tensor, "B *latent"]:
+    def encode(self, x: Shaped[Tensor, "B *event"], given: GivenAsked = None) -> Float[Tensor, "B *latent"]:
         """The mean of q(z | x, given)."""
         return self.autoencoder.posterior(self.checked(x), self.checked_given(given, len(x))).mean
 
-    def decode(self, z: Float[Tensor, "B *latent"], given: Given = None) -> Shaped[Tensor, "B *event"]:
+    def decode(self, z: Float[Tensor, "B *latent"], given: GivenAsked = None) -> Shaped[Tensor, "B *event"]:
         """The likeliest x of p(x | z, given)."""
         return self._in_space(self.autoencoder.likelihood(z, self.checked_given(given, len(z))).mode)
+
+    def generate(self, z: Float[Tensor, "B *latent"], given: Given = NOTHING) -> Float[Tensor, "B *event"]:
+        """The mean of p(x | z, given) as numbers, differentiable."""
+        return Numbers(self.space, self.dtype).of(self.autoencoder.mean(z, given))
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
         return self.losses(batch)["loss"]
@@ -115,8 +122,11 @@ class VAE(GenerativeModel):
     def players(self) -> Sequence[Player]:
         return [Player("model", self, self.losses)]
 
+    def abilities(self) -> list[Ability]:
+        return [NormalLatent(self.autoencoder.latent, Numbers(self.space, self.dtype), self.generate, self.dtype)]
+
     def extra_repr(self) -> str:
-        return f"{self.space}, given={self.given}, beta={self.beta}"
+        return f"{self.space}, given={self.given_space}, beta={self.beta}"
 
     def _terms(self, x: Tensor, given: Given, noise: Noise) -> tuple[Tensor, Tensor]:
         """Distortion and rate of each row."""

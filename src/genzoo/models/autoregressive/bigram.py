@@ -7,22 +7,23 @@ $$ p(x) = p(x_1) \\prod_{t > 1} p(x_t \\mid x_{t-1}), \\qquad
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, Integer
+from jaxtyping import Float, Int, Integer
 from torch import Tensor
 
+from genzoo.core.abilities import Ability, Sequential
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
-from genzoo.core.given import Given
+from genzoo.core.given import NOTHING, Given
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
-from genzoo.models.autoregressive.sequences import (
+from genzoo.models.sequences import (
     check_padding,
     counted,
     flattened,
     refuse_unlike,
     symbols,
-    unflattened,
 )
+from genzoo.models.stepping import Choice, continued
 
 __all__ = ["Bigram"]
 
@@ -72,17 +73,25 @@ class Bigram(GenerativeModel, DirectFit):
     def log_density(self, x: Integer[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
         check_padding(x, self.space)
         tokens = flattened(x, self.space)
-        return (self._log_probs()[self._before(tokens), tokens] * counted(tokens, self.space)).sum(1)
+        return (self.log_probs()[self._before(tokens), tokens] * counted(tokens, self.space)).sum(1)
 
-    def draw(self, n: int, given: Given, noise: Noise) -> Integer[Tensor, "n *event"]:
-        table, end = self._log_probs(), self.space.levels or 0
-        tokens = torch.full((n, self.space.dims + 1), end, device=self.device)  # the first stands for the start
-        ended = torch.zeros(n, dtype=torch.bool, device=self.device)
-        for t in range(self.space.dims):
-            drawn = noise.tick(t).categorical(table[tokens[:, t]])
-            tokens[:, t + 1] = drawn.masked_fill(ended, end)
-            ended |= tokens[:, t + 1] == end
-        return unflattened(tokens[:, 1:], self.space)
+    def draw(
+        self,
+        n: int,
+        given: Given,
+        noise: Noise,
+        *,
+        prefix: Integer[Tensor, "..."] | None = None,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+    ) -> Integer[Tensor, "n *event"]:
+        """Samples, symbol by symbol; the options are those of `GPT.draw`."""
+        choice = Choice(temperature, top_k, top_p)
+        return continued(Steps(self), n, given, noise=noise, prefix=prefix, choice=choice)
+
+    def abilities(self) -> list[Ability]:
+        return [Steps(self)]
 
     def begin(self) -> None:
         self.sums.zero_()
@@ -99,15 +108,33 @@ class Bigram(GenerativeModel, DirectFit):
 
     def finish(self) -> Metrics:
         self.counts.copy_(self.sums)
-        nats = -(self.sums * self._log_probs()).sum() / self.sums[-1].sum().clamp_min(1)
+        nats = -(self.sums * self.log_probs()).sum() / self.sums[-1].sum().clamp_min(1)
         return Done(loss=nats.item())
 
     def extra_repr(self) -> str:
         return f"{self.space}, smoothing={self.smoothing}"
 
-    def _log_probs(self) -> Tensor:
+    def log_probs(self) -> Float[Tensor, "before symbols"]:
+        """log p(b | a), a row for each symbol a and the last one for the start."""
         odds = self.counts + self.smoothing
         return (odds / odds.sum(1, keepdim=True)).log()
 
     def _before(self, tokens: Tensor) -> Tensor:
         return torch.cat([torch.full_like(tokens[:, :1], self.space.levels or 0), tokens[:, :-1]], dim=1)
+
+
+class Steps(Sequential):
+    """A chain symbol by symbol: the state is the last one."""
+
+    def __init__(self, model: Bigram) -> None:
+        self.space, self.symbols = model.space, symbols(model.space)
+        self.table = model.log_probs()
+
+    def begin(self, n: int, given: Given = NOTHING) -> Int[Tensor, " n"]:
+        return torch.full((n,), self.space.levels or 0, device=self.table.device)
+
+    def logits(self, state: Int[Tensor, " n"]) -> Float[Tensor, "n symbols"]:
+        return self.table[state]
+
+    def take(self, state: Int[Tensor, " n"], symbol: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
+        return symbol

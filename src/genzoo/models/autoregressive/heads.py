@@ -1,5 +1,7 @@
 """What is said of one entry, as a distribution over its levels."""
 
+import abc
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -27,6 +29,10 @@ class Head(Conditional):
         """The numbers of a broad distribution."""
         return torch.zeros(self.count)
 
+    @abc.abstractmethod
+    def logits(self, c: Float[Tensor, "*rest count"]) -> Float[Tensor, "*rest levels"]:
+        """log p of every level, up to a constant."""
+
     def marginal(self, tokens: Int[Tensor, "B D"]) -> Float[Tensor, "D count"]:
         """The numbers to start from: what rows say of each entry on its own, or a broad distribution."""
         return self.broad().expand(tokens.shape[1], self.count)
@@ -52,6 +58,9 @@ class CategoricalHead(Head):
         counts = torch.stack([(tokens == level).sum(0) for level in range(self.levels)], dim=1)
         logits = (counts + 1).float().log()
         return logits[:, 1:] - logits[:, :1] if self.count == 1 else logits - logits.mean(1, keepdim=True)
+
+    def logits(self, c: Float[Tensor, "*rest count"]) -> Float[Tensor, "*rest levels"]:
+        return torch.cat([torch.zeros_like(c), c], dim=-1) if self.count == 1 else c
 
     def forward(self, c: Float[Tensor, "*rest count"]) -> Distribution:
         if self.count == 1:
@@ -84,6 +93,10 @@ class LogisticsHead(Head):
         components = self.count // 3
         loc = torch.linspace(-1, 1, components + 2)[1:-1]
         return torch.cat([torch.zeros(components), loc, torch.full((components,), -1.5)])
+
+    def logits(self, c: Float[Tensor, "*rest count"]) -> Float[Tensor, "*rest levels"]:
+        level = torch.arange(self.levels, device=c.device).reshape(-1, *[1] * (c.ndim - 1))
+        return self(c).log_prob(level.expand(-1, *c.shape[:-1])).movedim(0, -1)
 
     def forward(self, c: Float[Tensor, "*rest count"]) -> Distribution:
         weights, loc, log_scale = c.chunk(3, dim=-1)

@@ -10,18 +10,19 @@ from collections.abc import Iterable
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Integer
+from jaxtyping import Float, Int, Integer
 from torch import Tensor, nn
 
-from genzoo.core.draws import draw
+from genzoo.core.abilities import Ability, Sequential
 from genzoo.core.game import Batch
-from genzoo.core.given import Given, GivenSpace
+from genzoo.core.given import NOTHING, Given, GivenSpaceLike
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.distributions.levels import allowed
 from genzoo.models.autoregressive.heads import CategoricalHead, Head, LogisticsHead
-from genzoo.models.autoregressive.sequences import flattened, refuse_unlike, unflattened
+from genzoo.models.sequences import flattened, refuse_unlike
+from genzoo.models.stepping import Choice, continued
 from genzoo.nn.embedding import Embedding
 from genzoo.nn.masked import Growing, MaskedMLP
 
@@ -41,7 +42,7 @@ class MADE(GenerativeModel):
 
     Args:
         space: What one x is: levels, of a fixed shape.
-        given: What the model is conditioned on, if anything.
+        given_space: What the model is conditioned on, if anything.
         width: Units of a hidden layer.
         depth: Hidden layers.
         head: A logit for each level, a mixture of discretized logistics, or the one that suits their number.
@@ -70,7 +71,7 @@ class MADE(GenerativeModel):
     def __init__(
         self,
         space: Space,
-        given: GivenSpace = None,
+        given_space: GivenSpaceLike = None,
         *,
         width: int = 512,
         depth: int = 2,
@@ -78,7 +79,7 @@ class MADE(GenerativeModel):
         components: int = 5,
         drop_given: float = 0.0,
     ) -> None:
-        super().__init__(space, given)
+        super().__init__(space, given_space)
         refuse_unlike(space, "MADE", ragged=False)
         if space.columns is not None and head == "logistics":
             raise ValueError(f"Levels of {space} are no order on a line, got head={head!r}. Take 'categorical'.")
@@ -91,8 +92,8 @@ class MADE(GenerativeModel):
             self.head = CategoricalHead(levels, by_column=space.columns is not None)
         self.register_buffer("absent", None if space.columns is None else ~allowed(space), persistent=False)
         self.features = None if levels == 2 else nn.Embedding.from_pretrained(waves(levels, 4), freeze=False)
-        self.embedding = None if given is None else Embedding(given, 32)
-        across = 0 if given is None else 32
+        self.embedding = Embedding(given_space, 32) if given_space else None
+        across = 32 if given_space else 0
         self.net = MaskedMLP(
             space.dims, 1 if levels == 2 else 4, self.head.count, width=width, depth=depth, given=across
         )
@@ -111,37 +112,68 @@ class MADE(GenerativeModel):
         tokens = torch.cat(some)
         with torch.no_grad():
             self.center.zero_()
-            self.center.copy_(torch.stack([self._features(part).sum(0) for part in tokens.split(500)]).sum(0) / seen)
+            self.center.copy_(torch.stack([self.features_of(part).sum(0) for part in tokens.split(500)]).sum(0) / seen)
             self.net.last.bias.copy_(self.head.marginal(tokens).flatten())
 
     def log_density(self, x: Integer[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
         tokens = flattened(x, self.space)
-        said = self.net(self._features(tokens), self._embedded(given))
+        said = self.net(self.features_of(tokens), self.embedded(given))
         said = said.float() if said.dtype == torch.bfloat16 else said
-        return self.head(self._owned(said)).log_prob(tokens.to(said.dtype)).sum(1)
+        return self.head(self.owned(said)).log_prob(tokens.to(said.dtype)).sum(1)
 
-    def draw(self, n: int, given: Given, noise: Noise) -> Integer[Tensor, "n *event"]:
-        growing = Growing(self.net, n, self._embedded(given))
-        said, entries = growing.first(), []
-        for d in range(self.space.dims):
-            entries.append(draw(self.head(self._owned(said, d)), noise.tick(d)).long())
-            if d + 1 < self.space.dims:
-                said = growing.tell(self._features(entries[-1][:, None], slice(d, d + 1)).squeeze(1))
-        return unflattened(torch.stack(entries, dim=1), self.space)
+    def draw(
+        self,
+        n: int,
+        given: Given,
+        noise: Noise,
+        *,
+        prefix: Integer[Tensor, "..."] | None = None,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+    ) -> Integer[Tensor, "n *event"]:
+        """Samples, entry by entry; the options are those of `GPT.draw`."""
+        choice = Choice(temperature, top_k, top_p)
+        return continued(Steps(self), n, given, noise=noise, prefix=prefix, choice=choice)
+
+    def abilities(self) -> list[Ability]:
+        return [Steps(self)]
 
     def extra_repr(self) -> str:
-        return f"{self.space}, given={self.given}"
+        return f"{self.space}, given={self.given_space}"
 
-    def _owned(self, said: Tensor, entries: slice | int = slice(None)) -> Tensor:
+    def owned(self, said: Tensor, entries: slice | int = slice(None)) -> Tensor:
         """What is said of entries, the levels that their columns lack being impossible."""
         return said if self.absent is None else said.masked_fill(self.absent[entries], -torch.inf)
 
-    def _features(self, tokens: Tensor, entries: slice = slice(None)) -> Tensor:
+    def features_of(self, tokens: Tensor, entries: slice = slice(None)) -> Tensor:
+        """What the network sees of entries."""
         numbers = tokens[..., None].to(self.dtype) * 2 - 1 if self.features is None else self.features(tokens)
         return numbers - self.center[entries]
 
-    def _embedded(self, given: Given) -> Tensor | None:
-        return None if self.embedding is None or given is None else self.embedding(given)
+    def embedded(self, given: Given) -> Tensor | None:
+        """The condition as a vector, if there is one."""
+        return self.embedding(given) if self.embedding is not None and given else None
+
+
+class Steps(Sequential):
+    """A masked network entry by entry: what is known of the hidden units grows."""
+
+    def __init__(self, model: MADE) -> None:
+        self.model, self.space, self.symbols = model, model.space, model.space.levels or 0
+
+    def begin(self, n: int, given: Given = NOTHING) -> tuple[Growing, Tensor]:
+        growing = Growing(self.model.net, n, self.model.embedded(given))
+        return growing, growing.first()
+
+    def logits(self, state: tuple[Growing, Tensor]) -> Float[Tensor, "n symbols"]:
+        growing, said = state
+        return self.model.head.logits(self.model.owned(said, growing.known))
+
+    def take(self, state: tuple[Growing, Tensor], symbol: Int[Tensor, " n"]) -> tuple[Growing, Tensor]:
+        growing = state[0]
+        entry = slice(growing.known, growing.known + 1)
+        return growing, growing.tell(self.model.features_of(symbol[:, None], entry).squeeze(1))
 
 
 def waves(levels: int, features: int) -> Float[Tensor, "levels features"]:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from genzoo.core.errors import refuse_infinite
 from genzoo.core.game import Batch, DirectFit, Metrics
-from genzoo.core.given import Given, GivenSpace
+from genzoo.core.given import Given, GivenSpaceLike
 from genzoo.core.model import Capability, GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
@@ -32,7 +32,7 @@ class BinnedHistogram(Wide, GenerativeModel, DirectFit):
 
     Args:
         space: What one x is; real.
-        given: A label `Space((), levels=C)`, or `None`.
+        given_space: A label `Space((), levels=C)`, or `None`.
         bins: The number of bins of a column, between the least and the largest of the first rows.
         factorization: How bins of different columns depend on each other, as in `Histogram`.
         smoothing: What is added to every count.
@@ -60,14 +60,14 @@ class BinnedHistogram(Wide, GenerativeModel, DirectFit):
     def __init__(
         self,
         space: Space,
-        given: GivenSpace = None,
+        given_space: GivenSpaceLike = None,
         *,
         bins: int = 32,
         factorization: Factorization = "independent",
         smoothing: float = 0.1,
         start_rows: int = 10_000,
     ) -> None:
-        super().__init__(space, given)
+        super().__init__(space, given_space)
         if space.is_discrete or space.ragged or bins < 1:
             raise ValueError(
                 f"BinnedHistogram is a density on reals of a fixed shape with `bins` at least 1, got {space} and "
@@ -75,7 +75,7 @@ class BinnedHistogram(Wide, GenerativeModel, DirectFit):
             )
         self.bins, self.start_rows = bins, start_rows
         numbers = Space((space.dims,), levels=bins + 2)  # a tail at either end
-        self.table = Histogram(numbers, given, factorization=factorization, smoothing=smoothing)
+        self.table = Histogram(numbers, given_space, factorization=factorization, smoothing=smoothing)
         self.register_buffer("low", torch.zeros(space.dims, dtype=torch.float64))
         self.register_buffer("width", torch.full((space.dims,), 1 / bins, dtype=torch.float64))
 
@@ -130,7 +130,7 @@ class BinnedHistogram(Wide, GenerativeModel, DirectFit):
         return self.table.parameter_count
 
     def extra_repr(self) -> str:
-        return f"{self.space}, given={self.given}, bins={self.bins}"
+        return f"{self.space}, given={self.given_space}, bins={self.bins}"
 
     def _bins(self, x: Tensor) -> Int[Tensor, "B D"]:
         """The number of each entry's bin: 0 and `bins` + 1 are the tails, and an upper edge is its bin's."""

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from genzoo.core.game import Batch, Done, Metrics
-from genzoo.core.given import GivenSpace
+from genzoo.core.given import GivenSpaceLike
 from genzoo.core.space import Space
 from genzoo.models.classical.mixture import Covariance, Mixture
 from genzoo.models.classical.refusals import some_rows
@@ -35,7 +35,7 @@ class Gaussian(Mixture):
 
     Args:
         space: What one x is; real.
-        given: A label `Space((), levels=C)`, or `None`.
+        given_space: A label `Space((), levels=C)`, or `None`.
         covariance: Full, diagonal, one variance, low rank, or one full matrix for all classes.
         rank: q, of covariances of low rank.
         floor: The smallest variance, as a share of the data's; `None` refuses data of a singular covariance.
@@ -61,7 +61,7 @@ class Gaussian(Mixture):
     def __init__(
         self,
         space: Space,
-        given: GivenSpace = None,
+        given_space: GivenSpaceLike = None,
         *,
         covariance: Covariance = "full",
         rank: int | None = None,
@@ -69,7 +69,7 @@ class Gaussian(Mixture):
         tol: float = 1e-6,
         start_rows: int = 10_000,
     ) -> None:
-        super().__init__(space, given, components=1, covariance=covariance, rank=rank, floor=floor, tol=tol)
+        super().__init__(space, given_space, components=1, covariance=covariance, rank=rank, floor=floor, tol=tol)
         self.start_rows = start_rows
         self.gaussians.means.zero_()
 
@@ -77,7 +77,7 @@ class Gaussian(Mixture):
     def mean(self) -> Float[Tensor, "*classes D"]:
         """μ, of each class if there are several."""
         means = self.gaussians.means
-        return means[0] if self.given is None else means
+        return means[0] if not self.given_space else means
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         """Takes the center and the scale of the data, so that nothing is lost to cancellation."""

@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from genzoo.core.game import Batch, Done
-from genzoo.core.given import Given, GivenSpace
+from genzoo.core.given import GivenAsked, GivenSpaceLike
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.models.classical.kmeans import assigned, lloyd, plus_plus
@@ -71,7 +71,7 @@ class GaussianMixture(Mixture):
 
     Args:
         space: What one x is; real.
-        given: A label `Space((), levels=C)`, or `None`.
+        given_space: A label `Space((), levels=C)`, or `None`.
         components: K, the number of Gaussians (of each class); "bic" chooses it, on the rows of the start.
         covariance: One matrix for each component, one for all, a diagonal each, one variance each, or low rank.
         rank: Of covariances of low rank.
@@ -101,7 +101,7 @@ class GaussianMixture(Mixture):
     def __init__(
         self,
         space: Space,
-        given: GivenSpace = None,
+        given_space: GivenSpaceLike = None,
         *,
         components: int | Literal["bic"] = 10,
         covariance: Covariance = "full",
@@ -112,7 +112,7 @@ class GaussianMixture(Mixture):
     ) -> None:
         chosen = start or Start()
         count = chosen.most if components == "bic" else components
-        super().__init__(space, given, components=count, covariance=covariance, rank=rank, floor=floor, tol=tol)
+        super().__init__(space, given_space, components=count, covariance=covariance, rank=rank, floor=floor, tol=tol)
         self.start, self.chooses = chosen, components == "bic"
 
     def prepare(self, batches: Iterable[Batch]) -> None:
@@ -123,11 +123,11 @@ class GaussianMixture(Mixture):
         self._begin_best(rows)
         self.reached.fill_(-torch.inf)
 
-    def encode(self, x: Float[Tensor, "B *event"], given: Given = None) -> Int[Tensor, " B"]:
+    def encode(self, x: Float[Tensor, "B *event"], given: GivenAsked = None) -> Int[Tensor, " B"]:
         """The number of the most probable component, of the row's class if that is given."""
         return self.responsibilities(x, given).argmax(1)
 
-    def decode(self, z: Int[Tensor, " B"], given: Given = None) -> Float[Tensor, "B *event"]:
+    def decode(self, z: Int[Tensor, " B"], given: GivenAsked = None) -> Float[Tensor, "B *event"]:
         """The means of the components of these numbers."""
         means = self.gaussians.means[z.long()]
         return means.to(torch.get_default_dtype()).unflatten(1, self.space.shape)
@@ -167,7 +167,7 @@ class GaussianMixture(Mixture):
             residual = own - (centers[nearest] if self.start.at == "kmeans" else own.mean(0))
             within += residual.T @ residual / len(own) / len(self.weights)
             self.weights[c, :count] = (nearest.bincount(minlength=count) + 1) / (len(own) + count)
-        if self.given is not None:
+        if self.given_space:
             seen = rows.labels[rows.labels >= 0].bincount(minlength=len(self.weights)) + 1
             self.class_weights.copy_(seen / seen.sum())
         self.gaussians.start(means.flatten(0, 1), within)
@@ -179,7 +179,7 @@ class GaussianMixture(Mixture):
 
     def _score(self, rows: FirstRows) -> float:
         """BIC after EM on the rows of the start."""
-        batch = Batch(rows.x, None if self.given is None else rows.labels)
+        batch = Batch(rows.x, dict.fromkeys(self.given_space, rows.labels))
         self.reached.fill_(-torch.inf)
         for _ in range(PASSES):
             self.begin()

@@ -22,13 +22,13 @@ from jaxtyping import Float, Int, Integer
 from torch import Tensor
 
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
-from genzoo.core.given import Given, GivenSpace
+from genzoo.core.given import Given, GivenSpaceLike
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.distributions.levels import allowed, alphabets
 from genzoo.models.classical.float64_buffers import Wide
-from genzoo.models.classical.labels import classes_in, labels_of
+from genzoo.models.labels import classes_in, labels_of
 
 __all__ = ["Factorization", "Histogram"]
 
@@ -50,7 +50,7 @@ class Histogram(Wide, GenerativeModel, DirectFit):
 
     Args:
         space: What one x is: levels, of a fixed shape.
-        given: A label `Space((), levels=C)`, or `None`.
+        given_space: A label `Space((), levels=C)`, or `None`.
         factorization: Whether entries are "independent", depend on the one before ("markov"), or are counted "joint".
         smoothing: α, what is added to every count; zero would make what was never seen impossible.
 
@@ -81,14 +81,14 @@ class Histogram(Wide, GenerativeModel, DirectFit):
     def __init__(
         self,
         space: Space,
-        given: GivenSpace = None,
+        given_space: GivenSpaceLike = None,
         *,
         factorization: Factorization = "markov",
         smoothing: float = 0.1,
     ) -> None:
-        super().__init__(space, given)
+        super().__init__(space, given_space)
         self.factorization, self.smoothing = factorization, smoothing
-        classes = classes_in("Histogram", given)
+        classes = classes_in("Histogram", given_space)
         self._check(classes)
         shape = (classes, *self._table)
         self.register_buffer("counts", torch.zeros(shape, dtype=torch.float64))
@@ -103,7 +103,7 @@ class Histogram(Wide, GenerativeModel, DirectFit):
         labels, log_probs = labels_of(given, len(x), x.device), self._log_probs()
         before, now = self._read(x)
         place = torch.arange(before.shape[1], device=x.device)
-        if given is None:
+        if not given:
             return log_probs[0, place, before, now].sum(1)
         of_class = torch.stack([table[place, before, now].sum(1) for table in log_probs], dim=1)
         known = of_class.gather(1, labels.clamp_min(0)[:, None]).squeeze(1)
@@ -130,7 +130,7 @@ class Histogram(Wide, GenerativeModel, DirectFit):
 
     def accumulate(self, batch: Batch) -> None:
         x, given = self.checked_batch(batch)
-        labels = labels_of(given, len(x), x.device) + (self.given is None)
+        labels = labels_of(given, len(x), x.device) + (not self.given_space)
         x, labels = x[labels >= 0], labels[labels >= 0]
         before, now = self._read(x)
         places, contexts, symbols = self._table
@@ -157,7 +157,9 @@ class Histogram(Wide, GenerativeModel, DirectFit):
         return classes * parameters(self.space, self.factorization) + classes - 1
 
     def extra_repr(self) -> str:
-        return f"{self.space}, given={self.given}, factorization={self.factorization!r}, smoothing={self.smoothing}"
+        return (
+            f"{self.space}, given={self.given_space}, factorization={self.factorization!r}, smoothing={self.smoothing}"
+        )
 
     @property
     def _alphabets(self) -> list[int]:

@@ -25,13 +25,14 @@ from torch import Tensor
 
 from genzoo.core.errors import DataError, refuse_infinite
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
-from genzoo.core.given import Given, GivenSpace
+from genzoo.core.given import Given, GivenAsked, GivenSpaceLike
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.models.classical.chain import Filtered, Smoothed, filtered, likeliest_paths, safe_log, smoothed
 from genzoo.models.classical.emissions import Covariance, emissions
 from genzoo.models.classical.kmeans import assigned, lloyd, plus_plus
+from genzoo.models.labels import classes_in, labels_of
 
 __all__ = ["HMM"]
 
@@ -47,7 +48,7 @@ class HMM(GenerativeModel, DirectFit):
 
     Args:
         space: What one x is: the first axis is time, the second, if there is one, the entries of a step.
-        given: A label `Space((), levels=C)`, or `None`.
+        given_space: A label `Space((), levels=C)`, or `None`.
         states: N, the number of states (of each class).
         covariance: That of real steps: one matrix for each state, one for all, a diagonal each, or one variance each.
         smoothing: α, what is added to every count.
@@ -86,7 +87,7 @@ class HMM(GenerativeModel, DirectFit):
     def __init__(
         self,
         space: Space,
-        given: GivenSpace = None,
+        given_space: GivenSpaceLike = None,
         *,
         states: int = 8,
         covariance: Covariance = "diag",
@@ -95,9 +96,9 @@ class HMM(GenerativeModel, DirectFit):
         tol: float = 1e-4,
         start_steps: int = 10_000,
     ) -> None:
-        super().__init__(space, given)
-        _check(space, given, states, smoothing, floor)
-        classes = (given.levels or 1) if isinstance(given, Space) else 1
+        super().__init__(space, given_space)
+        _check(space, states, smoothing, floor)
+        classes = classes_in("HMM", given_space)
         self.states, self.smoothing, self.tol, self.start_steps = states, smoothing, tol, start_steps
         size = classes * states
         self.emissions = emissions(space, size, covariance=covariance, smoothing=smoothing, floor=floor)
@@ -124,7 +125,7 @@ class HMM(GenerativeModel, DirectFit):
     def draw(self, n: int, given: Given, noise: Noise) -> Shaped[Tensor, "n *event"]:
         longest, end = self.space.shape[0], len(self.transition)
         emit, shape = noise.at("emission"), self.space.shape
-        state = noise.tick(0).categorical(safe_log(self._starts(_labels(given, n, self.device))))
+        state = noise.tick(0).categorical(safe_log(self._starts(labels_of(given, n, self.device))))
         steps = []
         for t in range(longest):
             which = state.clamp_max(end - 1)
@@ -135,13 +136,13 @@ class HMM(GenerativeModel, DirectFit):
         x = torch.stack(steps, dim=1).reshape(n, *shape)
         return x.to(getattr(torch, self.space.dtype) if self.space.is_discrete else torch.get_default_dtype())
 
-    def posterior(self, x: Shaped[Tensor, "B *event"], given: Given = None) -> Float[Tensor, "B T N"]:
+    def posterior(self, x: Shaped[Tensor, "B *event"], given: GivenAsked = None) -> Float[Tensor, "B T N"]:
         """γ, the probability of every state at every step given the whole sequence; zero in padding."""
         x, given = self.checked(x), self.checked_given(given, len(x))
         parts = [self._smoothed(self._run(part, labels)).states for part, labels in self._blocks(x, given)]
         return _stacked([part.transpose(0, 1) for part in parts], x.shape[1], 0.0)
 
-    def paths(self, x: Shaped[Tensor, "B *event"], given: Given = None) -> Int[Tensor, "B T"]:
+    def paths(self, x: Shaped[Tensor, "B *event"], given: GivenAsked = None) -> Int[Tensor, "B T"]:
         """The likeliest path of states, by Viterbi's recursion; −1 in padding."""
         x, given = self.checked(x), self.checked_given(given, len(x))
         parts = []
@@ -210,7 +211,7 @@ class HMM(GenerativeModel, DirectFit):
         return kind(loss=-(conditional + prior) / rows, nats_per_step=-conditional / max(steps, 1))
 
     def extra_repr(self) -> str:
-        return f"{self.space}, given={self.given}, states={self.states}"
+        return f"{self.space}, given={self.given_space}, states={self.states}"
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "HMM":
         # Probabilities and sums stay float64 whatever the precision of a model around this one.
@@ -278,7 +279,7 @@ class HMM(GenerativeModel, DirectFit):
     def _blocks(self, x: Tensor, given: Given) -> Iterator[tuple[Tensor, Tensor]]:
         """Rows with their labels, few enough at a time."""
         count = max(1, BLOCK // (self.space.shape[0] * len(self.transition)))
-        yield from zip(x.split(count), _labels(given, len(x), x.device).split(count), strict=True)
+        yield from zip(x.split(count), labels_of(given, len(x), x.device).split(count), strict=True)
 
     def _look(self, batches: Iterable[Batch]) -> tuple[Batch, Tensor, Tensor]:
         """The first batch, then rows of about `start_steps` steps and their labels."""
@@ -292,7 +293,7 @@ class HMM(GenerativeModel, DirectFit):
         seen = [self.checked_batch(batch) for batch in some]
         fill = torch.nan if self.space.levels is None else self.space.levels
         x = _stacked([rows for rows, _ in seen], max(rows.shape[1] for rows, _ in seen), fill)
-        labels = torch.cat([_labels(given, len(rows), x.device) for rows, given in seen])
+        labels = torch.cat([labels_of(given, len(rows), x.device) for rows, given in seen])
         return some[0], x[:enough], labels[:enough]
 
 
@@ -343,19 +344,12 @@ def _structure(classes: int, states: int, ragged: bool) -> tuple[Tensor, Tensor]
     return first, first.repeat_interleave(states, 0)
 
 
-def _check(space: Space, given: GivenSpace, states: int, smoothing: float, floor: float | None) -> None:
+def _check(space: Space, states: int, smoothing: float, floor: float | None) -> None:
     if len(space.shape) not in (1, 2):
         raise ValueError(f"HMM is a model of sequences, (T,) or (T, D), got {space}. Flatten each step.")
     if (space.levels or 0) > 4096:
         raise ValueError(f"HMM keeps a table of all symbols, at most 4,096, got {space.levels}. Merge rare ones.")
-    if given is not None and not (isinstance(given, Space) and given.is_discrete and given.shape == ()):
-        raise ValueError(f"HMM is conditioned on one label, Space((), levels=C), got {given}.")
     if states < 1 or smoothing <= 0 or (floor is not None and floor <= 0):
         raise ValueError(
             f"`states` must be at least 1, `smoothing` and `floor` positive, got {states}, {smoothing} and {floor}."
         )
-
-
-def _labels(given: Given, n: int, device: torch.device) -> Tensor:
-    """The label of each row, −1 where there is none."""
-    return given if isinstance(given, Tensor) else torch.full((n,), -1, device=device)

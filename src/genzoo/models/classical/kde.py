@@ -21,12 +21,13 @@ from torch.linalg import solve_triangular
 
 from genzoo.core.errors import DataError, refuse_infinite
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
-from genzoo.core.given import Given, GivenSpace
+from genzoo.core.given import Given, GivenSpaceLike
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.models.classical.kernels import KERNELS
 from genzoo.models.classical.refusals import refuse_dependent, refuse_still
+from genzoo.models.labels import classes_in, labels_of
 
 __all__ = ["KernelDensity"]
 
@@ -49,7 +50,7 @@ class KernelDensity(GenerativeModel, DirectFit):
 
     Args:
         space: What one x is; real.
-        given: A label `Space((), levels=C)`, or `None`.
+        given_space: A label `Space((), levels=C)`, or `None`.
         kernel: "gaussian", "epanechnikov", "linear" (a cone) or "tophat" (a ball), each of the distance.
         bandwidth: h: "scott", "silverman", "likelihood", or a number.
         whiten: The frame L: "full" covariance, each of the "columns" by its standard deviation, or "none".
@@ -87,16 +88,16 @@ class KernelDensity(GenerativeModel, DirectFit):
     def __init__(
         self,
         space: Space,
-        given: GivenSpace = None,
+        given_space: GivenSpaceLike = None,
         *,
         kernel: KernelName = "gaussian",
         bandwidth: Rule | float = "scott",
         whiten: Whiten = "full",
     ) -> None:
-        super().__init__(space, given)
-        _check(space, given, kernel, bandwidth, whiten)
+        super().__init__(space, given_space)
+        _check(space, kernel, bandwidth, whiten)
         self.kernel, self.bandwidth, self.whiten = kernel, bandwidth, whiten
-        classes, dims = (given.levels or 1) if isinstance(given, Space) else 1, space.dims
+        classes, dims = classes_in("KernelDensity", given_space), space.dims
         self.register_buffer("rows", torch.zeros(0, dims))  # H⁻¹(x − center), sorted by class
         self.register_buffer("kept", torch.zeros(0, dims))  # rows as they come in a pass
         self.register_buffer("kept_labels", torch.zeros(0, dtype=torch.int64))
@@ -177,7 +178,7 @@ class KernelDensity(GenerativeModel, DirectFit):
 
     def extra_repr(self) -> str:
         named = f"kernel={self.kernel!r}, bandwidth={self.bandwidth!r}, whiten={self.whiten!r}"
-        return f"{self.space}, given={self.given}, {named}"
+        return f"{self.space}, given={self.given_space}, {named}"
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "KernelDensity":
         # Rows are as precise as the model around them; frames stay float64.
@@ -227,7 +228,7 @@ class KernelDensity(GenerativeModel, DirectFit):
         n, dims = rows.shape
         if n < 1 + (self.whiten != "none"):
             raise DataError(
-                f"KernelDensity needs two rows or more{f' of class {c}' if self.given else ''}, got {n}. "
+                f"KernelDensity needs two rows or more{f' of class {c}' if self.given_space else ''}, got {n}. "
                 "Give more rows, or a number as `bandwidth` and whiten='none'."
             )
         center = rows.mean(0, dtype=torch.float64)
@@ -354,16 +355,14 @@ def _longer(tensor: Tensor, length: int) -> Tensor:
 
 def _labels(given: Given, n: int, device: torch.device) -> Tensor:
     """The label of each row: −1 where there is none, and zero for all rows of an unconditional model."""
-    return given if isinstance(given, Tensor) else torch.zeros(n, dtype=torch.int64, device=device)
+    return labels_of(given, n, device) if given else torch.zeros(n, dtype=torch.int64, device=device)
 
 
-def _check(space: Space, given: GivenSpace, kernel: str, bandwidth: Rule | float, whiten: str) -> None:
+def _check(space: Space, kernel: str, bandwidth: Rule | float, whiten: str) -> None:
     if space.is_discrete or space.ragged:
         raise ValueError(
             f"KernelDensity is a density on reals of a fixed shape, got {space}. Use Dequantized on levels."
         )
-    if given is not None and not (isinstance(given, Space) and given.is_discrete and given.shape == ()):
-        raise ValueError(f"KernelDensity is conditioned on one label, Space((), levels=C), got {given}.")
     if kernel not in KERNELS:
         raise ValueError(f"`kernel` must be one of {', '.join(KERNELS)}, got {kernel!r}.")
     if whiten not in get_args(Whiten):

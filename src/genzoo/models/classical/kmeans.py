@@ -21,13 +21,14 @@ from torch import Tensor
 from genzoo._compiled import compiled, is_there
 from genzoo.core.errors import refuse_infinite
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
-from genzoo.core.given import Given, GivenSpace
+from genzoo.core.given import Given, GivenAsked, GivenSpaceLike
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.models.classical.float64_buffers import Wide
-from genzoo.models.classical.labels import alike, classes_in, labels_of, part_logits
+from genzoo.models.classical.parts import alike, part_logits
 from genzoo.models.classical.refusals import refuse_still, some_rows
+from genzoo.models.labels import classes_in, labels_of
 
 __all__ = ["KMeans", "assigned", "lloyd", "plus_plus"]
 
@@ -48,7 +49,7 @@ class KMeans(Wide, GenerativeModel, DirectFit):
 
     Args:
         space: What one x is; real.
-        given: A label `Space((), levels=C)`, or `None`.
+        given_space: A label `Space((), levels=C)`, or `None`.
         clusters: K, the number of centers (of each class).
         restarts: The number of starts on the first rows, of which the best is kept.
         tol: Converged when the squared moves of all centers sum to less than this, as a share of the variance.
@@ -87,7 +88,7 @@ class KMeans(Wide, GenerativeModel, DirectFit):
     def __init__(
         self,
         space: Space,
-        given: GivenSpace = None,
+        given_space: GivenSpaceLike = None,
         *,
         clusters: int = 10,
         restarts: int = 1,
@@ -95,9 +96,9 @@ class KMeans(Wide, GenerativeModel, DirectFit):
         empty: Empty = "split",
         start_rows: int = 10_000,
     ) -> None:
-        super().__init__(space, given)
+        super().__init__(space, given_space)
         _check(space, clusters, restarts, empty)
-        classes = classes_in("KMeans", given)
+        classes = classes_in("KMeans", given_space)
         self.clusters, self.restarts, self.tol = clusters, restarts, tol
         self.empty, self.start_rows = empty, start_rows
         count, zero = classes * clusters, torch.zeros((), dtype=torch.float64)
@@ -132,7 +133,7 @@ class KMeans(Wide, GenerativeModel, DirectFit):
         normal = noise.normal(n, self.space.dims, dtype=torch.float64)
         return self._rows(self.centers[which] + self.variance.sqrt() * normal)
 
-    def encode(self, x: Float[Tensor, "B *event"], given: Given = None) -> Int[Tensor, " B"]:
+    def encode(self, x: Float[Tensor, "B *event"], given: GivenAsked = None) -> Int[Tensor, " B"]:
         """The number of the nearest center, of the row's class if that is given."""
         flat, given = self.checked(x).flatten(1), self.checked_given(given, len(x))
         nearest = torch.zeros(len(x), dtype=torch.int64, device=x.device)
@@ -140,7 +141,7 @@ class KMeans(Wide, GenerativeModel, DirectFit):
             nearest[rows] = first + assigned(flat[rows] - self.origin.to(x.dtype), centers)
         return nearest
 
-    def decode(self, z: Int[Tensor, " B"], given: Given = None) -> Float[Tensor, "B *event"]:
+    def decode(self, z: Int[Tensor, " B"], given: GivenAsked = None) -> Float[Tensor, "B *event"]:
         """The centers of these numbers."""
         return self._rows(self.centers[z.long()])
 
@@ -154,7 +155,7 @@ class KMeans(Wide, GenerativeModel, DirectFit):
         for c in range(len(self.weights)):
             rows = x[labels == c] if (labels == c).sum() >= self.clusters else x
             self._of_class(self.centers, c).copy_(self._best_start(rows, noise.at(c)))
-        if self.given is not None:
+        if self.given_space:
             counts = labels[labels >= 0].bincount(minlength=len(self.weights)) + 1
             self.class_weights.copy_(counts / counts.sum())
         self.variance.copy_((spread**2).clamp_min(1e-12))
@@ -196,7 +197,7 @@ class KMeans(Wide, GenerativeModel, DirectFit):
         return (Done if done else dict)(loss=loss)
 
     def extra_repr(self) -> str:
-        return f"{self.space}, given={self.given}, clusters={self.clusters}"
+        return f"{self.space}, given={self.given_space}, clusters={self.clusters}"
 
     def _rows(self, flat: Tensor) -> Tensor:
         return flat.to(torch.get_default_dtype()).unflatten(1, self.space.shape)
@@ -207,7 +208,7 @@ class KMeans(Wide, GenerativeModel, DirectFit):
     def _groups(self, given: Given, n: int) -> Iterator[tuple[Tensor | slice, int, Tensor]]:
         """Rows with the centers they may belong to, about the origin, and the number of the first of those."""
         centers = self.centers - self.origin
-        if self.given is None:
+        if not self.given_space:
             yield slice(0, n), 0, centers
             return
         labels = labels_of(given, n, self.device)

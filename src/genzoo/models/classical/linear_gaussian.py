@@ -20,11 +20,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from genzoo.core.abilities import Ability
 from genzoo.core.game import Batch, DirectFit, Metrics
-from genzoo.core.given import Given
+from genzoo.core.given import Given, GivenAsked
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.distributions.levels import Numbers
+from genzoo.models.abilities import NormalLatent
 from genzoo.models.classical.moments import RunningMoments
 from genzoo.models.classical.refusals import refuse_still
 
@@ -79,14 +82,17 @@ class LinearGaussian(GenerativeModel, DirectFit):
         x = self.mean + z @ self.loadings.T + self.noise_variance.sqrt() * own
         return x.to(torch.get_default_dtype()).reshape(n, *self.space.shape)
 
-    def encode(self, x: Float[Tensor, "B *event"], given: Given = None) -> Float[Tensor, "B k"]:
+    def encode(self, x: Float[Tensor, "B *event"], given: GivenAsked = None) -> Float[Tensor, "B k"]:
         """The posterior mean, $E[z \\mid x] = (I + W^\\top \\Psi^{-1} W)^{-1} W^\\top \\Psi^{-1} (x - \\mu)$."""
         return self._explained(self.checked(x))[1]
 
-    def decode(self, z: Float[Tensor, "B k"], given: Given = None) -> Float[Tensor, "B *event"]:
+    def decode(self, z: Float[Tensor, "B k"], given: GivenAsked = None) -> Float[Tensor, "B *event"]:
         """The mean of $p(x \\mid z)$, $\\mu + W z$."""
         x = self.mean.to(z.dtype) + z @ self.loadings.to(z.dtype).T
         return x.reshape(len(z), *self.space.shape)
+
+    def abilities(self) -> list[Ability]:
+        return [NormalLatent(Space((self.rank,)), Numbers(self.space), self.decode)]
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         self.moments.start(Batch(self.checked_batch(batch)[0]) for batch in batches)

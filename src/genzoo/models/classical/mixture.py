@@ -24,15 +24,16 @@ from torch import Tensor
 
 from genzoo.core.errors import refuse_infinite
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
-from genzoo.core.given import Given, GivenSpace
+from genzoo.core.given import Given, GivenAsked, GivenSpaceLike
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.models.classical.float64_buffers import Wide
 from genzoo.models.classical.full_gaussians import FullGaussians, TiedGaussians
 from genzoo.models.classical.gaussians import ALL, FAINT, DiagonalGaussians, Gaussians, Lens
-from genzoo.models.classical.labels import alike, classes_in, labels_of, part_logits
+from genzoo.models.classical.parts import alike, part_logits
 from genzoo.models.classical.refusals import refuse_singular, refuse_still
+from genzoo.models.labels import classes_in, labels_of
 from genzoo.models.mapped import Mapped
 
 __all__ = ["Covariance", "Mixture", "responsibilities"]
@@ -46,7 +47,7 @@ class Mixture(Wide, GenerativeModel, DirectFit, abc.ABC):
 
     Args:
         space: What one x is; real.
-        given: A label `Space((), levels=C)`, or `None`.
+        given_space: A label `Space((), levels=C)`, or `None`.
         components: K, the number of Gaussians of each class.
         covariance: The kind of their covariances.
         rank: Of covariances of low rank.
@@ -68,7 +69,7 @@ class Mixture(Wide, GenerativeModel, DirectFit, abc.ABC):
     def __init__(
         self,
         space: Space,
-        given: GivenSpace = None,
+        given_space: GivenSpaceLike = None,
         *,
         components: int,
         covariance: Covariance,
@@ -76,9 +77,9 @@ class Mixture(Wide, GenerativeModel, DirectFit, abc.ABC):
         floor: float | None,
         tol: float,
     ) -> None:
-        super().__init__(space, given)
+        super().__init__(space, given_space)
         self._check(components, covariance, rank, floor)
-        classes = classes_in(type(self).__name__, given)
+        classes = classes_in(type(self).__name__, given_space)
         self.components, self.covariance, self.rank = components, covariance, rank
         self.floor, self.tol = floor, tol
         self.gaussians = _gaussians(covariance, classes * components, space.dims, rank)
@@ -104,7 +105,7 @@ class Mixture(Wide, GenerativeModel, DirectFit, abc.ABC):
             order.append(numbers[rows])
         return torch.cat(found)[torch.cat(order).argsort()]
 
-    def responsibilities(self, x: Float[Tensor, "B *event"], given: Given = None) -> Float[Tensor, "B parts"]:
+    def responsibilities(self, x: Float[Tensor, "B *event"], given: GivenAsked = None) -> Float[Tensor, "B parts"]:
         """p(k | x, given), how much each component answers for a row, by what is there of it.
 
         Components are numbered through all classes, c K + k; those of other classes than the row's have no share.
@@ -182,7 +183,7 @@ class Mixture(Wide, GenerativeModel, DirectFit, abc.ABC):
         return like.freedom + classes * (count - 1) + classes - 1
 
     def extra_repr(self) -> str:
-        return f"{self.space}, given={self.given}, components={self.components}, covariance={self.covariance!r}"
+        return f"{self.space}, given={self.given_space}, components={self.components}, covariance={self.covariance!r}"
 
     def scale_to(self, x: Float[Tensor, "n D"]) -> None:
         """The center and the floor follow the data; a constant column gets the floor of an average one."""
@@ -246,7 +247,7 @@ class Mixture(Wide, GenerativeModel, DirectFit, abc.ABC):
 
 
 def responsibilities(
-    model: GenerativeModel, x: Shaped[Tensor, "B *event"], given: Given = None
+    model: GenerativeModel, x: Shaped[Tensor, "B *event"], given: GivenAsked = None
 ) -> Float[Tensor, "B parts"]:
     """p(k | x, given) of a mixture, or of one that sees its data scaled or dequantized, as those of recipes do.
 
@@ -267,8 +268,9 @@ def responsibilities(
         >>> responsibilities(model, torch.tensor([[0.5], [5.0]])).tolist()  # p(c | x)
         [[1.0, 0.0], [0.5, 0.5]]
     """
+    given = model.checked_given(given, len(x))
     while isinstance(model, Mapped):
-        x, given = model.within(x, given)
+        x, given = model.within(model.checked(x), given)
         model = model.model
     if not isinstance(model, Mixture):
         raise TypeError(f"Components answer for rows in a mixture of Gaussians, got {type(model).__name__}. Pass one.")

@@ -11,7 +11,7 @@ from torch import Tensor
 from genzoo.core.errors import ColumnError, DataError, refuse_infinite
 from genzoo.core.game import Batch
 from genzoo.core.model import GenerativeModel
-from genzoo.models.classical.labels import labels_of
+from genzoo.models.labels import labels_of
 
 __all__ = [
     "FirstRows",

@@ -19,7 +19,7 @@ steps (L-BFGS), so that the fit goes the same way in all units of x.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float, Integer, Shaped
@@ -27,7 +27,7 @@ from torch import Tensor
 
 from genzoo.core.errors import DataError
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
-from genzoo.core.given import Given, GivenSpace
+from genzoo.core.given import SINGLE, Given, GivenLike, GivenSpaceLike, as_given, as_given_space, complete
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
@@ -49,7 +49,7 @@ class SoftmaxRegression(GenerativeModel, DirectFit):
 
     Args:
         space: What one y is: one integer below C, of shape () or (1,).
-        given: What one x is: reals or levels of a fixed shape, or a mapping of names to such and to labels.
+        given_space: What one x is: reals or levels of a fixed shape, or a mapping of names to such and to labels.
         penalty: λ; 1/C of scikit-learn. For two classes scikit-learn penalizes the difference of their weights alone:
             there its C is 2/λ.
         tol: The fit has converged when a step promises less than this, in nats per row.
@@ -77,12 +77,11 @@ class SoftmaxRegression(GenerativeModel, DirectFit):
     sums: Tensor
     totals: Tensor
 
-    def __init__(self, space: Space, given: GivenSpace, *, penalty: float = 1.0, tol: float = 1e-6) -> None:
-        super().__init__(space, given)
-        _check(space, given, penalty, tol)
+    def __init__(self, space: Space, given_space: GivenSpaceLike, *, penalty: float = 1.0, tol: float = 1e-6) -> None:
+        super().__init__(space, given_space)
+        _check(space, given_space, penalty, tol)
         self.penalty, self.tol = penalty, tol
-        self.spaces = {"": given} if isinstance(given, Space) else dict(given or {})
-        width = 1 + sum(_width(part) for part in self.spaces.values())
+        width = 1 + sum(_width(part) for part in self.given_space.values())
         shape = (space.levels or 1, width)  # the last column is b
         self.is_small = math.prod(shape) <= NEWTON
         self.solver = QuasiNewton(shape, memory=0 if self.is_small else 20)
@@ -107,15 +106,15 @@ class SoftmaxRegression(GenerativeModel, DirectFit):
         """b."""
         return self.solver.point[:, -1]
 
-    def log_probs(self, given: Given) -> Float[Tensor, "B C"]:
+    def log_probs(self, given: GivenLike) -> Float[Tensor, "B C"]:
         """log p(c | given) of every class."""
         features = self.features(given)
         return (features @ self.solver.point.to(features.dtype).T).log_softmax(1)
 
-    def features(self, given: Given) -> Float[Tensor, "B D"]:
+    def features(self, given: GivenLike) -> Float[Tensor, "B D"]:
         """Conditions as rows of reals, the last of which is one."""
-        named = self._named(given)
-        parts = [_reals(named[name], space).to(self.one.device) for name, space in self.spaces.items()]
+        rows = complete(given, self.given_space, len(next(iter(as_given(given).values()))), self.one.device)
+        parts = [_reals(rows[name], space).to(self.one.device) for name, space in self.given_space.items()]
         return torch.cat([*parts, self.one.expand(len(parts[0]), 1)], dim=1)
 
     def log_density(self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
@@ -168,7 +167,7 @@ class SoftmaxRegression(GenerativeModel, DirectFit):
         return self
 
     def extra_repr(self) -> str:
-        return f"{self.space}, given={self.given}, penalty={self.penalty}"
+        return f"{self.space}, given={self.given_space}, penalty={self.penalty}"
 
     @property
     def _bends(self) -> bool:
@@ -178,10 +177,10 @@ class SoftmaxRegression(GenerativeModel, DirectFit):
     def _known(self, batch: Batch) -> Given:
         """The batch's condition, if every row has its own in full."""
         _, given = self.checked_batch(batch)
-        for name, rows in self._named(given).items():
+        for name, rows in given.items():
             bad = (~rows.isfinite() if rows.is_floating_point() else rows < 0).reshape(len(rows), -1).any(0)
             if bad.any():
-                where = name or f"column {int(bad.nonzero()[0])} (counted from 0)"
+                where = name if name != SINGLE else f"column {int(bad.nonzero()[0])} (counted from 0)"
                 raise DataError(
                     f"SoftmaxRegression needs every row's condition in full, got {where} with values missing or "
                     "infinite. Read the data with missing='drop' or 'impute'."
@@ -195,10 +194,6 @@ class SoftmaxRegression(GenerativeModel, DirectFit):
         outer = (probs[:, :, None] * features[:, None]).flatten(1)
         blocks = [features.T @ (share[:, None] * features) for share in probs.T]
         return torch.block_diag(*blocks) - outer.T @ outer
-
-    @staticmethod
-    def _named(given: Given) -> Mapping[str, Tensor]:
-        return {"": given} if isinstance(given, Tensor) else given or {}
 
     def _factor(self, rows: float) -> None:
         """Cholesky's factor of the second derivatives, with the penalty, in their place."""
@@ -237,17 +232,17 @@ def _reals(rows: Shaped[Tensor, "B *shape"], space: Space) -> Float[Tensor, "B D
     return rows.reshape(len(rows), space.dims).to(torch.get_default_dtype()) / max(1, space.levels - 1)
 
 
-def _check(space: Space, given: GivenSpace, penalty: float, tol: float) -> None:
+def _check(space: Space, given_space: GivenSpaceLike, penalty: float, tol: float) -> None:
     if not space.is_discrete or space.dims != 1 or space.ragged:
         raise ValueError(
             f"SoftmaxRegression is a model of one label, Space((), levels=C), got {space}. Make the label x, as "
             "x='label' with given='image', or its column."
         )
-    parts = [given] if isinstance(given, Space) else list((given or {}).values())
+    parts = list(as_given_space(given_space).values())
     if not parts or any(part.ragged for part in parts):
         raise ValueError(
-            f"SoftmaxRegression needs conditions of a fixed shape, got {given}. Name what the label follows from as "
-            "`given`."
+            f"SoftmaxRegression needs conditions of a fixed shape, got {given_space}. Name what the label follows "
+            "from as `given`."
         )
     if penalty < 0 or tol <= 0:
         raise ValueError(f"`penalty` must not be negative and `tol` must be positive, got {penalty} and {tol}.")

@@ -9,7 +9,7 @@ __getattr__, __dir__, __all__ = attach(
         "parametrization": ["Predicts"],
         "time": ["LogitNormal", "Times", "Uniform"],
         "weight": ["SNR", "Emphasis", "MinSNR", "Sigmoid", "Unweighted", "Weight"],
-        "samplers": ["DDIM", "Ancestral", "Euler", "Heun", "Sampler"],
+        "samplers": ["DDIM", "Ancestral", "Euler", "Heun", "Multistep", "Sampler"],
         "guidance": ["ClassifierFree", "Clipped"],
         "diffusion": ["Diffusion"],
     },

@@ -7,20 +7,22 @@ matching is (Straight, VELOCITY, Euler).
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from genzoo.core.abilities import Ability, Denoise, Denoiser
 from genzoo.core.game import Batch
-from genzoo.core.given import Given, GivenSpace
+from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike
 from genzoo.core.model import Capability, GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
-from genzoo.distributions.levels import centered, quantized
+from genzoo.distributions.levels import Numbers
+from genzoo.models.abilities import NormalLatent
 from genzoo.models.diffusion.bound import denoising_rate, level_log_prob, prior_rate, real_log_prob
-from genzoo.models.diffusion.guidance import ClassifierFree, Clipped, Denoise
+from genzoo.models.diffusion.guidance import ClassifierFree, Clipped
 from genzoo.models.diffusion.parametrization import Predicts
 from genzoo.models.diffusion.samplers import DDIM, Heun, Sampler, sampler_named
 from genzoo.models.diffusion.schedule import Moment, Schedule
@@ -44,7 +46,7 @@ class Diffusion(GenerativeModel):
 
     Args:
         space: What one x is.
-        given: What the model is conditioned on, if anything.
+        given_space: What the model is conditioned on, if anything.
         net: F, called as net(x, t, given) with one time a row; as many numbers as x has entries.
         schedule: α and σ.
         predicts: What F predicts, that is a and b.
@@ -77,7 +79,7 @@ class Diffusion(GenerativeModel):
     def __init__(
         self,
         space: Space,
-        given: GivenSpace,
+        given_space: GivenSpaceLike,
         net: nn.Module,
         *,
         schedule: Schedule,
@@ -86,7 +88,7 @@ class Diffusion(GenerativeModel):
         sampler: Sampler | None = None,
         drop_given: float = 0.0,
     ) -> None:
-        super().__init__(space, given)
+        super().__init__(space, given_space)
         if space.ragged:
             raise ValueError(f"A diffusion model needs rows of one shape, got {space}. Cut windows of equal length.")
         predicts.refuse(schedule)
@@ -113,9 +115,14 @@ class Diffusion(GenerativeModel):
             counts += batch.x.flatten().long().bincount(minlength=len(counts)).cpu()
         self.log_share.copy_((counts / counts.sum()).log())
 
-    def denoise(self, x_t: Float[Tensor, "B *event"], t: Tensor, given: Given = None) -> Float[Tensor, "B *event"]:
+    def denoise(
+        self, x_t: Float[Tensor, "B *event"], t: Tensor, given: GivenAsked = None
+    ) -> Float[Tensor, "B *event"]:
         """E[x | x_t, given] at one time for all rows or one for each, 0 < t ≤ t_max; levels are numbers in [−1, 1]."""
-        given = self.checked_given(given, len(x_t))
+        return self.mean(x_t, t, self.checked_given(given, len(x_t)))
+
+    def mean(self, x_t: Float[Tensor, "B *event"], t: Tensor, given: Given = NOTHING) -> Float[Tensor, "B *event"]:
+        """E[x | x_t, given] for a condition in full."""
         at = self.schedule.at(t.expand(len(x_t))).over(x_t)
         mean = self.predicts.mean(self._said(x_t, at, given), x_t, at)
         return mean.clamp(-1, 1) if self.space.is_discrete else mean
@@ -130,32 +137,53 @@ class Diffusion(GenerativeModel):
         calls: int | None = None,
         sampler: Sampler | str | None = None,
         guidance: float = 0.0,
+        wrap: Callable[[Denoise], Denoise] | None = None,
     ) -> Shaped[Tensor, "n *event"]:
-        """Samples; `sampler` is one or its name, `steps` its steps or `calls` those of the network that they may cost,
-        `guidance` the weight of classifier-free guidance."""
+        """Samples.
+
+        Args:
+            n: The number of rows.
+            given: The condition.
+            noise: Where the draws come from.
+            steps: The sampler's steps.
+            calls: The calls of the network that they may cost, where no steps are named.
+            sampler: A sampler, or its name.
+            guidance: The weight of classifier-free guidance.
+            wrap: From the denoiser of the samples to another one: a guide, a measurement that is to be met, a range.
+        """
         chosen = sampler_named(sampler) if isinstance(sampler, str) else sampler or self.sampler
         steps = max(1, calls // chosen.calls) if calls is not None and steps is None else steps
         chosen = chosen if steps is None else dataclasses.replace(chosen, steps=steps)
-        start = noise.normal(n, *self.space.shape, dtype=self.dtype) * self._ends()[1].scale
-        return self.outward(chosen(self._guided(guidance), self.schedule, start, given, noise.at("steps")))
+        start = self.start(n, noise)
+        denoise = self._guided(guidance)
+        denoise = denoise if wrap is None else wrap(denoise)
+        return self.numbers.back(chosen(denoise, self.schedule, start, given, noise.at("steps")))
 
-    def encode(self, x: Shaped[Tensor, "B *event"], given: Given = None) -> Float[Tensor, "B *event"]:
+    def start(self, n: int, noise: Noise) -> Float[Tensor, "n *event"]:
+        """x at the last time, where nothing of the data is left."""
+        return noise.normal(n, *self.space.shape, dtype=self.dtype) * self.ends()[1].scale
+
+    def encode(self, x: Shaped[Tensor, "B *event"], given: GivenAsked = None) -> Float[Tensor, "B *event"]:
         """The noise that flows to x, by Heun's steps back along the flow."""
-        x, given = self.inward(self.checked(x)), self.checked_given(given, len(x))
-        first, last = self._ends()
-        return self._flow(first.t, last.t, first.alpha * x, given) / last.scale
+        x, given = self.numbers.of(self.checked(x)), self.checked_given(given, len(x))
+        first, last = self.ends()
+        return self.flow(first.t, last.t, first.alpha * x, given) / last.scale
 
-    def decode(self, z: Float[Tensor, "B *event"], given: Given = None) -> Shaped[Tensor, "B *event"]:
+    def decode(self, z: Float[Tensor, "B *event"], given: GivenAsked = None) -> Shaped[Tensor, "B *event"]:
         """The x to which noise flows, by Heun's steps."""
-        last = self._ends()[1]
-        return self.outward(self._flow(last.t, torch.zeros_like(last.t), z * last.scale, given))
+        return self.numbers.back(self.generate(z, self.checked_given(given, len(z))))
 
-    def score(self, x: Float[Tensor, "B *event"], given: Given = None) -> Float[Tensor, "B *event"]:
+    def generate(self, z: Float[Tensor, "B *event"], given: Given = NOTHING) -> Float[Tensor, "B *event"]:
+        """The numbers to which noise flows, by Heun's steps; differentiable in the noise."""
+        last = self.ends()[1]
+        return self.flow(last.t, torch.zeros_like(last.t), z * last.scale, given)
+
+    def score(self, x: Float[Tensor, "B *event"], given: GivenAsked = None) -> Float[Tensor, "B *event"]:
         """∇ log p of data blurred by the finest noise that the bound knows."""
         if not self.can(Capability.SCORE):
             raise self.lacks(Capability.SCORE)
-        at = self._ends()[0]
-        x_t = at.alpha * self.inward(self.checked(x))
+        at = self.ends()[0]
+        x_t = at.alpha * self.numbers.of(self.checked(x))
         return -at.alpha * at.noise_in(x_t, self.denoise(x_t, at.t, given)) / at.sigma
 
     def log_density(
@@ -164,13 +192,13 @@ class Diffusion(GenerativeModel):
         """The bound, its integral from `samples` noise levels a row."""
         if samples < 1:
             raise ValueError(f"`samples` must be at least 1, got {samples}.")
-        first, last = self._ends()
-        y = self.inward(x)
+        first, last = self.ends()
+        y = self.numbers.of(x)
         ends = first.log_snr.item(), last.log_snr.item()
         levels = self.space.is_discrete
 
         def mean(x_t: Tensor, t: Tensor) -> Tensor:
-            return self.denoise(x_t, t, given)
+            return self.mean(x_t, t, given)
 
         rate = denoising_rate(y, mean, self.schedule, ends, noise, samples, calm=not levels)
         if levels:
@@ -181,7 +209,7 @@ class Diffusion(GenerativeModel):
         return fit - prior_rate(y, last) - rate
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
-        x, given = self.inward(batch.x), self.training_given(batch)
+        x, given = self.numbers.of(batch.x), self.training_given(batch)
         share = self.emphasis.times.draw(len(x), batch.noise.at("time"), x.dtype)
         at = self.schedule.at(self.t_trained + (self.t_last - self.t_trained) * share).over(x)
         noise = batch.noise.at("noise").normal(*x.shape, dtype=x.dtype)
@@ -190,19 +218,21 @@ class Diffusion(GenerativeModel):
             error = self.emphasis.weight(at.log_snr) * self.predicts.reach(at).square() * error
         return error.mean()
 
-    def inward(self, x: Shaped[Tensor, "B *event"]) -> Float[Tensor, "B *event"]:
-        """Data as the network sees them."""
-        return x.to(self.dtype) if self.space.levels is None else centered(x, self.space.levels, self.dtype)
+    @property
+    def numbers(self) -> Numbers:
+        """x as the network sees it."""
+        return Numbers(self.space, self.dtype)
 
-    def outward(self, y: Float[Tensor, "B *event"]) -> Shaped[Tensor, "B *event"]:
-        """What the network makes, as data."""
-        return y if self.space.levels is None else quantized(y, self.space.levels)
+    def abilities(self) -> list[Ability]:
+        latent = NormalLatent(Space(self.space.shape), self.numbers, self.generate, self.dtype)
+        return [Denoised(self), latent]
 
     def can(self, capability: Capability | str) -> bool:
         return super().can(capability) and not (Capability(capability) is Capability.SCORE and self.space.is_discrete)
 
     def extra_repr(self) -> str:
-        return f"{self.space}, given={self.given}, {self.schedule}, {self.predicts}, {self.emphasis}, {self.sampler}"
+        parts = f"{self.schedule}, {self.predicts}, {self.emphasis}, {self.sampler}"
+        return f"{self.space}, given={self.given_space}, {parts}"
 
     def _said(self, x_t: Tensor, at: Moment, given: Given) -> Tensor:
         """F, in the precision of the data even where the network runs in less."""
@@ -218,20 +248,35 @@ class Diffusion(GenerativeModel):
         """
         ends = self.log_share.new_tensor([-1.0, 1.0]) if self.space.is_discrete else (self.low, self.high)
         if not weight:
-            return Clipped(self.denoise, *ends)
-        if not self.takes_null() or self.given is None:
+            return Clipped(self.mean, *ends)
+        if not self.takes_null() or not self.given_space:
             raise ValueError(
-                f"Guidance needs a model that knows its condition and its absence, got given={self.given} and "
+                f"Guidance needs a model that knows its condition and its absence, got given={self.given_space} and "
                 f"drop_given={self.drop_given}. Train with a condition and drop_given=0.1, or sample with guidance=0."
             )
-        return Clipped(ClassifierFree(self.denoise, weight), *ends)
+        return Clipped(ClassifierFree(self.mean, weight), *ends)
 
-    def _flow(self, start: Tensor, end: Tensor, x: Tensor, given: Given) -> Tensor:
+    def flow(self, start: Tensor, end: Tensor, x: Tensor, given: Given) -> Tensor:
+        """x carried along the flow from one time to another."""
         count = self.sampler.steps + 1
         times = torch.linspace(start.item(), end.item(), count, dtype=x.dtype, device=x.device)
-        return Heun().along(times, self.denoise, self.schedule, x, given, Noise(0, device=x.device))
+        return Heun().along(times, self.mean, self.schedule, x, given, Noise(0, device=x.device))
 
-    def _ends(self) -> tuple[Moment, Moment]:
+    def ends(self) -> tuple[Moment, Moment]:
         """The first time of the bound, of the finest noise that it knows, and the last."""
         first, last = torch.tensor([self.t_first, self.t_last], dtype=self.dtype, device=self.device)
         return self.schedule.at(first), self.schedule.at(last)
+
+
+class Denoised(Denoiser):
+    """A diffusion as what it says of the data in noise."""
+
+    def __init__(self, model: Diffusion) -> None:
+        self.model, self.schedule = model, model.schedule
+        self.shape, self.numbers = model.space.shape, model.numbers
+
+    def denoise(self, x_t: Float[Tensor, "B *event"], t: Tensor, given: Given = NOTHING) -> Float[Tensor, "B *event"]:
+        return self.model.mean(x_t, t, given)
+
+    def start(self, n: int, noise: Noise) -> Float[Tensor, "n *event"]:
+        return self.model.start(n, noise)

@@ -4,16 +4,13 @@ A sampler asks for nothing but `denoise(x_t, t, given)` = E[x | x_t, given], so 
 conditions, a known range — works with every sampler.
 """
 
-from collections.abc import Callable
-
 from jaxtyping import Float
 from torch import Tensor
 
-from genzoo.core.given import Given, map_given
+from genzoo.core.abilities import Denoise
+from genzoo.core.given import Given, null_like
 
-__all__ = ["ClassifierFree", "Clipped", "Denoise"]
-
-Denoise = Callable[[Tensor, Tensor, Given], Tensor]
+__all__ = ["ClassifierFree", "Clipped"]
 
 
 class ClassifierFree:
@@ -27,8 +24,8 @@ class ClassifierFree:
 
     Example:
         >>> import torch
-        >>> strong = ClassifierFree(lambda x_t, t, given: given.double().clamp_min(0), 2.0)
-        >>> strong(torch.zeros(2), torch.tensor(0.5), torch.tensor([1, 3]))
+        >>> strong = ClassifierFree(lambda x_t, t, given: given["label"].double().clamp_min(0), 2.0)
+        >>> strong(torch.zeros(2), torch.tensor(0.5), {"label": torch.tensor([1, 3])})
         tensor([3., 9.], dtype=torch.float64)
 
     References:
@@ -39,8 +36,8 @@ class ClassifierFree:
         self.denoise, self.weight = denoise, weight
 
     def __call__(self, x_t: Float[Tensor, "B *event"], t: Tensor, given: Given) -> Float[Tensor, "B *event"]:
-        null = map_given(lambda rows: rows * 0 + float("nan") if rows.is_floating_point() else rows * 0 - 1, given)
-        return (1 + self.weight) * self.denoise(x_t, t, given) - self.weight * self.denoise(x_t, t, null)
+        unguided = self.denoise(x_t, t, null_like(given))
+        return (1 + self.weight) * self.denoise(x_t, t, given) - self.weight * unguided
 
 
 class Clipped:

@@ -13,7 +13,8 @@ whose solutions have the distribution of x_t at every time.
 import abc
 import itertools
 import math
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -21,12 +22,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from genzoo.core.abilities import Denoise
 from genzoo.core.given import Given
 from genzoo.core.noise import Noise
-from genzoo.models.diffusion.guidance import Denoise
 from genzoo.models.diffusion.schedule import Moment, Schedule
 
-__all__ = ["DDIM", "Ancestral", "Euler", "Heun", "Sampler", "sampler_named"]
+__all__ = ["DDIM", "Ancestral", "Euler", "Heun", "Multistep", "Sampler", "sampler_named"]
+
+
+Past = Sequence[tuple[Moment, Tensor]]  # times gone by and the means there, oldest first
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class Sampler(abc.ABC):
     """
 
     calls: ClassVar[int] = 1  # of the network, in a step
+    memory: ClassVar[int] = 0  # means that are kept for the steps to come
     steps: int = 50
 
     def __post_init__(self) -> None:
@@ -72,16 +77,19 @@ class Sampler(abc.ABC):
         noise: Noise,
     ) -> Float[Tensor, "B *event"]:
         """x at the last of some times from x at the first of them."""
+        past: deque[tuple[Moment, Tensor]] = deque(maxlen=self.memory)
         for k, (t, s) in enumerate(itertools.pairwise(times)):
             at_t, at_s = schedule.at(t), schedule.at(s)
             mean = denoise(x, t, given)
-            y = self.step(x, mean, at_t, at_s, noise.at(k))
+            y = self.step(x, mean, at_t, at_s, noise.at(k), past)
+            past.append((at_t, mean))
             x = self.correct(x, y, mean, at_t, at_s, lambda y, s=s: denoise(y, s, given))  # type: ignore[misc]
         return x
 
     @abc.abstractmethod
-    def step(self, x: Tensor, mean: Tensor, at_t: Moment, at_s: Moment, noise: Noise) -> Tensor:
-        """x at s from x at t and the mean of the data there."""
+    def step(self, x: Tensor, mean: Tensor, at_t: Moment, at_s: Moment, noise: Noise, past: Past = ()) -> Tensor:
+        """x at s from x at t, the mean of the data there, and the last `memory` times and means before, oldest
+        first."""
 
     def correct(
         self,
@@ -103,7 +111,7 @@ class Euler(Sampler):
     On a straight schedule that is Euler's step of the velocity; on every schedule it is DDIM's.
     """
 
-    def step(self, x: Tensor, mean: Tensor, at_t: Moment, at_s: Moment, noise: Noise) -> Tensor:
+    def step(self, x: Tensor, mean: Tensor, at_t: Moment, at_s: Moment, noise: Noise, past: Past = ()) -> Tensor:
         return flow(x, (mean, at_t.noise_in(x, mean)), at_t, at_s)
 
 
@@ -120,7 +128,10 @@ class Heun(Sampler):
     calls: ClassVar[int] = 2
     steps: int = 25
 
-    def step(self, x: Tensor, mean: Tensor, at_t: Moment, at_s: Moment, noise: Noise) -> Tensor:
+    def times(self, schedule: Schedule) -> Float[Tensor, " steps"]:
+        return super().times(schedule) if schedule.is_smooth else even_angles(schedule, self.steps)
+
+    def step(self, x: Tensor, mean: Tensor, at_t: Moment, at_s: Moment, noise: Noise, past: Past = ()) -> Tensor:
         return flow(x, (mean, at_t.noise_in(x, mean)), at_t, at_s)
 
     def correct(
@@ -159,7 +170,7 @@ class DDIM(Sampler):
     def times(self, schedule: Schedule) -> Float[Tensor, " steps"]:
         return even_angles(schedule, self.steps) if self.eta else super().times(schedule)
 
-    def step(self, x: Tensor, mean: Tensor, at_t: Moment, at_s: Moment, noise: Noise) -> Tensor:
+    def step(self, x: Tensor, mean: Tensor, at_t: Moment, at_s: Moment, noise: Noise, past: Past = ()) -> Tensor:
         kept = at_t.noise_in(x, mean)
         if self.eta:
             fresh = self.eta**2 * (1 - (at_t.alpha / at_s.alpha * at_s.sigma / at_t.sigma) ** 2)
@@ -187,12 +198,41 @@ class Ancestral(Sampler):
     def times(self, schedule: Schedule) -> Float[Tensor, " steps"]:
         return even_angles(schedule, self.steps)
 
-    def step(self, x: Tensor, mean: Tensor, at_t: Moment, at_s: Moment, noise: Noise) -> Tensor:
+    def step(self, x: Tensor, mean: Tensor, at_t: Moment, at_s: Moment, noise: Noise, past: Past = ()) -> Tensor:
         ratio = at_t.alpha / at_s.alpha
         added = (at_t.sigma**2 - ratio**2 * at_s.sigma**2).clamp_min(0)
         posterior = (ratio * at_s.sigma**2 * x + at_s.alpha * added * mean) / at_t.sigma**2
         fresh = noise.normal(*x.shape, dtype=x.dtype)
         return posterior + added.sqrt() * at_s.sigma / at_t.sigma * fresh
+
+
+@dataclass(frozen=True)
+class Multistep(Sampler):
+    """The flow by DPM-Solver++(2M): of second order with one call a step, since it remembers the mean before,
+
+    $$ x_s = \frac{\\sigma_s}{\\sigma_t} x_t + \\left(\alpha_s - \frac{\alpha_t \\sigma_s}{\\sigma_t}\right) D,
+       \\qquad D = \\hat x_t + \frac{h_s}{2 h_t} (\\hat x_t - \\hat x_{t'}), $$
+
+    h being the steps in log α/σ, to s and to t. The first step, and the last, to where there is no noise, take D = x̂.
+
+    References:
+        Lu et al., 2022, "DPM-Solver++: fast solver for guided sampling of diffusion probabilistic models",
+        arXiv:2211.01095 (Algorithm 2)
+    """
+
+    memory: ClassVar[int] = 1
+
+    def times(self, schedule: Schedule) -> Float[Tensor, " steps"]:
+        return even_angles(schedule, self.steps)
+
+    def step(self, x: Tensor, mean: Tensor, at_t: Moment, at_s: Moment, noise: Noise, past: Past = ()) -> Tensor:
+        toward = mean
+        if past and at_s.sigma > 0 and past[-1][0].alpha > 0:
+            at_before, before = past[-1]
+            ratio = (at_s.log_snr - at_t.log_snr) / (at_t.log_snr - at_before.log_snr)
+            toward = mean + ratio / 2 * (mean - before)
+        shrink = at_s.sigma / at_t.sigma
+        return shrink * x + (at_s.alpha - at_t.alpha * shrink) * toward
 
 
 def flow(x: Tensor, direction: tuple[Tensor, Tensor], at_t: Moment, at_s: Moment) -> Tensor:
@@ -223,14 +263,20 @@ def even_angles(schedule: Schedule, steps: int) -> Float[Tensor, " steps"]:
     return torch.cat([angles.new_tensor([schedule.t_max]), between, angles.new_zeros(1)])
 
 
-NAMED: dict[str, type[Sampler]] = {"ancestral": Ancestral, "ddim": DDIM, "euler": Euler, "heun": Heun}
+NAMED: dict[str, type[Sampler]] = {
+    "ancestral": Ancestral,
+    "ddim": DDIM,
+    "euler": Euler,
+    "heun": Heun,
+    "multistep": Multistep,
+}
 
 
 def sampler_named(name: str, steps: int | None = None) -> Sampler:
     """The sampler of a name.
 
     Args:
-        name: ancestral, ddim, euler or heun.
+        name: ancestral, ddim, euler, heun or multistep.
         steps: Its steps; by default its own number.
 
     Raises:

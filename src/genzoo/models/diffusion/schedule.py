@@ -11,7 +11,7 @@ the last time that is used; everything else follows from them.
 import abc
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -63,9 +63,11 @@ class Schedule(abc.ABC):
 
     Attributes:
         t_max: The last time that is used, at most 1.
+        is_smooth: Whether α and σ are smooth in t down to 0, so that steps equal in t keep a solver's order.
     """
 
     t_max: float = 1.0
+    is_smooth: ClassVar[bool] = True
 
     @abc.abstractmethod
     def __call__(self, t: Float[Tensor, "*rows"]) -> tuple[Float[Tensor, "*rows"], Float[Tensor, "*rows"]]:
@@ -155,6 +157,7 @@ class Linear(Schedule):
         arXiv:2011.13456
     """
 
+    is_smooth: ClassVar[bool] = False  # σ goes like √t
     first: float = 0.1
     last: float = 20.0
 

@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "actnorm": ["ActNorm"],
+        "base": ["Base", "NormalBase", "StandardNormal"],
         "bijection": ["Bijection", "Chain"],
         "coupling": ["Affine", "Coupling", "Elementwise"],
         "couplings": ["Nets", "coupling_flow"],

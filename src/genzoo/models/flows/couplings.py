@@ -17,7 +17,7 @@ from typing import Literal
 
 from torch import nn
 
-from genzoo.core.given import GivenSpace
+from genzoo.core.given import GivenSpaceLike
 from genzoo.core.space import Space
 from genzoo.models.flows.actnorm import ActNorm
 from genzoo.models.flows.bijection import Bijection, Chain
@@ -61,7 +61,7 @@ class Nets:
 
 def coupling_flow(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     transform: Elementwise | None = None,
     nets: Nets | None = None,
     *,
@@ -73,7 +73,7 @@ def coupling_flow(
 
     Args:
         space: What one x is: real numbers of a fixed shape.
-        given: What the model is conditioned on, if anything.
+        given_space: What the model is conditioned on, if anything.
         transform: What a coupling does to an entry: `Affine` by default, or a `Spline`.
         nets: What tells it the parameters; perceptrons by default.
         depth: Couplings, at each scale.
@@ -89,7 +89,7 @@ def coupling_flow(
         >>> model.sample(2, seed=0).shape
         torch.Size([2, 3])
     """
-    transform, nets, embedding = transform or Affine(), nets or Nets(), 0 if given is None else 32
+    transform, nets, embedding = transform or Affine(), nets or Nets(), 32 if given_space else 0
     if nets.kind == "conv" and (len(space.shape) != 3 or space.shape[1] % 2 or space.shape[2] % 2):
         raise ValueError(f"Convolutions need an image of even sides, got {space}. Use perceptrons, or crop it.")
 
@@ -102,7 +102,7 @@ def coupling_flow(
         body = Chain(Flatten(space.shape), couplings(space.dims, depth, net, transform))
     start = [] if high is None else [Logit(high)]
     return Flow(
-        space, given, Chain(*start, body), latent=(space.dims,), embedding=embedding or 32, drop_given=drop_given
+        space, given_space, Chain(*start, body), latent=(space.dims,), embedding=embedding or 32, drop_given=drop_given
     )
 
 

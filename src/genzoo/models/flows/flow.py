@@ -11,11 +11,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from genzoo.core.abilities import Ability, Latent
 from genzoo.core.game import Batch
-from genzoo.core.given import Given, GivenSpace, resolve_given
+from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.distributions.levels import Numbers
+from genzoo.models.flows.base import Base, StandardNormal
 from genzoo.models.flows.bijection import Bijection
 from genzoo.nn.embedding import Embedding
 
@@ -23,17 +26,18 @@ __all__ = ["Flow"]
 
 
 class Flow(GenerativeModel):
-    """The density of x where z = f(x; given) is a standard normal,
+    """The density of x where z = f(x; given) has a simple law, by default N(0, I),
 
-    $$ \\log p(x) = \\log \\mathcal N(f(x); 0, I) + \\log \\left| \\det \\frac{\\partial f}{\\partial x} \\right|. $$
+    $$ \\log p(x) = \\log p_z(f(x)) + \\log \\left| \\det \\frac{\\partial f}{\\partial x} \\right|. $$
 
     The condition is embedded once, and f sees the embedding.
 
     Args:
         space: What one x is: real numbers of a fixed shape.
-        given: What the model is conditioned on, if anything.
+        given_space: What the model is conditioned on, if anything.
         bijection: f.
         latent: The shape of z, if it is not that of x.
+        base: The law of z.
         embedding: The length of the condition's embedding, which f was built for.
         drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
         rows: The rows that the data-dependent start is taken from, in whole batches.
@@ -60,15 +64,16 @@ class Flow(GenerativeModel):
     def __init__(
         self,
         space: Space,
-        given: GivenSpace,
+        given_space: GivenSpaceLike,
         bijection: Bijection,
         *,
         latent: tuple[int, ...] | None = None,
+        base: Base | None = None,
         embedding: int = 32,
         drop_given: float = 0.0,
         rows: int = 1000,
     ) -> None:
-        super().__init__(space, given)
+        super().__init__(space, given_space)
         if space.is_discrete or space.ragged:
             raise ValueError(
                 f"A flow needs real numbers of a fixed shape, got {space}. "
@@ -78,27 +83,32 @@ class Flow(GenerativeModel):
         if math.prod(self.latent) != space.dims:
             raise ValueError(f"z must have as many entries as x: expected {space.dims}, got shape {self.latent}.")
         self.bijection, self.drop_given, self.rows = bijection, drop_given, rows
-        self.embedding = None if given is None else Embedding(given, embedding)
+        self.base = base or StandardNormal()
+        self.embedding = Embedding(given_space, embedding) if given_space else None
 
     def log_density(self, x: Float[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
-        z, ladj = self.bijection(x, self._embedded(given))
-        constant = self.space.dims * math.log(2 * math.pi) / 2
-        return ladj - z.square().flatten(1).sum(1) / 2 - constant
+        embedded = self.embedded(given)
+        z, ladj = self.bijection(x, embedded)
+        return self.base.log_prob(z, embedded) + ladj
 
     def draw(self, n: int, given: Given, noise: Noise, *, temperature: float = 1.0) -> Float[Tensor, "n *event"]:
         """Samples; a `temperature` below 1 shrinks the noise, for cleaner and less varied samples."""
         if temperature < 0:
             raise ValueError(f"`temperature` must not be negative, got {temperature}.")
+        embedded = self.embedded(given)
         z = temperature * noise.normal(n, *self.latent, dtype=self.dtype)
-        return self.bijection.inverse(z, self._embedded(given))
+        return self.bijection.inverse(self.base.moved(z, embedded), embedded)
 
-    def encode(self, x: Float[Tensor, "B *event"], given: Given = None) -> Float[Tensor, "B *latent"]:
+    def abilities(self) -> list[Ability]:
+        return [Inverted(self)]
+
+    def encode(self, x: Float[Tensor, "B *event"], given: GivenAsked = None) -> Float[Tensor, "B *latent"]:
         """z = f(x; given)."""
-        return self.bijection(self.checked(x), self._embedded(self.checked_given(given, len(x))))[0]
+        return self.bijection(self.checked(x), self.embedded(self.checked_given(given, len(x))))[0]
 
-    def decode(self, z: Float[Tensor, "B *latent"], given: Given = None) -> Float[Tensor, "B *event"]:
+    def decode(self, z: Float[Tensor, "B *latent"], given: GivenAsked = None) -> Float[Tensor, "B *event"]:
         """The x whose z this is."""
-        return self.bijection.inverse(z, self._embedded(self.checked_given(given, len(z))))
+        return self.bijection.inverse(z, self.embedded(self.checked_given(given, len(z))))
 
     @torch.no_grad()
     def prepare(self, batches: Iterable[Batch]) -> None:
@@ -108,12 +118,31 @@ class Flow(GenerativeModel):
             some.append(batch)
             if sum(map(len, some)) >= self.rows:
                 break
-        given = [self._embedded(resolve_given(b.given, self.given, len(b), b.x.device)) for b in some]
+        given = [self.embedded(self.given_of(b)) for b in some]
         embedded = torch.cat([g for g in given if g is not None]) if self.embedding else None
         self.bijection.start(torch.cat([batch.x for batch in some]), embedded)
 
     def extra_repr(self) -> str:
-        return f"{self.space}, given={self.given}, latent={self.latent}"
+        return f"{self.space}, given={self.given_space}, latent={self.latent}"
 
-    def _embedded(self, given: Given) -> Tensor | None:
-        return None if self.embedding is None or given is None else self.embedding(given)
+    def embedded(self, given: Given) -> Tensor | None:
+        """The condition as a vector, if there is one."""
+        return self.embedding(given) if self.embedding is not None and given else None
+
+
+class Inverted(Latent):
+    """The z of a flow, under its base."""
+
+    def __init__(self, model: Flow) -> None:
+        self.model, self.space = model, Space(model.latent)
+        self.numbers = Numbers(model.space, model.dtype)
+
+    def draw(self, n: int, given: Given, noise: Noise) -> Float[Tensor, "n *latent"]:
+        z = noise.normal(n, *self.space.shape, dtype=self.model.dtype)
+        return self.model.base.moved(z, self.model.embedded(given))
+
+    def log_prior(self, z: Float[Tensor, "B *latent"], given: Given = NOTHING) -> Float[Tensor, " B"]:
+        return self.model.base.log_prob(z, self.model.embedded(given))
+
+    def generate(self, z: Float[Tensor, "B *latent"], given: Given = NOTHING) -> Float[Tensor, "B *event"]:
+        return self.model.bijection.inverse(z, self.model.embedded(given))

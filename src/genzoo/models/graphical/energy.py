@@ -29,11 +29,11 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from genzoo.core.game import Batch, Instant, Player
-from genzoo.core.given import Given, GivenSpace
+from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
-from genzoo.distributions.levels import centered, quantized
+from genzoo.distributions.levels import Numbers
 from genzoo.mcmc.annealing import Annealed, ais
 from genzoo.mcmc.densities import Density, density
 from genzoo.mcmc.langevin import mala, ula
@@ -102,7 +102,7 @@ class DeepEnergy(GenerativeModel):
 
     Args:
         space: What one x is; reals should come in standard units.
-        given: What f is conditioned on, if anything; by score matching alone.
+        given_space: What f is conditioned on, if anything; by score matching alone.
         potential: f, called as potential(x, given); one number a row.
         replay: The buffer of contrastive divergence; none: score matching.
         walk: How Langevin chains go.
@@ -131,7 +131,7 @@ class DeepEnergy(GenerativeModel):
     def __init__(
         self,
         space: Space,
-        given: GivenSpace,
+        given_space: GivenSpaceLike,
         potential: nn.Module,
         *,
         replay: Replay | None = None,
@@ -140,10 +140,10 @@ class DeepEnergy(GenerativeModel):
         sigma: float = 0.1,
         drop_given: float = 0.0,
     ) -> None:
-        super().__init__(space, given)
+        super().__init__(space, given_space)
         if reach <= 0 or sigma <= 0:
             raise ValueError(f"`reach` and `sigma` must be positive, got {reach} and {sigma}.")
-        if replay is not None and given is not None:
+        if replay is not None and given_space:
             raise ValueError(
                 "A buffer holds chains without conditions, got `given`. Leave out replay: match the score."
             )
@@ -154,7 +154,7 @@ class DeepEnergy(GenerativeModel):
 
     # --- the distribution -------------------------------------------------------------------------------------------
 
-    def energy(self, y: Float[Tensor, "B *shape"], given: Given = None, beta: float = 1.0) -> Float[Tensor, " B"]:
+    def energy(self, y: Float[Tensor, "B *shape"], given: Given = NOTHING, beta: float = 1.0) -> Float[Tensor, " B"]:
         """β f(y) + ‖y‖² / 2r².
 
         Args:
@@ -165,7 +165,7 @@ class DeepEnergy(GenerativeModel):
         return beta * self.potential(y, given).squeeze(1) + y.flatten(1).square().sum(1) / (2 * self.reach**2)
 
     def log_density(self, x: Shaped[Tensor, "B *shape"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
-        return -self.energy(self._inward(x), given)
+        return -self.energy(self.numbers.of(x), given)
 
     def draw(
         self, n: int, given: Given, noise: Noise, *, steps: int | None = None, anneal: bool = True
@@ -189,9 +189,9 @@ class DeepEnergy(GenerativeModel):
         for t in range(steps):
             beta = min(1.0, 2 * (t + 1) / steps) if anneal else 1.0
             y = self._moved(y, noise.tick(t), given, beta)
-        return y if self.space.levels is None else quantized(y, self.space.levels)
+        return self.numbers.back(y)
 
-    def annealed(self, n: int, given: Given = None, *, steps: int = 500, seed: int = 0) -> Annealed:
+    def annealed(self, n: int, given: GivenAsked = None, *, steps: int = 500, seed: int = 0) -> Annealed:
         """Weighted samples with an estimate of log Z, by annealed importance sampling with adjusted Langevin steps.
 
         The weights are of numbers as the network sees them: for levels, log Z is that of a density on reals.
@@ -229,7 +229,7 @@ class DeepEnergy(GenerativeModel):
             batch: Rows of data.
         """
         replay = self.replay or Replay()
-        y = self._inward(batch.x)
+        y = self.numbers.of(batch.x)
         if self.space.levels is not None:
             y = y + self.sigma * batch.noise.at("blur").normal(*y.shape, dtype=y.dtype)
         of_data, of_chains = self.energy(y), self.energy(self.chains[self._whose_turn(replay)].to(y.dtype))
@@ -243,7 +243,7 @@ class DeepEnergy(GenerativeModel):
         Args:
             batch: Rows of data.
         """
-        y, given = self._inward(batch.x), self.training_given(batch)
+        y, given = self.numbers.of(batch.x), self.training_given(batch)
         z = batch.noise.at("blur").normal(*y.shape, dtype=y.dtype)
         with torch.enable_grad():
             blurred = (y + self.sigma * z).requires_grad_()
@@ -259,15 +259,17 @@ class DeepEnergy(GenerativeModel):
 
     def extra_repr(self) -> str:
         learns = "contrast" if self.replay else "score"
-        return f"{self.space}, given={self.given}, learns={learns!r}, walk={self.walk}, reach={self.reach}"
+        return f"{self.space}, given={self.given_space}, learns={learns!r}, walk={self.walk}, reach={self.reach}"
 
-    def _inward(self, x: Tensor) -> Tensor:
-        return x.to(self.dtype) if self.space.levels is None else centered(x, self.space.levels, self.dtype)
+    @property
+    def numbers(self) -> Numbers:
+        """x as the potential sees it."""
+        return Numbers(self.space, self.dtype)
 
     def _fresh(self, n: int, noise: Noise) -> Tensor:
         return self.reach * noise.normal(n, *self.space.shape, dtype=self.dtype)
 
-    def _moved(self, y: Tensor, noise: Noise, given: Given = None, beta: float = 1.0) -> Tensor:
+    def _moved(self, y: Tensor, noise: Noise, given: Given = NOTHING, beta: float = 1.0) -> Tensor:
         """A Langevin step of each chain."""
         heat = self.walk.temperature
         kernel = ula(lambda y: -self.energy(y, given, beta) / heat, step_size=self.walk.step_size * heat)

@@ -31,13 +31,14 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid, softplus
 
 from genzoo.core.game import Batch, Instant, Player
-from genzoo.core.given import Given, GivenSpace
+from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.mcmc.annealing import Annealed, ais
 from genzoo.mcmc.kernel import Chains, Kernel, certain
 from genzoo.models.graphical.states import FEW, binary_states
+from genzoo.models.labels import classes_in, labels_of
 
 __all__ = ["RBM", "Units"]
 
@@ -75,7 +76,7 @@ class RBM(GenerativeModel):
 
     Args:
         space: What one x is: two levels.
-        given: A label `Space((), levels=C)`, or `None`.
+        given_space: A label `Space((), levels=C)`, or `None`.
         hidden: The number of hidden units.
         steps: k, the sweeps of a negative phase.
         chains: The number of persistent chains; 0: each negative phase starts at the data.
@@ -105,7 +106,7 @@ class RBM(GenerativeModel):
     def __init__(
         self,
         space: Space,
-        given: GivenSpace = None,
+        given_space: GivenSpaceLike = None,
         *,
         hidden: int = 500,
         steps: int = 1,
@@ -113,11 +114,11 @@ class RBM(GenerativeModel):
         sweeps: int = 500,
         temperatures: int = 1000,
     ) -> None:
-        super().__init__(space, given)
-        _check(space, given, hidden, steps, chains, sweeps)
+        super().__init__(space, given_space)
+        _check(space, hidden, steps, chains, sweeps)
         self.hidden, self.steps, self.chains, self.sweeps = hidden, steps, chains, sweeps
         self.temperatures = temperatures
-        self.classes = (given.levels or 1) if isinstance(given, Space) else 0
+        self.classes = classes_in("RBM", given_space) if given_space else 0
         self.likelihood = Likelihood.EXACT if min(hidden, space.dims) <= FEW else Likelihood.ESTIMATE
         self.weight = nn.Parameter(0.01 * torch.randn(hidden, space.dims))
         self.visible_bias = nn.Parameter(torch.zeros(space.dims))
@@ -194,7 +195,7 @@ class RBM(GenerativeModel):
         label = noise.categorical(h @ self.label_weight + self.label_bias)
         return Units(v, label if held is None else torch.where(held, units.label, label))
 
-    def encode(self, x: Integer[Tensor, "B *shape"], given: Given = None) -> Float[Tensor, "B hidden"]:
+    def encode(self, x: Integer[Tensor, "B *shape"], given: GivenAsked = None) -> Float[Tensor, "B hidden"]:
         """The probabilities of the hidden units."""
         v, label = self._flat(self.checked(x)), self._label(self.checked_given(given, len(x)), len(x))
         if label is None:
@@ -204,7 +205,7 @@ class RBM(GenerativeModel):
         odds = torch.where(label[:, None] < 0, odds, known)
         return ((self._inputs(v)[:, :, None] + self.label_weight).sigmoid() * odds[:, None]).sum(2)
 
-    def decode(self, z: Float[Tensor, "B hidden"], given: Given = None) -> Integer[Tensor, "B *shape"]:
+    def decode(self, z: Float[Tensor, "B hidden"], given: GivenAsked = None) -> Integer[Tensor, "B *shape"]:
         """The likeliest pixels given the hidden units."""
         v = z @ self.weight + self.visible_bias > 0
         return v.to(torch.uint8).unflatten(1, self.space.shape)
@@ -269,7 +270,7 @@ class RBM(GenerativeModel):
         with torch.no_grad():
             self.base.copy_(torch.logit((sums + 1) / (rows + 2)))
             self.visible_bias.copy_(self.base)
-            start = self._start(self.chains, noise, self._label(None, self.chains))
+            start = self._start(self.chains, noise, self._label(NOTHING, self.chains))
             self._keep(start)
 
     # --- the normalization ------------------------------------------------------------------------------------------
@@ -334,7 +335,7 @@ class RBM(GenerativeModel):
 
     def extra_repr(self) -> str:
         learns = f"chains={self.chains}" if self.chains else "from the data"
-        return f"{self.space}, given={self.given}, hidden={self.hidden}, steps={self.steps}, {learns}"
+        return f"{self.space}, given={self.given_space}, hidden={self.hidden}, steps={self.steps}, {learns}"
 
     def _log_z(self) -> Tensor:
         """log Z of the weights as they are: what is kept, if they have not changed since."""
@@ -374,7 +375,7 @@ class RBM(GenerativeModel):
         """The label of each row, −1 where there is none; None in a machine without label units."""
         if not self.classes:
             return None
-        return given if isinstance(given, Tensor) else torch.full((n,), -1, device=self.device)
+        return labels_of(given, n, self.device)
 
     def _units(self, batch: Batch) -> Units:
         given = self.training_given(batch)
@@ -441,11 +442,9 @@ class Interpolated:
         return Kernel(lambda v: Chains(v, certain(v)), step)
 
 
-def _check(space: Space, given: GivenSpace, hidden: int, steps: int, chains: int, sweeps: int) -> None:
+def _check(space: Space, hidden: int, steps: int, chains: int, sweeps: int) -> None:
     if space.levels != 2 or space.ragged:
         raise ValueError(f"RBM is a model of binary data, got {space}. Binarize pixels: --binarize dynamic.")
-    if given is not None and not (isinstance(given, Space) and given.is_discrete and given.shape == ()):
-        raise ValueError(f"RBM is conditioned on one label, Space((), levels=C), got {given}.")
     if hidden < 1 or steps < 1 or chains < 0 or sweeps < 0:
         raise ValueError(
             f"`hidden` and `steps` must be at least 1, `chains` and `sweeps` not negative, got {hidden}, {steps}, "

@@ -24,11 +24,11 @@ from torch.distributions import Distribution
 from genzoo.core.component import Autoencoder
 from genzoo.core.errors import DataError, refuse_infinite
 from genzoo.core.game import Batch
-from genzoo.core.given import Given
+from genzoo.core.given import NOTHING, Given, GivenAsked
 from genzoo.core.model import Capability, GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
-from genzoo.distributions.levels import centered, quantized
+from genzoo.distributions.levels import Numbers
 from genzoo.distributions.point_mass import PointMass
 from genzoo.models.representation.losses import Loss, squared
 
@@ -69,14 +69,14 @@ class Representation(GenerativeModel):
     def image(self, z: Float[Tensor, "B K"]) -> Float[Tensor, "B D"]:
         """The rows of numbers that codes stand for."""
 
-    def encode(self, x: Shaped[Tensor, "B *event"], given: Given = None) -> Float[Tensor, "B K"]:
+    def encode(self, x: Shaped[Tensor, "B *event"], given: GivenAsked = None) -> Float[Tensor, "B K"]:
         """The code of each x."""
         return self.codes(self.numbers(self.checked(x)))
 
-    def decode(self, z: Float[Tensor, "B K"], given: Given = None) -> Shaped[Tensor, "B *event"]:
+    def decode(self, z: Float[Tensor, "B K"], given: GivenAsked = None) -> Shaped[Tensor, "B *event"]:
         """The x of each code; over levels the nearest."""
         y = self.image(z).reshape(len(z), *self.space.shape)
-        return y if self.space.levels is None else quantized(y, self.space.levels)
+        return Numbers(self.space).back(y)
 
     def distortion(self, y: Float[Tensor, "B D"], z: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
         """Σ_d ρ(y_d − ŷ_d) of each row."""
@@ -90,7 +90,7 @@ class Representation(GenerativeModel):
         """
         y = x.flatten(1)
         if self.space.levels is not None:
-            return centered(y, self.space.levels, self.dtype)
+            return Numbers(self.space, self.dtype).of(y)
         refuse_infinite(y)
         return y
 
@@ -162,9 +162,15 @@ class PointAutoencoder(Autoencoder):
         super().__init__()
         self.representation, self.latent = representation, representation.code
 
-    def posterior(self, x: Shaped[Tensor, "B *event"], given: Given = None) -> Distribution:
+    def posterior(self, x: Shaped[Tensor, "B *event"], given: Given = NOTHING) -> Distribution:
         return PointMass(self.representation.encode(x), 1)
 
-    def likelihood(self, z: Float[Tensor, "B K"], given: Given = None) -> Distribution:
+    def likelihood(self, z: Float[Tensor, "B K"], given: Given = NOTHING) -> Distribution:
         x = self.representation.decode(z.to(self.representation.dtype))
         return PointMass(x, len(self.representation.space.shape))
+
+    def mean(self, z: Float[Tensor, "B K"], given: Given = NOTHING) -> Float[Tensor, "B *event"]:
+        y = self.representation.image(z.to(self.representation.dtype))
+        space = self.representation.space
+        numbers = y.reshape(len(z), *space.shape)
+        return numbers if space.levels is None else (numbers + 1) * (max(1, space.levels - 1) / 2)

@@ -12,7 +12,7 @@ __all__ = ["factor_analysis", "ppca"]
     family="classical",
     likelihood="exact",
     on_levels="bound",
-    can=("sample", "log_prob", "encode", "decode", "score", "loss", "direct_fit"),
+    can=("sample", "log_prob", "encode", "decode", "latent", "score", "loss", "direct_fit"),
     paper="Tipping & Bishop, 1999, Probabilistic principal component analysis",
 )
 def ppca(
@@ -50,7 +50,7 @@ def ppca(
     family="classical",
     likelihood="exact",
     on_levels="bound",
-    can=("sample", "log_prob", "encode", "decode", "score", "loss", "direct_fit"),
+    can=("sample", "log_prob", "encode", "decode", "latent", "score", "loss", "direct_fit"),
     paper="Rubin & Thayer, 1982, EM algorithms for ML factor analysis",
 )
 def factor_analysis(

@@ -129,7 +129,7 @@ def energy(
         walk=Walk(step_size, temperature or (1e-3 if levels and by_contrast else 1.0), sample_steps or 300),
         reach=1.0 if levels else 3.0,
         sigma=sigma or (0.1 if not levels else 0.05 if by_contrast else 0.3),
-        drop_given=drop_given if given is not None else 0.0,
+        drop_given=drop_given,
     )
     return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=128, lr=1e-3, clip_norm=1.0))
 

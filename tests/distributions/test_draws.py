@@ -6,7 +6,7 @@ from scipy import stats
 from torch import distributions as td
 
 from genzoo.core import Noise
-from genzoo.core.draws import draw
+from genzoo.distributions.draws import draw
 
 N = 20_000
 CONTINUOUS = {

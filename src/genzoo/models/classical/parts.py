@@ -9,43 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from genzoo.core.given import Given, GivenSpace
-from genzoo.core.space import Space
-
-__all__ = ["alike", "classes_in", "labels_of", "part_logits"]
-
-
-def classes_in(name: str, given: GivenSpace) -> int:
-    """The number of classes of a condition, one without a condition.
-
-    Args:
-        name: Whose condition it is, for the error.
-        given: A label, or `None`.
-
-    Raises:
-        ValueError: If the condition is not one label.
-
-    Example:
-        >>> classes_in("Gaussian", None), classes_in("Gaussian", Space((), levels=3))
-        (1, 3)
-    """
-    if given is None:
-        return 1
-    if not (isinstance(given, Space) and given.is_discrete and given.shape == ()):
-        raise ValueError(
-            f"{name} is conditioned on one label, Space((), levels=C), got {given}. Name one column of classes."
-        )
-    return given.levels or 1
-
-
-def labels_of(given: Given, n: int, device: torch.device | str = "cpu") -> Int[Tensor, " n"]:
-    """The label of each row, −1 where there is none.
-
-    Example:
-        >>> labels_of(None, 2)
-        tensor([-1, -1])
-    """
-    return given if isinstance(given, Tensor) else torch.full((n,), -1, device=device)
+__all__ = ["alike", "part_logits"]
 
 
 def alike(kinds: Int[Tensor, " n"], count: int) -> Iterator[tuple[int, Int[Tensor, " rows"] | slice]]:

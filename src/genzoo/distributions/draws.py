@@ -46,7 +46,7 @@ def _draw(distribution: Any, noise: Noise) -> Tensor:
     if own is None:
         raise TypeError(
             f"Noise must know how to draw from a distribution, got {type(distribution).__name__}. "
-            "Give it a method draw(noise), or register a function with genzoo.core.draws.register."
+            "Give it a method draw(noise), or register a function with genzoo.distributions.draws.register."
         )
     x: Tensor = own(noise)
     return x

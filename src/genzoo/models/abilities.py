@@ -1,0 +1,145 @@
+"""Abilities that many models share, and those behind a map.
+
+A standardized diffusion denoises and a dequantized flow has a latent, in the data's own units.
+
+What a map leaves to its part is done by the part; what changes is the way from data to numbers and back, and what the
+part is given.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor
+
+from genzoo.core.abilities import Ability, Denoiser, Latent, NumbersLike, Sequential
+from genzoo.core.given import NOTHING, Given
+from genzoo.core.noise import Noise
+from genzoo.core.space import Space
+
+__all__ = ["Map", "MappedDenoiser", "NormalLatent", "behind"]
+
+
+class NormalLatent(Latent):
+    """A latent under N(0, I), from the function that turns it into x.
+
+    Args:
+        space: What one z is.
+        numbers: Between data and what is generated.
+        generate: G, called as generate(z, given).
+        dtype: The precision of z.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        numbers: NumbersLike,
+        generate: Callable[[Tensor, Given], Tensor],
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        self.space, self.numbers, self._generate, self.dtype = space, numbers, generate, dtype
+
+    def draw(self, n: int, given: Given, noise: Noise) -> Float[Tensor, "n *latent"]:
+        return noise.normal(n, *self.space.shape, dtype=self.dtype)
+
+    def generate(self, z: Float[Tensor, "B *latent"], given: Given = NOTHING) -> Float[Tensor, "B *event"]:
+        return self._generate(z, given)
+
+
+@runtime_checkable
+class Map(Protocol):
+    """What an ability needs of the map before it."""
+
+    def within(self, x: Tensor, given: Given) -> tuple[Tensor, Given]:
+        """Rows and conditions as the part sees them, without randomness."""
+
+    def outward(self, y: Tensor) -> Tensor:
+        """What the part makes, as data."""
+
+    def rule(self, given: Given) -> Given:
+        """The condition as the part sees it."""
+
+
+@functools.singledispatch
+def behind(ability: Any, before: Map) -> Ability:
+    """An ability of a part as that of the map before it.
+
+    Args:
+        ability: The part's.
+        before: The map.
+    """
+    raise TypeError(f"An ability must be a Latent, a Denoiser or a Sequential, got {type(ability).__name__}.")
+
+
+class MappedNumbers:
+    """Data through a map, then as the part's numbers; and back."""
+
+    def __init__(self, before: Map, inner: NumbersLike) -> None:
+        self.before, self.inner = before, inner
+
+    def of(self, x: Shaped[Tensor, "B *event"]) -> Float[Tensor, "B *inner"]:
+        """Data as numbers."""
+        return self.inner.of(self.before.within(x, NOTHING)[0])
+
+    def back(self, y: Float[Tensor, "B *inner"]) -> Shaped[Tensor, "B *event"]:
+        """Numbers as data."""
+        return self.before.outward(self.inner.back(y))
+
+
+class MappedLatent(Latent):
+    """The latent of a part."""
+
+    def __init__(self, inner: Latent, before: Map) -> None:
+        self.inner, self.before, self.space = inner, before, inner.space
+        self.numbers = MappedNumbers(before, inner.numbers)
+
+    def draw(self, n: int, given: Given, noise: Noise) -> Shaped[Tensor, "n *latent"]:
+        return self.inner.draw(n, self.before.rule(given), noise)
+
+    def log_prior(self, z: Float[Tensor, "B *latent"], given: Given = NOTHING) -> Float[Tensor, " B"]:
+        return self.inner.log_prior(z, self.before.rule(given))
+
+    def generate(self, z: Shaped[Tensor, "B *latent"], given: Given = NOTHING) -> Float[Tensor, "B *event"]:
+        return self.inner.generate(z, self.before.rule(given))
+
+
+class MappedDenoiser(Denoiser):
+    """The denoiser of a part."""
+
+    def __init__(self, inner: Denoiser, before: Map) -> None:
+        self.inner, self.before = inner, before
+        self.schedule, self.shape = inner.schedule, inner.shape
+        self.numbers = MappedNumbers(before, inner.numbers)
+
+    def denoise(self, x_t: Float[Tensor, "B *event"], t: Tensor, given: Given = NOTHING) -> Float[Tensor, "B *event"]:
+        return self.inner.denoise(x_t, t, self.before.rule(given))
+
+    def start(self, n: int, noise: Noise) -> Float[Tensor, "n *event"]:
+        return self.inner.start(n, noise)
+
+    def seen(self, mean: Float[Tensor, "B *event"], given: Given = NOTHING) -> Float[Tensor, "B *shape"]:
+        return self.inner.seen(mean, self.before.rule(given))
+
+
+class MappedSequential(Sequential):
+    """The conditionals of a part whose x is left as it is, and its condition not."""
+
+    def __init__(self, inner: Sequential, before: Map) -> None:
+        self.inner, self.before = inner, before
+        self.space, self.symbols = inner.space, inner.symbols
+
+    def begin(self, n: int, given: Given = NOTHING) -> Any:
+        return self.inner.begin(n, self.before.rule(given))
+
+    def logits(self, state: Any) -> Float[Tensor, "n symbols"]:
+        return self.inner.logits(state)
+
+    def take(self, state: Any, symbol: Int[Tensor, " n"]) -> Any:
+        return self.inner.take(state, symbol)
+
+
+behind.register(Latent, MappedLatent)
+behind.register(Denoiser, MappedDenoiser)
+behind.register(Sequential, MappedSequential)
