@@ -1,11 +1,14 @@
+import itertools
 import time
 
 import pytest
+import torch
 
 from genzoo.models.standardized import Standardized
 from genzoo.training import TrainConfig, train
 from genzoo.training.budget import rows_judged
-from tests.training.toys import Growing, Line, model_of, normal_rows
+from genzoo.training.callbacks import SampleGrid
+from tests.training.toys import Growing, Line, Moments, model_of, normal_rows
 
 
 def test_short_runs_are_judged_on_few_rows_and_long_ones_on_all_that_are_allowed():
@@ -62,7 +65,10 @@ def test_core_minutes_count_processor_time_alone():
 
 
 class Clock:
-    """A clock that goes on only when somebody works."""
+    """A clock that goes on only when somebody works; copies are the same clock."""
+
+    def __deepcopy__(self, memo):
+        return self
 
     def __init__(self, monkeypatch):
         self.seconds = 0.0
@@ -97,6 +103,112 @@ def test_a_part_that_grows_is_timed_through_what_is_around_it(monkeypatch):
     train(model, normal_rows(), TrainConfig(core_minutes=0.2, batch_size=32, device="cpu"))
     assert int(model.model.rung) == 3
     assert 0.85 * 12 < clock.seconds < 1.02 * 12
+
+
+class Costly(Line):
+    """What training, judging and drawing cost is dictated."""
+
+    def __init__(self, clock, step=0.02, judged=(0.0, 0.0), drawn=(0.0, 0.0)):
+        super().__init__()
+        self.costs = {True: (step, 0.0), False: judged, "draw": drawn}
+        self.clock = clock
+
+    def work(self, kind, rows):
+        base, row = self.costs[kind]
+        for _ in range(10):
+            self.clock.seconds += (base + row * rows) / 10
+            torch.zeros(1).add(1)
+
+    def loss(self, batch):
+        self.work(self.training, len(batch))
+        return super().loss(batch)
+
+    def draw(self, n, given, noise):
+        self.work("draw", n)
+        return super().draw(n, given, noise)
+
+
+class Files:
+    suffix = ".txt"
+
+    def __init__(self):
+        self.saved = []
+
+    def save(self, x, path):
+        self.saved.append(len(x))
+
+
+COSTS = [
+    ({}, 5, 64),
+    ({"drawn": (0.001, 0.0)}, 5, 64),
+    ({"drawn": (0.0, 0.02)}, 5, 10),
+    ({"drawn": (0.4, 0.001)}, 2, 1),
+    ({"drawn": (50.0, 0.0)}, 0, 0),
+    ({"judged": (0.001, 0.0001)}, 5, 64),
+    ({"judged": (0.0, 0.02)}, 5, 64),
+    ({"judged": (0.05, 0.0)}, 5, 64),
+    ({"step": 0.5, "judged": (0.1, 0.001), "drawn": (0.1, 0.01)}, 5, 10),
+]
+
+
+@pytest.mark.parametrize(("costs", "grids", "rows"), COSTS, ids=str)
+def test_samples_and_validations_are_in_the_plan(monkeypatch, tmp_path, costs, grids, rows):
+    clock, files = Clock(monkeypatch), Files()
+    config = TrainConfig(core_minutes=0.2, batch_size=32, device="cpu")
+    seen = [SampleGrid(tmp_path, files, 64)]
+    trained = train(Costly(clock, **costs), normal_rows(), config, valid=normal_rows(1000, seed=1), callbacks=seen)
+    assert 0.85 * 12 < clock.seconds < 1.08 * 12
+    assert len(files.saved) == grids
+    assert all(0.5 * rows <= n <= rows for n in files.saved)
+    assert trained.best is not None
+
+
+@pytest.mark.parametrize(("seconds", "batch", "passes"), [(12, 0.1, 8), (12, 1.0, 1), (3, 1.0, 1), (12, 0.01, 80)])
+def test_passes_keep_their_budget_but_for_the_first(monkeypatch, seconds, batch, passes):
+    clock, heard = Clock(monkeypatch), []
+
+    class Slow(Moments):
+        def accumulate(self, rows):
+            clock.seconds += batch
+            super().accumulate(rows)
+
+        def finish(self):
+            return dict(super().finish())
+
+    config = TrainConfig(core_minutes=seconds / 60, batch_size=40, device="cpu")
+    trained = train(Slow(), normal_rows(400), config, say=heard.append)
+    assert trained.steps >= 10 * passes
+    assert trained.steps % 10 == 0
+    assert clock.seconds < max(1.02 * seconds, 12 * batch)
+    told = "a pass over the data that moves the model takes longer than the budget leaves: it is made nonetheless"
+    assert heard == [told] * (seconds == 3)
+
+
+def test_a_step_that_takes_longer_than_the_budget_is_made_once(monkeypatch):
+    clock, heard = Clock(monkeypatch), []
+    config = TrainConfig(core_minutes=0.05, batch_size=32, device="cpu")
+    trained = train(Costly(clock, step=100.0), normal_rows(), config, say=heard.append)
+    assert trained.steps == 1
+    assert clock.seconds < 120, "the trial is left in its middle"
+    assert heard == ["a step that moves the model takes longer than the budget leaves: it is made nonetheless"]
+
+
+def test_a_run_of_steps_draws_few_samples_where_they_are_slow(tmp_path, monkeypatch):
+    clock, files = Clock(monkeypatch), Files()
+    monkeypatch.setattr(time, "monotonic", lambda: clock.seconds)
+    model = Costly(clock, step=0.5, drawn=(0.0, 1.0))
+    train(model, normal_rows(), TrainConfig(steps=2, device="cpu"), callbacks=[SampleGrid(tmp_path, files, 64)])
+    assert files.saved in ([2, 2], [3, 3])
+    assert clock.seconds < 20
+
+
+def test_rows_and_validations_are_as_many_as_planned():
+    config = TrainConfig(steps=333, device="cpu", batch_size=16)
+    trained = train(model_of("line"), normal_rows(64), config, valid=normal_rows(20, seed=1))
+    steps = [row["step"] for row in trained.metrics if row["split"] == "valid"]
+    assert len(steps) == 20
+    assert steps[-1] == 333
+    assert max(b - a for a, b in itertools.pairwise([0, *steps])) == 17
 
 
 def test_two_budgets_are_refused():

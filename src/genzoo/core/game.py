@@ -198,6 +198,10 @@ class DirectFit(abc.ABC):
     def statistics(self) -> Iterable[Tensor]:
         """The buffers that `accumulate` adds to, each summed over processes in place before the next is asked for."""
 
+    def looks(self) -> int:
+        """How many passes only look, before the first that moves the model; a budget of steps does not count them."""
+        return 0
+
     @abc.abstractmethod
     def finish(self) -> Metrics:
         """Updates the model from the statistics; returns the pass's metrics, as `Done` when converged."""

@@ -133,6 +133,9 @@ class Joint(GenerativeModel, DirectFit):
     def statistics(self) -> Iterable[Tensor]:
         return itertools.chain.from_iterable(part.statistics() for part in self._passes())
 
+    def looks(self) -> int:
+        return max(part.looks() for part in self._passes())
+
     def finish(self) -> Metrics:
         first, second = (part.finish() for part in self._passes())
         kind = Done if isinstance(first, Done) and isinstance(second, Done) else dict

@@ -98,6 +98,9 @@ class Mapped(GenerativeModel, DirectFit):
     def options(self, method: str) -> frozenset[str]:
         return super().options(method) | self.model.options(method)
 
+    def looks(self) -> int:
+        return self._passes.looks()
+
     def takes_null(self) -> bool:
         return self.model.takes_null()
 

@@ -1,84 +1,128 @@
-"""Minutes as steps: a stretch of training is timed on a copy, and the number of steps is fixed before step 0.
+"""Minutes as steps: everything that a run does is timed on a copy, and fixed in numbers before step 0.
 
 The training that follows is the one of that many steps, to the bit; only their number came from the clock, of the wall
-or of the processor. The checkpoint of step 0 holds it.
+or of the processor. The checkpoint of step 0 holds it. Validations and grids of samples have their part of the budget:
+where they are dear they are of fewer rows, or there are fewer of them.
 """
 
 import copy
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from genzoo.core import Trainable
+from genzoo.training.callbacks import Callback, SampleGrid
 from genzoo.training.config import TrainConfig
-from genzoo.training.course import Course
+from genzoo.training.course import Course, Passes
 from genzoo.training.journal import Stopwatch
+from genzoo.training.state import GRIDS, VALIDATIONS, Plan
+from genzoo.training.timing import Cost, Deadline, TooLong, timed
 
-__all__ = ["Plan", "planned", "rows_judged"]
+__all__ = ["planned", "rows_judged", "rows_shown"]
 
-STRETCH = 0.04  # the part of the minutes that is spent on timing
-VALIDATIONS, SHARE, FEWEST = 20, 0.01, 500  # in a run; rows of each as a share of the run's; the fewest
-MARGIN = 0.95  # samples, checkpoints and the end of the run
+STRETCH = 0.04  # the part of the minutes that is spent on timing steps
+WARM = 0.1  # the part that a first step may take to be made twice, for the first of a process is slow
+SHARE, FEWEST = 0.01, 500  # rows of a validation as a share of the run's; the fewest
+SHOWN = 0.1  # the part of a run that grids of samples may take together
+MARGIN = 0.95  # checkpoints and the end of the run
 ENDS = (0.0, 0.5, 1.0)  # the progress at which steps are timed
 ALIKE, CELLS = 1.25, 8  # costs that differ by more are timed again, in the middle of so many cells
-MOST = 0.25  # the part of what is left that validations of the fewest rows may take; else they have fewer
+MOST = 0.25  # the part of what is left that validations may take; else they have fewer rows
+LEAST = 3.0  # seconds that a grid of samples may take in a run of steps, however short
+
+Now = Callable[[], float]
 
 
-class Plan(NamedTuple):
-    """What is fixed before step 0.
+class Trial(NamedTuple):
+    """A copy of a course to be timed, on a clock, and the seconds of the whole budget."""
 
-    Attributes:
-        steps: The steps of the run, None where the configuration asks for none.
-        judged: The rows of each validation.
-    """
-
-    steps: int | None
-    judged: int
+    course: Course
+    now: Now
+    seconds: float
 
 
-def rows_judged(total: int, available: int, config: TrainConfig, fewest: int = FEWEST) -> int:
+def rows_judged(total: int, available: int, config: TrainConfig) -> int:
     """The rows of a validation: a hundredth of those that the run trains on, so that a short run is not spent on it.
 
     Example:
         >>> rows_judged(3000, 10_000, TrainConfig(batch_size=100)), rows_judged(10, 10_000, TrainConfig())
         (3000, 500)
     """
-    return min(available, config.valid_rows, max(fewest, int(SHARE * total * config.batch_size)))
+    return min(available, config.valid_rows, max(FEWEST, int(SHARE * total * config.batch_size)))
 
 
-def planned(course: Course, validate: Callable[..., float], valid: Any, watch: Stopwatch) -> Plan:
-    """The steps that fit into the configuration's budget, counted on a watch if it is one of time, with validations.
+def planned(
+    course: Course,
+    validate: Callable[..., float],
+    valid: Any,
+    callbacks: Sequence[Callback],
+    watch: Stopwatch,
+) -> Plan:
+    """The steps that fit into the configuration's budget, counted on a watch if it is one of time, with all that a run
+    does between them.
 
     Every process times the same steps, and all take the first one's figures.
     """
     config, available = course.config, 0 if valid is None else len(valid)
     if config.minutes is None and config.core_minutes is None:
-        return Plan(config.steps, rows_judged(course.total(config.steps), available, config))
+        total = course.total(config.steps)
+        return Plan(total, rows_judged(total, available, config))
     now = time.monotonic if config.minutes else time.process_time
+    began = watch.began if config.minutes else watch.core_began
     seconds = 60 * (config.minutes or config.core_minutes or 0)
     trial = type(course)(copy.deepcopy(course.model), course.order, config, course.team, lambda _: None)
-    each = _mean_step(trial, now, STRETCH * seconds)
-    row = _row_timed(trial, validate, valid, now)
-    left = MARGIN * (seconds - (now() - (watch.began if config.minutes else watch.core_began)))
-    fewest = FEWEST if row == 0 else min(FEWEST, max(1, int(MOST * left / (VALIDATIONS * row))))
-    many = left / (each + VALIDATIONS * SHARE * config.batch_size * row)  # where validations grow with the run
-    few = (left - VALIDATIONS * fewest * row) / each  # where each has the fewest rows
-    steps = max(course.stride, int(course.team.agree(min(many, few))))
-    fewest = int(course.team.agree(float(fewest)))
-    return Plan(steps, rows_judged(course.total(steps), available, config, fewest))
+    course.wait(f"timing steps for a budget of {seconds:,.0f} s")
+    each = _mean_step(Trial(trial, now, seconds))
+    drawn = _drawing(trial.model, callbacks, Trial(trial, now, seconds), SHOWN * seconds / 2)
+    judging = _judging(Trial(trial, now, seconds), validate, valid)
+    plan = _fitted(course, MARGIN * (began + seconds - now()), each, judging, drawn, available)
+    return Plan(**{name: int(course.team.agree(float(value or 0))) for name, value in vars(plan).items()})
 
 
-def _mean_step(course: Course, now: Callable[[], float], least: float) -> float:
+def _fitted(course: Course, left: float, each: float, judging: Cost, drawn: "Cost | None", available: int) -> Plan:
+    """What fits into the seconds that are left."""
+    config = course.config
+    grids, shown = _grids(drawn, SHOWN * left)
+    spare = left - (grids * drawn.of(shown) if drawn is not None and grids else 0.0)
+    most, each = MOST * max(0.0, spare), max(each, 1e-9)
+    validations = max(1, min(VALIDATIONS, int(most / judging.of(1)))) if judging.of(1) else VALIDATIONS
+    ceiling = judging.rows(most / validations)
+    judged = min(ceiling, rows_judged(0, available, config))
+    for _ in range(3):  # more steps want more rows, which leave fewer steps
+        if config.validate_every is None:
+            steps = int((spare - validations * judging.of(judged)) / each)
+        else:
+            steps = int(spare / (each + judging.of(judged) / config.validate_every))
+        judged = min(ceiling, rows_judged(max(0, steps), available, config))
+    if steps < course.least:
+        unit = "a pass over the data" if isinstance(course, Passes) else "a step"
+        course.say(f"{unit} that moves the model takes longer than the budget leaves: it is made nonetheless")
+    steps = max(course.least, steps // course.stride * course.stride)
+    return Plan(steps, judged, validations, grids, shown)
+
+
+# --- steps ----------------------------------------------------------------------------------------------------------
+
+
+def _mean_step(trial: Trial) -> float:
     """Seconds of a step, the mean along the training: at its beginning, middle and end, and at more places where these
     differ."""
-    grows = _grows(course.model)
-    first = _step_at(0.0, course, now, least / len(ENDS))
-    if not grows and first >= least:  # its first step has taken all that there is for timing
-        return first
-    costs = [first, *(_step_at(progress, course, now, least / len(ENDS)) for progress in ENDS[1:])]
-    if max(costs) <= ALIKE * min(costs):
-        return sum(costs) / len(costs)
-    return sum(_step_at((i + 0.5) / CELLS, course, now, least / CELLS) for i in range(CELLS)) / CELLS
+    course, least = trial.course, STRETCH * trial.seconds
+    try:
+        if isinstance(course, Passes):
+            return _step_of_a_pass(trial, least)
+        if (warm := _first_step(trial)) >= WARM * trial.seconds:
+            return warm
+        first = _step_at(0.0, trial, least / len(ENDS))
+        if not _grows(course.model) and first >= least:  # its first step has taken all that there is for timing
+            return first
+        costs = [first, *(_step_at(progress, trial, least / len(ENDS)) for progress in ENDS[1:])]
+        if max(costs) <= ALIKE * min(costs):
+            return sum(costs) / len(costs)
+        return sum(_step_at((i + 0.5) / CELLS, trial, least / CELLS) for i in range(CELLS)) / CELLS
+    except TooLong:
+        return math.inf
 
 
 def _grows(model: Trainable) -> bool:
@@ -86,34 +130,110 @@ def _grows(model: Trainable) -> bool:
     return any(isinstance(part, Trainable) and type(part).at is not Trainable.at for part in model.modules())
 
 
-def _step_at(progress: float, course: Course, now: Callable[[], float], least: float) -> float:
+def _first_step(trial: Trial) -> float:
+    """Seconds of the first step, which in a new process is slower than those to come.
+
+    Raises:
+        TooLong: If it takes longer than the whole budget.
+    """
+    course = trial.course
+    alone = course.team.size == 1  # a step that one of several processes leaves would keep the others waiting
+    with Deadline(trial.now, trial.seconds if alone else math.inf):
+        return course.team.agree(timed(lambda: course.advance(0, 2), trial.now))
+
+
+def _step_at(progress: float, trial: Trial, least: float) -> float:
     """Seconds of a step of a course's model in the form that it has at some progress."""
+    course, now = trial.course, trial.now
     course.pinned = progress
     for part in course.model.modules():
         if isinstance(part, Trainable):
             part.at(progress)
-    return _step_timed(course, now, least)
-
-
-def _step_timed(course: Course, now: Callable[[], float], least: float) -> float:
-    """Seconds of a step, from bursts that take at least so many seconds together."""
-    steps, spent, burst = 0, 0.0, course.stride
+    steps, spent, burst = 1, 0.0, 1
     while spent < least:
-        start = now()
-        for step in range(steps, steps + burst):
-            course.advance(step, steps + burst)
-        elapsed = course.team.agree(now() - start)
-        steps, spent, burst = steps + burst, spent + elapsed, 2 * burst
-    return elapsed / (burst // 2)  # the last burst: the first steps of a process are slow
+        spent += (elapsed := course.team.agree(_burst(course, steps, burst, now)))
+        steps, burst = steps + burst, 2 * burst
+    return elapsed / (burst // 2)  # of the last burst, the longest
 
 
-def _row_timed(course: Course, validate: Callable[..., float], valid: Any, now: Callable[[], float]) -> float:
-    """Seconds that a validation takes for each of its rows."""
+def _burst(course: Course, first: int, count: int, now: Now) -> float:
+    """Seconds of some steps."""
+    start = now()
+    for step in range(first, first + count):
+        course.advance(step, first + count)
+    return now() - start
+
+
+def _step_of_a_pass(trial: Trial, least: float) -> float:
+    """Seconds of a batch of a direct fit, its share of what ends a pass among them; dear passes are not made whole."""
+    course, now = trial.course, trial.now
+    start = now()
+    for step in range(course.stride):
+        course.advance(step, course.stride)
+        share = (step + 1) / course.stride
+        if course.team.agree(now() - start) > max(least, share * trial.seconds / 2):  # there is time for few passes
+            return course.team.agree(now() - start) / (step + 1)
+    first = course.team.agree(now() - start)
+    return (
+        first / course.stride if first >= least else _burst(course, course.stride, course.stride, now) / course.stride
+    )
+
+
+# --- what a run does between steps ----------------------------------------------------------------------------------
+
+
+def _judging(trial: Trial, validate: Callable[..., float], valid: Any) -> Cost:
+    """What a validation costs, at first and for each of its rows."""
     if valid is None:
-        return 0.0
-    start, rows = now(), min(len(valid), FEWEST, 4 * course.config.batch_size)
+        return Cost(0.0, 0.0)
+    rows, most = min(len(valid), max(FEWEST, 4 * trial.course.config.batch_size)), STRETCH * trial.seconds
     try:
-        validate(course, course.model, valid, rows)
+        return Cost.measured(
+            lambda n: validate(trial.course, trial.course.model, valid, n), rows, trial.now, most / 8, 2 * most
+        )
+    except TooLong:
+        return Cost(2 * most, 2 * most)
     except NotImplementedError:  # a model of several players has no one loss, and is not validated
-        return 0.0
-    return (now() - start) / max(1, rows)
+        return Cost(0.0, 0.0)
+
+
+def _drawing(model: Trainable, callbacks: Sequence[Callback], trial: Trial, most: float) -> Cost | None:
+    """What a grid of samples costs, at first and for each row; None if nobody draws one or a row takes too long."""
+    grids = [callback for callback in callbacks if isinstance(callback, SampleGrid) and callback.can_draw(model)]
+    if not grids:
+        return Cost(0.0, 0.0)
+    try:
+        return Cost.measured(
+            lambda rows: [grid.draw(model, rows, trial.course.team.device) for grid in grids],
+            grids[0].n,
+            trial.now,
+            most / 16,
+            most,
+        )
+    except TooLong:
+        return None
+
+
+def _grids(drawn: Cost | None, most: float) -> tuple[int, int]:
+    """The number of grids that fit into some seconds, and the rows of each."""
+    if drawn is None or drawn.of(1) > most:
+        return 0, 0
+    grids = min(GRIDS, int(most / drawn.of(1))) if drawn.of(1) else GRIDS
+    return grids, drawn.rows(most / grids)
+
+
+def rows_shown(course: Course, weights: Trainable, callbacks: Sequence[Callback], seconds: float) -> int:
+    """The rows of a grid of samples in a run of steps that takes so many seconds, timed when the first grid is due.
+
+    Args:
+        course: The course.
+        weights: The model that is drawn from.
+        callbacks: Whoever draws.
+        seconds: What the run takes as a whole.
+    """
+    allowed = max(LEAST, SHOWN * seconds / GRIDS)
+    drawn = _drawing(weights, callbacks, Trial(course, time.monotonic, seconds), allowed)
+    if drawn is None or drawn.of(1) > allowed:
+        course.say(f"no samples are drawn on the way: a single one takes longer than {allowed:.1f} s")
+        return 0
+    return drawn.rows(allowed)

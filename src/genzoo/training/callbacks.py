@@ -6,6 +6,9 @@ A callback reads the state and writes elsewhere; it never changes the course of 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+from torch import Tensor
+
 from genzoo.core import Capability, GenerativeModel, GivenLike, map_given
 from genzoo.training.state import State
 
@@ -26,6 +29,9 @@ class Callback:
         3
     """
 
+    def on_wait(self, what: str) -> None:
+        """Again and again before the first step, while a model looks at the data or steps are timed."""
+
     def on_start(self, state: State) -> None:
         """Before the first step, or the first after a resume."""
 
@@ -45,10 +51,12 @@ class Callback:
 class SampleGrid(Callback):
     """Writes samples while training, the same noise at every step, so that the files make a film.
 
+    Where sampling is slow there are fewer of them, so that all grids together take a tenth of the run.
+
     Args:
         folder: Where `step-00001000.png` and so on go.
         codec: Turns samples into a file.
-        n: The number of samples.
+        n: The number of samples, at most.
         given: Their condition.
         seed: Names their noise.
     """
@@ -56,12 +64,28 @@ class SampleGrid(Callback):
     def __init__(self, folder: Path, codec: "Codec", n: int = 64, given: GivenLike = None, seed: int = 0) -> None:
         self.folder, self.codec, self.n, self.given, self.seed = folder, codec, n, given, seed
 
+    def can_draw(self, model: Any) -> bool:
+        """Whether a model has samples to show: a representation codes, and has none."""
+        return isinstance(model, GenerativeModel) and model.can(Capability.SAMPLE)
+
+    def draw(self, model: Any, n: int, device: torch.device) -> Tensor:
+        """The first rows of the grid.
+
+        Args:
+            model: What is drawn from.
+            n: How many rows.
+            device: Where the model is.
+        """
+        given = map_given(lambda rows: rows[:n].to(device), self.given)
+        x: Tensor = model.sample(n, given, seed=self.seed)
+        return x
+
     def on_samples(self, state: State) -> None:
-        if isinstance(state.model, GenerativeModel) and not state.model.can(Capability.SAMPLE):
-            return  # a representation codes, and has no samples to show
+        n = self.n if state.shown is None else min(self.n, state.shown)
+        if not n or not self.can_draw(state.model):
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
-        given = map_given(lambda rows: rows.to(state.team.device), self.given)
-        x = state.weights.sample(self.n, given, seed=self.seed)
+        x = self.draw(state.weights, n, state.team.device)
         self.codec.save(x.cpu(), self.folder / f"step-{state.step:08d}{self.codec.suffix}")
 
 

@@ -34,6 +34,8 @@ class Course(abc.ABC):
     ) -> None:
         self.model, self.order, self.config, self.team, self.say = model, order, config, team, say
         self.stride = 1  # intervals are whole multiples of it
+        self.wait: Callable[[str], None] = lambda what: None  # hears what is done before the first step
+        self.least = 1  # the fewest steps that move the model
         self.pinned: float | None = None  # the progress to tell whatever the step, while a plan is timed
 
     @abc.abstractmethod
@@ -74,6 +76,7 @@ class Course(abc.ABC):
         """One epoch for `prepare`, every row once."""
         noise = Noise(self.config.seed, "prepare", device=self.team.device)
         for number in range(self.order.passes):
+            self.wait(f"looking at the data: batch {number + 1:,} of {self.order.passes:,}")
             yield self.batch(self.order.once(number), noise.tick(number))
 
     def _place(self, rows: Tensor) -> Tensor:
@@ -222,10 +225,14 @@ class Passes(Course):
     ) -> None:
         super().__init__(model, order, config, team, say)
         self.stride = order.passes
+        self.looks = direct(model).looks() * self.stride
+        self.least = self.looks + self.stride
         self.noise = Noise(config.seed, "fit", device=team.device)
 
     def total(self, steps: int | None) -> int:
-        return self.stride * (DEFAULT_PASSES if steps is None else -(-steps // self.stride))
+        if steps == 0:
+            return 0
+        return self.looks + self.stride * (DEFAULT_PASSES if steps is None else -(-steps // self.stride))
 
     def advance(self, step: int, total: int) -> Mapping[str, Tensor | float]:
         fit, number = direct(self.model), step % self.stride

@@ -6,6 +6,7 @@ a checkpoint holds, so a training killed at any instant and resumed ends bit for
 """
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from torch.utils.data import DataLoader
 from genzoo.core import Trainable, seeded
 from genzoo.training import checkpoint as disk
 from genzoo.training.average import Average
-from genzoo.training.budget import planned
+from genzoo.training.budget import planned, rows_shown
 from genzoo.training.callbacks import Callback
 from genzoo.training.config import BUDGETS, TrainConfig
 from genzoo.training.course import Course, course_of, is_done
@@ -25,7 +26,7 @@ from genzoo.training.finite import NotFinite, not_finite, odd
 from genzoo.training.guard import Interrupted, Signals, locked
 from genzoo.training.journal import METRICS, Journal, Means, Stopwatch, read_rows
 from genzoo.training.order import Source, order_of
-from genzoo.training.state import State
+from genzoo.training.state import ROWS, Plan, State
 from genzoo.training.team import Team
 from genzoo.training.validation import has_loss, judge, validate, verdict
 
@@ -101,7 +102,8 @@ def train(
         _place(model, config, team)
         say = say if team.is_first else _nothing
         course = course_of(model, order_of(source, config, say), config, team, say)
-        state = _resumed(course, run) if resume and run else _started(course, valid, run, watch)
+        course.wait = _heard(callbacks) if team.is_first else _nothing
+        state = _resumed(course, run) if resume and run else _started(course, valid, run, callbacks, watch)
         _play(state, valid, run, callbacks, signals)
         return _finished(state, run)
 
@@ -116,6 +118,16 @@ def _check(model: Trainable, config: TrainConfig, valid: Source | None, run: Pat
         )
 
 
+def _heard(callbacks: Sequence[Callback]) -> Callable[[str], None]:
+    """Tells callbacks what is done before the first step."""
+
+    def wait(what: str) -> None:
+        for callback in callbacks:
+            callback.on_wait(what)
+
+    return wait
+
+
 def _nothing(remark: str) -> None:
     """Says nothing: one of several processes speaks."""
 
@@ -126,7 +138,9 @@ def _place(model: Trainable, config: TrainConfig, team: Team) -> None:
     model.to(team.device)
 
 
-def _started(course: Course, valid: Source | None, run: Path | None, watch: Stopwatch) -> State:
+def _started(
+    course: Course, valid: Source | None, run: Path | None, callbacks: Sequence[Callback], watch: Stopwatch
+) -> State:
     model, config, team = course.model, course.config, course.team
     if run is not None and (disk.checkpoints(run / "checkpoints") or (run / WEIGHTS).exists()):
         raise disk.CheckpointError(
@@ -137,11 +151,11 @@ def _started(course: Course, valid: Source | None, run: Path | None, watch: Stop
         with seeded(config.seed), team.autocast():
             model.prepare(course.look())
     team.share_state(model)
-    plan = planned(course, validate, valid, watch)
+    plan = planned(course, validate, valid, callbacks, watch)
     if run is not None and read_rows(run / METRICS):
         course.say(f"no checkpoint is left: the training begins again, in {run}")
     journal = Journal(run if team.is_first else None)
-    state = State(model, config, team, course, journal, course.total(plan.steps), plan.judged, fresh=fresh)
+    state = State(model, config, team, course, journal, plan.steps, plan, fresh=fresh, shown=plan.shown)
     state.average = _average(state)
     state.watch = watch
     _save(state, run)
@@ -156,7 +170,9 @@ def _resumed(course: Course, run: Path) -> State:
         total = _total(course, TrainConfig(**kept["config"]), kept["total"], found.step)
         longer = total > kept["total"]
         journal = Journal(None)
-        state = State(course.model, course.config, course.team, course, journal, total, kept["judged"], fresh=fresh)
+        state = State(
+            course.model, course.config, course.team, course, journal, total, Plan(**kept["plan"]), fresh=fresh
+        )
         state.model.load_state_dict(tensors["model"])
         if spoilt := not_finite(tensors["model"], fresh):
             raise ValueError(spoilt[0])
@@ -167,6 +183,7 @@ def _resumed(course: Course, run: Path) -> State:
         state.means = Means(kept["means"])
         state.step, state.best, state.best_step = found.step, kept["best"], kept["best_step"]
         state.waited, state.done = (0, False) if longer else (kept["waited"], kept["done"])
+        state.shown = kept["shown"]
         state.watch, state.best_weights = Stopwatch(kept["seconds"], kept["core_seconds"]), tensors.get("best")
         state.journal = Journal(run if course.team.is_first else None, kept["journal"])
         return state
@@ -239,9 +256,9 @@ def _between(state: State, logged: Mapping[str, Any], valid: Source | None, call
         state.average.follow(state.step)
     state.means.add(logged)
     rows = []
-    if state.due(config.log_every, 200):
+    if state.due(config.log_every, ROWS):
         rows.append(_row(state, "train", state.means.take()))
-    if valid is not None and has_loss(state.model) and state.due(config.validate_every, 20):
+    if valid is not None and has_loss(state.model) and state.due(config.validate_every, state.plan.validations):
         rows.append(_row(state, "valid", {"loss": judge(state, valid)}))
     for row in rows:
         state.journal.write(row)
@@ -249,7 +266,10 @@ def _between(state: State, logged: Mapping[str, Any], valid: Source | None, call
         callback.on_step(state)
         for row in rows:
             callback.on_row(state, row)
-    if callbacks and state.team.is_first and state.due(config.sample_every, 5):
+    if callbacks and state.team.is_first and state.plan.grids and state.due(config.sample_every, state.plan.grids):
+        if state.shown is None:
+            whole = state.watch.seconds / state.step * state.total
+            state.shown = rows_shown(state.course, state.weights, callbacks, whole)
         for callback in callbacks:
             callback.on_samples(state)
 
@@ -286,7 +306,8 @@ def _save(state: State, run: Path | None) -> None:
         tensors["best"] = state.best_weights
     kept = {
         "total": state.total,
-        "judged": state.judged,
+        "plan": dataclasses.asdict(state.plan),
+        "shown": state.shown,
         "best": state.best,
         "best_step": state.best_step,
         "waited": state.waited,

@@ -13,7 +13,28 @@ from genzoo.training.course import Course
 from genzoo.training.journal import Journal, Means, Stopwatch
 from genzoo.training.team import Team
 
-__all__ = ["State"]
+__all__ = ["GRIDS", "VALIDATIONS", "Plan", "State"]
+
+ROWS, VALIDATIONS, GRIDS = 200, 20, 5  # rows of metrics, validations and grids of samples in a run
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is fixed before step 0.
+
+    Attributes:
+        steps: The steps of the run.
+        judged: The rows of each validation.
+        validations: Validations in the run.
+        grids: Grids of samples in the run.
+        shown: The rows of each; None: to be found at the first.
+    """
+
+    steps: int
+    judged: int
+    validations: int = VALIDATIONS
+    grids: int = GRIDS
+    shown: int | None = None
 
 
 @dataclass
@@ -22,7 +43,8 @@ class State:
 
     Attributes:
         step: Steps made so far, of `total`.
-        judged: The rows of each validation.
+        plan: What was fixed before step 0.
+        shown: The rows of a grid of samples, None before the first.
         best: The lowest validation loss so far, of those that are finite.
         best_step: The step at which it was.
         waited: Validations since then.
@@ -38,7 +60,7 @@ class State:
     course: Course
     journal: Journal
     total: int
-    judged: int
+    plan: Plan
     average: Average | None = None
     means: Means = field(default_factory=Means)
     step: int = 0
@@ -48,6 +70,7 @@ class State:
     done: bool = False
     watch: Stopwatch = field(default_factory=Stopwatch)
     stopped: bool = False
+    shown: int | None = None
     best_weights: dict[str, Tensor] | None = None
     fresh: Mapping[str, Tensor] = field(default_factory=dict)
 
@@ -63,6 +86,10 @@ class State:
 
     def due(self, every: int | None, times: int) -> bool:
         """Whether something is due after this step that happens every so many steps, or some times in the run."""
-        every = max(1, self.total // times) if every is None else every
-        every = -(-every // self.course.stride) * self.course.stride
-        return self.step % every == 0 or self.step == self.total or self.done
+        stride = self.course.stride
+        if self.step == self.total or self.done:
+            return True
+        if every is not None:
+            return self.step % (-(-every // stride) * stride) == 0
+        made, all_of_them = self.step // stride, self.total // stride
+        return self.step % stride == 0 and made * times // all_of_them > (made - 1) * times // all_of_them

@@ -29,7 +29,7 @@ def judge(state: State, valid: Source) -> float:
         state: The training.
         valid: The rows to validate on.
     """
-    loss = validate(state.course, state.weights, valid, state.judged, state.progress)
+    loss = validate(state.course, state.weights, valid, state.plan.judged, state.progress)
     if math.isfinite(loss) and (state.best is None or loss < state.best):
         state.best, state.best_step, state.waited = loss, state.step, 0
         if state.config.keep == "best":

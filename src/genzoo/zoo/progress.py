@@ -11,7 +11,7 @@ from genzoo.training.state import State
 
 __all__ = ["Watch"]
 
-BAR_SECONDS, LINE_SECONDS = 0.1, 10.0
+BAR_SECONDS, FIRST_SECONDS, LINE_SECONDS = 0.1, 2.0, 10.0  # between looks at a bar; before a first line; between lines
 
 
 class Watch(Callback):
@@ -34,10 +34,19 @@ class Watch(Callback):
     def __init__(self, title: str, console: Console | None = None) -> None:
         self.title, self.console = title, console
         self.losses: dict[str, float] = {}
-        self.shown, self.began, self.first = 0.0, 0.0, 0
+        self.shown, self.began, self.first, self.pause = 0.0, 0.0, 0, FIRST_SECONDS
+        self.waited = 0.0
         self.bar: Progress | None = None
 
+    def on_wait(self, what: str) -> None:
+        now = time.monotonic()
+        self.waited = self.waited or now
+        if now - self.waited > self.pause:
+            self.waited, self.pause = now, LINE_SECONDS
+            self.out.print(f"{self.title}: {what}", highlight=False, soft_wrap=True)
+
     def on_start(self, state: State) -> None:
+        self.waited = 0.0
         if not state.team.is_first:
             return
         self.losses = {}  # of the stage before
@@ -48,12 +57,13 @@ class Watch(Callback):
             self.bar = Progress(*columns, console=self.out, transient=True, auto_refresh=False)
             self.bar.add_task(self.title, total=state.total, completed=state.step, text="")
             self.bar.start()
+        self.pause = BAR_SECONDS if self.bar else FIRST_SECONDS
 
     def on_step(self, state: State) -> None:
         now = time.monotonic()  # the clock is asked every step, the screen is not
-        if now - self.shown < (BAR_SECONDS if self.bar else LINE_SECONDS) or not state.team.is_first:
+        if now - self.shown < self.pause or not state.team.is_first:
             return
-        self.shown = now
+        self.shown, self.pause = now, BAR_SECONDS if self.bar else LINE_SECONDS
         if self.bar:
             self.bar.update(self.bar.task_ids[0], completed=state.step, text=self._text(state), refresh=True)
         else:
@@ -86,7 +96,7 @@ class Watch(Callback):
         rate = made / spent if spent > 0 else 0.0
         left = (state.total - state.step) / rate if rate else 0.0
         share = f"{state.step:,}/{state.total:,} ({state.step / max(1, state.total):.0%})"
-        return f"{share} · {rate:,.0f} steps/s · ETA {clock(left)} · {self._losses()}"
+        return f"{share} · {pace(rate)} · ETA {clock(left)} · {self._losses()}".removesuffix(" · ")
 
     def _losses(self) -> str:
         return " · ".join(f"{name} {value:.4g}" for name, value in list(self.losses.items())[:5])
@@ -101,6 +111,21 @@ def headline(state: State) -> str:
     config, count = state.config, state.model.parameter_count
     folder = f" · {state.journal.path.parent}" if state.journal.path else ""
     return f"device {state.team.device} · {config.precision} · seed {config.seed} · {count:,} parameters{folder}"
+
+
+def pace(rate: float) -> str:
+    """How fast steps are made, in steps a second or, where they are slow, seconds a step.
+
+    Args:
+        rate: Steps a second.
+
+    Example:
+        >>> pace(1234.5), pace(3.21), pace(0.25)
+        ('1,234 steps/s', '3.2 steps/s', '4.0 s/step')
+    """
+    if rate >= 10:
+        return f"{rate:,.0f} steps/s"
+    return f"{rate:.1f} steps/s" if rate >= 1 or rate == 0 else f"{1 / rate:,.1f} s/step"
 
 
 def clock(seconds: float) -> str:

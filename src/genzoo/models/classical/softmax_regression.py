@@ -127,6 +127,9 @@ class SoftmaxRegression(GenerativeModel, DirectFit):
     def takes_null(self) -> bool:
         return False
 
+    def looks(self) -> int:
+        return 1  # the value and the slope at zero, from where the first step goes
+
     def begin(self) -> None:
         self.sums.zero_()
         self.totals.zero_()
