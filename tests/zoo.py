@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from genzoo.core import Batch, GenerativeModel, Given, GivenSpaceLike, Likelihood, Noise, Space, as_given_space
 from genzoo.models import Dequantized, Joint, LatentModel, Standardized
-from genzoo.models.adversarial import WassersteinGAN
+from genzoo.models.adversarial import GAN, WassersteinGAN
 from genzoo.models.autoencoders import VAE, GaussianAutoencoder
 from genzoo.models.autoregressive import GPT, MADE, Bigram
 from genzoo.models.classical import (
@@ -136,6 +136,14 @@ def wgan(space: Space, given: GivenSpaceLike = None, drop_given: float = 0.0) ->
     generator = Conditioned(MLP(4, [16], space.dims, given=width), given, width)
     critic = Conditioned(MLP(space.dims, [16], 1, given=width), given, width)
     return WassersteinGAN(space, given, generator, critic, latent=4, drop_given=drop_given)
+
+
+def dcgan(space: Space, given: GivenSpaceLike = None) -> GAN:
+    across, parts = 0 if given is None else 4, {"norm": nn.BatchNorm2d, "activation": nn.LeakyReLU(0.2)}
+    generator = ConvDecoder(4, space.shape, width=4, given=across, **parts)
+    critic = ConvEncoder(space.shape, 1, width=4, given=across, **parts)
+    nets = Conditioned(generator, given, across), Conditioned(critic, given, across)
+    return GAN(space, given, *nets, latent=4, drop_given=0.2)
 
 
 def conv_wgan(space: Space) -> WassersteinGAN:
@@ -360,6 +368,8 @@ ZOO: dict[str, Entry] = {
     "vae/reals": Entry(lambda: vae(REALS), BOUND),
     "vae/given": Entry(lambda: vae(BYTES, LABEL), BOUND),
     "vae/given/several": Entry(lambda: vae(REALS, BOTH, 0.2), BOUND),
+    "dcgan": Entry(lambda: dcgan(BYTES), NONE),
+    "dcgan/given": Entry(lambda: dcgan(BITS, BOTH), NONE),
     "wgan_gp": Entry(lambda: wgan(BYTES), NONE),
     "wgan_gp/conv": Entry(lambda: conv_wgan(BYTES), NONE),
     "wgan_gp/reals": Entry(lambda: wgan(REALS), NONE),

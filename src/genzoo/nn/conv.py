@@ -5,11 +5,14 @@ size that stood there. So 8 → 4, and 28 → 14 → 7 → 4, without padding th
 """
 
 import itertools
+from collections.abc import Callable
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 __all__ = ["ConvDecoder", "ConvEncoder", "stages"]
+
+Norm = Callable[[int], nn.Module]  # from a number of channels
 
 
 def stages(height: int, width: int) -> list[tuple[int, int]]:
@@ -33,13 +36,16 @@ def stages(height: int, width: int) -> list[tuple[int, int]]:
 class ConvEncoder(nn.Module):
     """From an image to a vector: the encoder of an autoencoder, or a critic with one output.
 
-    It has no normalization across rows, so each row's result depends on that row alone, as a gradient penalty needs.
+    By default it has no normalization across rows, so each row's result depends on that row alone, as a gradient
+    penalty needs.
 
     Args:
         shape: (C, H, W) of one image.
         outputs: The length of the vector.
         width: Channels of the first stage, doubled at each further one.
         given: The width of the condition's embedding, 0 for none.
+        norm: A norm of so many channels, after every layer but the first; none by default.
+        activation: The nonlinearity.
 
     Raises:
         ValueError: If the shape is not that of an image of at least 4×4.
@@ -50,7 +56,16 @@ class ConvEncoder(nn.Module):
         torch.Size([2, 10])
     """
 
-    def __init__(self, shape: tuple[int, ...], outputs: int, *, width: int = 32, given: int = 0) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        outputs: int,
+        *,
+        width: int = 32,
+        given: int = 0,
+        norm: Norm | None = None,
+        activation: nn.Module | None = None,
+    ) -> None:
         super().__init__()
         channels, height, wide = image(shape)
         sizes = stages(height, wide)
@@ -59,15 +74,18 @@ class ConvEncoder(nn.Module):
             nn.Conv2d(a, b, 3, stride=1 if i == 0 else 2, padding=1)
             for i, (a, b) in enumerate(itertools.pairwise(widths))
         )
+        later = widths[2:] if norm is not None else []
+        self.norms = nn.ModuleList([nn.Identity(), *(norm(b) for b in later)] if norm is not None else [])
         self.shifts = nn.ModuleList(nn.Linear(given, b, bias=False) for b in widths[1:] if given)
         self.last = nn.Linear(widths[-1] * sizes[-1][0] * sizes[-1][1], outputs)
-        self.activation = nn.SiLU()
+        self.activation = activation or nn.SiLU()
 
     def forward(
         self, x: Float[Tensor, "B C H W"], given: Float[Tensor, "B width"] | None = None
     ) -> Float[Tensor, "B outputs"]:
-        for layer, shift in itertools.zip_longest(self.layers, self.shifts):
-            x = self.activation(shifted(layer(x), shift, given))
+        for layer, norm, shift in itertools.zip_longest(self.layers, self.norms, self.shifts):
+            x = layer(x) if norm is None else norm(layer(x))
+            x = self.activation(shifted(x, shift, given))
         return self.last(x.flatten(1))
 
 
@@ -79,6 +97,8 @@ class ConvDecoder(nn.Module):
         shape: (C, H, W) of what it makes.
         width: Channels of the last stage, doubled at each one before it.
         given: The width of the condition's embedding, 0 for none.
+        norm: A norm of so many channels, before every activation; by default over all of a row.
+        activation: The nonlinearity.
 
     Raises:
         ValueError: If the shape is not that of an image of at least 4×4.
@@ -89,7 +109,16 @@ class ConvDecoder(nn.Module):
         torch.Size([2, 3, 28, 28])
     """
 
-    def __init__(self, inputs: int, shape: tuple[int, ...], *, width: int = 32, given: int = 0) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        shape: tuple[int, ...],
+        *,
+        width: int = 32,
+        given: int = 0,
+        norm: Norm | None = None,
+        activation: nn.Module | None = None,
+    ) -> None:
         super().__init__()
         channels, height, wide = image(shape)
         self.sizes = stages(height, wide)[::-1]
@@ -98,10 +127,10 @@ class ConvDecoder(nn.Module):
         self.layers = nn.ModuleList(
             nn.ConvTranspose2d(a, b, 4, stride=2, padding=1) for a, b in itertools.pairwise(widths)
         )
-        self.norms = nn.ModuleList(nn.GroupNorm(1, b) for b in widths)
+        self.norms = nn.ModuleList(nn.GroupNorm(1, b) if norm is None else norm(b) for b in widths)
         self.shifts = nn.ModuleList(nn.Linear(given, b, bias=False) for b in widths if given)
         self.last = nn.Conv2d(widths[-1], channels, 3, padding=1)
-        self.activation = nn.SiLU()
+        self.activation = activation or nn.SiLU()
 
     def forward(
         self, z: Float[Tensor, "B inputs"], given: Float[Tensor, "B width"] | None = None

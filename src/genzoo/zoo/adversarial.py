@@ -7,7 +7,7 @@ from genzoo.training.config import TrainConfig
 from genzoo.zoo.recipe import Amount, Count, GivenSpace, Positive, Recipe, Share, Size, recipe
 from genzoo.zoo.units import in_units
 
-__all__ = ["wgan_gp"]
+__all__ = ["dcgan", "wgan_gp"]
 
 
 @recipe(
@@ -81,3 +81,58 @@ def _networks(space: Space, given: GivenSpace, latent: int, hidden: list[int], w
     else:
         made = MLP(latent, hidden, space.dims, given=across), MLP(space.dims, hidden, 1, given=across)
     return Conditioned(made[0], given, across), Conditioned(made[1], given, across)
+
+
+@recipe(
+    family="adversarial",
+    likelihood="none",
+    can=("sample", "decode", "latent", "condition"),
+    paper="Radford, Metz & Chintala, 2016, Unsupervised representation learning with DCGANs, arXiv:1511.06434",
+)
+def dcgan(
+    space: Space,
+    given: GivenSpace = None,
+    *,
+    size: Size = "small",
+    latent: Count | None = None,
+    hidden: Count = 256,
+    width: Count | None = None,
+    lr: Positive = 2e-4,
+    drop_given: Share = 0.1,
+) -> Recipe:
+    """A GAN of convolutions with batch normalization, for images; perceptrons for anything smaller than 8×8.
+
+    Args:
+        size: Small: 32 latents (8 for tables), 16 channels. Paper: 100 latents, 128 channels.
+        latent: The length of z; by default as size says.
+        hidden: The width of the two hidden layers of perceptrons.
+        width: Channels of the convolutions at full size; by default as size says.
+        lr: Adam's rate for both players, with β₁ = 0.5.
+        drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
+    """
+    from genzoo.models.adversarial import GAN
+
+    small = size == "small"
+    latent = latent or (100 if not small else 32 if space.dims > 16 else 8)
+    images = len(space.shape) == 3 and min(space.shape[1:]) >= 8
+    channels = (width or (16 if small else 128)) if images else 0
+    make = _normed if images else _networks
+    networks = make(space, given, latent, [hidden, hidden], channels)
+    model = GAN(space, given, *networks, latent=latent, drop_given=drop_given)
+    model.lr = lr
+    return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=64, ema=0.05))
+
+
+def _normed(space: Space, given: GivenSpace, latent: int, hidden: list[int], width: int) -> tuple[Any, Any]:
+    """DCGAN's networks: batch normalization in both, ReLU in the generator, leaky ReLU in the critic."""
+    from torch import nn
+
+    from genzoo.nn import Conditioned, ConvDecoder, ConvEncoder
+
+    across = 0 if given is None else 32
+    generator = ConvDecoder(latent, space.shape, width=width, given=across, norm=nn.BatchNorm2d, activation=nn.ReLU())
+    critic = ConvEncoder(space.shape, 1, width=width, given=across, norm=nn.BatchNorm2d, activation=nn.LeakyReLU(0.2))
+    for layer in [*generator.modules(), *critic.modules()]:
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(layer.weight, std=0.02)
+    return Conditioned(generator, given, across), Conditioned(critic, given, across)

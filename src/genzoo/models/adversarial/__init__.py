@@ -5,6 +5,8 @@ from genzoo._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "gan": ["GAN"],
+        "generator": ["Adversarial"],
         "wgan_gp": ["WassersteinGAN"],
     },
 )

@@ -4,32 +4,25 @@ The Wasserstein distance between data and samples is the largest difference in m
 The critic learns to see it, held to slope one between data and samples by a penalty; the generator learns to lower it.
 """
 
-from collections.abc import Sequence
-
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from genzoo.core.abilities import Ability
-from genzoo.core.game import Batch, Player
-from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike, map_given
-from genzoo.core.model import Capability, GenerativeModel, Unsupported
+from genzoo.core.given import Given, GivenSpaceLike
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
-from genzoo.distributions.levels import Numbers
-from genzoo.models.abilities import NormalLatent
+from genzoo.models.adversarial.generator import Adversarial
 
 __all__ = ["WassersteinGAN"]
 
 
-class WassersteinGAN(GenerativeModel):
+class WassersteinGAN(Adversarial):
     """A Wasserstein GAN whose critic D is held by a gradient penalty against the generator G,
 
     $$ L_D = \\mathbb E\\,D(\\tilde x) - \\mathbb E\\,D(x) + \\lambda\\,\\mathbb E (\\|\\nabla D(\\hat x)\\| - 1)^2,
        \\qquad L_G = -\\mathbb E\\,D(\\tilde x), $$
 
-    with x̃ = G(z), z ~ N(0, I), and x̂ on the line from x to x̃, at a place drawn for each row. Levels are numbers in
-    [−1, 1] for the critic; the generator ends in tanh there, and its samples go to the nearest level.
+    with x̃ = G(z), z ~ N(0, I), and x̂ on the line from x to x̃, at a place drawn for each row.
 
     Args:
         space: What one x is.
@@ -55,8 +48,6 @@ class WassersteinGAN(GenerativeModel):
         arXiv:1704.00028 (Algorithm 1)
     """
 
-    lr: float = 1e-4
-
     def __init__(
         self,
         space: Space,
@@ -69,48 +60,22 @@ class WassersteinGAN(GenerativeModel):
         critic_steps: int = 5,
         drop_given: float = 0.0,
     ) -> None:
-        super().__init__(space, given_space)
-        self.generator, self.critic, self.latent = generator, critic, latent
-        self.penalty, self.critic_steps, self.drop_given = penalty, critic_steps, drop_given
+        options = {"latent": latent, "critic_steps": critic_steps}
+        super().__init__(space, given_space, generator, critic, drop_given=drop_given, **options)
+        self.penalty = penalty
 
-    def draw(self, n: int, given: Given, noise: Noise) -> Shaped[Tensor, "n *event"]:
-        return self.numbers.back(self.generate(noise.normal(n, self.latent, dtype=self.dtype), given))
-
-    def decode(self, z: Float[Tensor, "B latent"], given: GivenAsked = None) -> Shaped[Tensor, "B *event"]:
-        """G(z), in the space."""
-        return self.numbers.back(self.generate(z, self.checked_given(given, len(z))))
-
-    def generate(self, z: Float[Tensor, "B latent"], given: Given = NOTHING) -> Float[Tensor, "B *event"]:
-        """G(z) as the critic sees it: levels are numbers in [−1, 1]."""
-        x = self.generator(z, given).reshape(len(z), *self.space.shape)
-        return x.tanh() if self.space.is_discrete else x
-
-    def loss(self, batch: Batch) -> Tensor:
-        raise Unsupported("WassersteinGAN has no single loss: a critic and a generator play. Use players().")
-
-    def players(self) -> Sequence[Player]:
-        adam = {"lr": self.lr, "betas": (0.0, 0.9)}
-        return [
-            Player("critic", self.critic, self.critic_loss, steps=self.critic_steps, optimizer=adam),
-            Player("generator", self.generator, self.generator_loss, optimizer=adam),
-        ]
-
-    def critic_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """L_D with the distance that the critic tells and its penalty."""
-        given, real = self.training_given(batch), self.numbers.of(batch.x)
-        with torch.no_grad():
-            fake = self.generate(self._latent(batch), given)
-        twice = map_given(lambda rows: torch.cat([rows, rows]), given)
-        of_real, of_fake = self.critic(torch.cat([real, fake]), twice).chunk(2)  # one call costs less than two
+    def against(self, of_real: Float[Tensor, "B 1"], of_fake: Float[Tensor, "B 1"]) -> dict[str, Tensor]:
         distance = of_real.mean() - of_fake.mean()
-        penalty = self.gradient_penalty(real, fake, given, batch.noise)
-        return {"loss": -distance + self.penalty * penalty, "distance": distance, "penalty": penalty}
+        return {"loss": -distance, "distance": distance}
 
-    def generator_loss(self, batch: Batch) -> Float[Tensor, ""]:
-        """L_G."""
-        given = self.training_given(batch)
-        fake = self.generate(self._latent(batch), given)
-        return -self.critic(fake, given).mean()
+    def toward(self, of_fake: Float[Tensor, "B 1"]) -> Float[Tensor, ""]:
+        return -of_fake.mean()
+
+    def held(
+        self, real: Float[Tensor, "B *event"], fake: Float[Tensor, "B *event"], given: Given, noise: Noise
+    ) -> dict[str, Tensor]:
+        penalty = self.gradient_penalty(real, fake, given, noise)
+        return {"loss": self.penalty * penalty, "penalty": penalty}
 
     def gradient_penalty(
         self, real: Float[Tensor, "B *event"], fake: Float[Tensor, "B *event"], given: Given, noise: Noise
@@ -122,19 +87,5 @@ class WassersteinGAN(GenerativeModel):
             (slope,) = torch.autograd.grad(self.critic(between, given).sum(), between, create_graph=True)
         return (slope.flatten(1).norm(dim=1) - 1).square().mean()
 
-    def can(self, capability: Capability | str) -> bool:
-        return Capability(capability) is not Capability.LOSS and super().can(capability)
-
     def extra_repr(self) -> str:
-        return f"{self.space}, given={self.given_space}, penalty={self.penalty}, critic_steps={self.critic_steps}"
-
-    def _latent(self, batch: Batch) -> Tensor:
-        return batch.noise.at("latent").normal(len(batch), self.latent, dtype=self.dtype)
-
-    @property
-    def numbers(self) -> Numbers:
-        """x as the critic sees it."""
-        return Numbers(self.space, self.dtype)
-
-    def abilities(self) -> list[Ability]:
-        return [NormalLatent(Space((self.latent,)), self.numbers, self.generate, self.dtype)]
+        return f"{super().extra_repr()}, penalty={self.penalty}"
