@@ -5,12 +5,12 @@ import torch
 from torch import Tensor
 
 from genzoo.core import Noise
-from genzoo.models.diffusion import DDIM, Ancestral, Euler, Heun, Linear, Predicts, Sampler, Schedule, Straight
+from genzoo.models.diffusion import DDIM, Ancestral, Euler, Heun, Multistep, Predicts, Sampler, Schedule, Straight
 from genzoo.models.diffusion.samplers import sampler_named
 from tests.cover import pairwise
 from tests.models.diffusion.oracle import LEGAL, MEAN, SCHEDULES, STD, oracle
 
-SAMPLERS = [Euler(200), Heun(50), DDIM(200), DDIM(200, eta=0.5), Ancestral(200)]
+SAMPLERS = [Euler(200), Heun(50), Multistep(60), DDIM(200), DDIM(200, eta=0.5), Ancestral(200)]
 COVER = pairwise([(*legal, sampler) for legal in LEGAL for sampler in SAMPLERS])
 
 
@@ -32,11 +32,11 @@ def end(sampler: Sampler, schedule: Schedule, x: Tensor) -> Tensor:
         return sampler(oracle(schedule).denoise, schedule, x, {}, Noise(0))
 
 
-@pytest.mark.parametrize(("sampler", "order"), [(Euler, 1), (DDIM, 1), (Heun, 2)])
-@pytest.mark.parametrize(
-    "schedule", [s for s in SCHEDULES if not isinstance(s, Linear)], ids=str
-)  # whose σ is like √t
+@pytest.mark.parametrize(("sampler", "order"), [(Euler, 1), (DDIM, 1), (Heun, 2), (Multistep, 2)])
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=str)
 def test_solvers_have_their_order(sampler: type[Sampler], order: int, schedule: Schedule) -> None:
+    if order == 1 and not schedule.is_smooth:
+        pytest.skip("steps equal in t lose order where σ goes like √t; second order is worth other steps")
     x = torch.tensor([[-1.5], [0.4], [2.0]], dtype=torch.float64)
     coarse, fine = ((end(sampler(steps), schedule, x) - exact(schedule, x)).norm().item() for steps in (100, 200))
     assert coarse / fine == pytest.approx(2**order, rel=0.1)

@@ -16,7 +16,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -30,7 +30,15 @@ from genzoo.models.diffusion.schedule import Moment, Schedule
 __all__ = ["DDIM", "Ancestral", "Euler", "Heun", "Multistep", "Sampler", "sampler_named"]
 
 
-Past = Sequence[tuple[Moment, Tensor]]  # times gone by and the means there, oldest first
+class Passed(NamedTuple):
+    """A time gone by: when, where x was, and the mean of the data there."""
+
+    at: Moment
+    x: Tensor
+    mean: Tensor
+
+
+Past = Sequence[Passed]  # oldest first
 
 
 @dataclass(frozen=True)
@@ -77,19 +85,18 @@ class Sampler(abc.ABC):
         noise: Noise,
     ) -> Float[Tensor, "B *event"]:
         """x at the last of some times from x at the first of them."""
-        past: deque[tuple[Moment, Tensor]] = deque(maxlen=self.memory)
+        past: deque[Passed] = deque(maxlen=self.memory)
         for k, (t, s) in enumerate(itertools.pairwise(times)):
             at_t, at_s = schedule.at(t), schedule.at(s)
             mean = denoise(x, t, given)
             y = self.step(x, mean, at_t, at_s, noise.at(k), past)
-            past.append((at_t, mean))
+            past.append(Passed(at_t, x, mean))
             x = self.correct(x, y, mean, at_t, at_s, lambda y, s=s: denoise(y, s, given))  # type: ignore[misc]
         return x
 
     @abc.abstractmethod
     def step(self, x: Tensor, mean: Tensor, at_t: Moment, at_s: Moment, noise: Noise, past: Past = ()) -> Tensor:
-        """x at s from x at t, the mean of the data there, and the last `memory` times and means before, oldest
-        first."""
+        """x at s from x at t, the mean of the data there, and the last `memory` times before, oldest first."""
 
     def correct(
         self,
@@ -208,16 +215,17 @@ class Ancestral(Sampler):
 
 @dataclass(frozen=True)
 class Multistep(Sampler):
-    """The flow by DPM-Solver++(2M): of second order with one call a step, since it remembers the mean before,
+    """The flow along the direction that the last two point to: of second order with one call a step,
 
-    $$ x_s = \frac{\\sigma_s}{\\sigma_t} x_t + \\left(\alpha_s - \frac{\alpha_t \\sigma_s}{\\sigma_t}\right) D,
-       \\qquad D = \\hat x_t + \frac{h_s}{2 h_t} (\\hat x_t - \\hat x_{t'}), $$
+    $$ x_s = x_t + \\Delta\alpha\\,\bar x + \\Delta\\sigma\\,\bar\varepsilon, \\qquad
+       \bar x = \\hat x_t + \tfrac12 (\\hat x_t - \\hat x_{t'}), $$
 
-    h being the steps in log α/σ, to s and to t. The first step, and the last, to where there is no noise, take D = x̂.
+    ε̄ likewise, t' being the time before: where the middle of the step lies if both go on in a straight line, steps
+    being equal in angle.
 
     References:
-        Lu et al., 2022, "DPM-Solver++: fast solver for guided sampling of diffusion probabilistic models",
-        arXiv:2211.01095 (Algorithm 2)
+        Bashforth & Adams, 1883, "An attempt to test the theories of capillary action"
+        Liu, Ren, Lin & Zhao, 2022, "Pseudo numerical methods for diffusion models on manifolds", arXiv:2202.09778
     """
 
     memory: ClassVar[int] = 1
@@ -226,13 +234,12 @@ class Multistep(Sampler):
         return even_angles(schedule, self.steps)
 
     def step(self, x: Tensor, mean: Tensor, at_t: Moment, at_s: Moment, noise: Noise, past: Past = ()) -> Tensor:
-        toward = mean
-        if past and at_s.sigma > 0 and past[-1][0].alpha > 0:
-            at_before, before = past[-1]
-            ratio = (at_s.log_snr - at_t.log_snr) / (at_t.log_snr - at_before.log_snr)
-            toward = mean + ratio / 2 * (mean - before)
-        shrink = at_s.sigma / at_t.sigma
-        return shrink * x + (at_s.alpha - at_t.alpha * shrink) * toward
+        fresh = at_t.noise_in(x, mean)
+        if not past:
+            return flow(x, (mean, fresh), at_t, at_s)
+        before = past[-1]
+        ahead = mean + (mean - before.mean) / 2, fresh + (fresh - before.at.noise_in(before.x, before.mean)) / 2
+        return flow(x, ahead, at_t, at_s)
 
 
 def flow(x: Tensor, direction: tuple[Tensor, Tensor], at_t: Moment, at_s: Moment) -> Tensor:
