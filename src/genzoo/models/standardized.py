@@ -36,6 +36,7 @@ class Standardized(Mapped):
         ValueError: If neither its x nor its conditions hold reals.
 
     Example:
+        >>> from genzoo.core import Space
         >>> from genzoo.models.classical import GaussianMixture
         >>> model = Standardized(GaussianMixture(Space((2,)), components=1, covariance="diag"))
         >>> x = torch.tensor([[1000.0, 0.1], [3000.0, 0.3]])

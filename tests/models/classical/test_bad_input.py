@@ -80,7 +80,7 @@ def spoilt(column: int, value: float | Tensor, rows: slice = slice(None)) -> Ten
     return x
 
 
-CONSTANT, COLLINEAR = spoilt(1, 5.0), spoilt(2, 2 * sound()[:, 0] + 1)
+CONSTANT, COLLINEAR = spoilt(1, 5.5), spoilt(2, 2 * sound()[:, 0] + 1)
 INFINITE, LACKING = spoilt(1, math.inf, slice(3, 4)), spoilt(3, math.nan, slice(3, 4))
 EQUAL = sound(1).repeat(ROWS, 1)
 PLANE = sound()[:, :2] @ Noise(1).normal(2, DIMS)

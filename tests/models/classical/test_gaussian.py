@@ -109,7 +109,7 @@ def test_ranks_go_with_low_rank(rank: int | None, covariance: str) -> None:
 
 
 def test_names_of_columns_are_told(tmp_path) -> None:
-    lines = [f"{i},{i % 7},{3},{i * i % 11}" for i in range(100)]
+    lines = [f"{i / 3},{i % 7 / 3},2.5,{i * i % 11 / 3}" for i in range(100)]
     (tmp_path / "table.csv").write_text("a,b,still,c\n" + "\n".join(lines))
     with pytest.raises(genzoo.Mistake, match="Column 'still' must vary"):
         genzoo.train("gaussian", tmp_path / "table.csv", out=tmp_path / "run")

@@ -34,7 +34,7 @@ class Adversarial(GenerativeModel):
     Args:
         space: What one x is.
         given_space: What both networks are conditioned on, if anything.
-        generator: G, called as generator(z, given); as many numbers as x has entries.
+        generator: G, called as generator(z, given), without a condition with None; as many numbers as x has entries.
         critic: D, called as critic(x, given); one number a row.
         latent: The length of z.
         critic_steps: The critic's steps per turn.
@@ -91,7 +91,7 @@ class Adversarial(GenerativeModel):
 
     def generate(self, z: Float[Tensor, "B latent"], given: Given = NOTHING) -> Float[Tensor, "B *event"]:
         """G(z) as the critic sees it: levels are numbers in [−1, 1]."""
-        x = self.generator(z, given).reshape(len(z), *self.space.shape)
+        x = self.generator(z, given or None).reshape(len(z), *self.space.shape)
         return x.tanh() if self.space.is_discrete else x
 
     def loss(self, batch: Batch) -> Tensor:
@@ -117,7 +117,7 @@ class Adversarial(GenerativeModel):
     def generator_loss(self, batch: Batch) -> Float[Tensor, ""]:
         """What the generator lowers."""
         given = self.training_given(batch)
-        return self.toward(self.critic(self.generate(self._latent(batch), given), given))
+        return self.toward(self.critic(self.generate(self._latent(batch), given), given or None))
 
     def can(self, capability: Capability | str) -> bool:
         return Capability(capability) is not Capability.LOSS and super().can(capability)
@@ -135,9 +135,9 @@ class Adversarial(GenerativeModel):
 
     def _judged(self, real: Tensor, fake: Tensor, given: Given) -> tuple[Tensor, Tensor]:
         if self.apart:
-            return self.critic(real, given), self.critic(fake, given)
+            return self.critic(real, given or None), self.critic(fake, given or None)
         twice = map_given(lambda rows: torch.cat([rows, rows]), given)
-        of_real, of_fake = self.critic(torch.cat([real, fake]), twice).chunk(2)  # one call costs less than two
+        of_real, of_fake = self.critic(torch.cat([real, fake]), twice or None).chunk(2)  # one call costs less than two
         return of_real, of_fake
 
     def _latent(self, batch: Batch) -> Tensor:

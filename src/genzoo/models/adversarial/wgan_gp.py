@@ -84,7 +84,7 @@ class WassersteinGAN(Adversarial):
         mix = noise.at("mix").uniform(len(real), *[1] * (real.ndim - 1), dtype=real.dtype)
         between = torch.lerp(fake, real, mix).requires_grad_()
         with torch.enable_grad():
-            (slope,) = torch.autograd.grad(self.critic(between, given).sum(), between, create_graph=True)
+            (slope,) = torch.autograd.grad(self.critic(between, given or None).sum(), between, create_graph=True)
         return (slope.flatten(1).norm(dim=1) - 1).square().mean()
 
     def extra_repr(self) -> str:

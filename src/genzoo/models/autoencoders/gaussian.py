@@ -50,11 +50,11 @@ class GaussianAutoencoder(Autoencoder):
 
     def posterior(self, x: Shaped[Tensor, "B *event"], given: Given = NOTHING) -> Distribution:
         dtype = next(self.encoder.parameters()).dtype
-        loc, log_scale = self.encoder(Numbers(self.space, dtype).of(x), given).chunk(2, dim=1)
+        loc, log_scale = self.encoder(Numbers(self.space, dtype).of(x), given or None).chunk(2, dim=1)
         return Independent(Normal(loc, log_scale.exp(), validate_args=False), 1, validate_args=False)
 
     def likelihood(self, z: Float[Tensor, "B latent"], given: Given = NOTHING) -> Distribution:
-        return self.observation(self.decoder(z, given))
+        return self.observation(self.decoder(z, given or None))
 
     @classmethod
     def mlp(

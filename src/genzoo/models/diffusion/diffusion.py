@@ -236,7 +236,7 @@ class Diffusion(GenerativeModel):
 
     def _said(self, x_t: Tensor, at: Moment, given: Given) -> Tensor:
         """F, in the precision of the data even where the network runs in less."""
-        said: Tensor = self.net(x_t / at.scale, at.t.flatten(), given)
+        said: Tensor = self.net(x_t / at.scale, at.t.flatten(), given or None)
         return said.reshape(x_t.shape).to(x_t.dtype)
 
     def _guided(self, weight: float) -> Denoise:

@@ -52,7 +52,7 @@ class Sampler(abc.ABC):
         >>> from genzoo.models.diffusion import Straight
         >>> def one(x_t, t, given):
         ...     return torch.ones_like(x_t)  # all data are 1
-        >>> DDIM(steps=5)(one, Straight(), torch.zeros(3, 1), None, Noise(0)).flatten()
+        >>> DDIM(steps=5)(one, Straight(), torch.zeros(3, 1), {}, Noise(0)).flatten()
         tensor([1., 1., 1.])
     """
 

@@ -162,7 +162,7 @@ class DeepEnergy(GenerativeModel):
             given: Their condition.
             beta: β, 1 for the model itself.
         """
-        return beta * self.potential(y, given).squeeze(1) + y.flatten(1).square().sum(1) / (2 * self.reach**2)
+        return beta * self.potential(y, given or None).squeeze(1) + y.flatten(1).square().sum(1) / (2 * self.reach**2)
 
     def log_density(self, x: Shaped[Tensor, "B *shape"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
         return -self.energy(self.numbers.of(x), given)
