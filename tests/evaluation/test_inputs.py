@@ -76,7 +76,7 @@ OTHERS = [  # public names that take no two sets of rows: formulas, densities, t
     "quantized Found distance Observation DistanceKernel GaussianKernel PolynomialKernel PointMass integrated",
     "summed integrated_wasserstein Plan Segment bootstrap_error require_rows share_of subsample_error",
     "optimal_cost optimal_plan sinkhorn_plan directions Samples checked_numbers checked_rows Kind Measurement",
-    "check_comparable pooled code_length score Manifold TwoSample ModeCoverage histogram_divergence",
+    "check_comparable pooled code_length options_of score Manifold TwoSample ModeCoverage histogram_divergence",
     "Memorization Fidelity LabelHistogram conditional_fidelity judge_score label_histogram Diversity Extractor",
     "OfModule RandomFeatures Values extractor_named Judge JudgeSettings judge_for judges read_judge shipped_judge",
     "write_judge Examiner Findings Protocol evaluate WrongScale check_scale Canonical Molecules canonical",

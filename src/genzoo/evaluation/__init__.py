@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "measurement": ["Estimate", "Kind", "Measurement", "TooFew", "check_comparable", "pooled"],
-        "likelihood": ["code_length", "score"],
+        "likelihood": ["code_length", "options_of", "score"],
         "frechet": ["frechet_of_features"],
         "kernel": ["energy", "kernel_distance"],
         "manifold": ["Manifold", "precision_recall"],

@@ -19,7 +19,7 @@ from genzoo.core.model import Capability, GenerativeModel, evaluating
 from genzoo.core.space import Space
 from genzoo.evaluation.measurement import Kind, Measurement
 
-__all__ = ["RowsLike", "code_length", "score"]
+__all__ = ["RowsLike", "code_length", "options_of", "score"]
 
 
 @runtime_checkable
@@ -81,6 +81,16 @@ def code_length(model: GenerativeModel, rows: RowsLike, *, seed: int = 0, **opti
     value = (bits.sum() / dims.sum()).item()
     error = ((bits - value * dims).std() / (dims.mean() * math.sqrt(n))).item()
     return Measurement("bits/dim", value, error, kind, "bits/dim", n, rows.fingerprint, protocol)
+
+
+def options_of(model: GenerativeModel, method: str) -> list[str]:
+    """The typed options of a model's method in order, those of a part included where the method passes options on.
+
+    Args:
+        model: The model.
+        method: `draw` for the options of `sample`, `log_density` for those of `log_prob`.
+    """
+    return sorted(model.options(method))
 
 
 def chunks(

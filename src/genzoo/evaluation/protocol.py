@@ -21,7 +21,7 @@ from genzoo.core.model import GenerativeModel
 from genzoo.data import Data, TableCodec
 from genzoo.evaluation.extractors import Extractor
 from genzoo.evaluation.judge import judge_for
-from genzoo.evaluation.likelihood import code_length, score
+from genzoo.evaluation.likelihood import code_length, options_of, score
 from genzoo.evaluation.measurement import Estimate, Measurement
 from genzoo.evaluation.raw_values import plain_values
 from genzoo.evaluation.reconstruction import reconstruction_error
@@ -171,8 +171,8 @@ class Examiner:
 
     def options(self, model: GenerativeModel) -> dict[str, Any]:
         """The protocol's options of sampling, if the model knows them."""
-        known = model.options("draw")
-        return dict(self.protocol.sampling) if set(self.protocol.sampling) <= known else {}
+        known = options_of(model, "draw")
+        return dict(self.protocol.sampling) if set(self.protocol.sampling) <= set(known) else {}
 
     def probe(self, model: GenerativeModel) -> tuple[float, float]:
         """Seconds for a sample and for a row scored, from a few of each."""
@@ -205,7 +205,7 @@ class Examiner:
         return other
 
     def _tighter(self, model: GenerativeModel) -> list[Measurement]:
-        draws, known = self.protocol.importance, model.options("log_density")
+        draws, known = self.protocol.importance, options_of(model, "log_density")
         name = next((option for option in ("samples", "draws") if option in known), None)
         if not draws or name is None:
             return []

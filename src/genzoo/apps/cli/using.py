@@ -183,7 +183,9 @@ def _rows(data: "Data", split: str) -> Any:
 
 
 def _sampling_options(run: "Run", wanted: dict[str, Any]) -> dict[str, Any]:
-    known = sorted(run.model.options("draw"))
+    from genzoo.evaluation.likelihood import options_of
+
+    known = options_of(run.model, "draw")
     for name in wanted:
         if name not in known:
             raise unknown(f"sampling option of {run.config.recipe.name}", name, known)
