@@ -30,7 +30,7 @@ def test_a_signal_saves_the_step_and_resume_goes_on_from_it(tmp_path, number):
     assert caught.value.signal == number
     assert handlers == (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM))
     heard = []
-    train(model_of("line"), normal_rows(), config, run=tmp_path / "cut", resume=True, say=heard.append)
+    train(model_of("line"), normal_rows(), config, run=tmp_path / "cut", begin="resumed", say=heard.append)
     assert heard == ["resuming after step 11 of 30"]
     assert (tmp_path / "cut/model.safetensors").read_bytes() == (tmp_path / "whole/model.safetensors").read_bytes()
     assert whole.steps == 30

@@ -62,7 +62,7 @@ def test_a_training_that_crashed_and_resumed_ends_bit_for_bit_where_it_would_hav
         train(model_of(kind), rows, config_of(kind), valid=valid, run=tmp_path / "cut", callbacks=[Stop(step)])
     heard = []
     again = train(
-        model_of(kind), rows, config_of(kind), valid=valid, run=tmp_path / "cut", resume=True, say=heard.append
+        model_of(kind), rows, config_of(kind), valid=valid, run=tmp_path / "cut", begin="resumed", say=heard.append
     )
     assert f"resuming after step {step - step % 7}" in heard[0]
     assert whole.steps == again.steps
@@ -205,11 +205,11 @@ def test_losses_that_stay_nan_stop_the_training_and_one_alone_is_skipped():
 def test_resume_refuses_another_configuration_and_an_empty_folder(tmp_path):
     train(Line(), normal_rows(), config_of("line"), valid=normal_rows(seed=1), run=tmp_path)
     with pytest.raises(CheckpointError, match="other lr"):
-        train(Line(), normal_rows(), config_of("line", lr=0.5), valid=normal_rows(), run=tmp_path, resume=True)
+        train(Line(), normal_rows(), config_of("line", lr=0.5), valid=normal_rows(), run=tmp_path, begin="resumed")
     with pytest.raises(CheckpointError, match="got none"):
-        train(Line(), normal_rows(), config_of("duel"), run=tmp_path / "other", resume=True)
+        train(Line(), normal_rows(), config_of("duel"), run=tmp_path / "other", begin="resumed")
     with pytest.raises(ValueError, match="run folder"):
-        train(Line(), normal_rows(), config_of("duel"), resume=True)
+        train(Line(), normal_rows(), config_of("duel"), begin="resumed")
 
 
 @pytest.mark.parametrize("harm", ["nothing", "words", "weights", "optimizer"])
@@ -226,7 +226,7 @@ def test_a_checkpoint_whose_content_does_not_fit_is_passed_over(tmp_path, harm):
     disk.save(tmp_path / "checkpoints", disk.Checkpoint(9, state, {"model": model, "course": course}))
     heard = []
     config = TrainConfig(steps=9, checkpoint_every=3, device="cpu")
-    again = train(Line(), normal_rows(), config, run=tmp_path, resume=True, say=heard.append)
+    again = train(Line(), normal_rows(), config, run=tmp_path, begin="resumed", say=heard.append)
     assert "step-00000009 is spoilt" in heard[0]
     assert heard[1] == "resuming after step 6 of 9"
     for name, value in whole.model.state_dict().items():
@@ -237,13 +237,13 @@ def test_a_finished_training_goes_on_for_more_steps(tmp_path):
     rows, short = normal_rows(), TrainConfig(steps=10, schedule="constant", device="cpu")
     train(model_of("line"), rows, short, run=tmp_path / "one")
     longer = short.model_copy(update={"steps": 25})
-    again = train(model_of("line"), rows, longer, run=tmp_path / "one", resume=True)
+    again = train(model_of("line"), rows, longer, run=tmp_path / "one", begin="resumed")
     whole = train(model_of("line"), rows, longer, run=tmp_path / "whole")
     assert again.steps == 25
     for name, value in whole.model.state_dict().items():
         assert torch.equal(value, again.model.state_dict()[name])
     with pytest.raises(CheckpointError, match="Only steps may grow: it has made 25 of 25"):
-        train(model_of("line"), rows, short, run=tmp_path / "one", resume=True)
+        train(model_of("line"), rows, short, run=tmp_path / "one", begin="resumed")
 
 
 def test_a_training_does_not_begin_over_another(tmp_path):

@@ -84,7 +84,7 @@ def test_after_a_resume_a_foreign_loader_begins_its_epoch_again_and_says_so(tmp_
     with pytest.raises(ConnectionAbortedError):
         train(Line(), loader, config, run=tmp_path, callbacks=[Stop()])
     heard = []
-    assert train(Line(), loader, config, run=tmp_path, resume=True, say=heard.append).steps == 10
+    assert train(Line(), loader, config, run=tmp_path, begin="resumed", say=heard.append).steps == 10
     assert "its epoch begins again" in heard[-1]
 
 

@@ -160,9 +160,10 @@ def test_spoilt_weights(copied):
     refused(copied, "not a safetensors file")
 
 
-def test_newer_format(copied):
-    edited(copied, format_version=store.FORMAT + 1)
-    refused(copied, "format_version 2, and this genzoo reads up to 1")
+@pytest.mark.parametrize("version", [store.FORMAT + 1, store.FORMAT - 1])
+def test_another_format(copied, version):
+    edited(copied, format_version=version, versions={"genzoo": "0.0.1"})
+    refused(copied, f"format_version {version}, and this genzoo reads format {store.FORMAT}. .*wrote it .0.0.1.")
 
 
 def test_spoilt_config(copied):
@@ -170,12 +171,14 @@ def test_spoilt_config(copied):
     refused(copied, "must be JSON")
     (copied / "config.json").write_text("[]")
     refused(copied, "format_version")
-    (copied / "config.json").write_text('{"format_version": 1}')
+    (copied / "config.json").write_text('{"format_version": 2}')
     refused(copied, "not a run's configuration")
 
 
 def test_spoilt_codec(copied):
     (copied / "codec.json").write_text('{"kind": "unknown"}')
+    refused(copied, "codec.json")
+    (copied / "codec.json").write_text('{"x": {"kind": "image"}, "given": {"text": {"kind": "imag"}}}')
     refused(copied, "codec.json")
 
 

@@ -101,7 +101,7 @@ def _fastest(comparison: Comparison) -> Advice:
 
 
 def _edits(entry: Entry) -> bool:
-    model = entry.run.model
+    model = entry.run.generative
     if not (model.can("encode") and model.can("decode")):
         return False
     with torch.no_grad():

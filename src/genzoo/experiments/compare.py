@@ -27,7 +27,6 @@ from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.progress import Watch
 from genzoo.zoo.recipe import RecipeInfo, recipe_named, recipes
 from genzoo.zoo.run import Run
-from genzoo.zoo.stages import STAGE_ONE
 
 __all__ = ["Comparison", "Entry", "compare", "compare_runs"]
 
@@ -259,7 +258,7 @@ def _compared(
         sampling = {name: value for info in recipes().values() for name, value in info.compared.items()}
         protocol = dataclasses.replace(protocol, sampling=sampling)
     began = time.process_time()
-    models = [run.model for several in runs.values() for run in several]
+    models = [run.generative for several in runs.values() for run in several]
     examiner = Examiner(data, protocol, extractor, now=time.process_time).within(SHARE * spent, models)
     entries = [_examined(name, list(several), examiner) for name, several in runs.items()]
     share = (time.process_time() - began) / max(spent, 1e-9)
@@ -283,12 +282,12 @@ def best_of(found: Mapping[str, Measurement]) -> list[str]:
 
 
 def _examined(name: str, runs: list[Run], examiner: Examiner) -> Entry:
-    findings = [examiner(run.model) for run in runs]
+    findings = [examiner(run.generative) for run in runs]
     for run, found in zip(runs, findings, strict=True):
         (run.path / store.CARD).write_text(card(run.path, run.config, run.metrics, found.measurements))
     every = zip(*(found.measurements for found in findings), strict=True)
     measurements = [_with_entropy(pooled(list(same)), examiner.data) for same in every]
-    n, model = shown_rows(examiner.data), runs[0].model
+    n, model = shown_rows(examiner.data), runs[0].generative
     given = grid_conditions(examiner.data, n) if model.given_space else None
     given = map_given(lambda part: part.to(model.device), given)
     samples = draw(model, n, given, seed=examiner.protocol.seed, **examiner.options(model))
@@ -322,9 +321,9 @@ def _last(run: Run, name: str) -> float:
 
 
 def _spent(run: Run, name: str) -> float:
-    """What a training took by a clock, its first stage included."""
-    before = store.read_metrics(run.path / STAGE_ONE)
-    return _last(run, name) + (float(before[-1][name]) if before else 0.0)
+    """What a training took by a clock, all its stages together."""
+    stages = [store.read_metrics(folder) for folder in store.stage_folders(run.path, run.config)[:-1]]
+    return _last(run, name) + sum(float(rows[-1][name]) for rows in stages if rows)
 
 
 def _mean(values: Sequence[float]) -> float:

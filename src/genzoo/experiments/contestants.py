@@ -65,7 +65,10 @@ def contestant_of(words: str) -> Contestant:
         if key not in known and key not in TrainConfig.model_fields:
             raise unknown(f"setting of {name}", key, [*known, *TrainConfig.model_fields])
         number = re.fullmatch(r"[-+]?\d+e[-+]?\d+", value)  # which YAML takes for a word
-        (own if key in known else how)[key] = float(value) if number else yaml.safe_load(value)
+        if key in known:
+            own[key] = float(value) if number else yaml.safe_load(value)
+        else:
+            how[key] = None if value == "none" else float(value) if number else yaml.safe_load(value)
     info = recipe_named(name)
     if not info.samples(info.checked(**own)):
         raise Mistake(f"{name} has no samples to compare.", f"Give its codes a density: {name}:prior=mixture.")
@@ -91,16 +94,17 @@ def trained(
     Raises:
         Mistake: If the folder holds another run.
     """
-    wanted = {name: value for name, value in settings.items() if value is not None} | dict(contestant.train)
+    said = {name: value for name, value in settings.items() if value is not None or name not in BUDGETS}
+    wanted = said | dict(contestant.train)
     if not (path / store.CONFIG).exists():
         return train(contestant.recipe, data, out=path, settings=contestant.settings, callbacks=callbacks, **wanted)
     config = store.read_config(path)
-    said = config.recipe.arguments
+    arguments = config.recipe.arguments
     same = (
         config.recipe.name == contestant.recipe
-        and all(said.get(key) == value for key, value in contestant.settings.items())
+        and all(arguments.get(key) == value for key, value in contestant.settings.items())
         and config.data.fingerprint == data.fingerprint
-        and (config.stage == 2 or all(getattr(config.train, key) == value for key, value in wanted.items()))
+        and (config.stages > 1 or all(getattr(config.train, key) == value for key, value in wanted.items()))
     )
     if not same:
         raise Mistake(f"{path} holds another run than {contestant.label} would be.", "Choose another --out.")

@@ -161,7 +161,7 @@ def taught(model: Trainable, data: Data, config: TrainConfig, out: Path, say: Ca
         say: Where remarks go.
     """
     begun = (out / "checkpoints").is_dir() and not (out / "model.safetensors").is_file()
-    return train(model, data.train, config, valid=data.valid, run=out, resume=begun, say=say)
+    return train(model, data.train, config, valid=data.valid, run=out, begin="resumed" if begun else "new", say=say)
 
 
 def finish(judge: Judge, data: Data, split: str, out: Path, record: Mapping[str, Any]) -> Outcome:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from torch.utils.data import DataLoader
 
@@ -30,7 +30,9 @@ from genzoo.training.state import ROWS, Plan, State
 from genzoo.training.team import Team
 from genzoo.training.validation import has_loss, judge, validate, verdict
 
-__all__ = ["Trained", "train"]
+__all__ = ["Begin", "Trained", "train"]
+
+Begin = Literal["new", "warm", "resumed"]
 
 WEIGHTS = "model.safetensors"
 
@@ -66,7 +68,7 @@ def train(
     valid: Source | None = None,
     run: Path | None = None,
     callbacks: Sequence[Callback] = (),
-    resume: bool = False,
+    begin: Begin = "new",
     say: Callable[[str], None] = print,
 ) -> Trained:
     """Trains a model: plays its game, or makes its passes.
@@ -78,7 +80,8 @@ def train(
         valid: The rows to validate on.
         run: The run's folder: metrics, checkpoints and `model.safetensors` are written there. None writes nothing.
         callbacks: What watches.
-        resume: Whether to go on from the newest checkpoint of `run`.
+        begin: "new": the model is prepared by a look at the data; "warm": it keeps the weights that it has;
+            "resumed": it goes on from the newest checkpoint of `run`.
         say: Where remarks go, such as which checkpoint was used.
 
     Raises:
@@ -96,20 +99,23 @@ def train(
         torch.Size([2, 2])
     """
     watch = Stopwatch()
-    _check(model, config, valid, run, resume)
+    _check(model, config, valid, run, begin)
     team = Team(config)
     with locked(run) if run and team.is_first else contextlib.nullcontext(), Signals() as signals:
         _place(model, config, team)
         say = say if team.is_first else _nothing
         course = course_of(model, order_of(source, config, say), config, team, say)
         course.wait = _heard(callbacks) if team.is_first else _nothing
-        state = _resumed(course, run) if resume and run else _started(course, valid, run, callbacks, watch)
+        if begin == "resumed" and run:
+            state = _resumed(course, run)
+        else:
+            state = _started(course, valid, run, callbacks, watch, prepare=begin == "new")
         _play(state, valid, run, callbacks, signals)
         return _finished(state, run)
 
 
-def _check(model: Trainable, config: TrainConfig, valid: Source | None, run: Path | None, resume: bool) -> None:
-    if resume and run is None:
+def _check(model: Trainable, config: TrainConfig, valid: Source | None, run: Path | None, begin: Begin) -> None:
+    if begin == "resumed" and run is None:
         raise ValueError("A run folder must be named to resume, got none. Pass run=…")
     if (config.keep == "best" or config.patience) and (valid is None or not has_loss(model)):
         raise ValueError(
@@ -139,7 +145,13 @@ def _place(model: Trainable, config: TrainConfig, team: Team) -> None:
 
 
 def _started(
-    course: Course, valid: Source | None, run: Path | None, callbacks: Sequence[Callback], watch: Stopwatch
+    course: Course,
+    valid: Source | None,
+    run: Path | None,
+    callbacks: Sequence[Callback],
+    watch: Stopwatch,
+    *,
+    prepare: bool,
 ) -> State:
     model, config, team = course.model, course.config, course.team
     if run is not None and (disk.checkpoints(run / "checkpoints") or (run / WEIGHTS).exists()):
@@ -147,7 +159,7 @@ def _started(
             f"A training must begin in a folder of its own, and {run} holds one already. Resume it, or name another."
         )
     fresh = odd(model)
-    if team.is_first:
+    if team.is_first and prepare:
         with seeded(config.seed), team.autocast():
             model.prepare(course.look())
     team.share_state(model)

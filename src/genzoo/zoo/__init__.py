@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "mistakes": ["Mistake"],
-        "recipe": ["Recipe", "RecipeInfo", "recipe_named", "recipes"],
+        "recipe": ["Recipe", "RecipeInfo", "RunPath", "recipe_named", "recipes", "unconditional"],
         "run": ["Run", "load", "resume", "train"],
         "classical.densities": ["gaussian_mixture"],
         "autoencoders": ["vae"],

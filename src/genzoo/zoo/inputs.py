@@ -8,6 +8,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from genzoo.core.errors import ColumnError
+from genzoo.core.game import Trainable
 from genzoo.core.model import GenerativeModel
 from genzoo.core.noise import seeded
 from genzoo.data import Codec, Data, read
@@ -17,7 +18,7 @@ from genzoo.data.view import BINARIZE
 from genzoo.training.order import rows_of
 from genzoo.zoo import store
 from genzoo.zoo.mistakes import Mistake, unknown
-from genzoo.zoo.recipe import recipes
+from genzoo.zoo.recipe import Recipe, recipes
 
 __all__ = [
     "Inputs",
@@ -26,8 +27,8 @@ __all__ = [
     "other_data",
     "record_of",
     "same_data",
+    "seen_by",
     "with_names",
-    "without_conditions",
 ]
 
 
@@ -109,14 +110,24 @@ def _is_numbered(columns: Sequence[str]) -> bool:
     return list(columns) == [f"x{i + 1}" for i in range(len(columns))]
 
 
-def without_conditions(rows: Inputs) -> Inputs:
-    """The same rows, unconditional."""
+def seen_by(stage: Recipe, rows: Inputs) -> Inputs:
+    """The inputs as a stage of a run sees them.
+
+    Args:
+        stage: The stage.
+        rows: The inputs of the run.
+
+    Raises:
+        Mistake: If it sees them otherwise, and they come from a DataLoader.
+    """
+    if stage.sees is None:
+        return rows
     if isinstance(rows.source, DataLoader):
         raise Mistake(
-            "The first stage of this recipe is unconditional, and a DataLoader's conditions come with its rows.",
+            "A stage of this recipe sees other rows or conditions than the run, and a DataLoader's come together.",
             "Read the data by genzoo.read instead.",
         )
-    data = dataclasses.replace(rows.data, given=None, given_space=None, classes={})
+    data = stage.sees(rows.data)
     return Inputs(data, data.train, data.valid if len(data.valid) else None)
 
 
@@ -134,7 +145,7 @@ def record_of(rows: Inputs, given: Any) -> store.DataRecord:
     )
 
 
-def check_finite(name: str, data: Data, model: GenerativeModel, piece: int = 1 << 16) -> None:
+def check_finite(name: str, data: Data, model: Trainable, piece: int = 1 << 16) -> None:
     """Refuses infinite values, and missing ones where the model cannot marginalise them."""
     if data.space.is_discrete or data.space.ragged:
         return
@@ -147,7 +158,7 @@ def check_finite(name: str, data: Data, model: GenerativeModel, piece: int = 1 <
         raise with_names(
             data.codec, ColumnError(infinite, "must be finite, got infinite values.", "Drop those rows, or clip them.")
         )
-    if lacking and not model.can("missing"):
+    if lacking and not (isinstance(model, GenerativeModel) and model.can("missing")):
         cause = f"must have no missing values for {name}, got {int(bad[1].sum()):,}."
         able = ", ".join(other for other, info in recipes().items() if "missing" in info.can)
         fix = f"Read the data with missing=drop or missing=impute, or take one that marginalises them: {able}."

@@ -1,12 +1,12 @@
 """Recipes of two stages: an autoencoder, then a model of its latents in the prior's place."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from genzoo.core.space import Space
 from genzoo.zoo.autoencoders import vae
 from genzoo.zoo.diffusion import COMPARED, flow_matching
 from genzoo.zoo.flows import realnvp
-from genzoo.zoo.recipe import Amount, Count, GivenSpace, Recipe, Share, Size, recipe
+from genzoo.zoo.recipe import Amount, Count, GivenSpace, Recipe, Share, Size, recipe, unconditional
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ def latent_flow(
     def prior(latents: Space) -> Recipe:
         return realnvp(latents, given, size=size, net="mlp", depth=depth, drop_given=drop_given)
 
-    return first._replace(then=lambda model: over(model, prior))
+    return first._replace(then=lambda model: over(model, prior), sees=unconditional)
 
 
 @recipe(
@@ -84,7 +84,7 @@ def latent_diffusion(
     def prior(latents: Space) -> Recipe:
         return flow_matching(latents, given, size=size, net="mlp", width=width, drop_given=drop_given)
 
-    return first._replace(then=lambda model: over(model, prior))
+    return first._replace(then=lambda model: over(model, prior), sees=unconditional)
 
 
 def over(model: "GenerativeModel", prior: "Callable[[Space], Recipe]") -> Recipe:
@@ -102,5 +102,5 @@ def over(model: "GenerativeModel", prior: "Callable[[Space], Recipe]") -> Recipe
     if not isinstance(inner, VAE):
         raise TypeError(f"Stage one must be a VAE, got {type(inner).__name__}.")
     built = prior(inner.autoencoder.latent)
-    latent = LatentModel(inner.space, inner.autoencoder, built.model)
+    latent = LatentModel(inner.space, inner.autoencoder, cast("GenerativeModel", built.model))
     return Recipe(Standardized(latent) if isinstance(model, Standardized) else latent, built.config)

@@ -5,6 +5,7 @@ a list, a form or a command line needs of it — its family, what its likelihood
 arguments — is data beside the function, so that listing recipes costs no torch.
 """
 
+import dataclasses
 import functools
 import importlib
 import importlib.metadata
@@ -12,6 +13,7 @@ import inspect
 import pkgutil
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, NamedTuple, ParamSpec, Required, TypedDict, Unpack
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
@@ -21,7 +23,8 @@ from genzoo.training.config import TrainConfig
 from genzoo.zoo.mistakes import Mistake, unknown
 
 if TYPE_CHECKING:
-    from genzoo.core.model import GenerativeModel
+    from genzoo.core.game import Trainable
+    from genzoo.data import Data
 
 __all__ = [
     "Amount",
@@ -30,11 +33,13 @@ __all__ = [
     "Positive",
     "Recipe",
     "RecipeInfo",
+    "RunPath",
     "Share",
     "Size",
     "recipe",
     "recipe_named",
     "recipes",
+    "unconditional",
 ]
 
 P = ParamSpec("P")
@@ -52,19 +57,52 @@ GROUP = "genzoo.recipes"
 
 
 class Recipe(NamedTuple):
-    """A model with the settings that train it well, and what is trained after it.
+    """A model with the settings that train it well, and what is trained after it: one stage of a run, or its only one.
 
     Attributes:
-        model: The model, ready to train.
+        model: The model, ready to train; of a stage before the last it may be a plain `Trainable`, such as an encoder.
         config: How to train it; what the user sets goes before.
-        then: Builds the second stage from the trained first.
-        share: The second stage's part of the budget.
+        then: Builds the next stage from the trained model of this one. What it takes of it must stand in the next
+            model's own weights, for these alone are loaded.
+        share: This stage's part of the budget, in proportion to those of the others.
+        sees: The data as this stage sees them, such as `unconditional`; by default all rows and conditions.
     """
 
-    model: "GenerativeModel"
+    model: "Trainable"
     config: TrainConfig = TrainConfig()
-    then: "Callable[[GenerativeModel], Recipe] | None" = None
-    share: float = 0.5
+    then: "Callable[[Any], Recipe] | None" = None
+    share: float = 1.0
+    sees: "Callable[[Data], Data] | None" = None
+
+
+def unconditional(data: "Data") -> "Data":
+    """The data without their conditions, for a stage that has none.
+
+    Args:
+        data: The data of the run.
+    """
+    return dataclasses.replace(data, given=None, given_space=None, classes={}, given_codecs={}, given_splits=None)
+
+
+class RunPath(str):
+    """An argument of a recipe that names a finished run, such as a teacher or a classifier.
+
+    The other run's record and weights are copied into the new run's folder: what stands in its configuration is where
+    they came from, and they may be gone when it is loaded. A recipe reads it by `genzoo.load`.
+
+    Example:
+        >>> def distilled(space, given=None, *, teacher: RunPath):
+        ...     model = genzoo.load(teacher).model
+    """
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        plain = core_schema.no_info_before_validator_function(
+            lambda value: str(value) if isinstance(value, Path) else value, core_schema.str_schema(min_length=1)
+        )
+        return core_schema.no_info_after_validator_function(cls, plain)
 
 
 class RecipeInfo(Generic[P]):

@@ -309,8 +309,8 @@ def sparse_autoencoder(
 
 def _recipe(model: "Representation", config: TrainConfig, prior: Prior) -> Recipe:
     """The model in standard units, and a density of its codes for a second stage, if one is wanted."""
-    built = Recipe(in_units(model), config)
-    return built if prior == "none" else built._replace(then=lambda trained: _with_prior(trained, prior), share=0.2)
+    built = Recipe(in_units(model), config, share=0.8)
+    return built if prior == "none" else built._replace(then=lambda trained: _with_prior(trained, prior))
 
 
 def _with_prior(trained: "GenerativeModel", prior: Prior) -> Recipe:
@@ -324,7 +324,8 @@ def _with_prior(trained: "GenerativeModel", prior: Prior) -> Recipe:
         raise TypeError(f"Stage one must be a representation, got {type(inner).__name__}.")
     density = Gaussian(inner.code) if prior == "gaussian" else GaussianMixture(inner.code, components=10, floor=0.01)
     latent = LatentModel(inner.space, PointAutoencoder(inner), density)
-    return Recipe(Standardized(latent) if isinstance(trained, Standardized) else latent, TrainConfig(batch_size=1000))
+    model = Standardized(latent) if isinstance(trained, Standardized) else latent
+    return Recipe(model, TrainConfig(batch_size=1000), share=0.2)
 
 
 def _length(space: Space, size: Size) -> int:

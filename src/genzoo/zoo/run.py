@@ -5,8 +5,9 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from genzoo.core.game import Trainable
 from genzoo.core.model import GenerativeModel
 from genzoo.core.noise import seeded
 from genzoo.data import Codec, Data, codec_from_json
@@ -15,13 +16,25 @@ from genzoo.training.checkpoint import write_json
 from genzoo.training.config import TrainConfig
 from genzoo.zoo import store
 from genzoo.zoo.card import card
-from genzoo.zoo.inputs import check_finite, inputs_of, record_of, same_data
+from genzoo.zoo.inputs import Inputs, check_finite, inputs_of, record_of, same_data, seen_by
 from genzoo.zoo.mistakes import Mistake
-from genzoo.zoo.recipe import RecipeInfo, recipe_named
-from genzoo.zoo.settings import merged, part_of
-from genzoo.zoo.stages import STAGE_ONE, continued, loaded, stages_of
+from genzoo.zoo.recipe import RecipeInfo, RunPath, recipe_named
+from genzoo.zoo.settings import merged, parts_of
+from genzoo.zoo.stages import codec_of, continued, loaded, stages_of
 
-__all__ = ["Run", "load", "read_codec", "resume", "train"]
+__all__ = ["Codecs", "Run", "load", "read_codecs", "resume", "train"]
+
+
+class Codecs(NamedTuple):
+    """The ways between rows and files.
+
+    Attributes:
+        x: Of what the model makes.
+        given: Of the conditions that are more than numbers, by name.
+    """
+
+    x: Codec
+    given: Mapping[str, Codec]
 
 
 @dataclass(frozen=True)
@@ -31,21 +44,37 @@ class Run:
     Attributes:
         path: The folder.
         config: All that the run depends on.
-        model: The model, in eval mode.
+        model: The model, in eval mode; `generative` is the same where it is a distribution of x.
         codec: Turns its samples into files.
         metrics: The rows of metrics of its training.
+        given_codecs: Read the conditions that are more than numbers, by name, from words and files.
     """
 
     path: Path
     config: store.RunConfig
-    model: GenerativeModel
+    model: Trainable
     codec: Codec
     metrics: list[dict[str, Any]] = field(repr=False)
+    given_codecs: Mapping[str, Codec] = field(default_factory=dict)
 
     @property
     def data_name(self) -> str:
         """The name of the data it was trained on."""
         return self.config.data.name
+
+    @property
+    def generative(self) -> GenerativeModel:
+        """The model, as one of x.
+
+        Raises:
+            Mistake: If it is none, but an encoder, say, that a later stage stands on.
+        """
+        if not isinstance(self.model, GenerativeModel):
+            raise Mistake(
+                f"A run must be of a model of x to be asked this, got {type(self.model).__name__} in {self.path}.",
+                "Ask the run of which it is a stage.",
+            )
+        return self.model
 
     def data(self) -> Data:
         """The data it was trained on, read again from where they came.
@@ -77,7 +106,9 @@ def train(
         out: The run's folder; by default a new one under `runs`.
         settings: The recipe's arguments, as {"latent": 8}.
         callbacks: What watches the training.
-        train: Fields of `TrainConfig`, as steps=2000, minutes=1.5, seed=3, lr=1e-4 or device="cuda".
+        train: Fields of `TrainConfig`, as steps=2000, minutes=1.5, seed=3, lr=1e-4 or device="cuda"; None switches off
+            what the recipe sets. Beside them `start`, the folder of a finished run of the same recipe: its weights
+            are those that the training starts from, and its arguments those of the recipe that `settings` leaves out.
 
     Raises:
         Mistake: If a name is unknown, a value does not fit, or the folder already holds a run.
@@ -91,34 +122,20 @@ def train(
         True
     """
     info = recipe_named(recipe) if isinstance(recipe, str) else recipe
-    arguments = info.checked(**settings or {})
+    start = None if (named := train.pop("start", None)) is None else Path(named)
+    arguments = info.checked(**_settings_of(start, info) | dict(settings or {}))
     rows = inputs_of(data, {"given": given, "binarize": binarize})
-    data = rows.data
     if rows.valid is None:
         train = {"keep": "last"} | train  # without rows to choose by, the last weights are kept
-    with seeded(merged(info, TrainConfig(), train).seed):
-        stages = stages_of(info(data.space, data.given_space, **arguments))
-    check_finite(info.name, data, stages[-1].model)
+    planned = _planned(info, arguments, rows, record_of(rows, given), train, start)
+    configs = [config for config, _ in planned]
     if out is None and int(os.environ.get("WORLD_SIZE", 1)) > 1:
         raise Mistake("Several processes must be told one folder, got none.", "Name it with --out.")
-    path = Path(out) if out is not None else store.fresh_folder(f"{info.name}-{data.name}")
-    configs = []
-    for stage, built in enumerate(stages, start=1):
-        config = store.RunConfig(
-            recipe=store.RecipeRecord(name=info.name, arguments=info.plain(arguments)),
-            train=merged(info, built.config, part_of(train, built.share if len(stages) > 1 else 1.0)),
-            stage=stage if len(stages) > 1 else None,
-            space=data.space.to_json(),
-            given=store.given_to_json(data.given_space),
-            data=record_of(rows, given),
-            parameters=built.model.parameter_count,
-            versions=store.versions(),
-            command=store.command(),
-        )
-        _begin(path if stage == len(stages) else path / STAGE_ONE, config, data.codec)
-        configs.append(config)
-    done = continued(path, configs, rows, callbacks)
-    return Run(path, configs[-1], done.model, data.codec, done.metrics)
+    path = Path(out) if out is not None else store.fresh_folder(f"{info.name}-{rows.data.name}")
+    for folder, (config, codec) in zip(store.stage_folders(path, configs[-1]), planned, strict=True):
+        _begin(folder, config, Codecs(codec, rows.data.given_codecs))
+    _embed(path, {name: Path(value) for name, value in arguments.items() if isinstance(value, RunPath)}, start)
+    return _run(path, configs, rows, callbacks)
 
 
 def resume(path: str | Path, *, data: Any = None, callbacks: Sequence[Callback] = ()) -> Run:
@@ -135,9 +152,7 @@ def resume(path: str | Path, *, data: Any = None, callbacks: Sequence[Callback] 
     path = Path(path)
     config = store.read_config(path)
     rows = same_data(config, data)
-    before = [store.read_config(path / STAGE_ONE)] if config.stage == 2 else []
-    done = continued(path, [*before, config], rows, callbacks)
-    return Run(path, config, done.model, rows.data.codec, done.metrics)
+    return _run(path, [store.read_config(folder) for folder in store.stage_folders(path, config)], rows, callbacks)
 
 
 def load(path: str | Path) -> Run:
@@ -147,7 +162,7 @@ def load(path: str | Path) -> Run:
         path: The run's folder.
 
     Raises:
-        Mistake: If the folder is no run, was written by a newer format, or its weights are missing or do not fit.
+        Mistake: If the folder is no run, was written in another format, or its weights are missing or do not fit.
 
     Example:
         >>> load("no/such/run")
@@ -157,22 +172,98 @@ def load(path: str | Path) -> Run:
     """
     path = Path(path)
     config = store.read_config(path)
-    return Run(path, config, loaded(path, config), read_codec(path), store.read_metrics(path))
+    codecs = read_codecs(path)
+    return Run(path, config, loaded(path, config), codecs.x, store.read_metrics(path), codecs.given)
 
 
-def read_codec(path: Path) -> Codec:
-    """The codec in a run's folder.
+def read_codecs(path: Path) -> Codecs:
+    """The codecs in a run's folder.
 
     Raises:
-        Mistake: If its file is missing or spoilt.
+        Mistake: If their file is missing or spoilt.
     """
     try:
-        return codec_from_json(json.loads((path / store.CODEC).read_text()))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        kept = json.loads((path / store.CODEC).read_text())
+        given = {name: codec_from_json(fields) for name, fields in kept["given"].items()}
+        return Codecs(codec_from_json(kept["x"]), given)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Mistake(f"{path / store.CODEC} must say how samples become files: {error}.", "Restore it.") from None
 
 
-def _begin(path: Path, config: store.RunConfig, codec: Codec) -> None:
+def _run(path: Path, configs: Sequence[store.RunConfig], rows: Inputs, callbacks: Sequence[Callback]) -> Run:
+    done = continued(path, configs, rows, callbacks)
+    codec = codec_of(done.model, rows.data)
+    return Run(path, configs[-1], done.model, codec, done.metrics, dict(rows.data.given_codecs))
+
+
+def _settings_of(start: Path | None, info: RecipeInfo[Any]) -> dict[str, Any]:
+    """The arguments of the run that a training starts from; the runs that it stands on, as they lie in its folder."""
+    if start is None:
+        return {}
+    config = store.read_config(start)
+    if config.recipe.name != info.name or config.stage != config.stages:
+        part = "" if config.stage == config.stages else f", stage {config.stage} of {config.stages}"
+        raise Mistake(
+            f"A training of {info.name} must start from a whole run of it, got one of {config.recipe.name}{part}.",
+            f"Name a run of {info.name}, or train {config.recipe.name}.",
+        )
+    return {name: store.embedded(start, config, name) or value for name, value in config.recipe.arguments.items()}
+
+
+def _planned(
+    info: RecipeInfo[Any],
+    arguments: Mapping[str, Any],
+    rows: Inputs,
+    record: store.DataRecord,
+    train: Mapping[str, Any],
+    start: Path | None,
+) -> list[tuple[store.RunConfig, Codec]]:
+    """The configurations and codecs of the stages; the models that told them are gone when training begins."""
+    space, given = rows.data.space, rows.data.given_space
+    with seeded(merged(info, TrainConfig(), train).seed):
+        stages = list(stages_of(info(space, given, **arguments)))
+    planned = []
+    for k, (stage, part) in enumerate(zip(stages, parts_of(train, [stage.share for stage in stages]), strict=True), 1):
+        check_finite(info.name, seen_by(stage, rows).data, stage.model)
+        config = store.RunConfig(
+            recipe=store.RecipeRecord(name=info.name, arguments=info.plain(arguments)),
+            train=merged(info, stage.config, part),
+            stage=k,
+            stages=len(stages),
+            start=None if start is None else str(start),
+            space=space.to_json(),
+            given=store.given_to_json(given),
+            data=record,
+            parameters=stage.model.parameter_count,
+            versions=store.versions(),
+            command=store.command(),
+        )
+        if start is not None:
+            _check_start(start, config, stage.model)
+        planned.append((config, codec_of(stage.model, rows.data)))
+    return planned
+
+
+def _check_start(start: Path, config: store.RunConfig, model: Trainable) -> None:
+    """Refuses to start a stage from weights that are not of its model."""
+    whole = config.stage == config.stages
+    kept = store.read_weights((start if whole else start / store.STAGE.format(config.stage)) / store.WEIGHTS)
+    model = model.double() if config.train.precision == "float64" else model
+    if differences := store.differing(kept, model.state_dict()):
+        raise Mistake(
+            f"The weights of {start} must fit the new model; {'; '.join(differences[:3])}.",
+            "Give the recipe the arguments of that run, data of its space and conditions, and its precision.",
+        )
+
+
+def _embed(path: Path, runs: Mapping[str, Path], start: Path | None) -> None:
+    """Copies the runs that this one stands on into its folder; one process does."""
+    if int(os.environ.get("RANK", 0)) == 0:
+        for name, run in {**runs, **({} if start is None else {store.START: start})}.items():
+            store.embed(run, path, name)
+
+
+def _begin(path: Path, config: store.RunConfig, codecs: Codecs) -> None:
     """Makes the folder and writes down what the run depends on; one process does."""
     if int(os.environ.get("RANK", 0)) > 0:
         return
@@ -186,5 +277,6 @@ def _begin(path: Path, config: store.RunConfig, codec: Codec) -> None:
         (path / store.CARD).write_text(card(path, config, []))
     except OSError as error:
         raise Mistake(f"The run's folder must be writable: {error}.", "Choose another --out.") from None
-    write_json(path / store.CODEC, codec.to_json())
+    given = {name: codec.to_json() for name, codec in codecs.given.items()}
+    write_json(path / store.CODEC, {"x": codecs.x.to_json(), "given": given})
     write_json(path / store.CONFIG, config.model_dump(mode="json"))

@@ -1,78 +1,112 @@
 """The trainings of a run, one after another: each in a folder of its own, and the last in the run's."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from genzoo.core.errors import ColumnError
+from genzoo.core.game import Trainable
 from genzoo.core.model import GenerativeModel
 from genzoo.core.noise import seeded
+from genzoo.data import ArrayCodec, Codec, Data
 from genzoo.training.callbacks import Callback, SampleGrid, TensorBoard
 from genzoo.training.checkpoint import checkpoints
-from genzoo.training.loop import Trained
+from genzoo.training.loop import Begin, Trained
 from genzoo.training.loop import train as play
 from genzoo.zoo import store
 from genzoo.zoo.card import card
 from genzoo.zoo.conditions import grid_conditions
-from genzoo.zoo.inputs import Inputs, with_names, without_conditions
+from genzoo.zoo.inputs import Inputs, seen_by, with_names
 from genzoo.zoo.mistakes import Mistake
-from genzoo.zoo.recipe import Recipe, recipe_named
+from genzoo.zoo.recipe import Recipe, RunPath, recipe_named
 
-__all__ = ["STAGE_ONE", "continued", "loaded", "stages_of"]
+__all__ = ["codec_of", "continued", "loaded", "stages_of"]
 
 GRID = 64  # samples of a picture
-STAGE_ONE = "stage-1"  # the folder of a first stage, in its run's
 
 
-def stages_of(built: Recipe) -> list[Recipe]:
-    """The stages of a recipe, each with its share of the budget; the second over the untrained first."""
-    if built.then is None:
-        return [built]
-    return [built._replace(share=1 - built.share), built.then(built.model)._replace(share=built.share)]
+def stages_of(built: Recipe) -> Iterator[Recipe]:
+    """The stages of a recipe in order, each over the untrained model of the one before.
+
+    Args:
+        built: The first.
+    """
+    yield built
+    while built.then is not None:
+        built = built.then(built.model)
+        yield built
+
+
+def codec_of(model: Trainable, data: Data) -> Codec:
+    """The codec of what a stage samples: that of the data, or of plain arrays where it samples codes of them.
+
+    Args:
+        model: The stage's model.
+        data: The data of the run.
+    """
+    if isinstance(model, GenerativeModel):
+        own, whole = model.space, data.space
+        if (own.shape, own.is_discrete) != (whole.shape, whole.is_discrete):
+            return ArrayCodec()
+    return data.codec
 
 
 def continued(path: Path, stages: Sequence[store.RunConfig], rows: Inputs, callbacks: Sequence[Callback]) -> Trained:
-    """Goes on with a run from wherever it stands: in its first stage, between the two, or in its last."""
-    config = stages[-1]
-    begun = bool(checkpoints(path / "checkpoints"))  # killed before the first one: the beginning is where it stopped
+    """Goes on with a run from wherever it stands: in one of its stages, or between two.
+
+    Args:
+        path: The run's folder.
+        stages: The configurations of its stages, in order.
+        rows: What it is trained on.
+        callbacks: What watches every stage.
+    """
+    folders, begun = store.stage_folders(path, stages[-1]), _has_begun(path)
     if not begun and (path / store.WEIGHTS).exists():
         raise Mistake(
             f"The run {str(path)!r} is trained, and its checkpoints are gone: nothing is left to go on from.",
             "Use it as it is, or train a new one in another --out.",
         )
-    first = None
-    if len(stages) == 2 and not begun:
-        folder = path / STAGE_ONE
+    for k, folder in enumerate([] if begun else folders[:-1]):
         if not (folder / store.WEIGHTS).exists():
-            continued(folder, stages[:1], rows, callbacks)
-        first = loaded(folder, stages[0])
-    return _played(path, config, _rebuilt(config, first), rows, callbacks, resume=begun)
+            _played(folder, stages[k], folders[:k], rows, callbacks)
+    return _played(path, stages[-1], folders[:-1], rows, callbacks)
+
+
+def _has_begun(path: Path) -> bool:
+    return bool(checkpoints(path / "checkpoints"))  # killed before the first one: the beginning is where it stopped
 
 
 def _played(
-    path: Path,
-    config: store.RunConfig,
-    model: GenerativeModel,
-    rows: Inputs,
-    callbacks: Sequence[Callback],
-    *,
-    resume: bool,
+    path: Path, config: store.RunConfig, before: Sequence[Path], rows: Inputs, callbacks: Sequence[Callback]
 ) -> Trained:
-    if config.stage == 1 and not model.given_space:
-        rows = without_conditions(rows)  # they are the second stage's
-    codec = rows.data.codec
+    """One training: begun over the trained models of the stages before, or gone on with by its own checkpoint."""
+    begun = _has_begun(path)
+    stage = _rebuilt(path, config, () if begun else before)
+    rows, codec = seen_by(stage, rows), codec_of(stage.model, rows.data)
     watching = [
         SampleGrid(path / "samples", codec, GRID, grid_conditions(rows.data, GRID)),
         *_boards(path),
         *callbacks,
     ]
+    if config.start is not None and not begun:
+        store.fill(stage.model, _started_from(path, config) / store.WEIGHTS)
+    begin: Begin = "resumed" if begun else "new" if config.start is None else "warm"
     try:
-        done = play(model, rows.source, config.train, valid=rows.valid, run=path, callbacks=watching, resume=resume)
+        done = play(
+            stage.model, rows.source, config.train, valid=rows.valid, run=path, callbacks=watching, begin=begin
+        )
     except ColumnError as error:
-        raise with_names(codec, error) from None
+        raise with_names(rows.data.codec, error) from None
     if int(os.environ.get("RANK", 0)) == 0:
         (path / store.CARD).write_text(card(path, config, done.metrics))
     return done
+
+
+def _started_from(path: Path, config: store.RunConfig) -> Path:
+    """The folder with the weights that a stage starts from."""
+    home = store.embedded(path, config, store.START) or Path(str(config.start))
+    return home if config.stage == config.stages else home / store.STAGE.format(config.stage)
 
 
 def _boards(path: Path) -> list[Callback]:
@@ -85,7 +119,7 @@ def _boards(path: Path) -> list[Callback]:
         return []
 
 
-def loaded(path: Path, config: store.RunConfig) -> GenerativeModel:
+def loaded(path: Path, config: store.RunConfig) -> Trainable:
     """The trained model of a run's folder, in eval mode.
 
     Args:
@@ -95,16 +129,36 @@ def loaded(path: Path, config: store.RunConfig) -> GenerativeModel:
     Raises:
         Mistake: If its weights are missing or of another model.
     """
-    model = _rebuilt(config)
+    model = _rebuilt(path, config).model
     store.fill(model, path / store.WEIGHTS)
     return model.eval()
 
 
-def _rebuilt(config: store.RunConfig, first: GenerativeModel | None = None) -> GenerativeModel:
-    """The model of a run, untrained; its second stage over the first one's model, where that is trained."""
+def _rebuilt(path: Path, config: store.RunConfig, before: Sequence[Path] = ()) -> Recipe:
+    """A stage of a run, untrained, over the models of the stages before it: those in their folders, or untrained.
+
+    Args:
+        path: The stage's folder.
+        config: Its configuration.
+        before: The folders of the stages before it, if they are needed.
+    """
     info, (space, given) = recipe_named(config.recipe.name), config.spaces
+    precise = config.train.precision == "float64"
     with seeded(config.train.seed):
-        built = info(space, given, **config.recipe.arguments)
-        if config.stage == 2 and built.then is not None:
-            built = built.then(built.model if first is None else first)
-    return built.model.double() if config.train.precision == "float64" else built.model
+        built = info(space, given, **_arguments(path, config))
+        for k in range(config.stage - 1):
+            if before:
+                store.fill(built.model.double() if precise else built.model, before[k] / store.WEIGHTS)
+                built.model.eval()
+            if built.then is not None:
+                built = built.then(built.model)
+    return built._replace(model=built.model.double()) if precise else built
+
+
+def _arguments(path: Path, config: store.RunConfig) -> dict[str, Any]:
+    """A run's arguments of its recipe, the runs among them as they lie in its folder."""
+    arguments = recipe_named(config.recipe.name).checked(**config.recipe.arguments)
+    runs = {
+        name: store.embedded(path, config, name) for name, value in arguments.items() if isinstance(value, RunPath)
+    }
+    return arguments | {name: RunPath(found) for name, found in runs.items() if found is not None}

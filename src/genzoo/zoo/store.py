@@ -7,6 +7,7 @@ rebuilt model by name, shape and type before a byte is copied. Nothing is ever u
 import json
 import os
 import platform
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,12 +21,13 @@ from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.recipe import GivenSpace
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 __all__ = ["CONFIG", "FORMAT", "WEIGHTS", "RunConfig", "fill", "fresh_folder", "read_config", "run_folders"]
 
-FORMAT = 1
+FORMAT = 2
 CONFIG, WEIGHTS, CODEC, CARD = "config.json", "model.safetensors", "codec.json", "README.md"
+STAGE, EMBEDDED, START = "stage-{}", "embedded", "start"  # folders: earlier stages, runs that a run stands on
 
 
 class RecipeRecord(BaseModel):
@@ -54,7 +56,13 @@ class DataRecord(BaseModel):
 
 
 class RunConfig(BaseModel):
-    """All that a run depends on; `config.json` in its folder."""
+    """All that a run depends on; `config.json` in its folder.
+
+    Attributes:
+        stage: Which of its trainings this is.
+        stages: How many there are.
+        start: Where the run stood whose weights it started from, if it did.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -64,7 +72,9 @@ class RunConfig(BaseModel):
     space: dict[str, Any]
     given: dict[str, dict[str, Any]] | None = None
     data: DataRecord
-    stage: int | None = None
+    stage: int = 1
+    stages: int = 1
+    start: str | None = None
     parameters: int = 0
     versions: dict[str, str] = {}
     command: list[str] = []
@@ -116,7 +126,7 @@ def fresh_folder(name: str, home: Path = Path("runs")) -> Path:
 
 def run_folders(home: Path) -> list[Path]:
     """The runs in a folder and its subfolders, newest first."""
-    found = [path.parent for path in home.glob("**/" + CONFIG) if "checkpoints" not in path.parts]
+    found = [path.parent for path in home.glob("**/" + CONFIG) if not {"checkpoints", EMBEDDED} & set(path.parts)]
     return sorted(found, key=lambda path: (path / CONFIG).stat().st_mtime, reverse=True)
 
 
@@ -124,7 +134,7 @@ def read_config(path: Path) -> RunConfig:
     """The configuration in a run's folder.
 
     Raises:
-        Mistake: If the folder is no run, or its configuration is spoilt or of a newer format.
+        Mistake: If the folder is no run, or its configuration is spoilt or of another format.
     """
     file = path / CONFIG
     if not path.is_dir():
@@ -136,11 +146,11 @@ def read_config(path: Path) -> RunConfig:
     except ValueError as error:
         raise Mistake(f"{file} must be JSON: {error}.", "Restore the file, or train again.") from None
     written = fields.get("format_version") if isinstance(fields, dict) else None
-    if not isinstance(written, int) or written > FORMAT:
-        by = fields.get("versions", {}).get("genzoo", "a newer one") if isinstance(fields, dict) else "unknown"
+    if written != FORMAT:
+        by = fields.get("versions", {}).get("genzoo", "unknown") if isinstance(fields, dict) else "unknown"
         raise Mistake(
-            f"{file} has format_version {written!r}, and this genzoo reads up to {FORMAT}.",
-            f"Install the genzoo that wrote it ({by}) or a newer one.",
+            f"{file} has format_version {written!r}, and this genzoo reads format {FORMAT}.",
+            f"Train it again, or load it by the genzoo that wrote it ({by}).",
         )
     try:
         return RunConfig(**fields)
@@ -150,6 +160,65 @@ def read_config(path: Path) -> RunConfig:
             f"{file} is not a run's configuration: {where}: {error.errors()[0]['msg']}.",
             "Restore the file, or train again.",
         ) from None
+
+
+def home_of(path: Path, config: RunConfig) -> Path:
+    """The folder of the whole run, of which this may be a stage before the last.
+
+    Args:
+        path: The folder of the run or stage.
+        config: Its configuration.
+    """
+    return path if config.stage == config.stages else path.parent
+
+
+def stage_folders(path: Path, config: RunConfig) -> list[Path]:
+    """The folders of a run's stages up to this one, whose own is the last.
+
+    Args:
+        path: The folder of the run or stage.
+        config: Its configuration.
+    """
+    return [*(home_of(path, config) / STAGE.format(stage) for stage in range(1, config.stage)), path]
+
+
+def embed(run: Path, path: Path, name: str) -> None:
+    """Copies a finished run's record and weights into the folder of a run that stands on it.
+
+    Args:
+        run: The finished run, or a stage of one.
+        path: The new one.
+        name: What the finished run is there: an argument of the recipe, or the start.
+
+    Raises:
+        Mistake: If it is no finished run.
+    """
+    config = read_config(run)
+    if not (run / WEIGHTS).is_file():
+        raise _unfinished(run)
+    home, into, aside = home_of(run, config), path / EMBEDDED / name, path / EMBEDDED / f"{name}.part"
+    shutil.rmtree(aside, ignore_errors=True)
+    for folder in stage_folders(run, config) if home == run else [run]:
+        to = aside / folder.relative_to(run)
+        to.mkdir(parents=True, exist_ok=True)
+        for file in (CONFIG, CODEC, WEIGHTS):
+            if (folder / file).is_file():
+                shutil.copyfile(folder / file, to / file)
+    if (home / EMBEDDED).is_dir():
+        shutil.copytree(home / EMBEDDED, aside / EMBEDDED, ignore=shutil.ignore_patterns(START))
+    aside.rename(into)  # whoever sees it sees all of it
+
+
+def embedded(path: Path, config: RunConfig, name: str) -> Path | None:
+    """Where a run that another stands on lies: in its folder, or in that of the whole run; None: nowhere.
+
+    Args:
+        path: The folder of the run or stage that stands on it.
+        config: Its configuration.
+        name: What the other is to it.
+    """
+    places = (home / EMBEDDED / name for home in (path, home_of(path, config)))
+    return next((place for place in places if place.is_dir()), None)
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
@@ -165,20 +234,9 @@ def fill(model: "nn.Module", path: Path) -> None:
     Raises:
         Mistake: If the file is missing, spoilt, of another model, or holds NaN or infinite weights.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     from genzoo.training.finite import not_finite
 
-    if not path.is_file():
-        raise Mistake(
-            f"A trained run must hold {path.name}, and {str(path.parent)!r} does not.",
-            f"Finish its training: genzoo train --resume {path.parent}",
-        )
-    try:
-        tensors = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise Mistake(f"{path} is not a safetensors file: {error}.", "Restore the file, or train again.") from None
+    tensors = read_weights(path)
     if differences := differing(tensors, model.state_dict()):
         raise Mistake(
             f"{path} must hold the weights of the recipe in {CONFIG}; {'; '.join(differences[:3])}.",
@@ -190,6 +248,23 @@ def fill(model: "nn.Module", path: Path) -> None:
             "Restore the file, or train again with a lower lr or clip_norm set.",
         )
     model.load_state_dict(tensors)
+
+
+def read_weights(path: Path) -> "dict[str, Tensor]":
+    """The tensors of a file of weights.
+
+    Raises:
+        Mistake: If it is missing or spoilt.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if not path.is_file():
+        raise _unfinished(path.parent)
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise Mistake(f"{path} is not a safetensors file: {error}.", "Restore the file, or train again.") from None
 
 
 def differing(tensors: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
@@ -205,6 +280,13 @@ def differing(tensors: Mapping[str, Any], expected: Mapping[str, Any]) -> list[s
         elif got.dtype != want.dtype:
             found.append(f"{name} is {got.dtype}, not {want.dtype}")
     return found
+
+
+def _unfinished(path: Path) -> Mistake:
+    return Mistake(
+        f"A trained run must hold {WEIGHTS}, and {str(path)!r} does not.",
+        f"Finish its training: genzoo train --resume {path}",
+    )
 
 
 def _runs_nearby(path: Path) -> str:

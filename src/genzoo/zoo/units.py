@@ -1,6 +1,6 @@
 """Models in standard units, where their data or conditions have units."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from genzoo.core.space import Space
 
@@ -33,7 +33,7 @@ def by_column(built: "Recipe", space: Space) -> "Recipe":
     from genzoo.models.dequantized import Dequantized
     from genzoo.models.standardized import Standardized
 
-    model, then = built.model, built.then
+    model, then = cast("GenerativeModel", built.model), built.then
     inner, rows = (model.model, model.rows) if isinstance(model, Standardized) else (model, 50_000)
     seen = Dequantized(Standardized(inner, rows=rows, precise=True), space.columns or ())
     if then is None:

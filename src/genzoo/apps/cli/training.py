@@ -16,6 +16,7 @@ from genzoo.apps.cli.words import (
     XOption,
     pairs,
     read_words,
+    with_none,
 )
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.recipe import recipe_named, recipes
@@ -39,19 +40,22 @@ def train(
     skip_bad: SkipOption = False,
     how_read: ReadOption = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="A setting of the model, as depth=3.")] = None,
-    how: Annotated[list[str] | None, typer.Option("--train", help="A setting of training, as lr=1e-4.")] = None,
+    how: Annotated[list[str] | None, typer.Option("--train", help="A setting of training: lr=1e-4, ema=none.")] = None,
     steps: Annotated[int | None, typer.Option(help="Budget: rounds; for direct fits, batches.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Budget: wall time.")] = None,
     seed: Annotated[int | None, typer.Option(help="Names every random draw; 0 by default.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; by default a new one under runs.")] = None,
+    start: Annotated[
+        Path | None, typer.Option("--from", help="Start from the weights of this finished run of the recipe.")
+    ] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the training of this run.")] = None,
 ) -> None:
     """Train a recipe on data into a run's folder, or go on with one that stopped."""
     asked = {"steps": steps, "minutes": minutes, "seed": seed, "device": device}
     asked = {name: value for name, value in asked.items() if value is not None}
     if resume is not None:
-        if any((recipe, data, given, binarize, x, size, color, skip_bad, how_read, settings, how, out, asked)):
+        if any((recipe, data, given, binarize, x, size, color, skip_bad, how_read, settings, how, out, start, asked)):
             raise Mistake(
                 "--resume keeps all settings of the run, got others beside it.", f"Use genzoo train --resume {resume}"
             )
@@ -61,7 +65,7 @@ def train(
     recipe_named(recipe).checked(**pairs("--set", settings or ()))  # typos are told before torch is loaded
     if data is None:
         raise Mistake("Data must be named, got none.", f"Try genzoo train {recipe} --data digits")
-    wanted = pairs("--train", how or ()) | asked
+    wanted = with_none(pairs("--train", how or ())) | asked | ({} if start is None else {"start": start})
     from genzoo.zoo.progress import Watch
     from genzoo.zoo.run import train as run_recipe
 
@@ -115,7 +119,8 @@ def compare(
     if bool(runs) == bool(models):
         raise Mistake("Either --models or finished runs must be named, not both.", "Try --models vae,gaussian_mixture")
     asked: dict[str, Any] = {"steps": steps, "minutes": minutes, "core_minutes": core_minutes}
-    asked = pairs("--train", how or ()) | {name: value for name, value in asked.items() if value is not None}
+    said = {name: value for name, value in asked.items() if value is not None}
+    asked = with_none(pairs("--train", how or ())) | said
     names = [name for name in (models or "").split(",") if name]
     if taken := [str(run) for run in runs or () if str(run) in recipes() and not run.is_dir()]:
         raise Mistake(

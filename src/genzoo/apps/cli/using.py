@@ -39,9 +39,9 @@ def sample(
 
     loaded, seed = _loaded(run, device), fresh_seed() if seed is None else seed
     wanted = _sampling_options(loaded, pairs("--set", options or ()))
-    rows = conditions(loaded.model, loaded.config.data, pairs("--given", given or ()), n)
+    rows = conditions(loaded.generative, loaded.config.data, pairs("--given", given or ()), n)
     path = _output(loaded, out or run / "samples" / f"sample-seed{seed}-n{n}{loaded.codec.suffix}")
-    x = loaded.model.sample(n, rows, seed=seed, **_in_symbols(loaded, wanted)).cpu()
+    x = loaded.generative.sample(n, rows, seed=seed, **_in_symbols(loaded, wanted)).cpu()
     loaded.codec.save(x, path)
     record = {"run": str(run), "n": n, "seed": seed, "given": given or [], "options": wanted}
     path.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
@@ -65,8 +65,8 @@ def score(
     loaded = _loaded(run, device)
     read = _data(loaded, data)
     rows = read.rows() if data is not None and split is None else _rows(read, split or "test")
-    nats = score_rows(loaded.model, rows, seed=seed).tolist()
-    space, path = loaded.model.space, out or run / f"scores-{split or ('test' if data is None else read.name)}.csv"
+    nats = score_rows(loaded.generative, rows, seed=seed).tolist()
+    space, path = loaded.generative.space, out or run / f"scores-{split or ('test' if data is None else read.name)}.csv"
     columns = ["row", "log_prob", "bits_per_dim"] if space.is_discrete else ["row", "log_prob"]
     _make_folder(path.parent)
     with path.open("w", newline="") as file:
@@ -74,7 +74,7 @@ def score(
         writer.writerow(columns)
         for i, value in zip(rows.numbers.tolist(), nats, strict=True):
             writer.writerow([i, value, space.bits_per_dim(value)][: len(columns)])
-    mean, kind = sum(nats) / max(1, len(nats)), loaded.model.likelihood.value
+    mean, kind = sum(nats) / max(1, len(nats)), loaded.generative.likelihood.value
     typer.echo(f"{len(nats):,} of {len(read):,} rows, {mean:.4g} nats on average ({kind}): {path}")
 
 
@@ -103,7 +103,7 @@ def evaluate(
     _rows(read, split)
     protocol = Protocol(rows=rows, samples=samples, importance=importance, seed=seed, split=split)
     eye = None if extractor is None else extractor_named(extractor, read.space)
-    found = Examiner(read, protocol, eye)(loaded.model).measurements
+    found = Examiner(read, protocol, eye)(loaded.generative).measurements
     records = [measurement.to_json() for measurement in found]
     (run / "evaluation.json").write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n")
     (run / CARD).write_text(card(run, loaded.config, loaded.metrics, found))
@@ -138,12 +138,14 @@ def expect(
 
     loaded, places = _loaded(run, device), parsed_quantiles(quantiles)
     asked, words = Expression(of, columns_of(loaded.codec)), pairs("--given", given or ())
-    rows = conditions(loaded.model, loaded.config.data, words, turns(loaded.model, loaded.config.data, words))
+    rows = conditions(
+        loaded.generative, loaded.config.data, words, turns(loaded.generative, loaded.config.data, words)
+    )
     answer: Answer
     if rare:
-        answer = Answer.of_event(asked, rare_event(loaded.model, asked.margin, n, given=rows, seed=seed), seed)
+        answer = Answer.of_event(asked, rare_event(loaded.generative, asked.margin, n, given=rows, seed=seed), seed)
     else:
-        found = expectation(loaded.model, asked, n, given=rows, seed=seed, within=within)
+        found = expectation(loaded.generative, asked, n, given=rows, seed=seed, within=within)
         answer = Answer.of_values(asked, found, places)
     if as_json:
         return print_json(answer.to_json() | {"run": str(run), "given": given or []})
@@ -185,7 +187,7 @@ def _rows(data: "Data", split: str) -> Any:
 def _sampling_options(run: "Run", wanted: dict[str, Any]) -> dict[str, Any]:
     from genzoo.evaluation.likelihood import options_of
 
-    known = options_of(run.model, "draw")
+    known = options_of(run.generative, "draw")
     for name in wanted:
         if name not in known:
             raise unknown(f"sampling option of {run.config.recipe.name}", name, known)

@@ -27,6 +27,7 @@ __all__ = [
     "print_table",
     "read_words",
     "shown",
+    "with_none",
 ]
 
 GivenOption = Annotated[list[str] | None, typer.Option(help="Condition on this label, column or role.")]
@@ -63,6 +64,19 @@ def pairs(option: str, words: Iterable[str]) -> dict[str, Any]:
         except ValueError:
             found[name.strip().replace("-", "_")] = value
     return found
+
+
+def with_none(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of training from words: none switches off what a recipe sets.
+
+    Args:
+        settings: Values by name.
+
+    Example:
+        >>> with_none({"ema": "none", "lr": 0.001})
+        {'ema': None, 'lr': 0.001}
+    """
+    return {name: None if value == "none" else value for name, value in settings.items()}
 
 
 def read_words(
