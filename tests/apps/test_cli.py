@@ -128,6 +128,15 @@ def test_settings_reach_the_run(vae):
     assert config["data"]["given"] == ["label"]
 
 
+def test_a_run_starts_from_another_and_none_switches_off(vae, tmp_path):
+    words = ("vae", "--data", "digits", "--given", "label", "--steps", 2, "--device", "cpu", "--out", tmp_path / "run")
+    genzoo("train", *words, "--from", vae[0], "--train", "ema=none", "--train", "clip_norm=none")
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["start"] == str(vae[0])
+    assert config["recipe"]["arguments"]["hidden"] == 16
+    assert (config["train"]["ema"], config["train"]["clip_norm"]) == (None, None)
+
+
 def test_a_pipe_gets_few_plain_lines(tmp_path):
     done = process("train", "vae", "--data", "moons", "--steps", 50, "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr

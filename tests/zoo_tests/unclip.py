@@ -98,10 +98,10 @@ class Student(GenerativeModel):
         self.teacher, self.bias = frozen(teacher), nn.Parameter(torch.zeros(teacher.space.shape))
 
     def draw(self, n, given, noise):
-        return self.teacher.draw(n, None, noise) + self.bias
+        return self.teacher.draw(n, given, noise) + self.bias
 
     def loss(self, batch):
-        return (self.draw(len(batch), None, batch.noise).mean(0) - batch.x.mean(0)).square().mean()
+        return (self.draw(len(batch), {}, batch.noise).mean(0) - batch.x.mean(0)).square().mean()
 
 
 @recipe(family="latent", likelihood="none", can=("sample", "loss"), paper=PAPER)

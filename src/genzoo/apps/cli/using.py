@@ -66,7 +66,8 @@ def score(
     read = _data(loaded, data)
     rows = read.rows() if data is not None and split is None else _rows(read, split or "test")
     nats = score_rows(loaded.generative, rows, seed=seed).tolist()
-    space, path = loaded.generative.space, out or run / f"scores-{split or ('test' if data is None else read.name)}.csv"
+    name = split or ("test" if data is None else read.name)
+    space, path = loaded.generative.space, out or run / f"scores-{name}.csv"
     columns = ["row", "log_prob", "bits_per_dim"] if space.is_discrete else ["row", "log_prob"]
     _make_folder(path.parent)
     with path.open("w", newline="") as file:
