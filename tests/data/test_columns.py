@@ -122,6 +122,14 @@ def test_an_all_real_table_stays_as_it_is(tmp_path: Path) -> None:
     assert (data.space, data.x.dtype, data.notes) == (Space((3,)), torch.float32, ())
 
 
+def test_columns_of_one_value_are_told(tmp_path: Path) -> None:
+    data = made(tmp_path, "a,b,c", [f"{i * 0.5},7,x" for i in range(200)])
+    assert [note for note in data.notes if "one value" in note] == [
+        "column 'b' holds one value in all rows: leave it out with x=…",
+        "column 'c' holds one value in all rows: leave it out with x=…",
+    ]
+
+
 def test_spikes_of_real_columns_are_told(tmp_path: Path) -> None:
     data = made(tmp_path, "a,b", [f"{0 if i % 2 else i + 0.5},{i * 0.37:.2f}" for i in range(200)])
     assert "column 'a' is 0 in 50% of rows" in data.notes[0]

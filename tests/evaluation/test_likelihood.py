@@ -5,12 +5,15 @@ import math
 import pytest
 import torch
 
+from genzoo.core.game import Batch
 from genzoo.core.given import Given
 from genzoo.core.model import GenerativeModel, Likelihood, Unsupported
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.data import read
+from genzoo.data.data import Rows as DataRows
 from genzoo.evaluation import Kind, Measurement, Protocol, check_comparable, code_length, evaluate, score
+from genzoo.models.classical import Gaussian
 
 
 class Uniform(GenerativeModel):
@@ -91,3 +94,17 @@ def test_unlike_numbers_refuse_to_be_compared():
     with pytest.raises(ValueError, match="data differs"):
         check_comparable([one, Measurement("bits/dim", 2.0, 0.1, Kind.EXACT, "bits/dim", 10, "bb")])
     assert (str(one), str(bound)) == ("2.00 ± 0.10", "≤ 2.10 ± 0.10")
+
+
+def test_a_density_of_spikes_is_not_called_exact() -> None:
+    noise = Noise(7)
+    x = noise.normal(400, 3)
+    model = Gaussian(Space((3,)), floor=1e-3)
+    model.begin()
+    model.accumulate(Batch(x))
+    model.finish()
+    assert code_length(model, DataRows(x, None, torch.arange(400), Space((3,)))).kind is Kind.EXACT
+    x[:, 1] = torch.where(torch.arange(400) % 3 > 0, x[:, 1], 0.25)
+    spiked = code_length(model, DataRows(x, None, torch.arange(400), Space((3,))))
+    assert spiked.kind is Kind.SPIKED
+    assert str(spiked).startswith("∝")

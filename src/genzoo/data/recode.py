@@ -54,7 +54,7 @@ def recoded(
     """
     own = data.codec.words if isinstance(data.codec, TableCodec) else {}
     words = codec.words if isinstance(codec, TableCodec) else {}
-    x = data.x.to(getattr(torch, space.dtype))
+    x = data.x.to(getattr(torch, space.dtype), copy=True)
     for place, name in enumerate(codec.columns):
         if name in own and name in words:
             x[:, place] = _renumbered(name, data.x[:, place], own[name], words[name]).to(x.dtype)

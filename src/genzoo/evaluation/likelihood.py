@@ -17,9 +17,12 @@ from torch import Tensor
 from genzoo.core.given import GivenLike, map_given
 from genzoo.core.model import Capability, GenerativeModel, evaluating
 from genzoo.core.space import Space
+from genzoo.data.columns import spike_of
 from genzoo.evaluation.measurement import Kind, Measurement
 
-__all__ = ["RowsLike", "code_length", "options_of", "score"]
+__all__ = ["RowsLike", "code_length", "is_spiked", "options_of", "score"]
+
+LOOKED_AT = 10_000  # rows in which spikes are looked for
 
 
 @runtime_checkable
@@ -72,6 +75,8 @@ def code_length(model: GenerativeModel, rows: RowsLike, *, seed: int = 0, **opti
     """The code length of rows with its standard error: bits/dim of discrete data, nats per row of real data."""
     nats = -score(model, rows, seed=seed, **options)
     kind, n = Kind(model.likelihood.value), len(nats)
+    if kind in (Kind.EXACT, Kind.BOUND, Kind.ESTIMATE) and is_spiked(rows, model.space):
+        kind = Kind.SPIKED
     protocol = {"seed": seed, **options}
     if not model.space.is_discrete:
         error = (nats.std() / math.sqrt(n)).item()
@@ -81,6 +86,28 @@ def code_length(model: GenerativeModel, rows: RowsLike, *, seed: int = 0, **opti
     value = (bits.sum() / dims.sum()).item()
     error = ((bits - value * dims).std() / (dims.mean() * math.sqrt(n))).item()
     return Measurement("bits/dim", value, error, kind, "bits/dim", n, rows.fingerprint, protocol)
+
+
+def is_spiked(rows: RowsLike, space: Space) -> bool:
+    """Whether a real column of flat rows holds one value so often that its density has no upper limit.
+
+    Args:
+        rows: The rows, of which the first 10,000 are looked at.
+        space: What a row is.
+
+    Example:
+        >>> from genzoo.data import Rows
+        >>> x = torch.linspace(0, 1, 100)[:, None] * torch.tensor([1.0, 1.0])
+        >>> x[:30, 1] = 0
+        >>> [is_spiked(Rows(part, None, torch.arange(100), Space((1,))), Space((1,))) for part in x.split(1, dim=1)]
+        [False, True]
+    """
+    if space.is_discrete or space.ragged or len(space.shape) != 1:
+        return False
+    x, _ = rows.gather(torch.arange(min(len(rows), LOOKED_AT)))
+    columns = space.columns or (None,) * space.dims
+    real = (values for values, column in zip(x.T, columns, strict=True) if column is None or not column.is_discrete)
+    return any(spike_of(values[~values.isnan()]) is not None for values in real)
 
 
 def options_of(model: GenerativeModel, method: str) -> list[str]:

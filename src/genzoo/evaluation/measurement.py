@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from genzoo.distributions.estimate import Estimate, TooFew, interval
 
-__all__ = ["Estimate", "Kind", "Measurement", "TooFew", "check_comparable", "pooled"]
+__all__ = ["Estimate", "Kind", "Measurement", "TooFew", "check_comparable", "pooled", "remarks_on"]
 
 FIELDS = ("name", "value", "error", "interval", "unit", "n", "data", "floor", "better")  # that JSON shows as they are
 SHARES = frozenset(
@@ -35,6 +35,7 @@ class Kind(enum.Enum):
     BOUND = "bound"
     ESTIMATE = "estimate"
     UNNORMALIZED = "unnormalized"
+    SPIKED = "spiked"  # a density of columns that repeat a value: how narrow a model may get decides
     STATISTIC = "statistic"
 
 
@@ -95,11 +96,38 @@ class Measurement:
         return fields | {"kind": self.kind.value, "protocol": dict(self.protocol), "fingerprint": self.fingerprint}
 
     def __str__(self) -> str:
-        sign = {Kind.BOUND: "≤ ", Kind.ESTIMATE: "≈ ", Kind.UNNORMALIZED: "∝ "}.get(self.kind, "")
+        sign = {Kind.BOUND: "≤ ", Kind.ESTIMATE: "≈ ", Kind.UNNORMALIZED: "∝ ", Kind.SPIKED: "∝ "}.get(self.kind, "")
         if self.error is None:
             return f"{sign}{self.value:.4g}"
         digits = _decimals(self.error)
         return f"{sign}{self.value:.{digits}f} ± {self.error:.{digits}f}"
+
+
+def remarks_on(measurements: Sequence[Measurement]) -> list[str]:
+    """What a reader of some numbers must know that they do not say themselves.
+
+    Args:
+        measurements: What was measured of a model.
+
+    Example:
+        >>> remarks_on([Measurement("Fréchet", 0.3, 0.01, Kind.STATISTIC, "", 9, floor=0.4)])
+        ['Fréchet: beyond the floor, which is what as many training rows reach: a few outlying rows rule it.']
+    """
+    beyond = [m.name for m in measurements if m.floor is not None and m.better != "neither" and _is_beyond(m, m.floor)]
+    told = "beyond the floor, which is what as many training rows reach: a few outlying rows rule it."
+    remarks = [f"{', '.join(beyond)}: {told}"] if beyond else []
+    if any(m.kind is Kind.SPIKED for m in measurements):
+        remarks.append(
+            "log p is spiked: a real column repeats a value, where a density has no upper limit. Leave it out with "
+            "`x`, or call it integer or categorical by `kinds`."
+        )
+    return remarks
+
+
+def _is_beyond(measurement: Measurement, floor: float) -> bool:
+    """Whether a model is better than real rows by more than chance."""
+    gain = floor - measurement.value if measurement.better == "lower" else measurement.value - floor
+    return gain > 3 * (measurement.error or 0.0) and gain > 1e-3 * abs(floor)
 
 
 def pooled(measurements: Sequence[Measurement]) -> Measurement:

@@ -57,6 +57,7 @@ KINDS = {
     Kind.BOUND: "an upper bound of the code length, so the model itself may be better than it looks",
     Kind.ESTIMATE: "an estimate, which may err to either side",
     Kind.UNNORMALIZED: "unnormalized, so it compares with nothing but itself",
+    Kind.SPIKED: "a density of columns that repeat a value, so it says how narrow a model may get",
     Kind.STATISTIC: "a statistic",
 }
 
@@ -76,6 +77,13 @@ def _to_score(comparison: Comparison) -> Advice | None:
     name = next((name for name in LIKELIHOODS if comparison.measured(name)), None)
     if name is None:
         return Advice("to score", [], "None of these models has a likelihood.")
+    if any(m is not None and m.kind is Kind.SPIKED for m in (entry.measured(name) for entry in comparison.entries)):
+        return Advice(
+            "to score",
+            [],
+            "Real columns repeat a value, and a density of such spikes has no upper limit: leave them "
+            "out, or read them as integer or categorical.",
+        )
     return _best("to score", name, comparison.entries)
 
 

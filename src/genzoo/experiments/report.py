@@ -27,8 +27,9 @@ __all__ = ["draw_wall", "write_report"]
 
 SIGNS = (
     "≤ marks a bound: the model is at least as good as the number says. ≈ marks an estimate. ± is one standard error. "
-    "Green numbers cannot be told from the best by two standard errors. The floor is what as many real rows reach in "
-    "the model's place."
+    "∝ compares with nothing. Green numbers cannot be told from the best by two standard errors. The floor is what as "
+    "many real rows reach in "
+    "the model's place; a model beyond it is within chance, or a few outlying rows rule that number."
 )
 SHARES = {"%": (100.0, "%")}
 

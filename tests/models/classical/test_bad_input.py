@@ -291,5 +291,6 @@ def test_tables_and_frames_have_names(recipe: str, kind: str, named: str, tmp_pa
         Estimator(recipe, **FAMILIES[recipe]).fit(frame)
     assert told.value.columns == ([1] if kind == "constant" else [0, 2])
     frame.to_csv(tmp_path / "table.csv", index=False)
+    data = genzoo.read(tmp_path / "table.csv", kinds=dict.fromkeys(frame.columns, "real"))
     with pytest.raises(genzoo.Mistake, match=named):
-        genzoo.train(recipe, str(tmp_path / "table.csv"), out=tmp_path / "run", settings=FAMILIES[recipe])
+        genzoo.train(recipe, data, out=tmp_path / "run", settings=FAMILIES[recipe])

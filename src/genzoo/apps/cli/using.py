@@ -96,6 +96,7 @@ def evaluate(
     """Measure a run on held-out rows; every number with its kind, its error and its protocol."""
     read_config(run)
     from genzoo.evaluation import Examiner, Protocol, extractor_named
+    from genzoo.evaluation.measurement import remarks_on
     from genzoo.zoo.card import card
     from genzoo.zoo.store import CARD
 
@@ -114,6 +115,8 @@ def evaluate(
         ("what", "value", "kind", "unit", "n", "floor", "protocol"),
         [(m.name, str(m), m.kind.value, m.unit, m.n, m.floor, m.fingerprint) for m in found],
     )
+    for remark in remarks_on(found):
+        typer.echo(remark)
     return None
 
 

@@ -359,9 +359,11 @@ def _told(found: Mapping[str, ReadColumn]) -> list[str]:
     notes = []
     for name, part in found.items():
         there = part.values[~part.values.isnan()]
-        if part.column.kind == "integer" and len(there) > 2 and _counts(there):
+        if len(there) > 1 and bool((there == there[0]).all()):
+            notes.append(f"column {name!r} holds one value in all rows: leave it out with x=…")
+        elif part.column.kind == "integer" and len(there) > 2 and _counts(there):
             notes.append(f"column {name!r} counts the rows: leave it out with x=…")
-        if part.column.kind == "real" and (spike := spike_of(there)) is not None:
+        elif part.column.kind == "real" and (spike := spike_of(there)) is not None:
             value, share = spike
             notes.append(
                 f"column {name!r} is {value:g} in {share:.0%} of rows: a density of such a spike has no limit, so its "
