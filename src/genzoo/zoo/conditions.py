@@ -1,33 +1,47 @@
-"""Conditions from words: `label=3` as rows that a model is given."""
+"""Conditions from words and files: `label=3`, `text="a red circle"`, `image=photo.png` as rows for a model."""
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Integer
 from torch import Tensor
+from torch.nn.functional import interpolate, pad
 
+from genzoo.core.errors import DataError
 from genzoo.core.given import SINGLE, GivenLike
 from genzoo.core.model import GenerativeModel
 from genzoo.core.space import Space
-from genzoo.data import Data
+from genzoo.data import Codec, Data
+from genzoo.data.codecs.image import ImageCodec, open_image
+from genzoo.data.codecs.text import SpellingCodec
 from genzoo.zoo.mistakes import Mistake, unknown
 from genzoo.zoo.store import DataRecord
 
-__all__ = ["conditions", "grid_conditions", "turns"]
+__all__ = ["conditions", "fitted", "grid_conditions", "turns"]
 
 
-def conditions(model: GenerativeModel, data: DataRecord, words: Mapping[str, Any], n: int) -> GivenLike:
+def conditions(
+    model: GenerativeModel,
+    data: DataRecord,
+    words: Mapping[str, Any],
+    n: int,
+    codecs: Mapping[str, Codec] | None = None,
+) -> GivenLike:
     """n rows of the condition that words ask for.
 
-    A value is a class name, a number, or several of them with commas, which share the rows. What no word mentions is
-    null; if the model takes no null condition, labels stand for their classes in order.
+    A value is a class name, a number, or several of them with commas, which share the rows; for a condition of texts
+    it is the text, for one of pictures or sounds a file, or several with commas. What no word mentions is null; if the
+    model takes no null condition, labels stand for their classes in order.
 
     Args:
         model: The model.
         data: What its run knows of the data: the names of conditions and classes.
         words: Values by the name of the condition.
         n: The number of rows.
+        codecs: Of the conditions that are more than numbers, as a run keeps them.
 
     Raises:
         Mistake: If the model takes no such condition, or the value is none of its own.
@@ -41,8 +55,10 @@ def conditions(model: GenerativeModel, data: DataRecord, words: Mapping[str, Any
     for name in words:
         if name not in spaces:
             raise unknown("condition of this run", name, spaces)
+    known = dict(codecs or {})
+    known |= {next(iter(spaces)): known[""]} if "" in known else {}  # a single condition
     rows = {
-        name: _rows(name, str(words[name]), space, classes.get(name, []), n, model.device)
+        name: _in_turn(_values(name, str(words[name]), space, classes.get(name, []), known.get(name)), n, model.device)
         for name, space in spaces.items()
         if name in words
     }
@@ -111,12 +127,83 @@ def in_order(space: Space, n: int) -> Tensor | None:
     return torch.arange(n) * space.levels // max(1, n)
 
 
-def _rows(name: str, text: str, space: Space, classes: list[str], n: int, device: torch.device) -> Tensor:
+def fitted(picture: Integer[Tensor, "C H W"], shape: tuple[int, ...]) -> Integer[Tensor, "D h w"]:
+    """A picture of the channels and size of others: its middle, scaled; gray, color and alpha as they want them.
+
+    Args:
+        picture: Pixels.
+        shape: (C, H, W) of the others.
+
+    Example:
+        >>> fitted(torch.full((4, 20, 30), 7, dtype=torch.uint8), (1, 8, 8)).shape
+        torch.Size([1, 8, 8])
+    """
+    channels, height, width = shape
+    color = picture[:3] if len(picture) > 2 else picture[:1]
+    if channels < 3:
+        color = color.double().mean(0, keepdim=True).round().to(picture.dtype)
+    elif len(color) == 1:
+        color = color.expand(3, -1, -1)
+    if channels == 4:
+        opaque = torch.full_like(
+            color[:1], int(torch.iinfo(picture.dtype).max if picture.dtype == torch.uint8 else 65535)
+        )
+        color = torch.cat([color, picture[3:4] if len(picture) == 4 else opaque])
+    if tuple(color.shape[1:]) == (height, width):
+        return color
+    scale = max(height / color.shape[1], width / color.shape[2])
+    size = max(height, round(color.shape[1] * scale)), max(width, round(color.shape[2] * scale))
+    large = interpolate(color[None].double(), size=size, mode="bilinear", antialias=True)[0]
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    return large[:, top : top + height, left : left + width].round().to(picture.dtype)
+
+
+def _in_turn(values: Tensor, n: int, device: torch.device) -> Tensor:
+    """n rows of some values, each for its part of them."""
+    return values[torch.arange(n) * len(values) // max(1, n)].to(device)
+
+
+def _values(name: str, text: str, space: Space, classes: list[str], codec: Codec | None) -> Tensor:
+    """The rows that a word stands for, one for each value in it."""
+    if isinstance(codec, SpellingCodec):
+        return _spelled(name, text, space, codec)
     words = [word.strip() for word in text.strip("[]").split(",")]
+    if codec is not None:
+        return torch.cat([_read(name, word, space, codec) for word in words])
     if space.shape:
-        return _vector(name, words, space).expand(n, *space.shape).to(device)
-    values = torch.tensor([_value(name, word, space, classes) for word in words])
-    return values[torch.arange(n) * len(values) // n].to(device)
+        return _vector(name, words, space)[None]
+    return torch.tensor([_value(name, word, space, classes) for word in words])
+
+
+def _spelled(name: str, text: str, space: Space, codec: SpellingCodec) -> Tensor:
+    try:
+        ids = codec.rows([text])
+    except DataError as error:
+        raise Mistake(
+            f"The condition {name} cannot spell {text!r}: {error}", "Use what the run's texts use."
+        ) from None
+    longest = space.shape[0]
+    if ids.shape[1] > longest:
+        cause = f"The condition {name} takes up to {longest} symbols, got {ids.shape[1]}."
+        raise Mistake(cause, "Shorten the text.")
+    return pad(ids.long(), (0, longest - ids.shape[1]), value=codec.levels)
+
+
+def _read(name: str, path: str, space: Space, codec: Codec) -> Tensor:
+    """A file as one row: a picture brought to the size and channels of the run's, anything else as it is."""
+    if not Path(path).is_file():
+        raise Mistake(f"The condition {name} is read from a file, and {path!r} is none.", f"Write {name}=PATH.")
+    try:
+        if isinstance(codec, ImageCodec):
+            return codec.values(fitted(open_image(Path(path), 65536 if codec.is_deep else 256), space.shape)[None])
+        rows = codec.load(path)
+    except DataError as error:
+        raise Mistake(f"The condition {name} must be readable from {path!r}: {error}", "Give another file.") from None
+    length, *rest = rows.shape[1:]
+    if tuple(rest) != space.shape[1:] or not (length == space.shape[0] or (space.ragged and length < space.shape[0])):
+        cause = f"The condition {name} must be {space}, got {tuple(rows.shape[1:])} from {path!r}."
+        raise Mistake(cause, "Bring it to the run's form.")
+    return rows
 
 
 def _value(name: str, word: str, space: Space, classes: list[str]) -> float | int:

@@ -1,0 +1,96 @@
+"""Conditions from words and files: what a person types becomes the rows that the model was trained on."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import genzoo
+from genzoo.core import GenerativeModel, Likelihood, Noise, Space
+from genzoo.zoo.conditions import conditions, fitted
+from genzoo.zoo.mistakes import Mistake
+from genzoo.zoo.store import DataRecord
+
+DATA = DataRecord(name="told", given=["kind", "text", "photo"], fingerprint="", classes={"kind": ["cat", "dog"]})
+
+
+class Told(GenerativeModel):
+    """A model that would be given a label, a text and a picture."""
+
+    likelihood, drop_given = Likelihood.NONE, 0.1
+
+    def draw(self, n, given, noise):
+        return noise.normal(n, 1)
+
+
+@pytest.fixture
+def told() -> tuple[GenerativeModel, dict[str, object]]:
+    text = genzoo.data.TextCodec("abc ", lines=True)
+    spaces = {
+        "kind": Space((), levels=2),
+        "text": Space((6,), levels=text.levels, ragged=True),
+        "photo": Space((1, 8, 8), levels=256),
+    }
+    return Told(Space((1,)), spaces), {"text": text, "photo": genzoo.data.ImageCodec()}
+
+
+def photo(path: Path, size: tuple[int, int] = (30, 20), mode: str = "RGB") -> Path:
+    pixels = Noise(0).integers(256, size[1], size[0], len(mode)).numpy().astype(np.uint8)
+    Image.fromarray(pixels.squeeze(), mode=None).save(path)
+    return path
+
+
+def test_a_text_is_spelled_and_padded(told) -> None:
+    model, codecs = told
+    rows = conditions(model, DATA, {"text": "a cab"}, 3, codecs)
+    assert rows["text"].tolist() == [[0, 3, 2, 0, 1, 4]] * 3
+    assert model.sample(3, rows, seed=0).shape == (3, 1)
+    assert conditions(model, DATA, {"text": ""}, 2, codecs)["text"].tolist() == [[4] * 6] * 2  # empty, not null
+
+
+def test_a_text_that_cannot_be_is_refused(told) -> None:
+    model, codecs = told
+    with pytest.raises(Mistake, match="spell 'xyz'"):
+        conditions(model, DATA, {"text": "xyz"}, 1, codecs)
+    with pytest.raises(Mistake, match="up to 6 symbols, got 9"):
+        conditions(model, DATA, {"text": "abc abc a"}, 1, codecs)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_a_photograph_is_brought_to_the_runs_size(told, mode: str, tmp_path: Path) -> None:
+    model, codecs = told
+    both = f"{photo(tmp_path / 'a.png', mode=mode)},{photo(tmp_path / 'b.png', (8, 8), 'L')}"
+    rows = conditions(model, DATA, {"photo": both, "kind": "dog"}, 4, codecs)
+    assert rows["photo"].shape == (4, 1, 8, 8)
+    assert rows["photo"].dtype == torch.uint8
+    exact = torch.from_numpy(np.asarray(Image.open(tmp_path / "b.png")).copy())
+    assert torch.equal(rows["photo"][2, 0], exact)
+    assert torch.equal(rows["photo"][0], rows["photo"][1])
+    assert rows["kind"].tolist() == [1] * 4
+
+
+def test_what_is_no_picture_is_refused(told, tmp_path: Path) -> None:
+    model, codecs = told
+    with pytest.raises(Mistake, match="read from a file"):
+        conditions(model, DATA, {"photo": "nowhere.png"}, 1, codecs)
+    (tmp_path / "a.png").write_text("no picture")
+    with pytest.raises(Mistake, match="readable"):
+        conditions(model, DATA, {"photo": str(tmp_path / "a.png")}, 1, codecs)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("own", [1, 3, 4])
+def test_channels_are_those_that_are_wanted(channels: int, own: int) -> None:
+    picture = torch.full((own, 9, 12), 90, dtype=torch.uint8)
+    found = fitted(picture, (channels, 6, 5))
+    assert found.shape == (channels, 6, 5)
+    assert (found[:3] == 90).all()
+    if channels == 4:
+        assert (found[3] == (90 if own == 4 else 255)).all()
+
+
+def test_the_middle_of_a_long_picture_is_kept() -> None:
+    picture = torch.arange(40, dtype=torch.uint8).expand(1, 4, 40)
+    assert fitted(picture, (1, 4, 4)).tolist() == [[[18, 19, 20, 21]] * 4]
