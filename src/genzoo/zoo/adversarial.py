@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
-from genzoo.zoo.recipe import Amount, Count, GivenSpace, Positive, Recipe, Share, Size, recipe
+from genzoo.zoo.recipe import Amount, Count, DropGiven, GivenSpaceLike, Positive, Recipe, Size, recipe
 from genzoo.zoo.units import in_units
 
 __all__ = ["dcgan", "wgan_gp"]
@@ -18,7 +18,7 @@ __all__ = ["dcgan", "wgan_gp"]
 )
 def wgan_gp(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     net: Literal["auto", "mlp", "conv"] = "auto",
@@ -29,7 +29,7 @@ def wgan_gp(
     penalty: Amount = 10.0,
     critic_steps: Count = 5,
     lr: Positive = 1e-4,
-    drop_given: Share = 0.1,
+    drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """A Wasserstein GAN with gradient penalty: Algorithm 1 with its λ = 10, five critic steps, Adam 1e-4 (0, 0.9).
 
@@ -43,7 +43,6 @@ def wgan_gp(
         penalty: λ, the weight of the gradient penalty.
         critic_steps: The critic's steps per turn.
         lr: Adam's peak rate for both players: the published 1e-4; short runs of small networks want 1e-3.
-        drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
     """
     from genzoo.models.adversarial import WassersteinGAN
 
@@ -52,10 +51,10 @@ def wgan_gp(
     images = len(space.shape) == 3 and min(space.shape[1:]) >= 16
     convolutions = (width or (32 if small else 64)) if net == "conv" or (net == "auto" and images) else 0
     widths = [hidden] * (depth or (2 if small else 3))
-    generator, critic = _networks(space, given, latent, widths, convolutions)
+    generator, critic = _networks(space, given_space, latent, widths, convolutions)
     model = WassersteinGAN(
         space,
-        given,
+        given_space,
         generator,
         critic,
         latent=latent,
@@ -68,11 +67,13 @@ def wgan_gp(
     return Recipe(in_units(model), config)
 
 
-def _networks(space: Space, given: GivenSpace, latent: int, hidden: list[int], width: int) -> tuple[Any, Any]:
+def _networks(
+    space: Space, given_space: GivenSpaceLike, latent: int, hidden: list[int], width: int
+) -> tuple[Any, Any]:
     """A generator and a critic; convolutional if they have channels."""
     from genzoo.nn import MLP, Conditioned, ConvDecoder, ConvEncoder
 
-    across = 0 if given is None else 32
+    across = 0 if given_space is None else 32
     if width:
         made: tuple[Any, Any] = (
             ConvDecoder(latent, space.shape, width=width, given=across),
@@ -80,7 +81,7 @@ def _networks(space: Space, given: GivenSpace, latent: int, hidden: list[int], w
         )
     else:
         made = MLP(latent, hidden, space.dims, given=across), MLP(space.dims, hidden, 1, given=across)
-    return Conditioned(made[0], given, across), Conditioned(made[1], given, across)
+    return Conditioned(made[0], given_space, across), Conditioned(made[1], given_space, across)
 
 
 @recipe(
@@ -91,14 +92,14 @@ def _networks(space: Space, given: GivenSpace, latent: int, hidden: list[int], w
 )
 def dcgan(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     latent: Count | None = None,
     hidden: Count = 256,
     width: Count | None = None,
     lr: Positive = 2e-4,
-    drop_given: Share = 0.1,
+    drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """A GAN of convolutions with batch normalization, for images; perceptrons for anything smaller than 8×8.
 
@@ -108,7 +109,6 @@ def dcgan(
         hidden: The width of the two hidden layers of perceptrons.
         width: Channels of the convolutions at full size; by default as size says.
         lr: Adam's rate for both players, with β₁ = 0.5.
-        drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
     """
     from genzoo.models.adversarial import GAN
 
@@ -117,22 +117,22 @@ def dcgan(
     images = len(space.shape) == 3 and min(space.shape[1:]) >= 8
     channels = (width or (16 if small else 128)) if images else 0
     make = _normed if images else _networks
-    networks = make(space, given, latent, [hidden, hidden], channels)
-    model = GAN(space, given, *networks, latent=latent, drop_given=drop_given)
+    networks = make(space, given_space, latent, [hidden, hidden], channels)
+    model = GAN(space, given_space, *networks, latent=latent, drop_given=drop_given)
     model.lr = lr
     return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=64, ema=0.05))
 
 
-def _normed(space: Space, given: GivenSpace, latent: int, hidden: list[int], width: int) -> tuple[Any, Any]:
+def _normed(space: Space, given_space: GivenSpaceLike, latent: int, hidden: list[int], width: int) -> tuple[Any, Any]:
     """DCGAN's networks: batch normalization in both, ReLU in the generator, leaky ReLU in the critic."""
     from torch import nn
 
     from genzoo.nn import Conditioned, ConvDecoder, ConvEncoder
 
-    across = 0 if given is None else 32
+    across = 0 if given_space is None else 32
     generator = ConvDecoder(latent, space.shape, width=width, given=across, norm=nn.BatchNorm2d, activation=nn.ReLU())
     critic = ConvEncoder(space.shape, 1, width=width, given=across, norm=nn.BatchNorm2d, activation=nn.LeakyReLU(0.2))
     for layer in [*generator.modules(), *critic.modules()]:
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(layer.weight, std=0.02)
-    return Conditioned(generator, given, across), Conditioned(critic, given, across)
+    return Conditioned(generator, given_space, across), Conditioned(critic, given_space, across)

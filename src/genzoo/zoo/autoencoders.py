@@ -4,7 +4,7 @@ from typing import Literal
 
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
-from genzoo.zoo.recipe import Amount, Count, GivenSpace, Recipe, Share, Size, recipe
+from genzoo.zoo.recipe import Amount, Count, DropGiven, GivenSpaceLike, Recipe, Size, recipe
 from genzoo.zoo.units import in_units
 
 __all__ = ["vae"]
@@ -18,7 +18,7 @@ __all__ = ["vae"]
 )
 def vae(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     net: Literal["auto", "mlp", "conv"] = "auto",
@@ -27,7 +27,7 @@ def vae(
     depth: Count = 2,
     width: Count | None = None,
     beta: Amount = 1.0,
-    drop_given: Share = 0.1,
+    drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """A variational autoencoder: a Gaussian latent, and a decoder whose distribution suits the data.
 
@@ -41,7 +41,6 @@ def vae(
         depth: Their number.
         width: Channels of the convolutions at full size; by default as size says.
         beta: The weight of the rate in the loss; log_prob is the ELBO whatever it is.
-        drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
     """
     from genzoo.models.autoencoders import VAE, GaussianAutoencoder
 
@@ -49,9 +48,9 @@ def vae(
     small = size == "small"
     latent = latent or (32 if not small else 16 if space.dims > 16 else 4)
     if net == "conv" or (net == "auto" and images):
-        both = GaussianAutoencoder.conv(space, given, latent=latent, width=width or (16 if small else 64))
+        both = GaussianAutoencoder.conv(space, given_space, latent=latent, width=width or (16 if small else 64))
     else:
-        both = GaussianAutoencoder.mlp(space, given, latent=latent, hidden=[hidden] * depth)
-    model = VAE(space, given, both, beta=beta, drop_given=drop_given)
+        both = GaussianAutoencoder.mlp(space, given_space, latent=latent, hidden=[hidden] * depth)
+    model = VAE(space, given_space, both, beta=beta, drop_given=drop_given)
     config = TrainConfig(steps=3000, lr=2e-3 if small else 1e-3, warmup=100, clip_norm=100.0, ema=0.05, keep="best")
     return Recipe(in_units(model), config)

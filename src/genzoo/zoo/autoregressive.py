@@ -4,7 +4,7 @@ from typing import Literal
 
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
-from genzoo.zoo.recipe import Count, GivenSpace, Positive, Recipe, Share, Size, recipe
+from genzoo.zoo.recipe import Count, DropGiven, GivenSpaceLike, Positive, Recipe, Share, Size, recipe
 from genzoo.zoo.units import in_units
 
 __all__ = ["bigram", "gpt", "made"]
@@ -19,14 +19,14 @@ __all__ = ["bigram", "gpt", "made"]
 )
 def made(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     width: Count | None = None,
     depth: Count = 2,
     head: Literal["auto", "categorical", "logistics"] = "auto",
     components: Count = 5,
-    drop_given: Share = 0.1,
+    drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """A masked autoencoder for levels of a fixed shape: an exact mass, entry after entry in raster order.
 
@@ -36,14 +36,13 @@ def made(
         depth: Hidden layers.
         head: A logit for each level, a mixture of discretized logistics, or auto: logits up to 32 levels.
         components: The logistics of a mixture.
-        drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
     """
     from genzoo.models.autoregressive import MADE
 
     width = width or (1024 if size == "small" else 8000 if space.levels == 2 else 2048)
     model = MADE(
         space,
-        given,
+        given_space,
         width=width,
         depth=depth,
         head=head,
@@ -66,7 +65,7 @@ def made(
 )
 def gpt(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     width: Count | None = None,
@@ -74,7 +73,7 @@ def gpt(
     heads: Count | None = None,
     style: Literal["fast", "gpt2"] = "fast",
     dropout: Share | None = None,
-    drop_given: Share = 0.1,
+    drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """A decoder-only transformer on symbols: letters, bytes, ids, or pixels of few levels; lengths may vary.
 
@@ -85,7 +84,6 @@ def gpt(
         heads: Heads of attention; by default 32 numbers each (64 for paper).
         style: Fast: rotary places, norms without gain, squared ReLU, blocks that start as the identity. Or GPT-2's.
         dropout: The share of numbers dropped in training; by default none (0.1 for paper).
-        drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
     """
     from genzoo.models.autoregressive import GPT
     from genzoo.nn.transformer import FAST, GPT2
@@ -94,7 +92,7 @@ def gpt(
     width = width or (128 if small else 768)
     model = GPT(
         space,
-        given,
+        given_space,
         width=width,
         depth=depth or (4 if small else 12),
         heads=heads or max(1, width // (32 if small else 64)),
@@ -124,7 +122,9 @@ def gpt(
     columns="levels",
     ragged=True,
 )
-def bigram(space: Space, given: GivenSpace = None, *, size: Size = "small", smoothing: Positive = 0.1) -> Recipe:
+def bigram(
+    space: Space, given_space: GivenSpaceLike = None, *, size: Size = "small", smoothing: Positive = 0.1
+) -> Recipe:
     """A Markov chain of symbols, fitted by counting pairs: the least that a model of sequences must beat.
 
     Args:
@@ -134,6 +134,6 @@ def bigram(space: Space, given: GivenSpace = None, *, size: Size = "small", smoo
     from genzoo.models.autoregressive import Bigram
     from genzoo.zoo.mistakes import Mistake
 
-    if given is not None:
+    if given_space is not None:
         raise Mistake("bigram takes no condition, got one.", "Leave --given out, or take gpt.")
     return Recipe(Bigram(space, smoothing=smoothing), TrainConfig(batch_size=1000))

@@ -1,17 +1,40 @@
 """Recipes of diffusion models."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
-from genzoo.zoo.recipe import Count, GivenSpace, Recipe, Share, Size, recipe
+from genzoo.zoo.recipe import Count, DropGiven, GivenSpaceLike, Recipe, Size, recipe
 from genzoo.zoo.units import in_units
 
 __all__ = ["ddpm", "flow_matching"]
 
 ABLE = ("sample", "log_prob", "encode", "decode", "latent", "score", "denoise", "loss", "condition")
 COMPARED = {"calls": 50}  # of the network, at most, for a sample
-Net = Literal["auto", "mlp", "unet"]
+Net = Annotated[
+    Literal["auto", "mlp", "unet"],
+    Field(description="A U-Net or a multilayer perceptron; auto: a U-Net for images from 8×8 on."),
+]
+Width = Annotated[
+    Count | None,
+    Field(description="Channels of the U-Net at its finest, or of each hidden layer; by default as size says."),
+]
+Depth = Annotated[
+    Count | None,
+    Field(description="Residual blocks at each level of the U-Net, or hidden layers; by default as size says."),
+]
+DenoiserSize = Annotated[
+    Size,
+    Field(
+        description="Small: a U-Net of 48 and 96 channels, or a perceptron of 4 × 256. Paper: 128, 256, 256, 6 × 512."
+    ),
+]
+How = Annotated[
+    Literal["ancestral", "ddim", "euler", "heun", "multistep"],
+    Field(description="How samples are drawn if nothing else is asked for."),
+]
 
 
 @recipe(
@@ -23,30 +46,24 @@ Net = Literal["auto", "mlp", "unet"]
 )
 def ddpm(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
-    size: Size = "small",
+    size: DenoiserSize = "small",
     net: Net = "auto",
-    width: Count | None = None,
-    depth: Count | None = None,
+    width: Width = None,
+    depth: Depth = None,
     schedule: Literal["cosine", "linear"] = "cosine",
     predicts: Literal["noise", "data", "velocity", "preconditioned"] = "noise",
-    sampler: Literal["ancestral", "ddim", "euler", "heun", "multistep"] = "ancestral",
+    sampler: How = "ancestral",
     sampling_steps: Count | None = None,
-    drop_given: Share = 0.1,
+    drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """A denoising diffusion: the network predicts the noise, and samples are drawn step by step.
 
     Args:
-        size: Small: a U-Net of 48 and 96 channels, or a perceptron of 4 × 256. Paper: 128, 256, 256, or 6 × 512.
-        net: A U-Net or a multilayer perceptron; auto: a U-Net for images from 8×8 on.
-        width: Channels of the U-Net at its finest, or of each hidden layer; by default as size says.
-        depth: Residual blocks at each level of the U-Net, or hidden layers; by default as size says.
         schedule: The amounts of signal and noise: a quarter circle, or DDPM's linear rate.
         predicts: What the network predicts.
-        sampler: How samples are drawn if nothing else is asked for.
         sampling_steps: In how many steps; by default 100, or 1000 for paper size.
-        drop_given: The share of conditions dropped in training, which guidance needs.
     """
     from genzoo.models.diffusion import Cosine, Diffusion, Linear, Predicts
     from genzoo.models.diffusion.samplers import sampler_named
@@ -54,8 +71,8 @@ def ddpm(
     steps = sampling_steps or (100 if size == "small" else 1000)
     model = Diffusion(
         Space(space.shape, space.levels),
-        given,
-        _network(space, given, _with_unet(space, net), (width, depth), size),
+        given_space,
+        _network(space, given_space, _with_unet(space, net), (width, depth), size),
         schedule=Cosine() if schedule == "cosine" else Linear(),
         predicts=Predicts(predicts),
         sampler=sampler_named(sampler, steps),
@@ -73,28 +90,22 @@ def ddpm(
 )
 def flow_matching(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
-    size: Size = "small",
+    size: DenoiserSize = "small",
     net: Net = "auto",
-    width: Count | None = None,
-    depth: Count | None = None,
+    width: Width = None,
+    depth: Depth = None,
     times: Literal["logit_normal", "uniform"] = "logit_normal",
-    sampler: Literal["ancestral", "ddim", "euler", "heun", "multistep"] = "heun",
+    sampler: How = "heun",
     sampling_steps: Count | None = None,
-    drop_given: Share = 0.1,
+    drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """Flow matching on straight lines from data to noise: the network predicts the velocity.
 
     Args:
-        size: Small: a U-Net of 48 and 96 channels, or a perceptron of 4 × 256. Paper: 128, 256, 256, or 6 × 512.
-        net: A U-Net or a multilayer perceptron; auto: a U-Net for images from 8×8 on.
-        width: Channels of the U-Net at its finest, or of each hidden layer; by default as size says.
-        depth: Residual blocks at each level of the U-Net, or hidden layers; by default as size says.
         times: At which times training looks: most in the middle, or at all alike.
-        sampler: How samples are drawn if nothing else is asked for.
         sampling_steps: In how many steps; by default 25, or 50 for paper size.
-        drop_given: The share of conditions dropped in training, which guidance needs.
     """
     from genzoo.models.diffusion import Diffusion, Emphasis, LogitNormal, Predicts, Straight, Uniform
     from genzoo.models.diffusion.samplers import sampler_named
@@ -102,8 +113,8 @@ def flow_matching(
     steps = sampling_steps or (25 if size == "small" else 50)
     model = Diffusion(
         Space(space.shape, space.levels),
-        given,
-        _network(space, given, _with_unet(space, net), (width, depth), size),
+        given_space,
+        _network(space, given_space, _with_unet(space, net), (width, depth), size),
         schedule=Straight(),
         predicts=Predicts.VELOCITY,
         emphasis=Emphasis(LogitNormal() if times == "logit_normal" else Uniform()),
@@ -117,7 +128,9 @@ def _with_unet(space: Space, net: Net) -> bool:
     return net == "unet" or (net == "auto" and len(space.shape) == 3 and min(space.shape[1:]) >= 8)
 
 
-def _network(space: Space, given: GivenSpace, unet: bool, sizes: tuple[int | None, int | None], size: Size) -> Any:
+def _network(
+    space: Space, given_space: GivenSpaceLike, unet: bool, sizes: tuple[int | None, int | None], size: Size
+) -> Any:
     """A U-Net or a perceptron that sees the time and the condition."""
     from genzoo.core.given import as_given_space
     from genzoo.nn import MLP, Timed, UNet, is_sequence
@@ -127,12 +140,12 @@ def _network(space: Space, given: GivenSpace, unet: bool, sizes: tuple[int | Non
         base = width or (48 if small else 128)
         widths = (base, 2 * base) if small else (base, 2 * base, 2 * base)
         patch = 2 if small and min(space.shape[1:]) >= 16 else 1
-        attends = any(is_sequence(part) for part in as_given_space(given).values())
+        attends = any(is_sequence(part) for part in as_given_space(given_space).values())
         tokens = 2 * base if attends else 0
         made: Any = UNet(space.shape, given=2 * base, tokens=tokens, widths=widths, blocks=depth or 2, patch=patch)
-        return Timed(made, 2 * base, given, attends=attends)
+        return Timed(made, 2 * base, given_space, attends=attends)
     hidden = [width or (256 if small else 512)] * (depth or (4 if small else 6))
-    return Timed(MLP(space.dims, hidden, space.dims, given=128), 128, given)
+    return Timed(MLP(space.dims, hidden, space.dims, given=128), 128, given_space)
 
 
 def _trained_well(model: Any, space: Space, unet: bool, size: Size) -> Recipe:

@@ -1,10 +1,12 @@
 """Recipes of flows."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
 
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
-from genzoo.zoo.recipe import Count, GivenSpace, Recipe, Share, Size, recipe
+from genzoo.zoo.recipe import Count, DropGiven, GivenSpaceLike, Recipe, Size, recipe
 from genzoo.zoo.units import in_units
 
 if TYPE_CHECKING:
@@ -12,7 +14,19 @@ if TYPE_CHECKING:
 
 __all__ = ["nsf", "realnvp"]
 
-Net = Literal["auto", "mlp", "conv"]
+Net = Annotated[
+    Literal["auto", "mlp", "conv"],
+    Field(description="Convolutions or perceptrons; auto: convolutions over images of even sides."),
+]
+Depth = Annotated[Count | None, Field(description="Couplings, at each scale; by default as size says.")]
+Width = Annotated[
+    Count | None,
+    Field(description="Hidden entries of the perceptrons, or channels of the convolutions; by default as size says."),
+]
+Layers = Annotated[
+    Count | None,
+    Field(description="Hidden layers of the perceptrons, or residual blocks; by default 2 (1 in small images)."),
+]
 
 
 @recipe(
@@ -24,14 +38,14 @@ Net = Literal["auto", "mlp", "conv"]
 )
 def realnvp(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     net: Net = "auto",
-    depth: Count | None = None,
-    width: Count | None = None,
-    layers: Count | None = None,
-    drop_given: Share = 0.1,
+    depth: Depth = None,
+    width: Width = None,
+    layers: Layers = None,
+    drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """Affine couplings with activation normalization, over images at several scales.
 
@@ -39,17 +53,12 @@ def realnvp(
 
     Args:
         size: Small: 12 couplings of width 128; images 8 of 32 a scale. Paper: 24 of 256; images 16 of 128.
-        net: Convolutions or perceptrons; auto: convolutions over images of even sides.
-        depth: Couplings, at each scale; by default as size says.
-        width: Hidden entries of the perceptrons, or channels of the convolutions; by default as size says.
-        layers: Hidden layers of the perceptrons, or residual blocks; by default 2 (1 in small images).
-        drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
     """
     from genzoo.models.flows import Affine
 
     small, nets = size == "small", _nets(space, size, net, width, layers)
     depth = depth or ((8 if nets.kind == "conv" else 12) * (1 if small else 2))
-    return _couplings(space, given, Affine(), nets, depth, drop_given, lr=2e-3 if small else 1e-3)
+    return _couplings(space, given_space, Affine(), nets, depth, drop_given, lr=2e-3 if small else 1e-3)
 
 
 @recipe(
@@ -61,15 +70,15 @@ def realnvp(
 )
 def nsf(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     net: Net = "auto",
-    depth: Count | None = None,
-    width: Count | None = None,
-    layers: Count | None = None,
+    depth: Depth = None,
+    width: Width = None,
+    layers: Layers = None,
     bins: Count = 8,
-    drop_given: Share = 0.1,
+    drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """Couplings by rational quadratic splines: fewer of them follow sharper shapes than affine ones do.
 
@@ -77,18 +86,13 @@ def nsf(
 
     Args:
         size: Small: 6 couplings of width 128; images 4 of 32 a scale. Paper: 20 of 256; images 12 of 128.
-        net: Convolutions or perceptrons; auto: convolutions over images of even sides.
-        depth: Couplings, at each scale; by default as size says.
-        width: Hidden entries of the perceptrons, or channels of the convolutions; by default as size says.
-        layers: Hidden layers of the perceptrons, or residual blocks; by default 2 (1 in small images).
         bins: Pieces of a spline.
-        drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
     """
     from genzoo.models.flows import Spline
 
     small, nets = size == "small", _nets(space, size, net, width, layers)
     depth = depth or ((4 if small else 12) if nets.kind == "conv" else (6 if small else 20))
-    return _couplings(space, given, Spline(bins), nets, depth, drop_given, lr=1e-3 if small else 5e-4)
+    return _couplings(space, given_space, Spline(bins), nets, depth, drop_given, lr=1e-3 if small else 5e-4)
 
 
 def _nets(space: Space, size: Size, net: Net, width: int | None, layers: int | None) -> "Nets":
@@ -102,7 +106,7 @@ def _nets(space: Space, size: Size, net: Net, width: int | None, layers: int | N
 
 def _couplings(
     space: Space,
-    given: GivenSpace,
+    given_space: GivenSpaceLike,
     transform: "Elementwise",
     nets: "Nets",
     depth: int,
@@ -115,7 +119,7 @@ def _couplings(
     from genzoo.models.flows import coupling_flow
 
     flow = coupling_flow(
-        Space(space.shape), given, transform, nets, depth=depth, high=space.levels, drop_given=drop_given
+        Space(space.shape), given_space, transform, nets, depth=depth, high=space.levels, drop_given=drop_given
     )
     config = TrainConfig(
         steps=4000,

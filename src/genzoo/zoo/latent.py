@@ -6,7 +6,7 @@ from genzoo.core.space import Space
 from genzoo.zoo.autoencoders import vae
 from genzoo.zoo.diffusion import COMPARED, flow_matching
 from genzoo.zoo.flows import realnvp
-from genzoo.zoo.recipe import Amount, Count, GivenSpace, Recipe, Share, Size, recipe, unconditional
+from genzoo.zoo.recipe import Amount, Count, DropGiven, GivenSpaceLike, Recipe, Size, recipe, unconditional
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,13 +24,13 @@ __all__ = ["latent_diffusion", "latent_flow"]
 )
 def latent_flow(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     latent: Count | None = None,
     beta: Amount = 1.0,
     depth: Count | None = None,
-    drop_given: Share = 0.1,
+    drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """A variational autoencoder whose prior is then replaced by a RealNVP of its latents.
 
@@ -41,12 +41,11 @@ def latent_flow(
         latent: The length of z; by default as size says.
         beta: The weight of the rate in stage one.
         depth: The flow's couplings; by default as size says.
-        drop_given: The share of conditions dropped in stage two, so that the null condition can be asked for.
     """
     first = vae(space, None, size=size, latent=latent, beta=beta)
 
     def prior(latents: Space) -> Recipe:
-        return realnvp(latents, given, size=size, net="mlp", depth=depth, drop_given=drop_given)
+        return realnvp(latents, given_space, size=size, net="mlp", depth=depth, drop_given=drop_given)
 
     return first._replace(then=lambda model: over(model, prior), sees=unconditional)
 
@@ -60,13 +59,13 @@ def latent_flow(
 )
 def latent_diffusion(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     latent: Count | None = None,
     beta: Amount = 1.0,
     width: Count | None = None,
-    drop_given: Share = 0.1,
+    drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """A variational autoencoder whose prior is then replaced by flow matching in its latents.
 
@@ -77,12 +76,11 @@ def latent_diffusion(
         latent: The length of z; by default as size says.
         beta: The weight of the rate in stage one.
         width: Units of the denoiser's hidden layers; by default as size says.
-        drop_given: The share of conditions dropped in stage two, which guidance needs.
     """
     first = vae(space, None, size=size, latent=latent, beta=beta)
 
     def prior(latents: Space) -> Recipe:
-        return flow_matching(latents, given, size=size, net="mlp", width=width, drop_given=drop_given)
+        return flow_matching(latents, given_space, size=size, net="mlp", width=width, drop_given=drop_given)
 
     return first._replace(then=lambda model: over(model, prior), sees=unconditional)
 

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Amount",
     "Count",
-    "GivenSpace",
+    "DropGiven",
+    "GivenSpaceLike",
     "Positive",
     "Recipe",
     "RecipeInfo",
@@ -44,13 +45,17 @@ __all__ = [
 
 P = ParamSpec("P")
 
-GivenSpace = Space | Mapping[str, Space] | None
+GivenSpaceLike = Space | Mapping[str, Space] | None
 Size = Literal["small", "paper"]
 Answer = Literal["class", "cluster", "component"]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 Amount = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+DropGiven = Annotated[
+    float,
+    Field(ge=0, lt=1, description="The share of each condition dropped in training: null ones and guidance need it."),
+]
 Columns = Literal["reals", "levels", "both"]
 
 GROUP = "genzoo.recipes"
@@ -189,14 +194,16 @@ class RecipeInfo(Generic[P]):
 
     @functools.cached_property
     def arguments(self) -> type[BaseModel]:
-        """The keywords as a pydantic model, with types and defaults from the signature, texts from the docstring."""
+        """The keywords as a pydantic model, with types and defaults from the signature, texts from the docstring, or
+        from the type where many recipes share an argument."""
         texts = _argument_texts(inspect.getdoc(self.function) or "")
         fields: dict[str, Any] = {}
         for parameter in inspect.signature(self.function).parameters.values():
             if parameter.kind is parameter.KEYWORD_ONLY:
                 default = ... if parameter.default is parameter.empty else parameter.default
-                text = texts.get(parameter.name, "")
-                fields[parameter.name] = (parameter.annotation, Field(default, description=text))
+                text = texts.get(parameter.name)
+                field = Field(default) if text is None else Field(default, description=text)
+                fields[parameter.name] = (parameter.annotation, field)
         return create_model(self.name, __config__=ConfigDict(extra="forbid", protected_namespaces=()), **fields)
 
     def checked(self, **settings: Any) -> dict[str, Any]:

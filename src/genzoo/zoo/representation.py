@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.mistakes import Mistake
-from genzoo.zoo.recipe import Amount, Count, GivenSpace, Positive, Recipe, Size, recipe
+from genzoo.zoo.recipe import Amount, Count, GivenSpaceLike, Positive, Recipe, Size, recipe
 from genzoo.zoo.units import in_units
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ CAN = ("encode", "decode", "loss")
 )
 def linear_autoencoder(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     code: Count | None = None,
@@ -52,7 +52,7 @@ def linear_autoencoder(
     """
     from genzoo.models.representation import CodeAutoencoder
 
-    _refuse(given, "linear_autoencoder")
+    _refuse(given_space, "linear_autoencoder")
     model = CodeAutoencoder.linear(space, code=code or _length(space, size), loss=_loss(loss))
     return _recipe(model, TrainConfig(steps=3000, lr=5e-3, warmup=100), prior)
 
@@ -65,7 +65,7 @@ def linear_autoencoder(
 )
 def autoencoder(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     code: Count | None = None,
@@ -86,7 +86,7 @@ def autoencoder(
     """
     from genzoo.models.representation import CodeAutoencoder
 
-    _refuse(given, "autoencoder")
+    _refuse(given_space, "autoencoder")
     length = code or _length(space, size)
     model = CodeAutoencoder.mlp(space, code=length, hidden=[hidden] * depth, loss=_loss(loss))
     return _recipe(model, TrainConfig(steps=3000, lr=2e-3, warmup=100, keep="best"), prior)
@@ -100,7 +100,7 @@ def autoencoder(
 )
 def matrix_factorization(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     code: Count | None = None,
@@ -119,7 +119,7 @@ def matrix_factorization(
     """
     from genzoo.models.representation import MatrixFactorization
 
-    _refuse(given, "matrix_factorization")
+    _refuse(given_space, "matrix_factorization")
     model = MatrixFactorization(space, code=code or _length(space, size), loss=_loss(loss), tol=tol)
     return _recipe(model, TrainConfig(batch_size=1000), prior)
 
@@ -132,7 +132,7 @@ def matrix_factorization(
 )
 def nonlinear_factorization(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     code: Count | None = None,
@@ -158,7 +158,7 @@ def nonlinear_factorization(
     from genzoo.models.representation import FreeCodes
     from genzoo.nn import MLP
 
-    _refuse(given, "nonlinear_factorization")
+    _refuse(given_space, "nonlinear_factorization")
     length = code or _length(space, size)
     decoder = MLP(length, [hidden] * depth, space.dims)
     model = FreeCodes(space, decoder, code=length, strength=strength, loss=_loss(loss), steps=search)
@@ -173,7 +173,7 @@ def nonlinear_factorization(
 )
 def sparse_coding(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     code: Count | None = None,
@@ -198,7 +198,7 @@ def sparse_coding(
 
     from genzoo.models.representation import FreeCodes, SparseCoding
 
-    _refuse(given, "sparse_coding")
+    _refuse(given_space, "sparse_coding")
     length = code or {"small": 64, "paper": 256}[size]
     if loss == "squared":
         model = SparseCoding(space, code=length, penalty=penalty, steps=search)
@@ -218,7 +218,7 @@ def sparse_coding(
 )
 def nonlinear_sparse_coding(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     code: Count | None = None,
@@ -244,7 +244,7 @@ def nonlinear_sparse_coding(
     from genzoo.models.representation import FreeCodes
     from genzoo.nn import MLP
 
-    _refuse(given, "nonlinear_sparse_coding")
+    _refuse(given_space, "nonlinear_sparse_coding")
     length = code or {"small": 64, "paper": 256}[size]
     model = FreeCodes(
         space,
@@ -266,7 +266,7 @@ def nonlinear_sparse_coding(
 )
 def sparse_autoencoder(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     code: Count | None = None,
@@ -291,7 +291,7 @@ def sparse_autoencoder(
     """
     from genzoo.models.representation import SparseAutoencoder
 
-    _refuse(given, "sparse_autoencoder")
+    _refuse(given_space, "sparse_autoencoder")
     length = code or {"small": 128, "paper": 1024}[size]
     if active > length:
         raise Mistake(f"`active` must be at most the {length} units, got {active}.", "Lower active, or raise code.")
@@ -338,6 +338,6 @@ def _loss(name: LossName) -> "Loss":
     return LOSSES[name]()
 
 
-def _refuse(given: GivenSpace, name: str) -> None:
-    if given is not None:
+def _refuse(given_space: GivenSpaceLike, name: str) -> None:
+    if given_space is not None:
         raise Mistake(f"{name} takes no condition, got one.", "Leave --given out.")

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.mistakes import Mistake
-from genzoo.zoo.recipe import GivenSpace
+from genzoo.zoo.recipe import GivenSpaceLike
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -80,7 +80,7 @@ class RunConfig(BaseModel):
     command: list[str] = []
 
     @property
-    def spaces(self) -> tuple[Space, GivenSpace]:
+    def spaces(self) -> tuple[Space, GivenSpaceLike]:
         """What one x is, and what it is conditioned on."""
         if self.given is None:
             return Space.from_json(self.space), None
@@ -88,11 +88,14 @@ class RunConfig(BaseModel):
         return Space.from_json(self.space), parts.get("", parts)
 
 
-def given_to_json(given: GivenSpace) -> dict[str, dict[str, Any]] | None:
+def given_to_json(given_space: GivenSpaceLike) -> dict[str, dict[str, Any]] | None:
     """A condition's spaces as plain JSON; a single one has the empty name."""
-    if given is None:
+    if given_space is None:
         return None
-    return {name: part.to_json() for name, part in ({"": given} if isinstance(given, Space) else given).items()}
+    return {
+        name: part.to_json()
+        for name, part in ({"": given_space} if isinstance(given_space, Space) else given_space).items()
+    }
 
 
 def versions() -> dict[str, str]:

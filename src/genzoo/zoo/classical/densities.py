@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.mistakes import Mistake
-from genzoo.zoo.recipe import Amount, Count, GivenSpace, Positive, Recipe, Size, recipe
+from genzoo.zoo.recipe import Amount, Count, GivenSpaceLike, Positive, Recipe, Size, recipe
 
 if TYPE_CHECKING:
     from genzoo.core.model import GenerativeModel
@@ -25,7 +25,7 @@ PASSES = TrainConfig(batch_size=4000)  # rows at a time; no setting of a pass ch
 )
 def gaussian(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     covariance: Kind = "full",
@@ -46,7 +46,7 @@ def gaussian(
     from genzoo.models.classical import Gaussian
 
     rank = _rank(space, covariance, rank)
-    inner = Gaussian(Space(space.shape), given, covariance=covariance, rank=rank, floor=floor)
+    inner = Gaussian(Space(space.shape), given_space, covariance=covariance, rank=rank, floor=floor)
     return Recipe(_fitting(inner, space), PASSES)
 
 
@@ -60,7 +60,7 @@ def gaussian(
 )
 def gaussian_mixture(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     components: Count | Literal["bic"] | None = None,
@@ -91,7 +91,7 @@ def gaussian_mixture(
     count = components or {"small": 10, "paper": 30}[size]
     inner = GaussianMixture(
         Space(space.shape),
-        given,
+        given_space,
         components=count,
         covariance=covariance,
         rank=_rank(space, covariance, rank),
@@ -111,7 +111,7 @@ def gaussian_mixture(
 )
 def kmeans(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     clusters: Count | None = None,
@@ -131,7 +131,7 @@ def kmeans(
     from genzoo.models.classical import KMeans
 
     count = clusters or {"small": 10, "paper": 100}[size]
-    inner = KMeans(Space(space.shape), given, clusters=count, restarts=restarts, empty=empty)
+    inner = KMeans(Space(space.shape), given_space, clusters=count, restarts=restarts, empty=empty)
     return Recipe(_fitting(inner, space), PASSES)
 
 
@@ -144,7 +144,7 @@ def kmeans(
 )
 def histogram(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     factorization: Literal["independent", "markov", "joint"] = "markov",
@@ -165,8 +165,8 @@ def histogram(
 
     options = {"factorization": factorization, "smoothing": smoothing}
     if space.is_discrete:
-        return Recipe(Histogram(space, given, **options), PASSES)
-    return Recipe(BinnedHistogram(space, given, bins=bins, **options), PASSES)
+        return Recipe(Histogram(space, given_space, **options), PASSES)
+    return Recipe(BinnedHistogram(space, given_space, bins=bins, **options), PASSES)
 
 
 @recipe(
@@ -178,7 +178,7 @@ def histogram(
 )
 def kde(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     kernel: Literal["gaussian", "epanechnikov", "linear", "tophat"] = "gaussian",
@@ -198,7 +198,7 @@ def kde(
     from genzoo.models.classical import KernelDensity
     from genzoo.models.dequantized import Dequantized
 
-    model = KernelDensity(Space(space.shape), given, kernel=kernel, bandwidth=bandwidth, whiten=whiten)
+    model = KernelDensity(Space(space.shape), given_space, kernel=kernel, bandwidth=bandwidth, whiten=whiten)
     return Recipe(model if space.levels is None else Dequantized(model, space.levels), TrainConfig(batch_size=10_000))
 
 
@@ -212,7 +212,7 @@ def kde(
 )
 def softmax_regression(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     penalty: Amount = 1.0,
@@ -230,12 +230,14 @@ def softmax_regression(
     from genzoo.models.classical import SoftmaxRegression
     from genzoo.zoo.units import in_units
 
-    if given is None:
+    if given_space is None:
         raise Mistake(
             "softmax_regression models a label given its row, got no condition.",
             "Name the label as x: --x label --given image, or --x COLUMN --given '*'.",
         )
-    return Recipe(in_units(SoftmaxRegression(space, given, penalty=penalty, tol=tol)), TrainConfig(batch_size=1000))
+    return Recipe(
+        in_units(SoftmaxRegression(space, given_space, penalty=penalty, tol=tol)), TrainConfig(batch_size=1000)
+    )
 
 
 def _rank(space: Space, covariance: str, rank: int | None) -> int | None:

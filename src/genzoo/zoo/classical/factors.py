@@ -3,7 +3,7 @@
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.mistakes import Mistake
-from genzoo.zoo.recipe import Count, GivenSpace, Positive, Recipe, Size, recipe
+from genzoo.zoo.recipe import Count, GivenSpaceLike, Positive, Recipe, Size, recipe
 
 __all__ = ["factor_analysis", "ppca"]
 
@@ -17,7 +17,7 @@ __all__ = ["factor_analysis", "ppca"]
 )
 def ppca(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     rank: Count | None = None,
@@ -39,7 +39,7 @@ def ppca(
     from genzoo.models.dequantized import Dequantized
     from genzoo.models.standardized import Standardized
 
-    _refuse(given, "ppca")
+    _refuse(given_space, "ppca")
     inner = PPCA(Space(space.shape), rank=rank or _rank(space, size), floor=floor)
     scaled = standardize if standardize is not None else space.levels is None
     model = Standardized(inner) if scaled else inner
@@ -55,7 +55,7 @@ def ppca(
 )
 def factor_analysis(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     rank: Count | None = None,
@@ -78,7 +78,7 @@ def factor_analysis(
     from genzoo.models.classical import FactorAnalysis
     from genzoo.models.dequantized import Dequantized
 
-    _refuse(given, "factor_analysis")
+    _refuse(given_space, "factor_analysis")
     chosen = rank or _rank(space, size)
     model = FactorAnalysis(Space(space.shape), rank=chosen, floor=floor, tol=tol, steps=steps)
     return Recipe(model if space.levels is None else Dequantized(model, space.levels), TrainConfig(batch_size=1000))
@@ -88,6 +88,6 @@ def _rank(space: Space, size: Size) -> int:
     return max(1, min({"small": 8, "paper": 32}[size], space.dims // 2))
 
 
-def _refuse(given: GivenSpace, name: str) -> None:
-    if given is not None:
+def _refuse(given_space: GivenSpaceLike, name: str) -> None:
+    if given_space is not None:
         raise Mistake(f"{name} takes no condition, got one.", "Leave --given out, or take gaussian_mixture.")

@@ -5,7 +5,7 @@ from typing import Literal
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.mistakes import Mistake
-from genzoo.zoo.recipe import Count, GivenSpace, Positive, Recipe, Size, recipe
+from genzoo.zoo.recipe import Count, GivenSpaceLike, Positive, Recipe, Size, recipe
 
 __all__ = ["hmm"]
 
@@ -19,7 +19,7 @@ __all__ = ["hmm"]
 )
 def hmm(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     states: Count | None = None,
@@ -46,5 +46,5 @@ def hmm(
     if len(space.shape) not in (1, 2):
         raise Mistake(f"hmm wants sequences, (T,) or (T, D), got {space}.", "Take gaussian_mixture or vae for images.")
     count = states or {"small": 16, "paper": 64}[size]
-    model = HMM(space, given, states=count, covariance=covariance, smoothing=smoothing, floor=floor, tol=tol)
+    model = HMM(space, given_space, states=count, covariance=covariance, smoothing=smoothing, floor=floor, tol=tol)
     return Recipe(model, TrainConfig(batch_size=256))

@@ -7,7 +7,7 @@ from pydantic import Field
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.mistakes import Mistake
-from genzoo.zoo.recipe import Count, GivenSpace, Positive, Recipe, Share, Size, recipe
+from genzoo.zoo.recipe import Count, DropGiven, GivenSpaceLike, Positive, Recipe, Size, recipe
 from genzoo.zoo.units import in_units
 
 __all__ = ["boltzmann", "energy", "rbm"]
@@ -24,7 +24,7 @@ Number = Annotated[int, Field(ge=0)]
 )
 def rbm(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     hidden: Count | None = None,
@@ -47,7 +47,9 @@ def rbm(
 
     _want_binary("rbm", space)
     count = hidden or {"small": 200, "paper": 500}[size]
-    model = RBM(space, given, hidden=count, steps=cd_steps, chains=chains, sweeps=sweeps, temperatures=temperatures)
+    model = RBM(
+        space, given_space, hidden=count, steps=cd_steps, chains=chains, sweeps=sweeps, temperatures=temperatures
+    )
     return Recipe(model, TrainConfig(steps=10_000, batch_size=100, lr=1e-3))
 
 
@@ -58,7 +60,9 @@ def rbm(
     paper="Ackley, Hinton & Sejnowski, 1985, A learning algorithm for Boltzmann machines",
     columns="levels",
 )
-def boltzmann(space: Space, given: GivenSpace = None, *, size: Size = "small", hidden: Number | None = None) -> Recipe:
+def boltzmann(
+    space: Space, given_space: GivenSpaceLike = None, *, size: Size = "small", hidden: Number | None = None
+) -> Recipe:
     """A general Boltzmann machine of up to 20 binary units, exact by enumeration.
 
     Args:
@@ -68,7 +72,7 @@ def boltzmann(space: Space, given: GivenSpace = None, *, size: Size = "small", h
     from genzoo.models.graphical import BoltzmannMachine
 
     _want_binary("boltzmann", space)
-    if given is not None:
+    if given_space is not None:
         raise Mistake("boltzmann takes no condition, got one.", "Leave --given out, or take rbm.")
     count = min({"small": 4, "paper": 8}[size], max(0, 16 - space.dims)) if hidden is None else hidden
     return Recipe(BoltzmannMachine(space, hidden=count), TrainConfig(steps=2000, batch_size=256, lr=1e-2))
@@ -82,7 +86,7 @@ def boltzmann(space: Space, given: GivenSpace = None, *, size: Size = "small", h
 )
 def energy(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     learns: Literal["auto", "contrast", "score"] = "auto",
@@ -95,7 +99,7 @@ def energy(
     walk: Count | None = None,
     sample_steps: Count | None = None,
     buffer: Count = 1024,
-    drop_given: Share = 0.1,
+    drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """A deep energy model, by contrastive divergence with a replay buffer or by denoising score matching.
 
@@ -113,18 +117,17 @@ def energy(
         walk: Langevin steps of a negative phase; by default 20 for small, 60 for paper.
         sample_steps: Langevin steps of a sample; by default 300.
         buffer: Chains in the replay buffer.
-        drop_given: The share of conditions dropped in training.
     """
     from genzoo.models.graphical import DeepEnergy, Replay, Walk
 
-    by_contrast = learns == "contrast" or (learns == "auto" and given is None)
-    if by_contrast and given is not None:
+    by_contrast = learns == "contrast" or (learns == "auto" and given_space is None)
+    if by_contrast and given_space is not None:
         raise Mistake("energy learns by contrast without a condition, got one.", "Set learns=score.")
     levels = space.levels is not None
     model = DeepEnergy(
         space,
-        given,
-        _potential(space, given, net, hidden, width or {"small": 16, "paper": 64}[size]),
+        given_space,
+        _potential(space, given_space, net, hidden, width or {"small": 16, "paper": 64}[size]),
         replay=Replay(buffer, min(128, buffer), walk or {"small": 20, "paper": 60}[size]) if by_contrast else None,
         walk=Walk(step_size, temperature or (1e-3 if levels and by_contrast else 1.0), sample_steps or 300),
         reach=1.0 if levels else 3.0,
@@ -134,15 +137,15 @@ def energy(
     return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=128, lr=1e-3, clip_norm=1.0))
 
 
-def _potential(space: Space, given: GivenSpace, net: str, hidden: int, width: int) -> Any:
+def _potential(space: Space, given_space: GivenSpaceLike, net: str, hidden: int, width: int) -> Any:
     """A network that gives one number a row."""
     from genzoo.nn import MLP, Conditioned, ConvEncoder
 
-    across = 0 if given is None else 32
+    across = 0 if given_space is None else 32
     images = len(space.shape) == 3 and min(space.shape[1:]) >= 16
     if net == "conv" or (net == "auto" and images):
-        return Conditioned(ConvEncoder(space.shape, 1, width=width, given=across), given, across)
-    return Conditioned(MLP(space.dims, [hidden, hidden], 1, given=across), given, across)
+        return Conditioned(ConvEncoder(space.shape, 1, width=width, given=across), given_space, across)
+    return Conditioned(MLP(space.dims, [hidden, hidden], 1, given=across), given_space, across)
 
 
 def _want_binary(name: str, space: Space) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.mistakes import Mistake
-from genzoo.zoo.recipe import Count, GivenSpace, Positive, Recipe, Size, recipe
+from genzoo.zoo.recipe import Count, GivenSpaceLike, Positive, Recipe, Size, recipe
 
 if TYPE_CHECKING:
     from genzoo.models.graphical import Graph
@@ -25,7 +25,7 @@ FEW = 256  # entries up to which all pairs are coupled
 )
 def ising(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     edges: Edges = "auto",
@@ -44,7 +44,7 @@ def ising(
     """
     from genzoo.models.graphical import Ising
 
-    _refuse(space, given, "ising")
+    _refuse(space, given_space, "ising")
     if space.levels != 2:
         raise Mistake(f"ising wants rows of two levels, got {space}.", "Take --binarize threshold, or potts.")
     graph = _graph(space, edges, radius or {"small": 3.0, "paper": 5.0}[size])
@@ -60,7 +60,7 @@ def ising(
 )
 def potts(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     edges: Edges = "auto",
@@ -77,7 +77,7 @@ def potts(
     """
     from genzoo.models.graphical import Potts
 
-    _refuse(space, given, "potts")
+    _refuse(space, given_space, "potts")
     if not 2 <= (space.levels or 0) <= 64:
         raise Mistake(f"potts wants rows of 2 to 64 levels, got {space}.", "Take gpt or made for more levels.")
     graph = _graph(space, edges, radius or {"small": 2.0, "paper": 4.0}[size])
@@ -93,7 +93,7 @@ def potts(
 )
 def bayes_net(
     space: Space,
-    given: GivenSpace = None,
+    given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
     arrows: str = "auto",
@@ -111,7 +111,7 @@ def bayes_net(
     """
     from genzoo.models.graphical import BayesNet, ChowLiu, LinearGaussianNet
 
-    _refuse(space, given, "bayes_net")
+    _refuse(space, given_space, "bayes_net")
     arrows = {"auto": "tree" if space.is_discrete else "chain"}.get(arrows, arrows)
     config = TrainConfig(batch_size=1000)
     if arrows == "tree":
@@ -141,8 +141,8 @@ def _config(space: Space) -> TrainConfig:
     return TrainConfig(steps=2000, batch_size=256, lr=0.01)
 
 
-def _refuse(space: Space, given: GivenSpace, name: str) -> None:
-    if given is not None:
+def _refuse(space: Space, given_space: GivenSpaceLike, name: str) -> None:
+    if given_space is not None:
         raise Mistake(f"{name} takes no condition, got one.", "Leave --given out, or take made.")
 
 
