@@ -12,7 +12,7 @@ import genzoo
 from genzoo.core import Batch, GenerativeModel, Space, Trainable
 from genzoo.nn import MLP
 from genzoo.training import TrainConfig
-from genzoo.zoo.recipe import GivenSpace, Recipe, RunPath, recipe, unconditional
+from genzoo.zoo.recipe import GivenSpaceLike, Recipe, RunPath, recipe, unconditional
 
 CONFIG = TrainConfig(batch_size=64, clip_norm=1.0)
 PAPER = "Ramesh et al., 2022, Hierarchical text-conditional image generation with CLIP latents, arXiv:2204.06125"
@@ -30,7 +30,7 @@ def frozen(model: nn.Module) -> nn.Module:
 class Contrast(Trainable):
     """Codes of x that tell its label: no distribution, and nothing to sample."""
 
-    def __init__(self, space: Space, given: GivenSpace, dims: int = 8) -> None:
+    def __init__(self, space: Space, given: GivenSpaceLike, dims: int = 8) -> None:
         super().__init__()
         self.image, self.label = MLP(space.dims, [16], dims), nn.Embedding(only(given).levels, dims)
         self.latent = Space((dims,))
@@ -46,7 +46,7 @@ class Contrast(Trainable):
 class OfCodes(GenerativeModel):
     """p(code | given), over a frozen encoder."""
 
-    def __init__(self, encoder: Contrast, given: GivenSpace) -> None:
+    def __init__(self, encoder: Contrast, given: GivenSpaceLike) -> None:
         super().__init__(encoder.latent, given)
         self.encoder, self.mean = frozen(encoder), nn.Embedding(only(given).levels, encoder.latent.dims)
 
@@ -60,7 +60,7 @@ class OfCodes(GenerativeModel):
 class FromCodes(GenerativeModel):
     """p(x), decoded from a draw of the codes."""
 
-    def __init__(self, space: Space, given: GivenSpace, codes: OfCodes) -> None:
+    def __init__(self, space: Space, given: GivenSpaceLike, codes: OfCodes) -> None:
         super().__init__(space, given)
         self.codes, self.net = frozen(codes), MLP(codes.space.dims, [16], space.dims)
 
@@ -73,7 +73,7 @@ class FromCodes(GenerativeModel):
 
 
 @recipe(family="latent", likelihood="none", can=("sample", "loss", "condition"), paper=PAPER)
-def unclip(space: Space, given: GivenSpace = None) -> Recipe:
+def unclip(space: Space, given: GivenSpaceLike = None) -> Recipe:
     """A contrastive encoder, then a prior of its codes, then a decoder.
 
     Args:
@@ -105,7 +105,7 @@ class Student(GenerativeModel):
 
 
 @recipe(family="latent", likelihood="none", can=("sample", "loss"), paper=PAPER)
-def student(space: Space, given: GivenSpace = None, *, teacher: RunPath, other: RunPath | None = None) -> Recipe:
+def student(space: Space, given: GivenSpaceLike = None, *, teacher: RunPath, other: RunPath | None = None) -> Recipe:
     """A model that stands on another run.
 
     Args:

@@ -27,7 +27,7 @@ def sample(
     run: RunPath,
     n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 64,
     seed: Annotated[int | None, typer.Option(min=0, help="Names the noise; by default a fresh one.")] = None,
-    given: Annotated[list[str] | None, typer.Option(help="The condition, as label=3; several: label=0,1,2.")] = None,
+    given: Annotated[list[str] | None, typer.Option(help="The condition: label=0,1,2 or text='a cat'.")] = None,
     options: Annotated[list[str] | None, typer.Option("--set", help="An option of the model's sampling.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="The file; by default in the run's folder.")] = None,
@@ -39,7 +39,8 @@ def sample(
 
     loaded, seed = _loaded(run, device), fresh_seed() if seed is None else seed
     wanted = _sampling_options(loaded, pairs("--set", options or ()))
-    rows = conditions(loaded.generative, loaded.config.data, pairs("--given", given or ()), n)
+    words = pairs("--given", given or (), as_text=True)
+    rows = conditions(loaded.generative, loaded.config.data, words, n, loaded.given_codecs)
     path = _output(loaded, out or run / "samples" / f"sample-seed{seed}-n{n}{loaded.codec.suffix}")
     x = loaded.generative.sample(n, rows, seed=seed, **_in_symbols(loaded, wanted)).cpu()
     loaded.codec.save(x, path)
@@ -123,7 +124,7 @@ def evaluate(
 def expect(
     run: RunPath,
     of: Annotated[str, typer.Option(help="What is asked: 'x[3] > 2', 'norm(x)', 'age > 40 and mean(x) < 0'.")],
-    given: Annotated[list[str] | None, typer.Option(help="The condition, as label=3; several: label=0,1,2.")] = None,
+    given: Annotated[list[str] | None, typer.Option(help="The condition: label=0,1,2 or text='a cat'.")] = None,
     n: Annotated[int, typer.Option("-n", "--n", min=2, help="How many samples, at first with --within.")] = 10_000,
     within: Annotated[
         float | None, typer.Option(min=0, help="Go on until the mean is known to this share of itself.")
@@ -141,10 +142,9 @@ def expect(
     from genzoo.zoo.conditions import conditions, turns
 
     loaded, places = _loaded(run, device), parsed_quantiles(quantiles)
-    asked, words = Expression(of, columns_of(loaded.codec)), pairs("--given", given or ())
-    rows = conditions(
-        loaded.generative, loaded.config.data, words, turns(loaded.generative, loaded.config.data, words)
-    )
+    asked, words = Expression(of, columns_of(loaded.codec)), pairs("--given", given or (), as_text=True)
+    model, data = loaded.generative, loaded.config.data
+    rows = conditions(model, data, words, turns(model, data, words), loaded.given_codecs)
     answer: Answer
     if rare:
         answer = Answer.of_event(asked, rare_event(loaded.generative, asked.margin, n, given=rows, seed=seed), seed)

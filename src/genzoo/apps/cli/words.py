@@ -40,12 +40,13 @@ ReadOption = Annotated[
 ]
 
 
-def pairs(option: str, words: Iterable[str]) -> dict[str, Any]:
+def pairs(option: str, words: Iterable[str], *, as_text: bool = False) -> dict[str, Any]:
     """Words of the form name=value; values are read as JSON where they are, else as text.
 
     Args:
         option: The option that they were given to, for the error.
         words: The words.
+        as_text: Whether values stay the text that they are.
 
     Raises:
         Mistake: If a word has no name or no value.
@@ -57,10 +58,10 @@ def pairs(option: str, words: Iterable[str]) -> dict[str, Any]:
     found = {}
     for word in words:
         name, equals, value = word.partition("=")
-        if not (name and equals and value):
+        if not (name and equals and (value or as_text)):
             raise Mistake(f"{option} must be given name=value, got {word!r}.", f"Write {option} {name or 'name'}=…")
         try:
-            found[name.strip().replace("-", "_")] = json.loads(value)
+            found[name.strip().replace("-", "_")] = value if as_text else json.loads(value)
         except ValueError:
             found[name.strip().replace("-", "_")] = value
     return found
