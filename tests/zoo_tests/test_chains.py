@@ -147,7 +147,7 @@ def test_a_run_that_stands_on_another_outlives_it(tmp_path, moons):
     x = run.model.sample(5, seed=3)
     shutil.rmtree(tmp_path / "teacher")
     assert torch.equal(genzoo.load(run.path).model.sample(5, seed=3), x)
-    assert run.config.recipe.arguments == {"teacher": str(tmp_path / "teacher"), "other": None}
+    assert run.config.recipe.arguments == {"teacher": str(tmp_path / "teacher"), "others": []}
     assert store.run_folders(tmp_path) == [run.path]
 
 
@@ -166,7 +166,7 @@ def test_a_run_that_stands_on_another_goes_on_without_it(tmp_path, moons):
 
 def test_runs_stand_on_runs_that_stand_on_runs(tmp_path, moons):
     first = genzoo.train("student", "moons", out=tmp_path / "one", settings={"teacher": moons.path}, **SMALL)
-    settings = {"teacher": first.path, "other": moons.path}
+    settings = {"teacher": moons.path, "others": [moons.path, first.path]}
     second = genzoo.train("student", "moons", out=tmp_path / "two", settings=settings, **SMALL)
     x = second.model.sample(2, seed=0)
     shutil.rmtree(first.path)

@@ -105,11 +105,14 @@ class Student(GenerativeModel):
 
 
 @recipe(family="latent", likelihood="none", can=("sample", "loss"), paper=PAPER)
-def student(space: Space, given: GivenSpaceLike = None, *, teacher: RunPath, other: RunPath | None = None) -> Recipe:
+def student(
+    space: Space, given: GivenSpaceLike = None, *, teacher: RunPath, others: tuple[RunPath, ...] = ()
+) -> Recipe:
     """A model that stands on another run.
 
     Args:
         teacher: The run of which it learns.
-        other: Another one.
+        others: More of them.
     """
-    return Recipe(Student(genzoo.load(teacher).model), CONFIG, sees=unconditional)
+    teachers = [genzoo.load(run).model for run in (teacher, *others)]
+    return Recipe(Student(teachers[-1]), CONFIG, sees=unconditional)

@@ -41,6 +41,7 @@ __all__ = [
     "recipe_named",
     "recipes",
     "unconditional",
+    "with_runs",
 ]
 
 P = ParamSpec("P")
@@ -108,6 +109,28 @@ class RunPath(str):
             lambda value: str(value) if isinstance(value, Path) else value, core_schema.str_schema(min_length=1)
         )
         return core_schema.no_info_after_validator_function(cls, plain)
+
+
+def with_runs(arguments: Mapping[str, Any], change: Callable[[str, RunPath], Any]) -> dict[str, Any]:
+    """A recipe's arguments with the runs that they name changed.
+
+    Args:
+        arguments: Values by name; a list may name several runs.
+        change: What becomes of a run, by the name of its argument: in a list, with its number behind.
+
+    Example:
+        >>> with_runs({"size": "small", "teachers": [RunPath("a"), RunPath("b")]}, lambda name, run: f"{name}={run}")
+        {'size': 'small', 'teachers': ['teachers-0=a', 'teachers-1=b']}
+    """
+
+    def changed(name: str, value: Any) -> Any:
+        if isinstance(value, RunPath):
+            return RunPath(change(name, value))
+        if isinstance(value, list | tuple):
+            return [changed(f"{name}-{i}", part) for i, part in enumerate(value)]
+        return value
+
+    return {name: changed(name, value) for name, value in arguments.items()}
 
 
 class RecipeInfo(Generic[P]):

@@ -18,7 +18,7 @@ from genzoo.zoo import store
 from genzoo.zoo.card import card
 from genzoo.zoo.inputs import Inputs, check_finite, inputs_of, record_of, same_data, seen_by
 from genzoo.zoo.mistakes import Mistake
-from genzoo.zoo.recipe import RecipeInfo, RunPath, recipe_named
+from genzoo.zoo.recipe import RecipeInfo, recipe_named, with_runs
 from genzoo.zoo.settings import merged, parts_of
 from genzoo.zoo.stages import codec_of, continued, loaded, stages_of
 
@@ -134,7 +134,7 @@ def train(
     path = Path(out) if out is not None else store.fresh_folder(f"{info.name}-{rows.data.name}")
     for folder, (config, codec) in zip(store.stage_folders(path, configs[-1]), planned, strict=True):
         _begin(folder, config, Codecs(codec, rows.data.given_codecs))
-    _embed(path, {name: Path(value) for name, value in arguments.items() if isinstance(value, RunPath)}, start)
+    _embed(path, arguments, start)
     return _run(path, configs, rows, callbacks)
 
 
@@ -207,7 +207,8 @@ def _settings_of(start: Path | None, info: RecipeInfo[Any]) -> dict[str, Any]:
             f"A training of {info.name} must start from a whole run of it, got one of {config.recipe.name}{part}.",
             f"Name a run of {info.name}, or train {config.recipe.name}.",
         )
-    return {name: store.embedded(start, config, name) or value for name, value in config.recipe.arguments.items()}
+    kept = info.checked(**config.recipe.arguments)
+    return with_runs(kept, lambda name, run: store.embedded(start, config, name) or run)
 
 
 def _planned(
@@ -256,11 +257,12 @@ def _check_start(start: Path, config: store.RunConfig, model: Trainable) -> None
         )
 
 
-def _embed(path: Path, runs: Mapping[str, Path], start: Path | None) -> None:
+def _embed(path: Path, arguments: Mapping[str, Any], start: Path | None) -> None:
     """Copies the runs that this one stands on into its folder; one process does."""
-    if int(os.environ.get("RANK", 0)) == 0:
-        for name, run in {**runs, **({} if start is None else {store.START: start})}.items():
-            store.embed(run, path, name)
+    runs: dict[str, str | Path] = {} if start is None else {store.START: start}
+    with_runs(arguments, runs.setdefault)
+    for name, run in runs.items() if int(os.environ.get("RANK", 0)) == 0 else ():
+        store.embed(Path(run), path, name)
 
 
 def _begin(path: Path, config: store.RunConfig, codecs: Codecs) -> None:

@@ -19,7 +19,7 @@ from genzoo.zoo.card import card
 from genzoo.zoo.conditions import grid_conditions
 from genzoo.zoo.inputs import Inputs, seen_by, with_names
 from genzoo.zoo.mistakes import Mistake
-from genzoo.zoo.recipe import Recipe, RunPath, recipe_named
+from genzoo.zoo.recipe import Recipe, recipe_named, with_runs
 
 __all__ = ["codec_of", "continued", "loaded", "stages_of"]
 
@@ -158,7 +158,4 @@ def _rebuilt(path: Path, config: store.RunConfig, before: Sequence[Path] = ()) -
 def _arguments(path: Path, config: store.RunConfig) -> dict[str, Any]:
     """A run's arguments of its recipe, the runs among them as they lie in its folder."""
     arguments = recipe_named(config.recipe.name).checked(**config.recipe.arguments)
-    runs = {
-        name: store.embedded(path, config, name) for name, value in arguments.items() if isinstance(value, RunPath)
-    }
-    return arguments | {name: RunPath(found) for name, found in runs.items() if found is not None}
+    return with_runs(arguments, lambda name, run: store.embedded(path, config, name) or run)
