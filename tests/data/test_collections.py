@@ -79,3 +79,19 @@ def test_a_saved_data_set_of_texts(tmp_path: Path) -> None:
 def test_a_name_that_does_not_load() -> None:
     with pytest.raises(DataError, match="must be a data set that loads"):
         read("hub:genzoo/there-is-no-such-data-set")
+
+
+@pytest.mark.parametrize(("dtype", "mode"), [(np.uint16, "I;16"), (np.int32, "I"), (np.float32, "F"), (np.uint8, "L")])
+def test_pictures_keep_their_depth(dtype, mode):
+    top = 1.0 if dtype == np.float32 else np.iinfo(np.uint8 if dtype == np.uint8 else np.uint16).max
+    arrays = [((np.arange(64).reshape(8, 8) + i) / 100 * top).astype(dtype) for i in range(20)]
+    images = [Image.fromarray(array) for array in arrays]
+    assert images[0].mode == mode
+    data = read(Items(images))
+    assert torch.equal(data.x[:, 0].double(), torch.from_numpy(np.stack(arrays).astype(np.float64)))
+
+
+@pytest.mark.parametrize(("mode", "channels"), [("1", 1), ("LA", 4), ("P", 3), ("CMYK", 3), ("RGBA", 4)])
+def test_pictures_of_other_modes_become_bytes(mode, channels):
+    images = [image.convert(mode) for image in pictures(12)]
+    assert read(Items(images)).x.shape == (12, channels, 4, 5)

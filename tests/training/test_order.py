@@ -1,5 +1,8 @@
+import itertools
+
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from genzoo.core import Noise
 from genzoo.training import TrainConfig, train
@@ -93,3 +96,32 @@ def test_what_a_foreign_loader_yields_must_be_understood(batch):
     loader = torch.utils.data.DataLoader([batch], collate_fn=lambda items: items[0], batch_size=1)
     with pytest.raises(TypeError, match="must yield x"):
         ForeignOrder(loader, print).batch(0)
+
+
+class Stream(torch.utils.data.IterableDataset):
+    def __init__(self, n: int | None):
+        self.n = n
+
+    def __iter__(self):
+        rows = itertools.count() if self.n is None else range(self.n)
+        return (torch.tensor([float(row)]) for row in rows)
+
+
+@pytest.mark.parametrize(("n", "passes"), [(10, 3), (None, 7)])
+def test_a_stream_without_a_length_is_counted(n, passes, monkeypatch):
+    monkeypatch.setattr("genzoo.training.order.COUNTED", 7)
+    heard = []
+    order = ForeignOrder(DataLoader(Stream(n), batch_size=4), heard.append)
+    assert order.passes == passes
+    assert "without a length" in heard[0]
+    assert order.batch(0).x.flatten().tolist() == [0.0, 1.0, 2.0, 3.0]
+
+
+def test_an_empty_stream_is_refused():
+    with pytest.raises(ValueError, match="at least one batch"):
+        ForeignOrder(DataLoader(Stream(0), batch_size=4), print)
+
+
+def test_moments_of_a_stream_are_those_of_its_rows():
+    trained = train(Moments(), DataLoader(Stream(12), batch_size=4), TrainConfig(steps=1, device="cpu"))
+    assert trained.steps == 3

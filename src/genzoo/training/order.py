@@ -7,6 +7,7 @@ DataLoader keeps its own order, which nobody can wind forward: after a resume it
 
 import abc
 import functools
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -20,6 +21,7 @@ from genzoo.training.config import TrainConfig
 __all__ = ["ForeignOrder", "KeyedOrder", "Order", "Part", "Source", "order_of"]
 
 Share = Callable[[int], slice]
+COUNTED = 1000  # batches of a stream that are counted, and then stand for an epoch
 
 
 @runtime_checkable
@@ -125,6 +127,8 @@ class KeyedOrder(Order):
 class ForeignOrder(Order):
     """The batches of somebody else's DataLoader, one epoch after the other.
 
+    One of a stream has no length: its batches are counted once, up to a thousand, which then stand for an epoch.
+
     Args:
         loader: Yields x, (x, given), or a mapping with "x" and the parts of the condition.
         say: Where it is told that an epoch begins again.
@@ -138,7 +142,7 @@ class ForeignOrder(Order):
 
     def __init__(self, loader: DataLoader[Any], say: Callable[[str], None]) -> None:
         self.loader, self.say = loader, say
-        self.passes = len(loader)
+        self.passes = _batches(loader, say)
         self.ahead: Iterator[Any] = iter(())
         self.next = 0
 
@@ -161,6 +165,22 @@ class ForeignOrder(Order):
             return batch
         self.ahead = iter(self.loader)
         return next(self.ahead)
+
+
+def _batches(loader: DataLoader[Any], say: Callable[[str], None]) -> int:
+    """The batches of an epoch; of a stream those that come, or as many as are counted.
+
+    Raises:
+        ValueError: If a stream is empty.
+    """
+    try:
+        return len(loader)
+    except TypeError:
+        count = sum(1 for _ in itertools.islice(loader, COUNTED))
+    if not count:
+        raise ValueError("A DataLoader must yield at least one batch, got none. Check its data set.")
+    say(f"a stream without a length: {count:,} batches are taken as an epoch")
+    return count
 
 
 def order_of(source: Source | DataLoader[Any], config: TrainConfig, say: Callable[[str], None]) -> Order:

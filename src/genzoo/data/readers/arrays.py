@@ -13,6 +13,8 @@ from genzoo.data.picture import CHANNELS
 
 __all__ = ["LARGE", "as_rows", "as_table", "loses_digits"]
 
+DEEP = 1 << 16  # values of a pixel of 16 bits
+
 PIECE, LARGE = 1 << 24, 1 << 28  # bytes looked at at a time; bytes from which an array is mapped
 
 
@@ -21,7 +23,7 @@ def as_rows(x: Shaped[Tensor, "n *shape"], levels: int | None = None) -> tuple[T
 
     Args:
         x: Rows: bytes, booleans, integers below `levels`, or reals.
-        levels: The number of values of an integer; by default 256 for bytes and 2 for booleans.
+        levels: The number of values of an integer; by default 256 for bytes, 2 for booleans, 65,536 for deeper pixels.
 
     Raises:
         DataError: If there are no rows, a real is not finite, or the levels of integers are unknown.
@@ -39,11 +41,13 @@ def as_rows(x: Shaped[Tensor, "n *shape"], levels: int | None = None) -> tuple[T
         return x, Space(tuple(x.shape[1:]))
     if levels is None:
         levels = {torch.uint8: 256, torch.bool: 2}.get(x.dtype)
+    deep = levels is None and x.ndim == 4 and int(x.min()) >= 0 and int(x.max()) < DEEP
+    levels = DEEP if deep else levels  # pixels of 16 bits
     if levels is None:
         raise DataError(f"Integers must have a known number of levels, got {x.dtype}. Pass `levels=`.")
     if x.is_floating_point() and not all(torch.equal(part, part.round()) for part in x.split(_per_piece(x))):
         raise DataError(f"Data with levels={levels} must hold whole numbers, got fractions. Leave `levels` out.")
-    x = _channels_first(x.detach().cpu()) if x.dtype == torch.uint8 else x.detach().cpu()
+    x = _channels_first(x.detach().cpu()) if deep or x.dtype == torch.uint8 else x.detach().cpu()
     space = Space(tuple(x.shape[1:]), levels=levels)
     if int(x.min()) < 0 or int(x.max()) >= levels:
         raise DataError(

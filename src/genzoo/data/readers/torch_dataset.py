@@ -15,6 +15,9 @@ from genzoo.data.source import Asked, Source, reader
 
 __all__ = ["read_items", "stacked_items"]
 
+MODES = {"L", "RGB", "RGBA", "I", "F", "I;16", "I;16L", "I;16B", "I;16N"}  # kept as they are: bytes, more bits, reals
+BYTES = {"1": "L", "LA": "RGBA", "La": "RGBA", "PA": "RGBA", "RGBa": "RGBA"}  # the others become RGB
+
 
 @reader("trajectories", "horizon", "history")
 def read_items(dataset: "Dataset[Any]", asked: Asked) -> Source:
@@ -68,8 +71,10 @@ def _tensor(value: Any) -> Tensor:
         return value
     if not isinstance(value, Image.Image):
         return torch.from_numpy(np.array(value))
-    image = value if value.mode in ("L", "RGB", "RGBA") else value.convert("RGB")
-    return torch.from_numpy(np.array(image)).reshape(image.height, image.width, -1).permute(2, 0, 1)
+    image = value if value.mode in MODES else value.convert(BYTES.get(value.mode, "RGB"))
+    pixels = np.array(image)
+    pixels = pixels.astype(np.int32) if pixels.dtype.kind in "iu" and pixels.itemsize > 1 else pixels
+    return torch.from_numpy(pixels).reshape(image.height, image.width, -1).permute(2, 0, 1)
 
 
 def _named(item: Any) -> dict[str, Any]:
