@@ -1,4 +1,4 @@
-"""What every test stands on: one thread, a seed of its own, no network."""
+"""What every test stands on: one thread, a seed of its own, no network, a budget."""
 
 import os
 
@@ -13,6 +13,8 @@ import jaxtyping
 import pytest
 import torch
 
+from tests.budget import Clock, Ledger
+
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 SHAPED = {"conformance", "core"}  # folders whose tests call whatever has shapes; elsewhere checks would cost a quarter
 
@@ -22,8 +24,33 @@ jaxtyping.install_import_hook(
 )
 
 
+CLOCK, LEDGER = Clock(), Ledger()
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     jaxtyping.config.update("jaxtyping_disable", item.path.parent.name not in SHAPED)
+    CLOCK.begin()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    yield
+    item.user_properties.append(("processor seconds", CLOCK.end()))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Where all reports come together, whichever process ran the test."""
+    LEDGER.add(report.nodeid, dict(report.user_properties).get("processor seconds", 0.0) * (report.when == "teardown"))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    for line in LEDGER.over():
+        terminalreporter.write_line(f"BUDGET {line}", red=True)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if LEDGER.over() and not session.exitstatus:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(autouse=True)

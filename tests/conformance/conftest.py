@@ -1,17 +1,10 @@
-"""Every model of the zoo, and a world in which no distribution draws by itself."""
+"""A world in which no distribution draws by itself."""
 
 from collections.abc import Iterator
 
 import pytest
 import torch
 from torch.distributions import Distribution
-
-from tests.zoo import ZOO
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "name" in metafunc.fixturenames:
-        metafunc.parametrize("name", ZOO)
 
 
 @pytest.fixture

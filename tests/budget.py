@@ -1,0 +1,75 @@
+"""What tests may cost, as functions may have so many lines: processor time by file and by instance of the zoo.
+
+Seconds are those of the machine on which the budgets were set: each process times a loop of its own now and then, and
+counts in its units, so that a slower machine, or one that is shared, does not break them. What a test's child
+processes spend counts too.
+"""
+
+import collections
+import os
+import re
+import time
+
+import torch
+
+FILE, INSTANCE = 90.0, 8.0  # a file takes 2 on average; the pages of the documentation and the command line half of it
+REFERENCE = 0.012  # seconds of the loop, where it has the processor to itself
+AGAIN = 10.0  # seconds after which it is timed again
+CONFORMANCE = re.compile(r"^tests/conformance/.*\[(.+)\]$")
+
+
+def spent() -> float:
+    """Processor seconds of this process and of those of its children that have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def loop() -> float:
+    """Seconds of some arithmetic: half in Python, half in small tensors."""
+    start, total, x = time.process_time(), 0, torch.ones(32, 32)
+    for i in range(60_000):
+        total += i * i
+    for _ in range(600):
+        x = x @ x / 32
+    return time.process_time() - start
+
+
+class Clock:
+    """Processor time in seconds of the reference machine."""
+
+    def __init__(self) -> None:
+        self.unit, self.timed, self.start = 1.0, -AGAIN, 0.0
+
+    def begin(self) -> None:
+        if spent() - self.timed >= AGAIN:
+            self.unit, self.timed = max(1.0, min(loop() for _ in range(3)) / REFERENCE), spent()
+        self.start = spent()
+
+    def end(self) -> float:
+        return (spent() - self.start) / self.unit
+
+
+class Ledger:
+    """Who spent how much."""
+
+    def __init__(self) -> None:
+        self.files: collections.Counter[str] = collections.Counter()
+        self.instances: collections.Counter[str] = collections.Counter()
+
+    def add(self, test: str, seconds: float) -> None:
+        """Counts a test by its name, tests/folder/file.py::function[instance]."""
+        if found := CONFORMANCE.match(test):  # whose files grow with the zoo
+            self.instances[found[1]] += seconds
+        else:
+            self.files[test.split("::")[0]] += seconds
+
+    def over(self) -> list[str]:
+        """A sentence for each file and each instance that is over its budget."""
+        accounts = ((self.files, FILE), (self.instances, INSTANCE))
+        return [
+            f"{name} took {seconds:.1f} s of processor time, and may take {budget:g}: "
+            "try fewer cases, share what is trained, or divide it."
+            for account, budget in accounts
+            for name, seconds in account.most_common()
+            if seconds > budget
+        ]
