@@ -37,7 +37,7 @@ __getattr__, __dir__, __all__ = attach(
         "point_mass": ["PointMass"],
         "quadrature": ["integrated", "summed"],
         "quantiles": ["integrated_wasserstein"],
-        "resampling": ["bootstrap_error", "require_rows", "share_of", "subsample_error"],
+        "resampling": ["bootstrap_error", "chance_below", "require_rows", "share_of", "subsample_error"],
         "samples": ["Samples", "checked_numbers", "checked_rows"],
         "segment": ["Segment"],
         "transport": [

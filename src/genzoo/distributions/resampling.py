@@ -23,7 +23,7 @@ from torch import Tensor
 from genzoo.core.noise import Noise
 from genzoo.distributions.estimate import Estimate, TooFew
 
-__all__ = ["Statistic", "bootstrap_error", "require_rows", "share_of", "subsample_error"]
+__all__ = ["Statistic", "bootstrap_error", "chance_below", "require_rows", "share_of", "subsample_error"]
 
 Statistic = Callable[..., float | Tensor]
 """A number, or a vector of them, of one index of rows per sample."""
@@ -91,6 +91,29 @@ def share_of(hits: Bool[Tensor, " n"]) -> Estimate:
     n, count = len(hits), int(hits.sum())
     q = (count + 1) / (n + 2)
     return Estimate(count / n, math.sqrt(q * (1 - q) / n))
+
+
+def chance_below(ours: Float[Tensor, " n"], others: Float[Tensor, " m"]) -> Estimate:
+    """P(ours < others) + P(equal)/2 with DeLong's standard error, from the places of each among the other.
+
+    Args:
+        ours: Numbers.
+        others: Those they are set against.
+
+    Example:
+        >>> chance_below(torch.tensor([1.0, 2.0]), torch.tensor([2.0, 3.0])).value
+        0.875
+    """
+    ours, others = ours.sort().values, others.sort().values
+    wins, losses = 1 - _rank(ours, others), _rank(others, ours)
+    error = math.sqrt(wins.var().item() / len(wins) + losses.var().item() / len(losses))
+    return Estimate(wins.mean().item(), error)
+
+
+def _rank(values: Tensor, among: Tensor) -> Tensor:
+    """The share of sorted others that lie below each value, equals counted half."""
+    below, upto = (torch.searchsorted(among, values, right=side).double() for side in (False, True))
+    return (below + upto) / (2 * len(among))
 
 
 def require_rows(got: int, needed: int, what: str) -> None:

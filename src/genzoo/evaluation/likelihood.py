@@ -79,12 +79,12 @@ def code_length(model: GenerativeModel, rows: RowsLike, *, seed: int = 0, **opti
         kind = Kind.SPIKED
     protocol = {"seed": seed, **options}
     if not model.space.is_discrete:
-        error = (nats.std() / math.sqrt(n)).item()
+        error = (nats.std() / math.sqrt(n)).item() if n > 1 else None
         return Measurement("−log p", nats.mean().item(), error, kind, "nats/row", n, rows.fingerprint, protocol)
     dims = torch.cat([dims_of(x, model.space).cpu() for _, x, _ in chunks(rows, None, 500, "cpu")])
     bits = nats / math.log(2)
     value = (bits.sum() / dims.sum()).item()
-    error = ((bits - value * dims).std() / (dims.mean() * math.sqrt(n))).item()
+    error = ((bits - value * dims).std() / (dims.mean() * math.sqrt(n))).item() if n > 1 else None
     return Measurement("bits/dim", value, error, kind, "bits/dim", n, rows.fingerprint, protocol)
 
 

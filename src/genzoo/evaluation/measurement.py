@@ -22,7 +22,8 @@ FIELDS = ("name", "value", "error", "interval", "unit", "n", "data", "floor", "b
 SHARES = frozenset(
     {
         "precision", "recall", "coverage", "copies", "copied", "valid", "unique", "novel", "repetition",
-        "two-sample accuracy", "conditional fidelity", "column shapes", "pair trends", "distinct 4-grams",
+        "two-sample accuracy", "two-sample AUC", "conditional fidelity", "column shapes", "pair trends",
+        "distinct 4-grams",
     }
 )  # what lies between 0 and 1, by name  # fmt: skip
 Better = Literal["lower", "higher", "neither"]

@@ -13,12 +13,11 @@ References:
 import math
 from typing import NamedTuple
 
-import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from genzoo.distributions.pairwise import nearest
-from genzoo.distributions.resampling import require_rows, share_of
+from genzoo.distributions.resampling import chance_below, require_rows, share_of
 from genzoo.distributions.samples import Samples, checked_rows
 from genzoo.evaluation.measurement import Estimate
 
@@ -96,24 +95,9 @@ def find_copies(
     return Memorization(
         share=share_of(flagged),
         floor=(usual <= threshold).double().mean().item(),
-        closer=_closer(distances, usual),
+        closer=chance_below(distances, usual),
         threshold=threshold.item(),
         flagged=flagged,
         rows=rows,
         distances=distances,
     )
-
-
-def _closer(ours: Tensor, usual: Tensor) -> Estimate:
-    """P(ours < usual) + P(equal)/2 with DeLong's standard error, from the places of each in the other."""
-    ours = ours.sort().values
-    wins = 1 - _rank(ours, usual)  # per sample: the share of held-out rows that are farther off
-    losses = _rank(usual, ours)
-    error = math.sqrt(wins.var().item() / len(wins) + losses.var().item() / len(losses))
-    return Estimate(wins.mean().item(), error)
-
-
-def _rank(values: Tensor, among: Tensor) -> Tensor:
-    """The share of sorted others that lie below each value, equals counted half."""
-    below, upto = (torch.searchsorted(among, values, right=side).double() for side in (False, True))
-    return (below + upto) / (2 * len(among))

@@ -78,6 +78,7 @@ class Findings:
         sampling: Seconds for a sample.
         scoring: Seconds for a row scored; None without a likelihood.
         seconds: What the examination took.
+        omitted: What could not be measured, and why: too few rows, with the number needed, as a rule.
     """
 
     measurements: list[Measurement]
@@ -88,6 +89,7 @@ class Findings:
     sampling: float
     scoring: float | None
     seconds: float
+    omitted: dict[str, str] = field(default_factory=dict)
 
 
 class Examiner:
@@ -167,6 +169,7 @@ class Examiner:
             sampling,
             scoring,
             self.now() - began,
+            found.omitted,
         )
 
     def options(self, model: GenerativeModel) -> dict[str, Any]:

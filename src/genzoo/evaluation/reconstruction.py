@@ -40,6 +40,6 @@ def reconstruction_error(model: GenerativeModel, rows: RowsLike) -> Measurement:
             back = model.decode(model.encode(x, condition), condition)
             parts.append((x.double() - back.double()).flatten(1).square().mean(1).cpu())
     errors = torch.cat(parts)
-    error = (errors.std() / math.sqrt(len(errors))).item()
+    error = (errors.std() / math.sqrt(len(errors))).item() if len(errors) > 1 else None
     value, n = errors.mean().item(), len(errors)
     return Measurement("reconstruction error", value, error, Kind.STATISTIC, "unit²", n, rows.fingerprint, {})

@@ -8,7 +8,7 @@ import copy
 import dataclasses
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,14 +22,17 @@ from genzoo.data import Data, Rows
 from genzoo.data.codecs.molecules import MoleculeCodec
 from genzoo.data.codecs.table import TableCodec
 from genzoo.data.codecs.text import SpellingCodec
+from genzoo.distributions.estimate import NotFinite, Unknowable
 from genzoo.distributions.mmd import GaussianKernel, median_width
+from genzoo.distributions.resampling import require_rows
+from genzoo.evaluation.boosted_test import boosted_two_sample_test
 from genzoo.evaluation.diversity import diversity_within
 from genzoo.evaluation.extractors import Extractor
 from genzoo.evaluation.frechet import frechet_of_features
 from genzoo.evaluation.judge import Judge
 from genzoo.evaluation.judge_scores import conditional_fidelity, judge_score
 from genzoo.evaluation.kernel import kernel_distance
-from genzoo.evaluation.manifold import precision_recall
+from genzoo.evaluation.manifold import Manifold, precision_recall
 from genzoo.evaluation.measurement import Better, Estimate, Kind, Measurement, TooFew
 from genzoo.evaluation.memorization import find_copies
 from genzoo.evaluation.molecules import Canonical, canonical, molecule_metrics, valid
@@ -60,15 +63,17 @@ class Found:
         measurements: The numbers.
         by_class: The judge's agreement with each class asked for.
         neighbors: The training rows nearest to the first samples.
+        omitted: What could not be measured, and why.
     """
 
     measurements: list[Measurement]
     by_class: dict[str, Estimate] = field(default_factory=dict)
     neighbors: Tensor = field(default_factory=lambda: torch.empty(0))
+    omitted: dict[str, str] = field(default_factory=dict)
 
 
 Suite = Callable[["Exam", Tensor, GivenLike], Found]
-Made = tuple[str, Estimate, Better]
+Made = tuple[str, Callable[[], Estimate], Better]
 
 
 class Exam:
@@ -210,71 +215,101 @@ def on_vectors(exam: Exam, x: Shaped[Tensor, "n *shape"], given: GivenLike) -> F
     features = eye(x)
     count = min(len(features), len(real), MANY)
     few = _thinned(features, count), _thinned(real, count)
-    moved: Made = ("sliced Wasserstein", sliced_transport(*few, seed=seed), "lower")
-    kernel = None if isinstance(eye, Judge) else GaussianKernel(exam.width)
-    made: list[Made] = [("KID" if kernel is None else "MMD", kernel_distance(*few, kernel), "lower")]
-    if min(len(features), len(real)) > features.shape[1]:  # fewer have no covariance
-        made.insert(0, ("Fréchet", frechet_of_features(features, real), "lower"))
+    shares = functools.cache(lambda: precision_recall(*few, seed=seed))
+    moved: Made = ("sliced Wasserstein", lambda: sliced_transport(*few, seed=seed), "lower")
+    kernel: Made = ("KID", lambda: kernel_distance(*few), "lower")
+    if not isinstance(eye, Judge):
+        kernel = ("MMD", lambda: kernel_distance(*few, GaussianKernel(exam.width)), "lower")
+    made: list[Made] = [("Fréchet", lambda: frechet_of_features(features, real), "lower"), kernel]
     made.insert(len(made) if isinstance(eye, Judge) else 0, moved)  # plain values are no bell curves
-    shares = precision_recall(*few, seed=seed)
-    made += [(name, share, "higher") for name, share in zip(shares._fields, shares, strict=True)]
-    made.append(("two-sample accuracy", two_sample_test(*few, hidden=HIDDEN, seed=seed).accuracy, "lower"))
-    seen: dict[str, Any] = {"extractor": f"{eye.name} {eye.fingerprint}"}
-    found = [exam.measurement(name, estimate, better, **seen) for name, estimate, better in made]
+    made += [(name, lambda name=name: getattr(shares(), name), "higher") for name in Manifold._fields]  # type: ignore[misc]
+    made.append(("two-sample accuracy", lambda: two_sample_test(*few, hidden=HIDDEN, seed=seed).accuracy, "lower"))
     judged, by_class = _judged(exam, x, features, given)
-    found += [exam.measurement(name, estimate, better, **seen) for name, estimate, better in judged]
-    copies, neighbors = _copies(exam, x)
-    return Found([*found, *copies], by_class, neighbors)
+    found = _measured(exam, [*made, *judged], extractor=f"{eye.name} {eye.fingerprint}")
+    copies, neighbors, lacking = _copies(exam, x)
+    return Found([*found.measurements, *copies], by_class, neighbors, found.omitted | lacking)
 
 
 def on_texts(exam: Exam, x: Shaped[Tensor, "n *shape"], given: GivenLike) -> Found:
     """Texts: n-grams, repetition, and what stands in the training text letter for letter."""
     texts, real, seed = exam.spelled(x), exam.texts, exam.seed
     made: list[Made] = [
-        ("n-gram distance", ngram_distance(texts, real[: 2 * len(texts)], seed=seed), "lower"),
-        ("distinct 4-grams", distinct(texts, 4), "neither"),
-        ("repetition", repetition(texts), "neither"),
+        ("n-gram distance", lambda: ngram_distance(texts, real[: 2 * len(texts)], seed=seed), "lower"),
+        ("distinct 4-grams", lambda: distinct(texts, 4), "neither"),
+        ("repetition", lambda: repetition(texts), "neither"),
     ]
-    found = [exam.measurement(name, estimate, better) for name, estimate, better in made]
+    found = _measured(exam, made)
     if sum(len(text) >= LONG for text in texts) > 1:
-        share, held = (copied(some, exam.known_texts, length=LONG).share for some in (texts, real[: len(texts)]))
-        found.append(exam.measurement(f"copied ({LONG} letters)", share, floor=held.value))
-    return Found(found)
+        name = f"copied ({LONG} letters)"
+        try:
+            share, held = (copied(some, exam.known_texts, length=LONG).share for some in (texts, real[: len(texts)]))
+        except TooFew as needed:
+            found.omitted[name] = str(needed)
+        else:
+            found.measurements.append(exam.measurement(name, share, floor=held.value))
+    return found
 
 
 def on_molecules(exam: Exam, x: Shaped[Tensor, "n *shape"], given: GivenLike) -> Found:
     """Molecules: how many are some, are new, and have the properties of real ones."""
     try:
         found = molecule_metrics(exam.spelled(x), exam.texts, exam.known_molecules, seed=exam.seed)
-    except TooFew:  # hardly one is a molecule
-        found = None
-    if found is None:
-        return Found([exam.measurement("valid", valid(exam.spelled(x)), "higher")])
-    made: list[Made] = [
-        ("valid", found.valid, "higher"),
-        ("unique", found.unique, "higher"),
-        ("novel", found.novel, "higher"),
-        ("diversity", found.diversity, "higher"),
-    ]
-    made += [(f"{name} distance", estimate, "lower") for name, estimate in found.distances.items()]
-    return Found([exam.measurement(name, estimate, better) for name, estimate, better in made])
+    except TooFew as needed:  # hardly one is a molecule
+        share = _measured(exam, [("valid", lambda: valid(exam.spelled(x)), "higher")])
+        return dataclasses.replace(
+            share, omitted=share.omitted | {"unique, novel, diversity, properties": str(needed)}
+        )
+    made = [(name, getattr(found, name)) for name in ("valid", "unique", "novel", "diversity")]
+    measured = [exam.measurement(name, estimate, "higher") for name, estimate in made]
+    properties = found.distances.items()
+    return Found([*measured, *(exam.measurement(f"{name} distance", estimate) for name, estimate in properties)])
 
 
 def on_table(exam: Exam, x: Shaped[Tensor, "n *shape"], given: GivenLike) -> Found:
     """Tables: each column and each pair of columns, beside what holds for all vectors."""
     codec, classes = exam.data.codec, exam.data.classes
     real, real_given = exam.real
-    columns = columns_of(codec, x, given, classes), columns_of(codec, real, real_given, classes)
-    quality = table_quality(*columns, seed=exam.seed)
-    found, name = on_vectors(exam, x, given), "utility (train on samples, test on real)"
-    made = [exam.measurement("column shapes", quality.column_shapes, "higher")]
-    if quality.pair_trends is not None:
-        made.append(exam.measurement("pair trends", quality.pair_trends, "higher"))
-    if (target := _target(columns[1])) is not None:
+    mine, theirs = columns_of(codec, x, given, classes), columns_of(codec, real, real_given, classes)
+    few = [{name: values[:MANY] for name, values in table.items()} for table in (mine, theirs)]
+    quality = functools.cache(lambda: table_quality(mine, theirs, seed=exam.seed))
+    made: list[Made] = [("column shapes", lambda: quality().column_shapes, "higher")]
+    if len(mine) > 1:
+        made.append(("pair trends", lambda: _there(quality().pair_trends, "two columns that vary"), "higher"))
+    made.append(("two-sample AUC (boosted trees)", lambda: boosted_two_sample_test(*few, seed=exam.seed), "lower"))
+    vectors, tables = on_vectors(exam, x, given), _measured(exam, made)
+    found = dataclasses.replace(
+        vectors,
+        measurements=[*vectors.measurements, *tables.measurements],
+        omitted=vectors.omitted | tables.omitted,
+    )
+    if (target := _target(theirs)) is not None:
+        name = "utility (train on samples, test on real)"
         known, known_given = _some(exam.known, MOST)
-        use = table_utility(columns[0], columns_of(codec, known, known_given, classes), columns[1], target)
-        made.append(exam.measurement(name, use.synthetic, "higher", floor=use.real.value, target=target))
-    return dataclasses.replace(found, measurements=[*found.measurements, *made])
+        try:
+            use = table_utility(mine, columns_of(codec, known, known_given, classes), theirs, target)
+        except ValueError as needed:  # too few rows, or one word in all of them
+            found.omitted[name] = str(needed)
+        else:
+            floor = use.real.value
+            found.measurements.append(exam.measurement(name, use.synthetic, "higher", floor=floor, target=target))
+    return found
+
+
+def _measured(exam: Exam, made: Sequence[Made], **protocol: Any) -> Found:
+    """What could be measured; what needs more rows, an extra or finite numbers is left out, and says so."""
+    found = Found([])
+    for name, measure, better in made:
+        try:
+            found.measurements.append(exam.measurement(name, measure(), better, **protocol))
+        except (TooFew, NotFinite, Unknowable, ImportError) as needed:
+            found.omitted[name] = str(needed)
+    return found
+
+
+def _there(found: Estimate | None, needed: str) -> Estimate:
+    if found is None:
+        raise TooFew(f"It needs {needed}, got fewer.")
+    return found
 
 
 def _target(columns: Columns) -> str | None:
@@ -289,12 +324,12 @@ def _judged(exam: Exam, x: Tensor, features: Tensor, given: GivenLike) -> tuple[
     if not isinstance(eye, Judge):
         return [], {}
     probabilities = eye.probabilities(x)
-    made: list[Made] = [("judge score", judge_score(probabilities), "higher")]
+    made: list[Made] = [("judge score", lambda: judge_score(probabilities), "higher")]
     if not isinstance(given, Tensor) or not _is_label(exam.data.given_space, probabilities.shape[1]):
         return made, {}
     found, spread = conditional_fidelity(probabilities, given), exam.diversity(features, given)
-    made.append(("conditional fidelity", found.overall, "higher"))
-    made += [] if spread is None else [("diversity", spread, "neither")]
+    made.append(("conditional fidelity", lambda: found.overall, "higher"))
+    made += [] if spread is None else [("diversity", lambda: spread, "neither")]
     return made, {eye.settings.classes[label]: share for label, share in found.by_class.items()}
 
 
@@ -303,15 +338,17 @@ def _is_label(space: Any, classes: int) -> bool:
     return isinstance(space, Space) and not space.shape and space.levels == classes
 
 
-def _copies(exam: Exam, x: Tensor) -> tuple[list[Measurement], Tensor]:
+def _copies(exam: Exam, x: Tensor) -> tuple[list[Measurement], Tensor, dict[str, str]]:
     """The share of samples that lie suspiciously near to a training row, and the rows nearest to the first of them."""
     few = x[:SEARCHED]
-    if len(exam.real[0]) < LEAST_HELD:
-        return [], x[:0]
-    held = exam.plain(_thinned(exam.real[0], SEARCHED))
-    found = find_copies(exam.plain(few), exam.known_values, held)
+    try:
+        require_rows(len(exam.real[0]), LEAST_HELD, "A threshold for copies")
+        held = exam.plain(_thinned(exam.real[0], SEARCHED))
+        found = find_copies(exam.plain(few), exam.known_values, held)
+    except (TooFew, NotFinite) as needed:
+        return [], x[:0], {"copies": str(needed)}
     nearest = exam.known.gather(found.rows[:SHOWN])[0]
-    return [exam.measurement("copies", found.share, "lower", floor=found.floor, searched=len(few))], nearest
+    return [exam.measurement("copies", found.share, "lower", floor=found.floor, searched=len(few))], nearest, {}
 
 
 def _thinned(x: Shaped[Tensor, "n *rest"], most: int) -> Shaped[Tensor, "m *rest"]:

@@ -6,6 +6,8 @@ goes on where it stopped, and finished runs compare without training.
 """
 
 import dataclasses
+import itertools
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +20,17 @@ from genzoo.core.given import map_given
 from genzoo.data import Data, read, toy
 from genzoo.evaluation import Examiner, Extractor, Findings, Measurement, Protocol, check_comparable, pooled
 from genzoo.evaluation.protocol import STANDARD, draw
-from genzoo.experiments.contestants import Callbacks, Contestant, budget_in_words, contestant_of, finished, trained
+from genzoo.experiments.contestants import (
+    Callbacks,
+    Contestant,
+    budget_in_words,
+    contestant_of,
+    finished,
+    require_fitting,
+    require_same,
+    trained,
+    wanted_of,
+)
 from genzoo.training.checkpoint import write_json
 from genzoo.zoo import store
 from genzoo.zoo.card import card
@@ -30,6 +42,7 @@ from genzoo.zoo.run import Run
 
 __all__ = ["Comparison", "Entry", "compare", "compare_runs"]
 
+FAILURES = (ValueError, RuntimeError, ArithmeticError, MemoryError, OSError)  # of one contestant, not of all
 SHARE = 0.2  # of the budget, at most, goes to the examination
 
 
@@ -98,6 +111,7 @@ class Comparison:
         protocol: How they were measured.
         extractor: The name of what saw the samples.
         share: The part of the budget that the examination took.
+        failed: Contestants that could not be trained or measured, and why.
     """
 
     data: Data
@@ -107,6 +121,7 @@ class Comparison:
     protocol: Protocol
     extractor: str
     share: float = 0.0
+    failed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def seed(self) -> int:
@@ -150,6 +165,7 @@ class Comparison:
                 "core_minutes": round(entry.core_minutes, 3),
                 "samples_per_second": entry.rate,
                 "measurements": [measurement.to_json() for measurement in entry.measurements],
+                "omitted": dict(entry.findings[0].omitted),
                 "by_class": {name: list(found) for name, found in entry.findings[0].by_class.items()},
             }
             for entry in self.entries
@@ -161,6 +177,7 @@ class Comparison:
             "protocol": dataclasses.asdict(self.protocol),
             "extractor": self.extractor,
             "examination_share": round(self.share, 4),
+            "failed": dict(self.failed),
             "versions": store.versions(),
             "command": store.command(),
             "entries": entries,
@@ -180,6 +197,9 @@ def compare(
 ) -> Comparison:
     """Trains recipes on the same split with the same budget and measures them by one protocol.
 
+    That all fit the data is checked before the first is trained. One that fails on the way is left out of what is
+    compared, with the reason.
+
     Args:
         data: Data, or what `genzoo.read` accepts; conditional models need the data read with their condition.
         models: Recipes in words, as `vae` or `gpt:width=64`, or names with the settings of each.
@@ -191,7 +211,7 @@ def compare(
         train_settings: Fields of `TrainConfig` for all, first of all steps=…, minutes=… or core_minutes=… (of each).
 
     Raises:
-        Mistake: If no recipe is named, a name is unknown, or a folder holds another run.
+        Mistake: If no recipe is named, a name is unknown, one does not fit the data, or a folder holds another run.
 
     Example:
         >>> import tempfile
@@ -207,13 +227,26 @@ def compare(
         raise Mistake("At least one recipe must be named to compare, got none.", "See genzoo list.")
     data = read(data)
     path = Path(out) if out is not None else store.fresh_folder(f"compare-{data.name}")
-    runs: dict[str, list[Run]] = {}
-    for contestant in contestants:
-        for number in range(protocol.seed, protocol.seed + seeds):
-            folder = path / (contestant.folder if seeds == 1 else f"{contestant.folder}-seed{number}")
+    require_fitting(contestants, data)
+    numbers = range(protocol.seed, protocol.seed + seeds)
+    runs, failed = dict[str, list[Run]](), dict[str, str]()
+
+    def folder_of(contestant: Contestant, number: int) -> Path:
+        return path / (contestant.folder if seeds == 1 else f"{contestant.folder}-seed{number}")
+
+    for contestant, number in itertools.product(contestants, numbers):
+        wanted = wanted_of(contestant, train_settings | {"seed": number})
+        require_same(contestant, data, folder_of(contestant, number), wanted)
+    for contestant, number in itertools.product(contestants, numbers):
+        folder = folder_of(contestant, number)
+        try:
             done = trained(contestant, data, folder, watch(folder.name), seed=number, **train_settings)
+        except FAILURES as problem:
+            failed[contestant.label] = f"{problem} ({folder})"
+        else:
             runs.setdefault(contestant.label, []).append(done)
-    return _compared(data, runs, path, budget_in_words(train_settings), protocol, extractor)
+    kept = {label: several for label, several in runs.items() if label not in failed}
+    return _compared(data, kept, path, budget_in_words(train_settings), protocol, extractor, failed)
 
 
 def compare_runs(
@@ -252,7 +285,13 @@ def _compared(
     budget: str,
     protocol: Protocol,
     extractor: Extractor | None,
+    failed: Mapping[str, str] | None = None,
 ) -> Comparison:
+    problems = dict(failed or {})
+    if not runs:
+        raise Mistake(
+            f"Something must be left to compare, got none: {_listed(problems)}.", "Mend that, and try again."
+        )
     spent = sum(_spent(run, "core_seconds") for several in runs.values() for run in several)
     if not protocol.sampling:
         sampling = {name: value for info in recipes().values() for name, value in info.compared.items()}
@@ -260,10 +299,19 @@ def _compared(
     began = time.process_time()
     models = [run.generative for several in runs.values() for run in several]
     examiner = Examiner(data, protocol, extractor, now=time.process_time).within(SHARE * spent, models)
-    entries = [_examined(name, list(several), examiner) for name, several in runs.items()]
+    entries = []
+    for name, several in runs.items():
+        try:
+            entries.append(_examined(name, list(several), examiner))
+        except FAILURES as problem:
+            problems[name] = str(problem)
+    if not entries:
+        raise Mistake(
+            f"Something must be left to compare, got none: {_listed(problems)}.", "Mend that, and try again."
+        )
     share = (time.process_time() - began) / max(spent, 1e-9)
-    entries.sort(key=lambda entry: _main(entry).cost)
-    found = Comparison(data, entries, budget, path, examiner.protocol, examiner.extractor.name, share)
+    entries.sort(key=_order)
+    found = Comparison(data, entries, budget, path, examiner.protocol, examiner.extractor.name, share, problems)
     write_json(path / "report.json", found.to_json())
     return found
 
@@ -285,8 +333,9 @@ def _examined(name: str, runs: list[Run], examiner: Examiner) -> Entry:
     findings = [examiner(run.generative) for run in runs]
     for run, found in zip(runs, findings, strict=True):
         (run.path / store.CARD).write_text(card(run.path, run.config, run.metrics, found.measurements))
-    every = zip(*(found.measurements for found in findings), strict=True)
-    measurements = [_with_entropy(pooled(list(same)), examiner.data) for same in every]
+    parts = [{m.name: m for m in found.measurements} for found in findings]
+    names = [name for name in parts[0] if all(name in part for part in parts)]
+    measurements = [_with_entropy(pooled([part[name] for part in parts]), examiner.data) for name in names]
     n, model = shown_rows(examiner.data), runs[0].generative
     given = grid_conditions(examiner.data, n) if model.given_space else None
     given = map_given(lambda part: part.to(model.device), given)
@@ -299,9 +348,15 @@ def shown_rows(data: Data) -> int:
     return 64 if len(data.space.shape) == 3 else 2000 if data.space.shape == (2,) else 8
 
 
-def _main(entry: Entry) -> Measurement:
-    """The measurement that entries are ordered by: the first of their samples."""
-    return next((m for m in entry.measurements if m.kind.value == "statistic"), entry.measurements[-1])
+def _order(entry: Entry) -> float:
+    """What entries are ordered by: the first measurement of their samples, else the last there is."""
+    main = next((m for m in entry.measurements if m.kind.value == "statistic"), None)
+    main = main or (entry.measurements[-1] if entry.measurements else None)
+    return math.inf if main is None or math.isnan(main.cost) else main.cost
+
+
+def _listed(problems: Mapping[str, str]) -> str:
+    return "; ".join(f"{name}: {reason}" for name, reason in problems.items())
 
 
 def _with_entropy(measurement: Measurement, data: Data) -> Measurement:

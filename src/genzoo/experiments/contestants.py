@@ -12,9 +12,19 @@ from genzoo.training.config import BUDGETS, TrainConfig
 from genzoo.zoo import store
 from genzoo.zoo.mistakes import Mistake, unknown
 from genzoo.zoo.recipe import recipe_named
-from genzoo.zoo.run import Run, load, resume, train
+from genzoo.zoo.run import Run, check_fits, load, resume, train
 
-__all__ = ["Callbacks", "Contestant", "budget_in_words", "contestant_of", "finished", "trained"]
+__all__ = [
+    "Callbacks",
+    "Contestant",
+    "budget_in_words",
+    "contestant_of",
+    "finished",
+    "require_fitting",
+    "require_same",
+    "trained",
+    "wanted_of",
+]
 
 Callbacks = Callable[[str], Sequence[Callback]]
 
@@ -94,10 +104,37 @@ def trained(
     Raises:
         Mistake: If the folder holds another run.
     """
-    said = {name: value for name, value in settings.items() if value is not None or name not in BUDGETS}
-    wanted = said | dict(contestant.train)
-    if not (path / store.CONFIG).exists():
+    wanted = wanted_of(contestant, settings)
+    if not require_same(contestant, data, path, wanted):
         return train(contestant.recipe, data, out=path, settings=contestant.settings, callbacks=callbacks, **wanted)
+    return load(path) if (path / store.WEIGHTS).exists() else resume(path, callbacks=callbacks)
+
+
+def wanted_of(contestant: Contestant, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of `TrainConfig` that a contestant is trained with: those of all, then its own; no budget that is None.
+
+    Args:
+        contestant: What is trained.
+        settings: Fields of `TrainConfig` for all.
+    """
+    said = {name: value for name, value in settings.items() if value is not None or name not in BUDGETS}
+    return said | dict(contestant.train)
+
+
+def require_same(contestant: Contestant, data: Data, path: Path, wanted: Mapping[str, Any]) -> bool:
+    """Whether a folder holds the contestant's run, which may be gone on with.
+
+    Args:
+        contestant: What is to be trained.
+        data: The data.
+        path: The run's folder.
+        wanted: Fields of `TrainConfig`.
+
+    Raises:
+        Mistake: If the folder holds another run.
+    """
+    if not (path / store.CONFIG).exists():
+        return False
     config = store.read_config(path)
     arguments = config.recipe.arguments
     same = (
@@ -108,7 +145,32 @@ def trained(
     )
     if not same:
         raise Mistake(f"{path} holds another run than {contestant.label} would be.", "Choose another --out.")
-    return load(path) if (path / store.WEIGHTS).exists() else resume(path, callbacks=callbacks)
+    return True
+
+
+def require_fitting(contestants: Sequence[Contestant], data: Data) -> None:
+    """Refuses contestants that cannot be built for some data: all of them at once, before the first training.
+
+    Args:
+        contestants: What is to be trained.
+        data: The data.
+
+    Raises:
+        Mistake: If one does not fit; it says which do.
+    """
+    refusals = {}
+    for contestant in contestants:
+        try:
+            check_fits(contestant.recipe, data, contestant.settings)
+        except (ValueError, TypeError, RuntimeError, MemoryError) as problem:
+            refusals[contestant.label] = str(problem)
+    if refusals:
+        rest = ",".join(each.label for each in contestants if each.label not in refusals)
+        said = "; ".join(f"{label}: {reason}" for label, reason in refusals.items())
+        raise Mistake(
+            f"Every model must fit {data.name} before the first is trained, got {len(refusals)} that do not. {said}",
+            f"Leave them out: --models {rest}" if rest else "Choose others: genzoo list.",
+        )
 
 
 def finished(paths: Sequence[Path]) -> dict[str, Run]:

@@ -22,6 +22,8 @@ MEANINGS = {
     "into test rows.",
     "two-sample accuracy": "How often a classifier tells samples from test rows: 50 % is the best that a model can "
     "reach, 100 % is plainly fake.",
+    "two-sample AUC": "How well boosted trees tell samples from test rows: ½ is the best that a model can reach, 1 is "
+    "plainly fake; trees see single columns, their spikes and edges.",
     "judge score": "The exponential of what a judge learns from a sample: high where each sample is clearly of one "
     "class and all classes occur (the form of the Inception Score).",
     "conditional fidelity": "The share of samples that the judge takes for the class that was asked for.",

@@ -158,12 +158,25 @@ def _section(comparison: Comparison) -> dict[str, Any]:
         "rows": rows,
         "advice": advise(comparison),
         "kinds": kinds_in_words(comparison),
+        "left_out": _left_out(comparison),
         "dots": _dots(comparison),
         "main": main_column(comparison),
         "classes": _classes(comparison),
         "real": _shown(data, real_rows(data)),
         "entries": [_entry(comparison, entry) for entry in comparison.entries],
     }
+
+
+def _left_out(comparison: Comparison) -> list[tuple[str, str]]:
+    """What could not be trained or measured, and why."""
+    found = dict(comparison.failed)
+    for entry in comparison.entries:
+        for name, reason in entry.findings[0].omitted.items():
+            found.setdefault(name if len(comparison.entries) == 1 else f"{name} of {entry.name}", reason)
+    reasons: dict[str, list[str]] = {}
+    for name, reason in found.items():
+        reasons.setdefault(reason, []).append(name)
+    return [(", ".join(names), reason) for reason, names in reasons.items()]
 
 
 def _entry(comparison: Comparison, entry: Entry) -> dict[str, Any]:

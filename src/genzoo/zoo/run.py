@@ -138,6 +138,30 @@ def train(
     return _run(path, configs, rows, callbacks)
 
 
+def check_fits(recipe: str, data: Data, settings: Mapping[str, Any] | None = None) -> None:
+    """Refuses a recipe that cannot be built for some data, before anything is trained.
+
+    Args:
+        recipe: Its name.
+        data: The data.
+        settings: The recipe's arguments.
+
+    Raises:
+        ValueError: If they do not fit; a `Mistake` as a rule.
+
+    Example:
+        >>> from genzoo.data import read
+        >>> check_fits("gaussian_mixture", read("moons"))
+    """
+    info = recipe_named(recipe)
+    arguments = info.checked(**settings or {})
+    with seeded(0):
+        stages = list(stages_of(info(data.space, data.given_space, **arguments)))
+    rows = inputs_of(data, {})
+    for stage in stages:
+        check_finite(info.name, seen_by(stage, rows).data, stage.model)
+
+
 def resume(path: str | Path, *, data: Any = None, callbacks: Sequence[Callback] = ()) -> Run:
     """Goes on with a training that stopped; it ends bit for bit as if it had not.
 

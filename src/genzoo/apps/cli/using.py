@@ -59,7 +59,7 @@ def score(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="The CSV; by default in the run's folder.")] = None,
 ) -> None:
-    """Write the log-probability of every row of data, in nats, as CSV."""
+    """Write the log-probability of every row of data, in nats, as CSV; of a file that the run has not seen, of all."""
     read_config(run)
     from genzoo.evaluation.likelihood import score as score_rows
 
@@ -106,7 +106,8 @@ def evaluate(
     _rows(read, split)
     protocol = Protocol(rows=rows, samples=samples, importance=importance, seed=seed, split=split)
     eye = None if extractor is None else extractor_named(extractor, read.space)
-    found = Examiner(read, protocol, eye)(loaded.generative).measurements
+    findings = Examiner(read, protocol, eye)(loaded.generative)
+    found = findings.measurements
     records = [measurement.to_json() for measurement in found]
     (run / "evaluation.json").write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n")
     (run / CARD).write_text(card(run, loaded.config, loaded.metrics, found))
@@ -118,6 +119,8 @@ def evaluate(
     )
     for remark in remarks_on(found):
         typer.echo(remark)
+    for name, reason in findings.omitted.items():
+        typer.echo(f"Left out: {name}. {reason}")
     return None
 
 
