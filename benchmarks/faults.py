@@ -3,7 +3,9 @@
 For each recipe one run is left alone, and another, of the same command, is killed by SIGKILL again and again: every
 second time at a random instant, the other times while a checkpoint is being written. What is compared: the weights,
 the last checkpoint's model, optimizer and average, and every row of metrics but for its wall clock. At the end the
-newest checkpoint of a finished run is spoilt, and resuming must fall back on the one before and end the same.
+newest checkpoint of a finished run is spoilt in several ways, and resuming must fall back on the one before and end
+the same. Then processes: SIGTERM in the middle, a second training in the same folder, files that may not grow, and one
+that dies under torchrun.
 
 Usage: python -m benchmarks.faults [--kills 8] [--recipes vae,wgan_gp,gaussian_mixture]
 """
@@ -11,6 +13,7 @@ Usage: python -m benchmarks.faults [--kills 8] [--recipes vae,wgan_gp,gaussian_m
 import argparse
 import json
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -87,15 +90,96 @@ def difference(one: Path, other: Path) -> list[str]:
     return unlike + (["metrics.jsonl"] if rows_of(one) != rows_of(other) else [])
 
 
-def spoil(run: Path) -> str:
-    """Flips a bit of the newest checkpoint, takes the finished weights away and resumes; returns what resume said."""
-    path = checkpoints(run / "checkpoints")[0] / "model.safetensors"
+def flipped(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
+
+
+SPOILT = {
+    "a bit of the weights": lambda path: flipped(path / "model.safetensors"),
+    "a manifest of nothing": lambda path: (path / "manifest.json").write_text("{}"),
+    "a manifest of another kind": lambda path: (path / "manifest.json").write_text("[1]"),
+    "a manifest too deep": lambda path: (path / "manifest.json").write_text("[" * 200_000),
+    "no state": lambda path: (path / "state.json").unlink(),
+}
+
+
+def spoil(run: Path, way: str) -> str:
+    """Spoils the newest checkpoint, takes the finished weights away and resumes; returns what resume said."""
+    SPOILT[way](checkpoints(run / "checkpoints")[0])
     (run / "model.safetensors").unlink()
     done = subprocess.run(command("--resume", str(run)), capture_output=True, text=True, check=True)
     return next(line for line in (done.stdout + done.stderr).splitlines() if "spoilt" in line)
+
+
+# --- processes ------------------------------------------------------------------------------------------------------
+
+
+def stopped(folder: Path) -> dict:
+    """SIGTERM in the middle: the exit code, the step that was saved, and whether the rest is the same."""
+    whole, cut = folder / "gaussian_mixture-whole", folder / "stopped"
+    with subprocess.Popen(
+        start("gaussian_mixture", cut), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as child:
+        while child.poll() is None and newest_step(cut) < 6:
+            time.sleep(0.01)
+        child.send_signal(signal.SIGTERM)
+        code = child.wait()
+    step = newest_step(cut)
+    subprocess.run(command("--resume", str(cut)), check=True, stdout=subprocess.DEVNULL)
+    return {"exit": code, "saved": step, "good": code == 143 and not difference(whole, cut)}
+
+
+def contested(folder: Path) -> dict:
+    """A second training in a folder that is taken: it is told by whom."""
+    run = folder / "contested"
+    with subprocess.Popen(start("vae", run), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
+        while child.poll() is None and newest_step(run) < 5:
+            time.sleep(0.01)
+        second = subprocess.run(command("--resume", str(run)), capture_output=True, text=True)
+        child.send_signal(signal.SIGTERM)
+        child.wait()
+    said = second.stderr.strip().splitlines()[0] if second.stderr.strip() else ""
+    return {"exit": second.returncode, "said": said, "good": f"process {child.pid}" in said}
+
+
+def too_large(folder: Path) -> dict:
+    """Files that may not grow: a message, and a run that goes on once they may."""
+    run = folder / "large"
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+
+    done = subprocess.run(start("vae", run), preexec_fn=limit, capture_output=True, text=True)
+    said = done.stderr.strip().splitlines()[-2:]
+    good = done.returncode == 2 and "should not have happened" not in done.stderr and bool(said)
+    return {"exit": done.returncode, "said": said, "good": good}
+
+
+def restarted(folder: Path) -> dict:
+    """A process that dies under torchrun, which starts all of them again."""
+    script, run = folder / "dies.py", folder / "restarted"
+    script.write_text(DIES_ONCE)
+    words = ["--standalone", "--nproc-per-node", "2", "--max-restarts", "1", str(script), str(run)]
+    done = subprocess.run([sys.executable, "-m", "torch.distributed.run", *words], capture_output=True, text=True)
+    said = next((line for line in done.stdout.splitlines() if "resuming" in line), "")
+    return {"exit": done.returncode, "said": said, "good": done.returncode == 0 and "resuming after step 5" in said}
+
+
+DIES_ONCE = """
+import os, signal, sys
+import genzoo
+from genzoo.training.callbacks import Callback
+
+class Die(Callback):
+    def on_step(self, state):
+        if state.step == 8 and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0" and os.environ["RANK"] == "0":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+genzoo.train("vae", "moons", out=sys.argv[1], callbacks=[Die()], steps=12, checkpoint_every=5, device="cpu")
+"""
+PROCESSES = {"SIGTERM": stopped, "a taken folder": contested, "a limit of files": too_large, "torchrun": restarted}
 
 
 def torment(recipe: str, kills: int, folder: Path, draw: random.Random) -> dict:
@@ -119,8 +203,11 @@ def torment(recipe: str, kills: int, folder: Path, draw: random.Random) -> dict:
         )
     subprocess.run(command("--resume", str(cut)), check=True, stdout=subprocess.DEVNULL)
     unlike = difference(whole, cut)
-    said = spoil(cut)
-    return {"kills": table, "unlike": unlike, "spoilt": said, "unlike_after_spoiling": difference(whole, cut)}
+    said, after = {}, []
+    for way in SPOILT:
+        said[way] = spoil(cut, way)
+        after += difference(whole, cut)
+    return {"kills": table, "unlike": unlike, "spoilt": said, "unlike_after_spoiling": after}
 
 
 def main() -> None:
@@ -130,16 +217,25 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     draw, results = random.Random(options.seed), {}
+    whole_set = "gaussian_mixture" in options.recipes and "vae" in options.recipes
     with tempfile.TemporaryDirectory() as folder:
         for recipe in options.recipes.split(","):
             results[recipe] = result = torment(recipe, options.kills, Path(folder), draw)
             good = not result["unlike"] and not result["unlike_after_spoiling"]
-            print(f"{recipe:18} {'bit-identical' if good else 'DIFFERS: ' + str(result)}; {result['spoilt']}")
+            said = f"bit-identical; {len(result['spoilt'])} spoilt checkpoints passed over"
+            print(f"{recipe:18} {said if good else f'DIFFERS: {result}'}")
+        processes = {name: check(Path(folder)) for name, check in PROCESSES.items()} if whole_set else {}
+    for name, found in processes.items():
+        print(f"{name:18} {'as it should be' if found['good'] else 'WRONG'}: {found}")
     kills = [kill for result in results.values() for kill in result["kills"]]
     mid = sum(kill["mid_checkpoint"] for kill in kills)
-    path = record.write("faults", {"kills": len(kills), "mid_checkpoint": mid, "recipes": results})
+    path = record.write(
+        "faults", {"kills": len(kills), "mid_checkpoint": mid, "recipes": results, "processes": processes}
+    )
     print(f"{len(kills)} kills, {mid} of them while a checkpoint was being written; written to {path}")
-    if any(result["unlike"] or result["unlike_after_spoiling"] for result in results.values()):
+    if not all(found["good"] for found in processes.values()) or any(
+        result["unlike"] or result["unlike_after_spoiling"] for result in results.values()
+    ):
         sys.exit(1)
 
 

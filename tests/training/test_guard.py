@@ -49,7 +49,7 @@ def test_a_run_folder_has_one_owner_and_a_dead_one_lets_go(tmp_path):
 with locked(Path({str(tmp_path)!r})): print('held', flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", hold], stdin=-1, stdout=-1) as other:
         assert other.stdout.readline() == b"held\n"
-        with pytest.raises(Busy, match="another one is in"), locked(tmp_path):
+        with pytest.raises(Busy, match=f"process {other.pid} on .* is in"), locked(tmp_path):
             pass
         other.kill()
     with locked(tmp_path):

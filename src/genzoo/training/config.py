@@ -30,6 +30,7 @@ class TrainConfig(BaseModel):
     minutes: float | None = Field(None, gt=0, description="wall time instead of steps: timed early, then fixed")
     core_minutes: float | None = Field(None, gt=0, description="processor time instead, as fair on a shared machine")
     batch_size: int = Field(128, ge=1, description="rows per optimizer step, over all processes")
+    auto_batch: bool = Field(False, description="halve the batch until it fits into the memory")
     accumulate: int = Field(1, ge=1, description="parts into which a batch is split to save memory")
     optimizer: Literal["adamw", "muon"] = Field("adamw", description="muon moves matrices, AdamW the rest")
     lr: float = Field(1e-3, gt=0, description="peak learning rate of AdamW")

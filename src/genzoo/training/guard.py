@@ -2,7 +2,9 @@
 
 import contextlib
 import fcntl
+import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,11 +37,18 @@ def locked(folder: Path) -> Iterator[None]:
         Busy: If another living process has it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
+    with (folder / ".lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Busy(f"Only one process may train in a run folder, and another one is in {folder}.") from None
+            file.seek(0)
+            who = file.read(200).strip() or "another one"
+            raise Busy(
+                f"Only one process may train in a run folder, and {who} is in {folder}. Wait for its end, or stop it."
+            ) from None
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
         yield
 
 

@@ -26,6 +26,7 @@ from genzoo.training.finite import NotFinite, not_finite, odd
 from genzoo.training.guard import Interrupted, Signals, locked
 from genzoo.training.journal import METRICS, Journal, Means, Stopwatch, read_rows
 from genzoo.training.order import Source, order_of
+from genzoo.training.resources import explained
 from genzoo.training.state import ROWS, Plan, State
 from genzoo.training.team import Team
 from genzoo.training.validation import has_loss, judge, validate, verdict
@@ -87,6 +88,7 @@ def train(
     Raises:
         CheckpointError: If there is nothing whole to resume from, or it is of another training.
         Interrupted: If SIGINT or SIGTERM asked to stop; a checkpoint was saved first.
+        OutOfMemory: If the memory is too small, DiskFull if the disk is.
         NotFinite: If the loss or its gradient stays infinite or NaN, or the weights become so.
 
     Example:
@@ -101,7 +103,8 @@ def train(
     watch = Stopwatch()
     _check(model, config, valid, run, begin)
     team = Team(config)
-    with locked(run) if run and team.is_first else contextlib.nullcontext(), Signals() as signals:
+    lock = locked(run) if run and team.is_first else contextlib.nullcontext()
+    with lock, Signals() as signals, explained(config, run):
         _place(model, config, team)
         say = say if team.is_first else _nothing
         course = course_of(model, order_of(source, config, say), config, team, say)

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from genzoo.training.config import TrainConfig
 
@@ -50,6 +52,8 @@ class Team:
             strategy="ddp" if size > 1 else "auto",
             precision=PRECISIONS[config.precision],  # type: ignore[arg-type]
         )
+        if size > 1:
+            _meet_again(accelerator)
         self.fabric.launch()
         self.rank, self.size, self.device = self.fabric.global_rank, self.fabric.world_size, self.fabric.device
         self.is_first = self.rank == 0
@@ -101,6 +105,20 @@ class Team:
         for parameter, count, grad in zip(parameters, head[1:], _split_like(body, parameters), strict=True):
             parameter.grad = grad.to(parameter.dtype) if count else None
         return head[0]
+
+
+def _meet_again(accelerator: str) -> None:
+    """Lets processes that torchrun has started again find one another.
+
+    The store that they meet in still holds the addresses of those that died, so each attempt has names of its own.
+    """
+    attempt = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0))
+    if attempt == 0 or torch.distributed.is_initialized():
+        return
+    store, rank, size = next(rendezvous("env://"))
+    named = PrefixStore(f"attempt-{attempt}", store)
+    backend = "nccl" if accelerator == "cuda" else "gloo"
+    torch.distributed.init_process_group(backend, store=named, rank=rank, world_size=size)
 
 
 def _split_like(flat: Tensor, parameters: Iterable[nn.Parameter]) -> list[Tensor]:

@@ -12,8 +12,8 @@ from genzoo.core.model import GenerativeModel
 from genzoo.core.noise import seeded
 from genzoo.data import Codec, Data, codec_from_json
 from genzoo.training.callbacks import Callback
-from genzoo.training.checkpoint import write_json
-from genzoo.training.config import TrainConfig
+from genzoo.training.checkpoint import CheckpointError, write_json
+from genzoo.training.config import BUDGETS, TrainConfig
 from genzoo.zoo import store
 from genzoo.zoo.card import card
 from genzoo.zoo.inputs import Inputs, check_finite, inputs_of, record_of, same_data, seen_by
@@ -121,6 +121,9 @@ def train(
         >>> torch.equal(load(run.path).model.sample(2, seed=0), run.model.sample(2, seed=0))
         True
     """
+    if _restarted() and out is not None and (Path(out) / store.CONFIG).exists():
+        named = store.read_config(Path(out)).data.origin is not None
+        return resume(out, data=None if named else data, callbacks=callbacks)
     info = recipe_named(recipe) if isinstance(recipe, str) else recipe
     start = None if (named := train.pop("start", None)) is None else Path(named)
     arguments = info.checked(**_settings_of(start, info) | dict(settings or {}))
@@ -162,12 +165,13 @@ def check_fits(recipe: str, data: Data, settings: Mapping[str, Any] | None = Non
         check_finite(info.name, seen_by(stage, rows).data, stage.model)
 
 
-def resume(path: str | Path, *, data: Any = None, callbacks: Sequence[Callback] = ()) -> Run:
+def resume(path: str | Path, *, data: Any = None, steps: int | None = None, callbacks: Sequence[Callback] = ()) -> Run:
     """Goes on with a training that stopped; it ends bit for bit as if it had not.
 
     Args:
         path: The run's folder.
         data: The data, if they were given as tensors.
+        steps: More steps than it had, of the last stage: it goes on under the schedule of the longer run.
         callbacks: What watches.
 
     Raises:
@@ -176,7 +180,24 @@ def resume(path: str | Path, *, data: Any = None, callbacks: Sequence[Callback] 
     path = Path(path)
     config = store.read_config(path)
     rows = same_data(config, data)
-    return _run(path, [store.read_config(folder) for folder in store.stage_folders(path, config)], rows, callbacks)
+    if steps is not None:
+        write_json(path / store.CONFIG, _longer(config, steps).model_dump(mode="json"))
+    try:
+        return _run(path, [store.read_config(folder) for folder in store.stage_folders(path, config)], rows, callbacks)
+    except CheckpointError:  # it cannot be made so long
+        write_json(path / store.CONFIG, config.model_dump(mode="json"))
+        raise
+
+
+def _longer(config: store.RunConfig, steps: int) -> store.RunConfig:
+    """The configuration of a run with another budget, in steps."""
+    fields = config.train.model_dump() | dict.fromkeys(BUDGETS)
+    return config.model_copy(update={"train": TrainConfig(**fields | {"steps": steps})})
+
+
+def _restarted() -> bool:
+    """Whether torchrun started these processes again, after one of them had died."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0
 
 
 def load(path: str | Path) -> Run:
@@ -217,7 +238,7 @@ def read_codecs(path: Path) -> Codecs:
 def _run(path: Path, configs: Sequence[store.RunConfig], rows: Inputs, callbacks: Sequence[Callback]) -> Run:
     done = continued(path, configs, rows, callbacks)
     codec = codec_of(done.model, rows.data)
-    return Run(path, configs[-1], done.model, codec, done.metrics, dict(rows.data.given_codecs))
+    return Run(path, store.read_config(path), done.model, codec, done.metrics, dict(rows.data.given_codecs))
 
 
 def _settings_of(start: Path | None, info: RecipeInfo[Any]) -> dict[str, Any]:
@@ -293,7 +314,7 @@ def _begin(path: Path, config: store.RunConfig, codecs: Codecs) -> None:
     """Makes the folder and writes down what the run depends on; one process does."""
     if int(os.environ.get("RANK", 0)) > 0:
         return
-    if (path / store.CONFIG).exists():
+    if (path / store.CONFIG).exists() and not _restarted():
         raise Mistake(
             f"The run's folder must be new, and {str(path)!r} already holds a run.",
             f"Go on with it by genzoo train --resume {path}, or choose another --out.",

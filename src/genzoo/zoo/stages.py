@@ -1,9 +1,14 @@
 """The trainings of a run, one after another: each in a folder of its own, and the last in the run's."""
 
+import gc
+import logging
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from genzoo.core.errors import ColumnError
 from genzoo.core.game import Trainable
@@ -11,9 +16,10 @@ from genzoo.core.model import GenerativeModel
 from genzoo.core.noise import seeded
 from genzoo.data import ArrayCodec, Codec, Data
 from genzoo.training.callbacks import Callback, SampleGrid, TensorBoard
-from genzoo.training.checkpoint import checkpoints
+from genzoo.training.checkpoint import checkpoints, write_json
 from genzoo.training.loop import Begin, Trained
 from genzoo.training.loop import train as play
+from genzoo.training.resources import OutOfMemory
 from genzoo.zoo import store
 from genzoo.zoo.card import card
 from genzoo.zoo.conditions import grid_conditions
@@ -78,6 +84,38 @@ def _has_begun(path: Path) -> bool:
 
 
 def _played(
+    path: Path, config: store.RunConfig, before: Sequence[Path], rows: Inputs, callbacks: Sequence[Callback]
+) -> Trained:
+    """One training; where its batches do not fit into the memory and it may, again with half of them."""
+    while True:
+        try:
+            return _played_once(path, config, before, rows, callbacks)
+        except OutOfMemory:
+            if not config.train.auto_batch or config.train.batch_size == 1 or _has_moved(path):
+                raise
+        config = _halved(path, config)
+
+
+def _has_moved(path: Path) -> bool:
+    """Whether a run has a checkpoint after its beginning."""
+    return any(checkpoint.name != "step-00000000" for checkpoint in checkpoints(path / "checkpoints"))
+
+
+def _halved(path: Path, config: store.RunConfig) -> store.RunConfig:
+    """The configuration of a run with half the batch, written down; the run begins again."""
+    train = config.train.model_copy(update={"batch_size": config.train.batch_size // 2})
+    before, now = config.train.batch_size, train.batch_size
+    logging.getLogger("genzoo").info("batches of %d rows do not fit into the memory: trying %d", before, now)
+    config = config.model_copy(update={"train": train})
+    shutil.rmtree(path / "checkpoints", ignore_errors=True)
+    write_json(path / store.CONFIG, config.model_dump(mode="json"))
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return config
+
+
+def _played_once(
     path: Path, config: store.RunConfig, before: Sequence[Path], rows: Inputs, callbacks: Sequence[Callback]
 ) -> Trained:
     """One training: begun over the trained models of the stages before, or gone on with by its own checkpoint."""

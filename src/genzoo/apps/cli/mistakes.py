@@ -1,6 +1,7 @@
 """What the command line says of a mistake: a cause, a fix, and no traceback unless `--debug` asks for one."""
 
 import contextlib
+import errno
 import traceback
 from collections.abc import Iterator
 from typing import Any
@@ -19,7 +20,7 @@ UsageError: Any = typer.BadParameter.__mro__[1]
 
 
 class Commands(TyperGroup):
-    """Commands whose errors are told in two lines: 2 for a user's mistake, 1 for ours, 130 interrupted."""
+    """Commands whose errors are told in two lines: 2 for a user's mistake, 1 for ours, 128 + signal if interrupted."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         outer = ctx.parent is not None and ctx.parent.obj["debug"]
@@ -70,12 +71,16 @@ def _judged(error: Exception) -> tuple[int, Mistake]:
         return 2, _of_usage(error)
     if type(error).__name__ == "Interrupted":
         fix = "Go on with genzoo train --resume RUN; compare and reproduce go on when they are called again."
-        return 130, Mistake(f"The training was {error}.", fix)
-    if isinstance(error, OSError) and error.filename:
+        return 128 + int(vars(error)["signal"]), Mistake(f"The training was {error}.", fix)
+    ours = type(error).__module__.startswith("genzoo.")
+    if isinstance(error, OSError) and error.filename and not ours:
         return 2, Mistake(f"{error.filename}: {error.strerror}.", "Check the path and its permissions.")
     if isinstance(error, ImportError):
         return 2, Mistake(f"{error}.".replace("..", "."), "Install what is missing: genzoo doctor names the extras.")
-    ours = type(error).__module__.startswith("genzoo.")
+    if isinstance(error, MemoryError):
+        return 2, Mistake("There is not enough memory for this.", "Ask for less at once, as fewer rows.")
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return 2, Mistake(f"The file cannot be written: {error.strerror}.", "Make room, or write elsewhere by --out.")
     if ours or isinstance(error, ValueError | NotImplementedError | ArithmeticError):
         return 2, Mistake.of(error)
     cause = f"This should not have happened: {type(error).__name__}: {error}."

@@ -49,17 +49,20 @@ def train(
     start: Annotated[
         Path | None, typer.Option("--from", help="Start from the weights of this finished run of the recipe.")
     ] = None,
-    resume: Annotated[Path | None, typer.Option(help="Go on with the training of this run.")] = None,
+    auto_batch: Annotated[bool, typer.Option("--auto-batch", help="Halve the batch until it fits in memory.")] = False,
+    resume: Annotated[Path | None, typer.Option(help="Go on with this run, for more --steps if given.")] = None,
 ) -> None:
     """Train a recipe on data into a run's folder, or go on with one that stopped."""
-    asked = {"steps": steps, "minutes": minutes, "seed": seed, "device": device}
+    asked = {"steps": steps, "minutes": minutes, "seed": seed, "device": device, "auto_batch": auto_batch or None}
     asked = {name: value for name, value in asked.items() if value is not None}
     if resume is not None:
-        if any((recipe, data, given, binarize, x, size, color, skip_bad, how_read, settings, how, out, start, asked)):
+        others = {name: value for name, value in asked.items() if name != "steps"}
+        if any((recipe, data, given, binarize, x, size, color, skip_bad, how_read, settings, how, out, start, others)):
             raise Mistake(
-                "--resume keeps all settings of the run, got others beside it.", f"Use genzoo train --resume {resume}"
+                "--resume keeps all settings of the run, got others beside it.",
+                f"Use genzoo train --resume {resume}, with more --steps to make it longer.",
             )
-        return _resume(resume)
+        return _resume(resume, steps)
     if recipe is None:
         raise Mistake("A recipe must be named, got none.", f"Choose one of: {', '.join(recipes())}.")
     recipe_named(recipe).checked(**pairs("--set", settings or ()))  # typos are told before torch is loaded
@@ -145,12 +148,12 @@ def compare(
     typer.echo(f"report: {write_report(found)}")
 
 
-def _resume(path: Path) -> None:
+def _resume(path: Path, steps: int | None = None) -> None:
     config = read_config(path)
     from genzoo.zoo.progress import Watch
     from genzoo.zoo.run import resume as go_on
 
-    go_on(path, callbacks=[Watch(config.recipe.name)])
+    go_on(path, steps=steps, callbacks=[Watch(config.recipe.name)])
     _done(path)
 
 
