@@ -29,7 +29,8 @@ from genzoo.core.given import Given, GivenAsked, GivenSpaceLike
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
-from genzoo.models.classical.chain import Filtered, Smoothed, filtered, likeliest_paths, safe_log, smoothed
+from genzoo.models.classical import chain, long_chain
+from genzoo.models.classical.chain import Filtered, Smoothed, likeliest_paths, safe_log
 from genzoo.models.classical.emissions import Covariance, emissions
 from genzoo.models.classical.kmeans import assigned, lloyd, plus_plus
 from genzoo.models.labels import classes_in, labels_of
@@ -231,13 +232,15 @@ class HMM(GenerativeModel, DirectFit):
         starts = self._starts(labels)
         early = self._ends_early(lengths)[:, None]
         ending = torch.where(early, self.transition[:, -1], torch.ones_like(self.transition[:, -1]))
-        chain = filtered(starts[:, :-1], self.transition[:, :-1], log_emission, lengths)
-        tail = torch.where(lengths == 0, starts[:, -1], (chain.states[-1] * ending).sum(1))
-        log_prob = chain.log_prob + torch.where((lengths == 0) | early[:, 0], safe_log(tail), 0)
-        return Run(steps, there, lengths, starts, log_emission, ending, chain, log_prob)
+        passes = long_chain if long_chain.is_long(*log_emission.shape) else chain
+        found = passes.filtered(starts[:, :-1], self.transition[:, :-1], log_emission, lengths)
+        tail = torch.where(lengths == 0, starts[:, -1], (found.states[-1] * ending).sum(1))
+        log_prob = found.log_prob + torch.where((lengths == 0) | early[:, 0], safe_log(tail), 0)
+        return Run(steps, there, lengths, starts, log_emission, ending, found, log_prob)
 
     def _smoothed(self, run: "Run") -> Smoothed:
-        return smoothed(run.chain, self.transition[:, :-1], run.lengths, run.ending)
+        passes = long_chain if long_chain.is_long(*run.log_emission.shape) else chain
+        return passes.smoothed(run.chain, self.transition[:, :-1], run.lengths, run.ending)
 
     def _ends_early(self, lengths: Tensor) -> Tensor:
         """Which rows end by choice: those shorter than the longest, and not empty."""
