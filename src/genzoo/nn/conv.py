@@ -5,7 +5,7 @@ size that stood there. So 8 → 4, and 28 → 14 → 7 → 4, without padding th
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -74,8 +74,9 @@ class ConvEncoder(nn.Module):
             nn.Conv2d(a, b, 3, stride=1 if i == 0 else 2, padding=1)
             for i, (a, b) in enumerate(itertools.pairwise(widths))
         )
-        later = widths[2:] if norm is not None else []
-        self.norms = nn.ModuleList([nn.Identity(), *(norm(b) for b in later)] if norm is not None else [])
+        # Without a norm there is no list of them: what a network prints is part of fingerprints.
+        norms = None if norm is None else nn.ModuleList([nn.Identity(), *(norm(b) for b in widths[2:])])
+        self.norms: Iterable[nn.Module] = () if norms is None else norms
         self.shifts = nn.ModuleList(nn.Linear(given, b, bias=False) for b in widths[1:] if given)
         self.last = nn.Linear(widths[-1] * sizes[-1][0] * sizes[-1][1], outputs)
         self.activation = activation or nn.SiLU()
