@@ -5,6 +5,7 @@ from genzoo._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "autoregressive": ["Autoregressive"],
         "bigram": ["Bigram"],
         "gpt": ["GPT"],
         "made": ["MADE"],

@@ -10,12 +10,12 @@ import torch
 from jaxtyping import Float, Int, Integer
 from torch import Tensor
 
-from genzoo.core.abilities import Ability, Sequential
+from genzoo.core.abilities import Sequential
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
 from genzoo.core.given import NOTHING, Given
-from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.models.autoregressive.autoregressive import Autoregressive
 from genzoo.models.sequences import (
     check_padding,
     counted,
@@ -23,12 +23,11 @@ from genzoo.models.sequences import (
     refuse_unlike,
     symbols,
 )
-from genzoo.models.stepping import Choice, continued
 
 __all__ = ["Bigram"]
 
 
-class Bigram(GenerativeModel, DirectFit):
+class Bigram(Autoregressive, DirectFit):
     """A Markov chain: each symbol depends on the one before it alone, the first on the start. The least that a model
     of sequences must beat.
 
@@ -50,7 +49,6 @@ class Bigram(GenerativeModel, DirectFit):
         Shannon, 1948, "A mathematical theory of communication" (Markov approximations to English)
     """
 
-    likelihood = Likelihood.EXACT
     counts: Tensor
     sums: Tensor
 
@@ -75,23 +73,8 @@ class Bigram(GenerativeModel, DirectFit):
         tokens = flattened(x, self.space)
         return (self.log_probs()[self._before(tokens), tokens] * counted(tokens, self.space)).sum(1)
 
-    def draw(
-        self,
-        n: int,
-        given: Given,
-        noise: Noise,
-        *,
-        prefix: Integer[Tensor, "..."] | None = None,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-    ) -> Integer[Tensor, "n *event"]:
-        """Samples, symbol by symbol; the options are those of `GPT.draw`."""
-        choice = Choice(temperature, top_k, top_p)
-        return continued(Steps(self), n, given, noise=noise, prefix=prefix, choice=choice)
-
-    def abilities(self) -> list[Ability]:
-        return [Steps(self)]
+    def steps(self) -> Sequential:
+        return Steps(self)
 
     def begin(self) -> None:
         self.sums.zero_()

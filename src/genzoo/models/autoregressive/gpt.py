@@ -13,13 +13,12 @@ from jaxtyping import Float, Int, Integer
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from genzoo.core.abilities import Ability, Sequential
+from genzoo.core.abilities import Sequential
 from genzoo.core.given import NOTHING, Given, GivenSpaceLike, given_rows
-from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.models.autoregressive.autoregressive import Autoregressive
 from genzoo.models.sequences import check_padding, counted, flattened, refuse_unlike, symbols
-from genzoo.models.stepping import Choice, continued
 from genzoo.nn.conditioning import Conditioning
 from genzoo.nn.transformer import FAST, Cache, Style, Transformer
 
@@ -28,7 +27,7 @@ __all__ = ["GPT"]
 PLACES = 1 << 15  # places that are scored together, where no gradient is wanted
 
 
-class GPT(GenerativeModel):
+class GPT(Autoregressive):
     """A generative pretrained transformer on symbols: letters, bytes, ids, pixels of few levels.
 
     Sequences may vary in length: the end is a symbol too, so that `log_prob` is a mass over all lengths. With
@@ -58,8 +57,6 @@ class GPT(GenerativeModel):
         Radford et al., 2019, "Language models are unsupervised multitask learners"
         Jordan et al., 2024, "modded-nanogpt" (the default style)
     """
-
-    likelihood = Likelihood.EXACT
 
     def __init__(
         self,
@@ -120,9 +117,6 @@ class GPT(GenerativeModel):
         """The start symbol, a row each."""
         return torch.full((n, 1), self.space.levels or 0, device=self.device)
 
-    def abilities(self) -> list[Ability]:
-        return [Steps(self)]
-
     def log_density(self, x: Integer[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
         check_padding(x, self.space)
         tokens = flattened(x, self.space)
@@ -133,30 +127,8 @@ class GPT(GenerativeModel):
         parts = [self._log_density(tokens[part], given_rows(given, part)) for part in blocks]
         return torch.cat(parts) if parts else torch.zeros(0, dtype=self.dtype, device=x.device)
 
-    def draw(
-        self,
-        n: int,
-        given: Given,
-        noise: Noise,
-        *,
-        prefix: Integer[Tensor, "..."] | None = None,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-    ) -> Integer[Tensor, "n *event"]:
-        """Samples, symbol by symbol.
-
-        Args:
-            n: The number of rows.
-            given: The condition.
-            noise: Where the draws come from.
-            prefix: The first symbols, (t,) for all rows or (n, t) for each; the rest is drawn to follow them.
-            temperature: Divides the logits: below 1 the likely becomes likelier; 0 takes the likeliest.
-            top_k: Only the so many likeliest symbols are drawn from.
-            top_p: Only the likeliest symbols are drawn from that together have this probability.
-        """
-        choice = Choice(temperature, top_k, top_p)
-        return continued(Steps(self), n, given, noise=noise, prefix=prefix, choice=choice)
+    def steps(self) -> Sequential:
+        return Steps(self)
 
     def extra_repr(self) -> str:
         return f"{self.space}, given={self.given_space}, style={self.style}"

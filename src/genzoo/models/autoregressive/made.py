@@ -13,16 +13,15 @@ import torch
 from jaxtyping import Float, Int, Integer
 from torch import Tensor, nn
 
-from genzoo.core.abilities import Ability, Sequential
+from genzoo.core.abilities import Sequential
 from genzoo.core.game import Batch
 from genzoo.core.given import NOTHING, Given, GivenSpaceLike
-from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.distributions.levels import allowed
+from genzoo.models.autoregressive.autoregressive import Autoregressive
 from genzoo.models.autoregressive.heads import CategoricalHead, Head, LogisticsHead
 from genzoo.models.sequences import flattened, refuse_unlike
-from genzoo.models.stepping import Choice, continued
 from genzoo.nn.embedding import Embedding
 from genzoo.nn.masked import Growing, MaskedMLP
 
@@ -32,7 +31,7 @@ LOOK = 10_000  # rows that the start is taken from
 FEW = 32  # levels up to which every one gets a logit
 
 
-class MADE(GenerativeModel):
+class MADE(Autoregressive):
     """A masked autoencoder for data of a fixed shape on any number of levels, entries in raster order.
 
     Two levels come in as ±1; more come in by a few numbers each from a table that is learned; all less their mean over
@@ -64,7 +63,6 @@ class MADE(GenerativeModel):
     """
 
     by_column = True
-    likelihood = Likelihood.EXACT
     center: Tensor
     absent: Tensor | None
 
@@ -121,23 +119,8 @@ class MADE(GenerativeModel):
         said = said.float() if said.dtype == torch.bfloat16 else said
         return self.head(self.owned(said)).log_prob(tokens.to(said.dtype)).sum(1)
 
-    def draw(
-        self,
-        n: int,
-        given: Given,
-        noise: Noise,
-        *,
-        prefix: Integer[Tensor, "..."] | None = None,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-    ) -> Integer[Tensor, "n *event"]:
-        """Samples, entry by entry; the options are those of `GPT.draw`."""
-        choice = Choice(temperature, top_k, top_p)
-        return continued(Steps(self), n, given, noise=noise, prefix=prefix, choice=choice)
-
-    def abilities(self) -> list[Ability]:
-        return [Steps(self)]
+    def steps(self) -> Sequential:
+        return Steps(self)
 
     def extra_repr(self) -> str:
         return f"{self.space}, given={self.given_space}"

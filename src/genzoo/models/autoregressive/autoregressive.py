@@ -1,0 +1,62 @@
+"""What every autoregressive model is: conditionals over an order, from which its samples are drawn.
+
+A named model says how its conditionals are asked one by one (`steps`), and how all of them at once for training
+(`log_density`).
+"""
+
+import abc
+
+from jaxtyping import Integer
+from torch import Tensor
+
+from genzoo.core.abilities import Ability, Sequential
+from genzoo.core.given import Given
+from genzoo.core.model import GenerativeModel, Likelihood
+from genzoo.core.noise import Noise
+from genzoo.models.stepping import Choice, continued
+
+__all__ = ["Autoregressive"]
+
+
+class Autoregressive(GenerativeModel):
+    """A product of conditionals over the entries in an order,
+
+    $$ p(x \\mid given) = \\prod_t p(x_t \\mid x_{<t}, given). $$
+
+    References:
+        Bengio & Bengio, 2000, "Modeling high-dimensional discrete data with multi-layer neural networks"
+    """
+
+    likelihood = Likelihood.EXACT
+
+    @abc.abstractmethod
+    def steps(self) -> Sequential:
+        """The conditionals, to be asked one after another."""
+
+    def draw(
+        self,
+        n: int,
+        given: Given,
+        noise: Noise,
+        *,
+        prefix: Integer[Tensor, "..."] | None = None,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+    ) -> Integer[Tensor, "n *event"]:
+        """Samples, symbol by symbol.
+
+        Args:
+            n: The number of rows.
+            given: The condition.
+            noise: Where the draws come from.
+            prefix: The first symbols, (t,) for all rows or (n, t) for each; the rest is drawn to follow them.
+            temperature: Divides the logits: below 1 the likely becomes likelier; 0 takes the likeliest.
+            top_k: Only the so many likeliest symbols are drawn from.
+            top_p: Only the likeliest symbols are drawn from that together have this probability.
+        """
+        choice = Choice(temperature, top_k, top_p)
+        return continued(self.steps(), n, given, noise=noise, prefix=prefix, choice=choice)
+
+    def abilities(self) -> list[Ability]:
+        return [self.steps()]
