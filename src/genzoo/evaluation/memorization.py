@@ -38,6 +38,7 @@ class Memorization(NamedTuple):
         distances: How far off that is.
 
     Example:
+        >>> import torch
         >>> from genzoo.core import Noise
         >>> train, held_out = Noise(0).normal(400, 2).split(200)
         >>> find_copies(train, train, held_out).share.value
@@ -79,6 +80,7 @@ def find_copies(
         NotFinite: If a number is NaN or infinite.
 
     Example:
+        >>> import torch
         >>> from genzoo.core import Noise
         >>> train, held_out, fresh = Noise(0).normal(1200, 2).split(400)
         >>> found = find_copies(torch.cat([train[:100], fresh]), train, held_out)
