@@ -160,3 +160,12 @@ def test_checks_look_at_values_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not calls
     model.sample(2, {"label": torch.tensor([0, 1])})
     assert len(calls) == 1
+
+
+def test_a_short_row_of_reals_is_padded_and_not_null() -> None:
+    """Padding of ragged reals is NaN too: only a row without a single number is null."""
+    model = Told(Space((1,)), {"label": Space((), levels=3), "sound": Space((4,), ragged=True)})
+    sound = torch.tensor([[0.1, 0.2, torch.nan, torch.nan], [0.1, 0.2, 0.3, 0.4]])
+    assert model.checked_given({"label": 1, "sound": sound}, 2)["sound"] is sound
+    with pytest.raises(ValueError, match="sound"):
+        model.checked_given({"label": 1, "sound": torch.full((2, 4), torch.nan)}, 2)

@@ -125,8 +125,8 @@ def null_like(given: Given) -> Given:
     return {name: _with_null(rows, None) for name, rows in given.items()}
 
 
-def is_null(rows: Tensor) -> Tensor:
-    """Which rows of a condition are null, (B,) booleans.
+def is_null(rows: Tensor, *, ragged: bool = False) -> Tensor:
+    """Which rows of a condition are null, (B,) booleans; ragged reals are padded by NaN, and null without a number.
 
     Example:
         >>> is_null(torch.tensor([3, -1]))
@@ -135,7 +135,8 @@ def is_null(rows: Tensor) -> Tensor:
     if rows.dtype == torch.uint8:  # has no −1
         return torch.zeros(len(rows), dtype=torch.bool, device=rows.device)
     flat = rows.flatten(1) if rows.ndim > 1 else rows[:, None]
-    return flat.isnan().any(1) if flat.is_floating_point() else (flat < 0).any(1)
+    lacking = flat.isnan() if flat.is_floating_point() else flat < 0
+    return lacking.all(1) if ragged else lacking.any(1)
 
 
 def with_nulls(given: Given, names: Mapping[str, Tensor]) -> Given:

@@ -319,8 +319,8 @@ class GenerativeModel(Trainable):
         """
         rows = complete(asked(given, self.given_space, n, self.device), self.given_space, n, self.device)
         checked_values(rows, self.given_space)
-        always = set(rows) if not self.takes_null() else self.required
-        lacking = [name for name in rows if name in always and is_null(rows[name]).any()]
+        always = list(rows) if not self.takes_null() else sorted(self.required)
+        lacking = [name for name in always if is_null(rows[name], ragged=self.given_space[name].ragged).any()]
         if lacking:
             why = "was trained with drop_given=0" if not self.takes_null() else f"needs {sorted(self.required)}"
             raise ValueError(
