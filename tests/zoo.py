@@ -313,10 +313,10 @@ ZOO: dict[str, Entry] = {
         lambda: Dequantized(PPCA(PIXELS, rank=2), 256), BOUND, "encode decode latent direct_fit"
     ),
     "factor_analysis": Entry(lambda: FactorAnalysis(REALS, rank=1), EXACT, "encode decode score latent direct_fit"),
-    "hmm": Entry(lambda: HMM(Space((3, 2), levels=3), states=3), EXACT, "direct_fit"),
-    "hmm/bits": Entry(lambda: HMM(Space((4, 3), levels=2), states=2), EXACT, "direct_fit"),
-    "hmm/ragged": Entry(lambda: HMM(WORDS, states=3), EXACT, "direct_fit"),
-    "hmm/ragged/given": Entry(lambda: HMM(WORDS, LABEL, states=2), EXACT, "condition direct_fit"),
+    "hmm": Entry(lambda: HMM(Space((3, 2), levels=3), states=3), EXACT, "step direct_fit"),
+    "hmm/bits": Entry(lambda: HMM(Space((4, 3), levels=2), states=2), EXACT, "step direct_fit"),
+    "hmm/ragged": Entry(lambda: HMM(WORDS, states=3), EXACT, "step direct_fit"),
+    "hmm/ragged/given": Entry(lambda: HMM(WORDS, LABEL, states=2), EXACT, "step condition direct_fit"),
     "hmm/reals": Entry(lambda: HMM(Space((4,)), states=2), EXACT, "score direct_fit"),
     "hmm/reals/given": Entry(
         lambda: HMM(Space((4,)), LABEL, states=2, covariance="full"), EXACT, "score condition direct_fit"

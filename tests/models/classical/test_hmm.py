@@ -7,8 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from genzoo.core import Batch, Done, Noise, Space
+from genzoo.core import Batch, Done, Noise, Sequential, Space, Unsupported
 from genzoo.models.classical import HMM
+from genzoo.models.stepping import entry_log_probs
+from genzoo.testing.density import every
+from tests.zoo import ready
 
 LABEL = Space((), levels=2)
 WORDS, ROLLS = Space((4,), levels=3, ragged=True), Space((4, 2), levels=3, ragged=True)
@@ -241,3 +244,28 @@ def test_broken_rows_are_refused() -> None:
     y[3, 1, 1] = math.inf
     with pytest.raises(ValueError, match="Column 1 "):
         HMM(SPACES["reals"], states=2).prepare([Batch(y)])
+
+
+def test_samples_go_on_from_a_prefix_by_its_posterior() -> None:
+    """Of all sequences that begin so, each has its share."""
+    model = ready("hmm/ragged").double()
+    x = every(model.space)
+    x = x[x[:, 0] == 1]
+    with torch.no_grad():
+        share = model.log_prob(x).exp()
+    drawn = model.sample(4000, seed=0, prefix=torch.tensor([1]))
+    found = (drawn[:, None] == x).all(2).double().mean(0)
+    assert found.sum() == 1
+    assert (found - share / share.sum()).abs().max() < 5 * (0.25 / 4000) ** 0.5
+
+
+@pytest.mark.parametrize("name", [name for name, space in SPACES.items() if space.is_discrete])
+def test_entries_one_by_one_multiply_to_the_mass(name: str) -> None:
+    model, batch = fitted(SPACES[name])
+    parts = entry_log_probs(model.able(Sequential), batch.x)
+    assert torch.allclose(parts.sum(1), model.log_prob(batch.x), atol=1e-10)
+
+
+def test_reals_have_no_symbols_to_go_on_from() -> None:
+    with pytest.raises(Unsupported, match="step"):
+        ready("hmm/reals").sample(2, seed=0, prefix=torch.tensor([1]))

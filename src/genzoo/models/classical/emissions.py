@@ -60,6 +60,10 @@ class Emissions(nn.Module, abc.ABC):
     def draw(self, which: Int[Tensor, " n"], noise: Noise) -> Shaped[Tensor, "n D"]:
         """One step from each of the states named."""
 
+    def tables(self) -> Float[Tensor, "D levels N"]:
+        """log b_k of every level of every entry, where entries are levels."""
+        raise NotImplementedError(f"{type(self).__name__} emits reals, which have no table.")
+
     def log_prior(self) -> float:
         """log p(θ) of the present parameters, up to a constant."""
         return 0.0
@@ -122,6 +126,9 @@ class SymbolEmissions(Emissions):
     def log_density(self, x: Shaped[Tensor, "m D"]) -> Float[Tensor, "m N"]:
         return torch.stack([table[x[:, d].long()] for d, table in enumerate(self.log_probs)]).sum(0)
 
+    def tables(self) -> Float[Tensor, "D levels N"]:
+        return self.log_probs
+
     def sums(self) -> list[Tensor]:
         return [self.counts]
 
@@ -176,6 +183,9 @@ class BitEmissions(Emissions):
     def log_density(self, x: Shaped[Tensor, "m D"]) -> Float[Tensor, "m N"]:
         zeros = torch.log1p(-self.ones)
         return x.double() @ (self.ones.log() - zeros).T + zeros.sum(1)
+
+    def tables(self) -> Float[Tensor, "D levels N"]:
+        return torch.stack([torch.log1p(-self.ones), self.ones.log()]).permute(2, 0, 1)
 
     def sums(self) -> list[Tensor]:
         return [self.counts, self.totals]

@@ -20,9 +20,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Integer, Shaped
 from torch import Tensor
 
+from genzoo.core.abilities import Ability, Sequential
 from genzoo.core.errors import DataError, refuse_infinite
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
 from genzoo.core.given import Given, GivenAsked, GivenSpaceLike
@@ -32,8 +33,10 @@ from genzoo.core.space import Space
 from genzoo.models.classical import chain, long_chain
 from genzoo.models.classical.chain import Filtered, Smoothed, likeliest_paths, safe_log
 from genzoo.models.classical.emissions import Covariance, emissions
+from genzoo.models.classical.hmm_steps import Steps
 from genzoo.models.classical.kmeans import assigned, lloyd, plus_plus
 from genzoo.models.labels import classes_in, labels_of
+from genzoo.models.stepping import continued
 
 __all__ = ["HMM"]
 
@@ -123,10 +126,22 @@ class HMM(GenerativeModel, DirectFit):
     def log_density(self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
         return torch.cat([self._run(part, labels).log_prob for part, labels in self._blocks(x, given)])
 
-    def draw(self, n: int, given: Given, noise: Noise) -> Shaped[Tensor, "n *event"]:
+    def draw(
+        self, n: int, given: Given, noise: Noise, *, prefix: Integer[Tensor, "..."] | None = None
+    ) -> Shaped[Tensor, "n *event"]:
+        """Samples, by way of the hidden states.
+
+        Args:
+            n: The number of rows.
+            given: The condition.
+            noise: Where the draws come from.
+            prefix: The first symbols, (t,) for all rows or (n, t) for each; the rest is drawn to follow them.
+        """
+        if prefix is not None:
+            return continued(self.able(Sequential), n, given, noise=noise, prefix=prefix)
         longest, end = self.space.shape[0], len(self.transition)
         emit, shape = noise.at("emission"), self.space.shape
-        state = noise.tick(0).categorical(safe_log(self._starts(labels_of(given, n, self.device))))
+        state = noise.tick(0).categorical(safe_log(self._starting(n, given)))
         steps = []
         for t in range(longest):
             which = state.clamp_max(end - 1)
@@ -136,6 +151,11 @@ class HMM(GenerativeModel, DirectFit):
             state = torch.where(state == end, end, after)
         x = torch.stack(steps, dim=1).reshape(n, *shape)
         return x.to(getattr(torch, self.space.dtype) if self.space.is_discrete else torch.get_default_dtype())
+
+    def abilities(self) -> list[Ability]:
+        if self.space.is_real:
+            return []
+        return [Steps(self.space, self._starting, self.transition, self.emissions.tables().exp())]
 
     def posterior(self, x: Shaped[Tensor, "B *event"], given: GivenAsked = None) -> Float[Tensor, "B T N"]:
         """γ, the probability of every state at every step given the whole sequence; zero in padding."""
@@ -217,6 +237,9 @@ class HMM(GenerativeModel, DirectFit):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "HMM":
         # Probabilities and sums stay float64 whatever the precision of a model around this one.
         return super()._apply(lambda tensor: tensor.to(fn(tensor).device), recurse)
+
+    def _starting(self, n: int, given: Given) -> Float[Tensor, "n after"]:
+        return self._starts(labels_of(given, n, self.device))
 
     def _starts(self, labels: Int[Tensor, " B"]) -> Float[Tensor, "B after"]:
         """p(z_1) of each row, the end in the last column."""

@@ -13,7 +13,7 @@ __all__ = ["hmm"]
 @recipe(
     family="classical",
     likelihood="exact",
-    can=("sample", "log_prob", "score", "loss", "condition", "direct_fit"),
+    can=("sample", "log_prob", "score", "step", "loss", "condition", "direct_fit"),
     paper="Baum, Petrie, Soules & Weiss, 1970, A maximization technique in probabilistic functions of Markov chains",
     ragged=True,
 )
