@@ -8,7 +8,8 @@ from genzoo.core import Denoiser, GenerativeModel, Latent, Noise, Sequential, Sp
 from genzoo.models import Dequantized, Joint, LatentModel, Standardized
 from genzoo.models.sequences import flattened
 from genzoo.models.stepping import Choice, continued, entry_log_probs, stream
-from tests.zoo import ZOO, batch, ready
+from tests.zoo import ZOO, ready
+from tests.zoo.entry import batch
 
 LATENT, DENOISER, SEQUENTIAL = (
     [name for name in ZOO if ready(name).ability(kind) is not None] for kind in (Latent, Denoiser, Sequential)

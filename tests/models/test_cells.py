@@ -13,7 +13,7 @@ from genzoo.models.cells import Cells
 from genzoo.models.classical import Gaussian, GaussianMixture, Histogram
 from genzoo.models.graphical import BayesNet, ChowLiu
 from genzoo.models.graphical.inference import gibbs_marginals, mean_field
-from tests.zoo import vae
+from tests.zoo.autoencoders import vae
 
 MIXED = (Column("real"), Column("integer"), Column("categorical", 3), Column("ordered", 2))
 CODES = Space((3,), columns=(Column("categorical", 3), Column("categorical", 2), Column("ordered", 4)))

@@ -7,7 +7,8 @@ from genzoo.core import Likelihood, Space
 from genzoo.models import Joint
 from genzoo.models.autoencoders import VAE, GaussianAutoencoder
 from genzoo.models.classical import GaussianMixture
-from tests.zoo import joint, ready
+from tests.zoo import ready
+from tests.zoo.composites import joint
 
 
 def test_the_log_density_is_the_sum_of_the_parts():

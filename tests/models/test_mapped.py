@@ -8,7 +8,8 @@ import torch
 from genzoo.core import Batch, DirectFit, Likelihood, Noise, Space, Unsupported
 from genzoo.models import Dequantized, Standardized
 from genzoo.models.classical import GaussianMixture
-from tests.zoo import vae, wgan
+from tests.zoo.adversarial import wgan
+from tests.zoo.autoencoders import vae
 
 
 def test_constant_columns_keep_their_unit() -> None:

@@ -9,7 +9,8 @@ from torch import nn
 from genzoo.core import Batch, Noise, Space
 from genzoo.models.adversarial import GAN
 from genzoo.nn import MLP, Conditioned
-from tests.zoo import BYTES, batch, dcgan
+from tests.zoo.adversarial import dcgan
+from tests.zoo.entry import BYTES, batch
 
 
 def plain() -> GAN:

@@ -6,7 +6,9 @@ from torch import nn
 
 from genzoo.core import Batch, Noise, Space, Unsupported
 from genzoo.models.adversarial import WassersteinGAN
-from tests.zoo import BYTES, rows, wgan
+from genzoo.testing import rows
+from tests.zoo.adversarial import wgan
+from tests.zoo.entry import BYTES
 
 
 def linear_game(slope: float) -> WassersteinGAN:

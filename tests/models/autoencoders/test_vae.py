@@ -6,7 +6,9 @@ from torch.distributions import Distribution, Independent, Normal
 
 from genzoo.core import NOTHING, Autoencoder, Batch, Given, Noise, Space
 from genzoo.models.autoencoders import VAE, GaussianAutoencoder
-from tests.zoo import BITS, BYTES, LABEL, REALS, rows, vae
+from genzoo.testing import rows
+from tests.zoo.autoencoders import vae
+from tests.zoo.entry import BITS, BYTES, LABEL, REALS
 
 
 class Linear(Autoencoder):

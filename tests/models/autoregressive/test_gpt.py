@@ -9,9 +9,11 @@ from genzoo.models.autoregressive import GPT
 from genzoo.models.choice import chosen
 from genzoo.models.sequences import flattened
 from genzoo.nn import FAST, GPT2
+from genzoo.testing import conditions, rows
 from tests.golden.frozen import frozen
 from tests.golden.gpt2 import DEPTH, HEADS, PLACES, SYMBOLS, WIDTH
-from tests.zoo import LABEL, TEXT, WORDS, conditions, gpt, rows
+from tests.zoo.autoregressive import gpt
+from tests.zoo.entry import LABEL, TEXT, WORDS
 
 STYLES = pytest.mark.parametrize("style", [FAST, GPT2], ids=["fast", "gpt2"])
 

@@ -9,7 +9,9 @@ from genzoo.core import Batch, Noise, Space
 from genzoo.models.autoregressive import MADE
 from genzoo.models.autoregressive.heads import LogisticsHead
 from genzoo.models.sequences import flattened
-from tests.zoo import BITS, BYTES, LABEL, conditions, made, rows
+from genzoo.testing import conditions, rows
+from tests.zoo.autoregressive import made
+from tests.zoo.entry import BITS, BYTES, LABEL
 
 SPACES = pytest.mark.parametrize("space", [BITS, BYTES, Space((2, 2, 2), levels=5)], ids=str)
 

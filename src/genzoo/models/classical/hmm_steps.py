@@ -4,8 +4,8 @@ With the belief $p_t(j) = p(z_t = j \\mid x_{<t})$ about the state that emits st
 
 $$ p(x_t = s \\mid x_{<t}) = \\sum_j p_t(j)\\,b_j(s), $$
 
-and once it is known the belief is $\\propto p_t(j)\\,b_j(x_t)$, moved on by the transitions. The entries of one step are
-independent given its state, and are said one after another without a transition between them.
+and once it is known the belief is $\\propto p_t(j)\\,b_j(x_t)$, moved on by the transitions. The entries of one step
+are independent given its state, and are said one after another without a transition between them.
 """
 
 from collections.abc import Callable

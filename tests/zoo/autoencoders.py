@@ -1,0 +1,28 @@
+"""Autoencoders with a likelihood: their tiny instances."""
+
+from genzoo.core import GivenSpaceLike, Space
+from genzoo.models import Dequantized, Standardized
+from genzoo.models.autoencoders import VAE, GaussianAutoencoder
+from tests.zoo.entry import BITS, BOTH, BOUND, BYTES, LABEL, PIXELS, REALS, Entry
+
+
+def vae(space: Space, given: GivenSpaceLike = None, drop_given: float = 0.0) -> VAE:
+    return VAE(space, given, GaussianAutoencoder.mlp(space, given, latent=2, hidden=[16]), drop_given=drop_given)
+
+
+def conv_vae(space: Space) -> VAE:
+    return VAE(space, None, GaussianAutoencoder.conv(space, latent=2, width=4))
+
+
+AUTOENCODERS: dict[str, Entry] = {
+    "standardized/vae": Entry(lambda: Standardized(vae(REALS)), BOUND, "encode decode score latent", rounds=40),
+    "dequantized/vae": Entry(
+        lambda: Dequantized(Standardized(vae(PIXELS, LABEL, 0.5)), 256), BOUND, "encode decode latent condition"
+    ),
+    "vae": Entry(lambda: vae(BYTES), BOUND, "encode decode latent", rounds=40),
+    "vae/conv": Entry(lambda: conv_vae(BYTES), BOUND, "encode decode latent"),
+    "vae/bits": Entry(lambda: vae(BITS), BOUND, "encode decode latent"),
+    "vae/reals": Entry(lambda: vae(REALS), BOUND, "encode decode score latent"),
+    "vae/given": Entry(lambda: vae(BYTES, LABEL), BOUND, "encode decode latent condition"),
+    "vae/given/several": Entry(lambda: vae(REALS, BOTH, 0.2), BOUND, "encode decode score latent condition"),
+}

@@ -1,0 +1,58 @@
+"""Diffusion and flow matching: their tiny instances."""
+
+from genzoo.core import GivenSpaceLike, Space
+from genzoo.models import Standardized
+from genzoo.models.diffusion import (
+    DDIM,
+    Ancestral,
+    Cosine,
+    Diffusion,
+    Heun,
+    Linear,
+    Predicts,
+    Straight,
+    VarianceExploding,
+)
+from genzoo.nn import MLP, Timed, UNet
+from tests.zoo.entry import BITS, BOTH, BOUND, BYTES, EVEN, LABEL, PIXELS, REALS, Entry
+
+
+def diffusion(space: Space, given: GivenSpaceLike = None, drop_given: float = 0.0, **options: object) -> Diffusion:
+    net = Timed(MLP(space.dims, [16], space.dims, given=8), 8, given)
+    parts = {"schedule": Straight(), "predicts": Predicts.VELOCITY, "sampler": Heun(4)} | options
+    return Diffusion(space, given, net, drop_given=drop_given, **parts)
+
+
+def unet_diffusion(space: Space, given: GivenSpaceLike = None) -> Diffusion:
+    net = Timed(UNet(space.shape, given=8, widths=(4, 8), blocks=1), 8, given)
+    return Diffusion(space, given, net, schedule=Cosine(), predicts=Predicts.NOISE, sampler=Ancestral(8))
+
+
+DIFFUSION: dict[str, Entry] = {
+    "diffusion": Entry(lambda: diffusion(BYTES), BOUND, "encode decode latent denoise", rounds=40),
+    "diffusion/reals": Entry(
+        lambda: diffusion(REALS, sampler=DDIM(6, eta=0.5)), BOUND, "encode decode score latent denoise"
+    ),
+    "diffusion/bits": Entry(
+        lambda: diffusion(BITS, schedule=Linear(), predicts=Predicts.DATA),
+        BOUND,
+        "encode decode latent denoise",
+        rounds=40,
+    ),
+    "diffusion/exploding": Entry(
+        lambda: diffusion(REALS, schedule=VarianceExploding(), predicts=Predicts.PRECONDITIONED),
+        BOUND,
+        "encode decode score latent denoise",
+        rounds=40,
+    ),
+    "diffusion/unet": Entry(lambda: unet_diffusion(PIXELS), BOUND, "encode decode score latent denoise"),
+    "diffusion/unet/given": Entry(
+        lambda: unet_diffusion(EVEN, LABEL), BOUND, "encode decode score latent denoise condition"
+    ),
+    "diffusion/given/several": Entry(
+        lambda: diffusion(REALS, BOTH, 0.2), BOUND, "encode decode score latent denoise condition"
+    ),
+    "standardized/diffusion": Entry(
+        lambda: Standardized(diffusion(REALS)), BOUND, "encode decode score latent denoise"
+    ),
+}
