@@ -160,7 +160,7 @@ def test_a_mapping_names_roles() -> None:
 
 
 def test_errors_about_tensors() -> None:
-    with pytest.raises(DataError, match="finite, got 1"):
+    with pytest.raises(DataError, match="there, got 1 of 2 rows"):
         read(torch.tensor([[1.0], [torch.nan]]))
     with pytest.raises(DataError, match="expected 4, got 3"):
         read((torch.randn(4, 1), torch.zeros(3).long()))

@@ -187,7 +187,7 @@ def test_an_option_that_would_be_ignored_is_refused(tmp_path: Path) -> None:
     for option, kind in kinds.items():
         with pytest.raises(DataError, match=rf"`{option}` is for .*{kind}.*, got .*Leave it out"):
             read(path, **{option: 8})
-    with pytest.raises(DataError, match="`missing` is for tables, .*got 'digits'"):
+    with pytest.raises(DataError, match="`missing` is for .*tables, .*got 'digits'"):
         read("digits", missing="drop")
     assert len(read(path, missing="drop", levels=None)) == 3
 

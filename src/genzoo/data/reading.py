@@ -25,6 +25,7 @@ from genzoo.data.readers import audio, images
 from genzoo.data.readers.archive import ARCHIVES, inner, open_files
 from genzoo.data.readers.by_ending import ENDINGS, read_file, read_together
 from genzoo.data.readers.embedded import EMBEDDED, read_embedded
+from genzoo.data.readers.frames import is_column, is_frame, read_frame, read_frame_pair, read_list
 from genzoo.data.readers.hub import PREFIX, is_hub, read_hub, read_hub_object
 from genzoo.data.readers.idx import is_idx_folder, read_idx_folder
 from genzoo.data.readers.mappings import read_mapping, read_pair, read_tensor
@@ -45,7 +46,7 @@ FOLDERS: dict[tuple[str, ...], Reader] = {
 
 
 def read(
-    source: str | Path | Tensor | np.ndarray | tuple[Any, Any] | Mapping[str, Any] | Dataset[Any] | Data,
+    source: Any,
     *,
     given: str | Sequence[str] | None = None,
     x: str | Sequence[str] | None = None,
@@ -62,8 +63,9 @@ def read(
         source: `digits`, `verse`, a toy density (`ring`, …); a folder of IDX pairs; a folder, zip or tar of images or
             sounds, an archive of sequences; a file of a table (`.csv`, `.tsv`, `.parquet`), of text (`.txt`,
             `.jsonl`), of molecules (`.smi`) or of arrays (`.npy`, `.npz`), or a folder of such files, one per split,
-            or of parallel texts; a pair of text files; `hub:NAME`; a tensor, a pair (x, given), a mapping of names to
-            tensors, or a data set of PyTorch or of `datasets`.
+            or of parallel texts; a pair of text files; `hub:NAME`; a tensor or array, a frame of pandas or polars, a
+            list of rows or texts, a pair (x, given), a mapping of names to tensors, or a data set of PyTorch or of
+            `datasets`.
         given: What the rows are conditioned on: one name, and `Data.given` is a tensor, or several, and it is a
             mapping; "*" is everything that is not x. None: unconditional, even where there are labels; only a pair
             (x, given) brings its own.
@@ -130,6 +132,8 @@ def _brought(pair: tuple[Any, ...]) -> str | Sequence[str] | None:
     """The names of the conditions that a pair (x, given) brings."""
     if len(pair) != 2 or pair[1] is None:
         return None
+    if is_frame(pair[1]):
+        return tuple(map(str, pair[1].columns))
     return tuple(pair[1]) if isinstance(pair[1], Mapping) else "given"
 
 
@@ -146,8 +150,14 @@ def _reader(source: Any) -> tuple[Reader, Any]:
             return read_tensor, source
         case (str() | Path(), str() | Path()):
             return read_two_texts, (_found(source[0]), _found(source[1]))
+        case (first, _) if is_frame(first):
+            return read_frame_pair, source
         case tuple():
             return read_pair, source
+        case _ if is_frame(source) or is_column(source):
+            return read_frame, source
+        case list():
+            return read_list, source
         case _ if is_hub(source):
             return read_hub_object, source
         case Mapping():
@@ -155,7 +165,8 @@ def _reader(source: Any) -> tuple[Reader, Any]:
         case Dataset():
             return read_items, source
     raise DataError(
-        f"A source must be a name, path, tensor, pair, mapping or data set, got {type(source).__name__}. Convert it."
+        "A source must be a name, path, tensor, frame, list, pair, mapping or data set, got "
+        f"{type(source).__name__}. Convert it."
     )
 
 

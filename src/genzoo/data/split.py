@@ -33,6 +33,7 @@ __all__ = [
     "complete",
     "content_uniform",
     "content_words",
+    "renumbered",
     "tail",
 ]
 
@@ -160,6 +161,23 @@ def complete(own: Mapping[str, Int[Tensor, " k"]], rows: Shaped[Tensor, "n *shap
         rows: What is hashed, one row per row of data.
     """
     return choose(own, rows).splits
+
+
+def renumbered(splits: Mapping[str, Int[Tensor, " k"]], kept: Int[Tensor, " m"], n: int) -> Splits:
+    """Splits by the places of the rows that are kept; one of which nothing is left is gone.
+
+    Args:
+        splits: Row numbers by split name.
+        kept: The numbers of the rows that are kept.
+        n: How many rows there were.
+
+    Example:
+        >>> renumbered({"train": torch.tensor([0, 1]), "test": torch.tensor([2])}, torch.tensor([1, 2]), 3)
+        {'train': tensor([0]), 'test': tensor([1])}
+    """
+    place = torch.full((n,), -1)
+    place[kept] = torch.arange(len(kept))
+    return {split: rows[rows >= 0] for split, index in splits.items() if bool((rows := place[index]).ge(0).any())}
 
 
 def _spread(u: Float[Tensor, " n"], grouped: bool) -> tuple[Float[Tensor, " n"], tuple[str, ...]]:

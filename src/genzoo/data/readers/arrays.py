@@ -18,12 +18,13 @@ DEEP = 1 << 16  # values of a pixel of 16 bits
 PIECE, LARGE = 1 << 24, 1 << 28  # bytes looked at at a time; bytes from which an array is mapped
 
 
-def as_rows(x: Shaped[Tensor, "n *shape"], levels: int | None = None) -> tuple[Tensor, Space]:
+def as_rows(x: Shaped[Tensor, "n *shape"], levels: int | None = None, *, gaps: bool = False) -> tuple[Tensor, Space]:
     """Rows in the form and dtype of their space, and that space.
 
     Args:
         x: Rows: bytes, booleans, integers below `levels`, or reals.
         levels: The number of values of an integer; by default 256 for bytes, 2 for booleans, 65,536 for deeper pixels.
+        gaps: Whether reals may be missing, NaN.
 
     Raises:
         DataError: If there are no rows, a real is not finite, or the levels of integers are unknown.
@@ -36,7 +37,8 @@ def as_rows(x: Shaped[Tensor, "n *shape"], levels: int | None = None) -> tuple[T
         raise DataError(f"Data must have rows, got shape {tuple(x.shape)}. Put the rows on the first axis.")
     if x.is_floating_point() and levels is None:
         x = x.detach().cpu().float()
-        if bad := sum(int((~part.isfinite()).sum()) for part in x.split(_per_piece(x))):
+        bad = sum(int((part.isinf() | (part.isnan() & (not gaps))).sum()) for part in x.split(_per_piece(x)))
+        if bad:
             raise DataError(f"Reals must be finite, got {bad} that are not. Fill or drop them.")
         return x, Space(tuple(x.shape[1:]))
     if levels is None:
@@ -72,8 +74,8 @@ def as_table(x: Shaped[Tensor, "n *shape"]) -> tuple[Tensor, Space] | None:
     x, dims = x.detach().cpu(), x.shape[1]
     if not x.is_floating_point():
         return x.double(), Space((dims,), columns=(Column("integer"),) * dims)
-    if x.dtype == torch.float64 and x.nbytes <= LARGE and bool(x.isfinite().all()) and loses_digits(x):
-        return x, Space((dims,), columns=(Column("real"),) * dims)
+    if x.dtype == torch.float64 and x.nbytes <= LARGE and not x.isinf().any() and loses_digits(x):
+        return x, Space((dims,), columns=tuple(Column("real", missing=bool(part.isnan().any())) for part in x.T))
     return None
 
 

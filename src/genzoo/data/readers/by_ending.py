@@ -19,7 +19,7 @@ T = TypeVar("T")
 Together = Callable[[str, Mapping[str, Path], Asked], Source]
 
 
-@reader("trajectories", "horizon", "history")
+@reader("trajectories", "horizon", "history", "missing")
 def read_arrays(name: str, files: Mapping[str, Path], asked: Asked) -> Source:
     """One file of arrays, whose own names say their splits."""
     if set(files) != {""}:

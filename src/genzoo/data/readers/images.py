@@ -29,7 +29,7 @@ from genzoo.data.pixels import CHANNELS, Look, Wanted, pixels, strictly
 from genzoo.data.readers.archive import Files, inner, open_files
 from genzoo.data.readers.layout import Column, Layout, layout, read_metadata
 from genzoo.data.source import Asked, Condition, Source, reader
-from genzoo.data.split import content_words
+from genzoo.data.split import content_words, renumbered
 
 __all__ = ["SUFFIXES", "read_images"]
 
@@ -247,7 +247,7 @@ def _source(
         images = sets.get(role)
         kept = _without(len(column.cells), everywhere if paired else sorted(images.bad) if images else [])
         made[role] = _words(role, column, kept) if images is None else _pictures(column, kept, images)
-        splits[role] = _renumbered(column.splits, kept, len(column.cells))
+        splits[role] = renumbered(column.splits, kept, len(column.cells))
         if images is not None:
             content[role] = images.content[_places(column, kept, images)]
     x = made.pop("")
@@ -283,13 +283,6 @@ def _places(column: Column, kept: Tensor, images: Images) -> Tensor:
 def _without(n: int, lost: Sequence[int]) -> Tensor:
     index = torch.arange(n)
     return index[~torch.isin(index, torch.tensor(lost))] if lost else index
-
-
-def _renumbered(splits: Mapping[str, Tensor], kept: Tensor, n: int) -> dict[str, Tensor]:
-    """Splits by the places of the rows that are kept."""
-    place = torch.full((n,), -1)
-    place[kept] = torch.arange(len(kept))
-    return {split: rows[rows >= 0] for split, index in splits.items() if len(rows := place[index])}
 
 
 def _size(n: int) -> str:

@@ -17,6 +17,7 @@ from genzoo.core import Space
 from genzoo.core.errors import DataError, nearest
 from genzoo.data.codecs.catalog import codec_for
 from genzoo.data.readers.arrays import LARGE, as_rows, as_table
+from genzoo.data.readers.gaps import mend_gaps
 from genzoo.data.readers.trajectories import ENDS, read_trajectories
 from genzoo.data.source import EVERY, Asked, Condition, Source, reader
 from genzoo.data.split import SPLIT_WORDS, SPLITS
@@ -28,12 +29,13 @@ USUAL = ("x", "images", "data", "X")
 KEPT = "columns are kept in float64, to stay apart; whole numbers have probabilities (levels=… if they are codes)"
 
 
+@reader("arrays", "missing")
 def read_tensor(x: Any, asked: Asked) -> Source:
     """A tensor or array of rows."""
     return read_mapping({"x": x}, asked, "tensor")
 
 
-@reader("trajectories", "horizon", "history")
+@reader("trajectories", "horizon", "history", "missing")
 def read_pair(pair: tuple[Any, Any], asked: Asked) -> Source:
     """Rows and their condition: a tensor named "given", or a mapping of names to tensors."""
     if len(pair) != 2:
@@ -66,7 +68,7 @@ def _loaded(file: BinaryIO) -> AbstractContextManager[Mapping[str, Any]]:
     return nullcontext({"x": found}) if isinstance(found, np.ndarray) else found
 
 
-@reader("trajectories", "horizon", "history")
+@reader("trajectories", "horizon", "history", "missing")
 def read_mapping(arrays: Mapping[str, Any], asked: Asked, name: str = "mapping") -> Source:
     """Arrays by role; trajectories, where one of them says at which steps episodes end.
 
@@ -79,6 +81,8 @@ def read_mapping(arrays: Mapping[str, Any], asked: Asked, name: str = "mapping")
         DataError: If no array is x, or the arrays do not fit each other.
     """
     if ENDS in arrays:
+        if asked.missing != "error":
+            raise DataError(f"Steps of trajectories cannot be missing, got missing={asked.missing!r}. Leave it out.")
         return read_trajectories(name, arrays, asked)
     roles = _by_role(arrays)
     x_role = _role_of_x(roles, asked)
@@ -86,29 +90,42 @@ def read_mapping(arrays: Mapping[str, Any], asked: Asked, name: str = "mapping")
     x = _end_to_end([_tensor(x_role, part) for part in parts.values()])
     given = tuple(roles) if asked.given == EVERY else asked.given
     conditions = {role: _condition(role, _aligned(role, roles, parts)) for role in given}
-    content, notes = None, tuple[str, ...]()
+    whole = mend_gaps(x, conditions, _own_splits(parts), asked.missing)
+    x, conditions, content, notes = whole.x, dict(whole.conditions), None, whole.notes
     if asked.x and asked.levels is None and x.ndim == 1 and not x.is_floating_point():
         x, space, codec = Condition.from_labels(x_role, x).as_x(x_role)
         content = (
             _end_to_end([_tensor(given[0], part) for part in _aligned(given[0], roles, parts)]) if given else None
         )
     elif asked.levels is None and (found := as_table(x)) is not None:
-        (x, space), notes = found, (KEPT,)
+        (x, space), notes = found, (*notes, KEPT)
         codec = codec_for(x, space)
     else:
-        x, space = as_rows(x, asked.levels)
+        x, space = as_rows(x, asked.levels, gaps=asked.missing == "keep")
         codec = codec_for(x, space)
-    return Source(name, x, space, codec, conditions, _own_splits(parts), content, notes)
+    return Source(name, x, space, codec, conditions, whole.splits, content, notes)
 
 
 def _by_role(arrays: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Role → split → array; the split is "" where a name does not say it."""
     roles: dict[str, dict[str, Any]] = {}
     for name, array in arrays.items():
+        array = array if isinstance(array, Tensor) else _as_array(name, array)
         match = ROLE.fullmatch(name)
         split = SPLIT_WORDS.get(match["before"] or match["after"], "") if match else ""
         roles.setdefault(match["role"] if match and split else name, {})[split] = array
     return roles
+
+
+def _as_array(name: str, array: Any) -> np.ndarray:
+    """A list or a column of a frame as an array; one of words as an array of words."""
+    try:
+        found = np.asarray(array)
+    except ValueError as problem:
+        raise DataError(f"Array {name!r} must have rows of one shape, got: {problem}. Pad them.") from None
+    if found.dtype.kind == "O" and all(isinstance(value, str) for value in found.flat):
+        return found.astype(np.str_)
+    return found
 
 
 def _end_to_end(parts: list[Tensor]) -> Tensor:

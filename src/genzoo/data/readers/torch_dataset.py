@@ -19,7 +19,7 @@ MODES = {"L", "RGB", "RGBA", "I", "F", "I;16", "I;16L", "I;16B", "I;16N"}  # kep
 BYTES = {"1": "L", "LA": "RGBA", "La": "RGBA", "PA": "RGBA", "RGBa": "RGBA"}  # the others become RGB
 
 
-@reader("trajectories", "horizon", "history")
+@reader("trajectories", "horizon", "history", "missing")
 def read_items(dataset: "Dataset[Any]", asked: Asked) -> Source:
     """A data set with a length: its items are x alone, (x, label), or mappings of names to values.
 
