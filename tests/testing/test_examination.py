@@ -119,6 +119,13 @@ class Fixed(Honest):
         return Noise(0).normal(n + noise.start, 2)[noise.start :]
 
 
+class Neighborly(Honest):
+    """Its codes are centered over the rows at hand."""
+
+    def encode(self, x: Tensor, given: object = None) -> Tensor:
+        return x - x.mean(0)
+
+
 class Lopsided(GenerativeModel):
     """Levels whose masses are not those of its samples."""
 
@@ -148,6 +155,7 @@ FAULTS = {
     "the loss of model is": Rising,
     "rows of another shape: is not refused": Mute,
     "two seeds give the same rows": Fixed,
+    "encode: rows 3 and 4 of eight": Neighborly,
     "samples follow the masses": Lopsided,
 }
 

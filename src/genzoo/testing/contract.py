@@ -6,7 +6,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from genzoo.core import Batch, Capability, GenerativeModel, Likelihood, Player, Unsupported, null_like
+from genzoo.core import (
+    Batch,
+    Capability,
+    Denoiser,
+    GenerativeModel,
+    Given,
+    Likelihood,
+    Noise,
+    Player,
+    Unsupported,
+    null_like,
+)
 from genzoo.core.given import given_rows
 from genzoo.testing.promise import Broken, Subject, hold, promise, same
 
@@ -73,6 +84,29 @@ def encoding_and_decoding_are_functions(subject: Subject) -> None:
                 f"latents of rows of shape {tuple(data.x.shape)} are decoded to {tuple(x.shape)}",
             )
             hold(model.checked(x).dtype == data.x.dtype, f"latents of {data.x.dtype} are decoded to {x.dtype}")
+
+
+@promise()
+def what_is_told_of_a_row_does_not_depend_on_those_beside_it(subject: Subject) -> None:
+    data = subject.batch(8)
+    for name, tell in _told_by_row(subject).items():
+        whole, part = tell(data.x, data.given)[3:5], tell(data.x[3:5], data[3:5].given)
+        hold(same(whole, part), f"{name}: rows 3 and 4 of eight are told otherwise than the two alone")
+
+
+def _told_by_row(subject: Subject) -> dict[str, Callable[[Tensor, Given], Tensor]]:
+    """What a model tells of each of some rows without noise, which belongs to a row's number."""
+    model, told = subject.model, dict[str, Callable[[Tensor, Given], Tensor]]()
+    if subject.can("encode"):
+        told["encode"] = lambda x, given: model.encode(x, given).detach()
+    if subject.can("encode", "decode"):
+        told["a reconstruction"] = lambda x, given: model.decode(model.encode(x, given), given).detach()
+    if subject.can("score") and model.likelihood is Likelihood.EXACT:
+        told["score"] = model.score
+    if (denoiser := model.ability(Denoiser)) is not None:
+        x_t, t = denoiser.start(8, Noise(4)).to(model.dtype), torch.tensor(0.3, dtype=model.dtype)
+        told["denoise"] = lambda x, given: denoiser.denoise(x_t[3:5] if len(x) == 2 else x_t, t, given).detach()
+    return told
 
 
 # --- conditions -----------------------------------------------------------------------------------------------------

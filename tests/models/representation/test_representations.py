@@ -23,6 +23,8 @@ from genzoo.models.representation import (
     huber,
     squared,
 )
+from genzoo.models.representation.free_codes import shortened
+from genzoo.models.representation.lasso import sparse_codes
 from genzoo.nn import MLP
 
 
@@ -234,6 +236,26 @@ def test_free_codes_of_a_linear_decoder_are_least_squares() -> None:
     w, b = model.decoder.weight, model.decoder.bias
     exact = torch.linalg.solve(w.T @ w + 0.2 * torch.eye(3), w.T @ (x - b).T).T
     assert torch.allclose(model.encode(x), exact, atol=1e-7)
+
+
+@pytest.mark.parametrize("penalty", ["ridge", "lasso"])
+def test_a_rows_free_code_does_not_depend_on_those_beside_it(penalty: str) -> None:
+    decoder = MLP(8, [64], 64).float()
+    with torch.no_grad():
+        for parameter in decoder.parameters():
+            parameter.mul_(2)
+    model = FreeCodes(Space((64,)), decoder, code=8, penalty=penalty)
+    x = Noise(0).normal(16, 64, dtype=torch.float32)
+    alone = torch.cat([model.encode(row) for row in x.split(1)])
+    assert alone.dtype == torch.float32
+    assert (alone - model.encode(x)).abs().max() < 1e-6
+
+
+def test_a_rows_sparse_code_does_not_depend_on_those_beside_it() -> None:
+    noise = Noise(0)
+    atoms, x = shortened(noise.normal(12, 8), 1), noise.normal(4, 8)
+    beside = sparse_codes(torch.cat([x, 1e6 * x]), atoms, 0.1)[:4]
+    assert (beside - sparse_codes(x, atoms, 0.1)).abs().max() < 1e-12
 
 
 def test_a_nonlinear_sparse_code_is_sparse_and_its_atoms_are_short() -> None:

@@ -109,21 +109,24 @@ def sparse_codes(
         x: Rows.
         atoms: A.
         penalty: λ.
-        tol: It has converged when no entry moves by more than this share of the largest.
+        tol: A row has converged when no entry moves by more than this share of its largest; it is left alone then.
         steps: The most iterations.
 
     Example:
         >>> sparse_codes(torch.tensor([[2.0, 0.1]]), torch.eye(2), 0.5).tolist()
         [[1.5, 0.0]]
     """
-    before = torch.zeros(len(x), len(atoms), dtype=x.dtype, device=x.device)
+    found = torch.zeros(len(x), len(atoms), dtype=x.dtype, device=x.device)
+    done = torch.zeros(len(x), 1, dtype=torch.bool, device=x.device)
     for k, z in enumerate(itertools.islice(fista(x, atoms, penalty, restart=True), steps)):
         if k % 10 == 9 or k + 1 == steps:
             # Every tenth iterate is held against the tenth before: a look costs as much as a step.
-            if len(z) == 0 or (z - before).abs().max() <= tol * max(1e-12, float(z.abs().max())):
-                return z
-            before = z
-    return before
+            moved, largest = (z - found).abs().amax(1, keepdim=True), z.abs().amax(1, keepdim=True)
+            found = torch.where(done, found, z)
+            done |= moved <= tol * largest.clamp_min(1e-12)
+            if done.all():
+                break
+    return found
 
 
 def _parts(x: Tensor, atoms: Tensor) -> tuple[float, Tensor, Tensor]:
