@@ -376,7 +376,7 @@ def test_bad_images_are_listed_or_skipped(tmp_path: Path) -> None:
     assert data.x[:, 0].numpy().tolist() == pixels(4, 6, 5).tolist()
     assert data.given.tolist() == [0, 0, 1, 1]
     assert len(data.skipped) == 12
-    assert data.skipped[0].startswith("cat/bad00.png must be a whole PNG, JPEG or WebP image, got other content")
+    assert data.skipped[0].startswith("cat/bad00.png must be a whole PNG, JPEG or WebP image, got: other content")
 
 
 def test_a_bad_half_of_a_pair_takes_the_other_with_it(tmp_path: Path) -> None:

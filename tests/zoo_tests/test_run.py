@@ -157,7 +157,7 @@ def test_missing_weights(copied):
 
 def test_spoilt_weights(copied):
     (copied / "model.safetensors").write_bytes(b"no tensors")
-    refused(copied, "not a safetensors file")
+    refused(copied, "must be a safetensors file")
 
 
 @pytest.mark.parametrize("version", [store.FORMAT + 1, store.FORMAT - 1])
@@ -170,9 +170,9 @@ def test_spoilt_config(copied):
     (copied / "config.json").write_text("{")
     refused(copied, "must be JSON")
     (copied / "config.json").write_text("[]")
-    refused(copied, "format_version")
+    refused(copied, "must hold a JSON object")
     (copied / "config.json").write_text('{"format_version": 2}')
-    refused(copied, "not a run's configuration")
+    refused(copied, "must be a run's configuration")
 
 
 def test_spoilt_codec(copied):

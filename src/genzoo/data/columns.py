@@ -6,12 +6,10 @@ A float32 is written with the fewest digits that read back to the same bits: num
 
 import contextlib
 import csv
-import gzip
 import io
 import itertools
 import re
-import zlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -20,16 +18,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from genzoo._files import memory, opened, told
 from genzoo.core.errors import DataError
 
 __all__ = [
-    "MISSING", "cells_of", "has_header", "is_date", "is_missing", "is_number", "missing_of", "named", "numbers",
-    "parse_lines", "read_columns", "read_lines", "spike_of", "write_columns",
+    "CELL", "MISSING", "WIDEST", "cells_of", "has_header", "is_date", "is_missing", "is_number", "missing_of", "named",
+    "numbers", "parse_lines", "read_columns", "read_lines", "spike_of", "write_columns",
 ]  # fmt: skip
 
 WIDEST = 10_000  # columns
 LONGEST = 1 << 20  # characters of a cell
 LINE = 1 << 24  # characters of a line
+CELL = 128  # bytes that a cell takes while a table is read
 LOOKED_AT = 50  # lines that tell whether the first is a header
 MISSING = frozenset(("", "?", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null"))
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
@@ -59,8 +59,11 @@ def read_lines(path: Path) -> list[list[str]]:
     Raises:
         DataError: If the file is no text, or a line or cell is longer than any table needs.
     """
-    opened = gzip.open if path.suffix == ".gz" else open
-    with _told(path.name), opened(path, "rt", encoding="utf-8-sig", newline="") as file:
+    with (
+        _told(path.name),
+        opened(path) as content,
+        io.TextIOWrapper(content, encoding="utf-8-sig", newline="") as file,
+    ):
         return _parsed(path.name, file)
 
 
@@ -70,12 +73,8 @@ def parse_lines(name: str, content: bytes) -> list[list[str]]:
         return _parsed(name, file)
 
 
-@contextlib.contextmanager
-def _told(name: str) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as problem:
-        raise DataError(f"{name} must be a CSV file in UTF-8, got: {problem}. Save it again as CSV.") from problem
+def _told(name: str) -> contextlib.AbstractContextManager[None]:
+    return told(name, "be a CSV file in UTF-8", "Save it again as CSV.")
 
 
 def _parsed(name: str, file: io.TextIOWrapper) -> list[list[str]]:
@@ -92,7 +91,7 @@ def _parsed(name: str, file: io.TextIOWrapper) -> list[list[str]]:
         reader = csv.reader(
             _limited(name, file), delimiter=separator, strict=True, skipinitialspace=spaced, quoting=quoting
         )
-        return [line for line in reader if line]
+        return _few_enough(name, (line for line in reader if line))
 
     with _cells_at_most(LONGEST):
         try:
@@ -118,6 +117,17 @@ def _limited(name: str, file: io.TextIOWrapper) -> Iterator[str]:
         if len(line) > LINE:
             raise DataError(f"Lines of {name} must have at most {LINE:,} characters, got more. Is it a table?")
         yield line
+
+
+def _few_enough(name: str, lines: Iterable[list[str]]) -> list[list[str]]:
+    """The lines, given up before their cells fill the memory."""
+    kept, count, most = [], 0, memory() // CELL
+    for line in lines:
+        count += 1 + len(line)
+        if count > most:
+            raise DataError(f"{name} must have at most {most:,} cells to fit into the memory, got more. Split it.")
+        kept.append(line)
+    return kept
 
 
 def has_header(lines: Sequence[Sequence[str]]) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Shaped
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
+from genzoo._files import told
 from genzoo.core.errors import DataError
 
 __all__ = ["CHANNELS", "Color", "Look", "Wanted", "look_at", "pixels", "strictly"]
@@ -110,14 +111,12 @@ def pixels(
 
 @contextlib.contextmanager
 def _opened(name: str, content: bytes) -> Iterator[Image.Image]:
-    try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            yield image
-    except DataError:
-        raise
-    except Exception as problem:  # a decoder met by arbitrary bytes raises whatever its parts raise
-        why = "other content" if isinstance(problem, UnidentifiedImageError) else problem
-        raise DataError(f"{name} must be a whole PNG, JPEG or WebP image, got {why}. Replace it.") from problem
+    with told(name, "be a whole PNG, JPEG or WebP image", "Replace it."):
+        try:
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+                yield image
+        except UnidentifiedImageError:
+            raise ValueError("other content") from None  # in the place of an object in memory
 
 
 def _look(name: str, image: Image.Image) -> Look:

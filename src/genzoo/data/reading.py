@@ -4,6 +4,7 @@ A reader per kind of source finds rows, conditions and splits; here, once for al
 splits made, and rows viewed.
 """
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from genzoo._files import told
 from genzoo.core import GivenLike, GivenSpaceLike
 from genzoo.core.errors import DataError, nearest
 from genzoo.data.augment import Augmented, middle, parse
@@ -94,10 +96,11 @@ given_space=Space(shape=(), levels=10, ragged=False), view=None)
         given = _brought(source)
     wanted = (given,) if isinstance(given, str) else tuple(given or ())
     asked = _asked(wanted, (x,) if isinstance(x, str) else tuple(x or ()), options)
-    reader, subject = _reader(source)
-    check_options(source, reader, subject, options)
-    data = _viewed(_chosen(reader(subject, asked), asked, given), binarize, augment)
     named = {"source": str(source)} if isinstance(source, str | Path) else None
+    with told(repr(str(source)), "be data that can be read") if named else contextlib.nullcontext():
+        reader, subject = _reader(source)
+        check_options(source, reader, subject, options)
+        data = _viewed(_chosen(reader(subject, asked), asked, given), binarize, augment)
     return _from(named, data, given=given, x=x, binarize=binarize, augment=augment, **options)
 
 
@@ -236,10 +239,16 @@ def _chosen(source: Source, asked: Asked, given: str | Sequence[str] | None) -> 
         classes,
         source.view,
         {name: condition.codec for name, condition in named.items() if condition.codec is not None},
-        (*source.notes, *decided),
+        (*source.notes, *decided, *_left_out(source)),
         None if asked.paired or not chosen else _given_splits(source, next(iter(chosen.values())), splits),
         source.skipped,
     )
+
+
+def _left_out(source: Source) -> tuple[str, ...]:
+    """How many rows are not there, as they could not be read."""
+    lost = len(source.skipped)
+    return (f"left out {lost:,} of {len(source.x) + lost:,} that cannot be read (skip_bad)",) if lost else ()
 
 
 def _given_splits(source: Source, condition: Condition, splits: Mapping[str, Tensor]) -> Mapping[str, Tensor]:

@@ -24,6 +24,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from genzoo._files import check_plain, told
 from genzoo.core import Batch, Space, Trainable, seeded
 from genzoo.core.model import evaluating
 from genzoo.data.codecs.audio import expanded
@@ -231,20 +232,17 @@ def read_judge(path: str | Path) -> Judge:
         path: The file.
 
     Raises:
-        ValueError: If it holds no judge.
+        DataError: If it holds no judge.
     """
-    with safe_open(str(path), framework="pt") as file:
-        said, names = (file.metadata() or {}).get(RECORD), file.keys()
-        tensors = {name: file.get_tensor(name) for name in names}
-    if said is None:
-        raise ValueError(
-            f"{Path(path).name} must hold a judge, got other tensors. Remake it: genzoo reproduce judge-…"
-        )
-    fields = json.loads(said)
-    with seeded(0):  # its weights are read, not drawn
-        judge = Judge(JudgeSettings.from_json(fields["settings"]), fields["record"])
-    judge.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in tensors.items()})
-    return judge.eval().requires_grad_(False)
+    with told(Path(path).name, "hold a judge", "Remake it: genzoo reproduce judge-…"):
+        check_plain(path)
+        with safe_open(str(path), framework="pt") as file:
+            fields = json.loads((file.metadata() or {})[RECORD])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        with seeded(0):  # its weights are read, not drawn
+            judge = Judge(JudgeSettings.from_json(fields["settings"]), fields["record"])
+        judge.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in tensors.items()})
+        return judge.eval().requires_grad_(False)
 
 
 def judges() -> list[str]:

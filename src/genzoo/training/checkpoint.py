@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from genzoo._files import open_plain, read_json
+
 __all__ = ["Checkpoint", "CheckpointError", "newest", "save", "write_json", "write_tensors"]
 
 T = TypeVar("T")
@@ -136,15 +138,15 @@ def _write(path: Path, write: Any) -> None:
 
 
 def _load(path: Path) -> Checkpoint:
-    sums = json.loads((path / MANIFEST).read_text())
-    if not isinstance(sums, dict) or not {"state.json", "model.safetensors"} <= sums.keys():
+    sums = read_json(path / MANIFEST)
+    if not {"state.json", "model.safetensors"} <= sums.keys():
         raise ValueError(f"{MANIFEST} does not name the files of a checkpoint")
     for name, expected in sums.items():
         if Path(name).name != name:
             raise ValueError(f"{name!r} is not a file of this folder")
         if _sha256(path / name) != expected:
             raise ValueError(f"the bytes of {name} are not those of its manifest")
-    state = json.loads((path / "state.json").read_text())
+    state = read_json(path / "state.json")
     files = [name for name in sums if name.endswith(".safetensors")]
     return Checkpoint(
         state.pop("step"), state, {name.removesuffix(".safetensors"): load_file(path / name) for name in files}
@@ -152,7 +154,7 @@ def _load(path: Path) -> Checkpoint:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

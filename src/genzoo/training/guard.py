@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
+from genzoo._files import check_plain
+
 __all__ = ["Busy", "Interrupted", "Signals", "locked"]
 
 
@@ -37,7 +39,10 @@ def locked(folder: Path) -> Iterator[None]:
         Busy: If another living process has it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a+") as file:
+    lock = folder / ".lock"
+    if lock.exists():
+        check_plain(lock)
+    with lock.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

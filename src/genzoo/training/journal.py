@@ -17,6 +17,8 @@ from typing import Any
 
 from torch import Tensor
 
+from genzoo._files import check_plain, read_bytes
+
 __all__ = ["CLOCK", "METRICS", "Journal", "Means", "Stopwatch", "read_rows"]
 
 METRICS = "metrics.jsonl"
@@ -69,6 +71,7 @@ class Journal:
         self.path = folder / METRICS if folder else None
         if self.path:
             self.path.touch()
+            check_plain(self.path)
             os.truncate(self.path, min(size, self.path.stat().st_size))
             self.rows = read_rows(self.path)
 
@@ -108,17 +111,26 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     Example:
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "metrics.jsonl"
-        >>> _ = path.write_text('{"step": 1, "loss": 2.0}\\n{"step": 2, "lo')
+        >>> _ = path.write_text('{"step": 1, "split": "train"}\\n{"step": 2, "sp')
         >>> read_rows(path)
-        [{'step': 1, 'loss': 2.0}]
+        [{'step': 1, 'split': 'train'}]
     """
     rows: list[dict[str, Any]] = []
-    text = path.read_text(errors="replace") if path.is_file() else ""
+    text = read_bytes(path).decode(errors="replace") if path.exists() else ""
     for line in text.splitlines():
         with contextlib.suppress(ValueError, RecursionError):
             row = json.loads(line)
-            rows += [row] if isinstance(row, dict) else []
+            rows += [row] if _is_row(row) else []
     return rows
+
+
+def _is_row(row: Any) -> bool:
+    """Whether it says its step and its split, and beside them numbers and words alone."""
+    if not isinstance(row, dict) or not all(
+        value is None or isinstance(value, int | float | str) for value in row.values()
+    ):
+        return False
+    return type(row.get("step")) is int and isinstance(row.get("split"), str)
 
 
 class Means:

@@ -1,16 +1,17 @@
 """Runs: train a recipe on data into a folder, load it back, go on from where it stopped."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from genzoo._files import read_json, told
 from genzoo.core.game import Trainable
 from genzoo.core.model import GenerativeModel
 from genzoo.core.noise import seeded
 from genzoo.data import Codec, Data, codec_from_json
+from genzoo.data.codecs.catalog import check_codec
 from genzoo.training.callbacks import Callback
 from genzoo.training.checkpoint import CheckpointError, write_json
 from genzoo.training.config import BUDGETS, TrainConfig
@@ -218,6 +219,7 @@ def load(path: str | Path) -> Run:
     path = Path(path)
     config = store.read_config(path)
     codecs = read_codecs(path)
+    _check_codecs(path, config, codecs)
     return Run(path, config, loaded(path, config), codecs.x, store.read_metrics(path), codecs.given)
 
 
@@ -227,12 +229,20 @@ def read_codecs(path: Path) -> Codecs:
     Raises:
         Mistake: If their file is missing or spoilt.
     """
-    try:
-        kept = json.loads((path / store.CODEC).read_text())
+    with told(str(path / store.CODEC), "say how samples become files", "Restore it.", Mistake):
+        kept = read_json(path / store.CODEC)
         given = {name: codec_from_json(fields) for name, fields in kept["given"].items()}
         return Codecs(codec_from_json(kept["x"]), given)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Mistake(f"{path / store.CODEC} must say how samples become files: {error}.", "Restore it.") from None
+
+
+def _check_codecs(path: Path, config: store.RunConfig, codecs: Codecs) -> None:
+    """Refuses codecs that are of other rows than the run."""
+    space, given = config.spaces
+    spaces = given if isinstance(given, Mapping) else {"": given}
+    with told(str(path / store.CODEC), "fit the run", "Restore it.", Mistake):
+        check_codec(codecs.x, space)
+        for name, codec in codecs.given.items():
+            check_codec(codec, spaces[name])
 
 
 def _run(path: Path, configs: Sequence[store.RunConfig], rows: Inputs, callbacks: Sequence[Callback]) -> Run:

@@ -4,7 +4,6 @@
 rebuilt model by name, shape and type before a byte is copied. Nothing is ever unpickled.
 """
 
-import json
 import os
 import platform
 import shutil
@@ -13,8 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from genzoo._files import check_plain, read_json, told
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.mistakes import Mistake
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["CONFIG", "FORMAT", "WEIGHTS", "RunConfig", "fill", "fresh_folder", "read_config", "run_folders"]
 
 FORMAT = 2
+MOST_STAGES = 100
 CONFIG, WEIGHTS, CODEC, CARD = "config.json", "model.safetensors", "codec.json", "README.md"
 STAGE, EMBEDDED, START = "stage-{}", "embedded", "start"  # folders: earlier stages, runs that a run stands on
 
@@ -72,8 +73,8 @@ class RunConfig(BaseModel):
     space: dict[str, Any]
     given: dict[str, dict[str, Any]] | None = None
     data: DataRecord
-    stage: int = 1
-    stages: int = 1
+    stage: int = Field(1, ge=1, le=MOST_STAGES)
+    stages: int = Field(1, ge=1, le=MOST_STAGES)
     start: str | None = None
     parameters: int = 0
     versions: dict[str, str] = {}
@@ -142,27 +143,21 @@ def read_config(path: Path) -> RunConfig:
     file = path / CONFIG
     if not path.is_dir():
         raise Mistake(f"A run must be a folder, got {str(path)!r}, which is none.", f"{_runs_nearby(path)}")
-    if not file.is_file():
+    if not file.exists():
         raise Mistake(f"A run's folder must hold {CONFIG}, and {str(path)!r} does not.", f"{_runs_nearby(path)}")
-    try:
-        fields = json.loads(file.read_text())
-    except ValueError as error:
-        raise Mistake(f"{file} must be JSON: {error}.", "Restore the file, or train again.") from None
-    written = fields.get("format_version") if isinstance(fields, dict) else None
-    if written != FORMAT:
-        by = fields.get("versions", {}).get("genzoo", "unknown") if isinstance(fields, dict) else "unknown"
+    with told(str(file), "be JSON", "Restore the file, or train again.", Mistake):
+        fields = read_json(file)
+    if (written := fields.get("format_version")) != FORMAT:
+        versions = fields.get("versions")
+        by = versions.get("genzoo", "unknown") if isinstance(versions, dict) else "unknown"
         raise Mistake(
             f"{file} has format_version {written!r}, and this genzoo reads format {FORMAT}.",
             f"Train it again, or load it by the genzoo that wrote it ({by}).",
         )
-    try:
-        return RunConfig(**fields)
-    except ValidationError as error:
-        where = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise Mistake(
-            f"{file} is not a run's configuration: {where}: {error.errors()[0]['msg']}.",
-            "Restore the file, or train again.",
-        ) from None
+    with told(str(file), "be a run's configuration", "Restore the file, or train again.", Mistake):
+        config = RunConfig(**fields)
+        _ = config.spaces  # which are made of plain fields when they are asked for
+        return config
 
 
 def home_of(path: Path, config: RunConfig) -> Path:
@@ -205,11 +200,17 @@ def embed(run: Path, path: Path, name: str) -> None:
         to = aside / folder.relative_to(run)
         to.mkdir(parents=True, exist_ok=True)
         for file in (CONFIG, CODEC, WEIGHTS):
-            if (folder / file).is_file():
-                shutil.copyfile(folder / file, to / file)
+            if (folder / file).exists():
+                _copy(folder / file, to / file)
     if (home / EMBEDDED).is_dir():
-        shutil.copytree(home / EMBEDDED, aside / EMBEDDED, ignore=shutil.ignore_patterns(START))
+        shutil.copytree(home / EMBEDDED, aside / EMBEDDED, ignore=shutil.ignore_patterns(START), copy_function=_copy)
     aside.rename(into)  # whoever sees it sees all of it
+
+
+def _copy(file: str | Path, to: str | Path) -> None:
+    with told(str(file), error=Mistake):
+        check_plain(file)
+        shutil.copyfile(file, to)
 
 
 def embedded(path: Path, config: RunConfig, name: str) -> Path | None:
@@ -228,7 +229,8 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The rows of metrics in a run's folder, none if training has not begun."""
     from genzoo.training.journal import METRICS, read_rows
 
-    return read_rows(path / METRICS)
+    with told(str(path / METRICS), error=Mistake):
+        return read_rows(path / METRICS)
 
 
 def fill(model: "nn.Module", path: Path) -> None:
@@ -259,15 +261,13 @@ def read_weights(path: Path) -> "dict[str, Tensor]":
     Raises:
         Mistake: If it is missing or spoilt.
     """
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    if not path.is_file():
+    if not path.exists():
         raise _unfinished(path.parent)
-    try:
+    with told(str(path), "be a safetensors file", "Restore the file, or train again.", Mistake):
+        check_plain(path)
         return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise Mistake(f"{path} is not a safetensors file: {error}.", "Restore the file, or train again.") from None
 
 
 def differing(tensors: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:

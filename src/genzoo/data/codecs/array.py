@@ -9,7 +9,9 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
+from genzoo._files import told
 from genzoo.data.codec import Codec
+from genzoo.data.numpy_files import load_array
 
 __all__ = ["ArrayCodec"]
 
@@ -27,4 +29,5 @@ class ArrayCodec(Codec):
         return Path(path)
 
     def load(self, path: str | Path) -> Shaped[Tensor, "n *shape"]:
-        return torch.from_numpy(np.load(path, allow_pickle=False))
+        with told(Path(path).name, "hold a plain NumPy array", "Save it without objects."):
+            return torch.from_numpy(load_array(path))

@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor
 
+from genzoo._files import read_bytes, told
 from genzoo.core.errors import DataError
 from genzoo.data.codec import Codec
 
@@ -71,9 +72,11 @@ class SoundCodec(Codec):
         return [self.save(x[i : i + 1], Path(folder) / f"{i:0{width}d}.wav") for i in range(len(x))]
 
     def load(self, path: str | Path) -> Shaped[Tensor, "1 T"]:
-        samples, rate = decode_sound(Path(path).name, Path(path).read_bytes())
+        name = Path(path).name
+        with told(name):
+            samples, rate = decode_sound(name, read_bytes(path))
         if rate != self.rate:
-            raise DataError(f"{Path(path).name} must have {self.rate} samples a second, got {rate}. Resample it.")
+            raise DataError(f"{name} must have {self.rate} samples a second, got {rate}. Resample it.")
         return (samples if self.levels is None else companded(samples))[None]
 
 

@@ -1,11 +1,14 @@
 """Every codec by its kind: what a record names, and what suits rows of which only the space is known."""
 
+import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 from jaxtyping import Shaped
 from torch import Tensor
 
+from genzoo._files import told
 from genzoo.core import Space
 from genzoo.core.errors import DataError, nearest
 from genzoo.data.codec import Codec
@@ -19,7 +22,7 @@ from genzoo.data.codecs.text import TextCodec
 from genzoo.data.codecs.tokens import TokenCodec
 from genzoo.data.picture import CHANNELS
 
-__all__ = ["KINDS", "codec_for", "codec_from_json"]
+__all__ = ["KINDS", "check_codec", "codec_for", "codec_from_json"]
 
 PLAIN = (ArrayCodec, ImageCodec, PointsCodec, TableCodec)
 KINDS: dict[str, Any] = {  # a run's record names one of these, never a class
@@ -34,7 +37,7 @@ def codec_from_json(fields: Mapping[str, Any]) -> Codec:
         fields: Its kind and its own fields.
 
     Raises:
-        DataError: If the kind is unknown.
+        DataError: If the kind is unknown, or a field is not what the codec takes.
 
     Example:
         >>> codec_from_json(ImageCodec(levels=17).to_json())
@@ -43,8 +46,45 @@ def codec_from_json(fields: Mapping[str, Any]) -> Codec:
     kind, rest = str(fields.get("kind")), {name: value for name, value in fields.items() if name != "kind"}
     if kind not in KINDS:
         raise DataError(f"A codec's kind must be one of {sorted(KINDS)}, got {kind!r}. {nearest(kind, KINDS)}")
-    codec: Codec = KINDS[kind](**{name: tuple(v) if isinstance(v, list) else v for name, v in rest.items()})
-    return codec
+    known = [field.name for field in dataclasses.fields(KINDS[kind])]
+    for name in rest:
+        if name not in known:
+            raise DataError(f"A codec of kind {kind} has {', '.join(known)}, got {name!r}. {nearest(name, known)}")
+    with told(f"A codec of kind {kind}", "have fields of the right types", "Restore the file that says it."):
+        codec: Codec = _checker(kind).validate_python(rest)
+        return codec
+
+
+def check_codec(codec: Codec, space: Space) -> None:
+    """Refuses a codec that cannot write the rows of a space.
+
+    Args:
+        codec: As a record says it.
+        space: What one row is.
+
+    Raises:
+        DataError: If its columns or levels are others.
+
+    Example:
+        >>> check_codec(ImageCodec(levels=17), Space((1, 8, 8), levels=17))
+    """
+    levels = getattr(codec, "levels", space.levels)
+    columns = getattr(codec, "columns", None)
+    width = space.shape[-1] if space.shape else 0
+    if isinstance(codec, ArrayCodec):
+        return
+    axes = 3 if isinstance(codec, ImageCodec) else 2 if isinstance(codec, SequenceCodec) else 1
+    if len(space.shape) != axes or levels != space.levels or (columns is not None and len(columns) != width):
+        got = f"{levels} levels" if columns is None else f"{levels} levels in {len(columns)} columns"
+        raise DataError(f"A codec of kind {codec.kind} must be one of {space}, got {got}. Restore the right one.")
+
+
+@functools.cache
+def _checker(kind: str) -> Any:
+    """What makes a codec of fields after looking at their types."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(KINDS[kind])
 
 
 def codec_for(x: Shaped[Tensor, "n *shape"], space: Space) -> Codec:

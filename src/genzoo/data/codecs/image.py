@@ -9,6 +9,7 @@ from jaxtyping import Shaped, UInt8
 from PIL import Image
 from torch import Tensor
 
+from genzoo._files import read_bytes, told
 from genzoo.core import Space
 from genzoo.core.errors import DataError
 from genzoo.data import picture
@@ -94,9 +95,7 @@ def open_image(path: Path, levels: int | None = None) -> Shaped[Tensor, "C H W"]
     Raises:
         DataError: If it cannot be read, or is too large.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as problem:
-        raise DataError(f"{path.name} must be readable, got: {problem}. Check the path.") from None
+    with told(path.name, fix="Check the path."):
+        content = read_bytes(path)
     with strictly():
         return torch.from_numpy(pixels(path.name, content, levels=levels)[1])

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
+from genzoo._files import read_bytes, told
 from genzoo.core import Space
 from genzoo.core.errors import DataError
 from genzoo.data.codec import Codec
@@ -68,7 +69,8 @@ class SpellingCodec(Codec):
         return Path(path)
 
     def load(self, path: str | Path) -> Shaped[Tensor, "n T"]:
-        text = Path(path).read_bytes().decode()
+        with told(Path(path).name, "be text in UTF-8", "Save it again as UTF-8."):
+            text = read_bytes(path).decode()
         return self.rows(text.removesuffix("\n").split("\n") if self.lines else text.split(self.RULE))
 
 

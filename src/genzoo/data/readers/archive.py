@@ -10,15 +10,15 @@ import os
 import tarfile
 import threading
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
 
+from genzoo._files import open_plain, opened, told
 from genzoo.core.errors import DataError
 
 __all__ = ["ARCHIVES", "Files", "inner", "open_files"]
 
+GZIP = b"\x1f\x8b"  # how a packed file begins
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 BESIDE = ("", ".csv", ".json", ".md", ".txt")  # what describes an archive: a license, a table, a readme
 LARGEST_MEMBER, LARGEST_ARCHIVE, MOST_MEMBERS = 1 << 28, 1 << 36, 5_000_000
@@ -72,11 +72,8 @@ class Folder(Files):
         super().__init__(root.resolve().name, dict(self._walk()), str(root.resolve()))
 
     def read(self, name: str) -> bytes:
-        try:
-            with open(self.root / name, "rb") as file:
-                return _bounded(name, file.read)
-        except OSError as problem:
-            raise DataError(f"{name} must be readable, got: {problem}. Check its permissions.") from problem
+        with told(name, fix="Check its permissions."), open_plain(self.root / name) as file:
+            return _bounded(name, file.read)
 
     def _walk(self) -> Iterator[tuple[str, str]]:
         for place, folders, files in os.walk(self.root):
@@ -92,16 +89,19 @@ class Zip(Files):
     """The members of a zip archive."""
 
     def __init__(self, path: Path) -> None:
-        self.file = _opened(path, lambda: zipfile.ZipFile(path))
-        members = [member for member in self.file.infolist() if not member.is_dir()]
-        _check_members(path, [(m.filename, m.file_size, (m.external_attr >> 28) == 0xA) for m in members])
-        super().__init__(path.stem, {m.filename: f"{m.file_size} {m.CRC}" for m in members})
+        with contextlib.ExitStack() as stack, _whole(path):
+            self.file = stack.enter_context(zipfile.ZipFile(stack.enter_context(open_plain(path))))
+            members = [member for member in self.file.infolist() if not member.is_dir()]
+            _check_members(path, [(m.filename, m.file_size, (m.external_attr >> 28) == 0xA) for m in members])
+            super().__init__(path.stem, {m.filename: f"{m.file_size} {m.CRC}" for m in members})
+            self.stack = stack.pop_all()
 
     def close(self) -> None:
-        self.file.close()
+        self.stack.close()
 
     def read(self, name: str) -> bytes:
-        return _member(name, lambda: self.file.open(name))
+        with told(name, fix="Pack it again."), self.file.open(name) as file:
+            return _bounded(name, file.read)
 
 
 class Tar(Files):
@@ -109,21 +109,25 @@ class Tar(Files):
 
     def __init__(self, path: Path) -> None:
         self.lock = threading.Lock()
-        self.file = _opened(path, lambda: tarfile.open(path))  # noqa: SIM115 (closed by close)
-        members = [m for m in _opened(path, lambda: _bounded_members(path, self.file)) if not m.isdir()]
-        _check_members(path, [(m.name, m.size, not m.isfile()) for m in members])
-        found = path.stat()
-        stamp = f"{found.st_size} {found.st_mtime_ns}"
-        stem = next(path.name[: -len(end)] for end in (*ARCHIVES, path.suffix) if path.name.lower().endswith(end))
-        super().__init__(stem, {m.name.removeprefix("./"): f"{m.size} {m.offset_data} {stamp}" for m in members})
-        self.members = {m.name.removeprefix("./"): m for m in members}
+        with contextlib.ExitStack() as stack, _whole(path):
+            content = stack.enter_context(opened(path, packed=_is_packed(path)))
+            self.file = stack.enter_context(tarfile.TarFile(fileobj=content))
+            members = [m for m in _bounded_members(self.file) if not m.isdir()]
+            _check_members(path, [(m.name, m.size, not m.isfile()) for m in members])
+            found = path.stat()
+            stamp = f"{found.st_size} {found.st_mtime_ns}"
+            stem = next(path.name[: -len(end)] for end in (*ARCHIVES, path.suffix) if path.name.lower().endswith(end))
+            super().__init__(stem, {m.name.removeprefix("./"): f"{m.size} {m.offset_data} {stamp}" for m in members})
+            self.members = {m.name.removeprefix("./"): m for m in members}
+            self.stack = stack.pop_all()
 
     def close(self) -> None:
-        self.file.close()
+        self.stack.close()
 
     def read(self, name: str) -> bytes:
-        with self.lock:
-            return _member(name, lambda: self.file.extractfile(self.members[name]))
+        with self.lock, told(name, fix="Pack it again."):
+            file = self.file.extractfile(self.members[name])
+            return b"" if file is None else _bounded(name, file.read)
 
 
 def open_files(path: Path) -> Files:
@@ -154,16 +158,16 @@ def inner(path: Path) -> Path:
     return archives[0] if len(archives) == 1 and is_beside else path
 
 
-def _opened(path: Path, attempt: Callable[[], Any]) -> Any:
-    try:
-        return attempt()
-    except DataError:
-        raise
-    except Exception as problem:  # arbitrary bytes make zipfile and tarfile raise whatever their parts raise
-        raise DataError(f"{path.name} must be a whole archive, got: {problem}. Fetch it again.") from problem
+def _whole(path: Path) -> contextlib.AbstractContextManager[None]:
+    return told(path.name, "be a whole archive", "Fetch it again.")
 
 
-def _bounded_members(path: Path, file: tarfile.TarFile) -> list[tarfile.TarInfo]:
+def _is_packed(path: Path) -> bool:
+    with open_plain(path) as file:
+        return file.read(2) == GZIP
+
+
+def _bounded_members(file: tarfile.TarFile) -> list[tarfile.TarInfo]:
     """The members of a tar, given up as soon as they claim too much: finding them decompresses everything."""
     members, total = [], 0
     for member in file:
@@ -193,17 +197,6 @@ def _check_members(path: Path, members: list[tuple[str, int, bool]]) -> None:
                 f"Files in {path.name} must have at most {LARGEST_MEMBER >> 20} MB, got {size:,} bytes in {name!r}. "
                 "Unpack it into a folder."
             )
-
-
-def _member(name: str, opened: Callable[[], Any]) -> bytes:
-    try:
-        with opened() as file:
-            return _bounded(name, file.read)
-    except DataError:
-        raise
-    except (OSError, EOFError, RuntimeError, NotImplementedError, ValueError, KeyError, zlib.error,
-            zipfile.BadZipFile, tarfile.TarError) as problem:  # fmt: skip
-        raise DataError(f"{name} must be readable, got: {problem}. Pack it again.") from problem
 
 
 def _bounded(name: str, read: Callable[[int], bytes]) -> bytes:

@@ -57,7 +57,7 @@ def read_together(folder: Path, asked: Asked) -> Source:
     Raises:
         DataError: If no file is known, or several are and nothing says how they belong together.
     """
-    paths = sorted(path for path in folder.iterdir() if path.is_file())
+    paths = sorted(path for path in folder.iterdir() if path.exists() and not path.is_dir())
     name = folder.resolve().name
     if parallel := parallel_files(paths):
         return read_parallel(name, _by_split(parallel), asked)

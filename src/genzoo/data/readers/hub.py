@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from genzoo._files import check_plain, told
 from genzoo.core import Space
 from genzoo.core.errors import DataError, nearest
 from genzoo.data.readers.mappings import read_mapping
@@ -37,13 +38,13 @@ def read_hub(source: str, asked: Asked) -> Source:
         import datasets
     except ImportError:
         raise DataError("hub: must have datasets, got none. Run: pip install 'genzoo[hub]'") from None
-    try:
+    with told(repr(source), "be a data set that loads", "Check the name."):
         if Path(name).is_dir():
+            for path in (path for path in Path(name).rglob("*") if not path.is_dir()):
+                check_plain(path)
             found = datasets.load_from_disk(name)
         else:
             found = datasets.load_dataset(name, configuration or None)
-    except Exception as problem:  # the library raises whatever its parts, the network and the hub's answers raise
-        raise DataError(f"{source!r} must be a data set that loads, got: {problem}. Check the name.") from problem
     return read_hub_object(found, asked, Path(name).name)
 
 

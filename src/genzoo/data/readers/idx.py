@@ -6,11 +6,9 @@ References:
     LeCun, Cortes & Burges, 1998, "The MNIST database of handwritten digits"
 """
 
-import gzip
 import math
 import re
 import struct
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +17,7 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
+from genzoo._files import memory, opened, told
 from genzoo.core.errors import DataError
 from genzoo.data.readers.mappings import read_mapping
 from genzoo.data.source import Asked, Source
@@ -28,7 +27,7 @@ __all__ = ["is_idx_folder", "read_idx", "read_idx_folder"]
 
 NAME = re.compile(r"(?P<split>train|t10k|test|valid)-(?P<role>images|labels)[-.]idx\d-ubyte(\.gz)?")
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-LARGEST, PIECE = 1 << 34, 1 << 24
+PIECE = 1 << 24
 
 
 def is_idx_folder(folder: Path) -> bool:
@@ -59,17 +58,14 @@ def read_idx(path: Path) -> Shaped[Tensor, "n *shape"]:
     Raises:
         DataError: If the file is cut off, too long, or of another format.
     """
-    try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as file:
-            zero, kind, axes = struct.unpack(">HBB", file.read(4))
-            if zero or kind not in TYPES or axes == 0:
-                raise DataError(f"{path.name} must begin as IDX does, got other bytes. Is it a file of this format?")
-            shape = struct.unpack(f">{axes}I", file.read(4 * axes))
-            dtype = np.dtype(TYPES[kind])
-            size = math.prod(shape) * dtype.itemsize
-            values = _at_most(file.read, min(size, LARGEST) + 1)
-    except (OSError, EOFError, struct.error, zlib.error) as problem:
-        raise DataError(f"{path.name} must be a whole IDX file, got: {problem}. Fetch it again.") from problem
+    with told(path.name, "be a whole IDX file", "Fetch it again."), opened(path) as file:
+        zero, kind, axes = struct.unpack(">HBB", file.read(4))
+        if zero or kind not in TYPES or axes == 0:
+            raise DataError(f"{path.name} must begin as IDX does, got other bytes. Is it a file of this format?")
+        shape = struct.unpack(f">{axes}I", file.read(4 * axes))
+        dtype = np.dtype(TYPES[kind])
+        size = math.prod(shape) * dtype.itemsize
+        values = _at_most(file.read, min(size, memory() // 2) + 1)
     if len(values) != size:
         got = "more" if len(values) > size else f"{len(values):,}"
         raise DataError(f"{path.name} must hold {size:,} bytes of values as it says, got {got}. Fetch it again.")

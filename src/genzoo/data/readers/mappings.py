@@ -4,10 +4,9 @@ Names of arrays are roles. A name may say its split in front or behind: `train_i
 """
 
 import re
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from torch import Tensor
 from genzoo.core import Space
 from genzoo.core.errors import DataError, nearest
 from genzoo.data.codecs.catalog import codec_for
+from genzoo.data.numpy_files import load_array, opened_arrays
 from genzoo.data.readers.arrays import LARGE, as_rows, as_table
 from genzoo.data.readers.gaps import mend_gaps
 from genzoo.data.readers.trajectories import ENDS, read_trajectories
@@ -47,25 +47,12 @@ def read_pair(pair: tuple[Any, Any], asked: Asked) -> Source:
 def read_numpy(path: Path, asked: Asked) -> Source:
     """A `.npy` file of rows, or a `.npz` file whose array names are roles. Nothing is unpickled.
 
-    A large `.npy` is mapped, and need not fit in memory.
+    A large `.npy` is mapped, and need not fit in memory; of an `.npz` only the arrays that are asked for are read.
     """
-    try:
-        if path.suffix.lower() == ".npy" and path.stat().st_size > LARGE:
-            arrays = {"x": np.load(path, mmap_mode="c", allow_pickle=False)}
-        else:
-            with open(path, "rb") as file, _loaded(file) as found:
-                arrays = {name: found[name] for name in found}
-    except Exception as problem:  # NumPy met by arbitrary bytes raises whatever its tokenizer or zipfile raise
-        raise DataError(
-            f"{path.name} must hold plain NumPy arrays, got: {problem}. Save it without objects."
-        ) from None
-    return read_mapping(arrays, asked, path.stem)
-
-
-def _loaded(file: BinaryIO) -> AbstractContextManager[Mapping[str, Any]]:
-    """The arrays of a file by name; the one of an `.npy` file is x."""
-    found = np.load(file, allow_pickle=False)
-    return nullcontext({"x": found}) if isinstance(found, np.ndarray) else found
+    if path.suffix.lower() == ".npy":
+        return read_mapping({"x": load_array(path, large=LARGE)}, asked, path.stem)
+    with opened_arrays(path) as arrays:
+        return read_mapping(arrays, asked, path.stem)
 
 
 @reader("trajectories", "horizon", "history", "missing")
@@ -86,17 +73,16 @@ def read_mapping(arrays: Mapping[str, Any], asked: Asked, name: str = "mapping")
         return read_trajectories(name, arrays, asked)
     roles = _by_role(arrays)
     x_role = _role_of_x(roles, asked)
-    parts = roles.pop(x_role)
+    parts = {split: _found(arrays, key) for split, key in roles.pop(x_role).items()}
     x = _end_to_end([_tensor(x_role, part) for part in parts.values()])
     given = tuple(roles) if asked.given == EVERY else asked.given
-    conditions = {role: _condition(role, _aligned(role, roles, parts)) for role in given}
+    beside = {role: [_found(arrays, key) for key in _aligned(role, roles, parts)] for role in given}
+    conditions = {role: _condition(role, found) for role, found in beside.items()}
     whole = mend_gaps(x, conditions, _own_splits(parts), asked.missing)
     x, conditions, content, notes = whole.x, dict(whole.conditions), None, whole.notes
     if asked.x and asked.levels is None and x.ndim == 1 and not x.is_floating_point():
         x, space, codec = Condition.from_labels(x_role, x).as_x(x_role)
-        content = (
-            _end_to_end([_tensor(given[0], part) for part in _aligned(given[0], roles, parts)]) if given else None
-        )
+        content = _end_to_end([_tensor(given[0], part) for part in beside[given[0]]]) if given else None
     elif asked.levels is None and (found := as_table(x)) is not None:
         (x, space), notes = found, (*notes, KEPT)
         codec = codec_for(x, space)
@@ -106,14 +92,13 @@ def read_mapping(arrays: Mapping[str, Any], asked: Asked, name: str = "mapping")
     return Source(name, x, space, codec, conditions, whole.splits, content, notes)
 
 
-def _by_role(arrays: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Role → split → array; the split is "" where a name does not say it."""
-    roles: dict[str, dict[str, Any]] = {}
-    for name, array in arrays.items():
-        array = array if isinstance(array, Tensor) else _as_array(name, array)
+def _by_role(names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Role → split → name of the array; the split is "" where the name does not say it."""
+    roles: dict[str, dict[str, str]] = {}
+    for name in names:
         match = ROLE.fullmatch(name)
         split = SPLIT_WORDS.get(match["before"] or match["after"], "") if match else ""
-        roles.setdefault(match["role"] if match and split else name, {})[split] = array
+        roles.setdefault(match["role"] if match and split else name, {})[split] = name
     return roles
 
 
@@ -126,6 +111,12 @@ def _as_array(name: str, array: Any) -> np.ndarray:
     if found.dtype.kind == "O" and all(isinstance(value, str) for value in found.flat):
         return found.astype(np.str_)
     return found
+
+
+def _found(arrays: Mapping[str, Any], name: str) -> Any:
+    """An array as a tensor or one of NumPy's."""
+    found = arrays[name]
+    return found if isinstance(found, Tensor) else _as_array(name, found)
 
 
 def _end_to_end(parts: list[Tensor]) -> Tensor:
@@ -146,8 +137,8 @@ def _role_of_x(roles: Mapping[str, Any], asked: Asked) -> str:
     raise DataError(f"One array must be x, got {sorted(roles)}. Say which, as x='{left[0] if left else 'images'}'.")
 
 
-def _aligned(role: str, roles: Mapping[str, dict[str, Any]], parts: Mapping[str, Any]) -> list[Any]:
-    """A condition's arrays in the order of those of x."""
+def _aligned(role: str, roles: Mapping[str, dict[str, str]], parts: Mapping[str, Any]) -> list[str]:
+    """The names of a condition's arrays in the order of those of x."""
     if role not in roles:
         raise DataError(f"`given` must be one of the arrays beside x, got {role!r}. {nearest(role, roles)}")
     if set(roles[role]) != set(parts):

@@ -15,11 +15,23 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from genzoo._files import check_plain, memory, told
 from genzoo.core import Column, Space
 from genzoo.core.errors import DataError, nearest
 from genzoo.data.codec import Codec
 from genzoo.data.codecs.table import PointsCodec, TableCodec
-from genzoo.data.columns import MISSING, has_header, is_missing, is_number, missing_of, named, read_lines, spike_of
+from genzoo.data.columns import (
+    CELL,
+    MISSING,
+    WIDEST,
+    has_header,
+    is_missing,
+    is_number,
+    missing_of,
+    named,
+    read_lines,
+    spike_of,
+)
 from genzoo.data.readers.arrays import as_rows, loses_digits
 from genzoo.data.readers.column import MOST_WORDS, ReadColumn, kinds_asked, plain_decimals, read_column
 from genzoo.data.readers.spelling import SPELLING, text_rows
@@ -166,25 +178,29 @@ def _without_index(table: Table, asked: Asked) -> Table:
 
 def _parquet(path: Path) -> dict[str, list[str]]:
     try:
-        import pyarrow as pa
-        from pyarrow import parquet
+        from pyarrow import parquet, types
     except ImportError:
         raise DataError("Parquet must have pyarrow, got none. Run: pip install 'genzoo[tables]'") from None
-    try:
+    with told(path.name, "be a Parquet file", "Write it again."):
+        check_plain(path)
         with parquet.ParquetFile(path) as file:
-            if not 0 < len(file.schema_arrow) <= 10_000:
+            schema, rows = file.schema_arrow, file.metadata.num_rows
+            if not 0 < len(schema) <= WIDEST:
+                raise DataError(f"{path.name} must have 1 to {WIDEST} columns, got {len(schema)}. Choose some.")
+            if nested := [field.name for field in schema if types.is_nested(field.type)]:
                 raise DataError(
-                    f"{path.name} must have 1 to 10000 columns, got {len(file.schema_arrow)}. Choose some."
+                    f"Columns of {path.name} must hold single values, got lists in {nested[:10]}. Flatten them."
+                )
+            if not rows:
+                raise DataError(f"{path.name} must have at least one row, got none. Add rows.")
+            if rows * len(schema) > (most := memory() // CELL):
+                raise DataError(
+                    f"{path.name} must have at most {most:,} cells to fit into the memory, got {rows:,} rows of "
+                    f"{len(schema):,} columns. Choose among them."
                 )
             found = file.read()
-    except (OSError, ValueError, pa.ArrowException) as problem:
-        raise DataError(f"{path.name} must be a Parquet file, got: {problem}. Write it again.") from problem
-    if nested := [field.name for field in found.schema if pa.types.is_nested(field.type)]:
-        raise DataError(f"Columns of {path.name} must hold single values, got lists in {nested[:10]}. Flatten them.")
-    if not len(found):
-        raise DataError(f"{path.name} must have at least one row, got none. Add rows.")
-    return {str(head): ["" if value is None else str(value) for value in found[head].to_pylist()]
-            for head in found.column_names}  # fmt: skip
+        return {str(head): ["" if value is None else str(value) for value in found[head].to_pylist()]
+                for head in found.column_names}  # fmt: skip
 
 
 # Roles ------------------------------------------------------------------------------------------------------------

@@ -1,16 +1,15 @@
 """Text: one long text cut into stretches, or a text per row: lines, JSON lines, parallel files, molecules."""
 
 import dataclasses
-import gzip
 import json
 import re
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from genzoo._files import opened, told
 from genzoo.core import Space
 from genzoo.core.errors import DataError, nearest
 from genzoo.data.codecs.molecules import MoleculeCodec, is_smiles
@@ -183,16 +182,12 @@ def _spelled(table: Table, x: str, asked: Asked, notes: tuple[str, ...] = (), un
 
 
 def _text_of(path: Path) -> str:
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
-            content = file.read(LARGEST + 1)
-        if len(content) > LARGEST:
-            raise DataError(f"{path.name} must have at most {LARGEST >> 30} GB of text, got more. Split it.")
+    with told(path.name, fix="Fetch it again."), opened(path) as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise DataError(f"{path.name} must have at most {LARGEST >> 30} GB of text, got more. Split it.")
+    with told(path.name, "be text in UTF-8", "Save it again as UTF-8."):
         return content.decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        raise DataError(f"{path.name} must be text in UTF-8, got: {problem}. Save it again as UTF-8.") from problem
-    except (OSError, EOFError, zlib.error) as problem:
-        raise DataError(f"{path.name} must be readable, got: {problem}. Fetch it again.") from problem
 
 
 def _lines(text: str) -> list[str]:
