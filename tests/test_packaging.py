@@ -1,8 +1,11 @@
 """What is installed and shipped: pins that hold, no forbidden package, a wheel with all it needs."""
 
+import ast
 import re
+import sys
 import tomllib
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,11 +13,25 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import genzoo
+from genzoo.apps.cli.doctor import BRINGS
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-FOR_DEVELOPERS = {"all", "dev", "docs", "oracles"}
+FOR_DEVELOPERS = {"all", "dev", "docs", "experiments", "oracles"}
+OURS = {"genzoo", "tests", "benchmarks", "experiments"}
+MODULES = {"pot": "ot", "scikit-learn": "sklearn", "pillow": "PIL", "pyyaml": "yaml"}  # named unlike their packages
+TOOLS = {  # called by name: by the Makefile, by pytest, by mypy, or by Sphinx as its configuration says
+    "ruff", "mypy", "import-linter", "pytest-timeout", "pytest-xdist", "types-PyYAML", "furo", "myst-parser",
+}  # fmt: skip
+BROUGHT = {
+    "docutils": "sphinx",
+    "markupsafe": "jinja2",
+    "pydantic_core": "pydantic",
+}  # by a package that is declared, in whose name they act
+OPTIONAL = {  # asked only where they are: another name of the same code, a user's own table, peers in speed
+    "lightning", "polars", "jax", "blackjax", "numpyro", "thrml",
+}  # fmt: skip
 
 
 def pins() -> dict[str, str]:
@@ -31,6 +48,36 @@ def needs() -> list[Requirement]:
 def test_every_direct_need_is_pinned_within_its_range(need: Requirement) -> None:
     pinned = {canonicalize_name(name): version for name, version in pins().items()}
     assert need.specifier.contains(pinned[canonicalize_name(need.name)])
+
+
+def imported() -> set[str]:
+    """Every package that a line of this project imports, by the name of its module."""
+    found = set()
+    for folder in ("src", "tests", "benchmarks", "experiments", "docs"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                found |= set(_modules(node))
+    # torch brings the code for TensorBoard, which needs the package.
+    found |= {"tensorboard"} if "torch.utils.tensorboard" in found else set()
+    return {name.partition(".")[0] for name in found} - set(sys.stdlib_module_names) - OURS
+
+
+def _modules(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and node.level == 0:
+        yield str(node.module)
+
+
+def test_what_is_declared_is_imported_and_what_is_imported_is_declared() -> None:
+    names = {need.name for need in needs()} - TOOLS
+    declared = {MODULES.get(canonicalize_name(name), name.replace("-", "_")) for name in names}
+    assert declared | set(BROUGHT) | OPTIONAL == imported() | OPTIONAL
+    assert set(BROUGHT.values()) <= declared
+
+
+def test_every_extra_says_what_it_brings() -> None:
+    assert set(BRINGS) == set(EXTRAS) - FOR_DEVELOPERS
 
 
 def test_nothing_forbidden_is_pinned() -> None:

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from genzoo.apps.cli import app
+from genzoo.apps.cli import app, doctor
 from genzoo.apps.cli.catalog import COMMANDS as CATALOG
 from genzoo.apps.cli.reproduce import COMMANDS as REPRODUCE
 from genzoo.apps.cli.training import COMMANDS as TRAINING
@@ -104,6 +104,9 @@ def test_doctor_says_what_is_here(monkeypatch, tmp_path):
     assert all(check["ok"] or check["fix"] for check in found.values())
     text = genzoo("doctor")
     assert "torch" in text
+    monkeypatch.setattr(doctor, "_installed", lambda name: name != "soundfile")
+    (audio,) = [check for check in doctor.examined() if check.what == "extra audio"]
+    assert audio.state.startswith("lacks soundfile: pip install 'genzoo[audio]' brings sounds")
 
 
 def test_runs_lists_what_was_trained(vae, home, tmp_path):

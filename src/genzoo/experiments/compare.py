@@ -255,6 +255,7 @@ def compare_runs(
     out: str | Path | None = None,
     protocol: Protocol = STANDARD,
     extractor: Extractor | None = None,
+    online: bool = False,
 ) -> Comparison:
     """Measures finished runs by one protocol.
 
@@ -263,6 +264,7 @@ def compare_runs(
         out: The folder of the report; by default a new one under `runs`.
         protocol: How much is measured.
         extractor: What sees the samples.
+        online: Whether their data may be fetched from the hub.
 
     Raises:
         Mistake: If there are none, or their data differ.
@@ -270,7 +272,7 @@ def compare_runs(
     runs = finished([Path(path) for path in paths])
     if not runs:
         raise Mistake("At least one run must be named to compare, got none.", "See genzoo runs.")
-    data = next(iter(runs.values())).data()
+    data = next(iter(runs.values())).data(online=online)
     path = Path(out) if out is not None else store.fresh_folder(f"compare-{data.name}")
     path.mkdir(parents=True, exist_ok=True)
     minutes = sorted(_spent(run, "core_seconds") / 60 for run in runs.values())

@@ -13,6 +13,7 @@ from genzoo.core.model import GenerativeModel
 from genzoo.core.noise import seeded
 from genzoo.data import Codec, Data, read
 from genzoo.data.codecs.table import PointsCodec, TableCodec
+from genzoo.data.readers.hub import is_pinned, is_remote
 from genzoo.data.recode import kinds_of, recoded
 from genzoo.data.view import BINARIZE
 from genzoo.training.order import rows_of
@@ -55,19 +56,22 @@ def inputs_of(data: Any, asked: Mapping[str, Any]) -> Inputs:
     return Inputs(found, found.train, found.valid if len(found.valid) else None)
 
 
-def same_data(config: store.RunConfig, data: Any = None) -> Inputs:
+def same_data(config: store.RunConfig, data: Any = None, *, online: bool = False) -> Inputs:
     """The data of a run, read again from where they came.
 
     Args:
         config: The run's.
         data: The data, if they were given as tensors.
+        online: Whether they may be fetched.
 
     Raises:
-        Mistake: If they were and are not given again, or are no longer the same.
+        Mistake: If they were and are not given again, are no longer the same, or would have to be fetched.
     """
     said = config.data
     if data is None and said.origin is None:
         raise Mistake("This run was trained on tensors, which must be given again, got none.", "Pass data=…")
+    if data is None:
+        _refuse_fetching(said.asked().get("source"), online)
     asked = said.asked() | {"source": said.asked().get("source") if data is None else data}
     rows = inputs_of(asked.pop("source"), asked)
     if said.fingerprint and rows.data.fingerprint != said.fingerprint:
@@ -76,6 +80,22 @@ def same_data(config: store.RunConfig, data: Any = None) -> Inputs:
             f"Restore {said.asked().get('source', 'the tensors')} as at the time, or train a new run.",
         )
     return rows
+
+
+def _refuse_fetching(source: Any, online: bool) -> None:
+    """Raises if a run, which may be somebody else's, would fetch something unasked, or something that may change."""
+    if not is_remote(source):
+        return
+    if not is_pinned(source):
+        raise Mistake(
+            f"The data of a run must be pinned by a commit to be fetched again, got {source!r}.",
+            "Name them yourself, as --data hub:NAME@COMMIT, the commit in 40 hexadecimal digits.",
+        )
+    if not online:
+        raise Mistake(
+            f"The data of this run lie on the hub, {source!r}, and nothing is fetched unasked.",
+            "Allow it by --online, or online=True.",
+        )
 
 
 def other_data(config: store.RunConfig, codec: Codec, source: str) -> Data:

@@ -77,13 +77,16 @@ class Run:
             )
         return self.model
 
-    def data(self) -> Data:
+    def data(self, *, online: bool = False) -> Data:
         """The data it was trained on, read again from where they came.
 
+        Args:
+            online: Whether they may be fetched from the hub, at the commit that the run names.
+
         Raises:
-            Mistake: If they were given as tensors, or are no longer the same.
+            Mistake: If they were given as tensors, are no longer the same, or would have to be fetched.
         """
-        return same_data(self.config).data
+        return same_data(self.config, online=online).data
 
 
 def train(
@@ -166,7 +169,14 @@ def check_fits(recipe: str, data: Data, settings: Mapping[str, Any] | None = Non
         check_finite(info.name, seen_by(stage, rows).data, stage.model)
 
 
-def resume(path: str | Path, *, data: Any = None, steps: int | None = None, callbacks: Sequence[Callback] = ()) -> Run:
+def resume(
+    path: str | Path,
+    *,
+    data: Any = None,
+    steps: int | None = None,
+    callbacks: Sequence[Callback] = (),
+    online: bool = False,
+) -> Run:
     """Goes on with a training that stopped; it ends bit for bit as if it had not.
 
     Args:
@@ -174,13 +184,14 @@ def resume(path: str | Path, *, data: Any = None, steps: int | None = None, call
         data: The data, if they were given as tensors.
         steps: More steps than it had, of the last stage: it goes on under the schedule of the longer run.
         callbacks: What watches.
+        online: Whether the data may be fetched from the hub.
 
     Raises:
         Mistake: If the folder is no run, or the data are not the same.
     """
     path = Path(path)
     config = store.read_config(path)
-    rows = same_data(config, data)
+    rows = same_data(config, data, online=online)
     if steps is not None:
         write_json(path / store.CONFIG, _longer(config, steps).model_dump(mode="json"))
     try:

@@ -51,6 +51,7 @@ def train(
     ] = None,
     auto_batch: Annotated[bool, typer.Option("--auto-batch", help="Halve the batch until it fits in memory.")] = False,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run, for more --steps if given.")] = None,
+    online: Annotated[bool, typer.Option("--online", help="Let --resume fetch data from the hub.")] = False,
 ) -> None:
     """Train a recipe on data into a run's folder, or go on with one that stopped."""
     asked = {"steps": steps, "minutes": minutes, "seed": seed, "device": device, "auto_batch": auto_batch or None}
@@ -62,7 +63,7 @@ def train(
                 "--resume keeps all settings of the run, got others beside it.",
                 f"Use genzoo train --resume {resume}, with more --steps to make it longer.",
             )
-        return _resume(resume, steps)
+        return _resume(resume, steps, online)
     if recipe is None:
         raise Mistake("A recipe must be named, got none.", f"Choose one of: {', '.join(recipes())}.")
     recipe_named(recipe).checked(**pairs("--set", settings or ()))  # typos are told before torch is loaded
@@ -117,6 +118,7 @@ def compare(
     samples: Annotated[int, typer.Option(min=2, help="Samples that are measured, at most.")] = 2000,
     rows: Annotated[int, typer.Option(min=2, help="Test rows that are scored, at most.")] = 1000,
     out: Annotated[Path | None, typer.Option(help="Where the runs and the report go; what is there goes on.")] = None,
+    online: Annotated[bool, typer.Option("--online", help="Fetch data of finished runs from the hub.")] = False,
 ) -> None:
     """Train several recipes alike, or take finished runs, measure them by one protocol, and write a report."""
     if bool(runs) == bool(models):
@@ -140,7 +142,7 @@ def compare(
 
     protocol = Protocol(rows=rows, samples=samples, seed=seed)
     if runs:
-        found = compare_runs(runs, out=out, protocol=protocol)
+        found = compare_runs(runs, out=out, protocol=protocol, online=online)
     else:
         read = read_words(data, given, x, how_read, binarize=binarize, size=size, color=color)
         found = run_all(read, names, seeds=seeds, out=out, protocol=protocol, **asked)
@@ -148,12 +150,12 @@ def compare(
     typer.echo(f"report: {write_report(found)}")
 
 
-def _resume(path: Path, steps: int | None = None) -> None:
+def _resume(path: Path, steps: int | None, online: bool) -> None:
     config = read_config(path)
     from genzoo.zoo.progress import Watch
     from genzoo.zoo.run import resume as go_on
 
-    go_on(path, steps=steps, callbacks=[Watch(config.recipe.name)])
+    go_on(path, steps=steps, online=online, callbacks=[Watch(config.recipe.name)])
     _done(path)
 
 

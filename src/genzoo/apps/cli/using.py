@@ -20,6 +20,7 @@ __all__ = ["COMMANDS"]
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")]
 DataOption = Annotated[str | None, typer.Option(help="A name, a file or a folder; by default the run's own data.")]
+OnlineOption = Annotated[bool, typer.Option("--online", help="Fetch the run's data from the hub, if they lie there.")]
 SplitOption = Annotated[str, typer.Option(help="Which rows: train, valid or test.")]
 
 
@@ -58,13 +59,14 @@ def score(
     seed: Annotated[int, typer.Option(min=0, help="Names the noise of a bound.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="The CSV; by default in the run's folder.")] = None,
+    online: OnlineOption = False,
 ) -> None:
     """Write the log-probability of every row of data, in nats, as CSV; of a file that the run has not seen, of all."""
     read_config(run)
     from genzoo.evaluation.likelihood import score as score_rows
 
     loaded = _loaded(run, device)
-    read = _data(loaded, data)
+    read = _data(loaded, data, online)
     rows = read.rows() if data is not None and split is None else _rows(read, split or "test")
     nats = score_rows(loaded.generative, rows, seed=seed).tolist()
     name = split or ("test" if data is None else read.name)
@@ -93,6 +95,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Names the noise and the samples.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    online: OnlineOption = False,
 ) -> None:
     """Measure a run on held-out rows; every number with its kind, its error and its protocol."""
     read_config(run)
@@ -102,7 +105,7 @@ def evaluate(
     from genzoo.zoo.store import CARD
 
     loaded = _loaded(run, device)
-    read = _data(loaded, data)
+    read = _data(loaded, data, online)
     _rows(read, split)
     protocol = Protocol(rows=rows, samples=samples, importance=importance, seed=seed, split=split)
     eye = None if extractor is None else extractor_named(extractor, read.space)
@@ -173,10 +176,10 @@ def _loaded(path: Path, device: str) -> "Run":
     return run
 
 
-def _data(run: "Run", source: str | None) -> "Data":
+def _data(run: "Run", source: str | None, online: bool) -> "Data":
     """The data to measure on, seen as the run saw its own."""
     if source is None:
-        return run.data()
+        return run.data(online=online)
     from genzoo.zoo.inputs import other_data
 
     return other_data(run.config, run.codec, source)

@@ -1,6 +1,7 @@
 """Data sets of the Hugging Face hub, read by the library `datasets`; no code that comes with them is run."""
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from genzoo.data.readers.torch_dataset import stacked_items
 from genzoo.data.source import Asked, Condition, Source, reader
 from genzoo.data.split import SPLIT_WORDS
 
-__all__ = ["PREFIX", "is_hub", "read_hub", "read_hub_object"]
+__all__ = ["PREFIX", "is_hub", "is_pinned", "is_remote", "read_hub", "read_hub_object"]
 
 PREFIX = "hub:"
+COMMIT = re.compile(r"[0-9a-f]{40}")
 USUAL = ("image", "img", "text", "sentence")
 
 
@@ -26,14 +28,41 @@ def is_hub(source: Any) -> bool:
     return type(source).__module__.split(".")[0] == "datasets" and hasattr(source, "column_names")
 
 
+def is_remote(source: object) -> bool:
+    """Whether reading a source would reach out to the hub.
+
+    Example:
+        >>> is_remote("hub:mnist"), is_remote("digits")
+        (True, False)
+    """
+    return isinstance(source, str) and source.startswith(PREFIX) and not Path(_parts(source)[0]).is_dir()
+
+
+def is_pinned(source: str) -> bool:
+    """Whether a source of the hub names the commit that it is read at, so that nobody can put other data there.
+
+    Example:
+        >>> is_pinned("hub:mnist"), is_pinned("hub:mnist@main"), is_pinned("hub:mnist@" + "0f" * 20)
+        (False, False, True)
+    """
+    return COMMIT.fullmatch(_parts(source)[1] or "") is not None
+
+
+def _parts(source: str) -> tuple[str, str | None, str | None]:
+    """The name, the revision and the configuration in `hub:NAME@REVISION:CONFIGURATION`."""
+    whole, _, configuration = source.removeprefix(PREFIX).partition(":")
+    name, _, revision = whole.partition("@")
+    return name, revision or None, configuration or None
+
+
 @reader("data sets of the hub", *SPELLING, *CELLS)
 def read_hub(source: str, asked: Asked) -> Source:
-    """`hub:NAME`, `hub:NAME:CONFIGURATION`, or `hub:FOLDER` where a data set was saved.
+    """`hub:NAME`, `hub:NAME@COMMIT:CONFIGURATION`, or `hub:FOLDER` where a data set was saved.
 
     Raises:
         DataError: If `datasets` is not installed, or the data set cannot be loaded.
     """
-    name, _, configuration = source.removeprefix(PREFIX).partition(":")
+    name, revision, configuration = _parts(source)
     try:
         import datasets
     except ImportError:
@@ -44,7 +73,7 @@ def read_hub(source: str, asked: Asked) -> Source:
                 check_plain(path)
             found = datasets.load_from_disk(name)
         else:
-            found = datasets.load_dataset(name, configuration or None)
+            found = datasets.load_dataset(name, configuration, revision=revision)
     return read_hub_object(found, asked, Path(name).name)
 
 
