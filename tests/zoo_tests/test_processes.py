@@ -22,17 +22,31 @@ from genzoo.training.resources import OutOfMemory
 
 SETTINGS = {"steps": 12, "checkpoint_every": 5, "device": "cpu"}
 
-DIES_ONCE = """
+ASKED_THEN_DEAD = """
 import os, signal, sys
 import genzoo
 from genzoo.training.callbacks import Callback
+from genzoo.training.guard import Interrupted
 
-class Die(Callback):
+RANK, IS_FIRST_ATTEMPT = os.environ["RANK"], os.environ["TORCHELASTIC_RESTART_COUNT"] == "0"
+
+class Send(Callback):
+    def __init__(self, number, rank, step):
+        self.number, self.rank, self.step = number, rank, step
+
     def on_step(self, state):
-        if state.step == 8 and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0" and os.environ["RANK"] == "0":
-            os.kill(os.getpid(), signal.SIGKILL)
+        if state.step == self.step and RANK == self.rank and IS_FIRST_ATTEMPT:
+            os.kill(os.getpid(), self.number)
 
-genzoo.train("vae", "moons", out=sys.argv[1], callbacks=[Die()], steps=12, checkpoint_every=5, device="cpu")
+def train(name, send):
+    genzoo.train("vae", "moons", out=sys.argv[1] + name, callbacks=[send], steps=12, checkpoint_every=5, device="cpu")
+
+if IS_FIRST_ATTEMPT:
+    try:
+        train("asked", Send(signal.SIGTERM, "1", 3))
+    except Interrupted as asked:
+        print(f"process {RANK} was {asked}", flush=True)
+train("run", Send(signal.SIGKILL, "0", 8))
 """
 
 
@@ -50,12 +64,15 @@ def test_processes_that_torchrun_starts_again_go_on(tmp_path, monkeypatch, capsy
 
 
 @pytest.mark.slow
-def test_torchrun_resumes_what_a_dead_process_left(tmp_path):
-    (tmp_path / "dies.py").write_text(DIES_ONCE)
+def test_processes_stop_at_one_step_and_torchrun_resumes_what_a_dead_one_left(tmp_path):
+    (tmp_path / "script.py").write_text(ASKED_THEN_DEAD)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command += ["--max-restarts", "1", str(tmp_path / "dies.py"), str(tmp_path / "run")]
+    command += ["--max-restarts", "1", str(tmp_path / "script.py"), f"{tmp_path}/"]
     done = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
+    asked = sorted(line for line in done.stdout.splitlines() if " was interrupted" in line)
+    assert asked == [f"process {i} was interrupted by SIGTERM after step 3; a checkpoint was saved" for i in (0, 1)]
+    assert (tmp_path / "asked" / "checkpoints" / "step-00000003").exists()
     assert "resuming after step 5 of 12" in done.stdout
     assert (tmp_path / "run" / "model.safetensors").exists()
 

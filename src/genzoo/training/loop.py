@@ -249,12 +249,14 @@ def _play(
         logged = state.course.advance(state.step, state.total)
         state.step += 1
         _between(state, logged, valid, callbacks)
-        if _checkpoint_due(state, saved) or signals.caught:
+        caught = state.team.most(signals.caught or 0)  # which one of several processes may have heard first
+        if _checkpoint_due(state, saved) or caught:
             _save(state, run)
             saved = time.monotonic()
-        if signals.caught:
+        if caught:
+            state.team.wait()  # none leaves before the checkpoint is whole, for torchrun stops the others then
             _end(state, callbacks)
-            raise Interrupted(signals.caught, state.step)
+            raise Interrupted(caught, state.step)
     state.stopped = state.waited > 0 and state.step < state.total
     _save(state, run)
     _end(state, callbacks)

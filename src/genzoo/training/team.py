@@ -80,6 +80,14 @@ class Team:
         torch.distributed.broadcast(tensor, 0)
         return float(tensor)
 
+    def most(self, number: int) -> int:
+        """The largest of the processes' numbers, on every process."""
+        if self.size == 1:
+            return number
+        tensor = torch.tensor(number, device=self.device)
+        torch.distributed.all_reduce(tensor, torch.distributed.ReduceOp.MAX)
+        return int(tensor)
+
     def share_state(self, module: nn.Module) -> None:
         """Gives every process the first one's parameters and buffers."""
         if self.size > 1:
