@@ -376,7 +376,7 @@ def test_bad_images_are_listed_or_skipped(tmp_path: Path) -> None:
     assert data.x[:, 0].numpy().tolist() == pixels(4, 6, 5).tolist()
     assert data.given.tolist() == [0, 0, 1, 1]
     assert len(data.skipped) == 12
-    assert data.skipped[0].startswith("cat/bad00.png must be a whole PNG, JPEG or WebP image, got: other content")
+    assert data.skipped[0].startswith("cat/bad00.png must be a whole PNG, JPEG, WebP, BMP, TIFF or GIF image, got: ot")
 
 
 def test_a_bad_half_of_a_pair_takes_the_other_with_it(tmp_path: Path) -> None:
@@ -407,7 +407,7 @@ def test_an_enormous_image_is_refused_before_it_is_decoded(tmp_path: Path) -> No
 def test_animations_and_floats_are_refused(tmp_path: Path) -> None:
     frames = [Image.fromarray(array) for array in pixels(2, 6, 6, 3)]
     frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:])
-    with pytest.raises(DataError, match="must be one picture, got an animation"):
+    with pytest.raises(DataError, match="must be one picture, got several frames"):
         open_image(tmp_path / "a.webp")
 
 

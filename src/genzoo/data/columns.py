@@ -9,6 +9,7 @@ import csv
 import io
 import itertools
 import re
+import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -22,8 +23,8 @@ from genzoo._files import memory, opened, told
 from genzoo.core.errors import DataError
 
 __all__ = [
-    "CELL", "MISSING", "WIDEST", "cells_of", "has_header", "is_date", "is_missing", "is_number", "missing_of", "named",
-    "numbers", "parse_lines", "read_columns", "read_lines", "spike_of", "write_columns",
+    "CELL", "MISSING", "WIDEST", "cells_of", "has_header", "is_date", "is_missing", "is_number", "looks_like_table",
+    "missing_of", "named", "numbers", "parse_lines", "read_columns", "read_lines", "spike_of", "write_columns",
 ]  # fmt: skip
 
 WIDEST = 10_000  # columns
@@ -128,6 +129,26 @@ def _few_enough(name: str, lines: Iterable[list[str]]) -> list[list[str]]:
             raise DataError(f"{name} must have at most {most:,} cells to fit into the memory, got more. Split it.")
         kept.append(line)
     return kept
+
+
+def looks_like_table(path: Path) -> bool:
+    """Whether the first lines of a text have cells, as many in each: parted by tabs, or by another separator where
+    a column of them holds numbers.
+
+    Args:
+        path: A text, perhaps gzipped; what cannot be read is none.
+    """
+    try:
+        with opened(path) as content, io.TextIOWrapper(content, encoding="utf-8-sig") as file:
+            read = [file.readline(LONGEST) for _ in range(LOOKED_AT)]
+    except (OSError, EOFError, ValueError, zlib.error):
+        return False
+    lines = [line.rstrip("\r\n") for line in read if line.strip()]
+    for separator in "\t;,|" if len(lines) > 1 else "":
+        rows = [line.split(separator) for line in lines]
+        if 1 < len(rows[0]) == min(map(len, rows)) == max(map(len, rows)):
+            return separator == "\t" or any(map(_all_numbers, zip(*rows[1:], strict=True)))
+    return False
 
 
 def has_header(lines: Sequence[Sequence[str]]) -> bool:

@@ -21,7 +21,7 @@ from genzoo.core.errors import DataError
 __all__ = ["CHANNELS", "Color", "Look", "Wanted", "look_at", "pixels", "strictly"]
 
 Color = Literal["grey", "rgb", "rgba"]
-FORMATS = ("PNG", "JPEG", "WEBP")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 LARGEST = 64_000_000  # pixels
 CHANNELS: dict[str, int] = {"grey": 1, "rgb": 3, "rgba": 4}
 MODES: dict[str, str] = {"grey": "L", "rgb": "RGB", "rgba": "RGBA"}
@@ -111,7 +111,7 @@ def pixels(
 
 @contextlib.contextmanager
 def _opened(name: str, content: bytes) -> Iterator[Image.Image]:
-    with told(name, "be a whole PNG, JPEG or WebP image", "Replace it."):
+    with told(name, "be a whole PNG, JPEG, WebP, BMP, TIFF or GIF image", "Replace it."):
         try:
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 yield image
@@ -124,7 +124,7 @@ def _look(name: str, image: Image.Image) -> Look:
         got = f"{image.width}×{image.height}"
         raise DataError(f"{name} must have at most {LARGEST:,} pixels, got {got}. Reduce it.")
     if getattr(image, "is_animated", False) and image.format != "MPO":
-        raise DataError(f"{name} must be one picture, got an animation. Save one of its frames.")
+        raise DataError(f"{name} must be one picture, got several frames or pages. Save one of them.")
     is_deep = image.mode.startswith("I;16") or str(_raw_mode(image)).endswith(";16B")
     transparent = image.mode in ("LA", "RGBA", "PA") or "transparency" in image.info
     is_odd = image.mode == "LA" or "transparency" in image.info if is_deep else image.mode[0] in "IF"

@@ -63,6 +63,7 @@ class Options(TypedDict, total=False):
     na: str
     decimal: Decimal
     group: str
+    labels: str
     unit: Unit
     vocabulary: int
     lines: bool
@@ -98,6 +99,8 @@ class Asked:
         decimal: Whether numbers of a table have a decimal "." or ",".
         group: The column of a table whose equal cells stay in one split, as the rows of one subject; it is no part of
             x unless it is named.
+        labels: A file with what else is known of the rows, in their order: an array of labels (`.npy`), arrays by name
+            (`.npz`) or a table; of a folder of files, a table that names each row's file in a column.
         unit: What a text is cut into: "chars", "bytes", "bpe" (tokens learned from training rows), and for molecules
             "atoms" (Cl, Br and [nH] are one) or "selfies"; None: atoms for molecules, else chars.
         vocabulary: The number of tokens that "bpe" learns.
@@ -126,6 +129,7 @@ class Asked:
     na: str | None = None
     decimal: str = "."
     group: str | None = None
+    labels: str | None = None
     unit: str | None = None
     vocabulary: int = 1024
     lines: bool | None = None

@@ -15,7 +15,9 @@ import numpy as np
 from genzoo.core.errors import DataError
 from genzoo.data.codecs.text import SpellingCodec
 
-__all__ = ["MoleculeCodec", "is_smiles"]
+__all__ = ["MOLECULES", "MoleculeCodec", "is_smiles"]
+
+MOLECULES = ("smiles", "smi", "canonical_smiles")  # what columns of them are called
 
 ATOM = re.compile(r"\[[^\[\]\s]+\]|Br|Cl|%\d\d|[BCNOPSFIbcnops*]|\d|[-=#$:/\\.()~]")
 SMILES = re.compile(f"(?:{ATOM.pattern})++")

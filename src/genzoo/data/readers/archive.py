@@ -10,7 +10,8 @@ import os
 import tarfile
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path, PurePosixPath
 
 from genzoo._files import open_plain, opened, told
@@ -54,6 +55,20 @@ class Files(abc.ABC):
     def ending(self, *suffixes: str) -> list[str]:
         """The names that end in one of some suffixes, in order."""
         return [name for name in self.stamps if name.lower().endswith(suffixes)]
+
+    def without(self, known: Collection[str], kind: str) -> tuple[str, ...]:
+        """A note on files that are not among those known and do not describe them; none if there are none.
+
+        Args:
+            known: The names of those that are used.
+            kind: What they are, in the plural.
+        """
+        others = [PurePosixPath(name).suffix.lower() for name in self.stamps if name not in known]
+        counts = Counter(suffix for suffix in others if suffix not in BESIDE)
+        if not counts:
+            return ()
+        told = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(counts.items()))
+        return (f"left out files that are no {kind} of a known kind: {told}",)
 
     @abc.abstractmethod
     def read(self, name: str) -> bytes:

@@ -15,7 +15,7 @@ from genzoo.core.errors import DataError
 from genzoo.data.codecs.audio import HIGHEST_RATE, SoundCodec, companded, decode_sound
 from genzoo.data.codecs.text import padded
 from genzoo.data.readers.archive import Files, inner, open_files
-from genzoo.data.readers.layout import layout, read_metadata
+from genzoo.data.readers.layout import layout, table_of
 from genzoo.data.source import Asked, Condition, Source, reader
 from genzoo.data.split import content_words
 
@@ -27,7 +27,7 @@ MOST_SAMPLES = 1 << 31
 SHOWN = 10
 
 
-@reader("folders and archives of sounds", "rate", "encoding", "length")
+@reader("folders and archives of sounds", "rate", "encoding", "length", "labels")
 def read_sounds(path: Path, asked: Asked) -> Source:
     """Sounds below a folder or in an archive, with conditions from sub-folders or the columns of `metadata.csv`.
 
@@ -39,11 +39,8 @@ def read_sounds(path: Path, asked: Asked) -> Source:
     _check_asked(asked)
     with open_files(inner(path)) as files:
         names = files.ending(*SUFFIXES)
-        table = read_metadata(files)
-        if table is None and inner(path) != path:
-            with open_files(path) as beside:
-                table = read_metadata(beside)
-        found = layout(names, table, asked, "sound")
+        found = layout(names, table_of(files, names, path, asked), asked, "sound")
+        others = files.without(names, "sounds")
         sounds = _decoded(files, found.x.cells, asked)
     if found.x.are_files is False or any(column.are_files for column in found.given.values()):
         raise DataError(
@@ -63,7 +60,7 @@ def read_sounds(path: Path, asked: Asked) -> Source:
         given,
         splits,
         sounds.content,
-        (*sounds.notes, *notes),
+        (*sounds.notes, *notes, *others),
         skipped=(*found.skipped, *sounds.bad.values()),
     )
 

@@ -1,13 +1,17 @@
 """Which reader for which ending: a file, or the files of a folder that are one data set together."""
 
-import dataclasses
+import contextlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from genzoo.core.errors import DataError
-from genzoo.data.readers.mappings import read_numpy
+from genzoo.data.columns import looks_like_table
+from genzoo.data.numpy_files import load_array, opened_arrays
+from genzoo.data.readers.arrays import LARGE
+from genzoo.data.readers.beside import arrays_beside
+from genzoo.data.readers.mappings import read_mapping
 from genzoo.data.readers.table import read_tables
 from genzoo.data.readers.text import parallel_files, read_jsonl, read_molecules, read_parallel, read_texts
 from genzoo.data.source import Asked, Source, reader
@@ -19,12 +23,23 @@ T = TypeVar("T")
 Together = Callable[[str, Mapping[str, Path], Asked], Source]
 
 
-@reader("trajectories", "horizon", "history", "missing")
+@reader("trajectories", "horizon", "history", "missing", "labels")
 def read_arrays(name: str, files: Mapping[str, Path], asked: Asked) -> Source:
-    """One file of arrays, whose own names say their splits."""
-    if set(files) != {""}:
-        raise DataError(f"{name} must have its arrays in one file, got {len(files)}. Name one, or pack them as .npz.")
-    return dataclasses.replace(read_numpy(files[""], asked), name=name)
+    """One file of arrays, whose own names say their roles and splits, or several of one array each, named so."""
+    with contextlib.ExitStack() as stack:
+        parts = [_arrays(stem, path, stack) for stem, path in files.items()]
+        if asked.labels is not None:
+            parts.append(arrays_beside(asked.labels, next(iter(files.values()))))
+        arrays = parts[0] if len(parts) == 1 else {key: part[key] for part in parts for key in part}
+        return read_mapping(arrays, asked, name)
+
+
+def _arrays(stem: str, path: Path, stack: contextlib.ExitStack) -> Mapping[str, Any]:
+    """The arrays of a file by role: x alone, or what its name or theirs say; a large `.npy` is mapped."""
+    if path.suffix.lower() != ".npy":
+        return stack.enter_context(opened_arrays(path))
+    role = f"{SPLIT_WORDS[stem.lower()]}_x" if stem.lower() in SPLIT_WORDS else stem or "x"
+    return {role: load_array(path, large=LARGE)}
 
 
 ENDINGS: dict[str, Together] = {
@@ -48,7 +63,7 @@ WORDS = re.compile(r"[^a-z0-9]+")
 def read_file(path: Path, asked: Asked) -> Source:
     """A file by its ending."""
     ending = _ending(path)
-    return ENDINGS[ending](path.name[: -len(ending)], {"": path}, asked)
+    return _reader(path, asked)(path.name[: -len(ending)], {"": path}, asked)
 
 
 def read_together(folder: Path, asked: Asked) -> Source:
@@ -62,9 +77,11 @@ def read_together(folder: Path, asked: Asked) -> Source:
     if parallel := parallel_files(paths):
         return read_parallel(name, _by_split(parallel), asked)
     known = [path for path in paths if _ending(path) and not path.name.lower().startswith("readme")]
-    readers = {ENDINGS[_ending(path)] for path in known}
+    readers = {_reader(path, asked) for path in known}
     if len(known) == 1:
         return readers.pop()(name, {"": known[0]}, asked)
+    if readers == {read_arrays} and all(path.suffix.lower() == ".npy" for path in known):
+        return read_arrays(name, {path.stem: path for path in known}, asked)
     splits = _by_split({path.name[: -len(_ending(path))]: path for path in known})
     if len(readers) != 1 or "train" not in splits or len(splits) < len(known):
         raise _unclear(folder, known, paths)
@@ -75,7 +92,17 @@ def readers_of(path: Path) -> set[Together]:
     """The readers that a file, or the files of a folder, may need."""
     paths = list(path.iterdir()) if path.is_dir() else [path]
     found = {ENDINGS[_ending(path)] for path in paths if _ending(path)}
+    found |= {read_tables} if any(_is_table(path) for path in paths) else set()
     return found | ({read_texts} if path.is_dir() and parallel_files(paths) else set())
+
+
+def _reader(path: Path, asked: Asked) -> Together:
+    """The reader of a file: that of its ending, but a `.txt` may be a table, unless its lines are asked for."""
+    return read_tables if asked.lines is None and _is_table(path) else ENDINGS[_ending(path)]
+
+
+def _is_table(path: Path) -> bool:
+    return ENDINGS.get(_ending(path)) is read_texts and looks_like_table(path)
 
 
 def _ending(path: Path) -> str:

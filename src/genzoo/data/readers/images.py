@@ -1,4 +1,4 @@
-"""Images: a folder, zip or tar of PNG, JPEG and WebP files, of 8 or 16 bits and 1, 3 or 4 channels.
+"""Images: a folder, zip or tar of PNG, JPEG, WebP, BMP, TIFF and GIF files, of 8 or 16 bits and 1, 3 or 4 channels.
 
 What is x and what the condition is the matter of the layout: sub-folders, or the columns of `metadata.csv`. A set of
 images becomes one array. A large one is decoded once, in threads, into the cache, and read from there ever after as a
@@ -27,20 +27,20 @@ from genzoo.data.codecs.catalog import codec_for
 from genzoo.data.codecs.image import ImageCodec
 from genzoo.data.pixels import CHANNELS, Look, Wanted, pixels, strictly
 from genzoo.data.readers.archive import Files, inner, open_files
-from genzoo.data.readers.layout import Column, Layout, layout, read_metadata
+from genzoo.data.readers.layout import Column, Layout, layout, table_of
 from genzoo.data.source import Asked, Condition, Source, reader
 from genzoo.data.split import content_words, renumbered
 
 __all__ = ["SUFFIXES", "read_images"]
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 SHOWN = 10
 PIECE, THREADS = 64, min(8, 2 * (os.cpu_count() or 1))
 LARGEST_SIDE = 1 << 14
 log = logging.getLogger("genzoo.data")
 
 
-@reader("folders and archives of images", "size", "fit", "color")
+@reader("folders and archives of images", "size", "fit", "color", "labels")
 def read_images(path: Path, asked: Asked) -> Source:
     """Images below a folder or in an archive; a folder that holds nothing but one archive is that archive.
 
@@ -51,15 +51,15 @@ def read_images(path: Path, asked: Asked) -> Source:
     with open_files(inner(path)) as files:
         names = files.ending(*SUFFIXES)
         if not names:
-            raise DataError(f"{path.name} must hold PNG, JPEG or WebP files, got none. Check the folder.")
-        table = read_metadata(files)
-        if table is None and inner(path) != path:
-            with open_files(path) as beside:
-                table = read_metadata(beside)
-        found = layout(names, table, asked, "image")
+            raise DataError(
+                f"{path.name} must hold PNG, JPEG, WebP, BMP, TIFF or GIF files, got none. Check the folder."
+            )
+        found = layout(names, table_of(files, names, path, asked), asked, "image")
+        others = files.without(names, "pictures")
         columns = {"": found.x, **found.given}
         sets = {name: _decode(files, column, asked) for name, column in columns.items() if column.are_files}
-    return _source(path.name if path.is_dir() else files.name, found, columns, sets, asked)
+    source = _source(path.name if path.is_dir() else files.name, found, columns, sets, asked)
+    return dataclasses.replace(source, notes=(*source.notes, *others))
 
 
 # A set of images as one array -------------------------------------------------------------------------------------

@@ -2,15 +2,15 @@
 
 Two layouts say so. A table `metadata.csv` names a row's files in some columns, and anything else about it in others;
 its column `split` is the split. Without one the folders speak: a level named train, valid (or val) and test is the
-split; the level below holds the labels, or the roles when `x=` names one of its folders, and then files of the same
-name belong together.
+split; the levels below hold the labels (label, and where there are several label1, label2, …), or the roles when `x=`
+names one of its folders, and then files of the same name belong together.
 """
 
 import csv
 import dataclasses
 import io
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
 import torch
@@ -18,14 +18,15 @@ from jaxtyping import Int
 from torch import Tensor
 
 from genzoo.core.errors import DataError, nearest
-from genzoo.data.readers.archive import Files
+from genzoo.data.readers.archive import Files, inner, open_files
+from genzoo.data.readers.beside import columns_beside
 from genzoo.data.source import Asked
 from genzoo.data.split import SPLIT_WORDS, SPLITS
 
-__all__ = ["METADATA", "Column", "Layout", "layout", "read_metadata"]
+__all__ = ["METADATA", "Column", "Layout", "layout", "read_metadata", "table_of"]
 
 METADATA = "metadata.csv"
-LABEL, SPLIT = "label", "split"
+FILE, LABEL, SPLIT = "file", "label", "split"
 LONGEST_CELL, WIDEST = 1 << 20, 10_000
 SHOWN = 10
 
@@ -112,6 +113,30 @@ def read_metadata(files: Files) -> dict[str, list[str]] | None:
                 f"{number}. Quote cells that hold commas."
             )
     return {head.strip(): list(column) for head, column in zip(lines[0], zip(*lines[1:], strict=True), strict=True)}
+
+
+def table_of(files: Files, names: Sequence[str], path: Path, asked: Asked) -> dict[str, list[str]] | None:
+    """The table that says what each file of a source is: the one that was named, or `metadata.csv` in it or beside it.
+
+    Args:
+        files: The files.
+        names: Those of the kind in question, in order.
+        path: Where the source is; it may be a folder that holds an archive.
+        asked: What the user said.
+
+    Raises:
+        DataError: If the one that was named names no files, and has not a row for each.
+    """
+    if asked.labels is None:
+        table = read_metadata(files)
+        if table is None and inner(path) != path:
+            with open_files(path) as beside:
+                table = read_metadata(beside)
+        return table
+    table = columns_beside(asked.labels, path)
+    if _file_columns(names, table):
+        return table
+    return {FILE: list(names), **columns_beside(asked.labels, path, len(names))}
 
 
 # By a table -------------------------------------------------------------------------------------------------------
@@ -213,8 +238,12 @@ def _one_set(
 ) -> Layout:
     splits = _split_rows(split_of)
     offered = {kind: Column(list(names), True, splits)}
-    if all(len(part) > 1 for part in parts):
+    depths = {len(part) for part in parts}
+    if min(depths) > 1:
         offered[LABEL] = Column(["/".join(part[:-1]) for part in parts], False, splits)
+    if len(depths) == 1 and len(parts[0]) > 2:
+        for level in range(len(parts[0]) - 1):
+            offered[f"{LABEL}{level + 1}"] = Column([part[level] for part in parts], False, splits)
     x = asked.x[0] if asked.x else kind
     if x not in offered:
         _refuse_x(asked, list(offered), kind)

@@ -5,7 +5,6 @@ Names of arrays are roles. A name may say its split in front or behind: `train_i
 
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,14 +14,13 @@ from torch import Tensor
 from genzoo.core import Space
 from genzoo.core.errors import DataError, nearest
 from genzoo.data.codecs.catalog import codec_for
-from genzoo.data.numpy_files import load_array, opened_arrays
-from genzoo.data.readers.arrays import LARGE, as_rows, as_table
+from genzoo.data.readers.arrays import as_rows, as_table
 from genzoo.data.readers.gaps import mend_gaps
 from genzoo.data.readers.trajectories import ENDS, read_trajectories
 from genzoo.data.source import EVERY, Asked, Condition, Source, reader
 from genzoo.data.split import SPLIT_WORDS, SPLITS
 
-__all__ = ["read_mapping", "read_numpy", "read_pair", "read_tensor"]
+__all__ = ["read_mapping", "read_pair", "read_tensor"]
 
 ROLE = re.compile(r"(?:(?P<before>train|valid|val|test)_)?(?P<role>.+?)(?:_(?P<after>train|valid|val|test))?")
 USUAL = ("x", "images", "data", "X")
@@ -42,17 +40,6 @@ def read_pair(pair: tuple[Any, Any], asked: Asked) -> Source:
         raise DataError(f"A tuple must be (x, given), got {len(pair)} parts. Use a mapping of names for more.")
     x, given = pair
     return read_mapping({"x": x, **(given if isinstance(given, Mapping) else {"given": given})}, asked, "pair")
-
-
-def read_numpy(path: Path, asked: Asked) -> Source:
-    """A `.npy` file of rows, or a `.npz` file whose array names are roles. Nothing is unpickled.
-
-    A large `.npy` is mapped, and need not fit in memory; of an `.npz` only the arrays that are asked for are read.
-    """
-    if path.suffix.lower() == ".npy":
-        return read_mapping({"x": load_array(path, large=LARGE)}, asked, path.stem)
-    with opened_arrays(path) as arrays:
-        return read_mapping(arrays, asked, path.stem)
 
 
 @reader("trajectories", "horizon", "history", "missing")

@@ -19,6 +19,7 @@ from genzoo._files import check_plain, memory, told
 from genzoo.core import Column, Space
 from genzoo.core.errors import DataError, nearest
 from genzoo.data.codec import Codec
+from genzoo.data.codecs.molecules import MOLECULES, is_smiles
 from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.data.columns import (
     CELL,
@@ -33,6 +34,7 @@ from genzoo.data.columns import (
     spike_of,
 )
 from genzoo.data.readers.arrays import as_rows, loses_digits
+from genzoo.data.readers.beside import columns_beside
 from genzoo.data.readers.column import MOST_WORDS, ReadColumn, kinds_asked, plain_decimals, read_column
 from genzoo.data.readers.spelling import SPELLING, text_rows
 from genzoo.data.source import EVERY, MOST_CLASSES, Asked, Condition, Source, reader
@@ -96,7 +98,7 @@ class Table:
         return dataclasses.replace(self, columns=columns, splits=splits)
 
 
-@reader("tables", *SPELLING, *CELLS, "header", "decimal")
+@reader("tables", *SPELLING, *CELLS, "header", "decimal", "labels")
 def read_tables(name: str, files: Mapping[str, Path], asked: Asked) -> Source:
     """A table in CSV or Parquet: one file under "", or one by split. x is the columns that `asked.x` names, or all
     that are not given.
@@ -104,7 +106,13 @@ def read_tables(name: str, files: Mapping[str, Path], asked: Asked) -> Source:
     Raises:
         DataError: If their columns differ.
     """
-    return from_table(Table.stacked(name, {split: _loaded(path, asked) for split, path in files.items()}), asked)
+    table = Table.stacked(name, {split: _loaded(path, asked) for split, path in files.items()})
+    if asked.labels is not None:
+        beside = columns_beside(asked.labels, next(iter(files.values())), len(table))
+        if twice := sorted(set(beside) & set(table.columns)):
+            raise DataError(f"Columns of {asked.labels} must have names of their own, got {twice[:10]}. Rename them.")
+        table = dataclasses.replace(table, columns=table.columns | beside)
+    return from_table(table, asked)
 
 
 def from_table(table: Table, asked: Asked) -> Source:
@@ -302,7 +310,9 @@ def _unknown_words(table: Table, used: Sequence[str], splits: Mapping[str, Tenso
         if len(set(cells)) > MOST_WORDS or all(is_number(cell) or not cell for cell in set(cells)):
             continue
         seen = {cells[i] for i in splits["train"].tolist()}
-        if new := sorted(set(cells) - seen):
+        if len(set(cells)) == len(cells):
+            notes.append(f"column {name!r} names its rows, none twice: leave it out with x=…, or name it alone")
+        elif new := sorted(set(cells) - seen):
             notes.append(f"column {name!r} has words that training rows lack: {', '.join(map(repr, new[:5]))}")
     return notes
 
@@ -313,13 +323,26 @@ def _unknown_words(table: Table, used: Sequence[str], splits: Mapping[str, Tenso
 def _texts(table: Table, x_names: Sequence[str], asked: Asked) -> frozenset[str]:
     """The columns that hold texts rather than words from a list: x if it is alone, and conditions."""
     found = {name for name in (*x_names, *asked.given) if name in table.texts}
-    found |= {name for name in x_names if len(x_names) == 1 and _is_text(table.columns[name], asked)}
+    if len(x_names) == 1 and (_is_text(table.columns[x_names[0]], asked) or _are_molecules(x_names[0], table)):
+        found |= {x_names[0]}
     found |= {
         name
         for name in asked.given
         if len(set(table.columns[name])) > MOST_CLASSES and _is_text(table.columns[name], asked)
     }
     return frozenset(found)
+
+
+def _in_atoms(name: str, table: Table, asked: Asked) -> Asked:
+    """What was asked, but that molecules are cut into atoms, unless it was said how."""
+    if asked.unit is None and _are_molecules(name, table):
+        return dataclasses.replace(asked, unit="atoms")
+    return asked
+
+
+def _are_molecules(name: str, table: Table) -> bool:
+    """Whether a column holds molecules, by its name and its look."""
+    return name.lower() in MOLECULES and all(is_smiles(cell) for cell in set(table.columns[name]) if cell)
 
 
 def _is_text(cells: Sequence[str], asked: Asked) -> bool:
@@ -338,7 +361,7 @@ def _rows(
 ) -> tuple[Tensor, Space, Codec, tuple[str, ...]]:
     """x with its space, codec and what was decided."""
     if len(names) == 1 and names[0] in table.texts:
-        return text_rows(table.columns[names[0]], asked, train)
+        return text_rows(table.columns[names[0]], _in_atoms(names[0], table, asked), train)
     kinds = kinds_asked(asked.kinds, list(table.columns))
     found = {name: read_column(name, table.columns[name], kinds.get(name)) for name in names}
     x = torch.stack([column.values for column in found.values()], dim=1)
@@ -396,5 +419,5 @@ def _condition(table: Table, name: str, asked: Asked, train: list[int]) -> Condi
     cells = table.columns[name]
     if name not in table.texts:
         return Condition.from_cells(name, cells, missing=("",))
-    rows, space, codec, _ = text_rows(cells, asked, train)
+    rows, space, codec, _ = text_rows(cells, _in_atoms(name, table, asked), train)
     return Condition(rows, space, codec=codec)

@@ -12,7 +12,7 @@ import torch
 from genzoo._files import opened, told
 from genzoo.core import Space
 from genzoo.core.errors import DataError, nearest
-from genzoo.data.codecs.molecules import MoleculeCodec, is_smiles
+from genzoo.data.codecs.molecules import MOLECULES, MoleculeCodec, is_smiles
 from genzoo.data.codecs.text import TextCodec
 from genzoo.data.readers.spelling import SPELLING, codec_of_texts
 from genzoo.data.readers.table import CELLS, Table, from_table
@@ -34,7 +34,6 @@ LARGEST = 1 << 31  # bytes of a text file once unpacked
 SHORT, ENOUGH = 64, 100  # lines that look like a list: none longer, none empty, at least so many
 SHOWN = 10
 LANGUAGE = re.compile(r"(?P<stem>.+)\.(?!gz$)(?P<language>[a-z]{2,3}([-_][A-Za-z]{2,4})?)(\.gz)?")
-HEADERS = ("smiles", "smi", "canonical_smiles")
 Files = Mapping[str, Path]  # by split, or one under ""
 
 
@@ -230,7 +229,7 @@ def _object(line: str) -> dict[str, str]:
 
 def _smiles(path: Path, asked: Asked) -> Table:
     words = [(line.split() or [""])[0] for line in _lines(_text_of(path))]
-    first = 1 if words[0].lower() in HEADERS else 0
+    first = 1 if words[0].lower() in MOLECULES else 0
     rows, bad = [], []
     for number, word in enumerate(words[first:], start=first + 1):
         if is_smiles(word):
