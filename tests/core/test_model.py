@@ -6,6 +6,9 @@ from torch import Tensor
 
 from genzoo.core import Batch, Capability, Column, GenerativeModel, Given, Likelihood, Noise, Space, Unsupported
 from genzoo.core.model import evaluating
+from genzoo.models.classical import GaussianMixture
+from genzoo.models.dequantized import Dequantized
+from genzoo.models.standardized import Standardized
 
 
 class Shifted(GenerativeModel):
@@ -110,3 +113,34 @@ def test_evaluating_puts_every_mode_back() -> None:
 def test_counts_must_not_be_negative() -> None:
     with pytest.raises(ValueError, match="negative"):
         Shifted().sample(-1)
+
+
+# What a caller writes
+
+
+def test_rows_may_be_lists_and_arrays() -> None:
+    model, x = GaussianMixture(Space((2,)), components=1), torch.tensor([[0.0, 1.0], [2.0, -1.0]])
+    for rows in (x.tolist(), x.numpy(), x.double().numpy(), [[0, 1], [2, -1]]):
+        assert torch.equal(model.log_prob(rows), model.log_prob(x))
+        assert torch.equal(model.score(rows), model.score(x))
+        assert torch.equal(model.encode(rows), model.encode(x))
+    assert torch.equal(model.decode([0, 0]), model.decode(torch.tensor([0, 0])))
+    with pytest.raises(ValueError, match=r"shape \(2,\), got \(\)"):
+        model.log_prob([0.0, 1.0])
+    with pytest.raises(ValueError, match="`x` must hold numbers, got list"):
+        model.log_prob([["a", "b"]])
+    with pytest.raises(ValueError, match=r"Convert with .float()"):
+        model.log_prob(x.long())
+
+
+def test_columns_keep_their_digits_from_arrays() -> None:
+    inner = Standardized(GaussianMixture(Space((1,)), components=1), precise=True)
+    model = Dequantized(inner, [Column("integer")])
+    assert model.checked([[20240229.0]]).tolist() == [[20240229.0]]
+    assert model.checked([[20240229]]).dtype == torch.float64
+
+
+def test_a_model_prints_one_line() -> None:
+    model = GaussianMixture(Space((2,)), components=1)
+    assert repr(model) == "GaussianMixture(2 reals, given={}, components=1, covariance='full'; 5 parameters)"
+    assert repr(Standardized(model)) == f"Standardized({model!r})"

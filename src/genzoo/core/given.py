@@ -20,32 +20,17 @@ from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 
 __all__ = [
-    "NOTHING",
-    "SINGLE",
-    "Given",
-    "GivenAsked",
-    "GivenLike",
-    "GivenSpace",
-    "GivenSpaceLike",
-    "as_given",
-    "as_given_space",
-    "asked",
-    "checked_values",
-    "complete",
-    "drops",
-    "given_rows",
-    "is_null",
-    "map_given",
-    "null_like",
-    "null_rows",
-    "with_nulls",
-]
+    "NOTHING", "SINGLE", "Given", "GivenAsked", "GivenLike", "GivenSpace", "GivenSpaceLike", "RowsAsked", "as_given",
+    "as_given_space", "as_tensor", "asked", "checked_values", "complete", "drops", "given_rows", "is_null",
+    "map_given", "null_like", "null_rows", "with_nulls",
+]  # fmt: skip
 
 Given = Mapping[str, Tensor]  # rows by name
 GivenSpace = Mapping[str, Space]  # spaces by name
 GivenLike = Tensor | Given | None  # rows as data hold them
 GivenAsked = Tensor | np.ndarray | Sequence[Any] | int | float | Mapping[str, Any] | None  # what a caller may write
 GivenSpaceLike = Space | GivenSpace | None
+RowsAsked = Tensor | np.ndarray | Sequence[Any]  # what a caller may write for rows
 
 TOGETHER = 0.5  # of the rows in which a name is dropped, those in which all are
 SINGLE = "given"  # the name of a condition that was passed without one
@@ -202,6 +187,30 @@ def asked(given: GivenAsked, spaces: GivenSpace, n: int, device: torch.device | 
     }
 
 
+def as_tensor(rows: Any, name: str, dtype: torch.dtype) -> Tensor:
+    """A tensor as it is; a list or an array as one, its reals in a precision.
+
+    Args:
+        rows: Numbers.
+        name: What they are called, for the error.
+        dtype: The precision.
+
+    Raises:
+        ValueError: If they are no numbers, or not in rows of one length.
+
+    Example:
+        >>> as_tensor([[1, 2]], "x", torch.float32), as_tensor([0.5], "x", torch.float32).dtype
+        (tensor([[1, 2]]), torch.float32)
+    """
+    if isinstance(rows, Tensor):
+        return rows
+    try:
+        found = torch.from_numpy(np.asarray(rows))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`{name}` must hold numbers, got {type(rows).__name__}: {error}.") from None
+    return found.to(dtype) if found.is_floating_point() else found
+
+
 def complete(given: GivenLike, spaces: GivenSpace, n: int, device: torch.device | str = "cpu") -> Given:
     """The condition by names, with null rows in place of names that are missing; values are not looked at.
 
@@ -253,19 +262,12 @@ def _named(given: Mapping[str, Any], spaces: GivenSpace) -> Mapping[str, Any]:
 
 
 def _as_rows(rows: Any, space: Space, n: int, device: torch.device | str) -> Tensor:
-    if not isinstance(rows, Tensor):
-        try:
-            rows = torch.from_numpy(np.asarray(rows))
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"`given` must hold numbers, got {type(rows).__name__}: {error}.") from None
-        rows = rows.to(torch.get_default_dtype()) if rows.is_floating_point() else rows
+    rows = as_tensor(rows, SINGLE, torch.get_default_dtype())
     if not space.is_discrete and not rows.is_floating_point():
         rows = rows.to(torch.get_default_dtype())
     if space.ragged and rows.ndim > 1 and rows.shape[1] < space.shape[0]:  # shorter than the longest: padded
-        padding = torch.nan if space.levels is None else space.levels
-        rows = torch.cat(
-            [rows, rows.new_full((len(rows), space.shape[0] - rows.shape[1], *rows.shape[2:]), padding)], 1
-        )
+        lacking = (len(rows), space.shape[0] - rows.shape[1], *rows.shape[2:])
+        rows = torch.cat([rows, rows.new_full(lacking, torch.nan if space.levels is None else space.levels)], 1)
     tensor: Tensor = rows.expand(n, *space.shape) if tuple(rows.shape) == space.shape else rows
     return tensor.to(device)
 

@@ -23,7 +23,9 @@ from genzoo.core.given import (
     Given,
     GivenAsked,
     GivenSpaceLike,
+    RowsAsked,
     as_given_space,
+    as_tensor,
     asked,
     checked_values,
     complete,
@@ -151,11 +153,11 @@ class GenerativeModel(Trainable):
         a bound or an estimate draws comes from `noise`; the typed keywords are `log_prob`'s options."""
         raise self.lacks(Capability.LOG_PROB)
 
-    def encode(self, x: Tensor, given: GivenAsked = None) -> Tensor:
+    def encode(self, x: RowsAsked, given: GivenAsked = None) -> Tensor:
         """The latent of each x, without randomness."""
         raise self.lacks(Capability.ENCODE)
 
-    def decode(self, z: Tensor, given: GivenAsked = None) -> Tensor:
+    def decode(self, z: RowsAsked, given: GivenAsked = None) -> Tensor:
         """The x of each latent, in the space, without randomness."""
         raise self.lacks(Capability.DECODE)
 
@@ -187,13 +189,13 @@ class GenerativeModel(Trainable):
             return self.draw(n, rows, noise, **options)
 
     def log_prob(
-        self, x: Shaped[Tensor, "B *shape"], given: GivenAsked = None, *, seed: int = 0, start: int = 0, **options: Any
+        self, x: RowsAsked, given: GivenAsked = None, *, seed: int = 0, start: int = 0, **options: Any
     ) -> Float[Tensor, " B"]:
         """log p(x | given) in nats with respect to the data space, or what `likelihood` says: a bound or estimate.
 
         Args:
-            x: Rows of the space.
-            given: The condition, one row per row of x.
+            x: Rows of the space: a tensor, an array or a list.
+            given: The condition, one row per row of x, or one value for all.
             seed: Names the noise of a bound or estimate.
             start: The number of the first row.
             options: The model's own, as in its `log_density`.
@@ -207,12 +209,12 @@ class GenerativeModel(Trainable):
         noise = Noise(seed, "log_prob", start=start, device=self.device)
         return self.log_density(self.checked(x), self.checked_given(given, len(x)), noise, **options)
 
-    def score(self, x: Float[Tensor, "B *shape"], given: GivenAsked = None) -> Float[Tensor, "B *shape"]:
+    def score(self, x: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B *shape"]:
         """∇ₓ log p(x | given)."""
         if not self.can(Capability.SCORE):
             raise self.lacks(Capability.SCORE)
         with torch.enable_grad():
-            x = x.detach().requires_grad_()
+            x = self.checked(x).detach().requires_grad_()
             (gradient,) = torch.autograd.grad(self.log_prob(x, given).sum(), x)
         return gradient
 
@@ -284,13 +286,16 @@ class GenerativeModel(Trainable):
             f"{type(self).__name__} cannot {capability.value} (likelihood: {self.likelihood.value}). It can: {offers}."
         )
 
-    def checked(self, x: Tensor) -> Tensor:
-        """x, if it is made of rows of the space.
+    def checked(self, x: RowsAsked) -> Tensor:
+        """x as a tensor, if it is made of rows of the space; whole numbers in a list or an array are reals, too.
 
         Raises:
             ValueError: If its shape, type or range is not the space's.
         """
-        space, shape = self.space, tuple(x.shape[1:])
+        space, dtype = self.space, torch.float64 if self.space.dtype == "float64" else self.dtype
+        if not isinstance(x, Tensor):
+            x = as_tensor(x, "x", dtype).to(self.device, None if space.is_discrete else dtype)
+        shape = tuple(x.shape[1:])
         if shape != space.shape and not (space.ragged and self._is_shorter(shape)):
             raise ValueError(f"Rows of x must have shape {space.shape}, got {shape}. Reshape or resize the data.")
         if space.is_discrete and x.is_floating_point():
@@ -302,6 +307,10 @@ class GenerativeModel(Trainable):
         if space.columns is not None:
             _check_columns(x, space.columns)
         return x
+
+    def latents(self, z: RowsAsked) -> Tensor:
+        """z as a tensor."""
+        return as_tensor(z, "z", self.dtype).to(self.device)
 
     def checked_batch(self, batch: Batch) -> tuple[Tensor, Given]:
         """The rows of a batch and their conditions in full, for a fit: null conditions are let through.
@@ -369,6 +378,10 @@ class GenerativeModel(Trainable):
             ['temperature']
         """
         return _keywords(getattr(type(self), method))
+
+    def __repr__(self) -> str:
+        """One line; the networks within print themselves in full."""
+        return f"{type(self).__name__}({f'{self.extra_repr()}; '.lstrip('; ')}{self.parameter_count:,} parameters)"
 
     @property
     def device(self) -> torch.device:

@@ -16,7 +16,7 @@ from torch import Tensor
 from genzoo.core.abilities import Ability, Denoiser, Latent, NumbersLike
 from genzoo.core.component import Autoencoder
 from genzoo.core.game import Batch
-from genzoo.core.given import NOTHING, Given, GivenAsked
+from genzoo.core.given import NOTHING, Given, GivenAsked, RowsAsked
 from genzoo.core.model import Capability, GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
@@ -108,16 +108,18 @@ class LatentModel(Mapped):
         prior = self.prior.log_density(z, given, noise.at("prior"), **options)
         return self.autoencoder.likelihood(z, self._its(given)).log_prob(x) + prior - q.log_prob(z)
 
-    def encode(self, x: Shaped[Tensor, "B *event"], given: GivenAsked = None) -> Shaped[Tensor, "B *latent"]:
+    def encode(self, x: RowsAsked, given: GivenAsked = None) -> Shaped[Tensor, "B *latent"]:
         """The mean of q(z | x)."""
         return self.within(self.checked(x), self.checked_given(given, len(x)))[0]
 
     def within(self, x: Shaped[Tensor, "B *event"], given: Given) -> tuple[Tensor, Given]:
         return self.autoencoder.posterior(x, self._its(given)).mean, given
 
-    def decode(self, z: Shaped[Tensor, "B *latent"], given: GivenAsked = None) -> Shaped[Tensor, "B *event"]:
+    def decode(self, z: RowsAsked, given: GivenAsked = None) -> Shaped[Tensor, "B *event"]:
         """The likeliest x of p(x | z)."""
-        return self.outward(self.autoencoder.likelihood(z, self._its(self.checked_given(given, len(z)))).mode)
+        return self.outward(
+            self.autoencoder.likelihood(self.latents(z), self._its(self.checked_given(given, len(z)))).mode
+        )
 
     def inward(
         self, x: Shaped[Tensor, "B *event"], noise: Noise, given: Given = NOTHING

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from genzoo.core.abilities import Ability
 from genzoo.core.game import Batch, DirectFit, Metrics, Player
-from genzoo.core.given import Given, GivenAsked
+from genzoo.core.given import Given, GivenAsked, RowsAsked
 from genzoo.core.model import Capability, GenerativeModel
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
@@ -59,12 +59,15 @@ class Mapped(GenerativeModel, DirectFit):
         """Rows and conditions as the part encodes them, without randomness."""
         return self.inward(x, Noise(0)), self.rule(given)
 
-    def encode(self, x: Shaped[Tensor, "B *event"], given: GivenAsked = None) -> Shaped[Tensor, "B *latent"]:
+    def encode(self, x: RowsAsked, given: GivenAsked = None) -> Shaped[Tensor, "B *latent"]:
         """The latent that the part has for what it sees."""
         return self.model.encode(*self.within(self.checked(x), self.checked_given(given, len(x))))
 
-    def decode(self, z: Tensor, given: GivenAsked = None) -> Tensor:
+    def decode(self, z: RowsAsked, given: GivenAsked = None) -> Tensor:
         return self.outward(self.model.decode(z, self.rule(self.checked_given(given, len(z)))))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.model!r})"
 
     def loss(self, batch: Batch) -> Tensor:
         return self.model.loss(self._inside(batch))

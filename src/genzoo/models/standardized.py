@@ -8,7 +8,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from genzoo.core.game import Batch
-from genzoo.core.given import Given, GivenAsked, GivenSpace
+from genzoo.core.given import Given, GivenAsked, GivenSpace, RowsAsked
 from genzoo.core.model import Capability, GenerativeModel
 from genzoo.core.noise import Noise
 from genzoo.models.mapped import Mapped, refuse, some
@@ -93,10 +93,12 @@ class Standardized(Mapped):
             return inner - torch.where(x.isnan(), 0, stretch).flatten(1).sum(1)
         return inner - stretch.sum()
 
-    def score(self, x: Float[Tensor, "B *event"], given: GivenAsked = None) -> Float[Tensor, "B *event"]:
+    def score(self, x: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B *event"]:
         if not self.can(Capability.SCORE):
             raise self.lacks(Capability.SCORE)
-        return self.model.score(self.inward(x), self.rule(self.checked_given(given, len(x)))) / self.scale
+        return (
+            self.model.score(self.inward(self.checked(x)), self.rule(self.checked_given(given, len(x)))) / self.scale
+        )
 
     def _units(self) -> list[tuple[str, "Units"]]:
         return [(name, cast(Units, units)) for name, units in zip(self.names, self.conditions, strict=True)]

@@ -73,12 +73,12 @@ def log_prob_is_one_number_a_row_whatever_stands_beside_it(subject: Subject) -> 
 def encoding_and_decoding_are_functions(subject: Subject) -> None:
     model, data = subject.model, subject.batch(6)
     with torch.no_grad():
-        z, again = (model.encode(data.x, data.given) for _ in range(2))
+        z, again = (model.encode(x, data.given) for x in (data.x, data.x.cpu().numpy()))
         hold(len(z) == 6, f"6 rows have {len(z)} latents")
-        hold(torch.equal(z, again), "a row is encoded in two ways")
+        hold(torch.equal(z, again), "a row is encoded in two ways, as a tensor and as an array")
         if subject.can("decode"):
-            x, same_ = (model.decode(z, data.given) for _ in range(2))
-            hold(torch.equal(x, same_), "a latent is decoded in two ways")
+            x, same_ = (model.decode(w, data.given) for w in (z, z.cpu().numpy()))
+            hold(torch.equal(x, same_), "a latent is decoded in two ways, as a tensor and as an array")
             hold(
                 x.shape == data.x.shape,
                 f"latents of rows of shape {tuple(data.x.shape)} are decoded to {tuple(x.shape)}",

@@ -58,6 +58,10 @@ class Run:
     metrics: list[dict[str, Any]] = field(repr=False)
     given_codecs: Mapping[str, Codec] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        steps = f"{self.metrics[-1]['step']:,} steps" if self.metrics else "no step"
+        return f"Run({str(self.path)!r}: {self.config.recipe.name} on {self.data_name}, {steps})"
+
     @property
     def data_name(self) -> str:
         """The name of the data it was trained on."""

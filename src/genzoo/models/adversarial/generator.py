@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from genzoo.core.abilities import Ability
 from genzoo.core.game import Batch, Player
-from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike, map_given
+from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike, RowsAsked, map_given
 from genzoo.core.model import Capability, GenerativeModel, Unsupported
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
@@ -85,9 +85,9 @@ class Adversarial(GenerativeModel):
     def draw(self, n: int, given: Given, noise: Noise) -> Shaped[Tensor, "n *event"]:
         return self.numbers.back(self.generate(noise.normal(n, self.latent, dtype=self.dtype), given))
 
-    def decode(self, z: Float[Tensor, "B latent"], given: GivenAsked = None) -> Shaped[Tensor, "B *event"]:
+    def decode(self, z: RowsAsked, given: GivenAsked = None) -> Shaped[Tensor, "B *event"]:
         """G(z), in the space."""
-        return self.numbers.back(self.generate(z, self.checked_given(given, len(z))))
+        return self.numbers.back(self.generate(self.latents(z), self.checked_given(given, len(z))))
 
     def generate(self, z: Float[Tensor, "B latent"], given: Given = NOTHING) -> Float[Tensor, "B *event"]:
         """G(z) as the critic sees it: levels are numbers in [−1, 1]."""

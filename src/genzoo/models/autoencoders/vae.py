@@ -17,7 +17,7 @@ from torch.distributions import Distribution, Independent, Normal, kl_divergence
 from genzoo.core.abilities import Ability
 from genzoo.core.component import Autoencoder
 from genzoo.core.game import Batch, Player
-from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike
+from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike, RowsAsked
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
@@ -98,13 +98,13 @@ class VAE(GenerativeModel):
         p = self.autoencoder.likelihood(z, given)
         return self._in_space(p.mode if mode else draw(p, noise))
 
-    def encode(self, x: Shaped[Tensor, "B *event"], given: GivenAsked = None) -> Float[Tensor, "B *latent"]:
+    def encode(self, x: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B *latent"]:
         """The mean of q(z | x, given)."""
         return self.autoencoder.posterior(self.checked(x), self.checked_given(given, len(x))).mean
 
-    def decode(self, z: Float[Tensor, "B *latent"], given: GivenAsked = None) -> Shaped[Tensor, "B *event"]:
+    def decode(self, z: RowsAsked, given: GivenAsked = None) -> Shaped[Tensor, "B *event"]:
         """The likeliest x of p(x | z, given)."""
-        return self._in_space(self.autoencoder.likelihood(z, self.checked_given(given, len(z))).mode)
+        return self._in_space(self.autoencoder.likelihood(self.latents(z), self.checked_given(given, len(z))).mode)
 
     def generate(self, z: Float[Tensor, "B *latent"], given: Given = NOTHING) -> Float[Tensor, "B *event"]:
         """The mean of p(x | z, given) as numbers, differentiable."""

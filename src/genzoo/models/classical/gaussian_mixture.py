@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from genzoo.core.game import Batch, Done
-from genzoo.core.given import GivenAsked, GivenSpaceLike
+from genzoo.core.given import GivenAsked, GivenSpaceLike, RowsAsked
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.models.classical.kmeans import assigned, lloyd, plus_plus
@@ -123,13 +123,13 @@ class GaussianMixture(Mixture):
         self._begin_best(rows)
         self.reached.fill_(-torch.inf)
 
-    def encode(self, x: Float[Tensor, "B *event"], given: GivenAsked = None) -> Int[Tensor, " B"]:
+    def encode(self, x: RowsAsked, given: GivenAsked = None) -> Int[Tensor, " B"]:
         """The number of the most probable component, of the row's class if that is given."""
         return self.responsibilities(x, given).argmax(1)
 
-    def decode(self, z: Int[Tensor, " B"], given: GivenAsked = None) -> Float[Tensor, "B *event"]:
+    def decode(self, z: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B *event"]:
         """The means of the components of these numbers."""
-        means = self.gaussians.means[z.long()]
+        means = self.gaussians.means[self.latents(z).long()]
         return means.to(torch.get_default_dtype()).unflatten(1, self.space.shape)
 
     def bic(self, log_likelihood: float, rows: int) -> float:

@@ -21,7 +21,7 @@ from torch import Tensor
 from genzoo._compiled import compiled, is_there
 from genzoo.core.errors import refuse_infinite
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
-from genzoo.core.given import Given, GivenAsked, GivenSpaceLike
+from genzoo.core.given import Given, GivenAsked, GivenSpaceLike, RowsAsked
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
@@ -133,17 +133,17 @@ class KMeans(Wide, GenerativeModel, DirectFit):
         normal = noise.normal(n, self.space.dims, dtype=torch.float64)
         return self._rows(self.centers[which] + self.variance.sqrt() * normal)
 
-    def encode(self, x: Float[Tensor, "B *event"], given: GivenAsked = None) -> Int[Tensor, " B"]:
+    def encode(self, x: RowsAsked, given: GivenAsked = None) -> Int[Tensor, " B"]:
         """The number of the nearest center, of the row's class if that is given."""
         flat, given = self.checked(x).flatten(1), self.checked_given(given, len(x))
-        nearest = torch.zeros(len(x), dtype=torch.int64, device=x.device)
+        nearest = torch.zeros(len(x), dtype=torch.int64, device=flat.device)
         for rows, first, centers in self._groups(given, len(x)):
-            nearest[rows] = first + assigned(flat[rows] - self.origin.to(x.dtype), centers)
+            nearest[rows] = first + assigned(flat[rows] - self.origin.to(flat.dtype), centers)
         return nearest
 
-    def decode(self, z: Int[Tensor, " B"], given: GivenAsked = None) -> Float[Tensor, "B *event"]:
+    def decode(self, z: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B *event"]:
         """The centers of these numbers."""
-        return self._rows(self.centers[z.long()])
+        return self._rows(self.centers[self.latents(z).long()])
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         """Starts from greedy k-means++, for each class on its rows."""

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from genzoo.core.abilities import Ability
 from genzoo.core.game import Batch, DirectFit, Metrics
-from genzoo.core.given import Given, GivenAsked
+from genzoo.core.given import Given, GivenAsked, RowsAsked
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
@@ -82,12 +82,13 @@ class LinearGaussian(GenerativeModel, DirectFit):
         x = self.mean + z @ self.loadings.T + self.noise_variance.sqrt() * own
         return x.to(torch.get_default_dtype()).reshape(n, *self.space.shape)
 
-    def encode(self, x: Float[Tensor, "B *event"], given: GivenAsked = None) -> Float[Tensor, "B k"]:
+    def encode(self, x: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B k"]:
         """The posterior mean, $E[z \\mid x] = (I + W^\\top \\Psi^{-1} W)^{-1} W^\\top \\Psi^{-1} (x - \\mu)$."""
         return self._explained(self.checked(x))[1]
 
-    def decode(self, z: Float[Tensor, "B k"], given: GivenAsked = None) -> Float[Tensor, "B *event"]:
+    def decode(self, z: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B *event"]:
         """The mean of $p(x \\mid z)$, $\\mu + W z$."""
+        z = self.latents(z)
         x = self.mean.to(z.dtype) + z @ self.loadings.to(z.dtype).T
         return x.reshape(len(z), *self.space.shape)
 

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from genzoo.core.errors import refuse_infinite
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
-from genzoo.core.given import Given, GivenAsked, GivenSpaceLike
+from genzoo.core.given import Given, GivenAsked, GivenSpaceLike, RowsAsked
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
@@ -105,7 +105,7 @@ class Mixture(Wide, GenerativeModel, DirectFit, abc.ABC):
             order.append(numbers[rows])
         return torch.cat(found)[torch.cat(order).argsort()]
 
-    def responsibilities(self, x: Float[Tensor, "B *event"], given: GivenAsked = None) -> Float[Tensor, "B parts"]:
+    def responsibilities(self, x: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B parts"]:
         """p(k | x, given), how much each component answers for a row, by what is there of it.
 
         Components are numbered through all classes, c K + k; those of other classes than the row's have no share.
@@ -125,7 +125,7 @@ class Mixture(Wide, GenerativeModel, DirectFit, abc.ABC):
         flat, given = self.checked(x).flatten(1), self.checked_given(given, len(x))
         shares = flat.new_zeros(len(x), self.weights.numel())
         for rows, part, joint in self._joints(flat, given):
-            shares[rows, part] = joint.softmax(1).to(x.dtype)
+            shares[rows, part] = joint.softmax(1).to(flat.dtype)
         return shares
 
     def draw(self, n: int, given: Given, noise: Noise) -> Float[Tensor, "n *event"]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from genzoo.core.abilities import Ability, Denoise, Denoiser
 from genzoo.core.game import Batch
-from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike
+from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike, RowsAsked
 from genzoo.core.model import Capability, GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
@@ -163,22 +163,22 @@ class Diffusion(GenerativeModel):
         """x at the last time, where nothing of the data is left."""
         return noise.normal(n, *self.space.shape, dtype=self.dtype) * self.ends()[1].scale
 
-    def encode(self, x: Shaped[Tensor, "B *event"], given: GivenAsked = None) -> Float[Tensor, "B *event"]:
+    def encode(self, x: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B *event"]:
         """The noise that flows to x, by Heun's steps back along the flow."""
         x, given = self.numbers.of(self.checked(x)), self.checked_given(given, len(x))
         first, last = self.ends()
         return self.flow(first.t, last.t, first.alpha * x, given) / last.scale
 
-    def decode(self, z: Float[Tensor, "B *event"], given: GivenAsked = None) -> Shaped[Tensor, "B *event"]:
+    def decode(self, z: RowsAsked, given: GivenAsked = None) -> Shaped[Tensor, "B *event"]:
         """The x to which noise flows, by Heun's steps."""
-        return self.numbers.back(self.generate(z, self.checked_given(given, len(z))))
+        return self.numbers.back(self.generate(self.latents(z), self.checked_given(given, len(z))))
 
     def generate(self, z: Float[Tensor, "B *event"], given: Given = NOTHING) -> Float[Tensor, "B *event"]:
         """The numbers to which noise flows, by Heun's steps; differentiable in the noise."""
         last = self.ends()[1]
         return self.flow(last.t, torch.zeros_like(last.t), z * last.scale, given)
 
-    def score(self, x: Float[Tensor, "B *event"], given: GivenAsked = None) -> Float[Tensor, "B *event"]:
+    def score(self, x: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B *event"]:
         """∇ log p of data blurred by the finest noise that the bound knows."""
         if not self.can(Capability.SCORE):
             raise self.lacks(Capability.SCORE)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from genzoo.core.abilities import Ability, Latent
 from genzoo.core.game import Batch
-from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike
+from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike, RowsAsked
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
@@ -102,13 +102,13 @@ class Flow(GenerativeModel):
     def abilities(self) -> list[Ability]:
         return [Inverted(self)]
 
-    def encode(self, x: Float[Tensor, "B *event"], given: GivenAsked = None) -> Float[Tensor, "B *latent"]:
+    def encode(self, x: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B *latent"]:
         """z = f(x; given)."""
         return self.bijection(self.checked(x), self.embedded(self.checked_given(given, len(x))))[0]
 
-    def decode(self, z: Float[Tensor, "B *latent"], given: GivenAsked = None) -> Float[Tensor, "B *event"]:
+    def decode(self, z: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B *event"]:
         """The x whose z this is."""
-        return self.bijection.inverse(z, self.embedded(self.checked_given(given, len(z))))
+        return self.bijection.inverse(self.latents(z), self.embedded(self.checked_given(given, len(z))))
 
     @torch.no_grad()
     def prepare(self, batches: Iterable[Batch]) -> None:

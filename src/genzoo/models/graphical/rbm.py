@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid, softplus
 
 from genzoo.core.game import Batch, Instant, Player
-from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike
+from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike, RowsAsked
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
@@ -195,7 +195,7 @@ class RBM(GenerativeModel):
         label = noise.categorical(h @ self.label_weight + self.label_bias)
         return Units(v, label if held is None else torch.where(held, units.label, label))
 
-    def encode(self, x: Integer[Tensor, "B *shape"], given: GivenAsked = None) -> Float[Tensor, "B hidden"]:
+    def encode(self, x: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B hidden"]:
         """The probabilities of the hidden units."""
         v, label = self._flat(self.checked(x)), self._label(self.checked_given(given, len(x)), len(x))
         if label is None:
@@ -205,9 +205,9 @@ class RBM(GenerativeModel):
         odds = torch.where(label[:, None] < 0, odds, known)
         return ((self._inputs(v)[:, :, None] + self.label_weight).sigmoid() * odds[:, None]).sum(2)
 
-    def decode(self, z: Float[Tensor, "B hidden"], given: GivenAsked = None) -> Integer[Tensor, "B *shape"]:
+    def decode(self, z: RowsAsked, given: GivenAsked = None) -> Integer[Tensor, "B *shape"]:
         """The likeliest pixels given the hidden units."""
-        v = z @ self.weight + self.visible_bias > 0
+        v = self.latents(z) @ self.weight + self.visible_bias > 0
         return v.to(torch.uint8).unflatten(1, self.space.shape)
 
     def takes_null(self) -> bool:

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from typing import Literal, get_args
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from genzoo.core.game import Batch, Player
-from genzoo.core.given import GivenAsked
+from genzoo.core.given import GivenAsked, RowsAsked
 from genzoo.core.space import Space
 from genzoo.models.representation.lasso import soft_threshold
 from genzoo.models.representation.losses import Loss
@@ -78,7 +78,7 @@ class FreeCodes(Representation):
         self.decoder, self.penalty, self.strength, self.steps = decoder, penalty, strength, steps
         self._normalize()
 
-    def encode(self, x: Shaped[Tensor, "B *event"], given: GivenAsked = None) -> Float[Tensor, "B K"]:
+    def encode(self, x: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B K"]:
         """The code of each x, sought in float64 whatever the model is.
 
         Whether a step lowers the objective near its least value is left to rounding, which varies with the number of

@@ -24,7 +24,7 @@ from torch.distributions import Distribution
 from genzoo.core.component import Autoencoder
 from genzoo.core.errors import DataError, refuse_infinite
 from genzoo.core.game import Batch
-from genzoo.core.given import NOTHING, Given, GivenAsked
+from genzoo.core.given import NOTHING, Given, GivenAsked, RowsAsked
 from genzoo.core.model import Capability, GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
@@ -69,13 +69,13 @@ class Representation(GenerativeModel):
     def image(self, z: Float[Tensor, "B K"]) -> Float[Tensor, "B D"]:
         """The rows of numbers that codes stand for."""
 
-    def encode(self, x: Shaped[Tensor, "B *event"], given: GivenAsked = None) -> Float[Tensor, "B K"]:
+    def encode(self, x: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B K"]:
         """The code of each x."""
         return self.codes(self.numbers(self.checked(x)))
 
-    def decode(self, z: Float[Tensor, "B K"], given: GivenAsked = None) -> Shaped[Tensor, "B *event"]:
+    def decode(self, z: RowsAsked, given: GivenAsked = None) -> Shaped[Tensor, "B *event"]:
         """The x of each code; over levels the nearest."""
-        y = self.image(z).reshape(len(z), *self.space.shape)
+        y = self.image(self.latents(z)).reshape(len(z), *self.space.shape)
         return Numbers(self.space).back(y)
 
     def distortion(self, y: Float[Tensor, "B D"], z: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
