@@ -70,3 +70,12 @@ def test_a_split_is_scored_with_its_row_numbers(run: Path) -> None:
     numbers = [int(row["row"]) for row in scores(run / "test.csv")]
     assert numbers == data.splits["test"].tolist()
     assert f"{len(numbers)} of 600 rows" in text
+
+
+def test_samples_of_a_table_keep_their_condition(run: Path) -> None:
+    genzoo.train("gaussian", run / "m.csv", given="kind", out=run / "given", steps=1)
+    said("sample", run / "given", "-n", 4, "--given", "kind=c,a", "--seed", 0, "--out", run / "given" / "s.csv")
+    found = scores(run / "given" / "s.csv")
+    assert [row["kind"] for row in found] == ["c", "c", "a", "a"]
+    assert set(found[0]) == {"n", "size", "kind"}
+    assert "4 of 4 rows" in said("score", run / "given", "--data", run / "given" / "s.csv")

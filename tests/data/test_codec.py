@@ -178,6 +178,6 @@ def test_codecs_for_spaces() -> None:
         "points",
         "table",
         "table",
-        "array",
+        "image",
         "array",
     ]

@@ -9,7 +9,7 @@ from PIL import Image
 
 import genzoo
 from genzoo.core import GenerativeModel, Likelihood, Noise, Space
-from genzoo.zoo.conditions import conditions, fitted
+from genzoo.zoo.conditions import cells, conditions, fitted
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.store import DataRecord
 
@@ -108,3 +108,13 @@ def test_a_run_keeps_the_codecs_of_its_conditions(tmp_path: Path) -> None:
     rows = conditions(again.model, again.config.data, {"name": "row 119"}, 2, again.given_codecs)
     assert again.given_codecs[""].texts(rows["given"]) == ["row 119"] * 2
     assert again.model.sample(2, rows, seed=0).shape == (2, 1, 8, 8)
+
+
+def test_conditions_come_back_as_words(told) -> None:
+    model, codecs = told
+    rows = conditions(model, DATA, {"kind": "dog,cat", "text": "a cab"}, 3, codecs)
+    assert cells(model, DATA, rows, 3, codecs) == {"kind": ["dog", "dog", "cat"], "text": ["a cab"] * 3}
+    null = {"kind": torch.tensor([-1]), "text": torch.full((1, 6), -1)}
+    assert cells(model, DATA, null, 1, codecs) == {"kind": [""], "text": [""]}
+    assert cells(model, DATA, {}, 2, codecs) == {"kind": ["", ""], "text": ["", ""]}
+    assert cells(Told(Space((1,))), DATA, None, 2) == {}

@@ -11,16 +11,17 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from genzoo.core.errors import DataError
-from genzoo.core.given import SINGLE, GivenLike
+from genzoo.core.given import SINGLE, GivenLike, as_given, is_null
 from genzoo.core.model import GenerativeModel
 from genzoo.core.space import Space
 from genzoo.data import Codec, Data
 from genzoo.data.codecs.image import ImageCodec, open_image
 from genzoo.data.codecs.text import SpellingCodec
+from genzoo.data.columns import cells_of
 from genzoo.zoo.mistakes import Mistake, unknown
 from genzoo.zoo.store import DataRecord
 
-__all__ = ["conditions", "fitted", "grid_conditions", "turns"]
+__all__ = ["cells", "conditions", "fitted", "grid_conditions", "turns"]
 
 
 def conditions(
@@ -66,6 +67,32 @@ def conditions(
         free = {name: in_order(space, n) for name, space in spaces.items() if name not in rows}
         rows |= {name: part.to(model.device) for name, part in free.items() if part is not None}
     return {own: rows[name] for own, name in zip(model.given_space, spaces, strict=True) if name in rows}
+
+
+def cells(
+    model: GenerativeModel, data: DataRecord, given: GivenLike, n: int, codecs: Mapping[str, Codec] | None = None
+) -> dict[str, list[str]]:
+    """The rows of a condition as words, by the names that the data have for them: classes, numbers and texts.
+
+    Conditions that no word can say, such as pictures, are left out; what is null or was not said is an empty word.
+
+    Args:
+        model: The model.
+        data: What its run knows of the data.
+        given: The condition as `conditions` makes it.
+        n: The number of rows.
+        codecs: Of the conditions that are more than numbers.
+    """
+    if not model.given_space:
+        return {}
+    spaces, classes = _called(model, data)
+    rows = dict(zip(spaces, [as_given(given).get(name) for name in model.given_space], strict=True))
+    known = dict(codecs or {})
+    known |= {next(iter(spaces)): known[""]} if "" in known else {}
+    found = {
+        name: _told(rows[name], n, space, classes.get(name, []), known.get(name)) for name, space in spaces.items()
+    }
+    return {name: words for name, words in found.items() if words is not None}
 
 
 def turns(model: GenerativeModel, data: DataRecord, words: Mapping[str, Any]) -> int:
@@ -156,6 +183,22 @@ def fitted(picture: Integer[Tensor, "C H W"], shape: tuple[int, ...]) -> Integer
     large = interpolate(color[None].double(), size=size, mode="bilinear", antialias=True)[0]
     top, left = (size[0] - height) // 2, (size[1] - width) // 2
     return large[:, top : top + height, left : left + width].round().to(picture.dtype)
+
+
+def _told(rows: Tensor | None, n: int, space: Space, classes: list[str], codec: Codec | None) -> list[str] | None:
+    """Rows of one condition as words; None where no word can say them."""
+    is_text = isinstance(codec, SpellingCodec)
+    if not is_text and (space.shape or codec is not None):
+        return None
+    if rows is None:
+        return [""] * n
+    if isinstance(codec, SpellingCodec):
+        lacking = is_null(rows).tolist()
+        return ["" if gone else codec.texts(row[None])[0] for row, gone in zip(rows.cpu(), lacking, strict=True)]
+    if space.levels is None:
+        return cells_of(rows.cpu().numpy())
+    names = classes or [str(k) for k in range(space.levels)]
+    return ["" if k < 0 else names[k] for k in rows.tolist()]
 
 
 def _in_turn(values: Tensor, n: int, device: torch.device) -> Tensor:

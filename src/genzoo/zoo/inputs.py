@@ -11,7 +11,8 @@ from genzoo.core.errors import ColumnError
 from genzoo.core.game import Trainable
 from genzoo.core.model import GenerativeModel
 from genzoo.core.noise import seeded
-from genzoo.data import Codec, Data, read
+from genzoo.core.space import Space
+from genzoo.data import ArrayCodec, Codec, Data, read
 from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.data.readers.hub import is_pinned, is_remote
 from genzoo.data.recode import kinds_of, recoded
@@ -46,7 +47,7 @@ def inputs_of(data: Any, asked: Mapping[str, Any]) -> Inputs:
     if isinstance(data, DataLoader):
         with seeded(0):  # a sampler that shuffles draws from the global state
             first = _first_rows(data)
-        return Inputs(dataclasses.replace(read(first), name="loader"), data, None)
+        return Inputs(dataclasses.replace(_as_it_comes(first), name="loader"), data, None)
     asked = {name: value for name, value in asked.items() if value is not None}
     if isinstance(data, Data):
         asked = {name: value for name, value in asked.items() if (data.origin or {}).get(name) != value}
@@ -189,6 +190,14 @@ def with_names(codec: Codec, error: ColumnError) -> Mistake:
     """An error about columns, with their names where there are any."""
     error = error.named(codec.columns) if isinstance(codec, TableCodec) else error
     return Mistake.of(error)
+
+
+def _as_it_comes(first: Any) -> Data:
+    """Rows of a loader as data; reals keep their shape, since nothing brings later ones to another."""
+    found, x = read(first), first[0] if isinstance(first, tuple) else first
+    if found.space.is_discrete or found.x.shape == x.shape:
+        return found
+    return dataclasses.replace(found, space=Space(tuple(x.shape[1:])), x=x.float(), codec=ArrayCodec())
 
 
 def _first_rows(loader: DataLoader[Any], enough: int = 4096) -> Any:

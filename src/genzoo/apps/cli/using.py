@@ -33,10 +33,13 @@ def sample(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="The file; by default in the run's folder.")] = None,
 ) -> None:
-    """Draw samples into a file of the data's own kind, with a JSON of seed and settings beside it."""
+    """Draw samples into a file of the data's own kind, with a JSON of seed, settings and conditions beside it; a table
+    keeps the conditions in columns of their own."""
     read_config(run)  # whatever is wrong with the folder is told before torch is loaded
     from genzoo.core.noise import fresh_seed
-    from genzoo.zoo.conditions import conditions
+    from genzoo.data.codecs.table import PointsCodec, TableCodec
+    from genzoo.data.columns import read_columns, write_columns
+    from genzoo.zoo.conditions import cells, conditions
 
     loaded, seed = _loaded(run, device), fresh_seed() if seed is None else seed
     wanted = _sampling_options(loaded, pairs("--set", options or ()))
@@ -45,7 +48,10 @@ def sample(
     path = _output(loaded, out or run / "samples" / f"sample-seed{seed}-n{n}{loaded.codec.suffix}")
     x = loaded.generative.sample(n, rows, seed=seed, **_in_symbols(loaded, wanted)).cpu()
     loaded.codec.save(x, path)
-    record = {"run": str(run), "n": n, "seed": seed, "given": given or [], "options": wanted}
+    beside = cells(loaded.generative, loaded.config.data, rows, n, loaded.given_codecs)
+    if beside and isinstance(loaded.codec, TableCodec | PointsCodec):
+        write_columns(path, read_columns(path, header=True) | beside)
+    record = {"run": str(run), "n": n, "seed": seed, "given": given or [], "options": wanted, "conditions": beside}
     path.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
     typer.echo(f"{n} samples with seed {seed}: {path}")
 

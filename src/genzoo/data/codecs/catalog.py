@@ -22,8 +22,9 @@ from genzoo.data.codecs.text import TextCodec
 from genzoo.data.codecs.tokens import TokenCodec
 from genzoo.data.picture import CHANNELS
 
-__all__ = ["KINDS", "check_codec", "codec_for", "codec_from_json"]
+__all__ = ["KINDS", "check_codec", "codec_for", "codec_from_json", "within_unit"]
 
+PIECE = 4096  # rows looked at at a time
 PLAIN = (ArrayCodec, ImageCodec, PointsCodec, TableCodec)
 KINDS: dict[str, Any] = {  # a run's record names one of these, never a class
     codec.kind: codec for codec in (*PLAIN, MoleculeCodec, SequenceCodec, SoundCodec, TextCodec, TokenCodec)
@@ -102,6 +103,8 @@ def codec_for(x: Shaped[Tensor, "n *shape"], space: Space) -> Codec:
     shape, levels = space.shape, space.levels
     if len(shape) == 3 and shape[0] in CHANNELS and levels is not None and levels <= 65536:
         return ImageCodec(levels)
+    if len(shape) == 3 and shape[0] in CHANNELS and space.is_real and within_unit(x):
+        return ImageCodec(None)
     if space == Space((2,)):
         return PointsCodec.around(x)
     if len(shape) == 1 and not space.ragged:
@@ -109,3 +112,14 @@ def codec_for(x: Shaped[Tensor, "n *shape"], space: Space) -> Codec:
         whole = tuple(name for name, column in zip(names, kinds, strict=False) if column.kind == "integer")
         return TableCodec(names, levels, whole=whole, precise=space.dtype == "float64")
     return ArrayCodec()
+
+
+def within_unit(x: Shaped[Tensor, "n *shape"]) -> bool:
+    """Whether all of some reals lie in [0, 1], as those of pictures do.
+
+    Example:
+        >>> import torch
+        >>> within_unit(torch.tensor([0.0, 0.5])), within_unit(torch.tensor([0.0, 1.5]))
+        (True, False)
+    """
+    return len(x) > 0 and all(float(part.min()) >= 0 and float(part.max()) <= 1 for part in x.split(PIECE))

@@ -1,6 +1,7 @@
 """One array as rows of a space: bytes of shape (n, H, W) and (n, H, W, C) are images and become (n, C, H, W).
 
-Floats are reals, whatever they hold; integers in flat rows are whole numbers, unless they are told to be levels.
+Floats are reals, whatever they hold; with two long sides and values in [0, 1] they are images, too. Integers in flat
+rows are whole numbers, unless they are told to be levels.
 """
 
 import torch
@@ -9,17 +10,19 @@ from torch import Tensor
 
 from genzoo.core import Column, Space
 from genzoo.core.errors import DataError
+from genzoo.data.codecs.catalog import within_unit
 from genzoo.data.picture import CHANNELS
 
 __all__ = ["LARGE", "as_rows", "as_table", "loses_digits"]
 
 DEEP = 1 << 16  # values of a pixel of 16 bits
+SIDE = 8  # of the least picture of reals
 
 PIECE, LARGE = 1 << 24, 1 << 28  # bytes looked at at a time; bytes from which an array is mapped
 
 
 def as_rows(x: Shaped[Tensor, "n *shape"], levels: int | None = None, *, gaps: bool = False) -> tuple[Tensor, Space]:
-    """Rows in the form and dtype of their space, and that space.
+    """Rows in the form and dtype of their space, and that space; bytes, and reals in [0, 1], may be images.
 
     Args:
         x: Rows: bytes, booleans, integers below `levels`, or reals.
@@ -40,6 +43,7 @@ def as_rows(x: Shaped[Tensor, "n *shape"], levels: int | None = None, *, gaps: b
         bad = sum(int((part.isinf() | (part.isnan() & (not gaps))).sum()) for part in x.split(_per_piece(x)))
         if bad:
             raise DataError(f"Reals must be finite, got {bad} that are not. Fill or drop them.")
+        x = _channels_first(x) if _are_pictures(x) else x
         return x, Space(tuple(x.shape[1:]))
     if levels is None:
         levels = {torch.uint8: 256, torch.bool: 2}.get(x.dtype)
@@ -107,6 +111,12 @@ def loses_digits(x: Float[Tensor, "n D"]) -> bool:
 def _per_piece(x: Tensor) -> int:
     """How many rows are looked at at a time."""
     return max(1, PIECE // max(1, x[:1].nbytes))
+
+
+def _are_pictures(x: Tensor) -> bool:
+    """Whether reals have the form and the range, [0, 1], of pictures."""
+    sides = x.shape[1:] if x.ndim == 3 else x.shape[1:3] if x.ndim == 4 and x.shape[-1] in CHANNELS else ()
+    return len(sides) == 2 and min(sides) >= SIDE and within_unit(x)
 
 
 def _channels_first(x: Tensor) -> Tensor:
