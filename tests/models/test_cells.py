@@ -49,8 +49,8 @@ def test_cells_lead_back_to_their_values() -> None:
     assert torch.equal(y[:, 0], x[:, 0])
     assert torch.equal(cells.inverse(y), x)
     wild = cells.inverse(torch.full((1, 4), 40.0, dtype=torch.float64))
-    assert wild.tolist() == [[40, 40, 2, 1]], "the last level, and none beyond"
-    assert cells.inverse(-torch.full((1, 4), 40.5, dtype=torch.float64)).tolist() == [[-40.5, -41, 0, 0]]
+    assert wild.tolist() == [[40, 10**9, 2, 1]], "the last level, the end of the range, and none beyond"
+    assert cells.inverse(-torch.full((1, 4), 40.5, dtype=torch.float64)).tolist() == [[-40.5, 10**9, 0, 0]]
 
 
 def test_missing_entries_stay_missing() -> None:
@@ -99,6 +99,26 @@ def test_large_whole_numbers_keep_their_digits() -> None:
     far = x.clone()
     far[:, 1] += 40
     assert (model.log_prob(far) < model.log_prob(x) - 5).all()
+
+
+def test_whole_numbers_stay_within_those_of_training() -> None:
+    x = torch.tensor([[0.0, 17.0], [3.0, 90.0], [1.0, torch.nan]], dtype=torch.float64)
+    cells = Cells((Column("integer"), Column("integer", missing=True)))
+    assert cells.inverse(x - 500.5)[0].tolist() == [-501.0, -484.0], "untrained, it knows no range"
+    cells.fit(x[:1])
+    cells.widen(x[1:])
+    y = torch.tensor([[-11.2, 3.5], [5.0, 99.0], [1.5, 40.2]], dtype=torch.float64)
+    assert cells.inverse(y).tolist() == [[0.0, 17.0], [3.0, 90.0], [1.0, 40.0]]
+    assert cells(torch.tensor([[-4.0, 99.0]]), torch.zeros(1, 2)).tolist() == [[-4.0, 99.0]], (
+        "what is scored is not cut"
+    )
+
+
+def test_every_training_row_widens_the_range() -> None:
+    ages = torch.cat([torch.full((60_000,), 40.0), torch.tensor([3.0, 99.0])]).double()[:, None]
+    model = Dequantized(Standardized(GaussianMixture(Space((1,)), components=1), precise=True), (Column("integer"),))
+    model.prepare([Batch(part) for part in ages.split(10_000)])
+    assert model.cells.ends.flatten().tolist() == [3.0, 99.0]
 
 
 def test_reals_in_double_precision_are_an_exact_density() -> None:

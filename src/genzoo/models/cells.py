@@ -15,6 +15,7 @@ from genzoo.core.space import Column
 
 __all__ = ["Cells"]
 
+FARTHEST = 2.0**53  # whole numbers up to here are float64
 NEAREST = 2.0**-53  # how near to 0 and 1 a share may come: float64 has a quantile there
 
 
@@ -33,6 +34,7 @@ class Cells(nn.Module):
     """
 
     shares: Tensor
+    ends: Tensor
     whole: Tensor
     leveled: Tensor
 
@@ -47,6 +49,8 @@ class Cells(nn.Module):
         self.register_buffer("leveled", torch.tensor(leveled, dtype=torch.int64), persistent=False)
         whole = [place for place, column in enumerate(columns) if column.kind == "integer"]
         self.register_buffer("whole", torch.tensor(whole, dtype=torch.int64), persistent=False)
+        ends = torch.tensor([[-FARTHEST], [FARTHEST]], dtype=torch.float64).repeat(1, len(whole))
+        self.register_buffer("ends", ends)  # (2, W), the least and the most of the training rows
 
     @torch.no_grad()
     def fit(self, x: Shaped[Tensor, "n D"]) -> None:
@@ -59,6 +63,20 @@ class Cells(nn.Module):
             there = entries[~entries.isnan()].long()
             share[:count] = there.bincount(minlength=count).double() + 1
             share /= share.sum()
+        self.ends.copy_(torch.tensor([[FARTHEST], [-FARTHEST]]))
+        self.widen(x)
+
+    @torch.no_grad()
+    def widen(self, x: Shaped[Tensor, "n D"]) -> None:
+        """Widens the range of whole numbers to that of further rows.
+
+        Args:
+            x: Training rows; missing entries do not count.
+        """
+        entries = x[:, self.whole].double()
+        if entries.numel():
+            self.ends[0] = torch.minimum(self.ends[0], entries.nan_to_num(FARTHEST).amin(0))
+            self.ends[1] = torch.maximum(self.ends[1], entries.nan_to_num(-FARTHEST).amax(0))
 
     def forward(self, x: Shaped[Tensor, "B D"], u: Float[Tensor, "B D"]) -> Float[Tensor, "B D"]:
         """Rows of reals, in float64; missing entries stay NaN."""
@@ -69,9 +87,11 @@ class Cells(nn.Module):
         return y
 
     def inverse(self, y: Float[Tensor, "B D"]) -> Float[Tensor, "B D"]:
-        """The values in whose cells the entries lie."""
+        """The values in whose cells the entries lie; whole numbers beyond those of the training rows go to the nearest
+        of them: nobody is −11 years old."""
         x = y.double().clone()
-        x[:, self.whole] = x[:, self.whole].floor() + 0.0  # no −0
+        low, high = self.ends
+        x[:, self.whole] = x[:, self.whole].floor().maximum(low).minimum(high.maximum(low)) + 0.0  # no −0
         if len(self.counts):
             below = torch.special.ndtr(x[:, self.leveled]).T.contiguous()
             level = torch.searchsorted(self.shares.double().cumsum(1), below, right=True)

@@ -35,7 +35,8 @@ class Dequantized(Mapped):
        \\log P(x) \\ge \\mathbb E_u\\Big[\\log p(y) + \\log f_x - \\log \\phi(y)\\Big]. $$
 
     The stretches fill the line, so no mass lies on a level that a column lacks, and a normal density of one such
-    column by itself is its frequencies, without a gap.
+    column by itself is its frequencies, without a gap. Samples of whole numbers stay within the range of the training
+    rows: what lies beyond goes to the nearest end, whose probability the bound then understates, and never overstates.
 
     Args:
         model: A model over reals of the data's shape; its unit is one level.
@@ -75,8 +76,11 @@ class Dequantized(Mapped):
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         if self.cells is not None:
-            batches = list(some(batches))
+            every = iter(batches)
+            batches = list(some(every))
             self.cells.fit(torch.cat([self.checked_batch(batch)[0] for batch in batches]))
+            for batch in every if len(self.cells.whole) else ():
+                self.cells.widen(batch.x)
         super().prepare(batches)
 
     def inward(self, x: Shaped[Tensor, "B *event"], noise: Noise) -> Float[Tensor, "B *event"]:
