@@ -1,7 +1,8 @@
 """Whether a budget of processor time is kept: what every recipe uses of what it is asked, on small pictures.
 
 The set is of random bytes, 3×16×16, with a label each: what a step costs does not depend on what they show. A recipe
-that converges early uses less than its budget, and one of which a single step takes longer uses more.
+that converges early uses less than its budget, and one of which a single step or pass takes longer uses more. Beside
+the recipes stands a network that grows: its last steps cost many times what its first ones do.
 
 Usage: python -m benchmarks.budgets [--seconds 10] [--recipes vae,ddpm] [--rows 2000]
 """
@@ -11,8 +12,11 @@ import tempfile
 from typing import Any
 
 from benchmarks import record
+from benchmarks.growing import growing_gan
 from genzoo import Noise
-from genzoo.data import read
+from genzoo.data import Data, read
+from genzoo.training import TrainConfig
+from genzoo.training import train as trained
 from genzoo.training.callbacks import Callback
 from genzoo.training.state import State
 from genzoo.zoo import recipes, train
@@ -20,6 +24,8 @@ from genzoo.zoo.mistakes import Mistake
 
 # Classifiers and their like are asked for p(label | picture); the rest for p(picture | label).
 OF_LABELS = ("softmax_regression",)
+GROWING = "(a growing GAN)"
+Row = dict[str, Any]
 
 
 class Watch(Callback):
@@ -32,14 +38,20 @@ class Watch(Callback):
         self.used.append(state.watch.core_seconds)
 
 
-def pictures(rows: int) -> Any:
+def pictures(rows: int) -> Data:
     """Random bytes with labels."""
     x = Noise(0, "pictures").integers(256, rows, 3, 16, 16).byte()
-    return x, Noise(0, "labels").integers(10, rows)
+    return read((x, Noise(0, "labels").integers(10, rows)))
 
 
-def used(recipe: str, data: Any, seconds: float, folder: str) -> dict[str, Any]:
-    """A run's asked and used processor time, its steps, and why it did not use all."""
+def labels(rows: int) -> Data:
+    """Labels of random bytes."""
+    x = Noise(0, "pictures").integers(256, rows, 3, 16, 16).byte()
+    return read((Noise(0, "labels").integers(10, rows, 1).byte(), x))
+
+
+def used(recipe: str, data: Data, seconds: float, folder: str) -> Row:
+    """A run's asked and used processor time, its steps, and the sample grids drawn."""
     watch = Watch()
     settings = {"core_minutes": seconds / 60, "device": "cpu", "keep": "last"}
     run = train(recipe, data, out=f"{folder}/{recipe}", callbacks=[watch], **settings)
@@ -47,28 +59,45 @@ def used(recipe: str, data: Any, seconds: float, folder: str) -> dict[str, Any]:
     return {"asked": seconds, "used": round(sum(watch.used), 2), "steps": run.metrics[-1]["step"], "grids": grids}
 
 
+def grown(data: Data, seconds: float) -> Row:
+    """The same of a network that grows, with the height that it reached: 2 is the full side of 16."""
+    model = growing_gan(data.space)
+    run = trained(model, data.train, TrainConfig(core_minutes=seconds / 60, device="cpu", batch_size=32))
+    height = float(run.model.generator.height)
+    return {"asked": seconds, "used": round(run.core_seconds, 2), "steps": run.steps, "grids": 0, "height": height}
+
+
+def asked(name: str, seconds: float, rows: int) -> Row:
+    """What a recipe used of its budget, or why it takes no part."""
+    data = labels(rows) if name in OF_LABELS else pictures(rows)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return grown(data, seconds) if name == GROWING else used(name, data, seconds, folder)
+        except (Mistake, ValueError, NotImplementedError) as error:
+            return {"refused": str(error)}
+
+
+def line(name: str, row: Row) -> str:
+    """A row in words."""
+    if "refused" in row:
+        return f"{name:26} refuses: {row['refused'][:80]}"
+    share = row["used"] / row["asked"]
+    return (
+        f"{name:26} asked {row['asked']:5.1f} s, used {row['used']:6.2f} ({share:4.0%}), "
+        f"{row['steps']:6} steps, {row['grids']} grids"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--rows", type=int, default=2000)
-    parser.add_argument("--recipes", default=",".join(recipes()))
+    parser.add_argument("--recipes", default=",".join([*recipes(), GROWING]))
     options = parser.parse_args()
-    x, labels = pictures(options.rows)
-    table: dict[str, Any] = {}
-    for recipe in options.recipes.split(","):
-        data = read((labels, x.flatten(1).float())) if recipe in OF_LABELS else read((x, labels))
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                table[recipe] = row = used(recipe, data, options.seconds, folder)
-            except (Mistake, ValueError, NotImplementedError) as error:
-                table[recipe] = {"refused": str(error)}
-                print(f"{recipe:26} refuses: {str(error)[:80]}", flush=True)
-                continue
-        print(
-            f"{recipe:26} asked {row['asked']:5.1f} s, used {row['used']:6.2f} ({row['used'] / row['asked']:4.0%}), "
-            f"{row['steps']:6} steps, {row['grids']} grids",
-            flush=True,
-        )
+    table: dict[str, Row] = {}
+    for name in options.recipes.split(","):
+        table[name] = asked(name, options.seconds, options.rows)
+        print(line(name, table[name]), flush=True)
     print("written to", record.write("budgets", {"rows": options.rows, "table": table}))
 
 

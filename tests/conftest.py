@@ -13,6 +13,7 @@ import jaxtyping
 import pytest
 import torch
 
+from tests import typed
 from tests.budget import Clock, Ledger
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
@@ -28,7 +29,7 @@ CLOCK, LEDGER = Clock(), Ledger()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    jaxtyping.config.update("jaxtyping_disable", item.path.parent.name not in SHAPED)
+    typed.begin(item.path.parent.name in SHAPED)
     CLOCK.begin()
 
 
@@ -51,6 +52,14 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if LEDGER.over() and not session.exitstatus:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+def decoded(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache that all who read real pictures and sounds share, whichever process they are in."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    monkeypatch.setenv("GENZOO_CACHE", str(shared / "decoded"))
 
 
 @pytest.fixture(autouse=True)

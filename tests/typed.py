@@ -3,9 +3,25 @@
 from collections.abc import Callable
 from typing import Any
 
+import jaxtyping
 from beartype import beartype
 
+ENOUGH = 1000  # calls that are checked in a test: by then what comes has come before
+
 _checkers: dict[object, Callable[..., Any]] = {}
+_left = [0]
+
+
+def begin(shaped: bool) -> None:
+    """The first calls of the next test are checked, or none."""
+    _left[0] = ENOUGH
+    jaxtyping.config.update("jaxtyping_disable", not shaped)
+
+
+def _count() -> None:
+    _left[0] -= 1
+    if not _left[0]:
+        jaxtyping.config.update("jaxtyping_disable", True)
 
 
 def checked(stub: Callable[..., Any]) -> Callable[..., Any]:
@@ -22,6 +38,7 @@ def checked(stub: Callable[..., Any]) -> Callable[..., Any]:
     def check(*args: Any, **kwargs: Any) -> Any:
         nonlocal checker
         checker = checker or _written(stub)
+        _count()
         return checker(*args, **kwargs)
 
     return check

@@ -420,7 +420,7 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
 
 
 @NEEDS_DATA
-def test_facades() -> None:
+def test_facades(decoded: None) -> None:
     data = read("facades", x="photo", given="label", size=64)
     assert (data.space, data.given_space) == (Space((3, 64, 64), levels=256),) * 2
     assert (len(data.train) + len(data.valid), len(data.test)) == (400, 106)
@@ -428,7 +428,7 @@ def test_facades() -> None:
 
 
 @NEEDS_DATA
-def test_emoji() -> None:
+def test_emoji(decoded: None) -> None:
     data = read("emoji", x="twemoji", given=["noto", "name", "group"], size=32)
     assert (data.space.shape, len(data)) == ((4, 32, 32), 1590)
     assert len(data.classes["group"]) == 10
@@ -439,7 +439,7 @@ def test_emoji() -> None:
 
 
 @NEEDS_DATA
-def test_cifar_mri_and_faces() -> None:
+def test_cifar_mri_and_faces(decoded: None) -> None:
     data = read("cifar10-subset", given="label")
     assert (data.space, len(data), len(data.test)) == (Space((3, 32, 32), levels=256), 12_000, 2_000)
     assert data.given.bincount().tolist() == [1200] * 10

@@ -203,5 +203,3 @@ def test_real_texts() -> None:
     pairs = read("multi30k-en-de", x="de", given="en")
     assert [len(rows) for rows in pairs.splits.values()] == [29_000, 1_014, 1_000, 1_000, 1_071]
     assert pairs.given_codecs[""].texts(pairs.test.given[:1]) == ["A man in an orange hat starring at something."]
-    zinc = read("zinc250k")
-    assert (len(zinc), zinc.space) == (249_455, Space((72,), levels=62, ragged=True))

@@ -1,9 +1,10 @@
-"""Trains some models for a few rounds and writes their weights: run alone, or by torchrun with several processes.
+"""Trains some models for a few rounds and writes their weights: alone, and by two processes with half a batch each.
 
 Usage: python -m tests.training.together FOLDER
 """
 
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def build(kind):
     return model, Rows(Noise(0).normal(230, 2) * torch.tensor([1.0, 3.0]))
 
 
-def main(folder):
+def weights(folder):
     for kind, rounds in ROUNDS.items():
         model, rows = build(kind)
         if kind == "line":
@@ -38,5 +39,31 @@ def main(folder):
             write_tensors(Path(folder) / kind, trained.model.state_dict())
 
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+def forked(work, **environment):
+    """The number of a new process that does some work: a copy of this one, which has imported what is needed."""
+    if child := os.fork():
+        return child
+    code = 1
+    try:
+        os.environ.update({key: str(value) for key, value in environment.items()})
+        work()
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def team(work, others=()):
+    """Whether any of two processes failed that do some work together; or of others beside them."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    children = list(others)
+    for rank in range(2):
+        place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "LOCAL_WORLD_SIZE": 2, "WORLD_SIZE": 2}
+        children.append(forked(work, RANK=rank, LOCAL_RANK=rank, **place))
+    return any([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])
+
+
+def main(folder):
+    alone = forked(lambda: weights(f"{folder}/one"))
+    sys.exit(team(lambda: weights(f"{folder}/two"), [alone]))

@@ -1,10 +1,7 @@
 """Runs whose processes die, are asked to stop, or run out of something."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -22,31 +19,25 @@ from genzoo.training.resources import OutOfMemory
 
 SETTINGS = {"steps": 12, "checkpoint_every": 5, "device": "cpu"}
 
-ASKED_THEN_DEAD = """
+ASKED = """
 import os, signal, sys
 import genzoo
 from genzoo.training.callbacks import Callback
 from genzoo.training.guard import Interrupted
-
-RANK, IS_FIRST_ATTEMPT = os.environ["RANK"], os.environ["TORCHELASTIC_RESTART_COUNT"] == "0"
+from tests.training.together import team
 
 class Send(Callback):
-    def __init__(self, number, rank, step):
-        self.number, self.rank, self.step = number, rank, step
-
     def on_step(self, state):
-        if state.step == self.step and RANK == self.rank and IS_FIRST_ATTEMPT:
-            os.kill(os.getpid(), self.number)
+        if state.step == 3 and os.environ["RANK"] == "1":
+            os.kill(os.getpid(), signal.SIGTERM)
 
-def train(name, send):
-    genzoo.train("vae", "moons", out=sys.argv[1] + name, callbacks=[send], steps=12, checkpoint_every=5, device="cpu")
-
-if IS_FIRST_ATTEMPT:
+def work():
     try:
-        train("asked", Send(signal.SIGTERM, "1", 3))
+        genzoo.train("vae", "moons", out=sys.argv[1], callbacks=[Send()], steps=12, checkpoint_every=5, device="cpu")
     except Interrupted as asked:
-        print(f"process {RANK} was {asked}", flush=True)
-train("run", Send(signal.SIGKILL, "0", 8))
+        print(f"process {os.environ['RANK']} was {asked}", flush=True)
+
+sys.exit(team(work))
 """
 
 
@@ -63,18 +54,12 @@ def test_processes_that_torchrun_starts_again_go_on(tmp_path, monkeypatch, capsy
     assert weights(tmp_path / "run") == before
 
 
-@pytest.mark.slow
-def test_processes_stop_at_one_step_and_torchrun_resumes_what_a_dead_one_left(tmp_path):
-    (tmp_path / "script.py").write_text(ASKED_THEN_DEAD)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command += ["--max-restarts", "1", str(tmp_path / "script.py"), f"{tmp_path}/"]
-    done = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+def test_processes_stop_at_one_step(tmp_path, fresh):
+    done = fresh(ASKED, tmp_path / "asked")
     assert done.returncode == 0, done.stderr[-3000:]
     asked = sorted(line for line in done.stdout.splitlines() if " was interrupted" in line)
     assert asked == [f"process {i} was interrupted by SIGTERM after step 3; a checkpoint was saved" for i in (0, 1)]
     assert (tmp_path / "asked" / "checkpoints" / "step-00000003").exists()
-    assert "resuming after step 5 of 12" in done.stdout
-    assert (tmp_path / "run" / "model.safetensors").exists()
 
 
 def test_a_finished_run_goes_on_for_more_steps(tmp_path):

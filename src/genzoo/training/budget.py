@@ -9,6 +9,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from genzoo.core import Trainable
@@ -19,7 +20,7 @@ from genzoo.training.journal import Stopwatch
 from genzoo.training.state import GRIDS, VALIDATIONS, Plan
 from genzoo.training.timing import Cost, Deadline, TooLong, timed
 
-__all__ = ["planned", "rows_judged", "rows_shown"]
+__all__ = ["drawing", "planned", "rows_judged"]
 
 STRETCH = 0.04  # the part of the minutes that is spent on timing steps
 WARM = 0.1  # the part that a first step may take to be made twice, for the first of a process is slow
@@ -29,7 +30,7 @@ MARGIN = 0.95  # checkpoints and the end of the run
 ENDS = (0.0, 0.5, 1.0)  # the progress at which steps are timed
 ALIKE, CELLS = 1.25, 8  # costs that differ by more are timed again, in the middle of so many cells
 MOST = 0.25  # the part of what is left that validations may take; else they have fewer rows
-LEAST = 3.0  # seconds that a grid of samples may take in a run of steps, however short
+LEAST = 3.0  # seconds that grids of samples may take in a run of steps, however short
 
 Now = Callable[[], float]
 
@@ -222,18 +223,30 @@ def _grids(drawn: Cost | None, most: float) -> tuple[int, int]:
     return grids, drawn.rows(most / grids)
 
 
-def rows_shown(course: Course, weights: Trainable, callbacks: Sequence[Callback], seconds: float) -> int:
-    """The rows of a grid of samples in a run of steps that takes so many seconds, timed when the first grid is due.
+def _asked(callbacks: Sequence[Callback]) -> int:
+    """The most rows of a grid."""
+    return max((grid.n for grid in callbacks if isinstance(grid, SampleGrid)), default=1)
+
+
+def drawing(plan: Plan, course: Course, weights: Trainable, callbacks: Sequence[Callback], seconds: float) -> Plan:
+    """The plan of a run of steps with the grids of samples that it can bear, timed when the first is due.
+
+    All of them where they are cheap. Where they are not, a short run shows the last one alone, and a long one as many
+    as a tenth of it allows.
 
     Args:
+        plan: What was fixed before step 0.
         course: The course.
         weights: The model that is drawn from.
         callbacks: Whoever draws.
         seconds: What the run takes as a whole.
     """
-    allowed = max(LEAST, SHOWN * seconds / GRIDS)
-    drawn = _drawing(weights, callbacks, Trial(course, time.monotonic, seconds), allowed)
-    if drawn is None or drawn.of(1) > allowed:
-        course.say(f"no samples are drawn on the way: a single one takes longer than {allowed:.1f} s")
-        return 0
-    return drawn.rows(allowed)
+    most, full = max(LEAST, SHOWN * seconds), _asked(callbacks)
+    drawn = _drawing(weights, callbacks, Trial(course, time.monotonic, seconds), most)
+    if drawn is None or drawn.of(1) > most:
+        course.say(f"no samples are drawn on the way: a single one takes longer than {most:.1f} s")
+        return replace(plan, grids=0, shown=0)
+    if GRIDS * drawn.of(full) <= most:
+        return replace(plan, shown=full)
+    grids, rows = _grids(drawn, most) if most > LEAST else (1, drawn.rows(most))
+    return replace(plan, grids=grids, shown=rows)

@@ -81,7 +81,7 @@ class SampleGrid(Callback):
         return x
 
     def on_samples(self, state: State) -> None:
-        n = self.n if state.shown is None else min(self.n, state.shown)
+        n = self.n if state.plan.shown is None else min(self.n, state.plan.shown)
         if not n or not self.can_draw(state.model):
             return
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from genzoo.core import Trainable, seeded
 from genzoo.training import checkpoint as disk
 from genzoo.training.average import Average
-from genzoo.training.budget import planned, rows_shown
+from genzoo.training.budget import drawing, planned
 from genzoo.training.callbacks import Callback
 from genzoo.training.config import BUDGETS, TrainConfig
 from genzoo.training.course import Course, course_of, is_done
@@ -170,7 +170,7 @@ def _started(
     if run is not None and read_rows(run / METRICS):
         course.say(f"no checkpoint is left: the training begins again, in {run}")
     journal = Journal(run if team.is_first else None)
-    state = State(model, config, team, course, journal, plan.steps, plan, fresh=fresh, shown=plan.shown)
+    state = State(model, config, team, course, journal, plan.steps, plan, fresh=fresh)
     state.average = _average(state)
     state.watch = watch
     _save(state, run)
@@ -198,7 +198,6 @@ def _resumed(course: Course, run: Path) -> State:
         state.means = Means(kept["means"])
         state.step, state.best, state.best_step = found.step, kept["best"], kept["best_step"]
         state.waited, state.done = (0, False) if longer else (kept["waited"], kept["done"])
-        state.shown = kept["shown"]
         state.watch, state.best_weights = Stopwatch(kept["seconds"], kept["core_seconds"]), tensors.get("best")
         state.journal = Journal(run if course.team.is_first else None, kept["journal"])
         return state
@@ -283,12 +282,17 @@ def _between(state: State, logged: Mapping[str, Any], valid: Source | None, call
         callback.on_step(state)
         for row in rows:
             callback.on_row(state, row)
-    if callbacks and state.team.is_first and state.plan.grids and state.due(config.sample_every, state.plan.grids):
-        if state.shown is None:
+    if callbacks and state.team.is_first and _samples_due(state):
+        if state.plan.shown is None:
             whole = state.watch.seconds / state.step * state.total
-            state.shown = rows_shown(state.course, state.weights, callbacks, whole)
-        for callback in callbacks:
-            callback.on_samples(state)
+            state.plan = drawing(state.plan, state.course, state.weights, callbacks, whole)
+        if _samples_due(state):
+            for callback in callbacks:
+                callback.on_samples(state)
+
+
+def _samples_due(state: State) -> bool:
+    return bool(state.plan.grids) and state.due(state.config.sample_every, state.plan.grids)
 
 
 def _row(state: State, split: str, values: Mapping[str, float | None]) -> dict[str, Any]:
@@ -324,7 +328,6 @@ def _save(state: State, run: Path | None) -> None:
     kept = {
         "total": state.total,
         "plan": dataclasses.asdict(state.plan),
-        "shown": state.shown,
         "best": state.best,
         "best_step": state.best_step,
         "waited": state.waited,

@@ -44,7 +44,6 @@ class State:
     Attributes:
         step: Steps made so far, of `total`.
         plan: What was fixed before step 0.
-        shown: The rows of a grid of samples, None before the first.
         best: The lowest validation loss so far, of those that are finite.
         best_step: The step at which it was.
         waited: Validations since then.
@@ -70,7 +69,6 @@ class State:
     done: bool = False
     watch: Stopwatch = field(default_factory=Stopwatch)
     stopped: bool = False
-    shown: int | None = None
     best_weights: dict[str, Tensor] | None = None
     fresh: Mapping[str, Tensor] = field(default_factory=dict)
 

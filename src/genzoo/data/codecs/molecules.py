@@ -89,9 +89,10 @@ def _cutter(unit: str) -> Callable[[str], list[str]]:
 
 
 def _atoms(text: str) -> list[str]:
-    if text and not is_smiles(text):
+    atoms: list[str] = ATOM.findall(text)
+    if "".join(atoms) != text:  # something between them is no symbol
         raise DataError(f"A molecule must be written in SMILES, got {text[:80]!r}. Leave it out.")
-    return ATOM.findall(text)
+    return atoms
 
 
 def _as_selfies(text: str) -> list[str]:
