@@ -15,6 +15,7 @@ import torch
 
 from tests import typed
 from tests.budget import Clock, Ledger
+from tests.fresh import Fresh
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 SHAPED = {"conformance", "core"}  # folders whose tests call whatever has shapes; elsewhere checks would cost a quarter
@@ -52,6 +53,14 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if LEDGER.over() and not session.exitstatus:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def fresh(pytestconfig: pytest.Config) -> Fresh:
+    """Runs code in a fresh process."""
+    made = Fresh()
+    pytestconfig.add_cleanup(made.close)  # when all is over, so that no test is charged with it
+    return made
 
 
 @pytest.fixture

@@ -140,8 +140,9 @@ def test_a_run_starts_from_another_and_none_switches_off(vae, tmp_path):
     assert (config["train"]["ema"], config["train"]["clip_norm"]) == (None, None)
 
 
-def test_a_pipe_gets_few_plain_lines(tmp_path):
-    done = process("train", "vae", "--data", "moons", "--steps", 50, "--out", tmp_path / "run")
+def test_a_pipe_gets_few_plain_lines(tmp_path, fresh):
+    words = ("train", "vae", "--data", "moons", "--steps", 50, "--out", tmp_path / "run")
+    done = fresh("from genzoo.apps.cli import main; main()", *words)
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout
     assert len(done.stdout.splitlines()) <= 4 + 6  # a slow machine may take a minute

@@ -1,16 +1,13 @@
 """Weights in a file, a fresh process, the same samples."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.fresh import Fresh
 from tests.zoo import ZOO, ready, shown
 
-ROOT = Path(__file__).parents[2]
 SOME = [name for name in ZOO if "/" not in name]
 SCRIPT = """
 import sys
@@ -29,11 +26,11 @@ for i, name in enumerate(SOME):
 """
 
 
-def test_a_fresh_process_makes_the_same_samples(tmp_path: Path) -> None:
+def test_a_fresh_process_makes_the_same_samples(tmp_path: Path, fresh: Fresh) -> None:
     for i, name in enumerate(SOME):
         save_file({key: t.contiguous() for key, t in ready(name).state_dict().items()}, tmp_path / f"{i}.safetensors")
-    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"}
-    subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path)], check=True, env=environment, timeout=100)
+    done = fresh(SCRIPT, tmp_path)
+    assert done.returncode == 0, done.stderr
     for i, name in enumerate(SOME):
         model = ready(name)
         assert torch.equal(load_file(tmp_path / f"{i}.samples")["x"], shown(model, 7, seed=4)), name

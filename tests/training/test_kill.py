@@ -1,10 +1,7 @@
 """A real SIGKILL, in processes of their own, for each kind of model: the run goes on as if nothing had happened."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 
 import pytest
 
@@ -50,16 +47,14 @@ def state_of(run):
 
 
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory):
+def killed(tmp_path_factory, fresh):
     """A folder of runs, each killed in a process of its own."""
     home = tmp_path_factory.mktemp("killed")
-    command = [sys.executable, "-c", KILLED, json.dumps(CASES), str(home)]
-    done = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+    done = fresh(KILLED, json.dumps(CASES), home)
     assert done.stdout.split() == [str(-signal.SIGKILL)] * len(CASES), done.stderr
     return home
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("recipe", CASES)
 def test_a_killed_run_resumes_bit_for_bit(tmp_path, killed, recipe):
     cut = killed / recipe

@@ -1,7 +1,3 @@
-import os
-import subprocess
-import sys
-
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -11,11 +7,10 @@ from genzoo.training.team import Team
 from tests.training import together
 
 
-def test_two_processes_with_half_the_batch_each_equal_one_with_the_whole(tmp_path):
+def test_two_processes_with_half_the_batch_each_equal_one_with_the_whole(tmp_path, fresh):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-    command = [sys.executable, "-m", "tests.training.together", str(tmp_path)]
-    done = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+    done = fresh("import sys; from tests.training.together import main; main(*sys.argv[1:])", tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     for kind in together.ROUNDS:
         one, two = load_file(tmp_path / "one" / kind), load_file(tmp_path / "two" / kind)

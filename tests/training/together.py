@@ -1,7 +1,4 @@
-"""Trains some models for a few rounds and writes their weights: alone, and by two processes with half a batch each.
-
-Usage: python -m tests.training.together FOLDER
-"""
+"""Trains some models for a few rounds and writes their weights: alone, and by two processes with half a batch each."""
 
 import os
 import socket

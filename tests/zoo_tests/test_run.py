@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -35,9 +33,10 @@ def test_what_is_trained_loads_back_the_same(tmp_path, recipe, data, given):
     assert not again.model.training
 
 
-def test_a_fresh_process_makes_the_same_samples(vae):
+def test_a_fresh_process_makes_the_same_samples(vae, fresh):
     code = f"import genzoo; print(genzoo.load({str(vae.path)!r}).model.sample(4, seed=2).sum().item())"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = fresh(code)
+    assert done.returncode == 0, done.stderr
     assert int(done.stdout) == int(vae.model.sample(4, seed=2).sum())
 
 

@@ -1,8 +1,6 @@
 """Two trainings in one run: stopped in either, resumed, loaded in a process of its own."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -69,11 +67,10 @@ def test_both_stages_share_the_budget(whole):
     assert steps == [10, 10]
 
 
-def test_a_run_of_two_stages_loads_in_a_fresh_process(whole):
+def test_a_run_of_two_stages_loads_in_a_fresh_process(whole, fresh):
     label = torch.arange(3)
     ask = (
         f"import torch, genzoo; run = genzoo.load({str(whole.path)!r}); "
         "print(run.model.sample(3, torch.arange(3), seed=1).tolist())"
     )
-    told = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True).stdout
-    assert json.loads(told) == whole.model.sample(3, label, seed=1).tolist()
+    assert json.loads(fresh(ask).stdout) == whole.model.sample(3, label, seed=1).tolist()
