@@ -150,7 +150,7 @@ def test_a_pipe_gets_few_plain_lines(tmp_path, fresh):
 
 def test_interrupted_says_how_to_go_on_and_goes_on_as_if_never_interrupted(tmp_path):
     out = tmp_path / "cut"
-    words = ("vae", "--data", "moons", "--steps", 300, "--train", "checkpoint_every=20", "--set", "hidden=8")
+    words = ("vae", "--data", "moons", "--steps", 80, "--train", "checkpoint_every=10", "--set", "hidden=8")
     command = [sys.executable, "-m", "genzoo", "train", *map(str, words), "--out", str(out)]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while child.poll() is None and not list((out / "checkpoints").glob("step-*")):
@@ -227,8 +227,8 @@ def test_every_example_runs(tmp_path, monkeypatch):
 
 
 def test_what_is_remade_reaches_its_goal(tmp_path, monkeypatch):
-    """With an eighth of the steps of the record."""
+    """With a twelfth of the steps of the record."""
     monkeypatch.chdir(tmp_path)
     school = SCHOOLS["digits"]
-    monkeypatch.setitem(SCHOOLS, "digits", dataclasses.replace(school, config=dict(school.config) | {"steps": 200}))
+    monkeypatch.setitem(SCHOOLS, "digits", dataclasses.replace(school, config=dict(school.config) | {"steps": 125}))
     genzoo(*shlex.split(REMADE)[1:])

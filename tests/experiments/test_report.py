@@ -4,12 +4,14 @@ import dataclasses
 import html.parser
 import json
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 import genzoo
 from genzoo import Mistake
+from genzoo.core import Noise
 from genzoo.evaluation import Kind, Measurement, Protocol
 from genzoo.experiments.advice import advise, kinds_in_words
 from genzoo.experiments.compare import Entry, compare, compare_runs
@@ -123,9 +125,7 @@ def test_a_known_entropy_is_the_floor(tmp_path):
 
 
 def test_tables_show_their_numbers(tmp_path):
-    from genzoo.core.noise import Noise
-
-    found = compare(Noise(0).normal(800, 3), ["gaussian_mixture"], out=tmp_path, steps=3, **BRIEF)
+    found = compare(Noise(0).normal(400, 3), ["gaussian_mixture"], out=tmp_path, steps=3, **BRIEF)
     text = write_report(found).read_text()
     assert "<img" not in text
     assert "column shapes" in text
@@ -187,14 +187,16 @@ def test_unlike_likelihoods_are_told_in_words(digits):
 
 
 def test_several_seeds_are_pooled_and_a_comparison_goes_on(tmp_path):
-    first = compare("ring", ["gaussian_mixture"], out=tmp_path, seeds=2, steps=16, **BRIEF)
+    few = tmp_path / "few.csv"
+    np.savetxt(few, Noise(0).normal(400, 2), delimiter=",", header="a,b", comments="")
+    first = compare(few, ["gaussian_mixture"], out=tmp_path, seeds=2, steps=16, **BRIEF)
     runs, pooled = first.entries[0].runs, first.entries[0].measurements[0]
     assert [run.config.train.seed for run in runs] == [0, 1]
     each = [made.measurements[0].value for made in first.entries[0].findings]
     assert pooled.value == pytest.approx(sum(each) / 2)
     assert pooled.protocol["trainings"] == 2
     stamp = (runs[0].path / "model.safetensors").stat().st_mtime_ns
-    again = compare("ring", ["gaussian_mixture"], out=tmp_path, seeds=2, steps=16, **BRIEF)
+    again = compare(few, ["gaussian_mixture"], out=tmp_path, seeds=2, steps=16, **BRIEF)
     assert (runs[0].path / "model.safetensors").stat().st_mtime_ns == stamp
     others = compare_runs([runs[0].path], out=tmp_path / "report", protocol=first.protocol)
     values = [[m.value for m in found.entries[0].findings[0].measurements] for found in (first, again, others)]
@@ -202,7 +204,7 @@ def test_several_seeds_are_pooled_and_a_comparison_goes_on(tmp_path):
 
 
 def test_both_stages_count_as_spent(tmp_path):
-    found = compare("ring", {"latent_flow": {"depth": 2}}, out=tmp_path, steps=4, **BRIEF)
+    found = compare(Noise(0).normal(400, 2), {"latent_flow": {"depth": 2}}, out=tmp_path, steps=4, **BRIEF)
     last = found.entries[0].run.metrics[-1]["core_seconds"] / 60
     assert found.entries[0].core_minutes > last
 

@@ -1,5 +1,6 @@
 """Runs of three stages, runs that stand on other runs, and runs that start from the weights of others."""
 
+import collections
 import dataclasses
 import gc
 import json
@@ -120,8 +121,8 @@ def test_a_stage_sees_the_rows_and_conditions_that_it_says(tmp_path, monkeypatch
 
 def alive():
     gc.collect()
-    kinds = [type(each) for each in gc.get_objects()]
-    return [kinds.count(kind) for kind in (VAE, Contrast, OfCodes, FromCodes)]
+    kinds = collections.Counter(map(type, gc.get_objects()))
+    return [kinds[kind] for kind in (VAE, Contrast, OfCodes, FromCodes)]
 
 
 def test_no_model_is_alive_that_is_not_trained(tmp_path):

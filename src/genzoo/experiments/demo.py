@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from genzoo.evaluation import Protocol
 from genzoo.experiments.compare import Comparison, compare
 from genzoo.experiments.report import draw_wall, leaderboard, write_report
 
@@ -25,14 +26,15 @@ def demonstrate(out: Path = Path("runs/demo"), *, steps: int | None = None) -> l
 
     Args:
         out: The folder of the runs and the report.
-        steps: Steps of each recipe instead of minutes, for a quick look.
+        steps: Steps of each recipe instead of minutes, for a quick look: fewer rows are examined as well.
     """
     console, found = Console(), []
+    protocol = Protocol() if steps is None else Protocol(rows=200, samples=500)
     for name, minutes in MINUTES.items():
         budget: dict[str, Any] = {"minutes": minutes} if steps is None else {"steps": steps}
         names = ", ".join(RECIPES[name])
         console.rule(f"[bold]{name}[/]: {names}, {next(iter(budget.values()))} {next(iter(budget))} each")
-        found.append(compare(name, RECIPES[name], out=out / name, **budget))
+        found.append(compare(name, RECIPES[name], out=out / name, protocol=protocol, **budget))
     report = write_report(found, out / "report.html", "Families side by side")
     wall = draw_wall(found[0], out / "wall.png")
     for comparison in found:
