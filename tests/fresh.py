@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,7 +48,8 @@ class Fresh:
         with tempfile.NamedTemporaryFile("r") as said, tempfile.NamedTemporaryFile("r") as told:
             assert self.process.stdin is not None
             assert self.process.stdout is not None
-            print(json.dumps([code, [str(word) for word in words], said.name, told.name]), file=self.process.stdin)
+            task = [textwrap.dedent(code), [str(word) for word in words], said.name, told.name]
+            print(json.dumps(task), file=self.process.stdin)
             self.process.stdin.flush()
             ended = int(self.process.stdout.readline())
             return subprocess.CompletedProcess(code, ended, said.read(), told.read())

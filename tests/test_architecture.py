@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.fresh import Fresh
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "genzoo"
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -360,9 +362,9 @@ def test_listing_imports_no_torch(argv: list[str] | None) -> None:
     """)
 
 
-def test_importing_changes_nothing() -> None:
+def test_importing_changes_nothing(fresh: Fresh) -> None:
     """Importing every module leaves torch, NumPy and the process as they were."""
-    run("""
+    done = fresh("""
         import importlib, logging, os, pkgutil, random, signal, sys
         import numpy as np, torch
 
@@ -385,3 +387,4 @@ def test_importing_changes_nothing() -> None:
         import_all()
         assert [i for i, (a, b) in enumerate(zip(before, state())) if a != b] == []
     """)
+    assert done.returncode == 0, done.stderr

@@ -96,7 +96,7 @@ def whole(seed: int, high: int = 40) -> torch.Tensor:
     return 100 + Noise(seed).integers(high, 120, 3)
 
 
-A, B = whole(0)[:100], whole(1, 60)[:100]
+A, B = whole(0)[:64], whole(1, 60)[:64]
 CHANGES = {
     "uint8": lambda x: x.to(torch.uint8),
     "int16": lambda x: x.to(torch.int16),
@@ -122,8 +122,9 @@ def test_every_container_and_precision_gives_one_value(name: str) -> None:
             with pytest.raises(kind):
                 metric(change(A), change(B))
         return
-    kinds = ("uint8", "float16", "NumPy", "lists") if name.startswith("distance") else CHANGES
-    for one, other in (*zip(kinds, kinds, strict=True), ("uint8", "float16"), ("lists", "NumPy")):
+    costly = name.startswith("distance") or name in TRAINED  # all go through one door, so few kinds tell
+    kinds = ("uint8", "lists") if costly else CHANGES
+    for one, other in (*zip(kinds, kinds, strict=True), ("float16", "NumPy")):
         found = metric(CHANGES[one](A), CHANGES[other](B))
         assert found == pytest.approx(want, rel=0.1 if name in TRAINED else 2e-3, abs=2e-3)
 
