@@ -38,16 +38,12 @@ class Watch(Callback):
         self.used.append(state.watch.core_seconds)
 
 
-def pictures(rows: int) -> Data:
-    """Random bytes with labels."""
-    x = Noise(0, "pictures").integers(256, rows, 3, 16, 16).byte()
-    return read((x, Noise(0, "labels").integers(10, rows)))
-
-
-def labels(rows: int) -> Data:
-    """Labels of random bytes."""
-    x = Noise(0, "pictures").integers(256, rows, 3, 16, 16).byte()
-    return read((Noise(0, "labels").integers(10, rows, 1).byte(), x))
+def data_of(name: str, rows: int) -> Data:
+    """Random bytes with labels, labels of random bytes, or bytes alone."""
+    x, label = Noise(0, "pictures").integers(256, rows, 3, 16, 16).byte(), Noise(0, "labels").integers(10, rows)
+    if name in OF_LABELS:
+        return read((label.byte()[:, None], x))
+    return read(x) if name == GROWING else read((x, label))
 
 
 def used(recipe: str, data: Data, seconds: float, folder: str) -> Row:
@@ -69,7 +65,7 @@ def grown(data: Data, seconds: float) -> Row:
 
 def asked(name: str, seconds: float, rows: int) -> Row:
     """What a recipe used of its budget, or why it takes no part."""
-    data = labels(rows) if name in OF_LABELS else pictures(rows)
+    data = data_of(name, rows)
     with tempfile.TemporaryDirectory() as folder:
         try:
             return grown(data, seconds) if name == GROWING else used(name, data, seconds, folder)

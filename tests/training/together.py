@@ -58,7 +58,8 @@ def team(work, others=()):
     for rank in range(2):
         place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "LOCAL_WORLD_SIZE": 2, "WORLD_SIZE": 2}
         children.append(forked(work, RANK=rank, LOCAL_RANK=rank, **place))
-    return any([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])
+    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    return any(codes)
 
 
 def main(folder):
