@@ -44,6 +44,15 @@ def test_folders_are_labels(tmp_path: Path) -> None:
     assert data.x[:, 0].numpy().tolist() == pixels(4, 6, 5).tolist()
 
 
+def test_a_star_is_everything_beside_the_images(tmp_path: Path) -> None:
+    data = read(image_folder(tmp_path), given="*")
+    assert {name: rows.tolist() for name, rows in data.given.items()} == {"label": [0, 0, 1, 1]}
+    (tmp_path / "metadata.csv").write_text("file,hue,split\ncat/0.png,red,train\ndog/2.png,blue,test\n")
+    told = read(tmp_path, given="*")
+    assert list(told.given) == ["hue"]  # a split is no condition
+    assert len(told.test) == 1
+
+
 def test_folders_named_as_splits_are_splits(tmp_path: Path) -> None:
     for split in ("train", "val", "test"):
         image_folder(tmp_path / split)

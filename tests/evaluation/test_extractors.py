@@ -49,8 +49,8 @@ def test_their_fingerprints_differ():
 def test_unknown_names_are_refused_with_the_nearest():
     with pytest.raises(ValueError, match="Did you mean 'judge-digits'"):
         extractor_named("judge-digit", GREY)
-    with pytest.raises(ValueError, match=r"judges x of shape \(1, 8, 8\), got \(1, 9, 9\)"):
-        extractor_named("judge-digits", Space((1, 9, 9), levels=17))
+    with pytest.raises(ValueError, match=r"judges grey or color images of 4 pixels .* got \(2, 9, 9\)"):
+        extractor_named("judge-digits", Space((2, 9, 9), levels=17))
 
 
 def test_values_leave_reals_alone():

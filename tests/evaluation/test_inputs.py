@@ -79,6 +79,7 @@ OTHERS = [  # public names that take no two sets of rows: formulas, densities, t
     "check_comparable pooled code_length options_of score Manifold TwoSample ModeCoverage histogram_divergence",
     "Memorization Fidelity LabelHistogram conditional_fidelity judge_score label_histogram Diversity Extractor",
     "OfModule RandomFeatures Values extractor_named Judge JudgeSettings judge_for judges read_judge shipped_judge",
+    "judge_made_for nearest_judge recognition",
     "write_judge Examiner Findings Protocol evaluate WrongScale check_scale Canonical Molecules canonical",
     "internal_diversity molecule_metrics property_distances TableQuality columns_of missing_similarity",
     "table_quality ClosestRecords Utility closest_records table_utility Copied copied distinct length_distance",

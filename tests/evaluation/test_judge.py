@@ -17,12 +17,13 @@ from genzoo.evaluation.extractors import Extractor
 from genzoo.evaluation.judge import (
     Judge,
     JudgeSettings,
-    judge_for,
+    judge_made_for,
     judges,
     read_judge,
     shipped_judge,
     write_judge,
 )
+from genzoo.evaluation.nearest import nearest_judge
 from genzoo.training import TrainConfig, train
 
 RECORDS = Path(__file__).resolve().parents[2] / "experiments" / "records"
@@ -69,7 +70,7 @@ def test_features_tell_classes_apart(digits):
 
 def test_other_color_images_are_judged_as_natural_ones():
     data = read(Noise(0).integers(256, 30, 3, 32, 32).to(torch.uint8))
-    judge = judge_for(data)
+    judge = nearest_judge(data, ["natural"])
     assert judge.name == "judge-natural"
     assert (judge(data.x).shape, judge.maps(data.x).shape) == ((30, 96), (30, 1536))
 
@@ -94,16 +95,33 @@ def test_the_weights_are_small_and_licensed():
 
 
 def test_the_judge_of_data_goes_by_name_and_shape(digits):
-    assert judge_for(digits).name == "judge-digits"
+    assert judge_made_for(digits).name == "judge-digits"
     renamed = dataclasses.replace(digits, name="mnist")
-    assert judge_for(renamed) is None  # the name alone is not enough
-    assert judge_for(read("ring")) is None
-    assert judge_for(read(torch.zeros(30, 1, 28, 28, dtype=torch.uint8))) is None
+    assert judge_made_for(renamed) is None  # the name alone is not enough
+    assert judge_made_for(read("ring")) is None
+    assert judge_made_for(read(torch.zeros(30, 1, 28, 28, dtype=torch.uint8))) is None
 
 
-def test_other_shapes_are_refused():
-    with pytest.raises(ValueError, match=r"judges x of shape \(1, 8, 8\), got \(1, 28, 28\)"):
-        shipped_judge("digits").on(Space((1, 28, 28), levels=256))
+def test_images_of_another_size_are_resized_and_the_name_says_so():
+    """An enlarged digit is the digit that it was, and nearly so one in white on a card of three colors."""
+    digits, small = read("digits"), shipped_judge("digits")
+    x = digits.test.x
+    large = x.repeat_interleave(3, 2).repeat_interleave(3, 3)
+    judge = small.on(Space((1, 24, 24), levels=17))
+    assert judge.name == "judge-digits, resized from 24×24×1 to 8×8×1"
+    assert judge.fingerprint != small.fingerprint
+    assert (judge.probabilities(large).argmax(1) == small.probabilities(x).argmax(1)).double().mean() > 0.95
+    colored = large.expand(-1, 3, -1, -1)
+    torch.testing.assert_close(small.on(Space((3, 24, 24), levels=17))(colored), judge(large), atol=1e-3, rtol=1e-3)
+    clear = torch.cat([colored, torch.full_like(large, 16)], 1)
+    torch.testing.assert_close(small.on(Space((4, 24, 24), levels=17))(clear), judge(large), atol=1e-3, rtol=1e-3)
+    assert torch.equal(small.on(Space((1, 8, 8), levels=17))(x), small(x))
+
+
+def test_what_is_no_image_is_refused():
+    for shape in [(64,), (1, 2, 8), (2, 8, 8)]:
+        with pytest.raises(ValueError, match=r"judges grey or color images of 4 pixels a side or more"):
+            shipped_judge("digits").on(Space(shape, levels=17))
     with pytest.raises(ValueError, match="A judge must be one of"):
         shipped_judge("letters")
 
@@ -169,7 +187,7 @@ def test_sounds_vary_in_training_only():
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "fsdd", "cifar10-subset"])
 def test_judges_know_their_data(name):
     data = read(name, given="digit" if name == "fsdd" else "label")
-    judge = judge_for(data)
+    judge = judge_made_for(data)
     x, label = data.test.head(300)
     sure = 4 * (judge.accuracy * (1 - judge.accuracy) / 300) ** 0.5
     assert accuracy(judge, x, label) > judge.accuracy - max(sure, 0.02)

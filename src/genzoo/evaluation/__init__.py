@@ -18,7 +18,8 @@ __getattr__, __dir__, __all__ = attach(
         "judge_scores": ["Fidelity", "LabelHistogram", "conditional_fidelity", "judge_score", "label_histogram"],
         "diversity": ["Diversity", "diversity_within"],
         "extractors": ["Extractor", "OfModule", "RandomFeatures", "Values", "extractor_named"],
-        "judge": ["Judge", "JudgeSettings", "judge_for", "judges", "read_judge", "shipped_judge", "write_judge"],
+        "judge": ["Judge", "JudgeSettings", "judge_made_for", "judges", "read_judge", "shipped_judge", "write_judge"],
+        "nearest": ["judge_for", "nearest_judge", "recognition"],
         "protocol": ["Examiner", "Findings", "Protocol", "evaluate"],
         "scale": ["WrongScale", "check_scale"],
         "molecules": [

@@ -37,8 +37,19 @@ from genzoo.nn.spectrum import LogMel
 if TYPE_CHECKING:
     from genzoo.data import Data
 
-__all__ = ["Judge", "JudgeSettings", "judge_for", "judges", "read_judge", "shipped_judge", "write_judge"]
+__all__ = [
+    "Judge",
+    "JudgeSettings",
+    "is_picture",
+    "judge_made_for",
+    "judges",
+    "read_judge",
+    "shipped_judge",
+    "write_judge",
+]
 
+LEAST_SIDE = 4  # pixels
+GREY = (0.299, 0.587, 0.114)  # of red, green and blue
 RECORD = "judge"  # the key of what the file's header says
 
 
@@ -84,7 +95,6 @@ class Judge(Trainable):
 
     Attributes:
         space: What the rows are that it is shown: those that it was trained on, unless `on` another space.
-        name: What it is called.
         classes: The names of the classes.
         dims: The length of its features.
         accuracy: The share of held-out rows that it names rightly, `None` before that was measured.
@@ -103,12 +113,21 @@ class Judge(Trainable):
         super().__init__()
         self.settings, self.record = settings, dict(record or {})
         self.space = Space(settings.shape, levels=settings.levels)
-        self.name, self.classes, self.dims = f"judge-{settings.data}", list(settings.classes), settings.widths[-1]
-        self.front = _Pixels() if settings.rate is None else _Sound(settings.rate, settings.shape[0])
+        self.classes, self.dims = list(settings.classes), settings.widths[-1]
+        shape = settings.shape
+        self.front = _Pixels(shape) if settings.rate is None else _Sound(settings.rate, shape[0])
         channels = settings.shape[0] if settings.rate is None else 1
         self.net = Pyramid(channels, settings.widths, stride=settings.stride)
         self.hidden = nn.Dropout(settings.dropout)
         self.head = nn.Linear(self.dims * settings.places**2, len(settings.classes))
+
+    @property
+    def name(self) -> str:
+        """What it is called: what it was made for, and how it sees other images."""
+        made = self.record.get("title", f"judge-{self.settings.data}")
+        if self.fits(self.space):
+            return made
+        return f"{made}, resized from {_size(self.space.shape)} to {_size(self.settings.shape)}"
 
     @property
     def accuracy(self) -> float | None:
@@ -118,21 +137,37 @@ class Judge(Trainable):
     @functools.cached_property
     def fingerprint(self) -> str:
         """A short hash of the weights and of what happens before them."""
-        return fingerprint(json.dumps(dataclasses.asdict(self.settings)), dict(self.state_dict()))
+        before = () if self.fits(self.space) else (self.space.shape,)
+        return fingerprint(json.dumps(dataclasses.asdict(self.settings)), dict(self.state_dict()), *before)
 
     def on(self, space: Space) -> "Judge":
-        """The same judge for rows of another space: other levels, or sounds of another length.
+        """The same judge for rows of another space: other levels, sounds of another length, images of another size or
+        color, which it sees at its own. Its name says so.
 
         Raises:
-            ValueError: If the shape is not one that it knows.
+            ValueError: If it cannot see such rows at all.
         """
-        fits = len(space.shape) == 1 if self.settings.rate else space.shape == self.settings.shape
-        if not fits:
-            known = "sounds, of shape (samples,)" if self.settings.rate else f"x of shape {self.settings.shape}"
-            raise ValueError(f"{self.name} judges {known}, got {space.shape}. Choose another judge, or resize.")
+        if self.settings.rate is not None:
+            if len(space.shape) != 1:
+                raise ValueError(f"{self.name} judges sounds, of shape (samples,), got {space.shape}. Choose another.")
+        elif space.shape != self.settings.shape and not _can_resize(space, self.settings.shape[0]):
+            raise ValueError(
+                f"{self.name} judges grey or color images of {LEAST_SIDE} pixels a side or more, got {space.shape}. "
+                "Choose another judge."
+            )
         other = copy.copy(self)
+        other.__dict__.pop("fingerprint", None)  # it names the size that is seen
         other.space = space
         return other
+
+    def knows(self, data: "Data") -> bool:
+        """Whether data are those that it was made for, so that it has classes and they are theirs."""
+        made = data.name in (self.settings.data, self.record.get("data")) or _plain(data.name) == self.settings.data
+        return made and len(self.classes) > 1 and (self.fits(data.space) or "label" in self.record)
+
+    def fits(self, space: Space) -> bool:
+        """Whether rows of a space are shown to it as they are: sounds, or images of its own size."""
+        return self.settings.rate is not None or space.shape == self.settings.shape
 
     def forward(self, x: Shaped[Tensor, "n *shape"]) -> Float[Tensor, "n D"]:
         """The features of rows."""
@@ -171,10 +206,24 @@ class Judge(Trainable):
 
 
 class _Pixels(nn.Module):
-    """Images as brightness in [0, 1]."""
+    """Images as brightness in [0, 1], of one size and color."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.shape = shape
 
     def forward(self, x: Tensor, space: Space) -> Tensor:
-        return intensity(x, space)
+        x = intensity(x, space)
+        if space.shape == self.shape:
+            return x
+        channels, *size = self.shape
+        if channels != 4 and x.shape[1] == 4:
+            x = x[:, :3] * x[:, 3:] + 1 - x[:, 3:]  # over white
+        if channels == 1 and x.shape[1] == 3:
+            x = (x * torch.tensor(GREY, device=x.device)[:, None, None]).sum(1, keepdim=True)
+        if tuple(x.shape[2:]) != tuple(size):
+            x = nn.functional.interpolate(x, size, mode="bilinear", antialias=True)
+        return x.expand(-1, channels, -1, -1)
 
     def varied(self, x: Tensor, batch: Batch) -> Tensor:
         """Images as they are: the view of the data varies them."""
@@ -275,29 +324,53 @@ def shipped_judge(data: str) -> Judge:
         return read_judge(path)
 
 
-def judge_for(data: "Data") -> Judge | None:
-    """The judge for a data set, by its name and shape; for other color images of 32×32 that of natural images.
+def judge_made_for(data: "Data") -> Judge | None:
+    """The judge that comes with the package for a data set, by its name and shape.
 
     Args:
         data: The data whose samples are to be judged.
 
     Example:
         >>> from genzoo.data import read
-        >>> judge = judge_for(read("digits", binarize="threshold"))
+        >>> judge = judge_made_for(read("digits", binarize="threshold"))
         >>> judge.name, judge.space.levels
         ('judge-digits', 2)
-        >>> judge_for(read("ring")) is None
+        >>> judge_made_for(read("ring")) is None
         True
     """
-    for name in (data.name.lower().replace("_", "-"), "natural"):
-        if name not in judges():
-            continue
+    rate = getattr(data.codec, "rate", None)
+    for name in judges():
         judge = shipped_judge(name)
-        rate = getattr(data.codec, "rate", None)
-        shape = data.space.shape if judge.settings.rate is None else judge.settings.shape
-        if shape == judge.settings.shape and rate == judge.settings.rate:
+        if judge.settings.rate == rate and judge.knows(data):
             return judge.on(data.space)
     return None
+
+
+def is_picture(space: Space) -> bool:
+    """Whether rows are images of a size at which something can be seen.
+
+    Args:
+        space: What a row is.
+
+    Example:
+        >>> is_picture(Space((1, 8, 8), levels=2)), is_picture(Space((64,)))
+        (True, False)
+    """
+    return len(space.shape) == 3 and not space.ragged and min(space.shape[1:]) >= LEAST_SIDE
+
+
+def _can_resize(space: Space, channels: int) -> bool:
+    """Whether rows are images that can be brought to other sizes and so many channels."""
+    return is_picture(space) and (space.shape[0] == channels or (channels in (1, 3) and space.shape[0] in (1, 3, 4)))
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "-")
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    channels, height, width = shape
+    return f"{height}×{width}×{channels}"
 
 
 def _weights() -> Any:

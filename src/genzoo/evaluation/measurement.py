@@ -27,6 +27,7 @@ SHARES = frozenset(
     }
 )  # what lies between 0 and 1, by name  # fmt: skip
 Better = Literal["lower", "higher", "neither"]
+BESIDE = ("(raw values)", "(random features)")  # how names end of what is told of pictures, and ranks none
 
 
 class Kind(enum.Enum):
@@ -79,6 +80,16 @@ class Measurement:
         if ends is None or self.name.partition(" (")[0] not in SHARES:
             return ends
         return max(0.0, ends[0]), min(1.0, ends[1])
+
+    @property
+    def leads(self) -> bool:
+        """Whether samples may be ranked by it: pictures are not by raw values, in which noise weighs as much as sense.
+
+        Example:
+            >>> Measurement("sliced Wasserstein (raw values)", 0.1, None, Kind.STATISTIC, "", 9).leads
+            False
+        """
+        return self.kind is Kind.STATISTIC and self.name != "copies" and not self.name.endswith(BESIDE)
 
     @property
     def cost(self) -> float:

@@ -20,9 +20,9 @@ from genzoo.core.given import GivenLike, map_given
 from genzoo.core.model import GenerativeModel
 from genzoo.data import Data, TableCodec
 from genzoo.evaluation.extractors import Extractor
-from genzoo.evaluation.judge import judge_for
 from genzoo.evaluation.likelihood import code_length, options_of, score
 from genzoo.evaluation.measurement import Estimate, Measurement
+from genzoo.evaluation.nearest import judge_for
 from genzoo.evaluation.raw_values import plain_values
 from genzoo.evaluation.reconstruction import reconstruction_error
 from genzoo.evaluation.rows import complete, spread

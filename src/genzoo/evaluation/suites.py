@@ -27,16 +27,16 @@ from genzoo.distributions.mmd import GaussianKernel, median_width
 from genzoo.distributions.resampling import require_rows
 from genzoo.evaluation.boosted_test import boosted_two_sample_test
 from genzoo.evaluation.diversity import diversity_within
-from genzoo.evaluation.extractors import Extractor
+from genzoo.evaluation.extractors import Extractor, RandomFeatures, Values
 from genzoo.evaluation.frechet import frechet_of_features
-from genzoo.evaluation.judge import Judge
+from genzoo.evaluation.judge import Judge, is_picture
 from genzoo.evaluation.judge_scores import conditional_fidelity, judge_score
 from genzoo.evaluation.kernel import kernel_distance
 from genzoo.evaluation.manifold import Manifold, precision_recall
-from genzoo.evaluation.measurement import Better, Estimate, Kind, Measurement, TooFew
+from genzoo.evaluation.measurement import BESIDE, Better, Estimate, Kind, Measurement, TooFew
 from genzoo.evaluation.memorization import find_copies
 from genzoo.evaluation.molecules import Canonical, canonical, molecule_metrics, valid
-from genzoo.evaluation.raw_values import plain_values
+from genzoo.evaluation.raw_values import StandardValues, plain_values
 from genzoo.evaluation.rows import spread
 from genzoo.evaluation.scale import check_scale
 from genzoo.evaluation.table_use import table_utility
@@ -74,6 +74,7 @@ class Found:
 
 Suite = Callable[["Exam", Tensor, GivenLike], Found]
 Made = tuple[str, Callable[[], Estimate], Better]
+Distance = Callable[[Tensor, Tensor], Estimate]
 
 
 class Exam:
@@ -132,6 +133,11 @@ class Exam:
     def features(self) -> Float[Tensor, "m D"]:
         """The held-out rows as the extractor sees them."""
         return self.extractor(self.real[0])
+
+    @functools.cached_property
+    def random(self) -> RandomFeatures:
+        """A network with random weights, as a further eye."""
+        return RandomFeatures(self.data.space, dims=64)
 
     @functools.cached_property
     def width(self) -> float:
@@ -225,9 +231,12 @@ def on_vectors(exam: Exam, x: Shaped[Tensor, "n *shape"], given: GivenLike) -> F
     made += [(name, lambda name=name: getattr(shares(), name), "higher") for name in Manifold._fields]  # type: ignore[misc]
     made.append(("two-sample accuracy", lambda: two_sample_test(*few, hidden=HIDDEN, seed=seed).accuracy, "lower"))
     judged, by_class = _judged(exam, x, features, given)
-    found = _measured(exam, [*made, *judged], extractor=f"{eye.name} {eye.fingerprint}")
+    blind = _blindness(eye) if is_picture(exam.data.space) else ""
+    found = _measured(exam, _marked([*made, *judged], blind), extractor=f"{eye.name} {eye.fingerprint}")
+    beside = _beside(exam, x) if isinstance(eye, Judge) and is_picture(exam.data.space) else Found([])
     copies, neighbors, lacking = _copies(exam, x)
-    return Found([*found.measurements, *copies], by_class, neighbors, found.omitted | lacking)
+    measurements = [*found.measurements, *copies, *beside.measurements]
+    return Found(measurements, by_class, neighbors, found.omitted | beside.omitted | lacking)
 
 
 def on_texts(exam: Exam, x: Shaped[Tensor, "n *shape"], given: GivenLike) -> Found:
@@ -306,6 +315,30 @@ def _measured(exam: Exam, made: Sequence[Made], **protocol: Any) -> Found:
     return found
 
 
+def _beside(exam: Exam, x: Tensor) -> Found:
+    """What raw values and random features say of pictures: told beside the rest, and ranking none."""
+    found, x, real = Found([]), _thinned(x, MANY), _thinned(exam.real[0], MANY)
+    moved: Distance = functools.partial(sliced_transport, seed=exam.seed)
+    for name, eye, distance in (
+        ("sliced Wasserstein", exam.plain, moved),
+        ("Fréchet", exam.random, frechet_of_features),
+    ):
+        made: Made = (name, functools.partial(distance, eye(x), eye(real)), "lower")
+        part = _measured(exam, _marked([made], _blindness(eye)), extractor=f"{eye.name} {eye.fingerprint}")
+        found = Found([*found.measurements, *part.measurements], omitted=found.omitted | part.omitted)
+    return found
+
+
+def _blindness(eye: Extractor) -> str:
+    """The mark of measurements in features that do not know what pictures show; empty for others."""
+    raw, random = BESIDE
+    return raw if isinstance(eye, Values | StandardValues) else random if isinstance(eye, RandomFeatures) else ""
+
+
+def _marked(made: Sequence[Made], mark: str) -> list[Made]:
+    return [(f"{name} {mark}".strip(), measure, better) for name, measure, better in made]
+
+
 def _there(found: Estimate | None, needed: str) -> Estimate:
     if found is None:
         raise TooFew(f"It needs {needed}, got fewer.")
@@ -321,7 +354,7 @@ def _target(columns: Columns) -> str | None:
 def _judged(exam: Exam, x: Tensor, features: Tensor, given: GivenLike) -> tuple[list[Any], dict[str, Estimate]]:
     """What a judge says of the samples: how clear and varied they are, and whether they are what was asked for."""
     eye = exam.extractor
-    if not isinstance(eye, Judge):
+    if not isinstance(eye, Judge) or not eye.knows(exam.data):
         return [], {}
     probabilities = eye.probabilities(x)
     made: list[Made] = [("judge score", lambda: judge_score(probabilities), "higher")]

@@ -7,11 +7,16 @@ from torch import Tensor
 
 from genzoo.core import Given, GivenSpace, Space
 from genzoo.evaluation import Kind, Measurement
+from genzoo.evaluation.measurement import BESIDE
 from genzoo.experiments.compare import Comparison, Entry, best_of
 from genzoo.experiments.figures import in_words
 
 __all__ = ["Advice", "advise", "kinds_in_words"]
 
+BLIND = (
+    "Raw values and random features do not see what a picture shows, so they recommend no model. Leave out "
+    "--extractor, and a judge looks at the samples."
+)
 LIKELIHOODS = ("bits/dim", "−log p")
 
 
@@ -65,12 +70,15 @@ KINDS = {
 def main_column(comparison: Comparison) -> str | None:
     """The measurement of samples that entries are ordered by."""
     every = (m for entry in comparison.entries for m in entry.measurements)
-    return next((m.name for m in every if m.kind is Kind.STATISTIC), None)
+    return next((m.name for m in every if m.leads), None)
 
 
 def _to_generate(comparison: Comparison) -> Advice | None:
     column = main_column(comparison)
-    return None if column is None else _best("to generate", column, comparison.entries)
+    if column is not None:
+        return _best("to generate", column, comparison.entries)
+    blind = any(m.name.endswith(BESIDE) for entry in comparison.entries for m in entry.measurements)
+    return Advice("to generate", [], BLIND) if blind else None
 
 
 def _to_score(comparison: Comparison) -> Advice | None:

@@ -28,9 +28,11 @@ from genzoo.experiments.contestants import (
     finished,
     require_fitting,
     require_same,
+    spent_by,
     trained,
     wanted_of,
 )
+from genzoo.experiments.eyes import Eye, eye_for
 from genzoo.training.checkpoint import write_json
 from genzoo.zoo import store
 from genzoo.zoo.card import card
@@ -77,12 +79,12 @@ class Entry:
     @property
     def seconds(self) -> float:
         """Wall time of a training, on average."""
-        return _mean([_spent(run, "seconds") for run in self.runs])
+        return _mean([spent_by(run, "seconds") for run in self.runs])
 
     @property
     def core_minutes(self) -> float:
         """Processor time of a training, on average."""
-        return _mean([_spent(run, "core_seconds") for run in self.runs]) / 60
+        return _mean([spent_by(run, "core_seconds") for run in self.runs]) / 60
 
     @property
     def steps(self) -> int:
@@ -110,6 +112,7 @@ class Comparison:
         path: The folder of the runs and the report.
         protocol: How they were measured.
         extractor: The name of what saw the samples.
+        why: Why that, and what is known of it.
         share: The part of the budget that the examination took.
         failed: Contestants that could not be trained or measured, and why.
     """
@@ -120,6 +123,7 @@ class Comparison:
     path: Path
     protocol: Protocol
     extractor: str
+    why: str = ""
     share: float = 0.0
     failed: Mapping[str, str] = field(default_factory=dict)
 
@@ -176,6 +180,7 @@ class Comparison:
             "budget": self.budget,
             "protocol": dataclasses.asdict(self.protocol),
             "extractor": self.extractor,
+            "why": self.why,
             "examination_share": round(self.share, 4),
             "failed": dict(self.failed),
             "versions": store.versions(),
@@ -206,7 +211,7 @@ def compare(
         out: The folder of the runs; by default a new one under `runs`. What is there already is gone on with.
         seeds: How many trainings of each, with seeds counted from the protocol's.
         protocol: How much is measured at most, as a fifth of the budget allows, and the seed of all.
-        extractor: What sees the samples; by default the judge that suits the data, else their raw values.
+        extractor: What sees the samples; by default what suits the data (`genzoo.experiments.eyes`).
         watch: Makes what watches a training, from its name.
         train_settings: Fields of `TrainConfig` for all, first of all steps=…, minutes=… or core_minutes=… (of each).
 
@@ -275,7 +280,7 @@ def compare_runs(
     data = next(iter(runs.values())).data(online=online)
     path = Path(out) if out is not None else store.fresh_folder(f"compare-{data.name}")
     path.mkdir(parents=True, exist_ok=True)
-    minutes = sorted(_spent(run, "core_seconds") / 60 for run in runs.values())
+    minutes = sorted(spent_by(run, "core_seconds") / 60 for run in runs.values())
     words = f"{minutes[0]:.1f} to {minutes[-1]:.1f} core-minutes"
     return _compared(data, {name: [run] for name, run in runs.items()}, path, words, protocol, extractor)
 
@@ -294,13 +299,15 @@ def _compared(
         raise Mistake(
             f"Something must be left to compare, got none: {_listed(problems)}.", "Mend that, and try again."
         )
-    spent = sum(_spent(run, "core_seconds") for several in runs.values() for run in several)
+    spent = sum(spent_by(run, "core_seconds") for several in runs.values() for run in several)
     if not protocol.sampling:
         sampling = {name: value for info in recipes().values() for name, value in info.compared.items()}
         protocol = dataclasses.replace(protocol, sampling=sampling)
     began = time.process_time()
     models = [run.generative for several in runs.values() for run in several]
-    examiner = Examiner(data, protocol, extractor, now=time.process_time).within(SHARE * spent, models)
+    eye = eye_for(data, spent) if extractor is None else Eye(extractor, "It was asked for.")
+    taught = time.process_time() - began
+    examiner = Examiner(data, protocol, eye.extractor, now=time.process_time).within(SHARE * spent, models)
     entries = []
     for name, several in runs.items():
         try:
@@ -311,9 +318,11 @@ def _compared(
         raise Mistake(
             f"Something must be left to compare, got none: {_listed(problems)}.", "Mend that, and try again."
         )
-    share = (time.process_time() - began) / max(spent, 1e-9)
+    share = (time.process_time() - began - taught) / max(spent, 1e-9)
     entries.sort(key=_order)
-    found = Comparison(data, entries, budget, path, examiner.protocol, examiner.extractor.name, share, problems)
+    found = Comparison(
+        data, entries, budget, path, examiner.protocol, examiner.extractor.name, eye.why, share, problems
+    )
     write_json(path / "report.json", found.to_json())
     return found
 
@@ -352,7 +361,7 @@ def shown_rows(data: Data) -> int:
 
 def _order(entry: Entry) -> float:
     """What entries are ordered by: the first measurement of their samples, else the last there is."""
-    main = next((m for m in entry.measurements if m.kind.value == "statistic"), None)
+    main = next((m for m in entry.measurements if m.leads), None)
     main = main or (entry.measurements[-1] if entry.measurements else None)
     return math.inf if main is None or math.isnan(main.cost) else main.cost
 
@@ -375,12 +384,6 @@ def _both(a: Measurement, b: Measurement) -> float:
 
 def _last(run: Run, name: str) -> float:
     return float(run.metrics[-1][name]) if run.metrics else 0.0
-
-
-def _spent(run: Run, name: str) -> float:
-    """What a training took by a clock, all its stages together."""
-    stages = [store.read_metrics(folder) for folder in store.stage_folders(run.path, run.config)[:-1]]
-    return _last(run, name) + sum(float(rows[-1][name]) for rows in stages if rows)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -22,6 +22,7 @@ __all__ = [
     "finished",
     "require_fitting",
     "require_same",
+    "spent_by",
     "trained",
     "wanted_of",
 ]
@@ -193,6 +194,17 @@ def finished(paths: Sequence[Path]) -> dict[str, Run]:
     names = [run.config.recipe.name for run in runs.values()]
     met = {name for name in names if names.count(name) > 1}
     return {path.name if run.config.recipe.name in met else run.config.recipe.name: run for path, run in runs.items()}
+
+
+def spent_by(run: Run, clock: str) -> float:
+    """What a training took by a clock, all its stages together.
+
+    Args:
+        run: The run.
+        clock: "seconds" or "core_seconds".
+    """
+    stages = [store.read_metrics(folder) for folder in store.stage_folders(run.path, run.config)[:-1]]
+    return sum(float(rows[-1][clock]) for rows in (*stages, run.metrics) if rows)
 
 
 def budget_in_words(settings: Mapping[str, Any]) -> str:

@@ -21,11 +21,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from genzoo.core import Batch, Noise, Trainable
-from genzoo.evaluation.judge import Judge
+from genzoo.evaluation.judge import GREY, Judge
 
 __all__ = ["Contrast", "varied", "whitening_filters"]
-
-GREY = (0.299, 0.587, 0.114)
 
 
 class Contrast(Trainable):
@@ -99,8 +97,8 @@ def whitening_filters(x: Float[Tensor, "n C H W"], size: int, count: int) -> Flo
     return torch.cat([best, -best])[:count].reshape(count, x.shape[1], size, size).to(x.dtype)
 
 
-def varied(x: Float[Tensor, "B 3 H W"], noise: Noise) -> Float[Tensor, "B 3 H W"]:
-    """Color images cropped, flipped, and changed in color, at random.
+def varied(x: Float[Tensor, "B C H W"], noise: Noise) -> Float[Tensor, "B C H W"]:
+    """Images cropped, flipped, and changed in color or, where they have none, in brightness and contrast, at random.
 
     Args:
         x: Images in [0, 1].
@@ -130,6 +128,8 @@ def _colored(x: Tensor, noise: Noise) -> Tensor:
     bright, contrast, saturation = (1 + 0.8 * (u[:, i] - 0.5) * strength for i in range(3))
     x = (x * bright).clamp(0, 1)
     x = x + (contrast - 1) * (x - x.mean((1, 2, 3), keepdim=True))
+    if x.shape[1] != 3:
+        return x.clamp(0, 1)
     grey = (x * torch.tensor(GREY).to(x)[:, None, None]).sum(1, keepdim=True)
     angle = 0.2 * math.pi * (2 * u[:, 3] - 1) * strength
     color = x - grey

@@ -1,5 +1,7 @@
 """What each number means, in one sentence."""
 
+from genzoo.evaluation.measurement import BESIDE
+
 __all__ = ["GROUPS", "meaning_of"]
 
 MEANINGS = {
@@ -49,6 +51,12 @@ MEANINGS = {
     "from real rows.",
     "pair trends": "How alike the relations between pairs of columns are, from 0 to 1.",
 }
+SEES_LITTLE = {
+    "raw values": "The same of the pixels themselves, where noise weighs as much as what an image shows: beside the "
+    "judge's number, and no model is recommended by it.",
+    "random features": "The same in the features of a network with random weights, which has learned nothing: beside "
+    "the judge's number, and no model is recommended by it.",
+}
 GROUPS = ("likelihood", "samples", "cost")
 
 
@@ -62,6 +70,8 @@ def meaning_of(name: str) -> str:
         >>> meaning_of("valid")
         'The share of samples that are molecules.'
     """
+    if name.endswith(BESIDE):
+        return SEES_LITTLE[name[name.rindex("(") + 1 : -1]]
     name = name.partition(" (")[0]
     other = "property distance" if name.endswith(" distance") else ""
     return MEANINGS.get(name, MEANINGS.get(other, ""))

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from genzoo.data import Data, TableCodec
 from genzoo.evaluation import Measurement
+from genzoo.evaluation.measurement import BESIDE
 from genzoo.experiments.advice import advise, kinds_in_words, main_column
 from genzoo.experiments.compare import Comparison, Entry, shown_rows
 from genzoo.experiments.curves import curves_of, draw_curves
@@ -149,7 +150,7 @@ def _section(comparison: Comparison) -> dict[str, Any]:
             ("given", str(data.given_space or "nothing")),
             ("budget", comparison.budget),
             ("measured on", f"{held:,} test rows, {protocol.samples:,} samples"),
-            ("seen by", comparison.extractor),
+            ("seen by", f"{comparison.extractor}. {comparison.why}".removesuffix(". ")),
             ("examination", f"{100 * comparison.share:.0f} % of the budget"),
             ("seed", str(comparison.seed)),
             ("fingerprint", data.fingerprint),
@@ -250,7 +251,9 @@ def _number(value: float) -> str:
 
 
 def _meanings(parts: Sequence[Comparison]) -> dict[str, str]:
-    names = dict.fromkeys(name.partition(" (")[0] for part in parts for name in part.columns)
+    names = dict.fromkeys(
+        name if name.endswith(BESIDE) else name.partition(" (")[0] for part in parts for name in part.columns
+    )
     return {name: meaning_of(name) for name in names if meaning_of(name)}
 
 

@@ -105,8 +105,10 @@ def evaluate(
 ) -> None:
     """Measure a run on held-out rows; every number with its kind, its error and its protocol."""
     read_config(run)
-    from genzoo.evaluation import Examiner, Protocol, extractor_named
+    from genzoo.evaluation import Examiner, Protocol
     from genzoo.evaluation.measurement import remarks_on
+    from genzoo.experiments.contestants import spent_by
+    from genzoo.experiments.eyes import eye_named
     from genzoo.zoo.card import card
     from genzoo.zoo.store import CARD
 
@@ -114,8 +116,9 @@ def evaluate(
     read = _data(loaded, data, online)
     _rows(read, split)
     protocol = Protocol(rows=rows, samples=samples, importance=importance, seed=seed, split=split)
-    eye = None if extractor is None else extractor_named(extractor, read.space)
-    findings = Examiner(read, protocol, eye)(loaded.generative)
+    eye = eye_named(extractor, read, spent_by(loaded, "core_seconds"))
+    examiner = Examiner(read, protocol, eye.extractor)
+    findings = examiner(loaded.generative)
     found = findings.measurements
     records = [measurement.to_json() for measurement in found]
     (run / "evaluation.json").write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n")
@@ -126,6 +129,8 @@ def evaluate(
         ("what", "value", "kind", "unit", "n", "floor", "protocol"),
         [(m.name, str(m), m.kind.value, m.unit, m.n, m.floor, m.fingerprint) for m in found],
     )
+    if eye.why:
+        typer.echo(f"Seen by {examiner.extractor.name}. {eye.why}")
     for remark in remarks_on(found):
         typer.echo(remark)
     for name, reason in findings.omitted.items():

@@ -20,7 +20,7 @@ from torch import Tensor
 from genzoo.core.errors import DataError, nearest
 from genzoo.data.readers.archive import Files, inner, open_files
 from genzoo.data.readers.beside import columns_beside
-from genzoo.data.source import Asked
+from genzoo.data.source import EVERY, Asked
 from genzoo.data.split import SPLIT_WORDS, SPLITS
 
 __all__ = ["METADATA", "Column", "Layout", "layout", "read_metadata", "table_of"]
@@ -82,6 +82,9 @@ def layout(names: Sequence[str], table: Mapping[str, list[str]] | None, asked: A
     """
     if len(asked.x) > 1:
         raise DataError(f"One set of {kind}s must be x, got {list(asked.x)}. Name one.")
+    if asked.given == EVERY:
+        others = layout(names, table, dataclasses.replace(asked, given=()), kind).others
+        asked = dataclasses.replace(asked, given=tuple(name for name in others if name != SPLIT))
     if table is not None and (files := _file_columns(names, table)):
         return _by_table(table, files, asked, kind)
     return _by_folders(names, asked, kind)

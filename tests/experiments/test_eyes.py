@@ -1,0 +1,103 @@
+"""What sees the samples of a comparison: a judge, never raw pixels."""
+
+import dataclasses
+import functools
+
+import pytest
+import torch
+
+from genzoo.core import Noise
+from genzoo.data import Data, read
+from genzoo.evaluation import Examiner, Protocol
+from genzoo.evaluation.nearest import recognition
+from genzoo.experiments import own_judges
+from genzoo.experiments.eyes import Eye, eye_for, eye_named
+from genzoo.experiments.own_judges import judge_of_labels, judge_of_views, label_of
+from genzoo.models.classical import Gaussian
+from genzoo.models.dequantized import Dequantized
+
+
+@functools.cache
+def unseen() -> Data:
+    """Digits of another name: no judge was made for them."""
+    return dataclasses.replace(read("digits", given="label"), name="signs")
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch, tmp_path_factory):
+    monkeypatch.setattr(own_judges, "PASSES", 3)
+    monkeypatch.setenv("GENZOO_CACHE", str(tmp_path_factory.getbasetemp() / "judges"))
+
+
+def test_labels_are_found_whether_or_not_models_are_conditioned_on_them():
+    alone = dataclasses.replace(read("digits"), name="signs")
+    for data in (unseen(), alone):
+        label = label_of(data)
+        assert (label.name, label.classes) == ("label", tuple("0123456789"))
+        assert torch.equal(label.rows, unseen().given)
+    assert label_of(read(torch.zeros(90, 1, 8, 8, dtype=torch.uint8))) is None
+
+
+def test_a_judge_learns_the_labels_of_unseen_pictures_once():
+    eye = eye_for(unseen(), 1.0)
+    judge = eye.extractor
+    assert judge.name == "a judge of the labels of signs"
+    assert "validation rows rightly" in eye.why
+    assert f"{judge.record['steps']:,} steps" in eye.why
+    assert judge.record["accuracy"] > 0.6 > judge.record["chance"]
+    assert judge.record["budget"] == 10.0
+    right = (judge.probabilities(unseen().valid.x).argmax(1) == unseen().valid.given).double().mean()
+    assert right == pytest.approx(judge.record["accuracy"], abs=0.02)
+    again = eye_for(dataclasses.replace(read("digits"), name="signs"), 1.0).extractor
+    assert again.fingerprint == judge.fingerprint  # from the cache, though these data have no condition
+    assert judge.knows(unseen())
+
+
+def test_labels_without_sense_make_no_judge():
+    """Labels drawn at random cannot be learned: another judge looks, and says that it was made for other data."""
+    label = Noise(0).integers(10, len(unseen()))
+    data = read((unseen().x, label))
+    assert judge_of_labels(data, 10.0) is None
+    eye = eye_for(data, 1.0)
+    assert eye.extractor.name.startswith("judge-")
+    assert "made for other data" in eye.why
+    assert not eye.extractor.knows(data)
+
+
+def test_pictures_that_no_judge_can_be_shown_teach_one_of_their_own():
+    x = Noise(0).integers(4, 120, 2, 8, 8).to(torch.uint8)
+    eye = eye_for(read(x, levels=4), 1.0)
+    assert eye.extractor.name == "a judge of views of tensor"
+    assert "trained on" in eye.why
+    assert "images alone" in eye.why
+    assert eye.extractor(x).shape == (120, 96)
+
+
+def test_a_judge_of_views_tells_images_apart():
+    data = unseen()
+    few = dataclasses.replace(data, splits={**data.splits, "train": data.splits["train"][:256]})
+    judge = judge_of_views(few, 10.0)
+    assert judge.record["rows"] == 256
+    assert not judge.knows(data)
+    assert recognition(judge, data.valid.x, data.space) > 10 / len(data.valid)
+
+
+def test_points_keep_their_values():
+    assert eye_for(read("ring"), 1.0) == Eye()
+    assert eye_named("values", read("ring"), 1.0).extractor.name == "values"
+
+
+def test_raw_values_and_random_features_stand_beside_and_lead_nothing():
+    data = unseen()
+    model = Dequantized(Gaussian(dataclasses.replace(data.space, levels=None)), 17)
+    few = Protocol(rows=20, samples=120)
+    found = {m.name: m for m in Examiner(data, few, eye_for(data, 1.0).extractor)(model).measurements}
+    leading = [name for name, m in found.items() if m.leads]
+    assert leading[0] == "Fréchet"
+    beside = {"sliced Wasserstein (raw values)", "Fréchet (random features)"}
+    assert beside <= set(found)
+    assert not beside & set(leading)
+    assert "values" in found["sliced Wasserstein (raw values)"].protocol["extractor"]
+    for name in ("values", "random"):
+        asked = Examiner(data, few, eye_named(name, data, 1.0).extractor)(model).measurements
+        assert not any(m.leads for m in asked)
