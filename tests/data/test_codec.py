@@ -22,7 +22,9 @@ from genzoo.data import (
     codec_from_json,
     read,
 )
+from genzoo.data.codecs.audio import SoundCodec
 from genzoo.data.codecs.catalog import codec_for
+from genzoo.data.codecs.sequences import SequenceCodec
 from genzoo.data.columns import cells_of, read_columns, write_columns
 
 
@@ -91,7 +93,7 @@ def test_numbers_in_a_table_round_trip_bit_for_bit(
 
 def test_cells_are_as_short_as_they_can_be(tmp_path: Path) -> None:
     cells = {"a, b": cells_of(np.array([0.1, 3.0, 1e-8], dtype=np.float32)), "n": cells_of(np.array([1, 2, 3]))}
-    path = write_columns(tmp_path / "x.csv", cells)
+    path = write_columns(tmp_path / "x.csv", [cells])
     assert path.read_text() == '"a, b",n\n0.1,1\n3,2\n1e-08,3\n'
     assert read_columns(path) == {"a, b": ["0.1", "3", "1e-08"], "n": ["1", "2", "3"]}
 
@@ -181,3 +183,32 @@ def test_codecs_for_spaces() -> None:
         "image",
         "array",
     ]
+
+
+NAMED = Noise(5).normal(23, 2)
+PARTED = {
+    "images": (ImageCodec(), images(23, 3, 256)),
+    "deep images": (ImageCodec(1000), Noise(3).integers(1000, 23, 1, 5, 7).to(torch.int16)),
+    "one image": (ImageCodec(), images(1, 1, 256)),
+    "table": (TableCodec(("a", "b"), whole=("a",)), NAMED),
+    "points": (PointsCodec.around(NAMED), NAMED),
+    "array": (ArrayCodec(), Noise(4).normal(23, 2, 3, 1, 2)),
+    "texts": (TextCodec("ab\n"), Noise(6).integers(3, 23, 9)),
+    "lines": (TextCodec("abc", lines=True), Noise(6).integers(4, 23, 9)),
+    "sounds": (SoundCodec(100), Noise(7).normal(23, 40)),
+    "sequences": (SequenceCodec(("u", "v")), Noise(8).normal(23, 4, 2)),
+}
+
+
+@pytest.mark.parametrize("name", PARTED)
+def test_rows_that_come_in_parts_make_the_file_of_all_of_them(name: str, tmp_path: Path) -> None:
+    codec, x = PARTED[name]
+    whole = codec.save(x, tmp_path / f"whole{codec.suffix}")
+    parts = codec.save_parts(iter(x.split(5)), len(x), tmp_path / f"parts{codec.suffix}")
+    assert whole.read_bytes() == parts.read_bytes()
+
+
+def test_a_wav_that_would_be_too_long_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genzoo.data.codecs.audio.LARGEST", 1000)
+    with pytest.raises(DataError, match="less than 4 GiB, got 23 sounds"):
+        SoundCodec(100).save(Noise(7).normal(23, 40), tmp_path / "x.wav")

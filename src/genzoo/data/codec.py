@@ -6,6 +6,7 @@ A space is mathematics; a codec knows the file format. The way file â†’ space â†
 
 import abc
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -34,9 +35,22 @@ class Codec(abc.ABC):
     kind: ClassVar[str]
     suffix: ClassVar[str]
 
-    @abc.abstractmethod
     def save(self, x: Shaped[Tensor, "n *shape"], path: str | Path) -> Path:
         """Writes rows in the natural form of the modality; returns the path."""
+        return self.save_parts([x], len(x), path)
+
+    @abc.abstractmethod
+    def save_parts(self, parts: Iterable[Shaped[Tensor, "_ *shape"]], n: int, path: str | Path) -> Path:
+        """Writes rows that come part by part into one file, no more than a part at a time in memory.
+
+        Args:
+            parts: The rows, one part at least.
+            n: How many there are in all.
+            path: The file.
+
+        Returns:
+            The path.
+        """
 
     @abc.abstractmethod
     def load(self, path: str | Path) -> Shaped[Tensor, "n *shape"]:

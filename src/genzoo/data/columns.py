@@ -286,12 +286,14 @@ def spike_of(values: Float[Tensor, " n"], share: float = 0.1) -> tuple[float, fl
     return (float(different[most]), found) if found >= share else None
 
 
-def write_columns(path: str | Path, columns: Mapping[str, Sequence[str]]) -> Path:
-    """Writes columns of cells under a header line; returns the path."""
+def write_columns(path: str | Path, parts: Iterable[Mapping[str, Sequence[str]]]) -> Path:
+    """Writes columns of cells, which come part by part, under one header line; returns the path."""
     with open(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
+        for number, columns in enumerate(parts):
+            if number == 0:
+                writer.writerow(columns)
+            writer.writerows(zip(*columns.values(), strict=True))
     return Path(path)
 
 

@@ -1,10 +1,12 @@
 """Pictures of rows: grids of images, scatters of points. Drawn with Pillow alone, no plotting library."""
 
 import io
+import itertools
 import math
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -12,9 +14,10 @@ from jaxtyping import Float, Shaped, UInt8
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-__all__ = ["CHANNELS", "grid", "png", "raster", "scatter", "tiles"]
+__all__ = ["CHANNELS", "bands", "grid", "png", "raster", "scatter", "tiles", "write_png"]
 
 CHANNELS = (1, 3, 4)
+PNG_KINDS = {1: 0, 3: 2, 4: 6}  # by the number of channels: gray, RGB, RGBA
 INK = np.array([31, 78, 140])  # a dark blue that survives printing in grey
 
 
@@ -34,18 +37,35 @@ def tiles(
         columns: How many stand in a line; by default the lines and columns are about equal in number.
         side: Images smaller than this are enlarged to at least about this.
     """
-    n, channels, height, width = pixels.shape
+    return np.concatenate(list(bands([pixels], len(pixels), columns=columns, side=side)))
+
+
+def bands(
+    parts: Iterable[Shaped[Tensor, "_ C H W"]], n: int, *, columns: int | None = None, side: int = 32
+) -> Iterator[Shaped[np.ndarray, "height width *channels"]]:
+    """The same from top to bottom, a line of images at a time.
+
+    Args:
+        parts: The images, in parts as they come.
+        n: How many there are.
+        columns: How many stand in a line.
+        side: Images smaller than this are enlarged.
+    """
     columns = min(n, columns or math.ceil(math.sqrt(n)))
-    scale = max(1, side // max(height, width))
-    gap = max(1, scale // 2)
-    lines = -(-n // columns)
-    down, across = height * scale + gap, width * scale + gap
-    white = 255 if pixels.dtype == torch.uint8 else 65535
-    canvas = np.full((lines * down + gap, columns * across + gap, channels), white, dtype=pixels.numpy().dtype)
-    for i, tile in enumerate(pixels.permute(0, 2, 3, 1).numpy().repeat(scale, axis=1).repeat(scale, axis=2)):
-        y, x = gap + i // columns * down, gap + i % columns * across
-        canvas[y : y + height * scale, x : x + width * scale] = tile
-    return canvas[..., 0] if channels == 1 else canvas
+    images = (image for part in parts for image in part)
+    while line := list(itertools.islice(images, columns)):
+        channels, height, width = line[0].shape
+        scale = max(1, side // max(height, width))
+        gap = max(1, scale // 2)
+        down, across = height * scale + gap, width * scale + gap
+        white = 255 if line[0].dtype == torch.uint8 else 65535
+        last = gap if n <= columns else 0  # below the last line
+        canvas = np.full((down + last, columns * across + gap, channels), white, dtype=line[0].numpy().dtype)
+        for i, tile in enumerate(line):
+            large = tile.permute(1, 2, 0).numpy().repeat(scale, axis=0).repeat(scale, axis=1)
+            canvas[gap:down, gap + i * across : (i + 1) * across] = large
+        yield canvas[..., 0] if channels == 1 else canvas
+        n -= len(line)
 
 
 def grid(pixels: UInt8[Tensor, "n C H W"], *, columns: int | None = None, side: int = 32) -> Image.Image:
@@ -54,24 +74,45 @@ def grid(pixels: UInt8[Tensor, "n C H W"], *, columns: int | None = None, side: 
 
 
 def png(array: Shaped[np.ndarray, "H W *C"], *, is_deep: bool = False) -> bytes:
-    """A PNG file of grey, RGB or RGBA pixels; with 16 bits per channel, which Pillow writes for grey alone, by hand.
+    """A PNG file of gray, RGB or RGBA pixels of 8 or 16 bits per channel."""
+    buffer = io.BytesIO()
+    write_png(buffer, [array], is_deep=is_deep)
+    return buffer.getvalue()
+
+
+def write_png(file: BinaryIO, bands: Iterable[Shaped[np.ndarray, "height W *C"]], *, is_deep: bool = False) -> None:
+    """Writes a PNG of pixels that come band by band, from top to bottom.
+
+    Pillow would have to hold all of it, and writes 16 bits for gray alone.
+
+    Args:
+        file: Where to; the header is written again at the end, when the height is known.
+        bands: Lines of gray, RGB or RGBA pixels.
+        is_deep: Whether a channel has 16 bits.
 
     References:
         Boutell et al., 1997, "PNG (Portable Network Graphics) Specification", RFC 2083
     """
-    if not is_deep:
-        buffer = io.BytesIO()
-        Image.fromarray(array.astype(np.uint8)).save(buffer, format="PNG")
-        return buffer.getvalue()
-    height, width = array.shape[:2]
-    kind = {1: 0, 3: 2, 4: 6}[math.prod(array.shape[2:])]
-    lines = array.astype(">u2").reshape(height, -1).view(np.uint8)
-    filtered = np.pad(lines, ((0, 0), (1, 0)))  # every line begins with its filter: none
-    header = struct.pack(">2I5B", width, height, 16, kind, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(filtered.tobytes())), (b"IEND", b"")]
-    parts = [struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-             for name, data in chunks]  # fmt: skip
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+    start, squeeze = file.tell(), zlib.compressobj()
+    height, width, kind = 0, 0, 0
+    file.write(bytes(len(_png_header(0, 0, kind, is_deep))))
+    for band in bands:
+        height, width, kind = height + len(band), band.shape[1], PNG_KINDS[math.prod(band.shape[2:])]
+        lines = band.astype(">u2" if is_deep else np.uint8).reshape(len(band), -1).view(np.uint8)
+        filtered = np.pad(lines, ((0, 0), (1, 0)))  # every line begins with its filter: none
+        file.write(_chunk(b"IDAT", squeeze.compress(filtered.tobytes())))
+    file.write(_chunk(b"IDAT", squeeze.flush()) + _chunk(b"IEND", b""))
+    file.seek(start)
+    file.write(_png_header(width, height, kind, is_deep))
+
+
+def _png_header(width: int, height: int, kind: int, is_deep: bool) -> bytes:
+    fields = struct.pack(">2I5B", width, height, 16 if is_deep else 8, kind, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", fields)
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
 def scatter(points: Float[Tensor, "n 2"], low: Sequence[float], high: Sequence[float], size: int = 400) -> Image.Image:

@@ -14,13 +14,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from genzoo._memory import by_part
 from genzoo.core.given import GivenLike, map_given
 from genzoo.core.model import Capability, GenerativeModel, evaluating
 from genzoo.core.space import Space
 from genzoo.data.columns import spike_of
 from genzoo.evaluation.measurement import Kind, Measurement
 
-__all__ = ["RowsLike", "code_length", "is_spiked", "options_of", "score"]
+__all__ = ["RowsLike", "code_length", "is_spiked", "options_of", "score", "scores"]
 
 LOOKED_AT = 10_000  # rows in which spikes are looked for
 
@@ -61,14 +62,42 @@ def score(
     Raises:
         Unsupported: If the model has no likelihood.
     """
+    parts = list(scores(model, x, given, chunk=chunk, seed=seed, **options))
+    return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
+
+
+def scores(
+    model: GenerativeModel,
+    x: Tensor | RowsLike,
+    given: GivenLike = None,
+    *,
+    chunk: int = 500,
+    seed: int = 0,
+    **options: Any,
+) -> Iterator[Float[Tensor, " _"]]:
+    """The same part by part, in order; a chunk that does not fit into the memory is halved.
+
+    Args:
+        model: A model with a likelihood.
+        x: Rows of its space.
+        given: The condition of a tensor's rows.
+        chunk: Rows at a time.
+        seed: Names the noise of a bound or estimate.
+        options: The model's own.
+
+    Raises:
+        Unsupported: If the model has no likelihood.
+    """
     if not model.can("log_prob"):
         raise model.lacks(Capability.LOG_PROB)
-    parts = []
-    with torch.no_grad(), evaluating(model):
-        for start, rows, condition in chunks(x, given, chunk, model.device):
-            condition = condition if model.given_space else None
-            parts.append(model.log_prob(rows, condition, seed=seed, start=start, **options).double().cpu())
-    return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
+
+    def scored(first: int, last: int) -> Tensor:
+        rows, condition = _rows(x, given, first, last, model.device)
+        with torch.no_grad(), evaluating(model):
+            nats = model.log_prob(rows, condition if model.given_space else None, seed=seed, start=first, **options)
+        return nats.double().cpu()
+
+    return by_part(len(x), chunk, scored)
 
 
 def code_length(model: GenerativeModel, rows: RowsLike, *, seed: int = 0, **options: Any) -> Measurement:
@@ -125,12 +154,18 @@ def chunks(
 ) -> Iterator[tuple[int, Tensor, GivenLike]]:
     """Rows a chunk at a time: the first row's number, the rows, their condition."""
     for start in range(0, len(x), size):
-        if isinstance(x, Tensor):
-            index = slice(start, start + size)
-            rows, condition = x[index], map_given(lambda part, index=index: part[index], given)
-        else:
-            rows, condition = x.gather(torch.arange(start, min(start + size, len(x))))
-        yield start, rows.to(device), map_given(lambda part: part.to(device), condition)
+        yield start, *_rows(x, given, start, min(start + size, len(x)), device)
+
+
+def _rows(
+    x: Tensor | RowsLike, given: GivenLike, first: int, last: int, device: torch.device | str
+) -> tuple[Tensor, GivenLike]:
+    """Some rows with their condition, on a device."""
+    if isinstance(x, Tensor):
+        rows, condition = x[first:last], map_given(lambda part: part[first:last], given)
+    else:
+        rows, condition = x.gather(torch.arange(first, last))
+    return rows.to(device), map_given(lambda part: part.to(device), condition)
 
 
 def dims_of(x: Tensor, space: Space) -> Float[Tensor, " n"]:

@@ -6,15 +6,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError
 
+from genzoo._memory import is_out_of_memory
 from genzoo.training.config import TrainConfig
 
 __all__ = ["DiskFull", "OutOfMemory", "explained"]
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory|cannot allocate memory", re.IGNORECASE)
 SPACE = re.compile(r"no space left|disk quota|file too large", re.IGNORECASE)
 
 
@@ -43,7 +42,7 @@ def explained(config: TrainConfig, run: Path | None) -> Iterator[None]:
     except (DiskFull, OutOfMemory):
         raise
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not MEMORY.search(str(error)):
+        if not is_out_of_memory(error):
             raise
         wanted = re.search(r"allocate ([\d.]+ ?(?:[KMGT]i?B|bytes))", str(error))
         amount = f" ({wanted.group(1)} more were wanted)" if wanted else ""

@@ -30,6 +30,7 @@ def conditions(
     words: Mapping[str, Any],
     n: int,
     codecs: Mapping[str, Codec] | None = None,
+    part: range | None = None,
 ) -> GivenLike:
     """n rows of the condition that words ask for.
 
@@ -43,6 +44,7 @@ def conditions(
         words: Values by the name of the condition.
         n: The number of rows.
         codecs: Of the conditions that are more than numbers, as a run keeps them.
+        part: Which of the n rows are wanted; by default all.
 
     Raises:
         Mistake: If the model takes no such condition, or the value is none of its own.
@@ -58,13 +60,15 @@ def conditions(
             raise unknown("condition of this run", name, spaces)
     known = dict(codecs or {})
     known |= {next(iter(spaces)): known[""]} if "" in known else {}  # a single condition
-    rows = {
-        name: _in_turn(_values(name, str(words[name]), space, classes.get(name, []), known.get(name)), n, model.device)
+    part = range(n) if part is None else part
+    values = {
+        name: _values(name, str(words[name]), space, classes.get(name, []), known.get(name))
         for name, space in spaces.items()
         if name in words
     }
+    rows = {name: each[_in_turn(len(each), n, part)].to(model.device) for name, each in values.items()}
     if not model.takes_null():
-        free = {name: in_order(space, n) for name, space in spaces.items() if name not in rows}
+        free = {name: in_order(space, n, part) for name, space in spaces.items() if name not in rows}
         rows |= {name: part.to(model.device) for name, part in free.items() if part is not None}
     return {own: rows[name] for own, name in zip(model.given_space, spaces, strict=True) if name in rows}
 
@@ -138,12 +142,13 @@ def grid_conditions(data: Data, n: int) -> GivenLike:
     return rows.gather(torch.arange(n) % len(rows))[1]
 
 
-def in_order(space: Space, n: int) -> Tensor | None:
+def in_order(space: Space, n: int, part: range | None = None) -> Tensor | None:
     """n labels, equally many of each class, in order; None if the space is not that of a label.
 
     Args:
         space: The condition's space.
         n: The number of rows.
+        part: Which of them are wanted; by default all.
 
     Example:
         >>> in_order(Space((), levels=3), 6)
@@ -151,7 +156,7 @@ def in_order(space: Space, n: int) -> Tensor | None:
     """
     if space.shape or space.levels is None:
         return None
-    return torch.arange(n) * space.levels // max(1, n)
+    return _in_turn(space.levels, n, range(n) if part is None else part)
 
 
 def fitted(picture: Integer[Tensor, "C H W"], shape: tuple[int, ...]) -> Integer[Tensor, "D h w"]:
@@ -201,9 +206,9 @@ def _told(rows: Tensor | None, n: int, space: Space, classes: list[str], codec: 
     return ["" if k < 0 else names[k] for k in rows.tolist()]
 
 
-def _in_turn(values: Tensor, n: int, device: torch.device) -> Tensor:
-    """n rows of some values, each for its part of them."""
-    return values[torch.arange(n) * len(values) // max(1, n)].to(device)
+def _in_turn(values: int, n: int, part: range) -> Tensor:
+    """Which of some values each row takes: n rows, a stretch of them for each value."""
+    return torch.arange(part.start, part.stop) * values // max(1, n)
 
 
 def _values(name: str, text: str, space: Space, classes: list[str], codec: Codec | None) -> Tensor:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
+from genzoo._memory import is_out_of_memory
 from genzoo.zoo.mistakes import Mistake, nearest, unknown
 
 __all__ = ["Commands"]
@@ -73,18 +74,24 @@ def _judged(error: Exception) -> tuple[int, Mistake]:
         fix = "Go on with genzoo train --resume RUN; compare and reproduce go on when they are called again."
         return 128 + int(vars(error)["signal"]), Mistake(f"The training was {error}.", fix)
     ours = type(error).__module__.startswith("genzoo.")
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and not ours:
+        return 2, Mistake(f"The file cannot be written: {error.strerror}.", "Make room, or write elsewhere by --out.")
     if isinstance(error, OSError) and error.filename and not ours:
         return 2, Mistake(f"{error.filename}: {error.strerror}.", "Check the path and its permissions.")
     if isinstance(error, ImportError):
         return 2, Mistake(f"{error}.".replace("..", "."), "Install what is missing: genzoo doctor names the extras.")
-    if isinstance(error, MemoryError):
-        return 2, Mistake("There is not enough memory for this.", "Ask for less at once, as fewer rows.")
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return 2, Mistake(f"The file cannot be written: {error.strerror}.", "Make room, or write elsewhere by --out.")
+    if is_out_of_memory(error) and not ours:
+        fix = "Ask for fewer rows or samples, take --device cpu, or train a smaller model."
+        return 2, Mistake(f"There is not enough memory for this: {_first_line(error)}.", fix)
     if ours or isinstance(error, ValueError | NotImplementedError | ArithmeticError):
         return 2, Mistake.of(error)
     cause = f"This should not have happened: {type(error).__name__}: {error}."
     return 1, Mistake(cause, "Run again with --debug, and report what it prints.")
+
+
+def _first_line(error: Exception) -> str:
+    """What an error says, without the advice that torch adds."""
+    return (str(error) or type(error).__name__).splitlines()[0].partition(". ")[0].rstrip(".")
 
 
 def _of_usage(error: Any) -> Mistake:

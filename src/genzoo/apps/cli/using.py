@@ -1,8 +1,9 @@
 """What a trained run is good for: samples, scores, measurements."""
 
+import contextlib
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,10 +14,14 @@ from genzoo.zoo.mistakes import Mistake, unknown
 from genzoo.zoo.store import read_config
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from genzoo.data import Data
     from genzoo.zoo.run import Run
 
 __all__ = ["COMMANDS"]
+
+ROWS, ENTRIES = 1000, 1 << 22  # of samples that are drawn at a time, at most
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")]
 DataOption = Annotated[str | None, typer.Option(help="A name, a file or a folder; by default the run's own data.")]
@@ -37,22 +42,16 @@ def sample(
     keeps the conditions in columns of their own."""
     read_config(run)  # whatever is wrong with the folder is told before torch is loaded
     from genzoo.core.noise import fresh_seed
-    from genzoo.data.codecs.table import PointsCodec, TableCodec
-    from genzoo.data.columns import read_columns, write_columns
-    from genzoo.zoo.conditions import cells, conditions
 
     loaded, seed = _loaded(run, device), fresh_seed() if seed is None else seed
     wanted = _sampling_options(loaded, pairs("--set", options or ()))
     words = pairs("--given", given or (), as_text=True)
-    rows = conditions(loaded.generative, loaded.config.data, words, n, loaded.given_codecs)
     path = _output(loaded, out or run / "samples" / f"sample-seed{seed}-n{n}{loaded.codec.suffix}")
-    x = loaded.generative.sample(n, rows, seed=seed, **_in_symbols(loaded, wanted)).cpu()
-    loaded.codec.save(x, path)
-    beside = cells(loaded.generative, loaded.config.data, rows, n, loaded.given_codecs)
-    if beside and isinstance(loaded.codec, TableCodec | PointsCodec):
-        write_columns(path, read_columns(path, header=True) | beside)
-    record = {"run": str(run), "n": n, "seed": seed, "given": given or [], "options": wanted, "conditions": beside}
-    path.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
+    with _whole(path) as draft:
+        _write_samples(loaded, _samples(loaded, n, seed, words, _in_symbols(loaded, wanted)), n, draft)
+    record = {"run": str(run), "n": n, "seed": seed, "given": given or [], "options": wanted}
+    with _whole(path.with_suffix(".json")) as draft:
+        _write_record(draft, record, lambda: _conditions(loaded, n, words))
     typer.echo(f"{n} samples with seed {seed}: {path}")
 
 
@@ -69,23 +68,25 @@ def score(
 ) -> None:
     """Write the log-probability of every row of data, in nats, as CSV; of a file that the run has not seen, of all."""
     read_config(run)
-    from genzoo.evaluation.likelihood import score as score_rows
+    from genzoo.evaluation.likelihood import scores
 
     loaded = _loaded(run, device)
     read = _data(loaded, data, online)
     rows = read.rows() if data is not None and split is None else _rows(read, split or "test")
-    nats = score_rows(loaded.generative, rows, seed=seed).tolist()
     name = split or ("test" if data is None else read.name)
     space, path = loaded.generative.space, out or run / f"scores-{name}.csv"
     columns = ["row", "log_prob", "bits_per_dim"] if space.is_discrete else ["row", "log_prob"]
+    numbers, total = (int(number) for number in rows.numbers), 0.0
     _make_folder(path.parent)
-    with path.open("w", newline="") as file:
+    with _whole(path) as draft, draft.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
-        for i, value in zip(rows.numbers.tolist(), nats, strict=True):
-            writer.writerow([i, value, space.bits_per_dim(value)][: len(columns)])
-    mean, kind = sum(nats) / max(1, len(nats)), loaded.generative.likelihood.value
-    typer.echo(f"{len(nats):,} of {len(read):,} rows, {mean:.4g} nats on average ({kind}): {path}")
+        for part in scores(loaded.generative, rows, seed=seed):
+            total += part.sum().item()
+            for value, i in zip(part.tolist(), numbers, strict=False):
+                writer.writerow([i, value, space.bits_per_dim(value)][: len(columns)])
+    mean, kind = total / max(1, len(rows)), loaded.generative.likelihood.value
+    typer.echo(f"{len(rows):,} of {len(read):,} rows, {mean:.4g} nats on average ({kind}): {path}")
 
 
 def evaluate(
@@ -236,6 +237,69 @@ def _output(run: "Run", path: Path) -> Path:
         )
     _make_folder(path.parent)
     return path
+
+
+def _samples(
+    run: "Run", n: int, seed: int, words: Mapping[str, Any], options: Mapping[str, Any]
+) -> Iterator[tuple["Tensor", dict[str, list[str]]]]:
+    """Samples and the words for their conditions, in parts: any number of them goes into a file in the same memory."""
+    from genzoo._memory import by_part
+    from genzoo.zoo.conditions import cells, conditions
+
+    model, data, codecs = run.generative, run.config.data, run.given_codecs
+
+    def drawn(first: int, last: int) -> tuple["Tensor", dict[str, list[str]]]:
+        given = conditions(model, data, words, n, codecs, range(first, last))
+        x = model.sample(last - first, given, seed=seed, start=first, **options).cpu()
+        return x, cells(model, data, given, last - first, codecs)
+
+    return by_part(n, max(1, min(ROWS, ENTRIES // model.space.dims)), drawn)
+
+
+def _write_samples(run: "Run", parts: Iterator[tuple["Tensor", dict[str, list[str]]]], n: int, path: Path) -> None:
+    """Samples in the data's own kind of file; in a table their conditions are columns beside them."""
+    from genzoo.data.codecs.table import PointsCodec, TableCodec
+    from genzoo.data.columns import write_columns
+
+    codec = run.codec
+    if isinstance(codec, TableCodec | PointsCodec):
+        write_columns(path, (codec.cells(x) | beside for x, beside in parts))
+    else:
+        codec.save_parts((x for x, _ in parts), n, path)
+
+
+def _conditions(run: "Run", n: int, words: Mapping[str, Any]) -> Iterator[dict[str, list[str]]]:
+    """The words for the conditions of n samples, in parts."""
+    from genzoo.zoo.conditions import cells, conditions
+
+    model, data, codecs = run.generative, run.config.data, run.given_codecs
+    for first in range(0, n, ROWS):
+        part = range(first, min(n, first + ROWS))
+        yield cells(model, data, conditions(model, data, words, n, codecs, part), len(part), codecs)
+
+
+def _write_record(path: Path, record: Mapping[str, Any], parts: Callable[[], Iterator[dict[str, list[str]]]]) -> None:
+    """A JSON object with the conditions under their names, of which no more than a part is in memory."""
+    names = list(next(parts()))
+    with path.open("w") as file:
+        file.write(json.dumps(record, indent=1).removesuffix("\n}") + ',\n "conditions": {')
+        for k, name in enumerate(names):
+            file.write(f"{',' if k else ''}\n  {json.dumps(name)}: [")
+            for number, part in enumerate(parts()):
+                file.write((", " if number else "") + json.dumps(part[name])[1:-1])
+            file.write("]")
+        file.write("\n }\n}\n" if names else "}\n}\n")
+
+
+@contextlib.contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Another name to write a file under, which gets its own when it is whole; what was there stays until then."""
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        yield draft
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _make_folder(path: Path) -> None:

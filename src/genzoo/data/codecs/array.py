@@ -1,6 +1,8 @@
 """Rows that have no form of their own outside: one NumPy array."""
 
 import dataclasses
+import itertools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 
@@ -23,9 +25,15 @@ class ArrayCodec(Codec):
     kind: ClassVar[str] = "array"
     suffix: ClassVar[str] = ".npy"
 
-    def save(self, x: Shaped[Tensor, "n *shape"], path: str | Path) -> Path:
-        with open(path, "wb") as file:  # np.save given a name would append its own ending
-            np.save(file, x.detach().cpu().numpy(), allow_pickle=False)
+    def save_parts(self, parts: Iterable[Shaped[Tensor, "_ *shape"]], n: int, path: str | Path) -> Path:
+        arrays = (part.detach().cpu().numpy() for part in parts)
+        first = next(arrays)
+        kind = np.lib.format.dtype_to_descr(first.dtype)
+        header = {"descr": kind, "fortran_order": False, "shape": (n, *first.shape[1:])}
+        with open(path, "wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for array in itertools.chain([first], arrays):
+                file.write(np.ascontiguousarray(array).data)
         return Path(path)
 
     def load(self, path: str | Path) -> Shaped[Tensor, "n *shape"]:

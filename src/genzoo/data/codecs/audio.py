@@ -8,6 +8,7 @@ References:
 import dataclasses
 import io
 import wave
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,6 +27,7 @@ MU = 255
 LONGEST = 3600  # seconds
 HIGHEST_RATE = 768_000
 PAUSE = 0.25  # seconds between sounds of one file
+LARGEST = (1 << 32) - 64  # bytes of samples whose number a WAV's header can hold
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,15 +56,19 @@ class SoundCodec(Codec):
             return [row[~row.isnan()].clamp(-1, 1) for row in x.detach().cpu().float()]
         return [expanded(row[row.int() < self.levels].to(torch.uint8)) for row in x.detach().cpu()]
 
-    def save(self, x: Shaped[Tensor, "n T"], path: str | Path) -> Path:
-        pause = torch.zeros(int(PAUSE * self.rate))
-        parts = [part for row in self.samples(x) for part in (pause, row)][1:]
-        samples = torch.cat(parts) if parts else pause
+    def save_parts(self, parts: Iterable[Shaped[Tensor, "_ T"]], n: int, path: str | Path) -> Path:
+        pause = bytes(2 * int(PAUSE * self.rate))
+        sounds = (_sixteen_bits(row) for part in parts for row in self.samples(part))
         with wave.open(str(path), "wb") as file:
             file.setnchannels(1)
             file.setsampwidth(2)
             file.setframerate(self.rate)
-            file.writeframes((samples.double() * 32768).round().clamp(-32768, 32767).numpy().astype("<i2").tobytes())
+            for number, sound in enumerate(sounds):
+                if 2 * file.getnframes() + len(pause) + len(sound) > LARGEST:
+                    raise DataError(f"A WAV file must hold less than 4 GiB, got {n:,} sounds. Write fewer at once.")
+                file.writeframesraw(pause + sound if number else sound)
+            if n == 0:
+                file.writeframesraw(pause)
         return Path(path)
 
     def save_each(self, x: Shaped[Tensor, "n T"], folder: str | Path) -> list[Path]:
@@ -78,6 +84,10 @@ class SoundCodec(Codec):
         if rate != self.rate:
             raise DataError(f"{name} must have {self.rate} samples a second, got {rate}. Resample it.")
         return (samples if self.levels is None else companded(samples))[None]
+
+
+def _sixteen_bits(samples: Float[Tensor, " T"]) -> bytes:
+    return (samples.double() * 32768).round().clamp(-32768, 32767).numpy().astype("<i2").tobytes()
 
 
 def companded(samples: Float[Tensor, "*n"]) -> UInt8[Tensor, "*n"]:

@@ -1,6 +1,7 @@
 """Images as PNG: pixels of up to 65,536 levels go to files and come back exactly."""
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 
@@ -54,10 +55,13 @@ class ImageCodec(Codec):
         values = (pixels.double() * (self.levels - 1) / (65535 if self.is_deep else 255)).round()
         return values.to(getattr(torch, Space((1,), self.levels).dtype))
 
-    def save(self, x: Shaped[Tensor, "n C H W"], path: str | Path) -> Path:
-        pixels = self._spread(x, 65536 if self.is_deep else 256)
-        array = picture.raster(pixels[0]) if len(pixels) == 1 else picture.tiles(pixels)
-        Path(path).write_bytes(picture.png(array, is_deep=self.is_deep))
+    def save_parts(self, parts: Iterable[Shaped[Tensor, "_ C H W"]], n: int, path: str | Path) -> Path:
+        pixels = (self._spread(part, 65536 if self.is_deep else 256) for part in parts)
+        with open(path, "wb") as file:
+            if n == 1:
+                picture.write_png(file, [picture.raster(next(pixels)[0])], is_deep=self.is_deep)
+            else:
+                picture.write_png(file, picture.bands(pixels, n), is_deep=self.is_deep)
         return Path(path)
 
     def save_each(self, x: Shaped[Tensor, "n C H W"], folder: str | Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -35,13 +36,8 @@ class SequenceCodec(Codec):
     columns: tuple[str, ...]
     levels: int | None = None
 
-    def save(self, x: Shaped[Tensor, "n T D"], path: str | Path) -> Path:
-        x = x.detach().cpu()
-        there = ~x[..., 0].isnan() if self.levels is None else x[..., 0].long() < self.levels
-        steps = x[there]
-        cells = {name: cells_of(column.numpy()) for name, column in zip(self.columns, steps.unbind(1), strict=True)}
-        number = {ROW: [str(int(i)) for i in there.nonzero()[:, 0]]} if len(x) > 1 else {}
-        return write_columns(path, number | cells)
+    def save_parts(self, parts: Iterable[Shaped[Tensor, "_ T D"]], n: int, path: str | Path) -> Path:
+        return write_columns(path, self._cells(parts, n))
 
     def load(self, path: str | Path) -> Shaped[Tensor, "n T D"]:
         columns = read_columns(path, header=True)
@@ -52,6 +48,15 @@ class SequenceCodec(Codec):
         rows = columns.get(ROW, ["0"] * len(steps))
         lengths = np.array([len(list(group)) for _, group in itertools.groupby(rows)])
         return stacked(steps, lengths, self.levels)
+
+    def _cells(self, parts: Iterable[Shaped[Tensor, "_ T D"]], n: int) -> Iterator[dict[str, list[str]]]:
+        first = 0
+        for x in (part.detach().cpu() for part in parts):
+            there = ~x[..., 0].isnan() if self.levels is None else x[..., 0].long() < self.levels
+            columns = zip(self.columns, x[there].unbind(1), strict=True)
+            number = {ROW: [str(first + i) for i in there.nonzero()[:, 0].tolist()]} if n > 1 else {}
+            yield number | {name: cells_of(column.numpy()) for name, column in columns}
+            first += len(x)
 
 
 def stacked(steps: Shaped[Tensor, "m D"], lengths: np.ndarray, levels: int | None) -> Shaped[Tensor, "n T D"]:

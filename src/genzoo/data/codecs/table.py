@@ -1,7 +1,7 @@
 """Tables and points as CSV."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -53,8 +53,8 @@ class TableCodec(Codec):
         columns = zip(self.columns, x.detach().cpu().unbind(1), strict=True)
         return {name: self._spelled(name, column) for name, column in columns}
 
-    def save(self, x: Shaped[Tensor, "n D"], path: str | Path) -> Path:
-        return write_columns(path, self.cells(x))
+    def save_parts(self, parts: Iterable[Shaped[Tensor, "_ D"]], n: int, path: str | Path) -> Path:
+        return write_columns(path, map(self.cells, parts))
 
     def load(self, path: str | Path) -> Shaped[Tensor, "n D"]:
         columns = _columns(self.columns, path)
@@ -108,9 +108,13 @@ class PointsCodec(Codec):
         margin = 0.05 * (high - low).clamp_min(1e-6)
         return cls((columns[0], columns[1]), _corner(low - margin), _corner(high + margin))
 
-    def save(self, x: Float[Tensor, "n 2"], path: str | Path) -> Path:
+    def cells(self, x: Float[Tensor, "n 2"]) -> dict[str, list[str]]:
+        """The cells of each column."""
         columns = zip(self.columns, x.detach().cpu().unbind(1), strict=True)
-        return write_columns(path, {name: cells_of(column.numpy()) for name, column in columns})
+        return {name: cells_of(column.numpy()) for name, column in columns}
+
+    def save_parts(self, parts: Iterable[Float[Tensor, "_ 2"]], n: int, path: str | Path) -> Path:
+        return write_columns(path, map(self.cells, parts))
 
     def load(self, path: str | Path) -> Float[Tensor, "n 2"]:
         return torch.stack([numbers(name, cells) for name, cells in _columns(self.columns, path).items()], dim=1)

@@ -2,7 +2,7 @@
 
 import abc
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -62,10 +62,12 @@ class SpellingCodec(Codec):
         """Rows of ids as texts."""
         return [self.text([i for i in row if i < self.levels]) for row in x.tolist()]
 
-    def save(self, x: Shaped[Tensor, "n T"], path: str | Path) -> Path:
-        texts = self.texts(x)
-        whole = "".join(f"{text}\n" for text in texts) if self.lines else self.RULE.join(texts)
-        Path(path).write_bytes(whole.encode())
+    def save_parts(self, parts: Iterable[Shaped[Tensor, "_ T"]], n: int, path: str | Path) -> Path:
+        before, after = ("", "\n") if self.lines else (self.RULE, "")
+        texts = (text for part in parts for text in self.texts(part))
+        with open(path, "wb") as file:
+            for number, text in enumerate(texts):
+                file.write(f"{before if number else ''}{text}{after}".encode())
         return Path(path)
 
     def load(self, path: str | Path) -> Shaped[Tensor, "n T"]:
