@@ -51,28 +51,75 @@ def test_too_many_ids_are_refused_with_the_reason(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cells", "told"),
+    ("cells", "values"),
     [
-        (["3,5", "10,25", "7"], r"'10,25', with a comma.*decimal=','"),
-        (["1,234", "999"], r"'1,234', with a comma.*part thousands"),
-        (["$5.00", "$12.50"], r"'\$12.50', with signs.*currency"),
-        (["12 %", "7%"], "'12 %', with signs"),
-        (["1 234,5", "17"], "with"),
-        (["€1.234,50", "€3,00"], "with"),
+        (["3,5", "10,25", "7"], [3.5, 10.25, 7]),
+        (["1,234", "999", "12,345,678"], [1234, 999, 12345678]),
+        (["0,125", "1,250"], [0.125, 1.25]),
+        (["$5.00", "$1,212.50", "-$3.00"], [5, 1212.5, -3]),
+        (["12 %", "7%", "-0.5 %"], [12, 7, -0.5]),
+        (["1 234,5", "17"], [1234.5, 17]),
+        (["1\u202f234,5 €", "17,0 €"], [1234.5, 17]),
+        (["€1.234,50", "€3,00"], [1234.5, 3]),
+        (["CHF 1'200", "CHF 80"], [1200, 80]),
+        (["5 kg", "12 kg"], [5, 12]),
+        (["90°", "-45°"], [90, -45]),
     ],
 )
-def test_numbers_with_more_than_digits_are_refused(cells: list[str], told: str, tmp_path: Path) -> None:
+def test_numbers_in_a_form_of_their_own_are_numbers(cells: list[str], values: list[float], tmp_path: Path) -> None:
+    data = made(tmp_path, "price;n", [f"{cell};1.5" for cell in cells])
+    assert data.x[:, 0].tolist() == pytest.approx(values)
+    assert data.space.columns is None or data.space.columns[0].kind in ("real", "integer")
+    assert any("is written as" in note for note in data.notes)
+    again = data.codec.load(data.codec.save(data.x, tmp_path / "back.csv"))
+    assert torch.equal(again, data.x)
+    assert read(tmp_path / "back.csv").x[:, 0].tolist() == pytest.approx(values)
+    words = made(tmp_path, "price;n", [f"{cell};1.5" for cell in cells], kinds={"price": "categorical"})
+    assert set(words.codec.words["price"]) == set(cells)
+
+
+def test_forms_are_written_as_they_were_read(tmp_path: Path) -> None:
+    data = made(tmp_path, "price;n", ["$5.00;1.5", "-$1,212.50;2.5"])
+    assert data.codec.cells(data.x)["price"] == ["$5.00", "-$1,212.50"]
+    assert data.codec.cells(torch.tensor([[-0.001, 1.0], [1234.0, 1.0]]))["price"] == ["$0.00", "$1,234.00"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        (["3,5", "1.5"], "with a comma"),
+        (["$5.00", "12.50"], r"'\$5.00', with signs.*currency"),
+        (["5 kg", "12 lb"], "one unit, got '5 kg' and '12 lb'"),
+    ],
+)
+def test_numbers_of_no_one_form_are_refused(cells: list[str], told: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=told):
         made(tmp_path, "price;n", [f"{cell};1.5" for cell in cells])
-    data = made(tmp_path, "price;n", [f"{cell};1.5" for cell in cells], kinds={"price": "categorical"})
-    assert data.codec.words["price"] == sorted(cells, key=lambda cell: cell)
 
 
 def test_decimal_commas_are_read_by_option(tmp_path: Path) -> None:
     data = made(tmp_path, "price;n;kind", ["3,5;1,25;a,b", "1.234,5;2;c"], decimal=",")
     assert data.x.tolist() == [[3.5, 1.25, 0], [1234.5, 2, 1]]
+    assert made(tmp_path, "price;n", ["1.234;1.5", "5.678;2.5"], decimal=",").x[:, 0].tolist() == [1234, 5678]
     with pytest.raises(DataError, match="`decimal` must be"):
         made(tmp_path, "a", ["1"], decimal=";")
+
+
+@pytest.mark.parametrize("head", ["Report 2024;;\n\n", "Report, 2024\n", "Sales\nNorth;\n"])
+def test_titles_above_a_table_are_left_out(head: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(head + "price;n;kind\n" + "3,5;1;a\n4,5;2;b\n" * 10 + ";;\n")
+    data = read(path)
+    assert (data.codec.columns, len(data)) == (("price", "n", "kind"), 20)
+    assert any("above the table" in note for note in data.notes)
+
+
+def test_a_header_may_take_two_lines(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("mass,kind\n(kg),\n" + "3.5,a\n4.5,b\n" * 5)
+    assert read(path).codec.columns == ("mass (kg)", "kind")
+    path.write_text("mass,kind\nheavy,c\n" + "light,a\nlight,b\n" * 5)
+    assert read(path).codec.columns == ("mass", "kind"), "words are rows, too"
 
 
 def test_na_can_be_a_word(tmp_path: Path) -> None:

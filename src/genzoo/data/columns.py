@@ -10,6 +10,7 @@ import io
 import itertools
 import re
 import zlib
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -23,17 +24,20 @@ from genzoo._files import memory, opened, told
 from genzoo.core.errors import DataError
 
 __all__ = [
-    "CELL", "MISSING", "WIDEST", "cells_of", "has_header", "is_date", "is_missing", "is_number", "looks_like_table",
-    "missing_of", "named", "numbers", "parse_lines", "read_columns", "read_lines", "spike_of", "write_columns",
+    "CELL", "MISSING", "WIDEST", "cells_of", "has_header", "is_date", "is_missing", "is_number", "looks_like_a_number",
+    "looks_like_table", "missing_of", "named", "numbers", "parse_lines", "read_columns", "read_lines", "spike_of",
+    "write_columns",
 ]  # fmt: skip
 
 WIDEST = 10_000  # columns
 LONGEST = 1 << 20  # characters of a cell
 LINE = 1 << 24  # characters of a line
 CELL = 128  # bytes that a cell takes while a table is read
+PEEKED = 20  # lines that tell which sign separates
 LOOKED_AT = 50  # lines that tell whether the first is a header
 MISSING = frozenset(("", "?", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null"))
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
+LIKE_A_NUMBER = re.compile(r"[-+]?[$€£¥]? ?[-+]?\d[\d.,']*( \d{3})* ?[%$€£¥]?", re.ASCII)
 DATE = re.compile(
     r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ].*)?|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}([T ].*)?|\d{1,2}:\d{2}(:\d{2})?"
 )
@@ -80,8 +84,8 @@ def _told(name: str) -> contextlib.AbstractContextManager[None]:
 
 def _parsed(name: str, file: io.TextIOWrapper) -> list[list[str]]:
     """The cells of each line; where tabs separate, quotes that make no sense as such are just quotes."""
-    first = file.readline(LINE)
-    separator = max(",;\t|", key=first.count)
+    first, *others = [file.readline(LINE) for _ in range(PEEKED)]
+    separator = _separator([first, *filter(str.strip, others)])
     count = first.count(separator)
     if count >= WIDEST:
         raise DataError(f"{name} must have at most {WIDEST} columns, got {count + 1}. Choose among them first.")
@@ -101,6 +105,17 @@ def _parsed(name: str, file: io.TextIOWrapper) -> list[list[str]]:
             if separator != "\t":
                 raise
             return cells(csv.QUOTE_NONE)
+
+
+def _separator(lines: Sequence[str]) -> str:
+    """The sign that stands equally often in the most lines; a comma, which may be decimal, gives way to others."""
+
+    def told(sign: str) -> tuple[int, int]:
+        counts = Counter(line.count(sign) for line in lines if sign in line)
+        return max(((lines_, often) for often, lines_ in counts.items()), default=(0, 0))
+
+    best = max(";\t|", key=told)
+    return best if told(best) >= (told(",")[0], 1) else ","
 
 
 @contextlib.contextmanager
@@ -158,15 +173,15 @@ def has_header(lines: Sequence[Sequence[str]]) -> bool:
         >>> has_header([["a", "b"], ["1", "2"]]), has_header([["39", "red"], ["50", "blue"]])
         (True, False)
     """
-    if not lines or not any(is_number(cell) for cell in lines[0]):
+    if not lines or not any(looks_like_a_number(cell) for cell in lines[0]):
         return True
     columns = itertools.zip_longest(*lines[:LOOKED_AT], fillvalue="")
-    return any(not is_number(top) and not is_missing(top) and _all_numbers(below) for top, *below in columns)
+    return any(not looks_like_a_number(top) and not is_missing(top) and _all_numbers(below) for top, *below in columns)
 
 
 def _all_numbers(cells: Sequence[str]) -> bool:
     there = [cell for cell in cells if not is_missing(cell)]
-    return bool(there) and all(is_number(cell) for cell in there)
+    return bool(there) and all(looks_like_a_number(cell) for cell in there)
 
 
 def named(name: str, lines: Sequence[Sequence[str]], header: bool) -> dict[str, list[str]]:
@@ -208,6 +223,16 @@ def is_number(cell: str) -> bool:
         (True, False, False, False)
     """
     return NUMBER.fullmatch(cell.strip()) is not None and bool(np.isfinite(float(cell)))
+
+
+def looks_like_a_number(cell: str) -> bool:
+    """Whether a cell is a number, perhaps with thousands, a decimal comma, a currency or a percent sign.
+
+    Example:
+        >>> looks_like_a_number("$1,234.50"), looks_like_a_number("3,5 %"), looks_like_a_number("a1")
+        (True, True, False)
+    """
+    return is_number(cell) or LIKE_A_NUMBER.fullmatch(cell.strip()) is not None
 
 
 def is_missing(cell: str) -> bool:

@@ -115,6 +115,8 @@ def other_data(config: store.RunConfig, codec: Codec, source: str) -> Data:
     named = isinstance(codec, TableCodec | PointsCodec) and not _is_numbered(codec.columns)
     if named:
         asked |= {"x": list(codec.columns), "kinds": kinds_of(space, codec)}
+        if isinstance(codec, TableCodec) and any(form.decimal == "," for form in codec.forms.values()):
+            asked["decimal"] = ","
     data = read(source, **asked)
     if named and isinstance(data.codec, TableCodec | PointsCodec):
         data = recoded(data, space, codec, given, config.data.classes)

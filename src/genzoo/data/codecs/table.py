@@ -15,6 +15,7 @@ from genzoo.core.errors import DataError, nearest
 from genzoo.data import picture
 from genzoo.data.codec import Codec
 from genzoo.data.columns import MISSING, cells_of, is_missing, numbers, read_columns, write_columns
+from genzoo.data.forms import Form
 
 __all__ = ["PointsCodec", "TableCodec"]
 
@@ -33,6 +34,7 @@ class TableCodec(Codec):
         words: The words of the columns that hold words, by column.
         whole: The columns that hold whole numbers only.
         precise: Whether rows are float64.
+        forms: How numbers are written, of columns in which that is not plain.
 
     Example:
         >>> codec = TableCodec(("age", "kind"), words={"kind": ["red", "white"]}, whole=("age",))
@@ -47,6 +49,7 @@ class TableCodec(Codec):
     words: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     whole: tuple[str, ...] = ()
     precise: bool = False
+    forms: Mapping[str, Form] = dataclasses.field(default_factory=dict)
 
     def cells(self, x: Shaped[Tensor, "n D"]) -> dict[str, list[str]]:
         """The cells of each column."""
@@ -67,7 +70,8 @@ class TableCodec(Codec):
         if name in self.whole and column.is_floating_point():
             column = column.round() + 0.0  # no −0
         if name not in self.words:
-            return cells_of(column.numpy())
+            plain = cells_of(column.numpy())
+            return [self.forms[name].spelled(cell) for cell in plain] if name in self.forms else plain
         words = self.words[name]
         places = column.double().nan_to_num(-1.0).round().clamp(-1, len(words) - 1).long()
         known = places.clamp_min(0).tolist()
@@ -75,6 +79,8 @@ class TableCodec(Codec):
         return ["" if lacks else words[place] for place, lacks in zip(known, missing, strict=True)]
 
     def _read(self, name: str, cells: Sequence[str]) -> Float[Tensor, " n"]:
+        if name in self.forms:
+            cells = [self.forms[name].plain(cell) for cell in cells]
         if name not in self.words:
             return numbers(name, cells, missing=MISSING if self.levels is None else (), precise=self.precise)
         place = {word: float(k) for k, word in enumerate(self.words[name])}

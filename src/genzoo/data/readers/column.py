@@ -1,8 +1,8 @@
 """One column of a table: what its cells are, and as which numbers they are kept.
 
 Words are levels, whole numbers are whole, other numbers are real. Cells that only look like numbers stay what they
-are: an id with leading zeros or a well called 1_2 is a word. A number with a decimal comma, a currency sign or a
-percent sign is refused, since as a word it would mean nothing.
+are: an id with leading zeros or a well called 1_2 is a word. Where some cells alone are numbers with a decimal comma,
+a currency or a percent sign, they are refused, since as words they would mean nothing.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from genzoo.core import Column
 from genzoo.core.errors import DataError, nearest
 from genzoo.data.columns import is_date, is_number, numbers
 
-__all__ = ["KINDS", "MOST_WORDS", "ReadColumn", "kinds_asked", "plain_decimals", "read_column"]
+__all__ = ["KINDS", "MOST_WORDS", "ReadColumn", "kinds_asked", "read_column"]
 
 MOST_WORDS = 1000
 KINDS = ("real", "integer", "ordered", "categorical")
@@ -98,16 +98,6 @@ def kinds_asked(kinds: str | Mapping[str, str] | None, names: Sequence[str]) -> 
         if kind not in KINDS:
             raise DataError(f"The kind of {name!r} must be {', '.join(KINDS)}, got {kind!r}. {nearest(kind, KINDS)}")
     return dict(kinds or {})
-
-
-def plain_decimals(cell: str) -> str:
-    """A number with a decimal comma, its thousands perhaps parted by points, as others write it; else the cell.
-
-    Example:
-        >>> [plain_decimals(cell) for cell in ("3,5", "1.234,5", "1.234", "12", "a,b")]
-        ['3.5', '1234.5', '1234', '12', 'a,b']
-    """
-    return cell.replace(".", "").replace(",", ".") if COMMA.fullmatch(cell.strip()) else cell
 
 
 def _are_words(name: str, different: Sequence[str]) -> bool:

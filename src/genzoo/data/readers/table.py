@@ -25,17 +25,17 @@ from genzoo.data.columns import (
     CELL,
     MISSING,
     WIDEST,
-    has_header,
     is_missing,
     is_number,
     missing_of,
-    named,
     read_lines,
     spike_of,
 )
+from genzoo.data.forms import Form, form_of
 from genzoo.data.readers.arrays import as_rows, loses_digits
 from genzoo.data.readers.beside import columns_beside
-from genzoo.data.readers.column import MOST_WORDS, ReadColumn, kinds_asked, plain_decimals, read_column
+from genzoo.data.readers.column import MOST_WORDS, ReadColumn, kinds_asked, read_column
+from genzoo.data.readers.heads import headed
 from genzoo.data.readers.spelling import SPELLING, text_rows
 from genzoo.data.source import EVERY, MOST_CLASSES, Asked, Condition, Source, reader
 from genzoo.data.split import SPLIT_WORDS, SPLITS, choose, content_words
@@ -60,6 +60,7 @@ class Table:
         notes: What was decided in reading it.
         texts: The columns that are known to hold texts, in which no cell is missing.
         skipped: Rows that could not be read and were left out.
+        forms: How numbers were written, of columns in which that is not plain.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Table:
     notes: tuple[str, ...] = ()
     texts: frozenset[str] = frozenset()
     skipped: tuple[str, ...] = ()
+    forms: Mapping[str, Form] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def stacked(cls, name: str, tables: Mapping[str, "Table"]) -> "Table":
@@ -130,9 +132,10 @@ def from_table(table: Table, asked: Asked) -> Source:
         )
     x_names = _named_columns(table, asked)
     used = list(dict.fromkeys((*x_names, *asked.given)))
+    gone = MISSING if asked.na is None else {"", *(word.strip() for word in asked.na.split(","))}
+    table = _plain_numbers(table, used, asked, gone)
     table = dataclasses.replace(table, texts=_texts(table, x_names, asked))
     cells = [name for name in used if name not in table.texts]
-    gone = MISSING if asked.na is None else {"", *(word.strip() for word in asked.na.split(","))}
     table = _complete_rows(table, cells, asked, gone)
     together = table.columns.values() if asked.group is None else [table.columns[asked.group]]
     content = content_words("\0".join(row).encode() for row in zip(*together, strict=True))
@@ -149,20 +152,10 @@ def from_table(table: Table, asked: Asked) -> Source:
 
 def _loaded(path: Path, asked: Asked) -> Table:
     name = Path(path.name.removesuffix(".gz")).stem
-    if asked.decimal not in (".", ","):
-        raise DataError(f"`decimal` must be '.' or ',', got {asked.decimal!r}. Choose one.")
     if path.suffix == ".parquet":
         return _without_index(Table(name, _parquet(path)), asked)
-    lines = read_lines(path)
-    header = has_header(lines) if asked.header is None else asked.header
-    columns = named(path.name, lines, header)
-    if asked.decimal == ",":
-        columns = {name: [plain_decimals(cell) for cell in cells] for name, cells in columns.items()}
-    guessed = (
-        f"the first line holds numbers, so it is a row and columns are c0 … c{len(columns) - 1} (header=True if not)"
-    )
-    notes = (guessed,) if asked.header is None and not header else ()
-    return _without_index(Table(name, columns, notes=notes), asked)
+    found = headed(path.name, read_lines(path), asked.header)
+    return _without_index(Table(name, found.columns, notes=found.notes), asked)
 
 
 def _without_index(table: Table, asked: Asked) -> Table:
@@ -266,6 +259,27 @@ def _complete_rows(table: Table, used: Sequence[str], asked: Asked, gone: Collec
     }[asked.missing]
     kept = table.keep(np.flatnonzero(~bad).tolist()) if asked.missing == "drop" else table
     return dataclasses.replace(kept, notes=(*table.notes, f"{done}: {told}"))
+
+
+def _plain_numbers(table: Table, used: Sequence[str], asked: Asked, gone: Collection[str]) -> Table:
+    """The table with plain numbers in columns that are written in a form of their own."""
+    if asked.decimal not in (".", ","):
+        raise DataError(f"`decimal` must be '.' or ',', got {asked.decimal!r}. Choose one.")
+    kinds, columns, notes = kinds_asked(asked.kinds, list(table.columns)), dict(table.columns), list(table.notes)
+    forms = dict[str, Form]()
+    for name in used:
+        different = {cell for cell in set(columns[name]) if cell.strip() not in gone}
+        if name in table.texts or kinds.get(name) in ("ordered", "categorical"):
+            continue
+        if (form := form_of(name, different, asked.decimal)) is not None:
+            plain = {cell: form.plain(cell) for cell in different}
+            example = max(different, key=lambda cell: (len(cell), cell))
+            notes.append(
+                f"column {name!r} is written as {example!r} and read as {plain[example]}; samples are so, too"
+            )
+            columns[name] = [plain.get(cell, cell) for cell in columns[name]]
+            forms[name] = form
+    return dataclasses.replace(table, columns=columns, forms=forms, notes=tuple(notes))
 
 
 def _as_a_word(table: Table, names: Iterable[str]) -> str:
@@ -372,9 +386,10 @@ def _rows(
     space, notes = _space(x, [column.column for column in found.values()])
     x = x.to(getattr(torch, space.dtype))
     whole = tuple(name for name, column in found.items() if column.column.kind == "integer")
-    if space == Space((2,)) and not x.isnan().any():
+    forms = {name: table.forms[name] for name in names if name in table.forms}
+    if space == Space((2,)) and not x.isnan().any() and not forms:
         return x, space, PointsCodec.around(x, names), (*notes, *_told(found))
-    codec = TableCodec(tuple(names), space.levels, words, whole, precise=space.dtype == "float64")
+    codec = TableCodec(tuple(names), space.levels, words, whole, space.dtype == "float64", forms)
     return x, space, codec, (*notes, *_told(found))
 
 

@@ -1,0 +1,129 @@
+"""Forms of numbers: thousands set apart, decimal commas, currency and percent signs, units, as people write them.
+
+A column has a form if every cell agrees with it: `$1,234.50` and `$7.00`, `12,5` and `3,25`, `5 kg` and `12 kg`. Then
+it is a column of numbers, which are written back the same way.
+"""
+
+import dataclasses
+import re
+from collections import Counter
+from collections.abc import Collection
+
+from genzoo.core.errors import DataError
+from genzoo.data.columns import is_number
+
+__all__ = ["Form", "form_of"]
+
+CURRENCY = ("$", "€", "£", "¥", "USD", "EUR", "GBP", "CHF", "JPY", "CNY")
+BEFORE = "|".join(re.escape(word) for word in CURRENCY)
+CELL = re.compile(
+    rf"(?P<sign>[-+]?)(?P<prefix>(?:{BEFORE}) ?)?(?P<again>[-+]?)(?P<number>\d[\d.,' ]*?|\.\d+)"
+    r"(?P<suffix> ?[^\d\s.,'+\-][^\d]{0,7})?",
+    re.ASCII,
+)
+SPACES = str.maketrans(dict.fromkeys("\u00a0\u202f\u2009", " ") | {"−": "-"})  # those that do not break a line
+WAYS = (("", "."), (",", "."), ("'", "."), (" ", "."), ("", ","), (".", ","), (" ", ","), ("'", ","))
+
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """How numbers of a column are written.
+
+    Attributes:
+        prefix: What stands before each, such as a currency sign.
+        suffix: What stands after each, such as a unit.
+        thousands: What parts groups of three digits; "" for nothing.
+        decimal: The decimal sign.
+        places: The most digits after it.
+
+    Example:
+        >>> form = Form("$", thousands=",", places=2)
+        >>> form.spelled("-1234.5"), form.plain("$1,234.50")
+        ('-$1,234.50', '1234.50')
+    """
+
+    prefix: str = ""
+    suffix: str = ""
+    thousands: str = ""
+    decimal: str = "."
+    places: int = 0
+
+    def plain(self, cell: str) -> str:
+        """The number in a cell as it is usually written; the cell, if it is not of the form."""
+        found = CELL.fullmatch(cell.translate(SPACES).strip())
+        if found is None or not self._fits(found):
+            return cell
+        number = found["number"].replace(self.thousands, "") if self.thousands else found["number"]
+        return f"{found['sign'] or found['again']}{number.replace(self.decimal, '.')}".removeprefix("+")
+
+    def spelled(self, cell: str) -> str:
+        """A plain number in this form; an empty cell stays empty."""
+        if not cell:
+            return cell
+        whole, _, rest = f"{abs(float(cell)):,.{self.places}f}".partition(".")
+        number = whole.replace(",", self.thousands) + (self.decimal + rest if rest else "")
+        sign = "-" if float(cell) < 0 and re.search("[1-9]", number) else ""  # no −0
+        return f"{sign}{self.prefix}{number}{self.suffix}"
+
+    def _fits(self, found: re.Match[str]) -> bool:
+        signs = self.prefix.strip(), self.suffix.strip()
+        return _signs(found) == signs and _is_written(found["number"], self.thousands, self.decimal)
+
+
+def form_of(name: str, cells: Collection[str], decimal: str = ".") -> Form | None:
+    """The form in which all of some different cells are written; None if that is plain, or there is no one form.
+
+    Where thousands and decimals look alike, as in 1,234, commas part thousands, but after a zero.
+
+    Args:
+        name: The column's name, for errors.
+        cells: Different cells, none of them missing.
+        decimal: "," if decimals are known to have a comma.
+
+    Raises:
+        DataError: If they are numbers with several units.
+
+    Example:
+        >>> form_of("pay", ["$1,200", "$900"]), form_of("code", ["01", "12"])
+        (Form(prefix='$', suffix='', thousands=',', decimal='.', places=0), None)
+        >>> form_of("mass", ["3,5", "12,25"])
+        Form(prefix='', suffix='', thousands='', decimal=',', places=2)
+    """
+    if not cells or (decimal == "." and all(map(is_number, cells))):
+        return None
+    found = [CELL.fullmatch(cell.translate(SPACES).strip()) for cell in cells]
+    known = [match for match in found if match is not None]
+    if len(known) < len(found):
+        return None
+    _refuse_units(name, known)
+    signs = Counter((match["prefix"] or "", match["suffix"] or "") for match in known)
+    numbers = [match["number"] for match in known]
+    ways = [way for way in WAYS if decimal == "." or way[1] == ","]
+    way = next((way for way in ways if all(_is_written(number, *way) for number in numbers)), None)
+    if len({_signs(match) for match in known}) > 1 or way is None:
+        return None
+    (prefix, suffix), (thousands, sign) = max(sorted(signs), key=signs.__getitem__), way
+    if not (prefix or suffix or thousands) and sign == ".":
+        return None
+    return Form(prefix, suffix, thousands, sign, max(len(number.partition(sign)[2]) for number in numbers))
+
+
+def _signs(found: re.Match[str]) -> tuple[str, str]:
+    return (found["prefix"] or "").strip(), (found["suffix"] or "").strip()
+
+
+def _is_written(number: str, thousands: str, decimal: str) -> bool:
+    """Whether a number has these signs, and no zero in front that would make it an id."""
+    groups = rf"|[1-9]\d{{0,2}}(?:{re.escape(thousands)}\d{{3}})+" if thousands else ""
+    return re.fullmatch(rf"(?:0|[1-9]\d*{groups})?(?:{re.escape(decimal)}\d+)?", number, re.ASCII) is not None
+
+
+def _refuse_units(name: str, found: Collection[re.Match[str]]) -> None:
+    """Refuses a column in which every number has a unit, set apart, and not all the same."""
+    units = sorted({match["suffix"] or "" for match in found})
+    if len(units) > 1 and all(unit.startswith(" ") and unit[1:].isalpha() for unit in units):
+        shown = [next(match[0] for match in found if match["suffix"] == unit) for unit in units[:2]]
+        raise DataError(
+            f"Column {name!r} must hold numbers of one unit, got {shown[0]!r} and {shown[1]!r}. Convert them; to "
+            f"keep such cells as words, pass kinds='{name}:categorical'."
+        )
