@@ -10,8 +10,10 @@ References:
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -88,23 +90,43 @@ def _halves(rows: Tensor) -> Tensor:
 
 def _learned(x: Tensor, label: Tensor, hidden: int, decay: float, noise: Noise) -> list[Tensor]:
     """Weights at a minimum of the penalized cross-entropy, by L-BFGS on all rows: nothing is left to chance."""
+    from scipy.optimize import minimize
+
     widths = [x.shape[1], *([hidden] if hidden else []), 1]
-    weights = []
+    start = []
     for layer, (into, out) in enumerate(itertools.pairwise(widths)):
-        start = noise.at(layer).normal(out, into, dtype=x.dtype).to(x.device) * (math.sqrt(2 / into) if hidden else 0)
-        weights += [start.requires_grad_(), x.new_zeros(out).requires_grad_()]
-    optimizer = torch.optim.LBFGS(weights, max_iter=200, line_search_fn="strong_wolfe")
+        scale = math.sqrt(2 / into) if hidden else 0.0
+        start += [noise.at(layer).normal(out, into, dtype=x.dtype).cpu() * scale, torch.zeros(out, dtype=x.dtype)]
+    shapes, rows, truth = [part.shape for part in start], x.cpu().numpy(), label.cpu().numpy()
 
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        penalty = sum((weight.square().sum() for weight in weights[::2]), start=x.new_zeros(()))
-        loss = functional.binary_cross_entropy_with_logits(_logits(x, weights), label) + decay * penalty
-        loss.backward()
-        return loss
+    def climbed(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        return _loss_and_slope(_parts(flat, shapes), rows, truth, decay)
 
-    with torch.enable_grad():
-        optimizer.step(closure)
-    return [weight.detach() for weight in weights]
+    flat = torch.cat([part.flatten() for part in start]).numpy()
+    found = minimize(climbed, flat, jac=True, method="L-BFGS-B", options={"maxiter": 200, "maxcor": 50})
+    return [torch.from_numpy(part.copy()).to(x.device) for part in _parts(found.x, shapes)]
+
+
+def _parts(flat: np.ndarray, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
+    """Weights and biases of each layer, out of one vector."""
+    ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1]
+    return [part.reshape(shape) for part, shape in zip(np.split(flat, ends), shapes, strict=True)]
+
+
+def _loss_and_slope(
+    parts: list[np.ndarray], x: np.ndarray, label: np.ndarray, decay: float
+) -> tuple[float, np.ndarray]:
+    """The penalized cross-entropy of a logistic regression, or of a network with one hidden layer, and its gradient."""
+    seen = np.tanh(x @ parts[0].T + parts[1]) if len(parts) > 2 else x
+    weight, bias = parts[-2], parts[-1]
+    logit = seen @ weight[0] + bias
+    loss = np.mean(np.logaddexp(0, logit) - label * logit) + decay * sum(float((w**2).sum()) for w in parts[::2])
+    slope = (np.exp(-np.logaddexp(0, -logit)) - label) / len(x)
+    slopes = [slope @ seen + 2 * decay * weight[0], slope.sum(keepdims=True)]
+    if len(parts) > 2:
+        inner = slope[:, None] * weight * (1 - seen**2)
+        slopes = [inner.T @ x + 2 * decay * parts[0], inner.sum(0), *slopes]
+    return float(loss), np.concatenate([part.ravel() for part in slopes])
 
 
 def _logits(x: Tensor, weights: list[Tensor]) -> Tensor:
