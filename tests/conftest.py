@@ -63,14 +63,6 @@ def fresh(pytestconfig: pytest.Config) -> Fresh:
     return made
 
 
-@pytest.fixture
-def decoded(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache that all who read real pictures and sounds share, whichever process they are in."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    monkeypatch.setenv("GENZOO_CACHE", str(shared / "decoded"))
-
-
 @pytest.fixture(autouse=True)
 def _own_random_state() -> Iterator[None]:
     with torch.random.fork_rng():

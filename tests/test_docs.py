@@ -64,7 +64,10 @@ def sources() -> Iterator[tuple[str, list[str]]]:
 
 @pytest.mark.skipif("GENZOO_DATA" not in os.environ, reason="GENZOO_DATA names no folder of data sets")
 @pytest.mark.parametrize(("line", "said"), list(sources()), ids=lambda part: part.split()[2] if "data" in part else "")
-def test_sources_are_read_as_the_page_says(line: str, said: list[str], decoded: None) -> None:
+def test_sources_are_read_as_the_page_says(
+    line: str, said: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENZOO_CACHE", str(tmp_path))
     from genzoo.apps.cli import app
 
     result = CliRunner().invoke(app, shlex.split(line), env={"COLUMNS": "200"})

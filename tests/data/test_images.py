@@ -1,7 +1,6 @@
 """Images in folders and archives: depth, color, size, roles, bad files."""
 
 import io
-import os
 import zipfile
 from pathlib import Path
 
@@ -13,8 +12,6 @@ from PIL import Image
 from genzoo.core import Noise, Space
 from genzoo.data import DataError, ImageCodec, read
 from genzoo.data.codecs.image import open_image
-
-NEEDS_DATA = pytest.mark.skipif("GENZOO_DATA" not in os.environ, reason="set GENZOO_DATA to the folder of real data")
 
 
 def pixels(n: int, *shape: int) -> np.ndarray:
@@ -426,33 +423,3 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
 
 
 # Real data
-
-
-@NEEDS_DATA
-def test_facades(decoded: None) -> None:
-    data = read("facades", x="photo", given="label", size=64)
-    assert (data.space, data.given_space) == (Space((3, 64, 64), levels=256),) * 2
-    assert (len(data.train) + len(data.valid), len(data.test)) == (400, 106)
-    assert not read("facades", x="photo", given="label", size=64, paired=False).paired
-
-
-@NEEDS_DATA
-def test_emoji(decoded: None) -> None:
-    data = read("emoji", x="twemoji", given=["noto", "name", "group"], size=32)
-    assert (data.space.shape, len(data)) == ((4, 32, 32), 1590)
-    assert len(data.classes["group"]) == 10
-    x, given = data.train.head(1)
-    assert x.shape == given["noto"].shape
-    assert data.given_codecs["name"].texts(given["name"]) == ["grinning face"]
-    assert read("emoji", x="name", given="twemoji", size=32).space.ragged
-
-
-@NEEDS_DATA
-def test_cifar_mri_and_faces(decoded: None) -> None:
-    data = read("cifar10-subset", given="label")
-    assert (data.space, len(data), len(data.test)) == (Space((3, 32, 32), levels=256), 12_000, 2_000)
-    assert data.given.bincount().tolist() == [1200] * 10
-    again = read("cifar10-subset/cifar10_subset.zip", given="label")  # now from the cache
-    assert again.fingerprint == data.fingerprint
-    assert read("mri-slices", size=64, given="modality").space == Space((1, 64, 64), levels=256)
-    assert [len(rows) for rows in (read("orl-faces").train, read("orl-faces").test)] != [0, 0]

@@ -2,7 +2,6 @@
 
 import dataclasses
 import gzip
-import os
 import struct
 from pathlib import Path
 
@@ -13,8 +12,6 @@ import torch
 from genzoo.core import Column, Noise, Space
 from genzoo.data import Data, DataError, read, toy
 from genzoo.data.source import READERS, Asked, Options
-
-NEEDS_DATA = pytest.mark.skipif("GENZOO_DATA" not in os.environ, reason="set GENZOO_DATA to the folder of real data")
 
 
 def pixels(n: int, *shape: int) -> np.ndarray:
@@ -408,14 +405,6 @@ def test_gathering_keeps_bytes() -> None:
     assert x.equal(rows.x[index])
     assert label.equal(rows.given[index])
     assert repr(rows).startswith("Rows(space=")
-
-
-@NEEDS_DATA
-def test_fashion_mnist() -> None:
-    data = read("fashion-mnist", given="label")
-    assert data.space == Space((1, 28, 28), levels=256)
-    assert (len(data.test), len(data.train) + len(data.valid)) == (10_000, 60_000)
-    assert data.given.bincount().tolist() == [7000] * 10
 
 
 def test_every_option_has_a_reader_and_one_description() -> None:

@@ -1,7 +1,6 @@
 """Sequences in archives, and trajectories cut into windows."""
 
 import io
-import os
 import tarfile
 import zipfile
 from pathlib import Path
@@ -13,7 +12,6 @@ import torch
 from genzoo.core import Space
 from genzoo.data import DataError, SequenceCodec, codec_from_json, read
 
-NEEDS_DATA = pytest.mark.skipif("GENZOO_DATA" not in os.environ, reason="set GENZOO_DATA to the folder of real data")
 SONGS = {
     "train/a.csv": "low,high\n60,72\n0,74\n62,76\n",
     "train/b.csv": "low,high\n61,73\n",
@@ -152,11 +150,3 @@ def test_errors_about_trajectories(tmp_path: Path) -> None:
         read(steps(tmp_path, episode_ends=np.array([5, 3])), x="action")
     with pytest.raises(DataError, match="numbers for 7 steps"):
         read(steps(tmp_path, episode_ends=np.array([5, 7])), x="action")
-
-
-@NEEDS_DATA
-def test_real_sequences() -> None:
-    chorales = read("jsb_chorales")
-    assert (chorales.space, len(chorales.train)) == (Space((640, 4), levels=82, ragged=True), 229)
-    pusht = read("pusht/pusht_cchi_v7_state.npz", x="action", given="state")
-    assert (pusht.space, pusht.given_space, len(pusht)) == (Space((16, 2)), Space((2, 5)), 25_650)

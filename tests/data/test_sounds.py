@@ -1,6 +1,5 @@
 """Sounds: WAV without a library, exact where it can be; rates, lengths, the μ-law; what is refused."""
 
-import os
 import struct
 import wave
 from pathlib import Path
@@ -12,8 +11,6 @@ import torch
 from genzoo.core import Noise, Space
 from genzoo.data import DataError, SoundCodec, codec_from_json, read
 from genzoo.data.codecs.audio import companded, decode_sound, expanded
-
-NEEDS_DATA = pytest.mark.skipif("GENZOO_DATA" not in os.environ, reason="set GENZOO_DATA to the folder of real data")
 
 
 def pcm(n: int, seed: int = 0) -> np.ndarray:
@@ -143,10 +140,3 @@ def test_errors_about_what_was_asked(tmp_path: Path) -> None:
             read(tmp_path, **options)
     with pytest.raises(DataError, match="must have 16000 samples a second, got 8000"):
         SoundCodec(16000).load(tmp_path / "sounds" / "0.wav")
-
-
-@NEEDS_DATA
-def test_real_sounds() -> None:
-    data = read("fsdd", given=["digit", "speaker"], length=4000, encoding="mulaw")
-    assert (data.space, len(data), len(data.test)) == (Space((4000,), levels=256), 3000, 300)
-    assert data.classes["speaker"] == ["george", "jackson", "lucas", "nicolas", "theo", "yweweler"]

@@ -116,7 +116,7 @@ def _parts(flat: np.ndarray, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarr
 def _loss_and_slope(
     parts: list[np.ndarray], x: np.ndarray, label: np.ndarray, decay: float
 ) -> tuple[float, np.ndarray]:
-    """The penalized cross-entropy of a logistic regression, or of a network with one hidden layer, and its gradient."""
+    """The penalized cross-entropy of a logistic regression or a network with one hidden layer, and its gradient."""
     seen = np.tanh(x @ parts[0].T + parts[1]) if len(parts) > 2 else x
     weight, bias = parts[-2], parts[-1]
     logit = seen @ weight[0] + bias
