@@ -70,7 +70,7 @@ MISTAKES = [
     ("sample {run} --given lable=1", "no condition of this run 'lable'", "'label'"),
     ("sample {run} --given label", "name=value", "--given label="),
     ("sample {wgan} --given label=1", "unconditional", "--given label"),
-    ("sample {run} --set mood=1", "no sampling option of vae 'mood'", "'mode'"),
+    ("sample {run} --set nois=1", "no sampling option of vae 'nois'", "'noise'"),
     ("sample {run} --out x.jpg", "written as .png", "x.png"),
     ("score {run} --split tset", "no split 'tset'", "'test'"),
     ("score {run} --data moons", "", ""),

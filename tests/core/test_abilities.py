@@ -90,7 +90,7 @@ def test_samples_take_another_denoiser(name: str) -> None:
     assert torch.equal(model.sample(3, given, seed=0, steps=3, sampler="euler", wrap=counted), plain)
     assert len(calls) == 3
     denoiser = model.able(Denoiser)
-    same = model.sample(3, given, seed=0, steps=3, sampler="euler", wrap=constant, **_mode(model))
+    same = model.sample(3, given, seed=0, steps=3, sampler="euler", wrap=constant, **_shown(model))
     expected = denoiser.numbers.back(torch.full((3, *denoiser.shape), 0.25))
     assert torch.allclose(same.double(), expected.double(), atol=1e-4)
 
@@ -108,11 +108,11 @@ def test_what_is_measured_is_met(name: str) -> None:
     def measured(denoise):
         return lambda x_t, t, given: torch.where(mask.bool(), seen.clamp(-1e3, 1e3), denoise(x_t, t, given))
 
-    x = model.sample(8, given, seed=0, steps=4, sampler="euler", wrap=measured, **_mode(model))
+    x = model.sample(8, given, seed=0, steps=4, sampler="euler", wrap=measured, **_shown(model))
     if not isinstance(model, LatentModel):
         off = (denoiser.numbers.of(x) - seen).abs() * mask
         assert off.max() < 1e-3 if not model.space.is_discrete else off.max() < 0.6
-    free = model.sample(8, given, seed=0, steps=4, sampler="euler", **_mode(model))
+    free = model.sample(8, given, seed=0, steps=4, sampler="euler", **_shown(model))
     assert not torch.equal(x, free)
 
 
@@ -141,8 +141,8 @@ def test_streams_are_samples_and_prefixes_are_kept(name: str) -> None:
         assert torch.equal(cold, continued(chain, 4, given, noise=Noise(8), choice=Choice(temperature=0.0)))
 
 
-def _mode(model: GenerativeModel) -> dict[str, bool]:
-    return {"mode": True} if "mode" in model.options("draw") else {}
+def _shown(model: GenerativeModel) -> dict[str, bool]:
+    return {"noise": False} if "noise" in model.options("draw") else {}
 
 
 def _double(given: dict[str, Tensor]) -> dict[str, Tensor]:

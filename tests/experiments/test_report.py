@@ -12,7 +12,7 @@ from PIL import Image
 import genzoo
 from genzoo import Mistake
 from genzoo.core import Noise
-from genzoo.evaluation import Kind, Measurement, Protocol
+from genzoo.evaluation import Kind, Measurement, Protocol, as_shown
 from genzoo.experiments.advice import advise, kinds_in_words
 from genzoo.experiments.compare import Entry, compare, compare_runs
 from genzoo.experiments.curves import curves_of, draw_curves, ticks
@@ -65,7 +65,10 @@ def test_everything_is_measured_alike(digits):
 
 def test_samples_are_of_the_comparisons_seed(digits):
     for entry in digits.entries:
-        assert torch.equal(entry.samples, genzoo.load(entry.run.path).model.sample(64, seed=digits.seed))
+        model = genzoo.load(entry.run.path).model
+        assert torch.equal(entry.samples, model.sample(64, seed=digits.seed, **as_shown(model)))
+        if entry.recipe.name == "vae":  # the noise of its decoder is shown beside
+            assert torch.equal(entry.noisy, model.sample(64, seed=digits.seed))
 
 
 def test_the_record_says_all(digits):
@@ -96,7 +99,9 @@ def test_the_report_needs_nothing_but_itself(digits):
 def test_the_report_shows_all(digits):
     text = write_report(digits).read_text()
     page = Links(text)
-    assert page.tags.count("img") == 7  # real data; three walls, three with their nearest training rows
+    assert (
+        page.tags.count("img") == 8
+    )  # real data; three walls, one with noise, three beside training rows
     assert page.tags.count("svg") == 4  # three courses, and quality against speed
     for word in ("≤", "floor", "bits/dim", "Fréchet", "prefers-color-scheme: dark", "Make it again", "to generate"):
         assert word in text

@@ -144,7 +144,7 @@ class GenerativeModel(Trainable):
         self.space, self.given_space = space, as_given_space(given_space)
 
     @abc.abstractmethod
-    def draw(self, n: int, given: Given, noise: Noise, *_: Any, **options: Any) -> Tensor:
+    def draw(self, n: int, given: Given, noise: Noise, /, *_: Any, **options: Any) -> Tensor:
         """n rows of the space from noise, one per row of `given`; the typed keywords are `sample`'s options."""
         # Ending in *Any, **Any lets a concrete model name its options in place of these and still be a subtype.
 

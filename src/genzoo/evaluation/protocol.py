@@ -20,12 +20,14 @@ from genzoo.core.given import GivenLike, map_given
 from genzoo.core.model import GenerativeModel
 from genzoo.data import Data, TableCodec
 from genzoo.evaluation.extractors import Extractor
+from genzoo.evaluation.judge import is_picture
 from genzoo.evaluation.likelihood import code_length, options_of, score
 from genzoo.evaluation.measurement import Estimate, Measurement
 from genzoo.evaluation.nearest import judge_for
 from genzoo.evaluation.raw_values import plain_values
 from genzoo.evaluation.reconstruction import reconstruction_error
 from genzoo.evaluation.rows import complete, spread
+from genzoo.evaluation.shown import as_shown
 from genzoo.evaluation.suites import Exam
 
 __all__ = ["Examiner", "Findings", "Protocol", "evaluate"]
@@ -44,7 +46,7 @@ class Protocol:
         importance: Draws per row of a tighter bound as well, for models whose likelihood has `samples` or `draws`.
         seed: Names the noise and the samples.
         split: The rows measured on.
-        sampling: Options of sampling, for the models that know them all.
+        sampling: Options of sampling, for the models that know them all; `noise` also for those that know it alone.
 
     Raises:
         ValueError: If the split is unknown.
@@ -132,7 +134,7 @@ class Examiner:
             or judge_for(data)
             or plain_values(complete(data.train), table=isinstance(data.codec, TableCodec))
         )
-        sampling = dict(protocol.sampling)
+        sampling = ({"noise": False} if is_picture(data.space) else {}) | dict(protocol.sampling)
         self.exam = Exam(
             data,
             complete(rows),
@@ -173,9 +175,10 @@ class Examiner:
         )
 
     def options(self, model: GenerativeModel) -> dict[str, Any]:
-        """The protocol's options of sampling, if the model knows them."""
+        """The options that samples are drawn with: how they are shown, and the protocol's if the model knows them."""
         known = options_of(model, "draw")
-        return dict(self.protocol.sampling) if set(self.protocol.sampling) <= set(known) else {}
+        asked = {name: value for name, value in self.protocol.sampling.items() if name != "noise" or name in known}
+        return as_shown(model) | (asked if set(asked) <= set(known) else {})
 
     def probe(self, model: GenerativeModel) -> tuple[float, float]:
         """Seconds for a sample and for a row scored, from a few of each."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from genzoo.core.given import map_given
@@ -58,6 +59,7 @@ class Entry:
         findings: What was found out about each.
         measurements: The numbers, over all its runs.
         samples: Samples of the comparison's seed, for the picture.
+        noisy: The same with the noise of the decoder, where they are pictures of its mean.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Entry:
     findings: list[Findings] = field(repr=False)
     measurements: list[Measurement]
     samples: Tensor = field(repr=False)
+    noisy: Tensor | None = field(default=None, repr=False)
 
     @property
     def run(self) -> Run:
@@ -350,8 +353,11 @@ def _examined(name: str, runs: list[Run], examiner: Examiner) -> Entry:
     n, model = shown_rows(examiner.data), runs[0].generative
     given = grid_conditions(examiner.data, n) if model.given_space else None
     given = map_given(lambda part: part.to(model.device), given)
-    samples = draw(model, n, given, seed=examiner.protocol.seed, **examiner.options(model))
-    return Entry(name, runs, findings, measurements, samples)
+    options, seed = examiner.options(model), examiner.protocol.seed
+    samples = draw(model, n, given, seed=seed, **options)
+    noisy = None if options.get("noise", True) else draw(model, n, given, seed=seed, **options | {"noise": True})
+    noisy = None if noisy is None or torch.equal(noisy, samples) else noisy
+    return Entry(name, runs, findings, measurements, samples, noisy)
 
 
 def shown_rows(data: Data) -> int:

@@ -189,6 +189,7 @@ def _entry(comparison: Comparison, entry: Entry) -> dict[str, Any]:
         "paper": entry.recipe.paper,
         "likelihood": entry.recipe.likelihood_on(comparison.data.space),
         "shown": _shown(comparison.data, entry.samples),
+        "noisy": None if entry.noisy is None else _shown(comparison.data, entry.noisy),
         "near": _strip(comparison.data, near, count),
         "curves": draw_curves(curves_of(entry.run.metrics)),
         "command": f"genzoo sample {entry.run.path} -n 64 --seed {comparison.seed}",

@@ -73,7 +73,7 @@ class Joint(GenerativeModel, DirectFit):
         self.drop_given, self.required = first.drop_given, first.required
         second.require(FIRST)
 
-    def draw(self, n: int, given: Given, noise: Noise, **options: Any) -> Shaped[Tensor, "n *event"]:
+    def draw(self, n: int, given: Given, noise: Noise, /, **options: Any) -> Shaped[Tensor, "n *event"]:
         """Samples; an option goes to each part that knows it."""
         a = self.first.draw(n, given, noise.at("first"), **_known(self.first, "draw", options))
         rule = self.rule(a, given)

@@ -90,13 +90,14 @@ class LatentModel(Mapped):
         return self
 
     def draw(
-        self, n: int, given: Given, noise: Noise, *, mode: bool = False, **options: Any
+        self, n: int, given: Given, source: Noise, /, *, noise: bool = True, **options: Any
     ) -> Shaped[Tensor, "n *event"]:
-        """Samples; with `mode`, the likeliest x of each latent instead of a draw."""
-        z = self.prior.draw(n, given, noise.at("prior"), **options)
+        """Samples; without `noise` the mean of p(x | z), not a draw from it."""
+        z = self.prior.draw(n, given, source.at("prior"), **options)
         z = z if self.autoencoder.latent.is_discrete else z.to(self.dtype)
-        p = self.autoencoder.likelihood(z, self._its(given))
-        return self.outward(p.mode if mode else draw(p, noise))
+        if not noise:
+            return self.mean(z, given)
+        return self.outward(draw(self.autoencoder.likelihood(z, self._its(given)), source))
 
     def log_density(
         self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise, **options: Any
@@ -116,10 +117,8 @@ class LatentModel(Mapped):
         return self.autoencoder.posterior(x, self._its(given)).mean, given
 
     def decode(self, z: RowsAsked, given: GivenAsked = None) -> Shaped[Tensor, "B *event"]:
-        """The likeliest x of p(x | z)."""
-        return self.outward(
-            self.autoencoder.likelihood(self.latents(z), self._its(self.checked_given(given, len(z)))).mode
-        )
+        """The mean of p(x | z); of levels the one nearest to it."""
+        return self.mean(self.latents(z), self.checked_given(given, len(z)))
 
     def inward(
         self, x: Shaped[Tensor, "B *event"], noise: Noise, given: Given = NOTHING
@@ -153,6 +152,11 @@ class LatentModel(Mapped):
         if not any(isinstance(ability, Latent) for ability in found) and self.prior.can(Capability.SAMPLE):
             found.append(Decoded(self, Under(self.prior)))
         return found
+
+    def mean(self, z: Shaped[Tensor, "B *latent"], given: Given = NOTHING) -> Shaped[Tensor, "B *event"]:
+        """The mean of p(x | z), in the space: of levels the one nearest to it."""
+        mean = self.autoencoder.mean(z, self._its(given))
+        return self.outward(mean.round() if self.space.is_discrete else mean)
 
     def shown(self, z: Float[Tensor, "B *latent"], given: Given = NOTHING) -> Float[Tensor, "B *event"]:
         """The mean of p(x | z) as numbers, differentiable."""
@@ -225,5 +229,5 @@ class Coded:
         return self.inner.of(self.model.within(x, NOTHING)[0])
 
     def back(self, y: Float[Tensor, "B *latent"]) -> Shaped[Tensor, "B *event"]:
-        """The likeliest x of each latent."""
-        return self.model.outward(self.model.autoencoder.likelihood(self.inner.back(y)).mode)
+        """The mean x of each latent."""
+        return self.model.mean(self.inner.back(y))

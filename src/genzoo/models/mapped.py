@@ -52,7 +52,7 @@ class Mapped(GenerativeModel, DirectFit):
         """The condition as the part sees it; by default as it is."""
         return given
 
-    def draw(self, n: int, given: Given, noise: Noise, **options: Any) -> Shaped[Tensor, "n *event"]:
+    def draw(self, n: int, given: Given, noise: Noise, /, **options: Any) -> Shaped[Tensor, "n *event"]:
         return self.outward(self.model.draw(n, self.rule(given), noise, **options))
 
     def within(self, x: Shaped[Tensor, "B *event"], given: Given) -> tuple[Tensor, Given]:

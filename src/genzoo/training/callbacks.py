@@ -59,10 +59,14 @@ class SampleGrid(Callback):
         n: The number of samples, at most.
         given: Their condition.
         seed: Names their noise.
+        options: Of sampling.
     """
 
-    def __init__(self, folder: Path, codec: "Codec", n: int = 64, given: GivenLike = None, seed: int = 0) -> None:
+    def __init__(
+        self, folder: Path, codec: "Codec", n: int = 64, given: GivenLike = None, seed: int = 0, **options: Any
+    ) -> None:
         self.folder, self.codec, self.n, self.given, self.seed = folder, codec, n, given, seed
+        self.options = options
 
     def can_draw(self, model: Any) -> bool:
         """Whether a model has samples to show: a representation codes, and has none."""
@@ -77,7 +81,7 @@ class SampleGrid(Callback):
             device: Where the model is.
         """
         given = map_given(lambda rows: rows[:n].to(device), self.given)
-        x: Tensor = model.sample(n, given, seed=self.seed)
+        x: Tensor = model.sample(n, given, seed=self.seed, **self.options)
         return x
 
     def on_samples(self, state: State) -> None:

@@ -15,6 +15,7 @@ from genzoo.core.game import Trainable
 from genzoo.core.model import GenerativeModel
 from genzoo.core.noise import seeded
 from genzoo.data import ArrayCodec, Codec, Data
+from genzoo.evaluation.shown import as_shown
 from genzoo.training.callbacks import Callback, SampleGrid, TensorBoard
 from genzoo.training.checkpoint import checkpoints, write_json
 from genzoo.training.loop import Begin, Trained
@@ -123,7 +124,7 @@ def _played_once(
     stage = _rebuilt(path, config, () if begun else before)
     rows, codec = seen_by(stage, rows), codec_of(stage.model, rows.data)
     watching = [
-        SampleGrid(path / "samples", codec, GRID, grid_conditions(rows.data, GRID)),
+        SampleGrid(path / "samples", codec, GRID, grid_conditions(rows.data, GRID), **_shown(stage.model)),
         *_boards(path),
         *callbacks,
     ]
@@ -197,3 +198,7 @@ def _arguments(path: Path, config: store.RunConfig) -> dict[str, Any]:
     """A run's arguments of its recipe, the runs among them as they lie in its folder."""
     arguments = recipe_named(config.recipe.name).checked(**config.recipe.arguments)
     return with_runs(arguments, lambda name, run: store.embedded(path, config, name) or run)
+
+
+def _shown(model: Trainable) -> dict[str, Any]:
+    return as_shown(model) if isinstance(model, GenerativeModel) else {}

@@ -5,6 +5,7 @@ import torch
 from torch.distributions import Distribution, Independent, Normal
 
 from genzoo.core import NOTHING, Autoencoder, Batch, Given, Noise, Space
+from genzoo.distributions.draws import draw
 from genzoo.models.autoencoders import VAE, GaussianAutoencoder
 from genzoo.testing import rows
 from tests.zoo.autoencoders import vae
@@ -43,10 +44,15 @@ def test_the_loss_is_the_negative_bound(space: Space) -> None:
     assert losses["rate"] >= 0
 
 
-def test_modes_and_draws_differ() -> None:
+def test_without_noise_a_sample_is_the_mean_of_its_latent() -> None:
     model = vae(BYTES)
-    assert model.sample(4, seed=0, mode=True).dtype == torch.uint8
-    assert not torch.equal(model.sample(4, seed=0), model.sample(4, seed=0, mode=True))
+    x = model.sample(4, seed=0, noise=False)
+    assert x.dtype == torch.uint8
+    assert not torch.equal(model.sample(4, seed=0), x)
+    assert torch.equal(model.sample(4, seed=0), model.sample(4, seed=0, noise=True))
+    z = Noise(0, "sample").normal(4, *model.autoencoder.latent.shape)
+    draws = torch.stack([draw(model.autoencoder.likelihood(z), Noise(i)).double() for i in range(400)])
+    assert (draws.mean(0) - x).abs().mean() < 3 * (draws.std(0) / 20).mean() + 0.5
 
 
 def test_dropped_conditions_train_the_null() -> None:

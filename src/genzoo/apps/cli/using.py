@@ -42,9 +42,11 @@ def sample(
     keeps the conditions in columns of their own."""
     read_config(run)  # whatever is wrong with the folder is told before torch is loaded
     from genzoo.core.noise import fresh_seed
+    from genzoo.evaluation.shown import MEAN, as_shown
 
     loaded, seed = _loaded(run, device), fresh_seed() if seed is None else seed
-    wanted = _sampling_options(loaded, pairs("--set", options or ()))
+    shown = as_shown(loaded.generative)
+    wanted = shown | _sampling_options(loaded, pairs("--set", options or ()))
     words = pairs("--given", given or (), as_text=True)
     path = _output(loaded, out or run / "samples" / f"sample-seed{seed}-n{n}{loaded.codec.suffix}")
     with _whole(path) as draft:
@@ -53,6 +55,8 @@ def sample(
     with _whole(path.with_suffix(".json")) as draft:
         _write_record(draft, record, lambda: _conditions(loaded, n, words))
     typer.echo(f"{n} samples with seed {seed}: {path}")
+    if shown and not wanted["noise"]:
+        typer.echo(MEAN)
 
 
 def score(

@@ -76,10 +76,12 @@ class LinearGaussian(GenerativeModel, DirectFit):
         distance = (y - z @ self._scaled().to(y.dtype).T).square().sum(1) + z.square().sum(1)
         return -(distance + self._log_det() + self.space.dims * math.log(2 * math.pi)) / 2
 
-    def draw(self, n: int, given: Given, noise: Noise) -> Float[Tensor, "n *event"]:
-        z = noise.normal(n, self.rank, dtype=torch.float64)
-        own = noise.normal(n, self.space.dims, dtype=torch.float64)
-        x = self.mean + z @ self.loadings.T + self.noise_variance.sqrt() * own
+    def draw(self, n: int, given: Given, source: Noise, /, *, noise: bool = True) -> Float[Tensor, "n *event"]:
+        """Samples; without `noise` the mean of p(x | z), $\\mu + W z$."""
+        z = source.normal(n, self.rank, dtype=torch.float64)
+        x = self.mean + z @ self.loadings.T
+        if noise:
+            x = x + self.noise_variance.sqrt() * source.normal(n, self.space.dims, dtype=torch.float64)
         return x.to(torch.get_default_dtype()).reshape(n, *self.space.shape)
 
     def encode(self, x: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B k"]:
