@@ -232,6 +232,36 @@ def test_nothing_is_skipped_for_want_of_a_package() -> None:
     assert not [str(call) for path in tests for call in calls(path) if call.name.endswith("pytest.importorskip")]
 
 
+TERMINAL = re.compile(r"print|typer\.(echo|secho)|click\..*|rich\.(print|console\.Console)"
+                      r"|sys\.std(out|err)\.write|traceback\.print_.*|logging\.(basicConfig|Formatter)")  # fmt: skip
+
+
+def test_the_terminal_is_reached_in_one_place() -> None:
+    """Words from data come there, which must not move its cursor."""
+    home = PACKAGE / "zoo" / "terminal.py"
+    assert not [str(call) for call in every_call() if call.path != home and TERMINAL.fullmatch(call.name)]
+
+
+OPENERS = re.compile(
+    r"open|.*\.(open|read_text|read_bytes)|(gzip|bz2|lzma|io|os)\.open|.*\.open_file|zipfile\.ZipFile"
+)
+OPENED = {  # members of what is open, bytes in memory, and files of genzoo's own
+    "data/cache.py", "data/codecs/audio.py", "data/numpy_files.py", "data/pixels.py", "data/readers/archive.py",
+    "data/readers/embedded.py", "training/checkpoint.py",
+}  # fmt: skip
+
+
+def writes(call: Call) -> bool:
+    return any(isinstance(word, ast.Constant) and str(word.value)[:1] in "wa" for word in call.node.args)
+
+
+def test_files_are_opened_in_one_place() -> None:
+    """A pipe, a device or a bomb is refused in `_files`; what stands elsewhere is listed, and looked at."""
+    calls = [call for call in every_call() if OPENERS.fullmatch(call.name) and not call.name.startswith("genzoo.")]
+    places = {call.path.relative_to(PACKAGE).as_posix() for call in calls if not writes(call)}
+    assert places - {"_files.py"} == OPENED
+
+
 # --- randomness ---------------------------------------------------------------------------------------------------
 
 RANDOM_CALLS = re.compile(

@@ -18,7 +18,7 @@ __all__ = ["FileError", "check_plain", "memory", "open_plain", "opened", "read_b
 
 LARGEST_JSON = 1 << 24  # bytes of a record; a million classes take fifteen of these sixteen MB
 LARGEST_READ = 1 << 28  # bytes of a file that is read whole
-RATIO, SMALL = 200, 1 << 28  # what is packed may become so many times larger, and so many bytes in any case
+RATIO, SMALL, PIECE = 200, 1 << 24, 1 << 20  # what is packed may grow so many times, and to so many bytes in any case
 KINDS = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFCHR: "a device",
@@ -88,55 +88,29 @@ def opened(path: str | Path, *, packed: bool | None = None) -> Iterator[IO[bytes
         packed: Whether it is packed by gzip; None: where its name says so.
 
     Raises:
-        FileError: If it is no plain file, or unpacks to more than 200 times its size (and 256 MB).
+        FileError: If it is no plain file, or unpacks to more than 200 times its size (and 16 MB).
     """
     is_packed = Path(path).suffix.lower() == ".gz" if packed is None else packed
     with open_plain(path) as file:
         if not is_packed:
             yield file
             return
-        with Unpacked(file) as inner:
+        with gzip.GzipFile(fileobj=file) as inner:
+            _check_growth(Path(path).name, inner, os.fstat(file.fileno()).st_size)
             yield cast(IO[bytes], inner)
 
 
-class Unpacked(gzip.GzipFile):
-    """A packed file that refuses to grow beyond all measure.
-
-    Args:
-        file: The packed file.
-    """
-
-    def __init__(self, file: io.BufferedReader) -> None:
-        super().__init__(fileobj=file, mode="rb")
-        self.called = Path(file.name).name
-        self.limit = max(SMALL, RATIO * os.fstat(file.fileno()).st_size)
-
-    def read(self, size: int | None = -1) -> bytes:
-        rest = self.limit + 1 - self.tell()
-        return self._checked(super().read(rest if size is None or size < 0 else min(size, rest)))
-
-    def read1(self, size: int = -1) -> bytes:
-        return self._checked(super().read1(size))
-
-    def readline(self, size: int | None = -1) -> bytes:
-        return self._checked(super().readline(-1 if size is None else size))
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        if whence == os.SEEK_SET:
-            self._check(offset)
-        return super().seek(offset, whence)
-
-    def _checked(self, content: bytes) -> bytes:
-        self._check(self.tell())
-        return content
-
-    def _check(self, place: int) -> None:
-        if place > self.limit:
+def _check_growth(name: str, inner: gzip.GzipFile, size: int) -> None:
+    """Refuses what unpacks beyond all measure, before anybody reads it."""
+    limit, found = max(SMALL, RATIO * size), 0
+    while piece := inner.read(PIECE):
+        found += len(piece)
+        if found > limit:
             raise FileError(
-                f"{self.called} must unpack to at most {self.limit:,} bytes ({RATIO} times its size, or "
-                f"{SMALL >> 20} MB), got more.",
+                f"{name} must unpack to at most {limit:,} bytes, {RATIO} times its size, got more.",
                 "Unpack it yourself if it is to be trusted.",
             )
+    inner.seek(0)
 
 
 def read_bytes(path: str | Path, at_most: int = LARGEST_READ) -> bytes:

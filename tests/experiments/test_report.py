@@ -99,9 +99,7 @@ def test_the_report_needs_nothing_but_itself(digits):
 def test_the_report_shows_all(digits):
     text = write_report(digits).read_text()
     page = Links(text)
-    assert (
-        page.tags.count("img") == 8
-    )  # real data; three walls, one with noise, three beside training rows
+    assert page.tags.count("img") == 8  # real data; three walls, one with noise, three beside training rows
     assert page.tags.count("svg") == 4  # three courses, and quality against speed
     for word in ("≤", "floor", "bits/dim", "Fréchet", "prefers-color-scheme: dark", "Make it again", "to generate"):
         assert word in text

@@ -5,10 +5,12 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from genzoo.evaluation import Protocol
 from genzoo.experiments.compare import Comparison, compare
 from genzoo.experiments.report import draw_wall, leaderboard, write_report
+from genzoo.zoo.terminal import Screen, visible
 
 __all__ = ["demonstrate", "print_leaderboard"]
 
@@ -28,12 +30,12 @@ def demonstrate(out: Path = Path("runs/demo"), *, steps: int | None = None) -> l
         out: The folder of the runs and the report.
         steps: Steps of each recipe instead of minutes, for a quick look: fewer rows are examined as well.
     """
-    console, found = Console(), []
+    console, found = Screen(), []
     protocol = Protocol() if steps is None else Protocol(rows=200, samples=500)
     for name, minutes in MINUTES.items():
         budget: dict[str, Any] = {"minutes": minutes} if steps is None else {"steps": steps}
         names = ", ".join(RECIPES[name])
-        console.rule(f"[bold]{name}[/]: {names}, {next(iter(budget.values()))} {next(iter(budget))} each")
+        console.rule(f"{name}: {names}, {next(iter(budget.values()))} {next(iter(budget))} each")
         found.append(compare(name, RECIPES[name], out=out / name, protocol=protocol, **budget))
     report = write_report(found, out / "report.html", "Families side by side")
     wall = draw_wall(found[0], out / "wall.png")
@@ -50,7 +52,7 @@ def print_leaderboard(comparison: Comparison, console: Console | None = None) ->
         comparison: What was compared.
         console: Where to.
     """
-    console = console or Console()
+    console = console or Screen()
     if not console.is_terminal:
         console.width = 120  # a pipe has no width; lines stay whole
     columns, rows = leaderboard(comparison)
@@ -58,9 +60,9 @@ def print_leaderboard(comparison: Comparison, console: Console | None = None) ->
     few = comparison.columns[:FEW]
     shown = [i for i, column in enumerate(columns) if column["name"] in few or column["name"] in SHOWN]
     for i in shown:
-        table.add_column(columns[i]["name"], justify="right" if i else "left", no_wrap=True)
+        table.add_column(Text(visible(columns[i]["name"])), justify="right" if i else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*(row[i]["text"] + (" *" if row[i]["best"] else "") for i in shown))
+        table.add_row(*(Text(visible(row[i]["text"] + (" *" if row[i]["best"] else ""))) for i in shown))
     console.print(table)
 
 

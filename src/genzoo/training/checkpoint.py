@@ -24,7 +24,7 @@ __all__ = ["Checkpoint", "CheckpointError", "newest", "save", "write_json", "wri
 T = TypeVar("T")
 
 KEPT = 2
-MANIFEST = "manifest.json"
+MANIFEST, STEP = "manifest.json", "step-{:08d}"
 
 
 class CheckpointError(RuntimeError):
@@ -58,7 +58,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     sweep(folder)
-    draft, final = folder / f".draft-{checkpoint.step:08d}", folder / f"step-{checkpoint.step:08d}"
+    draft, final = folder / f".draft-{checkpoint.step:08d}", folder / STEP.format(checkpoint.step)
     draft.mkdir()
     try:
         for name, tensors in checkpoint.tensors.items():
@@ -147,10 +147,11 @@ def _load(path: Path) -> Checkpoint:
         if _sha256(path / name) != expected:
             raise ValueError(f"the bytes of {name} are not those of its manifest")
     state = read_json(path / "state.json")
+    step = state.pop("step")
+    if type(step) is not int or path.name != STEP.format(step):
+        raise ValueError(f"state.json says step {step!r}")
     files = [name for name in sums if name.endswith(".safetensors")]
-    return Checkpoint(
-        state.pop("step"), state, {name.removesuffix(".safetensors"): load_file(path / name) for name in files}
-    )
+    return Checkpoint(step, state, {name.removesuffix(".safetensors"): load_file(path / name) for name in files})
 
 
 def _sha256(path: Path) -> str:

@@ -27,7 +27,7 @@ from genzoo.training.guard import Interrupted, Signals, locked
 from genzoo.training.journal import METRICS, Journal, Means, Stopwatch, read_rows
 from genzoo.training.order import Source, order_of
 from genzoo.training.resources import explained
-from genzoo.training.state import ROWS, Plan, State
+from genzoo.training.state import ROWS, Kept, State
 from genzoo.training.team import Team
 from genzoo.training.validation import has_loss, judge, validate, verdict
 
@@ -181,13 +181,11 @@ def _resumed(course: Course, run: Path) -> State:
     fresh, say = odd(course.model), course.say
 
     def restored(found: disk.Checkpoint) -> State:
-        kept, tensors = found.state, found.tensors
-        total = _total(course, TrainConfig(**kept["config"]), kept["total"], found.step)
-        longer = total > kept["total"]
+        kept, tensors = Kept(**found.state), found.tensors
+        total = _total(course, kept.config, kept.total, found.step)
+        longer = total > kept.total
         journal = Journal(None)
-        state = State(
-            course.model, course.config, course.team, course, journal, total, Plan(**kept["plan"]), fresh=fresh
-        )
+        state = State(course.model, course.config, course.team, course, journal, total, kept.plan, fresh=fresh)
         state.model.load_state_dict(tensors["model"])
         if spoilt := not_finite(tensors["model"], fresh):
             raise ValueError(spoilt[0])
@@ -195,11 +193,11 @@ def _resumed(course: Course, run: Path) -> State:
         state.average = _average(state)
         if state.average is not None:
             state.average.averaged.load_state_dict(tensors["average"])
-        state.means = Means(kept["means"])
-        state.step, state.best, state.best_step = found.step, kept["best"], kept["best_step"]
-        state.waited, state.done = (0, False) if longer else (kept["waited"], kept["done"])
-        state.watch, state.best_weights = Stopwatch(kept["seconds"], kept["core_seconds"]), tensors.get("best")
-        state.journal = Journal(run if course.team.is_first else None, kept["journal"])
+        state.means = Means(kept.means)
+        state.step, state.best, state.best_step = found.step, kept.best, kept.best_step
+        state.waited, state.done = (0, False) if longer else (kept.waited, kept.done)
+        state.watch, state.best_weights = Stopwatch(kept.seconds, kept.core_seconds), tensors.get("best")
+        state.journal = Journal(run if course.team.is_first else None, kept.journal)
         return state
 
     state = disk.newest(run / "checkpoints", say, restored)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import BaseModel, Field, FiniteFloat, NonNegativeInt
 from torch import Tensor
 
 from genzoo.core import Trainable
@@ -13,7 +14,7 @@ from genzoo.training.course import Course
 from genzoo.training.journal import Journal, Means, Stopwatch
 from genzoo.training.team import Team
 
-__all__ = ["GRIDS", "VALIDATIONS", "Plan", "State"]
+__all__ = ["GRIDS", "VALIDATIONS", "Kept", "Plan", "State"]
 
 ROWS, VALIDATIONS, GRIDS = 200, 20, 5  # rows of metrics, validations and grids of samples in a run
 
@@ -35,6 +36,26 @@ class Plan:
     validations: int = VALIDATIONS
     grids: int = GRIDS
     shown: int | None = None
+
+
+class Kept(BaseModel):
+    """What a checkpoint says of a state beside its tensors; each as in `State`.
+
+    Raises:
+        pydantic.ValidationError: If something is not there, or not of its type.
+    """
+
+    total: NonNegativeInt
+    plan: Plan
+    best: FiniteFloat | None
+    best_step: NonNegativeInt
+    waited: NonNegativeInt
+    done: bool
+    seconds: FiniteFloat = Field(ge=0)
+    core_seconds: FiniteFloat = Field(ge=0)
+    means: dict[str, tuple[float, NonNegativeInt]]
+    journal: NonNegativeInt
+    config: TrainConfig
 
 
 @dataclass

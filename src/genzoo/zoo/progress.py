@@ -8,6 +8,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from genzoo.training.callbacks import Callback
 from genzoo.training.state import State
+from genzoo.zoo.terminal import Screen
 
 __all__ = ["Watch"]
 
@@ -53,7 +54,8 @@ class Watch(Callback):
         self.out.print(headline(state), highlight=False, soft_wrap=True)
         self.began, self.first, self.shown = time.monotonic(), state.step, time.monotonic()
         if self.out.is_terminal:
-            columns = TextColumn("{task.description}"), BarColumn(bar_width=30), TextColumn("{task.fields[text]}")
+            columns = [TextColumn("{task.description}", markup=False), BarColumn(bar_width=30),
+                       TextColumn("{task.fields[text]}", markup=False)]  # fmt: skip
             self.bar = Progress(*columns, console=self.out, transient=True, auto_refresh=False)
             self.bar.add_task(self.title, total=state.total, completed=state.step, text="")
             self.bar.start()
@@ -88,7 +90,7 @@ class Watch(Callback):
     @property
     def out(self) -> Console:
         """The console; by default the standard output of the moment."""
-        self.console = self.console or Console()
+        self.console = self.console or Screen()
         return self.console
 
     def _text(self, state: State) -> str:

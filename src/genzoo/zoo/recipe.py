@@ -60,6 +60,7 @@ DropGiven = Annotated[
 Columns = Literal["reals", "levels", "both"]
 
 GROUP = "genzoo.recipes"
+LARGEST = 1 << 20  # no width, depth or count of a model is meant to be larger
 
 
 class Recipe(NamedTuple):
@@ -243,7 +244,12 @@ class RecipeInfo(Generic[P]):
             values = self.arguments(**settings)
         except ValidationError as error:
             raise invalid(f"{self.name}", error) from None
-        return {name: getattr(values, name) for name in known}
+        found = {name: getattr(values, name) for name in known}
+        for name, value in found.items():
+            if (largest := _largest(value)) > LARGEST:
+                cause = f"The setting {name} of {self.name} must be at most {LARGEST:,}, got {largest:,}."
+                raise Mistake(cause, f"Choose a smaller {name}.")
+        return found
 
     def plain(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Checked arguments as plain JSON, for the record of a run."""
@@ -335,6 +341,13 @@ def invalid(what: str, error: ValidationError) -> Mistake:
         f"{first['msg'][1:]}.",
         f"Correct {where}=… and try again.",
     )
+
+
+def _largest(value: Any) -> int:
+    """The largest whole number in an argument."""
+    if isinstance(value, list | tuple):
+        return max(map(_largest, value), default=0)
+    return abs(value) if isinstance(value, int) else 0
 
 
 def _recipes_in(modules: Sequence[Any]) -> dict[str, RecipeInfo[Any]]:

@@ -16,6 +16,7 @@ from genzoo.training.callbacks import Callback
 from genzoo.training.checkpoint import CheckpointError, write_json
 from genzoo.training.config import BUDGETS, TrainConfig
 from genzoo.zoo import store
+from genzoo.zoo.bounds import bounded
 from genzoo.zoo.card import card
 from genzoo.zoo.inputs import Inputs, check_finite, inputs_of, record_of, same_data, seen_by
 from genzoo.zoo.mistakes import Mistake
@@ -291,7 +292,7 @@ def _planned(
 ) -> list[tuple[store.RunConfig, Codec]]:
     """The configurations and codecs of the stages; the models that told them are gone when training begins."""
     space, given = rows.data.space, rows.data.given_space
-    with seeded(merged(info, TrainConfig(), train).seed):
+    with seeded(merged(info, TrainConfig(), train).seed), bounded():
         stages = list(stages_of(info(space, given, **arguments)))
     planned = []
     for k, (stage, part) in enumerate(zip(stages, parts_of(train, [stage.share for stage in stages]), strict=True), 1):

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from genzoo._files import told
 from genzoo.core.errors import ColumnError
 from genzoo.core.game import Trainable
 from genzoo.core.model import GenerativeModel
@@ -22,6 +23,7 @@ from genzoo.training.loop import Begin, Trained
 from genzoo.training.loop import train as play
 from genzoo.training.resources import OutOfMemory
 from genzoo.zoo import store
+from genzoo.zoo.bounds import bounded_by
 from genzoo.zoo.card import card
 from genzoo.zoo.conditions import grid_conditions
 from genzoo.zoo.inputs import Inputs, seen_by, with_names
@@ -168,7 +170,8 @@ def loaded(path: Path, config: store.RunConfig) -> Trainable:
     Raises:
         Mistake: If its weights are missing or of another model.
     """
-    model = _rebuilt(path, config).model
+    with told(str(path / store.CONFIG), "describe a model that can be built", "Restore it.", Mistake):
+        model = _rebuilt(path, config).model
     store.fill(model, path / store.WEIGHTS)
     return model.eval()
 
@@ -183,7 +186,7 @@ def _rebuilt(path: Path, config: store.RunConfig, before: Sequence[Path] = ()) -
     """
     info, (space, given) = recipe_named(config.recipe.name), config.spaces
     precise = config.train.precision == "float64"
-    with seeded(config.train.seed):
+    with seeded(config.train.seed), bounded_by(store.weights_of(path, config)):
         built = info(space, given, **_arguments(path, config))
         for k in range(config.stage - 1):
             if before:

@@ -27,6 +27,7 @@ __all__ = ["CONFIG", "FORMAT", "WEIGHTS", "RunConfig", "fill", "fresh_folder", "
 
 FORMAT = 2
 MOST_STAGES = 100
+LONGEST, MOST_AXES, MOST_LEVELS = 1 << 27, 16, 1 << 31  # of one x
 CONFIG, WEIGHTS, CODEC, CARD = "config.json", "model.safetensors", "codec.json", "README.md"
 STAGE, EMBEDDED, START = "stage-{}", "embedded", "start"  # folders: earlier stages, runs that a run stands on
 
@@ -156,8 +157,40 @@ def read_config(path: Path) -> RunConfig:
         )
     with told(str(file), "be a run's configuration", "Restore the file, or train again.", Mistake):
         config = RunConfig(**fields)
-        _ = config.spaces  # which are made of plain fields when they are asked for
+        space, given = config.spaces
+        for part in (space, *((given,) if isinstance(given, Space) else (given or {}).values())):
+            check_space(part)
         return config
+
+
+def check_space(space: Space) -> None:
+    """Refuses rows that are larger than any data that can be read.
+
+    Args:
+        space: What one x, or a condition, is said to be.
+
+    Raises:
+        Mistake: If it has too many entries, axes or levels.
+    """
+    for what, most, got in (
+        ("axes", MOST_AXES, len(space.shape)),
+        ("entries", LONGEST, space.dims),
+        ("levels", MOST_LEVELS, space.levels or 0),
+    ):
+        if got > most:
+            raise Mistake(f"A row must have at most {most:,} {what}, got {got:,}.", "Restore the file that says so.")
+
+
+def weights_of(path: Path, config: RunConfig) -> list[Path]:
+    """The weights in a run's folder, with those of the stages and runs that it stands on; none if its own are missing.
+
+    Args:
+        path: The folder of the run or stage.
+        config: Its configuration.
+    """
+    if not (path / WEIGHTS).is_file():
+        return []
+    return [file for file in home_of(path, config).rglob(WEIGHTS) if "checkpoints" not in file.parts]
 
 
 def home_of(path: Path, config: RunConfig) -> Path:

@@ -8,6 +8,7 @@ import typer
 
 from genzoo.apps.cli.words import print_json, print_table, shown
 from genzoo.zoo.recipe import recipe_named, recipes
+from genzoo.zoo.terminal import say
 
 __all__ = ["COMMANDS"]
 
@@ -36,14 +37,14 @@ def show(
     info = recipe_named(recipe)
     if json:
         return print_json(info.to_json() | {"train": TrainConfig.model_json_schema()})
-    typer.echo(f"{info.name}: {info.summary}\n{info.paper}\n")
+    say(f"{info.name}: {info.summary}\n{info.paper}\n")
     print_table(("", ""), [("family", info.family), ("log_prob", _likelihood(info)), ("can", info.can)])
     columns = ("setting", "type", "default", "meaning")
-    typer.echo()
+    say()
     print_table(columns, _fields(info.arguments.model_json_schema()), "--set name=value: the model")
-    typer.echo()
+    say()
     print_table(columns, _fields(TrainConfig.model_json_schema()), "--train name=value: the training")
-    typer.echo("A recipe sets some of these itself; --train overrides it, and a run's config.json says what was used.")
+    say("A recipe sets some of these itself; --train overrides it, and a run's config.json says what was used.")
     return None
 
 
@@ -58,7 +59,7 @@ def runs(
     if json:
         return print_json(found)
     if not found:
-        typer.echo(f"There are no runs in {folder}. Train one: genzoo train vae --data digits")
+        say(f"There are no runs in {folder}. Train one: genzoo train vae --data digits")
         return None
     print_table(tuple(found[0]), [tuple(row.values()) for row in found])
     return None
@@ -74,7 +75,7 @@ def doctor(json: Json = False) -> None:
     print_table(("", "what", "state"), [("ok" if check.ok else "!!", check.what, check.state) for check in checks])
     for check in checks:
         if check.fix:
-            typer.echo(f"fix:   {check.fix}")
+            say(f"fix:   {check.fix}")
     return None
 
 

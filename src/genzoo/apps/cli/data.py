@@ -15,6 +15,7 @@ from genzoo.apps.cli.words import (
     print_table,
     read_words,
 )
+from genzoo.zoo.terminal import say
 
 __all__ = ["COMMANDS"]
 
@@ -41,9 +42,9 @@ def check(
         if report.columns:
             print_table(tuple(report.columns[0]), [tuple(column.values()) for column in report.columns])
         for reason in report.skipped:
-            typer.echo(f"bad: {reason}")
+            say(f"bad: {reason}")
     if report.bad:
-        typer.echo(f"{report.bad:,} could not be read: mend them, or train with --skip-bad", err=True)
+        say(f"{report.bad:,} could not be read: mend them, or train with --skip-bad", err=True)
         raise typer.Exit(1)
 
 

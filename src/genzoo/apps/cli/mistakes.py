@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import typer
-from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
 from genzoo._memory import is_out_of_memory
 from genzoo.zoo.mistakes import Mistake, nearest, unknown
+from genzoo.zoo.terminal import Screen, say
 
 __all__ = ["Commands"]
 
@@ -49,7 +49,7 @@ def _told(debug: bool) -> Iterator[None]:
         if type(error).__name__ == "NoArgsIsHelpError":
             raise
         if debug:
-            traceback.print_exc()
+            say(traceback.format_exc(), err=True)
         code, mistake = _judged(error)
         tell(mistake)
         raise typer.Exit(code) from None
@@ -61,7 +61,7 @@ def tell(mistake: Mistake) -> None:
     Args:
         mistake: What went wrong.
     """
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console = Screen(stderr=True, soft_wrap=True, highlight=False)
     console.print(Text.assemble(("error: ", "bold red"), mistake.cause))
     console.print(Text.assemble(("fix:   ", "bold green"), mistake.fix))
 

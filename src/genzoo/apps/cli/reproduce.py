@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from genzoo.apps.cli.words import print_json, print_table
+from genzoo.zoo.terminal import say
 
 __all__ = ["COMMANDS"]
 
@@ -22,7 +23,7 @@ def reproduce(
     if name is None:
         return _listed(as_json)
     asked = reproduction_named(name)
-    outcome = asked.run(out or Path("runs") / name, lambda line: typer.echo(line, err=True))
+    outcome = asked.run(out or Path("runs") / name, lambda line: say(line, err=True))
     reached = outcome.value >= asked.goal
     if as_json:
         said = {"reached": outcome.value, "recorded": outcome.recorded, "goal": asked.goal, "file": str(outcome.path)}
@@ -31,9 +32,9 @@ def reproduce(
         print_table(("what", asked.measure), [
             ("reached now", outcome.value), ("recorded", outcome.recorded), ("must reach", asked.goal)
         ])  # fmt: skip
-        typer.echo(f"\n{outcome.path}")
+        say(f"\n{outcome.path}")
     if not reached:
-        typer.echo(f"{name} fell short of {asked.goal:g}", err=True)
+        say(f"{name} fell short of {asked.goal:g}", err=True)
         raise typer.Exit(1)
     return None
 

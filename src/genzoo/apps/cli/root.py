@@ -9,6 +9,7 @@ import typer
 from genzoo import __version__
 from genzoo.apps.cli import catalog, data, reproduce, training, using
 from genzoo.apps.cli.mistakes import Commands
+from genzoo.zoo.terminal import Lines, say
 
 __all__ = ["app", "main"]
 
@@ -24,7 +25,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> bool:
     if wanted:
-        typer.echo(f"genzoo {__version__}")
+        say(f"genzoo {__version__}")
         raise typer.Exit
     return wanted
 
@@ -52,7 +53,7 @@ def main() -> None:
     """Runs the command line."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait do not spin on a busy machine's cores
     said = logging.StreamHandler()
-    said.setFormatter(logging.Formatter("%(message)s"))
+    said.setFormatter(Lines("%(message)s"))
     logging.getLogger("genzoo").addHandler(said)
     logging.getLogger("genzoo").setLevel(logging.INFO)
     app(prog_name="genzoo")

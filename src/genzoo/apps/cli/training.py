@@ -21,6 +21,7 @@ from genzoo.apps.cli.words import (
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.recipe import recipe_named, recipes
 from genzoo.zoo.store import read_config
+from genzoo.zoo.terminal import say
 
 __all__ = ["COMMANDS"]
 
@@ -147,7 +148,7 @@ def compare(
         read = read_words(data, given, x, how_read, binarize=binarize, size=size, color=color)
         found = run_all(read, names, seeds=seeds, out=out, protocol=protocol, **asked)
     print_leaderboard(found)
-    typer.echo(f"report: {write_report(found)}")
+    say(f"report: {write_report(found)}")
 
 
 def _resume(path: Path, steps: int | None, online: bool) -> None:
@@ -163,7 +164,7 @@ def _done(path: Path) -> None:
     if int(os.environ.get("RANK", 0)) == 0:  # one of several processes speaks
         said = read_config(path).recipe
         sample = f"genzoo sample {path} -n 64 · " if recipe_named(said.name).samples(said.arguments) else ""
-        typer.echo(f"run: {path}\nnext: {sample}genzoo evaluate {path}")
+        say(f"run: {path}\nnext: {sample}genzoo evaluate {path}")
 
 
 COMMANDS: dict[Callable[..., None], str] = {

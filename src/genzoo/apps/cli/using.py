@@ -12,6 +12,7 @@ import typer
 from genzoo.apps.cli.words import pairs, print_json, print_table
 from genzoo.zoo.mistakes import Mistake, unknown
 from genzoo.zoo.store import read_config
+from genzoo.zoo.terminal import say
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,9 +55,9 @@ def sample(
     record = {"run": str(run), "n": n, "seed": seed, "given": given or [], "options": wanted}
     with _whole(path.with_suffix(".json")) as draft:
         _write_record(draft, record, lambda: _conditions(loaded, n, words))
-    typer.echo(f"{n} samples with seed {seed}: {path}")
+    say(f"{n} samples with seed {seed}: {path}")
     if shown and not wanted["noise"]:
-        typer.echo(MEAN)
+        say(MEAN)
 
 
 def score(
@@ -90,7 +91,7 @@ def score(
             for value, i in zip(part.tolist(), numbers, strict=False):
                 writer.writerow([i, value, space.bits_per_dim(value)][: len(columns)])
     mean, kind = total / max(1, len(rows)), loaded.generative.likelihood.value
-    typer.echo(f"{len(rows):,} of {len(read):,} rows, {mean:.4g} nats on average ({kind}): {path}")
+    say(f"{len(rows):,} of {len(read):,} rows, {mean:.4g} nats on average ({kind}): {path}")
 
 
 def evaluate(
@@ -135,11 +136,11 @@ def evaluate(
         [(m.name, str(m), m.kind.value, m.unit, m.n, m.floor, m.fingerprint) for m in found],
     )
     if eye.why:
-        typer.echo(f"Seen by {examiner.extractor.name}. {eye.why}")
+        say(f"Seen by {examiner.extractor.name}. {eye.why}")
     for remark in remarks_on(found):
-        typer.echo(remark)
+        say(remark)
     for name, reason in findings.omitted.items():
-        typer.echo(f"Left out: {name}. {reason}")
+        say(f"Left out: {name}. {reason}")
     return None
 
 
@@ -175,7 +176,7 @@ def expect(
         answer = Answer.of_values(asked, found, places)
     if as_json:
         return print_json(answer.to_json() | {"run": str(run), "given": given or []})
-    typer.echo(answer.sentence)
+    say(answer.sentence)
     if answer.rows:
         print_table(("what", "value", "from", "to"), answer.rows)
     return None

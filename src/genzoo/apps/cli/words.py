@@ -1,16 +1,15 @@
 """Words of the command line as values, and tables of values as words."""
 
 import json
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from genzoo.zoo.mistakes import Mistake
+from genzoo.zoo.terminal import Screen, say, visible
 
 if TYPE_CHECKING:
     from genzoo.data import Data
@@ -105,7 +104,7 @@ def read_words(
     said = {name: value for name, value in asked.items() if value is not None}
     data = read(source, **pairs("--read", how or ()) | said)
     for remark in () if quiet else (*data.notes, *data.skipped[:10]):
-        typer.echo(f"{data.name}: {remark}", err=True)
+        say(f"{data.name}: {remark}", err=True)
     return data
 
 
@@ -115,7 +114,7 @@ def _one_or_many(words: list[str] | None) -> Any:
 
 def print_json(value: Any) -> None:
     """Writes a value to the standard output as JSON."""
-    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    say(json.dumps(value, indent=1, ensure_ascii=False))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
@@ -130,10 +129,10 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: st
     table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), header_style="bold")
     for i, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[i], int | float) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(Text(visible(column)), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(shown(value)) for value in row))  # as text: brackets are no markup
-    console = Console(highlight=False)
+        table.add_row(*(Text(visible(shown(value))) for value in row))  # as text: brackets are no markup
+    console = Screen(highlight=False)
     if not console.is_terminal:
         console.width = 140  # a pipe has no width; lines stay whole
     console.print(table)

@@ -50,6 +50,13 @@ class SoundCodec(Codec):
     rate: int
     levels: int | None = None
 
+    def __post_init__(self) -> None:
+        if not 0 < self.rate <= HIGHEST_RATE or self.levels not in (None, 256):
+            raise DataError(
+                f"Sounds must have up to {HIGHEST_RATE:,} samples a second, 256 levels or None, got {self.rate:,} and "
+                f"{self.levels}. Correct them."
+            )
+
     def samples(self, x: Shaped[Tensor, "n T"]) -> list[Float[Tensor, " _"]]:
         """Each row as reals in [−1, 1], without its padding."""
         if self.levels is None:

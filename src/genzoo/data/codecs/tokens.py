@@ -35,6 +35,10 @@ class TokenCodec(SpellingCodec):
     tokens: tuple[str, ...]
     merges: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if unknown := set("".join(self.tokens)) - set(_bytes_of_characters()):
+            raise DataError(f"Tokens must be spelled by the 256 bytes, got {sorted(unknown)[:5]}. Learn them again.")
+
     @property
     def levels(self) -> int:
         return len(self.tokens)
