@@ -1,21 +1,23 @@
 """Kills training at random instants, resumes it, and compares the end with that of a run left alone, bit for bit.
 
-For each recipe one run is left alone, and another, of the same command, is killed by SIGKILL again and again: every
-second time at a random instant, the other times while a checkpoint is being written. What is compared: the weights,
-the last checkpoint's model, optimizer and average, and every row of metrics but for its wall clock. At the end the
-newest checkpoint of a finished run is spoilt in several ways, and resuming must fall back on the one before and end
-the same. Then processes: SIGTERM in the middle, a second training in the same folder, files that may not grow, and one
-that dies under torchrun.
+For a recipe of each family one run is left alone, and another, of the same command, is killed by SIGKILL again and
+again: every second time at a random instant, the other times while a checkpoint is being written. What is compared:
+the weights, the last checkpoint's model, optimizer and average, and every row of metrics but for its wall clock, of
+every stage. At the end the newest checkpoint of a finished run is spoilt in several ways, and resuming must fall back
+on the one before and end the same. Then processes: SIGTERM to one and to one of several, a second training in the same
+folder, files that may not grow, and one that dies under torchrun.
 
-Usage: python -m benchmarks.faults [--kills 8] [--recipes vae,wgan_gp,gaussian_mixture]
+Usage: python -m benchmarks.faults [--kills 4] [--recipes vae,wgan_gp,gaussian_mixture]
 """
 
 import argparse
 import json
+import os
 import random
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -27,10 +29,17 @@ from genzoo.training.checkpoint import checkpoints
 from genzoo.training.journal import CLOCK
 
 SETTINGS = {
-    "gaussian_mixture": ["--steps", "400", "--train", "batch_size=64", "--train", "checkpoint_every=3"],
-    "vae": ["--steps", "300", "--train", "checkpoint_every=5", "--train", "ema=0.1"],
-    "wgan_gp": ["--steps", "60", "--train", "checkpoint_every=2", "--train", "ema=0.1"],
+    "gaussian_mixture": "--data digits --steps 400 --train batch_size=64 --train checkpoint_every=3",
+    "vae": "--data digits --steps 300 --train checkpoint_every=5 --train ema=0.1",
+    "wgan_gp": "--data digits --steps 60 --train checkpoint_every=2 --train ema=0.1",
+    "made": "--data digits --binarize threshold --steps 120 --train checkpoint_every=3",
+    "realnvp": "--data moons --steps 120 --train checkpoint_every=3",
+    "rbm": "--data digits --binarize threshold --steps 120 --train checkpoint_every=3",
+    "ddpm": "--data moons --steps 120 --train checkpoint_every=3",
+    "autoencoder": "--data digits --steps 200 --train checkpoint_every=4",  # a prior over its codes comes after it
 }
+SPOILT_OF = ("gaussian_mixture", "vae")  # whose finished runs are spoilt
+STAGES = ("stage-1", ".")  # where the checkpoints of a run may be, the last stage last
 
 
 def command(*words: str) -> list[str]:
@@ -38,21 +47,25 @@ def command(*words: str) -> list[str]:
 
 
 def start(recipe: str, run: Path) -> list[str]:
-    return command(recipe, "--data", "digits", "--device", "cpu", "--seed", "5", "--out", str(run), *SETTINGS[recipe])
+    return command(recipe, "--device", "cpu", "--seed", "5", "--out", str(run), *SETTINGS[recipe].split())
 
 
 def drafts(run: Path) -> list[Path]:
-    return list((run / "checkpoints").glob(".draft-*"))
+    return [draft for stage in STAGES for draft in (run / stage / "checkpoints").glob(".draft-*")]
 
 
 def newest_step(run: Path) -> int:
-    found = checkpoints(run / "checkpoints")
-    return int(found[0].name.removeprefix("step-")) if found else -1
+    """The step of the newest checkpoint; of a later stage it counts a million more."""
+    found = [checkpoints(run / stage / "checkpoints") for stage in STAGES]
+    steps = [10**6 * stage + int(newest[0].name.removeprefix("step-")) for stage, newest in enumerate(found) if newest]
+    if not found[0]:
+        steps = [step % 10**6 for step in steps]  # a run of one stage
+    return max(steps, default=-1)
 
 
 def kill_once(words: list[str], run: Path, while_writing: bool, draw: random.Random) -> dict | None:
     """Runs a command and kills it after some more checkpoints; None if it ended before."""
-    before, more = newest_step(run), draw.randint(1, 8)
+    before, more = newest_step(run), draw.randint(1, 5)
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         seen, last = 0, before
         while process.poll() is None and seen < more:
@@ -74,7 +87,8 @@ def kill_once(words: list[str], run: Path, while_writing: bool, draw: random.Ran
 
 
 def rows_of(run: Path) -> list[dict]:
-    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    files = [run / stage / "metrics.jsonl" for stage in STAGES if (run / stage / "metrics.jsonl").exists()]
+    rows = [json.loads(line) for file in files for line in file.read_text().splitlines()]
     return [{name: value for name, value in row.items() if name not in CLOCK} for row in rows]
 
 
@@ -83,8 +97,10 @@ def difference(one: Path, other: Path) -> list[str]:
     ends = [checkpoints(run / "checkpoints")[0] for run in (one, other)]
     files = [(end / name, name) for end in ends[:1] for name in sorted(p.name for p in end.glob("*.safetensors"))]
     unlike = [name for path, name in files if path.read_bytes() != (ends[1] / name).read_bytes()]
-    if (one / "model.safetensors").read_bytes() != (other / "model.safetensors").read_bytes():
-        unlike.append("model.safetensors")
+    for weights in (path.relative_to(one) for path in one.rglob("model.safetensors")):
+        whole = "checkpoints" not in weights.parts  # which of them a run still has depends on when it was killed
+        if whole and (one / weights).read_bytes() != (other / weights).read_bytes():
+            unlike.append(str(weights))
     if ends[0].name != ends[1].name:
         unlike.append(f"last step {ends[0].name} / {ends[1].name}")
     return unlike + (["metrics.jsonl"] if rows_of(one) != rows_of(other) else [])
@@ -131,6 +147,31 @@ def stopped(folder: Path) -> dict:
     return {"exit": code, "saved": step, "good": code == 143 and not difference(whole, cut)}
 
 
+def asked_together(folder: Path) -> dict:
+    """Two processes that train together, of which one hears SIGTERM: both stop after one step, and both say 143."""
+    run, words = folder / "together", start("vae", folder / "together")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
+    pair = [
+        subprocess.Popen(
+            words,
+            env=os.environ | meeting | {"RANK": str(rank), "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": "2"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    while all(child.poll() is None for child in pair) and newest_step(run) < 5:
+        time.sleep(0.01)
+    pair[1].send_signal(signal.SIGTERM)
+    said = [next((line for line in child.communicate()[1].splitlines() if "error" in line), "") for child in pair]
+    codes = [child.returncode for child in pair]
+    good = codes == [143, 143] and said[0] == said[1] and f"after step {newest_step(run)};" in said[0]
+    return {"exit": codes, "said": said, "good": good}
+
+
 def contested(folder: Path) -> dict:
     """A second training in a folder that is taken: it is told by whom."""
     run = folder / "contested"
@@ -157,6 +198,22 @@ def too_large(folder: Path) -> dict:
     return {"exit": done.returncode, "said": said, "good": good}
 
 
+def samples_too_large(folder: Path) -> dict:
+    """A file of samples that may not grow: a message, and what was there before."""
+    out = folder / "samples.csv"
+    out.write_text("before")
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+
+    words = [sys.executable, "-m", "genzoo", "sample", str(folder / "realnvp-whole"), "-n", "5000", "--out", str(out)]
+    done = subprocess.run(words, preexec_fn=limit, capture_output=True, text=True)
+    said = done.stderr.strip().splitlines()[-2:]
+    kept = out.read_text() == "before" and not list(folder.glob(".samples*"))
+    good = done.returncode == 2 and kept and "cannot be written" in done.stderr
+    return {"exit": done.returncode, "said": said, "good": good}
+
+
 def restarted(folder: Path) -> dict:
     """A process that dies under torchrun, which starts all of them again."""
     script, run = folder / "dies.py", folder / "restarted"
@@ -179,7 +236,14 @@ class Die(Callback):
 
 genzoo.train("vae", "moons", out=sys.argv[1], callbacks=[Die()], steps=12, checkpoint_every=5, device="cpu")
 """
-PROCESSES = {"SIGTERM": stopped, "a taken folder": contested, "a limit of files": too_large, "torchrun": restarted}
+PROCESSES = {
+    "SIGTERM": stopped,
+    "SIGTERM to one of two": asked_together,
+    "a taken folder": contested,
+    "a limit of files": too_large,
+    "a limit of samples": samples_too_large,
+    "torchrun": restarted,
+}
 
 
 def torment(recipe: str, kills: int, folder: Path, draw: random.Random) -> dict:
@@ -204,7 +268,7 @@ def torment(recipe: str, kills: int, folder: Path, draw: random.Random) -> dict:
     subprocess.run(command("--resume", str(cut)), check=True, stdout=subprocess.DEVNULL)
     unlike = difference(whole, cut)
     said, after = {}, []
-    for way in SPOILT:
+    for way in SPOILT if recipe in SPOILT_OF else ():
         said[way] = spoil(cut, way)
         after += difference(whole, cut)
     return {"kills": table, "unlike": unlike, "spoilt": said, "unlike_after_spoiling": after}
@@ -212,21 +276,21 @@ def torment(recipe: str, kills: int, folder: Path, draw: random.Random) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--kills", type=int, default=8, help="kills per recipe")
+    parser.add_argument("--kills", type=int, default=4, help="kills per recipe")
     parser.add_argument("--recipes", default=",".join(SETTINGS))
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     draw, results = random.Random(options.seed), {}
-    whole_set = "gaussian_mixture" in options.recipes and "vae" in options.recipes
+    whole_set = set(SETTINGS) <= set(options.recipes.split(","))
     with tempfile.TemporaryDirectory() as folder:
         for recipe in options.recipes.split(","):
             results[recipe] = result = torment(recipe, options.kills, Path(folder), draw)
             good = not result["unlike"] and not result["unlike_after_spoiling"]
-            said = f"bit-identical; {len(result['spoilt'])} spoilt checkpoints passed over"
+            said = f"bit for bit the same; {len(result['spoilt'])} spoilt checkpoints passed over"
             print(f"{recipe:18} {said if good else f'DIFFERS: {result}'}")
         processes = {name: check(Path(folder)) for name, check in PROCESSES.items()} if whole_set else {}
     for name, found in processes.items():
-        print(f"{name:18} {'as it should be' if found['good'] else 'WRONG'}: {found}")
+        print(f"{name:22} {'as it should be' if found['good'] else 'WRONG'}: {found}")
     kills = [kill for result in results.values() for kill in result["kills"]]
     mid = sum(kill["mid_checkpoint"] for kill in kills)
     path = record.write(

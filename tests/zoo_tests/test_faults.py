@@ -6,12 +6,8 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from torch.utils.data import DataLoader, TensorDataset
 
 import genzoo
-from genzoo.core import Noise
-from genzoo.evaluation import Examiner, Protocol
-from genzoo.evaluation.judge import shipped_judge
 from genzoo.zoo.mistakes import Mistake
 
 
@@ -71,18 +67,3 @@ def test_a_run_that_lost_its_checkpoints_half_way_says_that_it_begins_again(run,
     (run / "model.safetensors").unlink()
     genzoo.resume(run)
     assert "no checkpoint is left: the training begins again" in capsys.readouterr().out
-
-
-def test_global_randomness_is_untouched(tmp_path):
-    data, rows = genzoo.read("moons"), Noise(0).normal(64, 2)
-    torch.manual_seed(1)
-    before = torch.get_rng_state()
-    run = genzoo.train("vae", data, steps=2, device="cpu", out=tmp_path / "run")
-    genzoo.resume(run.path)
-    genzoo.load(run.path).model.sample(3)
-    Examiner(data, Protocol(rows=64, samples=64, seed=0))(run.model)
-    genzoo.train("gaussian_mixture", data, steps=2, device="cpu", out=tmp_path / "mixture")
-    loader = DataLoader(TensorDataset(rows), batch_size=8, shuffle=True)
-    genzoo.train("gaussian_mixture", loader, steps=9, device="cpu", out=tmp_path / "loader")
-    shipped_judge("digits")
-    assert torch.equal(before, torch.get_rng_state())

@@ -42,7 +42,7 @@ def linear_probe(features: Float[Tensor, "n D"], label: Int[Tensor, " n"], *, de
         return loss
 
     optimizer.step(closure)
-    layer = nn.Linear(features.shape[1], classes)
+    layer = nn.utils.skip_init(nn.Linear, features.shape[1], classes)  # its first weights would be drawn globally
     layer.weight.data = (weight / deviation).detach()
     layer.bias.data = (bias - layer.weight @ mean).detach()
     return layer
