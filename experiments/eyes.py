@@ -20,11 +20,20 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from genzoo.data import Data, read
-from genzoo.evaluation import RandomFeatures, Values, frechet_of_features, judge_made_for, judges, nearest_judge
+from genzoo.evaluation import (
+    RandomFeatures,
+    Values,
+    frechet_of_features,
+    judge_made_for,
+    judges,
+    nearest_judge,
+    sliced_transport,
+)
 from genzoo.evaluation.extractors import Extractor
 from genzoo.evaluation.nearest import recognition
 from genzoo.evaluation.protocol import draw
 from genzoo.evaluation.rows import spread
+from genzoo.evaluation.shown import as_shown
 from genzoo.experiments.own_judges import judge_of_labels, judge_of_views
 from genzoo.zoo import load, train
 
@@ -42,7 +51,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "ddpm": {},
     "latent_flow": {},
 }
-SAMPLES, ROWS, SHARE = 2000, 2000, 0.03
+SAMPLES, ROWS, CALLS, SHARE = 400, 1000, 10, 0.03  # calls of a network for a sample
 RUNGS = ("labels", "nearest", "views", "values", "random")
 
 
@@ -54,7 +63,9 @@ def made(data: Data, folder: Path, core_minutes: float) -> dict[str, Tensor]:
         if not kept.exists():
             there = (path / "model.safetensors").exists()
             run = load(path) if there else train(name, data, out=path, settings=settings, core_minutes=core_minutes)
-            torch.save(draw(run.generative, SAMPLES, None, seed=0), kept)
+            model = run.generative
+            few = {"calls": CALLS} if "calls" in model.options("draw") else {}
+            torch.save(draw(model, SAMPLES, None, seed=0, **as_shown(model), **few), kept)
         samples[name] = torch.load(kept, weights_only=True)
     return samples
 
@@ -63,14 +74,16 @@ def eyes(data: Data, own: str, seconds: float) -> Mapping[str, Extractor]:
     """All that could see the set if its own judge were not there."""
     others = [name for name in judges() if name != own.removeprefix("judge-")]
     found = (judge_of_labels(data, seconds), nearest_judge(data, others), judge_of_views(data, seconds))
-    every = zip(RUNGS, (*found, Values(data.space), RandomFeatures(data.space)), strict=True)
+    every = zip(RUNGS, (*found, Values(data.space), RandomFeatures(data.space, dims=64)), strict=True)
     return {rung: eye for rung, eye in every if eye is not None}
 
 
 def distances(eye: Extractor, samples: Mapping[str, Tensor], real: Tensor) -> dict[str, float]:
-    """Fréchet distances of the models' samples to real rows, as an eye sees them."""
+    """Fréchet distances of the models' samples to real rows, as an eye sees them; sliced ones of raw values, which are
+    more than the rows."""
     held = eye(real)
-    return {name: frechet_of_features(eye(x), held).value for name, x in samples.items()}
+    how = frechet_of_features if eye.dims < SAMPLES else sliced_transport
+    return {name: how(eye(x), held).value for name, x in samples.items()}
 
 
 def looked_at(data: Data, samples: Mapping[str, Tensor], seconds: float) -> dict[str, Any]:
@@ -79,17 +92,17 @@ def looked_at(data: Data, samples: Mapping[str, Tensor], seconds: float) -> dict
     if own is None:
         raise ValueError(f"{data.name} must have a judge to compare with, got none. Choose another set.")
     truth, shown = distances(own, samples, real), spread(data.valid, 500).x
-    found: dict[str, Any] = {"own": {"name": own.name, "fréchet": truth}}
+    found: dict[str, Any] = {"own": {"name": own.name, "distances": truth}}
     for rung, eye in eyes(data, own.name, seconds).items():
         began = time.process_time()
         seen = distances(eye, samples, real)
         found[rung] = {
             "name": eye.name,
             "spearman": float(spearmanr([truth[m] for m in samples], [seen[m] for m in samples]).statistic),
-            "recognition": recognition(eye, shown, data.space),
+            "recognition": round(recognition(eye, shown, data.space), 4),
             "record": getattr(eye, "record", {}) if rung in ("labels", "views") else {},
             "core_seconds": round(time.process_time() - began, 2),
-            "fréchet": seen,
+            "distances": seen,
         }
         print(f"{data.name:15s} {rung:8s} {found[rung]['spearman']:.3f}  {eye.name}", flush=True)
     return found

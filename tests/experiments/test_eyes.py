@@ -9,7 +9,7 @@ import torch
 from genzoo.core import Noise
 from genzoo.data import Data, read
 from genzoo.evaluation import Examiner, Protocol
-from genzoo.evaluation.nearest import recognition
+from genzoo.evaluation.nearest import nearest_judge, recognition
 from genzoo.experiments import own_judges
 from genzoo.experiments.eyes import Eye, eye_for, eye_named
 from genzoo.experiments.own_judges import judge_of_labels, judge_of_views, label_of
@@ -101,3 +101,17 @@ def test_raw_values_and_random_features_stand_beside_and_lead_nothing():
     for name in ("values", "random"):
         asked = Examiner(data, few, eye_named(name, data, 1.0).extractor)(model).measurements
         assert not any(m.leads for m in asked)
+
+
+def test_real_pictures_of_any_range_are_seen_alike():
+    """Brightness between −1 and 1, or −50 and 30, is the same picture: the same features of the nearest judge."""
+    x = unseen().x.float() / 16
+    eyes = [nearest_judge(read(scale * x + shift)) for scale, shift in ((1.0, 0.0), (2.0, -1.0), (80.0, -50.0))]
+    features = [
+        eye(scale * x[:20] + shift)
+        for eye, (scale, shift) in zip(eyes, ((1.0, 0.0), (2.0, -1.0), (80.0, -50.0)), strict=True)
+    ]
+    assert len({eye.name for eye in eyes}) == 1
+    for other in features[1:]:
+        torch.testing.assert_close(other, features[0], atol=1e-3, rtol=1e-3)
+    assert len({eye.fingerprint for eye in eyes}) == 3

@@ -49,6 +49,7 @@ __all__ = [
 ]
 
 LEAST_SIDE = 4  # pixels
+MOST_LOOKED_AT = 2000  # images that the span of real numbers is taken from
 GREY = (0.299, 0.587, 0.114)  # of red, green and blue
 RECORD = "judge"  # the key of what the file's header says
 
@@ -113,6 +114,7 @@ class Judge(Trainable):
         super().__init__()
         self.settings, self.record = settings, dict(record or {})
         self.space = Space(settings.shape, levels=settings.levels)
+        self.span: tuple[float, float] | None = None
         self.classes, self.dims = list(settings.classes), settings.widths[-1]
         shape = settings.shape
         self.front = _Pixels(shape) if settings.rate is None else _Sound(settings.rate, shape[0])
@@ -138,11 +140,16 @@ class Judge(Trainable):
     def fingerprint(self) -> str:
         """A short hash of the weights and of what happens before them."""
         before = () if self.fits(self.space) else (self.space.shape,)
+        before = before if self.span is None else (*before, self.span)
         return fingerprint(json.dumps(dataclasses.asdict(self.settings)), dict(self.state_dict()), *before)
 
-    def on(self, space: Space) -> "Judge":
+    def on(self, space: Space, span: tuple[float, float] | None = None) -> "Judge":
         """The same judge for rows of another space: other levels, sounds of another length, images of another size or
         color, which it sees at its own. Its name says so.
+
+        Args:
+            space: What a row is.
+            span: The real numbers that are black and white, where they are not 0 and 1.
 
         Raises:
             ValueError: If it cannot see such rows at all.
@@ -157,7 +164,7 @@ class Judge(Trainable):
             )
         other = copy.copy(self)
         other.__dict__.pop("fingerprint", None)  # it names the size that is seen
-        other.space = space
+        other.space, other.span = space, span
         return other
 
     def knows(self, data: "Data") -> bool:
@@ -181,9 +188,16 @@ class Judge(Trainable):
         """Longer features, which tell where things are: what the last layer sees."""
         return self._of(x, lambda part: self.seen(self.features(part)))
 
+    def shown(self, x: Shaped[Tensor, "B *shape"]) -> Float[Tensor, "B C H W"]:
+        """A batch as the network sees it: brightness between 0 and 1, or a spectrum."""
+        if self.span is not None:
+            low, high = self.span
+            x = (x - low) / (high - low)
+        return self.front(x, self.space)
+
     def features(self, x: Shaped[Tensor, "B *shape"]) -> Float[Tensor, "B D h w"]:
         """The feature maps of a batch, with gradients."""
-        return self.net.maps(self.front(x, self.space))
+        return self.net.maps(self.shown(x))
 
     def seen(self, maps: Float[Tensor, "B D h w"]) -> Float[Tensor, "B places"]:
         """What the last layer sees of feature maps: the means over a grid of places."""
@@ -196,13 +210,31 @@ class Judge(Trainable):
                 "A judge learns one label per row, got none or several. Read the data with given='label'."
             )
         (label,) = batch.given.values()
-        x = self.front(batch.x, self.space)
+        x = self.shown(batch.x)
         x = self.front.varied(x, batch) if self.training else x
         return nn.functional.cross_entropy(self.head(self.hidden(self.seen(self.net.maps(x)))), label.long())
 
     def _of(self, x: Tensor, function: Any) -> Tensor:
         with evaluating(self):
             return in_chunks(function, x, device=self.head.weight.device)
+
+
+def span_of(data: "Data") -> tuple[float, float] | None:
+    """The real numbers that are black and white in data; None where they are 0 and 1, or levels.
+
+    Args:
+        data: Images.
+
+    Example:
+        >>> from genzoo.data import read
+        >>> span_of(read(2 * torch.rand(40, 1, 8, 8) - 1)) is None, span_of(read("digits")) is None
+        (False, True)
+    """
+    if data.space.levels is not None or not is_picture(data.space):
+        return None
+    x = data.train.head(MOST_LOOKED_AT)[0].float()
+    low, high = float(x.min()), float(x.max())
+    return None if (low >= 0 and high <= 1) or low == high else (low, high)
 
 
 class _Pixels(nn.Module):

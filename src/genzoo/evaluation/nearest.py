@@ -17,12 +17,12 @@ from torch import Tensor
 from genzoo.core import Space
 from genzoo.data import Data
 from genzoo.evaluation.extractors import Extractor
-from genzoo.evaluation.judge import Judge, judge_made_for, judges, shipped_judge
+from genzoo.evaluation.judge import Judge, judge_made_for, judges, shipped_judge, span_of
 from genzoo.evaluation.rows import spread
 
 __all__ = ["judge_for", "nearest_judge", "recognition"]
 
-LOOKED_AT = 500  # images
+LOOKED_AT = 300  # images
 
 
 def judge_for(data: Data) -> Judge | None:
@@ -51,7 +51,7 @@ def nearest_judge(data: Data, names: Sequence[str] | None = None) -> Judge | Non
         judge = shipped_judge(name)
         try:
             if judge.settings.rate == getattr(data.codec, "rate", None):
-                found.append(judge.on(data.space))
+                found.append(judge.on(data.space, span_of(data)))
         except ValueError:  # it cannot see such rows
             continue
     if len(found) < 2:

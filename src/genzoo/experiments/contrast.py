@@ -46,13 +46,11 @@ class Contrast(Trainable):
         """The first convolution starts from the whitened patches of the images."""
         batch = next(iter(batches))
         first = next(part for part in self.judge.net.modules() if isinstance(part, nn.Conv2d))
-        filters = whitening_filters(
-            self.judge.front(batch.x, self.judge.space), first.kernel_size[0], len(first.weight)
-        )
+        filters = whitening_filters(self.judge.shown(batch.x), first.kernel_size[0], len(first.weight))
         first.weight.data.copy_(filters)
 
     def loss(self, batch: Batch) -> Tensor:
-        x = self.judge.front(batch.x, self.judge.space)
+        x = self.judge.shown(batch.x)
         views = torch.cat([varied(x, batch.noise.at("view", i)) for i in range(2)])
         z = self.projection(self.judge.net(views)).float()
         with torch.autocast(z.device.type, enabled=False):  # half precision would blur what is nearly alike

@@ -21,7 +21,7 @@ from genzoo.data import Augmented, Data, Rows, read
 from genzoo.data.augment import parse
 from genzoo.data.cache import cache_folder
 from genzoo.data.data import fingerprint
-from genzoo.evaluation.judge import Judge, JudgeSettings, read_judge, write_judge
+from genzoo.evaluation.judge import Judge, JudgeSettings, read_judge, span_of, write_judge
 from genzoo.experiments.contrast import Contrast
 from genzoo.training import TrainConfig, Trained, train
 
@@ -79,7 +79,7 @@ def judge_of_labels(data: Data, seconds: float, folder: Path | None = None) -> J
     def made() -> Judge:
         settings = _settings(data, label.classes)
         with seeded(0):
-            judge = Judge(settings).on(data.space)
+            judge = Judge(settings).on(data.space, span_of(data))
         rows = _labeled(data, label, "train")
         trained = _trained(judge, rows, TrainConfig(**LABELS), seconds)
         title = f"a judge of the {label.name}s of {data.name}"
@@ -87,7 +87,7 @@ def judge_of_labels(data: Data, seconds: float, folder: Path | None = None) -> J
         record = _record(trained, title, len(rows), seconds) | {"label": label.name} | held
         return _with(judge, record)
 
-    judge = _kept(made, f"labels-{key}", seconds, folder).on(data.space)
+    judge = _kept(made, f"labels-{key}", seconds, folder).on(data.space, span_of(data))
     said = judge.record
     return judge if said["accuracy"] >= said["chance"] + FAR * (1 - said["chance"]) else None
 
@@ -104,12 +104,12 @@ def judge_of_views(data: Data, seconds: float, folder: Path | None = None) -> Ju
 
     def made() -> Judge:
         with seeded(0):
-            contrast = Contrast(Judge(_settings(data, ("any",))).on(data.space))
+            contrast = Contrast(Judge(_settings(data, ("any",))).on(data.space, span_of(data)))
         rows = dataclasses.replace(data.train, all_given=None, given_space=None)
         trained = _trained(contrast, rows, TrainConfig(**VIEWS), seconds)
         return _with(contrast.judge, _record(trained, f"a judge of views of {data.name}", len(rows), seconds))
 
-    return _kept(made, f"views-{key}", seconds, folder).on(data.space)
+    return _kept(made, f"views-{key}", seconds, folder).on(data.space, span_of(data))
 
 
 def _labels(data: Data | None) -> list[Label]:
