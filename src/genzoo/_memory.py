@@ -9,6 +9,7 @@ from typing import TypeVar
 
 __all__ = ["by_part", "is_out_of_memory"]
 
+log = logging.getLogger("genzoo.progress")
 T = TypeVar("T")
 
 WORDS = re.compile(r"out of memory|can't allocate memory|not enough memory|cannot allocate memory", re.IGNORECASE)
@@ -44,6 +45,7 @@ def by_part(n: int, size: int, make: Callable[[int, int], T]) -> Iterator[T]:
         last = min(n, first + size)
         part = _made(make, first, last)
         if part:
+            log.debug("%s of %s rows are done", f"{last:,}", f"{n:,}")
             yield part[0]
             first = last
         elif last - first == 1:

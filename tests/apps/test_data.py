@@ -25,6 +25,23 @@ def pictures(tmp_path):
     return tmp_path / "pictures"
 
 
+@pytest.fixture
+def subjects(tmp_path):
+    """Sixty rows of twelve subjects."""
+    rows = "".join(f"s{i % 12},{i}.5\n" for i in range(60))
+    (tmp_path / "t.csv").write_text("subject,v\n" + rows)
+    return tmp_path / "t.csv"
+
+
+def test_a_group_is_named_by_an_option_of_its_own(subjects, tmp_path):
+    found = said("data", "check", subjects, "--group", "subject", "--json")
+    assert [column["column"] for column in json.loads(found.stdout)["columns"]] == ["v"]
+    words = ("gaussian", "--data", subjects, "--group", "subject", "--steps", 1, "--out", tmp_path / "run")
+    assert said("train", *words).exit_code == 0
+    assert read_config(tmp_path / "run").data.origin["group"] == "subject"
+    assert "subject" in said("data", "check", subjects, "--group", "subjec").output
+
+
 def said(*words):
     return CliRunner().invoke(app, [str(word) for word in words])
 

@@ -48,6 +48,17 @@ def test_columns_have_names(table: Path) -> None:
     assert red + white == pytest.approx(1)
 
 
+@pytest.mark.parametrize(("by_name", "by_place"), [
+    ("age > 40", "x[0] > 40"), ("age", "x[0]"), ("gross_income <= 3", "x[1] <= 3"), ("kind == 'red'", "x[2] == 0"),
+    ("age + gross_income", "x[0] + x[1]"),
+])  # fmt: skip
+def test_names_and_places_count_alike(table: Path, by_name: str, by_place: str) -> None:
+    found = [
+        json.loads(genzoo("expect", table, "--of", of, "-n", 500, "--json")) | {"of": ""} for of in (by_name, by_place)
+    ]
+    assert found[0] == found[1]
+
+
 def test_answers_are_those_of_the_samples(table: Path) -> None:
     found = json.loads(genzoo("expect", table, "--of", "x[1]", "-n", 500, "--quantiles", "0.5", "--seed", 3, "--json"))
     x = package.load(table).model.sample(500, seed=3)[:, 1].double()

@@ -44,6 +44,14 @@ def test_a_new_file_is_scored_in_full_and_in_the_runs_words(run: Path) -> None:
     assert fine > odd + 2
 
 
+def test_rows_are_numbered_as_in_the_file_whatever_was_dropped(run: Path) -> None:
+    rows = [f"{i % 7},{'abc'[i % 3]},{'' if i in (0, 3) else i / 7}" for i in range(60)]
+    (run / "gaps.csv").write_text("\n".join(["n,kind,size", *rows]) + "\n")
+    genzoo.train("gaussian", genzoo.read(run / "gaps.csv", missing="drop"), out=run / "gaps", steps=1)
+    said("score", run / "gaps", "--data", run / "gaps.csv", "--out", run / "s.csv")
+    assert [int(row["row"]) for row in scores(run / "s.csv")] == [i for i in range(60) if i not in (0, 3)]
+
+
 def test_columns_keep_the_kinds_of_the_run(run: Path) -> None:
     (run / "few.csv").write_text("size,n,kind\n3,12,a\n4,7,a\n")
     text = said("score", run / "mixed", "--data", run / "few.csv")

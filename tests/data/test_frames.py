@@ -82,6 +82,7 @@ def test_missing_entries_of_arrays_have_a_policy() -> None:
     with pytest.raises(DataError, match=r"8 of 40 rows.*missing='drop'"):
         read(HOLED)
     dropped = read((HOLED, label), missing="drop")
+    assert dropped.numbers.tolist() == np.flatnonzero(~np.isnan(HOLED).any(1)).tolist()
     assert len(dropped) == 32
     assert dropped.given.tolist() == label[~np.isnan(HOLED).any(1)].tolist()
     kept = read(HOLED, missing="keep")

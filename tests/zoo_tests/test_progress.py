@@ -1,11 +1,15 @@
 import io
 import time
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
+from genzoo.core import Space
 from genzoo.training import TrainConfig, train
-from genzoo.zoo.progress import Watch
+from genzoo.training.checkpoint import write_json
+from genzoo.zoo.progress import Watch, stage_of
+from genzoo.zoo.store import CONFIG, DataRecord, RecipeRecord, RunConfig
 from tests.training.toys import Line, Moments, normal_rows
 
 
@@ -59,3 +63,14 @@ def test_a_long_pass_is_told_while_it_is_made(clock):
 
     lines = shown(Heavy(), 10, 40)
     assert lines[1].startswith("toy: 2/10 (20%) · 1.0 steps/s · ETA 0:08")
+
+
+@pytest.mark.parametrize(("stages", "said"), [(2, ", stage 1 of 2"), (1, "")])
+def test_a_stage_says_which_it_is(tmp_path, stages, said):
+    config = RunConfig(
+        recipe=RecipeRecord(name="latent_flow", arguments={}), train=TrainConfig(), space=Space((2,)).to_json(),
+        data=DataRecord(name="toy", fingerprint=""), stage=1, stages=stages,
+    )  # fmt: skip
+    write_json(tmp_path / CONFIG, config.model_dump(mode="json"))
+    assert stage_of(SimpleNamespace(journal=SimpleNamespace(path=tmp_path / "metrics.jsonl"))) == said
+    assert stage_of(SimpleNamespace(journal=SimpleNamespace(path=None))) == ""

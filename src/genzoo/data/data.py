@@ -133,6 +133,7 @@ class Data:
         given_splits: The splits of the condition, where its rows are not paired with those of x.
         skipped: What could not be read and was left out, each with the reason.
         origin: The arguments of `read` that give these data again, where they came from a name or a path.
+        numbers: Which rows of the source these are, from 0 on, where some were left out; None: all, in order.
 
     Raises:
         DataError: If the rows do not fit the space, or the conditions the rows.
@@ -161,6 +162,7 @@ class Data:
     given_splits: Mapping[str, Int[Tensor, " m"]] | None = dataclasses.field(default=None, repr=False)
     skipped: tuple[str, ...] = dataclasses.field(default=(), repr=False)
     origin: Mapping[str, Any] | None = dataclasses.field(default=None, repr=False)
+    numbers: Int[Tensor, " n"] | None = dataclasses.field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         _check_rows("x", self.x, self.space, len(self.x))

@@ -242,6 +242,7 @@ def _chosen(source: Source, asked: Asked, given: str | Sequence[str] | None) -> 
         (*source.notes, *decided, *_left_out(source)),
         None if asked.paired or not chosen else _given_splits(source, next(iter(chosen.values())), splits),
         source.skipped,
+        numbers=source.numbers,
     )
 
 

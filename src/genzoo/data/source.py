@@ -255,6 +255,7 @@ class Source:
         given_splits: The splits of the conditions, where they are not paired with x.
         skipped: What could not be read and was left out, each with the reason.
         view: How training rows are seen, where the source itself draws them.
+        numbers: Which rows of the source these are, from 0 on, where some were left out.
     """
 
     name: str
@@ -269,6 +270,7 @@ class Source:
     skipped: tuple[str, ...] = ()
     view: View | None = None
     grouped: bool = False
+    numbers: Int[Tensor, " n"] | None = None
 
     def turned(self, label: str, own: str) -> "Source":
         """The source with one of its labels as x, and what was x among the conditions; the splits stay.

@@ -7,6 +7,7 @@ are the floor that a perfect model would reach.
 import copy
 import dataclasses
 import functools
+import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -51,6 +52,7 @@ MOST = 10_000  # real rows that are looked at
 LARGEST = 1 << 28  # values of training rows among which copies are looked for; more of them are thinned
 MANY = 2000  # rows of a side, for what costs their product
 SEARCHED, SHOWN, LEAST_HELD = 1000, 16, 100  # samples looked up among all training rows; those shown; for a threshold
+log = logging.getLogger("genzoo.progress")
 LONG = 50  # letters that are a copy and no chance
 HIDDEN = 32  # units of the classifier that tells samples from real rows
 
@@ -261,6 +263,7 @@ def on_texts(exam: Exam, x: Shaped[Tensor, "n *shape"], given: GivenLike) -> Fou
 
 def on_molecules(exam: Exam, x: Shaped[Tensor, "n *shape"], given: GivenLike) -> Found:
     """Molecules: how many are some, are new, and have the properties of real ones."""
+    log.debug("looking at molecules, those of training too")
     try:
         found = molecule_metrics(exam.spelled(x), exam.texts, exam.known_molecules, seed=exam.seed)
     except TooFew as needed:  # hardly one is a molecule
@@ -308,6 +311,7 @@ def _measured(exam: Exam, made: Sequence[Made], **protocol: Any) -> Found:
     """What could be measured; what needs more rows, an extra or finite numbers is left out, and says so."""
     found = Found([])
     for name, measure, better in made:
+        log.debug("measuring %s", name)
         try:
             found.measurements.append(exam.measurement(name, measure(), better, **protocol))
         except (TooFew, NotFinite, Unknowable, ImportError) as needed:

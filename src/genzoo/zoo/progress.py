@@ -8,6 +8,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from genzoo.training.callbacks import Callback
 from genzoo.training.state import State
+from genzoo.zoo.store import CONFIG, read_config
 from genzoo.zoo.terminal import Screen
 
 __all__ = ["Watch"]
@@ -38,6 +39,7 @@ class Watch(Callback):
         self.shown, self.began, self.first, self.pause = 0.0, 0.0, 0, FIRST_SECONDS
         self.waited = 0.0
         self.bar: Progress | None = None
+        self.called = title
 
     def on_wait(self, what: str) -> None:
         now = time.monotonic()
@@ -51,13 +53,14 @@ class Watch(Callback):
         if not state.team.is_first:
             return
         self.losses = {}  # of the stage before
+        self.called = self.title + stage_of(state)
         self.out.print(headline(state), highlight=False, soft_wrap=True)
         self.began, self.first, self.shown = time.monotonic(), state.step, time.monotonic()
         if self.out.is_terminal:
             columns = [TextColumn("{task.description}", markup=False), BarColumn(bar_width=30),
                        TextColumn("{task.fields[text]}", markup=False)]  # fmt: skip
             self.bar = Progress(*columns, console=self.out, transient=True, auto_refresh=False)
-            self.bar.add_task(self.title, total=state.total, completed=state.step, text="")
+            self.bar.add_task(self.called, total=state.total, completed=state.step, text="")
             self.bar.start()
         self.pause = BAR_SECONDS if self.bar else FIRST_SECONDS
 
@@ -69,7 +72,7 @@ class Watch(Callback):
         if self.bar:
             self.bar.update(self.bar.task_ids[0], completed=state.step, text=self._text(state), refresh=True)
         else:
-            self.out.print(f"{self.title}: {self._text(state)}", highlight=False, soft_wrap=True)
+            self.out.print(f"{self.called}: {self._text(state)}", highlight=False, soft_wrap=True)
 
     def on_row(self, state: State, row: dict[str, Any]) -> None:
         prefix = "valid " if row["split"] == "valid" else ""
@@ -82,7 +85,7 @@ class Watch(Callback):
         if state.team.is_first:
             losses = f": {self._losses()}" if self.losses else ""
             steps = f"{state.step:,} steps in {state.watch.seconds:.1f} s"
-            self.out.print(f"{self.title}: {steps}{losses}", highlight=False, soft_wrap=True)
+            self.out.print(f"{self.called}: {steps}{losses}", highlight=False, soft_wrap=True)
             if state.step < state.total and not state.done and state.journal.path:
                 folder = state.journal.path.parent
                 self.out.print(f"stopped: go on with genzoo train --resume {folder}", highlight=False, soft_wrap=True)
@@ -104,6 +107,19 @@ class Watch(Callback):
         return " · ".join(f"{name} {value:.4g}" for name, value in list(self.losses.items())[:5])
 
 
+def stage_of(state: State) -> str:
+    """Which of several stages a training is, to be said behind its name; nothing for the only one.
+
+    Args:
+        state: The training.
+    """
+    folder = state.journal.path.parent if state.journal.path else None
+    if folder is None or not (folder / CONFIG).is_file():
+        return ""
+    config = read_config(folder)
+    return f", stage {config.stage} of {config.stages}" if config.stages > 1 else ""
+
+
 def headline(state: State) -> str:
     """Device, precision, seed, parameters and folder of a training.
 
@@ -122,12 +138,14 @@ def pace(rate: float) -> str:
         rate: Steps a second.
 
     Example:
-        >>> pace(1234.5), pace(3.21), pace(0.25)
-        ('1,234 steps/s', '3.2 steps/s', '4.0 s/step')
+        >>> pace(1234.5), pace(3.21), pace(0.25), pace(0.0)
+        ('1,234 steps/s', '3.2 steps/s', '4.0 s/step', 'first step')
     """
+    if rate == 0:
+        return "first step"
     if rate >= 10:
         return f"{rate:,.0f} steps/s"
-    return f"{rate:.1f} steps/s" if rate >= 1 or rate == 0 else f"{1 / rate:,.1f} s/step"
+    return f"{rate:.1f} steps/s" if rate >= 1 else f"{1 / rate:,.1f} s/step"
 
 
 def clock(seconds: float) -> str:

@@ -8,6 +8,7 @@ import typer
 from genzoo.apps.cli.words import (
     ColorOption,
     GivenOption,
+    GroupOption,
     ReadOption,
     SizeOption,
     XOption,
@@ -27,13 +28,14 @@ def check(
     binarize: Annotated[str | None, typer.Option(help="Binary pixels: static, dynamic or threshold.")] = None,
     size: SizeOption = None,
     color: ColorOption = None,
+    group: GroupOption = None,
     how_read: ReadOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Say what was understood of a source: rows, shape, range, classes, splits, and the first ten bad files."""
     from genzoo.data.check import check as understood
 
-    seen = {"binarize": binarize, "size": size, "color": color, "skip_bad": True}
+    seen = {"binarize": binarize, "size": size, "color": color, "group": group, "skip_bad": True}
     report = understood(read_words(source, given, x, how_read, quiet=True, **seen))
     if as_json:
         print_json(report.to_json())

@@ -54,6 +54,7 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait do not spin on a busy machine's cores
     said = logging.StreamHandler()
     said.setFormatter(Lines("%(message)s"))
+    said.setLevel(logging.INFO)  # where long passes stand is said by whoever waits for them
     logging.getLogger("genzoo").addHandler(said)
     logging.getLogger("genzoo").setLevel(logging.INFO)
     app(prog_name="genzoo")

@@ -10,6 +10,7 @@ import typer
 from genzoo.apps.cli.words import (
     ColorOption,
     GivenOption,
+    GroupOption,
     ReadOption,
     SizeOption,
     SkipOption,
@@ -39,6 +40,7 @@ def train(
     size: SizeOption = None,
     color: ColorOption = None,
     skip_bad: SkipOption = False,
+    group: GroupOption = None,
     how_read: ReadOption = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="A setting of the model, as depth=3.")] = None,
     how: Annotated[list[str] | None, typer.Option("--train", help="A setting of training: lr=1e-4, ema=none.")] = None,
@@ -59,7 +61,25 @@ def train(
     asked = {name: value for name, value in asked.items() if value is not None}
     if resume is not None:
         others = {name: value for name, value in asked.items() if name != "steps"}
-        if any((recipe, data, given, binarize, x, size, color, skip_bad, how_read, settings, how, out, start, others)):
+        if any(
+            (
+                recipe,
+                data,
+                given,
+                binarize,
+                x,
+                size,
+                color,
+                skip_bad,
+                group,
+                how_read,
+                settings,
+                how,
+                out,
+                start,
+                others,
+            )
+        ):
             raise Mistake(
                 "--resume keeps all settings of the run, got others beside it.",
                 f"Use genzoo train --resume {resume}, with more --steps to make it longer.",
@@ -76,7 +96,17 @@ def train(
 
     run = run_recipe(
         recipe,
-        read_words(data, given, x, how_read, binarize=binarize, size=size, color=color, skip_bad=skip_bad or None),
+        read_words(
+            data,
+            given,
+            x,
+            how_read,
+            binarize=binarize,
+            size=size,
+            color=color,
+            skip_bad=skip_bad or None,
+            group=group,
+        ),
         out=out,
         settings=pairs("--set", settings or ()),
         callbacks=[Watch(recipe)],
@@ -107,6 +137,7 @@ def compare(
     x: XOption = None,
     size: SizeOption = None,
     color: ColorOption = None,
+    group: GroupOption = None,
     how_read: ReadOption = None,
     how: Annotated[list[str] | None, typer.Option("--train", help="A setting of all trainings, as lr=1e-4.")] = None,
     steps: Annotated[int | None, typer.Option(help="Budget of each: rounds.")] = None,
@@ -145,7 +176,7 @@ def compare(
     if runs:
         found = compare_runs(runs, out=out, protocol=protocol, online=online)
     else:
-        read = read_words(data, given, x, how_read, binarize=binarize, size=size, color=color)
+        read = read_words(data, given, x, how_read, binarize=binarize, size=size, color=color, group=group)
         found = run_all(read, names, seeds=seeds, out=out, protocol=protocol, **asked)
     print_leaderboard(found)
     say(f"report: {write_report(found)}")

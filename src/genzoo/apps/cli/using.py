@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genzoo.apps.cli.heartbeat import Heartbeat
 from genzoo.apps.cli.words import pairs, print_json, print_table
 from genzoo.zoo.mistakes import Mistake, unknown
 from genzoo.zoo.store import read_config
@@ -50,7 +51,8 @@ def sample(
     wanted = shown | _sampling_options(loaded, pairs("--set", options or ()))
     words = pairs("--given", given or (), as_text=True)
     path = _output(loaded, out or run / "samples" / f"sample-seed{seed}-n{n}{loaded.codec.suffix}")
-    with _whole(path) as draft:
+    with Heartbeat("sample") as beat, _whole(path) as draft:
+        beat.say(f"drawing {n:,} samples")
         _write_samples(loaded, _samples(loaded, n, seed, words, _in_symbols(loaded, wanted)), n, draft)
     record = {"run": str(run), "n": n, "seed": seed, "given": given or [], "options": wanted}
     with _whole(path.with_suffix(".json")) as draft:
@@ -76,14 +78,16 @@ def score(
     from genzoo.evaluation.likelihood import scores
 
     loaded = _loaded(run, device)
-    read = _data(loaded, data, online)
+    with Heartbeat("score") as beat:
+        beat.say("reading the data")
+        read = _data(loaded, data, online)
     rows = read.rows() if data is not None and split is None else _rows(read, split or "test")
     name = split or ("test" if data is None else read.name)
     space, path = loaded.generative.space, out or run / f"scores-{name}.csv"
     columns = ["row", "log_prob", "bits_per_dim"] if space.is_discrete else ["row", "log_prob"]
-    numbers, total = (int(number) for number in rows.numbers), 0.0
+    numbers, total = iter((rows.numbers if read.numbers is None else read.numbers[rows.numbers]).tolist()), 0.0
     _make_folder(path.parent)
-    with _whole(path) as draft, draft.open("w", newline="") as file:
+    with Heartbeat("score"), _whole(path) as draft, draft.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
         for part in scores(loaded.generative, rows, seed=seed):
@@ -91,7 +95,10 @@ def score(
             for value, i in zip(part.tolist(), numbers, strict=False):
                 writer.writerow([i, value, space.bits_per_dim(value)][: len(columns)])
     mean, kind = total / max(1, len(rows)), loaded.generative.likelihood.value
-    say(f"{len(rows):,} of {len(read):,} rows, {mean:.4g} nats on average ({kind}): {path}")
+    say(
+        f"{len(rows):,} of {len(read):,} rows, log p = {mean:.4g} nats/row on average ({kind}), its negative is the "
+        f"−log p of evaluate: {path}"
+    )
 
 
 def evaluate(
@@ -119,12 +126,15 @@ def evaluate(
     from genzoo.zoo.store import CARD
 
     loaded = _loaded(run, device)
-    read = _data(loaded, data, online)
-    _rows(read, split)
-    protocol = Protocol(rows=rows, samples=samples, importance=importance, seed=seed, split=split)
-    eye = eye_named(extractor, read, spent_by(loaded, "core_seconds"))
-    examiner = Examiner(read, protocol, eye.extractor)
-    findings = examiner(loaded.generative)
+    with Heartbeat("evaluate") as beat:
+        beat.say("reading the data")
+        read = _data(loaded, data, online)
+        _rows(read, split)
+        protocol = Protocol(rows=rows, samples=samples, importance=importance, seed=seed, split=split)
+        beat.say("choosing what sees samples")
+        eye = eye_named(extractor, read, spent_by(loaded, "core_seconds"))
+        examiner = Examiner(read, protocol, eye.extractor)
+        findings = examiner(loaded.generative)
     found = findings.measurements
     records = [measurement.to_json() for measurement in found]
     (run / "evaluation.json").write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n")
@@ -169,11 +179,14 @@ def expect(
     model, data = loaded.generative, loaded.config.data
     rows = conditions(model, data, words, turns(model, data, words), loaded.given_codecs)
     answer: Answer
-    if rare:
-        answer = Answer.of_event(asked, rare_event(loaded.generative, asked.margin, n, given=rows, seed=seed), seed)
-    else:
-        found = expectation(loaded.generative, asked, n, given=rows, seed=seed, within=within)
-        answer = Answer.of_values(asked, found, places)
+    with Heartbeat("expect") as beat:
+        beat.say("drawing samples")
+        if rare:
+            event = rare_event(loaded.generative, asked.margin, n, given=rows, seed=seed)
+            answer = Answer.of_event(asked, event, seed)
+        else:
+            found = expectation(loaded.generative, asked, n, given=rows, seed=seed, within=within)
+            answer = Answer.of_values(asked, found, places)
     if as_json:
         return print_json(answer.to_json() | {"run": str(run), "given": given or []})
     say(answer.sentence)

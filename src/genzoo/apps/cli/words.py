@@ -1,6 +1,7 @@
 """Words of the command line as values, and tables of values as words."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ColorOption",
     "GivenOption",
+    "GroupOption",
     "ReadOption",
     "SizeOption",
     "SkipOption",
@@ -33,6 +35,9 @@ GivenOption = Annotated[list[str] | None, typer.Option(help="Condition on this l
 XOption = Annotated[list[str] | None, typer.Option(help="The columns, folder or array that make x.")]
 SizeOption = Annotated[int | None, typer.Option(min=1, help="Make images so high and wide.")]
 ColorOption = Annotated[str | None, typer.Option(help="Make images grey, rgb or rgba.")]
+GroupOption = Annotated[
+    str | None, typer.Option(help="The column of a table whose equal cells stay in one split: one subject's rows.")
+]
 SkipOption = Annotated[bool, typer.Option("--skip-bad", help="Leave out what cannot be read, and say how many.")]
 ReadOption = Annotated[
     list[str] | None, typer.Option("--read", help="How the data are read, as size=32, color=grey or missing=drop.")
@@ -98,11 +103,14 @@ def read_words(
         quiet: Whether that is said elsewhere.
         more: Further arguments of `read`, `None` for what was not said.
     """
+    from genzoo.apps.cli.heartbeat import Heartbeat
     from genzoo.data import read
 
     asked = more | {"given": _one_or_many(given), "x": _one_or_many(x)}
     said = {name: value for name, value in asked.items() if value is not None}
-    data = read(source, **pairs("--read", how or ()) | said)
+    with Heartbeat("data") as beat:
+        beat.say(f"reading {source}")
+        data = read(source, **pairs("--read", how or ()) | said)
     for remark in () if quiet else (*data.notes, *data.skipped[:10]):
         say(f"{data.name}: {remark}", err=True)
     return data
@@ -114,7 +122,16 @@ def _one_or_many(words: list[str] | None) -> Any:
 
 def print_json(value: Any) -> None:
     """Writes a value to the standard output as JSON."""
-    say(json.dumps(value, indent=1, ensure_ascii=False))
+    say(json.dumps(_finite(value), indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    """A value in which what JSON has no number for, NaN and infinities, is null."""
+    if isinstance(value, Mapping):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 
 import torch
-from jaxtyping import Shaped
+from jaxtyping import Int, Shaped
 from torch import Tensor
 
 from genzoo.core.errors import DataError, nearest
@@ -25,12 +25,14 @@ class Whole:
         conditions: Theirs.
         splits: Of the source, or those that were chosen to learn what is filled in.
         notes: What was done.
+        numbers: Which rows these are, where some were dropped.
     """
 
     x: Shaped[Tensor, "n *shape"]
     conditions: Mapping[str, Condition]
     splits: Mapping[str, Tensor]
     notes: tuple[str, ...] = ()
+    numbers: Int[Tensor, " n"] | None = None
 
 
 def mend_gaps(
@@ -73,7 +75,8 @@ def mend_gaps(
         raise DataError(f"Rows must hold values, got some missing in each of {bad:,}. Leave such columns out.")
     kept = (~rows).nonzero().flatten()
     left = {name: dataclasses.replace(one, rows=one.rows[kept]) for name, one in conditions.items()}
-    return Whole(x[kept], left, renumbered(splits, kept, len(x)), (f"dropped {told}, in which some are missing",))
+    note = f"dropped {told}, in which some are missing"
+    return Whole(x[kept], left, renumbered(splits, kept, len(x)), (note,), kept)
 
 
 def _imputed(x: Tensor, conditions: Mapping[str, Condition], splits: Mapping[str, Tensor], told: str) -> Whole:

@@ -76,7 +76,7 @@ def read_mapping(arrays: Mapping[str, Any], asked: Asked, name: str = "mapping")
     else:
         x, space = as_rows(x, asked.levels, gaps=asked.missing == "keep")
         codec = codec_for(x, space)
-    return Source(name, x, space, codec, conditions, whole.splits, content, notes)
+    return Source(name, x, space, codec, conditions, whole.splits, content, notes, numbers=whole.numbers)
 
 
 def _by_role(names: Iterable[str]) -> dict[str, dict[str, str]]:

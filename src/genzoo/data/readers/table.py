@@ -61,6 +61,7 @@ class Table:
         texts: The columns that are known to hold texts, in which no cell is missing.
         skipped: Rows that could not be read and were left out.
         forms: How numbers were written, of columns in which that is not plain.
+        kept: Which rows of the source these are, where some were left out.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Table:
     texts: frozenset[str] = frozenset()
     skipped: tuple[str, ...] = ()
     forms: Mapping[str, Form] = dataclasses.field(default_factory=dict)
+    kept: Int[Tensor, " n"] | None = None
 
     @classmethod
     def stacked(cls, name: str, tables: Mapping[str, "Table"]) -> "Table":
@@ -97,7 +99,8 @@ class Table:
         place[torch.tensor(rows, dtype=torch.int64)] = torch.arange(len(rows))
         splits = {name: place[index][place[index] >= 0] for name, index in self.splits.items()}
         columns = {name: [cells[i] for i in rows] for name, cells in self.columns.items()}
-        return dataclasses.replace(self, columns=columns, splits=splits)
+        kept = torch.tensor(rows, dtype=torch.int64) if self.kept is None else self.kept[rows]
+        return dataclasses.replace(self, columns=columns, splits=splits, kept=kept)
 
 
 @reader("tables", *SPELLING, *CELLS, "header", "decimal", "labels")
@@ -147,7 +150,9 @@ def from_table(table: Table, asked: Asked) -> Source:
     x, space, codec, notes = _rows(table, x_names, asked, train)
     conditions = {name: _condition(table, name, asked, train) for name in asked.given}
     notes = (*table.notes, *decided, *_unknown_words(table, cells, splits), *notes)
-    return Source(table.name, x, space, codec, conditions, splits, notes=notes, skipped=table.skipped)
+    return Source(
+        table.name, x, space, codec, conditions, splits, notes=notes, skipped=table.skipped, numbers=table.kept
+    )
 
 
 def _loaded(path: Path, asked: Asked) -> Table:
