@@ -1,5 +1,6 @@
 """`genzoo data check`, and the options that say how data are read."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -8,6 +9,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from genzoo.apps.cli import app
+from genzoo.apps.cli.words import READ
+from genzoo.data.source import Asked
 from genzoo.zoo.store import read_config
 
 
@@ -31,6 +34,15 @@ def subjects(tmp_path):
     rows = "".join(f"s{i % 12},{i}.5\n" for i in range(60))
     (tmp_path / "t.csv").write_text("subject,v\n" + rows)
     return tmp_path / "t.csv"
+
+
+def test_every_option_of_reading_is_listed():
+    known = {field.name for field in dataclasses.fields(Asked)} - {"given", "x"}
+    assert {name for names in READ.values() for name in names.split(", ")} == known
+    listed = json.loads(said("show", "read", "--json").stdout)
+    assert {option["option"] for option in listed} == known
+    assert all(option["meaning"].endswith(".") for option in listed)
+    assert "missing" in said("show", "read").stdout
 
 
 def test_a_group_is_named_by_an_option_of_its_own(subjects, tmp_path):

@@ -7,7 +7,7 @@ from genzoo.core import Batch, Capability, Likelihood, Space
 from genzoo.core.model import GenerativeModel
 from genzoo.training import TrainConfig
 from genzoo.zoo import Mistake, recipe_named, recipes
-from genzoo.zoo.recipe import Recipe, Size, recipe
+from genzoo.zoo.recipe import SAMPLING, Recipe, Size, recipe
 
 SPACES = {
     "points": Space((2,)),
@@ -44,6 +44,13 @@ def test_declarations_are_what_the_models_answer(name):
         assert model.likelihood is Likelihood(info.likelihood_on((SPACES | LAST)[kind])), kind
         able |= {capability.value for capability in Capability if model.can(capability)}
     assert able == set(info.can)
+
+
+@pytest.mark.parametrize("name", sorted(recipes()))
+def test_options_of_sampling_are_those_of_the_models(name):
+    options = set().union(*(model.options("draw") for model in models(name).values()))
+    assert options - {"wrap"} == set(recipe_named(name).sampling), "wrap is a function, and no word of a command line"
+    assert set(recipe_named(name).sampling) <= set(SAMPLING)
 
 
 @pytest.mark.parametrize("name", sorted(recipes()))

@@ -7,6 +7,7 @@ splits made, and rows viewed.
 import contextlib
 import dataclasses
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
@@ -34,11 +35,11 @@ from genzoo.data.readers.mappings import read_mapping, read_pair, read_tensor
 from genzoo.data.readers.sequences import read_sequences
 from genzoo.data.readers.text import read_two_texts
 from genzoo.data.readers.torch_dataset import read_items
-from genzoo.data.source import EVERY, Asked, Condition, Options, Reader, Source
+from genzoo.data.source import EVERY, READERS, Asked, Condition, Options, Reader, Source
 from genzoo.data.split import choose, complete
 from genzoo.data.view import binarize
 
-__all__ = ["names", "read"]
+__all__ = ["names", "options_of_reading", "read"]
 
 OWN = "image"  # what pixels are called where a label beside them is x
 FOLDERS: dict[tuple[str, ...], Reader] = {
@@ -112,6 +113,25 @@ def names() -> list[str]:
         True
     """
     return list(EMBEDDED)
+
+
+def options_of_reading() -> list[dict[str, str]]:
+    """Every option of `read`: its name, the kinds of sources that heed it, and what it means.
+
+    Example:
+        >>> next(option["of"] for option in options_of_reading() if option["option"] == "rate")
+        'folders and archives of sounds'
+    """
+    meanings = dict(re.findall(r"^ {8}(\w+): (.+(?:\n {12}.+)*)", Asked.__doc__ or "", re.MULTILINE))
+    return [
+        {
+            "option": field.name,
+            "of": ", ".join(dict.fromkeys(t.kind for t in READERS.values() if field.name in t.options)) or "all",
+            "meaning": " ".join(meanings[field.name].split()),
+        }
+        for field in dataclasses.fields(Asked)
+        if field.name not in ("given", "x")
+    ]
 
 
 def _from(origin: Mapping[str, Any] | None, data: Data, **arguments: Any) -> Data:

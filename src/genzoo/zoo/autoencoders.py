@@ -15,6 +15,7 @@ __all__ = ["vae"]
     likelihood="bound",
     can=("sample", "log_prob", "encode", "decode", "latent", "score", "loss", "condition"),
     paper="Kingma & Welling, 2014, Auto-encoding variational Bayes, arXiv:1312.6114",
+    sampling=("noise",),
 )
 def vae(
     space: Space,

@@ -16,6 +16,7 @@ __all__ = ["bigram", "gpt", "made"]
     can=("sample", "log_prob", "step", "loss", "condition"),
     paper="Germain et al., 2015, MADE: Masked autoencoder for distribution estimation, arXiv:1502.03509",
     columns="levels",
+    sampling=("temperature", "top_k", "top_p", "prefix"),
 )
 def made(
     space: Space,
@@ -62,6 +63,7 @@ def made(
     paper="Radford et al., 2019, Language models are unsupervised multitask learners",
     columns="levels",
     ragged=True,
+    sampling=("temperature", "top_k", "top_p", "prefix"),
 )
 def gpt(
     space: Space,
@@ -121,6 +123,7 @@ def gpt(
     paper="Shannon, 1948, A mathematical theory of communication",
     columns="levels",
     ragged=True,
+    sampling=("temperature", "top_k", "top_p", "prefix"),
 )
 def bigram(
     space: Space, given_space: GivenSpaceLike = None, *, size: Size = "small", smoothing: Positive = 0.1

@@ -43,6 +43,8 @@ How = Annotated[
     can=ABLE,
     compared=COMPARED,
     paper="Ho, Jain & Abbeel, 2020, Denoising diffusion probabilistic models, arXiv:2006.11239",
+    sampling=("steps", "calls", "sampler", "guidance"),
+    loss="squared error of the denoiser, weighted",
 )
 def ddpm(
     space: Space,
@@ -87,6 +89,8 @@ def ddpm(
     can=ABLE,
     compared=COMPARED,
     paper="Lipman et al., 2023, Flow matching for generative modeling, arXiv:2210.02747",
+    sampling=("steps", "calls", "sampler", "guidance"),
+    loss="squared error of the velocity, weighted",
 )
 def flow_matching(
     space: Space,

@@ -35,6 +35,7 @@ Layers = Annotated[
     on_levels="bound",
     can=("sample", "log_prob", "encode", "decode", "latent", "score", "loss", "condition"),
     paper="Dinh, Sohl-Dickstein & Bengio, 2017, Density estimation using Real NVP, arXiv:1605.08803",
+    sampling=("temperature",),
 )
 def realnvp(
     space: Space,
@@ -67,6 +68,7 @@ def realnvp(
     on_levels="bound",
     can=("sample", "log_prob", "encode", "decode", "latent", "score", "loss", "condition"),
     paper="Durkan, Bekasov, Murray & Papamakarios, 2019, Neural spline flows, arXiv:1906.04032",
+    sampling=("temperature",),
 )
 def nsf(
     space: Space,

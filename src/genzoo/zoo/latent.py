@@ -21,6 +21,8 @@ __all__ = ["latent_diffusion", "latent_flow"]
     likelihood="bound",
     can=("sample", "log_prob", "encode", "decode", "latent", "score", "loss", "condition"),
     paper="Dai & Wipf, 2019, Diagnosing and enhancing VAE models, arXiv:1903.05789",
+    sampling=("noise", "temperature"),
+    loss="stage 1: −(bound on log p), nats/row; stage 2: −log p of codes, nats/row",
 )
 def latent_flow(
     space: Space,
@@ -56,6 +58,8 @@ def latent_flow(
     can=("sample", "log_prob", "encode", "decode", "latent", "score", "denoise", "loss", "condition"),
     paper="Rombach et al., 2022, High-resolution image synthesis with latent diffusion models, arXiv:2112.10752",
     compared=COMPARED,
+    sampling=("noise", "steps", "calls", "sampler", "guidance"),
+    loss="stage 1: −(bound on log p), nats/row; stage 2: squared error of the denoiser, weighted",
 )
 def latent_diffusion(
     space: Space,

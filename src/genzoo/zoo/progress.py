@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from genzoo.core.game import Trainable
 from genzoo.training.callbacks import Callback
 from genzoo.training.state import State
 from genzoo.zoo.store import CONFIG, read_config
@@ -22,6 +23,7 @@ class Watch(Callback):
     Args:
         title: What is trained, before the bar.
         console: Where it is shown.
+        loss: What the loss is, with its unit.
 
     Example:
         >>> from genzoo.training import TrainConfig
@@ -33,8 +35,8 @@ class Watch(Callback):
         mixture: ... steps in ... s...
     """
 
-    def __init__(self, title: str, console: Console | None = None) -> None:
-        self.title, self.console = title, console
+    def __init__(self, title: str, console: Console | None = None, loss: str = "") -> None:
+        self.title, self.console, self.loss = title, console, loss
         self.losses: dict[str, float] = {}
         self.shown, self.began, self.first, self.pause = 0.0, 0.0, 0, FIRST_SECONDS
         self.waited = 0.0
@@ -55,6 +57,9 @@ class Watch(Callback):
         self.losses = {}  # of the stage before
         self.called = self.title + stage_of(state)
         self.out.print(headline(state), highlight=False, soft_wrap=True)
+        if self.loss:
+            units = "; of rows in standard units, evaluate's are raw" if has_units(state.model) else ""
+            self.out.print(f"loss: {self.loss}{units}", highlight=False, soft_wrap=True)
         self.began, self.first, self.shown = time.monotonic(), state.step, time.monotonic()
         if self.out.is_terminal:
             columns = [TextColumn("{task.description}", markup=False), BarColumn(bar_width=30),
@@ -129,6 +134,13 @@ def headline(state: State) -> str:
     config, count = state.config, state.model.parameter_count
     folder = f" · {state.journal.path.parent}" if state.journal.path else ""
     return f"device {state.team.device} · {config.precision} · seed {config.seed} · {count:,} parameters{folder}"
+
+
+def has_units(model: Trainable) -> bool:
+    """Whether a model sees rows in standard units, so that its loss is of these."""
+    from genzoo.models.standardized import Standardized
+
+    return any(isinstance(part, Standardized) and part.sees_reals for part in model.modules())
 
 
 def pace(rate: float) -> str:

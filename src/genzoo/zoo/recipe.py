@@ -61,6 +61,21 @@ Columns = Literal["reals", "levels", "both"]
 
 GROUP = "genzoo.recipes"
 LARGEST = 1 << 20  # no width, depth or count of a model is meant to be larger
+LOSSES = {"exact": "−log p, nats/row", "bound": "−(bound on log p), nats/row"}  # of most recipes, by their likelihood
+SAMPLING = {
+    "temperature": "Below 1: likelier samples, and less varied ones; 1 is the model.",
+    "prefix": "How every sample begins: a text, or a list of levels.",
+    "top_k": "Draw every symbol among the k likeliest.",
+    "top_p": "Draw every symbol among the likeliest that have this share together.",
+    "noise": "false: the mean of x given its latent in place of a draw, as pictures are by default.",
+    "steps": "Steps from noise to a sample.",
+    "calls": "Calls of the network, however many the sampler makes a step.",
+    "sampler": "How steps are taken: euler, ddim, heun, multistep or ancestral.",
+    "guidance": "How much the condition counts; 1 is the model.",
+    "sweeps": "Sweeps of the Markov chain for a sample.",
+    "method": "How the chain moves, or auto.",
+    "anneal": "true: chains start hot and cool down.",
+}  # what the options of `sample` mean, whichever recipe has them
 
 
 class Recipe(NamedTuple):
@@ -153,6 +168,8 @@ class RecipeInfo(Generic[P]):
         answers: What it predicts of a row: a "class" that is its x, given the row; the number of a "cluster" that is
             its latent, or of a "component", which has a probability; else nothing.
         compared: The options under which its samples are compared with those of others.
+        sampling: The options of its sampling by name, as `SAMPLING` describes them.
+        loss: What its training lowers, with the unit; "" where no word says it.
 
     Example:
         >>> info = recipe_named("vae")
@@ -173,6 +190,8 @@ class RecipeInfo(Generic[P]):
         self.columns: Columns = declared.get("columns", "reals")
         self.answers = declared.get("answers")
         self.compared = dict(declared.get("compared", {}))
+        self.sampling = tuple(declared.get("sampling", ()))
+        self.loss = declared.get("loss", LOSSES.get(self.likelihood, ""))
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Recipe:
         """The recipe for a space and a condition; keywords are the model's whole configuration.
@@ -278,6 +297,8 @@ class Declared(TypedDict, total=False):
     columns: Columns
     answers: Answer
     compared: Mapping[str, Any]
+    sampling: Sequence[str]
+    loss: str
 
 
 def recipe(**declared: Unpack[Declared]) -> Callable[[Callable[P, Recipe]], RecipeInfo[P]]:

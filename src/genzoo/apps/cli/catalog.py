@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from genzoo.apps.cli.words import print_json, print_table, shown
-from genzoo.zoo.recipe import recipe_named, recipes
+from genzoo.zoo.recipe import SAMPLING, recipe_named, recipes
 from genzoo.zoo.terminal import say
 
 __all__ = ["COMMANDS"]
@@ -28,24 +28,41 @@ def list_(json: Json = False) -> None:
 
 
 def show(
-    recipe: Annotated[str, typer.Argument(help="A recipe, as `genzoo list` names them.")],
+    recipe: Annotated[str, typer.Argument(help="A recipe, as `genzoo list` names them, or read.")],
     json: Json = False,
 ) -> None:
-    """Show a recipe: its paper, what it can do, and all of its settings."""
+    """Show a recipe: its paper, what it can do, and all of its settings; or, as `read`, how data can be read."""
     from genzoo.training.config import TrainConfig
 
+    if recipe == "read":
+        return _show_read(json)
     info = recipe_named(recipe)
     if json:
         return print_json(info.to_json() | {"train": TrainConfig.model_json_schema()})
     say(f"{info.name}: {info.summary}\n{info.paper}\n")
-    print_table(("", ""), [("family", info.family), ("log_prob", _likelihood(info)), ("can", info.can)])
+    print_table(
+        ("", ""), [("family", info.family), ("log_prob", _likelihood(info)), ("can", info.can), ("loss", info.loss)]
+    )
     columns = ("setting", "type", "default", "meaning")
     say()
     print_table(columns, _fields(info.arguments.model_json_schema()), "--set name=value: the model")
     say()
     print_table(columns, _fields(TrainConfig.model_json_schema()), "--train name=value: the training")
+    if info.sampling:
+        say()
+        print_table(("option", "meaning"), [(name, SAMPLING[name]) for name in info.sampling], "genzoo sample --set")
     say("A recipe sets some of these itself; --train overrides it, and a run's config.json says what was used.")
     return None
+
+
+def _show_read(json: bool) -> None:
+    """The options of reading, with the kinds of sources that heed them."""
+    from genzoo.data.reading import options_of_reading
+
+    found = options_of_reading()
+    if json:
+        return print_json(found)
+    return print_table(("option", "of", "meaning"), [tuple(option.values()) for option in found], "--read name=value")
 
 
 def runs(

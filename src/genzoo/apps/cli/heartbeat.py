@@ -5,7 +5,7 @@ import threading
 import time
 from types import TracebackType
 
-import typer
+from genzoo.zoo.terminal import say
 
 __all__ = ["Heartbeat"]
 
@@ -60,5 +60,5 @@ class Heartbeat(logging.Handler):
     def _beat(self) -> None:
         pause = self.first
         while not self.over.wait(pause):
-            typer.echo(f"{self.title}: {self.what} ({time.monotonic() - self.began:.0f} s)", err=True)
+            say(f"{self.title}: {self.what} ({time.monotonic() - self.began:.0f} s)", err=True)
             pause = self.pause

@@ -59,27 +59,16 @@ def train(
     """Train a recipe on data into a run's folder, or go on with one that stopped."""
     asked = {"steps": steps, "minutes": minutes, "seed": seed, "device": device, "auto_batch": auto_batch or None}
     asked = {name: value for name, value in asked.items() if value is not None}
+    seen: dict[str, Any] = {
+        "binarize": binarize,
+        "size": size,
+        "color": color,
+        "skip_bad": skip_bad or None,
+        "group": group,
+    }
     if resume is not None:
         others = {name: value for name, value in asked.items() if name != "steps"}
-        if any(
-            (
-                recipe,
-                data,
-                given,
-                binarize,
-                x,
-                size,
-                color,
-                skip_bad,
-                group,
-                how_read,
-                settings,
-                how,
-                out,
-                start,
-                others,
-            )
-        ):
+        if any((recipe, data, given, x, any(seen.values()), how_read, settings, how, out, start, others)):
             raise Mistake(
                 "--resume keeps all settings of the run, got others beside it.",
                 f"Use genzoo train --resume {resume}, with more --steps to make it longer.",
@@ -96,24 +85,13 @@ def train(
 
     run = run_recipe(
         recipe,
-        read_words(
-            data,
-            given,
-            x,
-            how_read,
-            binarize=binarize,
-            size=size,
-            color=color,
-            skip_bad=skip_bad or None,
-            group=group,
-        ),
+        read_words(data, given, x, how_read, **seen),
         out=out,
         settings=pairs("--set", settings or ()),
-        callbacks=[Watch(recipe)],
+        callbacks=[Watch(recipe, loss=recipe_named(recipe).loss)],
         **wanted,
     )
-    _done(run.path)
-    return None
+    return _done(run.path)
 
 
 def demo(
@@ -187,7 +165,12 @@ def _resume(path: Path, steps: int | None, online: bool) -> None:
     from genzoo.zoo.progress import Watch
     from genzoo.zoo.run import resume as go_on
 
-    go_on(path, steps=steps, online=online, callbacks=[Watch(config.recipe.name)])
+    go_on(
+        path,
+        steps=steps,
+        online=online,
+        callbacks=[Watch(config.recipe.name, loss=recipe_named(config.recipe.name).loss)],
+    )
     _done(path)
 
 

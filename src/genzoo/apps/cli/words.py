@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from genzoo.data import Data
 
 __all__ = [
+    "READ",
     "ColorOption",
     "GivenOption",
     "GroupOption",
@@ -39,8 +40,22 @@ GroupOption = Annotated[
     str | None, typer.Option(help="The column of a table whose equal cells stay in one split: one subject's rows.")
 ]
 SkipOption = Annotated[bool, typer.Option("--skip-bad", help="Leave out what cannot be read, and say how many.")]
+READ = {  # what `read` can be asked by name=value, by kind of source
+    "tables": "header, missing, kinds, na, decimal, group, labels",
+    "images": "size, fit, color, labels, skip_bad, paired",
+    "texts": "unit, vocabulary, lines, length, window",
+    "sounds": "rate, encoding, length, labels",
+    "arrays": "levels, missing, labels",
+    "sequences": "stride, roll, horizon, history",
+}
 ReadOption = Annotated[
-    list[str] | None, typer.Option("--read", help="How the data are read, as size=32, color=grey or missing=drop.")
+    list[str] | None,
+    typer.Option(
+        "--read",
+        help="How the data are read, as missing=drop. "
+        + "; ".join(f"{kind}: {names}" for kind, names in READ.items())
+        + ". `genzoo show read` says what they mean.",
+    ),
 ]
 
 

@@ -175,6 +175,7 @@ def histogram(
     on_levels="bound",
     can=("sample", "log_prob", "score", "loss", "condition", "direct_fit"),
     paper="Rosenblatt, 1956, doi:10.1214/aoms/1177728190",
+    loss="−log p, nats/row, each row left out in turn",
 )
 def kde(
     space: Space,
@@ -209,6 +210,7 @@ def kde(
     paper="Cox, 1966, Some procedures connected with the logistic qualitative response curve",
     columns="levels",
     answers="class",
+    loss="−log p(class | row) and its penalty, nats/row",
 )
 def softmax_regression(
     space: Space,

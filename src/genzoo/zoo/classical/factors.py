@@ -14,6 +14,7 @@ __all__ = ["factor_analysis", "ppca"]
     on_levels="bound",
     can=("sample", "log_prob", "encode", "decode", "latent", "score", "loss", "direct_fit"),
     paper="Tipping & Bishop, 1999, Probabilistic principal component analysis",
+    sampling=("noise",),
 )
 def ppca(
     space: Space,
@@ -52,6 +53,7 @@ def ppca(
     on_levels="bound",
     can=("sample", "log_prob", "encode", "decode", "latent", "score", "loss", "direct_fit"),
     paper="Rubin & Thayer, 1982, EM algorithms for ML factor analysis",
+    sampling=("noise",),
 )
 def factor_analysis(
     space: Space,

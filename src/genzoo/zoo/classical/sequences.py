@@ -16,6 +16,8 @@ __all__ = ["hmm"]
     can=("sample", "log_prob", "score", "step", "loss", "condition", "direct_fit"),
     paper="Baum, Petrie, Soules & Weiss, 1970, A maximization technique in probabilistic functions of Markov chains",
     ragged=True,
+    sampling=("prefix",),
+    loss="−log p(x) − log p(θ), nats/row",
 )
 def hmm(
     space: Space,

@@ -21,6 +21,7 @@ Number = Annotated[int, Field(ge=0)]
     can=("sample", "log_prob", "encode", "decode", "loss", "condition"),
     paper="Tieleman, 2008, Training restricted Boltzmann machines using approximations to the likelihood gradient",
     columns="levels",
+    sampling=("sweeps",),
 )
 def rbm(
     space: Space,
@@ -59,6 +60,7 @@ def rbm(
     can=("sample", "log_prob", "loss"),
     paper="Ackley, Hinton & Sejnowski, 1985, A learning algorithm for Boltzmann machines",
     columns="levels",
+    sampling=("sweeps",),
 )
 def boltzmann(
     space: Space, given_space: GivenSpaceLike = None, *, size: Size = "small", hidden: Number | None = None
@@ -83,6 +85,7 @@ def boltzmann(
     likelihood="unnormalized",
     can=("sample", "log_prob", "score", "loss", "condition"),
     paper="Du & Mordatch, 2019, Implicit generation and modeling with energy-based models, arXiv:1903.08689",
+    sampling=("steps", "anneal"),
 )
 def energy(
     space: Space,

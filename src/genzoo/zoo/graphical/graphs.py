@@ -22,6 +22,7 @@ FEW = 256  # entries up to which all pairs are coupled
     can=("sample", "log_prob", "loss"),
     paper="Ackley, Hinton & Sejnowski, 1985, A learning algorithm for Boltzmann machines",
     columns="levels",
+    sampling=("method", "sweeps"),
 )
 def ising(
     space: Space,
@@ -57,6 +58,7 @@ def ising(
     can=("sample", "log_prob", "loss"),
     paper="Potts, 1952, Some generalized order-disorder transformations",
     columns="levels",
+    sampling=("method", "sweeps"),
 )
 def potts(
     space: Space,
