@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+import gc
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -27,6 +28,13 @@ jaxtyping.install_import_hook(
 
 
 CLOCK, LEDGER = Clock(), Ledger()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What there is by now stays, and need not be looked through again and again for what may go."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -65,8 +73,9 @@ def fresh(pytestconfig: pytest.Config) -> Fresh:
 
 @pytest.fixture(autouse=True)
 def _own_random_state() -> Iterator[None]:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
+    from genzoo.core import seeded  # once its imports are hooked; torch's own seeding is slower than most tests
+
+    with seeded(0):
         yield
 
 
