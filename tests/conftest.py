@@ -12,7 +12,6 @@ from typing import Any
 
 import jaxtyping
 import pytest
-import torch
 
 from tests import typed
 from tests.budget import Clock, Ledger

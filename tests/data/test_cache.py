@@ -12,7 +12,7 @@ from PIL import Image
 
 from genzoo.core import Noise
 from genzoo.data import DataError, cache, read, view
-from genzoo.data.readers import arrays, images, mappings
+from genzoo.data.readers import arrays, by_ending, images
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def anonymous() -> int:
 def test_a_mapped_array_is_never_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     size = 128 << 20
     monkeypatch.setattr(arrays, "LARGE", 0)
-    monkeypatch.setattr(mappings, "LARGE", 0)
+    monkeypatch.setattr(by_ending, "LARGE", 0)
     rows = np.lib.format.open_memmap(tmp_path / "x.npy", mode="w+", dtype=np.uint8, shape=(size >> 14, 128, 128))
     rows[:, 0, 0] = np.arange(len(rows)) % 251
     del rows
@@ -131,7 +131,7 @@ def test_a_mapped_array_is_the_same_data(tmp_path: Path, monkeypatch: pytest.Mon
     np.save(tmp_path / "x.npy", x.numpy())
     first = read(tmp_path / "x.npy")
     monkeypatch.setattr(arrays, "LARGE", 0)
-    monkeypatch.setattr(mappings, "LARGE", 0)
+    monkeypatch.setattr(by_ending, "LARGE", 0)
     second = read(tmp_path / "x.npy")
     assert not second.x.is_contiguous()  # channels last in the file
     assert second.fingerprint == first.fingerprint

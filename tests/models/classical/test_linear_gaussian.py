@@ -11,6 +11,7 @@ from torch.distributions import MultivariateNormal
 from genzoo.core import Batch, Noise, Space
 from genzoo.models.classical import PPCA, FactorAnalysis, LinearGaussian, RunningMoments
 from genzoo.models.classical.factor_analysis import best_loadings
+from genzoo.models.classical.moments import spectrum
 
 KINDS = [PPCA, FactorAnalysis]
 
@@ -193,3 +194,20 @@ def test_moments_of_parts_add_up() -> None:
         moments.add(part)
     assert torch.allclose(moments.covariance, x.T.cov(correction=0), atol=1e-12)
     assert torch.allclose(moments.mean, x.mean(0), atol=1e-12)
+
+
+def test_few_rows_of_many_columns_are_fitted_by_their_small_side() -> None:
+    x = Noise(0).normal(20, 3, dtype=torch.float64) @ Noise(1).normal(3, 90, dtype=torch.float64)
+    x = x + 0.1 * Noise(2).normal(20, 90, dtype=torch.float64)
+    off = x - x.mean(0)
+    values, vectors = torch.linalg.eigh(off.T @ off / len(x))
+    found, directions = spectrum(off.T @ off / len(x), rows=20)
+    assert torch.allclose(found[:19], values.flip(0)[:19])
+    assert torch.allclose((directions[:, :19] * vectors.flip(1)[:, :19]).sum(0).abs(), torch.ones(19).double())
+    model = PPCA(Space((90,)), rank=3)
+    model.prepare([Batch(x)])
+    model.begin()
+    model.accumulate(Batch(x))
+    loss = model.finish()["loss"]
+    assert model.variance == pytest.approx(values[:-3].mean().item())
+    assert loss == pytest.approx(-model.log_prob(x).mean().item())

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from genzoo.core.errors import DataError, refuse_infinite
 from genzoo.core.game import Batch
+from genzoo.core.noise import Noise
 
-__all__ = ["RunningMoments"]
+__all__ = ["RunningMoments", "spectrum"]
 
 
 class RunningMoments(nn.Module):
@@ -94,3 +95,32 @@ class RunningMoments(nn.Module):
                 f"`rank` must be two below the number of rows, or less, got rank={rank} and {self.count:.0f} rows. "
                 f"Lower rank to {max(1, int(self.count) - 2)}, or bring more rows."
             )
+
+
+def spectrum(covariance: Float[Tensor, "D D"], rows: float) -> tuple[Float[Tensor, " r"], Float[Tensor, "D r"]]:
+    """Eigenvalues in falling order and their vectors, all that are not zero.
+
+    Few rows span few directions. Where they are less than half of D, a basis of those is found from as many random
+    combinations of columns, and the rest is done within it: D² n steps in place of D³.
+
+    Args:
+        covariance: That of some rows.
+        rows: Their number n, which bounds its rank.
+
+    Example:
+        >>> x = torch.tensor([[1.0, 2.0, 3.0, 4.0, 5.0]], dtype=torch.float64)
+        >>> values, vectors = spectrum(x.T @ x, rows=1)
+        >>> round(values[0].item(), 6), vectors.shape
+        (55.0, torch.Size([5, 1]))
+
+    References:
+        Halko, Martinsson & Tropp, 2011, "Finding structure with randomness", arXiv:0909.4061
+    """
+    dims = len(covariance)
+    if rows > dims / 2:
+        values, vectors = torch.linalg.eigh(covariance)
+        return values.flip(0), vectors.flip(1)
+    probe = Noise(0, "spectrum", device=covariance.device).normal(dims, int(rows), dtype=covariance.dtype)
+    basis = torch.linalg.qr(covariance @ torch.linalg.qr(covariance @ probe)[0])[0]
+    values, inner = torch.linalg.eigh(basis.T @ covariance @ basis)
+    return values.flip(0), basis @ inner.flip(1)

@@ -17,6 +17,7 @@ from torch import Tensor
 from genzoo.core.game import Done, Metrics
 from genzoo.core.space import Space
 from genzoo.models.classical.linear_gaussian import LinearGaussian, signed
+from genzoo.models.classical.moments import spectrum
 from genzoo.models.classical.refusals import refuse_plane
 
 __all__ = ["PPCA"]
@@ -64,14 +65,14 @@ class PPCA(LinearGaussian):
         return torch.nn.functional.normalize(self.loadings, dim=0).T
 
     def refuse(self, covariance: Float[Tensor, "D D"]) -> None:
-        refuse_plane(covariance, self.rank)
+        refuse_plane(covariance, self.rank, rows=self.moments.count)
 
     def fit(self, covariance: Float[Tensor, "D D"]) -> Metrics:
-        values, vectors = torch.linalg.eigh(covariance)
-        kept, left = values.flip(0).split([self.rank, len(values) - self.rank])
-        typical = float(values.mean()) or 1.0
-        sigma2 = max(float(left.mean()) if len(left) else 0.0, (self.floor or 1e-6) * typical)
-        self.loadings.copy_(signed(vectors.flip(1)[:, : self.rank]) * (kept - sigma2).clamp_min(0).sqrt())
+        values, vectors = spectrum(covariance, self.moments.count)
+        kept, total, dims = values[: self.rank], float(covariance.trace()), len(covariance)
+        left = (total - float(kept.sum())) / (dims - self.rank) if self.rank < dims else 0.0
+        sigma2 = max(left, (self.floor or 1e-6) * (total / dims or 1.0))
+        self.loadings.copy_(signed(vectors[:, : self.rank]) * (kept - sigma2).clamp_min(0).sqrt())
         self.noise_variance.fill_(sigma2)
-        spread = float(values.sum() - (1 - sigma2 / kept.clamp_min(sigma2)) @ kept) / sigma2  # tr C⁻¹ S
-        return Done(loss=(len(values) * math.log(2 * math.pi) + self._log_det() + spread) / 2, variance=sigma2)
+        spread = (total - float((1 - sigma2 / kept.clamp_min(sigma2)) @ kept)) / sigma2  # tr C⁻¹ S
+        return Done(loss=(dims * math.log(2 * math.pi) + self._log_det() + spread) / 2, variance=sigma2)

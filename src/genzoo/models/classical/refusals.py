@@ -1,5 +1,6 @@
 """What a fit asks of rows: that there are enough of them, of the model's space, finite, and not all on a plane."""
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from genzoo.core.errors import ColumnError, DataError, refuse_infinite
 from genzoo.core.game import Batch
 from genzoo.core.model import GenerativeModel
+from genzoo.models.classical.moments import spectrum
 from genzoo.models.labels import labels_of
 
 __all__ = [
@@ -158,13 +160,14 @@ def refuse_dependent(covariance: Float[Tensor, "D D"], fix: str = WIDEN, *, most
         )
 
 
-def refuse_plane(covariance: Float[Tensor, "D D"], rank: int, fix: str = WIDEN) -> None:
+def refuse_plane(covariance: Float[Tensor, "D D"], rank: int, fix: str = WIDEN, *, rows: float = math.inf) -> None:
     """Raises if so many components leave nothing for the noise, of one variance in all other directions.
 
     Args:
         covariance: Of columns that vary.
         rank: The number of components.
         fix: What else can be done.
+        rows: How many rows it is the covariance of; where they are few, it has few directions.
 
     Raises:
         ColumnError: Naming the columns that others give.
@@ -172,6 +175,9 @@ def refuse_plane(covariance: Float[Tensor, "D D"], rank: int, fix: str = WIDEN) 
     Example:
         >>> refuse_plane(torch.ones(3, 3) + torch.eye(3), rank=2)
     """
+    spread = covariance.diagonal().sqrt()
+    if rows < len(covariance) / 2 and spectrum(covariance / spread / spread[:, None], rows)[0][rank] > FLAT:
+        return
     sets = dependent(covariance)
     reached = len(covariance) - len(sets)
     if reached <= rank < len(covariance):
