@@ -166,8 +166,10 @@ def test_too_wide_and_too_long_are_refused_before_they_are_taken_apart(tmp_path:
         read(table(tmp_path, f"a,b\n1,{'z' * (1 << 20)}z\n"))
     with gzip.open(tmp_path / "bomb.csv.gz", "wb") as file:
         file.write(b"a,b\n" + b"1" * (1 << 25))
-    with pytest.raises(DataError, match="at most 16,777,216 characters"):
+    with pytest.raises(DataError, match="must unpack to at most 16,777,216 bytes, 200 times its size, got more"):
         read(tmp_path / "bomb.csv.gz")
+    with pytest.raises(DataError, match="at most 16,777,216 characters"):
+        read(table(tmp_path, "a,b\n" + "1" * ((1 << 24) + 1)))
 
 
 def test_a_table_of_tabs_may_hold_quotes(tmp_path: Path) -> None:

@@ -1,13 +1,15 @@
 """Pixels: the content of one image file as an array, checked before it is decoded.
 
 Eight bits per channel are decoded, converted and resized by Pillow. Sixteen are beyond it in color, so that here a PNG
-is decoded twice, once for the high bytes and once for the low.
+is decoded twice, once for the high bytes and once for the low; grey with alpha, as four channels of bytes.
 """
 
 import contextlib
 import dataclasses
 import io
+import struct
 import warnings
+import zlib
 from collections.abc import Iterator
 from typing import Literal
 
@@ -127,7 +129,7 @@ def _look(name: str, image: Image.Image) -> Look:
         raise DataError(f"{name} must be one picture, got several frames or pages. Save one of them.")
     is_deep = image.mode.startswith("I;16") or str(_raw_mode(image)).endswith(";16B")
     transparent = image.mode in ("LA", "RGBA", "PA") or "transparency" in image.info
-    is_odd = image.mode == "LA" or "transparency" in image.info if is_deep else image.mode[0] in "IF"
+    is_odd = "transparency" in image.info if is_deep else image.mode[0] in "IF"
     if is_odd:
         raise DataError(f"{name} must be grey, RGB or RGBA of 8 or 16 bits, got {image.mode}. Convert it.")
     grey = image.mode in ("1", "L") or image.mode.startswith("I;16")
@@ -197,12 +199,27 @@ def _inside(height: int, width: int, tall: int, wide: int) -> tuple[int, int]:
 def _deep(image: Image.Image, content: bytes) -> Shaped[np.ndarray, "H W C"]:
     if image.mode.startswith("I;16"):
         return np.asarray(image).astype(np.int32)[..., None]
+    if _raw_mode(image) == "LA;16B":
+        return _deep_with_alpha(content)
     halves = []
     for order in ("B", "L"):  # read as big-endian Pillow keeps the high byte of each pair, as little-endian the low
         with Image.open(io.BytesIO(content), formats=FORMATS) as again:
             again.tile = [tile._replace(args=f"{image.mode};16{order}") for tile in again.tile]
             halves.append(np.asarray(again).astype(np.int32))
     return halves[0] * 256 + halves[1]
+
+
+def _deep_with_alpha(content: bytes) -> Shaped[np.ndarray, "H W 4"]:
+    """Grey of 16 bits with alpha, as color: its four bytes per pixel are read as those of four channels of 8 bits,
+    which only the header tells apart.
+    """
+    patched = bytearray(content)
+    patched[24:26] = 8, 6  # bits, and the kind of color: RGBA
+    patched[29:33] = struct.pack(">I", zlib.crc32(patched[12:29]))
+    with Image.open(io.BytesIO(patched), formats=("PNG",)) as image:
+        found = np.asarray(image).astype(np.int32)
+    grey, alpha = (found[..., i] * 256 + found[..., i + 1] for i in (0, 2))
+    return np.stack([grey, grey, grey, alpha], axis=-1)
 
 
 def _colored_deep(array: Shaped[np.ndarray, "H W C"], color: str) -> Shaped[np.ndarray, "H W K"]:

@@ -100,7 +100,10 @@ def _as_selfies(text: str) -> list[str]:
     try:
         return BRACKETED.findall(library.encoder(text))
     except library.EncoderError as problem:
-        raise DataError(f"A molecule must be one that SELFIES can write, got {text[:80]!r}: {problem}") from None
+        why = str(problem).split("\n")[0]  # below it stands the molecule again
+        raise DataError(
+            f"A molecule must be one that SELFIES can write, got {text[:80]!r} ({why}). Leave it out."
+        ) from None
 
 
 def _selfies() -> Any:

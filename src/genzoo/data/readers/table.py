@@ -159,8 +159,20 @@ def _loaded(path: Path, asked: Asked) -> Table:
     name = Path(path.name.removesuffix(".gz")).stem
     if path.suffix == ".parquet":
         return _without_index(Table(name, _parquet(path)), asked)
-    found = headed(path.name, read_lines(path), asked.header)
-    return _without_index(Table(name, found.columns, notes=found.notes), asked)
+    lines, bad = read_lines(path), tuple[str, ...]()
+    if asked.skip_bad:
+        lines, bad = _of_one_width(path.name, lines)
+    found = headed(path.name, lines, asked.header)
+    return _without_index(Table(name, found.columns, notes=found.notes, skipped=bad), asked)
+
+
+def _of_one_width(name: str, lines: Sequence[list[str]]) -> tuple[list[list[str]], tuple[str, ...]]:
+    """The lines without those that have more or fewer cells than most, below the first that has as many; and why."""
+    width = Counter(map(len, lines)).most_common(1)[0][0] if lines else 0
+    first = next((i for i, line in enumerate(lines) if len(line) == width), 0)
+    odd = [i for i, line in enumerate(lines) if i > first and len(line) != width]
+    reasons = tuple(f"{name}, line {i + 1}: {len(lines[i])} cells where most lines have {width}" for i in odd)
+    return [line for i, line in enumerate(lines) if i <= first or len(line) == width], reasons
 
 
 def _without_index(table: Table, asked: Asked) -> Table:

@@ -232,14 +232,27 @@ def _smiles(path: Path, asked: Asked) -> Table:
     first = 1 if words[0].lower() in MOLECULES else 0
     rows, bad = [], []
     for number, word in enumerate(words[first:], start=first + 1):
-        if is_smiles(word):
-            rows.append(word)
+        if why := _unspelled(word, asked):
+            bad.append(f"line {number}: {why}")
         elif word:
-            bad.append(f"line {number}: {word[:80]!r}")
+            rows.append(word)
     skipped = _skipped(path, bad, asked, "hold SMILES first in each line")
     if not rows:
         raise DataError(f"{path.name} must hold molecules, got none. Check the file.")
     return Table(path.name, {"smiles": rows}, skipped=skipped)
+
+
+def _unspelled(word: str, asked: Asked) -> str:
+    """Why a word cannot be spelled as a molecule, or nothing."""
+    if word and not is_smiles(word):
+        return repr(word[:80])
+    if not (word and asked.unit == "selfies" and asked.skip_bad):  # which takes a while, and is done below anyway
+        return ""
+    try:
+        MoleculeCodec.learned([word], "selfies")
+    except DataError as problem:
+        return str(problem)
+    return ""
 
 
 def _skipped(path: Path, bad: list[str], asked: Asked, what: str) -> tuple[str, ...]:
