@@ -128,3 +128,17 @@ def test_rows_of_unlike_lengths_go_to_recipes_that_take_them():
         recipe_named("vae")(words)
     assert "gpt" in told.value.fix
     assert recipe_named("gpt")(words).model.space == words
+
+
+def test_covariances_are_full_by_default_where_they_are_not_large(monkeypatch):
+    from genzoo.zoo.classical import densities
+
+    gaussian_mixture = densities.gaussian_mixture
+    kinds = [
+        type(gaussian_mixture(Space((1, side, side), levels=256), given).model.model.model.gaussians).__name__
+        for side, given in ((8, None), (28, None), (8, Space((), levels=10)), (28, Space((), levels=10)))
+    ]
+    assert kinds == ["FullGaussians", "DiagonalGaussians", "FullGaussians", "DiagonalGaussians"]
+    monkeypatch.setattr(densities, "memory", lambda: 1 << 30)
+    with pytest.raises(Mistake, match=r"1\.1 GB of memory, got 10 of 784 .* 10 classes: 7\.9 GB"):
+        gaussian_mixture(Space((784,)), Space((), levels=10), covariance="full")

@@ -1,7 +1,9 @@
 """Recipes of classical models."""
 
+import math
 from typing import TYPE_CHECKING, Literal
 
+from genzoo._files import memory
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.mistakes import Mistake
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["gaussian", "gaussian_mixture", "histogram", "kde", "kmeans", "softmax_regression"]
 
 Kind = Literal["full", "tied", "diag", "spherical", "low_rank"]
+LARGE = 1 << 22  # numbers in all covariances from which a full one is no default
+COPIES = 16  # of each number while they are fitted: factors, inverses, sums, what is kept and what is saved
 PASSES = TrainConfig(batch_size=4000)  # rows at a time; no setting of a pass changes what it finds
 
 
@@ -28,7 +32,7 @@ def gaussian(
     given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
-    covariance: Kind = "full",
+    covariance: Kind | None = None,
     rank: Count | None = None,
     floor: Positive | None = None,
 ) -> Recipe:
@@ -39,12 +43,13 @@ def gaussian(
     Args:
         size: Both are the same.
         covariance: A full matrix (for each class), one for all classes, a diagonal, one variance, or a low rank
-            plus one variance.
+            plus one variance; by default full, and a diagonal where that would take four million numbers.
         rank: The rank of covariance=low_rank; by default 10, or one less than there are columns.
         floor: The smallest variance, as a share of the data's; by default a singular covariance is refused.
     """
     from genzoo.models.classical import Gaussian
 
+    covariance = _covariance(space, given_space, covariance, 1)
     rank = _rank(space, covariance, rank)
     inner = Gaussian(Space(space.shape), given_space, covariance=covariance, rank=rank, floor=floor)
     return Recipe(_fitting(inner, space), PASSES)
@@ -64,7 +69,7 @@ def gaussian_mixture(
     *,
     size: Size = "small",
     components: Count | Literal["bic"] | None = None,
-    covariance: Kind = "full",
+    covariance: Kind | None = None,
     rank: Count | None = None,
     start: Literal["kmeans", "random"] = "kmeans",
     restarts: Count = 1,
@@ -79,7 +84,7 @@ def gaussian_mixture(
         size: Small: 10 components, bic tries up to 20. Paper: 30 and 60.
         components: The number of Gaussians (of each class), or bic to choose it; by default as size says.
         covariance: One matrix for each component, one for all, a diagonal each, one variance each, or a low rank
-            plus one variance each.
+            plus one variance each; by default full, and a diagonal where that would take four million numbers.
         rank: The rank of covariance=low_rank; by default 10, or one less than there are columns.
         start: Centers of k-means, or random rows.
         restarts: The number of starts, of which the best on the first 10,000 rows is kept.
@@ -88,14 +93,15 @@ def gaussian_mixture(
     """
     from genzoo.models.classical import GaussianMixture, Start
 
-    count = components or {"small": 10, "paper": 30}[size]
+    count, most = components or {"small": 10, "paper": 30}[size], {"small": 20, "paper": 60}[size]
+    covariance = _covariance(space, given_space, covariance, most if count == "bic" else count)
     inner = GaussianMixture(
         Space(space.shape),
         given_space,
         components=count,
         covariance=covariance,
         rank=_rank(space, covariance, rank),
-        start=Start(start, restarts=restarts, most={"small": 20, "paper": 60}[size]),
+        start=Start(start, restarts=restarts, most=most),
         floor=floor or (0.1 if space.dims >= 16 else None),
     )
     return Recipe(_fitting(inner, space), PASSES)
@@ -240,6 +246,24 @@ def softmax_regression(
     return Recipe(
         in_units(SoftmaxRegression(space, given_space, penalty=penalty, tol=tol)), TrainConfig(batch_size=1000)
     )
+
+
+def _covariance(space: Space, given_space: GivenSpaceLike, asked: Kind | None, components: int) -> Kind:
+    """The covariance asked for, if it fits into the memory; by default a full one, if it is not large."""
+    from genzoo.core.given import as_given_space
+
+    classes = [each.levels or 1 for each in as_given_space(given_space).values() if not each.shape]
+    numbers = components * math.prod(classes) * space.dims**2
+    if asked is None:
+        return "full" if numbers <= LARGE else "diag"
+    wanted, there = COPIES * 8 * numbers, memory()
+    if asked in ("full", "low_rank") and wanted > there:
+        raise Mistake(
+            f"Covariances ({asked}) must fit into the {there / 1e9:.1f} GB of memory, got {components} of "
+            f"{space.dims:,} columns for each of {math.prod(classes)} classes: {wanted / 1e9:.1f} GB in the fit.",
+            "Take covariance=diag, or fewer components or columns.",
+        )
+    return asked
 
 
 def _rank(space: Space, covariance: str, rank: int | None) -> int | None:
