@@ -4,6 +4,7 @@ import pickle
 import pickletools
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
@@ -117,9 +118,8 @@ def test_pipelines_and_clones_keep_arguments() -> None:
 
 
 def test_frames_come_in_and_go_out() -> None:
-    import pandas
 
-    frame = pandas.DataFrame(X, columns=["a", "b", "c", "d"])
+    frame = pd.DataFrame(X, columns=["a", "b", "c", "d"])
     sample = estimator_of("gaussian").fit(frame).sample(3, seed=0)
     assert list(sample.columns) == ["a", "b", "c", "d"]
     latents = estimator_of("ppca").set_output(transform="pandas").fit(frame).transform(frame)
@@ -130,9 +130,8 @@ def test_frames_come_in_and_go_out() -> None:
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_pickle_calls_nothing_but_the_class(name: str) -> None:
-    import pandas
 
-    estimator = estimator_of(name).fit(pandas.DataFrame(X, columns=["a", "b", "c", "d"]), Y)
+    estimator = estimator_of(name).fit(pd.DataFrame(X, columns=["a", "b", "c", "d"]), Y)
     content = pickle.dumps(estimator)
     named, strings = [], []
     for code, argument, _ in pickletools.genops(content):
@@ -143,7 +142,7 @@ def test_a_pickle_calls_nothing_but_the_class(name: str) -> None:
         if isinstance(argument, str):
             strings.append(argument)
     assert set(named) == {"genzoo.sklearn_api Estimator"}
-    again, frame = pickle.loads(content), pandas.DataFrame(X, columns=["a", "b", "c", "d"])
+    again, frame = pickle.loads(content), pd.DataFrame(X, columns=["a", "b", "c", "d"])
     method = "predict_proba" if name == "softmax_regression" else "score_samples"
     assert np.array_equal(getattr(again, method)(frame), getattr(estimator, method)(frame))
 
@@ -178,6 +177,46 @@ def test_rows_aside_keep_a_long_training_from_learning_rows_by_heart() -> None:
     )
     assert held.score(fresh) > long.score(fresh) + 0.5
     assert long.score(table) > held.score(table)
+
+
+def mixed(n: int) -> pd.DataFrame:
+    rows = np.arange(n)
+    return pd.DataFrame(
+        {"age": 20 + rows % 50, "job": np.array(["cook", "smith", "nurse"])[rows % 3], "pay": rows * 0.5}
+    )
+
+
+def test_frames_with_words_go_in_and_come_out() -> None:
+    frame = mixed(200)
+    found = Estimator("gaussian_mixture", components=2, train={"steps": 3}).fit(frame)
+    drawn = found.sample(20, seed=0)
+    assert drawn.columns.tolist() == ["age", "job", "pay"]
+    assert set(drawn["job"]) <= {"cook", "smith", "nurse"}
+    assert drawn["age"].between(20, 69).all()
+    scores = found.score_samples(frame[:5])
+    assert np.allclose(pickle.loads(pickle.dumps(found)).score_samples(frame[:5]), scores)
+    words = frame[["job"]].assign(tool=frame["job"].str.upper().where(frame["age"] % 7 > 0, "PAN"))
+    net = Estimator("bayes_net").fit(words)
+    assert np.allclose(net.score_samples(words[4:6]), net.score_samples(words)[4:6]), (
+        "in fewer rows words are the same"
+    )
+    with pytest.raises(ValueError, match="words that the run knows, got 'king'"):
+        found.score_samples(frame[:2].assign(job="king"))
+    with pytest.raises(ValueError, match="feature names"):
+        found.score_samples(frame[["job", "age", "pay"]])
+
+
+def test_missing_entries_go_where_they_are_marginalised() -> None:
+    X = np.random.default_rng(0).normal(size=(80, 2))
+    X[::7, 0] = np.nan
+    assert np.isfinite(Estimator("gaussian").fit(X).score(X))
+    with pytest.raises(ValueError, match="NaN(.|\n)*these marginalise them: gaussian"):
+        Estimator("kde").fit(X)
+    frame = mixed(60)
+    frame.loc[3, "pay"] = np.nan
+    assert np.isfinite(Estimator("gaussian").fit(frame).score(frame))
+    with pytest.raises(ValueError, match="missing"):
+        Estimator("kde").fit(frame)
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.0, 0.99, 0.001])

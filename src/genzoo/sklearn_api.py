@@ -29,14 +29,18 @@ except ImportError:
 
 from genzoo.core import GenerativeModel, Noise, Space, seeded
 from genzoo.core.errors import ColumnError
-from genzoo.data import Rows
+from genzoo.data import Rows, codec_from_json, read
+from genzoo.data.codecs.table import TableCodec
+from genzoo.data.readers.frames import is_frame
+from genzoo.data.recode import kinds_of, recoded
 from genzoo.evaluation.likelihood import score as score_rows
 from genzoo.models.classical import responsibilities
 from genzoo.training import TrainConfig
 from genzoo.training import train as train_model
 from genzoo.training.config import BUDGETS
 from genzoo.zoo.mistakes import Mistake
-from genzoo.zoo.recipe import Recipe, RecipeInfo, recipe_named
+from genzoo.zoo.recipe import Recipe, RecipeInfo, recipe_named, recipes
+from genzoo.zoo.run import check_fits
 
 __all__ = ["Estimator"]
 
@@ -54,7 +58,7 @@ def _answers(*words: str) -> Callable[["Estimator"], bool]:
 
 
 class Estimator(TransformerMixin, BaseEstimator):
-    """A recipe that is fitted to an array or a frame of numbers.
+    """A recipe that is fitted to an array, or to a frame of numbers and words.
 
     Which methods there are, the recipe says: `score_samples`, `score` (the mean log-likelihood; of a classifier, the
     accuracy) and `sample` of a density, `transform` and `inverse_transform` of what has a latent, `predict` and
@@ -129,16 +133,25 @@ class Estimator(TransformerMixin, BaseEstimator):
         Raises:
             ValueError: If rows or arguments are not what the recipe wants.
         """
-        info = recipe_named(self.recipe)
-        x, given = self._labelled(X, y) if self._is_classifier() else (self._rows(X, reset=True), None)
-        space = Space((1,), levels=len(self.classes_)) if given is not None else Space(tuple(x.shape[1:]))
+        info, codec = recipe_named(self.recipe), None
+        self._made: dict[str, Any] = {}
+        if self._is_classifier():
+            x, given = self._labelled(X, y)
+            space = Space((1,), levels=len(self.classes_))
+        elif _is_mixed(X):
+            x, space, codec = self._columns(X, info)
+            given = None
+        else:
+            x, given = self._rows(X, reset=True), None
+            space = Space(tuple(x.shape[1:]))
         given_space = None if given is None else Space(tuple(given.shape[1:]))
         self._made = {
             "recipe": info.name,
             "settings": info.plain(info.checked(**self._settings)),
             "space": space.to_json(),
             "given": None if given_space is None else given_space.to_json(),
-            "precise": (x if given is None else given).dtype == torch.float64,
+            "precise": codec is None and (x if given is None else given).dtype == torch.float64,
+            "codec": None if codec is None else codec.to_json(),
         }
         seed = self._seed()
         with seeded(seed):
@@ -187,7 +200,10 @@ class Estimator(TransformerMixin, BaseEstimator):
             seed: Names the noise; by default a fresh one.
         """
         check_is_fitted(self, "model_")
-        x = self.model_.sample(n_samples, seed=seed).double().numpy()
+        drawn = self.model_.sample(n_samples, seed=seed)
+        if self._made["codec"] is not None:
+            return _frame(_codec(self._made), drawn)
+        x = drawn.double().numpy()
         if "feature_names_in_" not in vars(self):
             return x
         from pandas import DataFrame
@@ -282,6 +298,7 @@ class Estimator(TransformerMixin, BaseEstimator):
         else:
             tags.transformer_tags = TransformerTags(preserves_dtype=["float64", "float32"])
         tags.estimator_type = "density_estimator"
+        tags.input_tags.allow_nan = self._policy() == "keep"
         if self._is_classifier():
             tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
             tags.target_tags.required = True
@@ -324,12 +341,43 @@ class Estimator(TransformerMixin, BaseEstimator):
         return self._answer() == "class"
 
     def _rows(self, X: Any, *, reset: bool = False) -> Tensor:
-        """Rows as scikit-learn checks them, in the precision of the model."""
+        """Rows as scikit-learn checks them, in the precision of the model; those of a frame with words as numbers."""
+        if not reset and self._made["codec"] is not None:
+            codec, space = _codec(self._made), Space.from_json(self._made["space"])
+            validate_data(self, X, reset=False, skip_check_array=True)
+            asked = {"x": list(codec.columns), "kinds": kinds_of(space, codec), "missing": self._policy()}
+            return recoded(read(X, **asked), space, codec).x
         dtype: Any = [np.float64, np.float32]
         if not reset:
             dtype = np.float64 if self._made["precise"] else np.float32
-        rows = validate_data(self, X, reset=reset, dtype=dtype, ensure_min_samples=2 if reset else 1)
+        finite: Any = "allow-nan" if self._policy() == "keep" else True
+        try:
+            rows = validate_data(
+                self, X, reset=reset, dtype=dtype, ensure_min_samples=2 if reset else 1, ensure_all_finite=finite
+            )
+        except ValueError as error:
+            if "NaN" not in str(error):
+                raise
+            able = ", ".join(name for name, info in recipes().items() if "missing" in info.can)
+            raise ValueError(
+                f"{error}\n{self.recipe} takes no missing values; these marginalise them: {able}."
+            ) from None
         return torch.from_numpy(np.array(rows, order="C"))
+
+    def _columns(self, X: Any, info: RecipeInfo[Any]) -> tuple[Tensor, Space, TableCodec]:
+        """Rows of a frame with words, as `read` understands its columns."""
+        validate_data(self, X, skip_check_array=True)
+        data = read(X, missing=self._policy())
+        check_fits(info.name, data, self._settings)
+        if not isinstance(data.codec, TableCodec):
+            raise ValueError(
+                f"A frame with words must be a table of several columns, got {data.codec.kind}. Add some."
+            )
+        return data.x, data.space, data.codec
+
+    def _policy(self) -> str:
+        """What becomes of missing entries."""
+        return "keep" if "missing" in self._abilities() else "error"
 
     def _labelled(self, X: Any, y: Any) -> tuple[Tensor, Tensor]:
         """The numbers of the classes, and the rows that they follow from."""
@@ -384,6 +432,30 @@ class Estimator(TransformerMixin, BaseEstimator):
 # The mixin wraps `transform` for `set_output` when the class is made: only then can it be hidden where there is none.
 for _name in ("transform", "fit_transform"):
     setattr(Estimator, _name, available_if(_can("encode"))(getattr(Estimator, _name)))
+
+
+def _is_mixed(X: Any) -> bool:
+    """Whether X is a frame in which some column holds words."""
+    return is_frame(X) and any(np.asarray(X[name]).dtype.kind not in "biuf" for name in X.columns)
+
+
+def _codec(made: dict[str, Any]) -> TableCodec:
+    found = codec_from_json(made["codec"])
+    assert isinstance(found, TableCodec)
+    return found
+
+
+def _frame(codec: TableCodec, x: Tensor) -> Any:
+    """Rows as a frame: words as such, whole numbers whole."""
+    from pandas import DataFrame, to_numeric
+
+    cells = codec.cells(x)
+    return DataFrame(
+        {
+            name: column if name in codec.words or name in codec.forms else to_numeric(column)
+            for name, column in cells.items()
+        }
+    )
 
 
 def _quiet(remark: str) -> None:
