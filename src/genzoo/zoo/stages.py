@@ -170,8 +170,7 @@ def loaded(path: Path, config: store.RunConfig) -> Trainable:
     Raises:
         Mistake: If its weights are missing or of another model.
     """
-    with told(str(path / store.CONFIG), "describe a model that can be built", "Restore it.", Mistake):
-        model = _rebuilt(path, config).model
+    model = _rebuilt(path, config).model
     store.fill(model, path / store.WEIGHTS)
     return model.eval()
 
@@ -186,7 +185,8 @@ def _rebuilt(path: Path, config: store.RunConfig, before: Sequence[Path] = ()) -
     """
     info, (space, given) = recipe_named(config.recipe.name), config.spaces
     precise = config.train.precision == "float64"
-    with seeded(config.train.seed), bounded_by(store.weights_of(path, config)):
+    can_be_built = told(str(path / store.CONFIG), "describe a model that can be built", "Restore it.", Mistake)
+    with can_be_built, seeded(config.train.seed), bounded_by(store.weights_of(path, config)):
         built = info(space, given, **_arguments(path, config))
         for k in range(config.stage - 1):
             if before:
