@@ -149,6 +149,14 @@ def test_tables_show_their_words(tmp_path):
     assert shares["column shapes"][1] <= 1
 
 
+def test_tables_show_numbers_as_they_are_written():
+    frame = [{"pay": f"${1000 + 7 * i:,}.50", **{f"v{k}": f"{i * k}.5" for k in range(13)}} for i in range(30)]
+    data = genzoo.read(frame)
+    shown = _shown(data, data.x[:2])
+    assert [row[0] for row in shown["numbers"]] == ["$1,000.50", "$1,007.50"]
+    assert shown["heads"][-1] == "and 2 more"
+
+
 def test_conditional_families_compare(tmp_path):
     recipes = {"gaussian_mixture": {"components": 1}, "wgan_gp": {"hidden": 8}}
     found = compare(genzoo.read("digits", given="label"), recipes, out=tmp_path, steps=2, **BRIEF)

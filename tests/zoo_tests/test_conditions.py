@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 import genzoo
-from genzoo.core import GenerativeModel, Likelihood, Noise, Space
+from genzoo.core import Batch, GenerativeModel, Likelihood, Noise, Space
+from genzoo.models.standardized import Standardized
 from genzoo.zoo.conditions import cells, conditions, fitted
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.store import DataRecord
@@ -108,6 +109,22 @@ def test_a_run_keeps_the_codecs_of_its_conditions(tmp_path: Path) -> None:
     rows = conditions(again.model, again.config.data, {"name": "row 119"}, 2, again.given_codecs)
     assert again.given_codecs[""].texts(rows["given"]) == ["row 119"] * 2
     assert again.model.sample(2, rows, seed=0).shape == (2, 1, 8, 8)
+
+
+def test_large_whole_numbers_keep_their_digits(tmp_path: Path) -> None:
+    rows = [f"{20240100 + i},{i * 0.5}" for i in range(1, 130)]
+    (tmp_path / "t.csv").write_text("day,v\n" + "\n".join(rows) + "\n")
+    data = genzoo.read(tmp_path / "t.csv", given="day")
+    assert data.given.tolist() == [20240100 + i for i in range(1, 130)]
+    model = Standardized(Told(Space((1,)), {"day": Space(())}))
+    model.prepare([Batch(data.x[:, :1].float(), {"day": data.given})])
+    days = model.checked_given({"day": [20240228, 20240229]}, 2)
+    assert days["day"].tolist() == [20240228, 20240229]
+    near = model.rule(days)["day"]
+    assert near.dtype == torch.float32
+    assert near.diff().item() == pytest.approx(1 / model.conditions[0].scale.item(), rel=1e-4)
+    said = DataRecord(name="t", given=["day"], fingerprint="")
+    assert conditions(model, said, {"day": "20240229"}, 1)["day"].tolist() == [20240229]
 
 
 def test_conditions_come_back_as_words(told) -> None:

@@ -263,8 +263,8 @@ def _named(given: Mapping[str, Any], spaces: GivenSpace) -> Mapping[str, Any]:
 
 def _as_rows(rows: Any, space: Space, n: int, device: torch.device | str) -> Tensor:
     rows = as_tensor(rows, SINGLE, torch.get_default_dtype())
-    if not space.is_discrete and not rows.is_floating_point():
-        rows = rows.to(torch.get_default_dtype())
+    if not space.is_discrete and not rows.is_floating_point():  # in float64 where float32 would lose digits
+        rows = rows.to(torch.get_default_dtype() if bool((rows.abs() < 1 << 24).all()) else torch.float64)
     if space.ragged and rows.ndim > 1 and rows.shape[1] < space.shape[0]:  # shorter than the longest: padded
         lacking = (len(rows), space.shape[0] - rows.shape[1], *rows.shape[2:])
         rows = torch.cat([rows, rows.new_full(lacking, torch.nan if space.levels is None else space.levels)], 1)

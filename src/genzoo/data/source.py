@@ -18,6 +18,7 @@ from genzoo.core.errors import DataError
 from genzoo.data.codec import Codec
 from genzoo.data.columns import is_number, numbers
 from genzoo.data.pixels import Color
+from genzoo.data.readers.arrays import loses_digits
 from genzoo.data.view import View
 
 __all__ = [
@@ -175,7 +176,8 @@ class Condition:
         if different and all(is_number(cell) for cell in different):
             values = {cell: float(cell) for cell in different}
             if len(different) > MOST_CLASSES or any(value != int(value) for value in values.values()):
-                return cls(numbers(name, cells, missing=missing), Space(()))
+                rows = numbers(name, cells, missing=missing, precise=True)
+                return cls(rows if loses_digits(rows[:, None]) else rows.float(), Space(()))
             return cls._of_classes(cells, sorted(different, key=lambda cell: (values[cell], cell)))
         return cls._of_classes(cells, sorted(different))
 

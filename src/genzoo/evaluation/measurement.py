@@ -193,5 +193,5 @@ def check_comparable(measurements: Sequence[Measurement]) -> None:
 
 
 def _decimals(error: float) -> int:
-    """The decimals that show an error with two figures, between 0 and 6."""
-    return next((digits for digits in range(6) if round(error, digits) >= 10 ** (1 - digits)), 6)
+    """The decimals that show an error with two figures, between 0 and 6; of one that is nothing, three."""
+    return 3 if error == 0 else next((digits for digits in range(6) if round(error, digits) >= 10 ** (1 - digits)), 6)

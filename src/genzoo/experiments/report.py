@@ -154,6 +154,7 @@ def _section(comparison: Comparison) -> dict[str, Any]:
             ("examination", f"{100 * comparison.share:.0f} % of the budget"),
             ("seed", str(comparison.seed)),
             ("fingerprint", data.fingerprint),
+            *([("in reading", "; ".join(data.notes))] if data.notes else []),
         ],
         "columns": columns,
         "rows": rows,
@@ -276,9 +277,11 @@ def _listed(codec: TableCodec, x: Tensor) -> dict[str, Any]:
     """Rows of a table as they are written, but for the last digits of real numbers."""
     columns = dict(list(codec.cells(x).items())[:12])
     for name, cells in columns.items():
-        if name not in codec.words and name not in codec.whole:
+        if name not in codec.words and name not in codec.whole and name not in codec.forms:
             columns[name] = [cell and f"{float(cell):.4g}" for cell in cells]
-    return {"heads": list(columns), "numbers": [list(row) for row in zip(*columns.values(), strict=True)]}
+    numbers = [list(row) for row in zip(*columns.values(), strict=True)]
+    more = len(codec.columns) - len(columns)
+    return {"heads": [*columns, *([f"and {more} more"] if more else [])], "numbers": numbers}
 
 
 def _strip(data: Data, x: Tensor, across: int) -> dict[str, Any] | None:

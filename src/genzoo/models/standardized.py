@@ -80,7 +80,9 @@ class Standardized(Mapped):
 
     def rule(self, given: Given) -> Given:
         reals = ((name, units) for name, units in self._units() if name in given)
-        return {**given, **{name: (given[name] - units.shift) / units.scale for name, units in reals}}
+        # What came in float64 to keep its digits, such as dates, needs them no more once it is centered.
+        units_of = {name: ((given[name] - units.shift) / units.scale).to(units.shift.dtype) for name, units in reals}
+        return {**given, **units_of}
 
     def log_density(
         self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise, **options: Any

@@ -220,7 +220,8 @@ def _values(name: str, text: str, space: Space, classes: list[str], codec: Codec
         return torch.cat([_read(name, word, space, codec) for word in words])
     if space.shape:
         return _vector(name, words, space)[None]
-    return torch.tensor([_value(name, word, space, classes) for word in words])
+    values = torch.tensor([_value(name, word, space, classes) for word in words], dtype=_dtype_of(space))
+    return values.float() if values.is_floating_point() and bool((values.abs() < 1 << 24).all()) else values
 
 
 def _spelled(name: str, text: str, space: Space, codec: SpellingCodec) -> Tensor:
@@ -264,6 +265,10 @@ def _value(name: str, word: str, space: Space, classes: list[str]) -> float | in
     if space.levels is not None and not 0 <= value < space.levels:
         raise _not_of(name, word, space)
     return value
+
+
+def _dtype_of(space: Space) -> torch.dtype:
+    return torch.float64 if space.levels is None else torch.int64
 
 
 def _vector(name: str, words: list[str], space: Space) -> Tensor:

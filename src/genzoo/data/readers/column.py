@@ -18,7 +18,7 @@ from genzoo.core import Column
 from genzoo.core.errors import DataError, nearest
 from genzoo.data.columns import is_date, is_number, numbers
 
-__all__ = ["KINDS", "MOST_WORDS", "ReadColumn", "kinds_asked", "read_column"]
+__all__ = ["EXACT", "KINDS", "MOST_WORDS", "ReadColumn", "kinds_asked", "read_column"]
 
 MOST_WORDS = 1000
 KINDS = ("real", "integer", "ordered", "categorical")

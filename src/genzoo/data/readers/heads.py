@@ -42,7 +42,7 @@ def headed(name: str, lines: Sequence[Sequence[str]], header: bool | None) -> He
     if len(lines) > 1 and len(lines[0]) > 1:
         kept = [line for line in lines if any(cell.strip() for cell in line)]
         if len(kept) < len(lines):
-            notes.append(f"{len(lines) - len(kept):,} lines of empty cells are left out")
+            notes.append(f"lines of empty cells are left out: {len(lines) - len(kept):,}")
             lines = kept
     if header is None and _has_two(lines):
         names = [" ".join(filter(None, map(str.strip, pair))) for pair in zip(*lines[:2], strict=True)]

@@ -34,7 +34,7 @@ from genzoo.data.columns import (
 from genzoo.data.forms import Form, form_of
 from genzoo.data.readers.arrays import as_rows, loses_digits
 from genzoo.data.readers.beside import columns_beside
-from genzoo.data.readers.column import MOST_WORDS, ReadColumn, kinds_asked, read_column
+from genzoo.data.readers.column import EXACT, MOST_WORDS, ReadColumn, kinds_asked, read_column
 from genzoo.data.readers.heads import headed
 from genzoo.data.readers.spelling import SPELLING, text_rows
 from genzoo.data.source import EVERY, MOST_CLASSES, Asked, Condition, Source, reader
@@ -434,6 +434,8 @@ def _told(found: Mapping[str, ReadColumn]) -> list[str]:
             notes.append(f"column {name!r} holds one value in all rows: leave it out with x=…")
         elif part.column.kind == "integer" and len(there) > 2 and _counts(there):
             notes.append(f"column {name!r} counts the rows: leave it out with x=…")
+        elif len(there) and bool((there == there.round()).all()) and float(there.abs().max()) >= EXACT:
+            notes.append(f"column {name!r} holds whole numbers too large to be told apart: leave it out with x=…")
         elif part.column.kind == "real" and (spike := spike_of(there)) is not None:
             value, share = spike
             notes.append(
