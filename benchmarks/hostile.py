@@ -18,7 +18,7 @@ from pathlib import Path
 
 import genzoo
 from benchmarks import record
-from tests.hostile import KINDS, RUN_KINDS, Kind, handmade, mutated, run_kind, trial
+from tests.hostile import KINDS, RUN_KINDS, Kind, handmade, handmade_runs, mutated, run_kind, trial
 
 SECONDS, MEGABYTES = 2.0, 200
 FORBIDDEN = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "socket.connect", "pickle.find_class")
@@ -119,6 +119,8 @@ def main() -> None:
             print(f"{name:24} {counts[name].to_json()}", flush=True)
         for name, content in handmade().values():
             counts["by hand"].add(KINDS[name], content, folder / "case")
+        for name, content in handmade_runs().values():
+            counts["by hand"].add(run_kind(name, folder / "mixture", folder), content, folder / "case")
         print(f"{'by hand':24} {counts['by hand'].to_json()}")
     whole = sum((count.outcomes for count in counts.values()), collections.Counter())
     total, good = whole.total(), whole["valid"] + whole["typed"]

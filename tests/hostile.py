@@ -44,7 +44,7 @@ from genzoo.evaluation.judge import Judge, JudgeSettings, read_judge, write_judg
 from genzoo.training.checkpoint import CheckpointError, checkpoints
 from genzoo.zoo.mistakes import Mistake
 
-__all__ = ["KINDS", "RUN_KINDS", "Kind", "Trial", "mutated", "trial"]
+__all__ = ["KINDS", "RUN_KINDS", "Kind", "Trial", "handmade", "handmade_runs", "mutated", "run_kind", "trial"]
 
 TYPED = (DataError, Mistake, CheckpointError)
 NAMES = {".idx": "d/train-images-idx3-ubyte", ".png": "d/x.png", ".jpg": "d/x.jpg", ".wav": "d/x.wav",
@@ -448,6 +448,22 @@ def handmade() -> Mapping[str, tuple[str, bytes]]:
         "a pickle in the place of a judge": ("judge", b"\x80\x04}q\x00."),
         "a codec with an alphabet of lists": ("codec text", b'{"kind": "text", "alphabet": [[], []]}'),
         "a codec of 10^9 levels": ("codec image", b'{"kind": "image", "levels": 1000000000}'),
+    }
+
+
+def handmade_runs() -> Mapping[str, tuple[str, bytes]]:
+    """The same for the files of a run."""
+    far = json.dumps({"model.weights": {"dtype": "F32", "shape": [1 << 48], "data_offsets": [0, 1 << 50]}}).encode()
+    target = json.dumps({"format_version": 2, "_target_": "os.system", "recipe": {"name": "os.system"}}).encode()
+    return {
+        "a pickle in the place of weights": ("weights", b"\x80\x04}q\x00."),
+        "weights of 10^15 bytes": ("weights", struct.pack("<Q", len(far)) + far),
+        "a header of 2^63 bytes": ("weights", struct.pack("<Q", 1 << 63)),
+        "a configuration 100,000 deep": ("config", b"[" * 100_000),
+        "a configuration that names a function": ("config", target),
+        "a configuration in YAML": ("config", b"recipe: !!python/object/apply:os.system [ls]\n"),
+        "codecs 100,000 deep": ("codec", b'{"x":' * 100_000),
+        "no codecs": ("codec", b"{}"),
     }
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import genzoo
-from tests.hostile import KINDS, RUN_KINDS, Kind, handmade, mutated, run_kind, trial
+from tests.hostile import KINDS, RUN_KINDS, Kind, handmade, handmade_runs, mutated, run_kind, trial
 
 pytestmark = pytest.mark.timeout(60)
 EXAMPLES, SECONDS = 25, 5.0
@@ -46,6 +46,13 @@ def test_handmade(what: str, tmp_path: Path) -> None:
     found = trial(KINDS[kind], content, tmp_path / "case")
     assert found.outcome == "typed"
     assert found.seconds < SECONDS
+
+
+@pytest.mark.parametrize("what", handmade_runs())
+def test_handmade_runs(what: str, trained: Path, tmp_path: Path) -> None:
+    name, content = handmade_runs()[what]
+    found = trial(run_kind(name, trained, tmp_path), content, tmp_path / "case")
+    assert (found.outcome, found.seconds < SECONDS) == ("typed", True)
 
 
 @pytest.fixture(scope="module")
