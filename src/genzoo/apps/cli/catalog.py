@@ -130,7 +130,7 @@ def _run_row(path: Path) -> dict[str, Any]:
     from genzoo.zoo.mistakes import Mistake
     from genzoo.zoo.store import WEIGHTS, read_config, read_metrics
 
-    row: dict[str, Any] = dict.fromkeys(("run", "recipe", "data", "steps", "loss", "valid", "state"))
+    row: dict[str, Any] = dict.fromkeys(("run", "recipe", "data", "steps", "loss", "valid", "loss is", "state"))
     row["run"] = str(path)
     try:
         config, rows = read_config(path), read_metrics(path)
@@ -139,7 +139,9 @@ def _run_row(path: Path) -> dict[str, Any]:
     for split, column in (("train", "loss"), ("valid", "valid")):
         losses = [entry.get("loss") for entry in rows if entry["split"] == split]
         row[column] = losses[-1] if losses else None
+    known = recipes().get(config.recipe.name)
     return row | {
+        "loss is": known.loss if known else "",
         "recipe": config.recipe.name,
         "data": config.data.name,
         "steps": rows[-1]["step"] if rows else 0,
