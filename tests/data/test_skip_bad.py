@@ -28,6 +28,17 @@ def test_rows_of_a_table_with_too_many_or_few_cells(tmp_path: Path) -> None:
     assert data.skipped[1] == "x.csv, line 5: 3 cells where most lines have 2"
 
 
+def test_cells_that_are_no_numbers_among_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("a,kind\n1.5,red\nx,blue\n3.5,7\n1e999,red\n")
+    with pytest.raises(DataError, match="must hold finite numbers"):
+        read(path)
+    data = read(path, skip_bad=True)
+    assert data.codec.cells(data.x) == {"a": ["1.5", "3.5"], "kind": ["red", "7"]}
+    assert data.skipped[0] == "row 2: 'x' in column 'a', which holds numbers"
+    assert note(data) == "left out 2 of 4 that cannot be read (skip_bad)"
+
+
 def test_molecules_that_selfies_cannot_write(tmp_path: Path) -> None:
     path = tmp_path / "x.smi"
     path.write_text("CCO\nC1CC(=O)(=O)(=O)CCC\nC(\nhello\nCCN\n")

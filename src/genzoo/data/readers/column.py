@@ -18,7 +18,7 @@ from genzoo.core import Column
 from genzoo.core.errors import DataError, nearest
 from genzoo.data.columns import is_date, is_number, numbers
 
-__all__ = ["EXACT", "KINDS", "MOST_WORDS", "ReadColumn", "kinds_asked", "read_column"]
+__all__ = ["EXACT", "KINDS", "MOST_WORDS", "ReadColumn", "holds_words", "kinds_asked", "read_column"]
 
 MOST_WORDS = 1000
 KINDS = ("real", "integer", "ordered", "categorical")
@@ -62,9 +62,8 @@ def read_column(name: str, cells: Sequence[str], wanted: str | None = None) -> R
         >>> read_column("zip", ["01234", "99999"]).words
         ('01234', '99999')
     """
-    different = sorted({cell for cell in cells if cell})
-    if wanted in ("ordered", "categorical") or (wanted is None and _are_words(name, different)):
-        return _levels(name, cells, different, wanted or "categorical")
+    if holds_words(name, cells, wanted):
+        return _levels(name, cells, sorted({cell for cell in cells if cell}), wanted or "categorical")
     values = numbers(name, cells, missing=("",), precise=True)
     there = values[~values.isnan()]
     whole = bool((there == there.round()).all()) and (not len(there) or float(there.abs().max()) < EXACT)
@@ -73,6 +72,23 @@ def read_column(name: str, cells: Sequence[str], wanted: str | None = None) -> R
                         "Call it real.")  # fmt: skip
     kind = "integer" if whole and wanted != "real" else "real"
     return ReadColumn(values, Column(kind, missing=len(there) < len(values)))
+
+
+def holds_words(name: str, cells: Sequence[str], wanted: str | None = None) -> bool:
+    """Whether a column is of words, as it is asked for or by its look; else every cell must be a number.
+
+    Args:
+        name: Its name, for errors.
+        cells: Its cells; an empty one is missing.
+        wanted: What it is asked to be.
+
+    Example:
+        >>> holds_words("kind", ["red", "1"]), holds_words("age", ["1", "2", "x"], "real")
+        (True, False)
+    """
+    if wanted is not None:
+        return wanted in ("ordered", "categorical")
+    return _are_words(name, sorted({cell for cell in cells if cell}))
 
 
 def kinds_asked(kinds: str | Mapping[str, str] | None, names: Sequence[str]) -> dict[str, str]:

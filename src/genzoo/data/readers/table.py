@@ -34,7 +34,7 @@ from genzoo.data.columns import (
 from genzoo.data.forms import Form, form_of
 from genzoo.data.readers.arrays import as_rows, loses_digits
 from genzoo.data.readers.beside import columns_beside
-from genzoo.data.readers.column import EXACT, MOST_WORDS, ReadColumn, kinds_asked, read_column
+from genzoo.data.readers.column import EXACT, MOST_WORDS, ReadColumn, holds_words, kinds_asked, read_column
 from genzoo.data.readers.heads import headed
 from genzoo.data.readers.spelling import SPELLING, text_rows
 from genzoo.data.source import EVERY, MOST_CLASSES, Asked, Condition, Source, reader
@@ -139,6 +139,8 @@ def from_table(table: Table, asked: Asked) -> Source:
     table = _plain_numbers(table, used, asked, gone)
     table = dataclasses.replace(table, texts=_texts(table, x_names, asked))
     cells = [name for name in used if name not in table.texts]
+    if asked.skip_bad:
+        table = _without_bad_cells(table, [name for name in x_names if name in cells], asked, gone)
     table = _complete_rows(table, cells, asked, gone)
     together = table.columns.values() if asked.group is None else [table.columns[asked.group]]
     content = content_words("\0".join(row).encode() for row in zip(*together, strict=True))
@@ -246,6 +248,20 @@ def _named_columns(table: Table, asked: Asked) -> tuple[str, ...]:
     if not names:
         raise DataError(f"Some column of {table.name} must be left for x, got all as given. Name fewer in `given`.")
     return names
+
+
+def _without_bad_cells(table: Table, names: Sequence[str], asked: Asked, gone: Collection[str]) -> Table:
+    """The table without the rows in which a column of numbers holds something else."""
+    kinds, bad = kinds_asked(asked.kinds, list(table.columns)), dict[int, str]()
+    for name in names:
+        cells = ["" if cell.strip() in gone else cell for cell in table.columns[name]]
+        if not holds_words(name, cells, kinds.get(name)):
+            odd = (i for i, cell in enumerate(cells) if cell and not is_number(cell))
+            bad |= {i: f"row {i + 1}: {cells[i][:80]!r} in column {name!r}, which holds numbers" for i in odd}
+    if not bad or len(bad) == len(table):
+        return table
+    kept = table.keep([i for i in range(len(table)) if i not in bad])
+    return dataclasses.replace(kept, skipped=(*kept.skipped, *(bad[i] for i in sorted(bad))))
 
 
 def _complete_rows(table: Table, used: Sequence[str], asked: Asked, gone: Collection[str]) -> Table:
