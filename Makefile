@@ -51,7 +51,7 @@ pytest: $(READY)-dev  ## tests and doctests alone
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 bench: $(READY)-dev  ## speed beside a bare loop (and beside peers, where a benchmark has them)
-	@for file in $$(grep -l __main__ benchmarks/*.py | grep -Ev "faults|hostile"); do \
+	@for file in $$(grep -l __main__ benchmarks/*.py | grep -Ev "faults|hostile|memory|reliability"); do \
 		echo "$$file"; $(BIN)/python -m benchmarks.$$(basename $$file .py) || exit 1; \
 	done
 
@@ -63,9 +63,8 @@ golden: $(READY)-oracles  ## ask the oracles again and freeze their answers in t
 	@if [ -f tests/golden/__main__.py ]; then $(BIN)/python -m tests.golden; \
 	else echo "No test asks an oracle yet: nothing to freeze."; fi
 
-faults: $(READY)-dev  ## kill training at random instants, resume, compare bit for bit; read hostile files
-	@$(BIN)/python -m benchmarks.faults
-	@$(BIN)/python -m benchmarks.hostile
+faults: $(READY)-dev  ## kill trainings, resume, compare bit for bit; read hostile files; fill memory; docs/reliability.md
+	@for name in faults memory hostile reliability; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 clean:  ## remove caches and builds; runs/ and the environment stay
 	rm -rf build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

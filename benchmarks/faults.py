@@ -11,6 +11,7 @@ Usage: python -m benchmarks.faults [--kills 4] [--recipes vae,wgan_gp,gaussian_m
 """
 
 import argparse
+import importlib
 import json
 import os
 import random
@@ -25,19 +26,21 @@ import time
 from pathlib import Path
 
 from benchmarks import record
+from genzoo.apps.cli.root import main as main_of_genzoo
 from genzoo.training.checkpoint import checkpoints
 from genzoo.training.journal import CLOCK
 
 SETTINGS = {
-    "gaussian_mixture": "--data digits --steps 400 --train batch_size=64 --train checkpoint_every=3",
-    "vae": "--data digits --steps 300 --train checkpoint_every=5 --train ema=0.1",
-    "wgan_gp": "--data digits --steps 60 --train checkpoint_every=2 --train ema=0.1",
-    "made": "--data digits --binarize threshold --steps 120 --train checkpoint_every=3",
-    "realnvp": "--data moons --steps 120 --train checkpoint_every=3",
-    "rbm": "--data digits --binarize threshold --steps 120 --train checkpoint_every=3",
-    "ddpm": "--data moons --steps 120 --train checkpoint_every=3",
-    "autoencoder": "--data digits --steps 200 --train checkpoint_every=4",  # a prior over its codes comes after it
+    "gaussian_mixture": "--data digits --steps 300 --train batch_size=64 --train checkpoint_every=5",
+    "vae": "--data digits --steps 100 --train checkpoint_every=3 --train ema=0.1",
+    "wgan_gp": "--data digits --steps 40 --train checkpoint_every=2 --train ema=0.1",
+    "made": "--data digits --binarize threshold --steps 60 --train checkpoint_every=2",
+    "realnvp": "--data moons --steps 90 --train checkpoint_every=3",
+    "rbm": "--data digits --binarize threshold --steps 90 --train checkpoint_every=3",
+    "ddpm": "--data moons --steps 90 --train checkpoint_every=3",
+    "autoencoder": "--data digits --steps 120 --train checkpoint_every=4",  # a prior over its codes comes after it
 }
+LOADED = ("genzoo.zoo.run", "genzoo.zoo.progress", "genzoo.apps.cli.training", "lightning_fabric")  # before forking
 SPOILT_OF = ("gaussian_mixture", "vae")  # whose finished runs are spoilt
 STAGES = ("stage-1", ".")  # where the checkpoints of a run may be, the last stage last
 
@@ -63,26 +66,71 @@ def newest_step(run: Path) -> int:
     return max(steps, default=-1)
 
 
+class Forked:
+    """A command line in a process of its own, which finds the packages loaded: most of a short one's time.
+
+    Args:
+        words: What follows the interpreter's name, module and all.
+    """
+
+    def __init__(self, words: list[str]) -> None:
+        self.code: int | None = None
+        self.output = tempfile.TemporaryFile("w+")  # noqa: SIM115 (it lives as long as the process)
+        self.pid = os.fork()
+        if not self.pid:
+            self._become(words)
+
+    def poll(self) -> int | None:
+        if self.code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self.code = os.waitstatus_to_exitcode(status) if pid else None
+        return self.code
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+
+    def finished(self) -> str:
+        """Waits for a good end; returns what was said."""
+        while self.poll() is None:
+            time.sleep(0.005)
+        self.output.seek(0)
+        said = self.output.read()
+        if self.code:
+            raise SystemExit(said)
+        return said
+
+    def _become(self, words: list[str]) -> None:
+        for stream in (1, 2):
+            os.dup2(self.output.fileno(), stream)
+        sys.argv, code = ["genzoo", *words[words.index("train") :]], 1
+        try:
+            main_of_genzoo()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+
+
 def kill_once(words: list[str], run: Path, while_writing: bool, draw: random.Random) -> dict | None:
     """Runs a command and kills it after some more checkpoints; None if it ended before."""
     before, more = newest_step(run), draw.randint(1, 5)
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-        seen, last = 0, before
-        while process.poll() is None and seen < more:
-            now = newest_step(run)
-            seen, last = seen + (now != last), now
-            time.sleep(0.001)
-        if while_writing:
-            while process.poll() is None and not drafts(run):
-                pass
-        else:
-            time.sleep(draw.uniform(0, 0.3))
-        if process.poll() is not None:
-            if process.returncode:
-                raise SystemExit(process.stderr.read())
-            return None
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    process, seen, last = Forked(words), 0, before
+    while process.poll() is None and seen < more:
+        now = newest_step(run)
+        seen, last = seen + (now != last), now
+        time.sleep(0.001)
+    if while_writing:
+        while process.poll() is None and not drafts(run):
+            time.sleep(0.0002)
+    else:
+        time.sleep(draw.uniform(0, 0.3))
+    if process.poll() is not None:
+        process.finished()
+        return None
+    process.kill()
     return {"from": before, "killed_after": newest_step(run), "mid_checkpoint": bool(drafts(run))}
 
 
@@ -125,8 +173,8 @@ def spoil(run: Path, way: str) -> str:
     """Spoils the newest checkpoint, takes the finished weights away and resumes; returns what resume said."""
     SPOILT[way](checkpoints(run / "checkpoints")[0])
     (run / "model.safetensors").unlink()
-    done = subprocess.run(command("--resume", str(run)), capture_output=True, text=True, check=True)
-    return next(line for line in (done.stdout + done.stderr).splitlines() if "spoilt" in line)
+    said = Forked(command("--resume", str(run))).finished()
+    return next(line for line in said.splitlines() if "spoilt" in line)
 
 
 # --- processes ------------------------------------------------------------------------------------------------------
@@ -178,7 +226,9 @@ def contested(folder: Path) -> dict:
     with subprocess.Popen(start("vae", run), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
         while child.poll() is None and newest_step(run) < 5:
             time.sleep(0.01)
+        child.send_signal(signal.SIGSTOP)  # so that it is there for as long as the second one takes
         second = subprocess.run(command("--resume", str(run)), capture_output=True, text=True)
+        child.send_signal(signal.SIGCONT)
         child.send_signal(signal.SIGTERM)
         child.wait()
     said = second.stderr.strip().splitlines()[0] if second.stderr.strip() else ""
@@ -249,7 +299,7 @@ PROCESSES = {
 def torment(recipe: str, kills: int, folder: Path, draw: random.Random) -> dict:
     """One recipe's kills and comparison."""
     whole, cut = folder / f"{recipe}-whole", folder / f"{recipe}-cut"
-    subprocess.run(start(recipe, whole), check=True, stdout=subprocess.DEVNULL)
+    Forked(start(recipe, whole)).finished()
     table: list[dict] = []
     while len(table) < kills:
         words = command("--resume", str(cut)) if cut.exists() else start(recipe, cut)
@@ -265,7 +315,7 @@ def torment(recipe: str, kills: int, folder: Path, draw: random.Random) -> dict:
             f"{kill['killed_after']:4}{', while writing one' if kill['mid_checkpoint'] else ''}",
             flush=True,
         )
-    subprocess.run(command("--resume", str(cut)), check=True, stdout=subprocess.DEVNULL)
+    Forked(command("--resume", str(cut))).finished()
     unlike = difference(whole, cut)
     said, after = {}, []
     for way in SPOILT if recipe in SPOILT_OF else ():
@@ -281,6 +331,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     draw, results = random.Random(options.seed), {}
+    for name in LOADED:
+        importlib.import_module(name)
     whole_set = set(SETTINGS) <= set(options.recipes.split(","))
     with tempfile.TemporaryDirectory() as folder:
         for recipe in options.recipes.split(","):

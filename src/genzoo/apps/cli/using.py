@@ -85,15 +85,17 @@ def score(
     name = split or ("test" if data is None else read.name)
     space, path = loaded.generative.space, out or run / f"scores-{name}.csv"
     columns = ["row", "log_prob", "bits_per_dim"] if space.is_discrete else ["row", "log_prob"]
-    numbers, total = iter((rows.numbers if read.numbers is None else read.numbers[rows.numbers]).tolist()), 0.0
+    numbers = rows.numbers if read.numbers is None else read.numbers[rows.numbers]
+    told, total = 0, 0.0
     _make_folder(path.parent)
     with Heartbeat("score"), _whole(path) as draft, draft.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
         for part in scores(loaded.generative, rows, seed=seed):
-            total += part.sum().item()
-            for value, i in zip(part.tolist(), numbers, strict=False):
+            named = numbers[told : told + len(part)].tolist()
+            for i, value in zip(named, part.tolist(), strict=True):
                 writer.writerow([i, value, space.bits_per_dim(value)][: len(columns)])
+            told, total = told + len(part), total + part.sum().item()
     mean, kind = total / max(1, len(rows)), loaded.generative.likelihood.value
     say(
         f"{len(rows):,} of {len(read):,} rows, log p = {mean:.4g} nats/row on average ({kind}), its negative is the "

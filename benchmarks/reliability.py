@@ -1,0 +1,347 @@
+"""What is promised about failures, the tests that hold it, and what was measured: makes docs/reliability.md.
+
+A test looks that every test named here exists and that the page is the one this module makes of the records.
+
+Usage: python -m benchmarks.reliability
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "reliability.md"
+
+
+class Promise(NamedTuple):
+    """A statement.
+
+    Attributes:
+        statement: What holds.
+        tests: The tests that hold it, as path::name below `tests`.
+        figure: What was measured, from a record.
+        still: What of it does not hold yet, and why.
+    """
+
+    statement: str
+    tests: tuple[str, ...]
+    figure: Callable[[], str] | str = ""
+    still: str = ""
+
+
+def recorded(name: str) -> Any:
+    return json.loads((ROOT / "benchmarks" / "records" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def kills() -> str:
+    found = recorded("faults")
+    good = sum(len(one["kills"]) for one in found["recipes"].values() if not one["unlike"])
+    return (
+        f"{good} of {found['kills']} SIGKILLs over {len(found['recipes'])} recipes of as many families; "
+        f"{found['mid_checkpoint']} while a checkpoint was being written"
+    )
+
+
+def spoilt() -> str:
+    recipes = recorded("faults")["recipes"].values()
+    ways = [way for found in recipes for way in found["spoilt"]]
+    good = sum(len(found["spoilt"]) for found in recipes if not found["unlike_after_spoiling"])
+    return f"{good} of {len(ways)} newest checkpoints spoilt in {len(set(ways))} ways were passed over"
+
+
+def of_process(name: str) -> Callable[[], str]:
+    def said() -> str:
+        found = recorded("faults")["processes"][name]
+        return f"exit {found['exit']}".replace("[", "").replace("]", "").replace(", ", " and ")
+
+    return said
+
+
+def hostile() -> str:
+    found = recorded("hostile")
+    return (
+        f"{found['typed or valid']:,} of {found['cases']:,} hostile files, {found['typed']:,} of them refused; "
+        f"processes started, objects unpickled, connections made: {sum(found['forbidden'].values())}"
+    )
+
+
+def memory() -> str:
+    found = recorded("memory")
+    more = [figures["more"] for figures in found["megabytes"].values()]
+    rows = found["rows"]
+    return f"{rows:,} rows take at most {max(more):.1f} MB more than {rows // 100:,}, in {len(more)} forms of file"
+
+
+TABLE: dict[str, list[Promise]] = {
+    "Nothing is lost": [
+        Promise(
+            "A training killed at any instant, also while a checkpoint is being written, goes on by `--resume` and "
+            "ends bit for bit where it would have: weights, optimizer, average, metrics, in every stage.",
+            (
+                "training/test_kill.py::test_a_killed_run_resumes_bit_for_bit",
+                "zoo_tests/test_chains.py::test_a_kill_in_any_stage_changes_nothing",
+                "training/test_loop.py::test_a_training_that_crashed_and_resumed_ends_bit_for_bit_where_it_would_have",
+            ),
+            kills,
+            "Rows are gathered in the training process. A DataLoader of the user's with workers of its own begins its "
+            "epoch again after a resume, and says so.",
+        ),
+        Promise(
+            "A checkpoint that is cut, changed or emptied, with a manifest of whatever kind, is named and the one "
+            "before is used; where all are spoilt there is an error, never a fresh start without a word.",
+            (
+                "training/test_checkpoint.py::test_a_spoilt_checkpoint_is_named_and_the_one_before_is_used",
+                "training/test_checkpoint.py::test_a_manifest_that_is_json_and_wrong_is_passed_over",
+                "training/test_checkpoint.py::test_when_all_are_spoilt_nothing_is_resumed",
+                "zoo_tests/test_faults.py::test_a_finished_run_without_checkpoints_is_not_trained_over",
+                "zoo_tests/test_faults.py::test_a_spoilt_line_of_metrics_keeps_no_run_from_loading",
+            ),
+            spoilt,
+        ),
+        Promise(
+            "Where the disk is full, or files may not become so large, a training ends with what helps, its last "
+            "checkpoint whole and no half one left; a file of samples or scores is whole, or what was there before.",
+            (
+                "zoo_tests/test_processes.py::test_a_full_disk_is_the_users_message",
+                "training/test_checkpoint.py::test_a_failed_write_leaves_nothing_behind",
+                "apps/test_parts.py::test_a_full_disk_leaves_what_was_there",
+            ),
+            of_process("a limit of files"),
+            "A training always stops: there is no way to go on without checkpoints.",
+        ),
+        Promise(
+            "A loss or gradient that is not finite is skipped before the step, told with its step, tensor and layer, "
+            "and counted; ten in a row end the training. No checkpoint holds a number that is not finite, and no file "
+            "with one is loaded.",
+            (
+                "training/test_finite.py::test_a_skipped_step_moves_nothing",
+                "training/test_finite.py::test_gradients_that_stay_nan_end_the_training_and_every_checkpoint_is_finite",
+                "training/test_finite.py::test_weights_that_are_not_finite_are_never_saved",
+                "zoo_tests/test_faults.py::test_weights_that_are_not_finite_are_refused",
+            ),
+            "",
+            "The rows of the batch are not listed: the step names them, since a batch is a function of its number.",
+        ),
+        Promise(
+            "A validation that is NaN is never the best one; which step is kept is said, and a training that keeps "
+            "the best stops where validation has risen for eight looks.",
+            (
+                "training/test_validation.py::test_a_validation_that_is_not_finite_is_never_the_best",
+                "training/test_validation.py::test_which_step_is_kept_is_said",
+                "training/test_validation.py::test_keeping_the_best_stops_where_validation_has_risen_for_long",
+            ),
+        ),
+        Promise(
+            "Out of memory is told with the size of the batch and the flags that help; `--auto-batch` halves it until "
+            "it fits. Samples and scores take fewer rows at a time where those do not fit.",
+            (
+                "zoo_tests/test_processes.py::test_what_does_not_fit_into_the_memory_is_told_and_can_be_halved",
+                "apps/test_parts.py::test_what_does_not_fit_into_the_memory_is_made_in_smaller_parts",
+                "apps/test_parts.py::test_a_row_that_does_not_fit_is_the_users_message",
+            ),
+            "",
+            "`--auto-batch` makes the batch smaller rather than splitting it, so the run is the one that begins with "
+            "the smaller batch; `accumulate` splits it. The errors are injected: no device was filled.",
+        ),
+        Promise(
+            "Any number of samples or scores goes into a file in the same memory.",
+            (
+                "apps/test_parts.py::test_samples_in_parts_are_those_at_once",
+                "data/test_codec.py::test_rows_that_come_in_parts_make_the_file_of_all_of_them",
+            ),
+            memory,
+            "`model.sample(n)` returns one tensor, which grows with n; a line of a grid of pictures grows with its "
+            "root, and rows that are scored are read first.",
+        ),
+        Promise(
+            "Files that cannot be read stop a training before its first step, with a list of the first ten; "
+            "`skip_bad` leaves them out, counts them, and keeps the order of the rest.",
+            (
+                "apps/test_data.py::test_bad_files_stop_a_training_before_it_begins_unless_they_are_skipped",
+                "apps/test_data.py::test_check_tells_what_was_understood_and_what_cannot_be_read",
+                "data/test_skip_bad.py::test_cells_that_are_no_numbers_among_numbers",
+                "data/test_skip_bad.py::test_sounds",
+                "data/test_skip_bad.py::test_pictures",
+            ),
+        ),
+        Promise(
+            "Where one of several processes dies, torchrun's restart goes on from the last checkpoint.",
+            ("zoo_tests/test_processes.py::test_processes_that_torchrun_starts_again_go_on",),
+            of_process("torchrun"),
+            "How soon the others end is torchrun's doing, and not measured.",
+        ),
+        Promise(
+            "SIGTERM and SIGINT wait for the end of the step and a checkpoint; the command line exits with 143 or "
+            "130. Several processes stop at one step, whichever of them heard.",
+            (
+                "training/test_guard.py::test_a_signal_saves_the_step_and_resume_goes_on_from_it",
+                "zoo_tests/test_processes.py::test_processes_stop_at_one_step",
+                "zoo_tests/test_processes.py::test_the_exit_code_tells_which_signal_asked",
+            ),
+            of_process("SIGTERM to one of two"),
+            "A step is not cut short: one that takes longer than the grace time is lost.",
+        ),
+        Promise(
+            "A run's folder has one owner: a second process is refused, and told which one has it; the lock dies with "
+            "its owner.",
+            ("training/test_guard.py::test_a_run_folder_has_one_owner_and_a_dead_one_lets_go",),
+            of_process("a taken folder"),
+        ),
+    ],
+    "Nothing foreign is believed": [
+        Promise(
+            "Nothing is unpickled or evaluated, and no file names what is imported.",
+            (
+                "test_architecture.py::test_nothing_is_unpickled_or_evaluated",
+                "test_architecture.py::test_no_module_is_imported_by_name",
+            ),
+        ),
+        Promise(
+            "Whatever stands in a file, opening it gives a valid result or one of genzoo's own errors, soon and in "
+            "little memory. Pipes, devices and links to them are refused before they are opened.",
+            (
+                "test_hostile.py::test_files",
+                "test_hostile.py::test_runs",
+                "test_hostile.py::test_handmade",
+                "test_special_files.py::test_no_reader_opens_one",
+                "test_special_files.py::test_no_run_opens_one",
+            ),
+            hostile,
+        ),
+        Promise(
+            "Names, shapes and types of weights are compared with the model's before any is copied, and what a "
+            "configuration may ask for is bounded before the model is built.",
+            (
+                "zoo_tests/test_run.py::test_weights_of_another_model",
+                "zoo_tests/test_faults.py::test_a_number_where_a_row_of_numbers_is_expected_is_refused",
+                "zoo_tests/test_bounds.py::test_a_configuration_that_asks_for_too_much",
+                "zoo_tests/test_bounds.py::test_a_training_that_asks_for_too_much",
+            ),
+            "",
+            "A file of weights is read whole before its header is compared.",
+        ),
+        Promise(
+            "Nothing is fetched unasked: a run whose data lie on the hub fetches them only by `--online`, and only at "
+            "the commit that it names. Importing reaches out to nothing, and tests may not.",
+            (
+                "zoo_tests/test_reaching_out.py::test_nothing_is_fetched_unasked",
+                "zoo_tests/test_reaching_out.py::test_what_is_pinned_is_fetched_where_it_is_allowed",
+                "zoo_tests/test_reaching_out.py::test_what_may_change_is_not_fetched_at_all",
+                "test_architecture.py::test_importing_changes_nothing",
+            ),
+            "",
+            "Weights have no hub: there are no sharded files, and nothing to refuse in their index.",
+        ),
+        Promise(
+            "Images, sounds, cells and rows that are larger than any should be are refused before they are decoded.",
+            (
+                "data/test_tables.py::test_too_wide_and_too_long_are_refused_before_they_are_taken_apart",
+                "data/test_broken_images.py::test_any_bytes_of_images_and_archives",
+            ),
+        ),
+    ],
+    "The same numbers": [
+        Promise(
+            "Sample i of seed s depends on (s, i) alone, and what a model tells of a row on that row alone, whatever "
+            "the batch, the order and the number of processes.",
+            (
+                "core/test_noise.py::test_rows_do_not_depend_on_how_they_are_cut",
+                "conformance/test_promises.py::test_the_contract_holds",
+                "training/test_team.py::test_two_processes_with_half_the_batch_each_equal_one_with_the_whole",
+            ),
+        ),
+        Promise(
+            "One configuration and seed give the same run, in another process too; the global randomness of torch, "
+            "NumPy and Python is untouched by every public entry.",
+            (
+                "zoo_tests/test_run.py::test_a_fresh_process_makes_the_same_samples",
+                "test_global_state.py::test_an_entry_leaves_global_randomness_alone",
+                "test_architecture.py::test_every_draw_comes_from_noise",
+            ),
+        ),
+        Promise(
+            "Noise is the same to the bit on every device.",
+            ("core/test_noise.py::test_numpy_and_torch_agree_in_every_bit",),
+            "",
+            "Samples on a GPU were not held against those on a processor: no test has a GPU.",
+        ),
+        Promise(
+            "Flows: the log-determinant is that of the Jacobian, inverses come back, densities integrate to one.",
+            (
+                "models/flows/test_bijections.py::test_ladj_is_that_of_the_jacobian",
+                "models/flows/test_bijections.py::test_inverses_bring_back_x",
+                "models/flows/test_flow.py::test_densities_of_the_plane_integrate_to_one",
+            ),
+        ),
+        Promise(
+            "Bounds lie below the log-probability and rise to it; masses over all rows sum to one; nothing later is "
+            "seen by an autoregressive model.",
+            (
+                "conformance/test_density.py::test_autoencoders_over_levels_sum_to_one_and_bound_from_below",
+                "conformance/test_density.py::test_dequantized_bounds_rise_to_the_mass",
+                "models/autoregressive/test_gpt.py::test_nothing_later_is_seen",
+                "models/autoregressive/test_made.py::test_nothing_later_is_seen",
+            ),
+        ),
+        Promise(
+            "A solver that claims an order has it.",
+            ("models/diffusion/test_samplers.py::test_solvers_have_their_order",),
+        ),
+        Promise(
+            "A metric is zero between equals, keeps the symmetries that it claims, and agrees with another library.",
+            (
+                "distributions/test_axioms.py::test_what_the_table_grants_holds",
+                "evaluation/test_kernel.py::test_is_the_unbiased_mmd_and_equals_torchmetrics",
+                "evaluation/test_inputs.py::test_every_container_and_precision_gives_one_value",
+            ),
+            "[oracles](evaluation.md)",
+        ),
+    ],
+    "What is shipped": [
+        Promise(
+            "Every installation is pinned; what is declared is imported, and what is imported is declared.",
+            (
+                "test_packaging.py::test_every_direct_need_is_pinned_within_its_range",
+                "test_packaging.py::test_what_is_declared_is_imported_and_what_is_imported_is_declared",
+                "test_packaging.py::test_nothing_forbidden_is_pinned",
+            ),
+            "",
+            "Pins are versions, not hashes.",
+        ),
+        Promise(
+            "A wheel built twice has the same bytes, and holds the package and nothing else.",
+            ("test_packaging.py::test_the_wheel_is_complete_and_repeatable",),
+            "",
+            "No bill of materials is written, and no job installs the wheel from the source archive.",
+        ),
+        Promise(
+            "The suite passes with the version of torch that is pinned.",
+            ("test_packaging.py::test_every_direct_need_is_pinned_within_its_range",),
+            "",
+            "The oldest version that is allowed has not been tried.",
+        ),
+    ],
+}
+HEAD = """# Reliability
+
+What holds when something fails: statement, tests, figure. `make faults` kills, spoils and fills, writes the records in
+`benchmarks/records`, and makes this page of them. What a statement does not cover yet stands in its last column.
+"""
+
+
+def page() -> str:
+    """The page, from the table and the records."""
+    parts = [HEAD]
+    for title, promises in TABLE.items():
+        parts.append(f"\n## {title}\n\n| statement | tests | figure | not yet |\n|---|---|---|---|\n")
+        for promise in promises:
+            tests = "<br>".join(f"`{test}`" for test in promise.tests)
+            figure = promise.figure if isinstance(promise.figure, str) else promise.figure()
+            parts.append(f"| {promise.statement} | {tests} | {figure} | {promise.still} |\n")
+    return "".join(parts)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"written: {PAGE}")
