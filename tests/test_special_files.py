@@ -6,12 +6,14 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 import genzoo
 from genzoo._files import FileError, open_plain
 from genzoo.apps.cli import app
+from genzoo.core import Space
 from genzoo.data import DataError, read
 from genzoo.data.codecs.array import ArrayCodec
 from genzoo.data.codecs.image import ImageCodec, open_image
@@ -20,6 +22,7 @@ from genzoo.data.codecs.text import TextCodec
 from genzoo.data.readers.by_ending import ENDINGS
 from genzoo.evaluation.judge import read_judge
 from genzoo.training.checkpoint import CheckpointError
+from genzoo.zoo.conditions import _read as file_condition
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.store import CODEC, CONFIG, WEIGHTS
 
@@ -95,6 +98,17 @@ def test_no_codec_opens_one(tmp_path: Path) -> None:
         open_image(tmp_path / "x.png")
     with pytest.raises(DataError, match="got a pipe"):
         read_judge(tmp_path / "x.npy")
+
+
+def test_nothing_beside_the_data_opens_one(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((12, 4, 4), dtype=np.uint8))
+    for name in ("labels.csv", "labels.npy", "labels.npz"):
+        pipe(tmp_path / name)
+        with pytest.raises(DataError, match="got a pipe"):
+            read(tmp_path / "x.npy", labels=str(tmp_path / name), given="label")
+    pipe(tmp_path / "1.png")
+    with pytest.raises(Mistake, match="got a pipe"):
+        file_condition("image", str(tmp_path / "1.png"), Space((1, 4, 4), levels=256), ImageCodec())
 
 
 def test_a_pipe_that_comes_between_look_and_opening_does_not_wait(

@@ -240,7 +240,7 @@ def _spelled(name: str, text: str, space: Space, codec: SpellingCodec) -> Tensor
 
 def _read(name: str, path: str, space: Space, codec: Codec) -> Tensor:
     """A file as one row: a picture brought to the size and channels of the run's, anything else as it is."""
-    if not Path(path).is_file():
+    if not Path(path).exists():
         raise Mistake(f"The condition {name} is read from a file, and {path!r} is none.", f"Write {name}=PATH.")
     try:
         if isinstance(codec, ImageCodec):

@@ -67,6 +67,6 @@ def _called(name: str, columns: Mapping[str, object]) -> str:
 def _found(file: str, source: Path) -> Path:
     root = os.environ.get("GENZOO_DATA")
     for home in (Path(), source if source.is_dir() else source.parent, *([Path(root)] if root else [])):
-        if (path := home / Path(file).expanduser()).is_file():
+        if (path := home / Path(file).expanduser()).exists():
             return path
     raise DataError(f"`labels` must name a file, got {file!r}, which is none. Check the path.")
