@@ -38,6 +38,13 @@ def test_unlike_words_are_one_apart_whatever_their_places() -> None:
     assert eye.dims == eye(x).shape[1] == 5
 
 
+def test_words_alone_are_seen_without_a_word(recwarn: pytest.WarningsRecorder) -> None:
+    columns = (Column("categorical", 3), Column("categorical", 2))
+    x = torch.tensor([[0.0, 1.0], [2.0, 0.0]], dtype=torch.float64)
+    assert TableValues(Space((2,), columns=columns), x)(x).shape == (2, 5)
+    assert not recwarn.list
+
+
 def test_columns_without_spread_count_for_nothing_and_spikes_have_their_deviation() -> None:
     x = torch.tensor([[7.0, 0, 0]] * 90 + [[7.0, 50, 1]] * 10).double()
     seen = plain_values(rows(x))(x)

@@ -84,7 +84,7 @@ def _robust(x: Float[Tensor, "n D"]) -> tuple[Float[Tensor, " D"], Float[Tensor,
     """The median of each column, and the spread of its middle half over that of N(0, 1)."""
     ordered = x.sort(0).values
     low, middle, high = (ordered[round(share * (len(x) - 1))] for share in (0.25, 0.5, 0.75))
-    spread, std = (high - low) / NORMAL, x.std(0, correction=0)
+    spread, std = (high - low) / NORMAL, (x - x.mean(0)).square().mean(0).sqrt()  # `std` warns of no columns
     return middle, torch.where(spread > 0, spread, torch.where(std > 0, std, torch.inf))
 
 
