@@ -1,6 +1,6 @@
 """Whether models of pictures that no judge was made for are ordered as the judge made for them would order them.
 
-    python -m experiments.eyes --runs FOLDER [--core-minutes 0.5]
+    python -m experiments.eyes --runs FOLDER [--core-minutes 0.5] [--judge-seconds 60]
 
 Ten models of each set are trained once, then seen by everything that could see them if their judge were not there: a
 judge trained on the set's labels, the nearest judge made for another set, one trained on images alone, raw values,
@@ -51,7 +51,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "ddpm": {},
     "latent_flow": {},
 }
-SAMPLES, ROWS, CALLS, SHARE = 400, 1000, 10, 0.03  # calls of a network for a sample
+SAMPLES, ROWS, CALLS, LEAST = 400, 1000, 10, 10.0  # calls of a network for a sample
 RUNGS = ("labels", "nearest", "views", "values", "random")
 
 
@@ -71,9 +71,9 @@ def made(data: Data, folder: Path, core_minutes: float) -> dict[str, Tensor]:
 
 
 def eyes(data: Data, own: str, seconds: float) -> Mapping[str, Extractor]:
-    """All that could see the set if its own judge were not there."""
+    """All that could see the set if its own judge were not there; images alone teach for the least time there is."""
     others = [name for name in judges() if name != own.removeprefix("judge-")]
-    found = (judge_of_labels(data, seconds), nearest_judge(data, others), judge_of_views(data, seconds))
+    found = (judge_of_labels(data, seconds), nearest_judge(data, others), judge_of_views(data, LEAST))
     every = zip(RUNGS, (*found, Values(data.space), RandomFeatures(data.space, dims=64)), strict=True)
     return {rung: eye for rung, eye in every if eye is not None}
 
@@ -92,7 +92,7 @@ def looked_at(data: Data, samples: Mapping[str, Tensor], seconds: float) -> dict
     if own is None:
         raise ValueError(f"{data.name} must have a judge to compare with, got none. Choose another set.")
     truth, shown = distances(own, samples, real), spread(data.valid, 500).x
-    found: dict[str, Any] = {"own": {"name": own.name, "distances": truth}}
+    found: dict[str, Any] = {"own": {"name": own.name, "accuracy": own.accuracy, "distances": truth}}
     for rung, eye in eyes(data, own.name, seconds).items():
         began = time.process_time()
         seen = distances(eye, samples, real)
@@ -113,13 +113,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("--core-minutes", type=float, default=0.5, help="of each model")
+    parser.add_argument("--judge-seconds", type=float, default=60.0, help="core-seconds of a judge of labels")
     parser.add_argument("--sets", default=",".join(SETS))
     chosen = parser.parse_args()
     record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
-    seconds = max(10.0, SHARE * len(MODELS) * chosen.core_minutes * 60)
     for name in chosen.sets.split(","):
         data = read(name)
-        found = looked_at(data, made(data, chosen.runs, chosen.core_minutes), seconds)
+        found = looked_at(data, made(data, chosen.runs, chosen.core_minutes), chosen.judge_seconds)
         record[name] = {"fingerprint": data.fingerprint, "core_minutes_each": chosen.core_minutes, **found}
         RECORD.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 

@@ -45,7 +45,7 @@ def test_a_judge_learns_the_labels_of_unseen_pictures_once():
     assert "validation rows rightly" in eye.why
     assert f"{judge.record['steps']:,} steps" in eye.why
     assert judge.record["accuracy"] > 0.6 > judge.record["chance"]
-    assert judge.record["budget"] == 10.0
+    assert judge.record["budget"] == 20.0
     right = (judge.probabilities(unseen().valid.x).argmax(1) == unseen().valid.given).double().mean()
     assert right == pytest.approx(judge.record["accuracy"], abs=0.02)
     again = eye_for(dataclasses.replace(read("digits"), name="signs"), 1.0).extractor

@@ -1,4 +1,5 @@
-"""Which judge suits images that none was made for: the one that tells them apart best, whatever they show.
+"""Which judge suits images that none was made for: of those for images of the same color and nearly the same size, the
+one that tells these apart best, whatever they show.
 
 Every image of a few is shown to a judge twice, as it is and moved, shrunk and dimmed a little. A judge whose features
 say what an image shows finds its own second view among those of all others; one that is blind to what tells these
@@ -8,6 +9,7 @@ References:
     Wu et al., 2018, "Unsupervised feature learning via non-parametric instance discrimination", arXiv:1805.01978
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -40,7 +42,8 @@ def judge_for(data: Data) -> Judge | None:
 
 
 def nearest_judge(data: Data, names: Sequence[str] | None = None) -> Judge | None:
-    """Of the judges that come with the package, the one that recognizes validation images best; None for other rows.
+    """Of the judges that come with the package, the one for which images change least, first in color, then in size,
+    and of such ones that which recognizes validation images best; None for other rows.
 
     Args:
         data: The data.
@@ -54,11 +57,21 @@ def nearest_judge(data: Data, names: Sequence[str] | None = None) -> Judge | Non
                 found.append(judge.on(data.space, span_of(data)))
         except ValueError:  # it cannot see such rows
             continue
+    found.sort(key=lambda judge: _conversion(judge, data.space))
+    found = [judge for judge in found if _conversion(judge, data.space) == _conversion(found[0], data.space)]
     if len(found) < 2:
         return found[0] if found else None
     rows = data.valid if len(data.valid) >= LOOKED_AT else data.train
     x = spread(rows, LOOKED_AT).x
     return max(found, key=lambda judge: recognition(judge, x, data.space))
+
+
+def _conversion(judge: Judge, space: Space) -> tuple[int, int]:
+    """How far images are from those that a judge was made for: in colors, then in octaves of size."""
+    if judge.settings.rate is not None:
+        return 0, 0
+    (channels, *size), (own, *side) = space.shape, judge.settings.shape
+    return abs(min(channels, 3) - own), abs(round(math.log2(max(size) / max(side))))
 
 
 def recognition(eye: Extractor, x: Shaped[Tensor, "n C H W"], space: Space) -> float:

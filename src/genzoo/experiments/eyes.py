@@ -14,7 +14,7 @@ from genzoo.experiments.own_judges import judge_of_labels, judge_of_views
 
 __all__ = ["Eye", "eye_for", "eye_named"]
 
-SHARE, LEAST, MOST = 0.03, 10.0, 120.0  # of the comparison's core-seconds; core-seconds at least and at most
+SHARE, LEAST, MOST = 0.03, 20.0, 120.0  # of the comparison's core-seconds; core-seconds at least and at most
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +35,7 @@ def eye_for(data: Data, core_seconds: float) -> Eye:
 
     Args:
         data: The data.
-        core_seconds: What the trainings of all models took; a judge's own training takes 3 % of it, between 10 and
+        core_seconds: What the trainings of all models took; a judge's own training takes 3 % of it, between 20 and
             120 core-seconds, or fewer where the rows are few.
 
     Example:
