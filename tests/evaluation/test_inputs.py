@@ -83,7 +83,7 @@ OTHERS = [  # public names that take no two sets of rows: formulas, densities, t
     "write_judge Examiner Findings Protocol evaluate WrongScale check_scale Canonical Molecules canonical",
     "internal_diversity molecule_metrics property_distances TableQuality columns_of missing_similarity",
     "table_quality ClosestRecords Utility closest_records table_utility Copied copied distinct length_distance",
-    "ngram_distance perplexity repetition boosted_two_sample_test chance_below",
+    "ngram_distance perplexity repetition boosted_two_sample_test chance_below as_shown",
 ]
 
 

@@ -50,8 +50,8 @@ class Screen(Console):
         options: Those of the console.
 
     Example:
-        >>> Screen().print("\\x1b]0;title\\x07")
-        \\u001b]0;title\\u0007
+        >>> Screen().print("\\x1b]0;title")
+        \\u001b]0;title
     """
 
     def __init__(self, **options: Any) -> None:

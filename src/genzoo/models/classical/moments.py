@@ -109,7 +109,7 @@ def spectrum(covariance: Float[Tensor, "D D"], rows: float) -> tuple[Float[Tenso
 
     Example:
         >>> x = torch.tensor([[1.0, 2.0, 3.0, 4.0, 5.0]], dtype=torch.float64)
-        >>> values, vectors = spectrum(x.T @ x, rows=1)
+        >>> values, vectors = spectrum(x.T @ x, rows=1.0)
         >>> round(values[0].item(), 6), vectors.shape
         (55.0, torch.Size([5, 1]))
 
