@@ -447,6 +447,10 @@ def handmade() -> Mapping[str, tuple[str, bytes]]:
         "20,000 columns": ("csv", b",".join(b"%d" % i for i in range(20_000)) + b"\n"),
         "a pickle in the place of a judge": ("judge", b"\x80\x04}q\x00."),
         "a codec with an alphabet of lists": ("codec text", b'{"kind": "text", "alphabet": [[], []]}'),
+        "a codec with a column without words": (
+            "codec table",
+            b'{"kind": "table", "columns": ["a", "kind"], "words": {"kind": []}}',
+        ),
         "a codec of 10^9 levels": ("codec image", b'{"kind": "image", "levels": 1000000000}'),
     }
 

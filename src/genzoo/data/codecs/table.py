@@ -51,6 +51,12 @@ class TableCodec(Codec):
     precise: bool = False
     forms: Mapping[str, Form] = dataclasses.field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if bare := [name for name, words in self.words.items() if not words]:
+            raise DataError(
+                f"Column {bare[0]!r} must have some words to be written in, got none. Leave it out of them."
+            )
+
     def cells(self, x: Shaped[Tensor, "n D"]) -> dict[str, list[str]]:
         """The cells of each column."""
         columns = zip(self.columns, x.detach().cpu().unbind(1), strict=True)
