@@ -14,7 +14,7 @@ from torch import Tensor
 
 from genzoo.distributions.estimate import NotFinite, TooFew
 
-__all__ = ["Samples", "checked_numbers", "checked_rows"]
+__all__ = ["Samples", "checked_numbers", "checked_rows", "is_finite"]
 
 Samples = Tensor | np.ndarray | Sequence[Any]
 """Rows as a tensor, as an array of NumPy or as lists, of real or of whole numbers."""
@@ -90,6 +90,16 @@ def _tensor(rows: Samples, what: str) -> Tensor:
     return found
 
 
+def is_finite(x: Tensor) -> bool:
+    """Whether all numbers are finite: as a rule told by their sum, a tenth of the price of looking at each.
+
+    Example:
+        >>> is_finite(torch.tensor([3e38, 3e38])), is_finite(torch.tensor([1.0, torch.nan]))
+        (True, False)
+    """
+    return bool(x.sum().isfinite()) or bool(x.isfinite().all())
+
+
 def _alike(sets: list[Tensor], what: str) -> tuple[Tensor, ...]:
     """In one precision on the device of the first, if all are there and finite."""
     if not all(map(len, sets)):
@@ -98,7 +108,7 @@ def _alike(sets: list[Tensor], what: str) -> tuple[Tensor, ...]:
     precise = any(each.dtype not in SHORT for each in sets)
     dtype, device = torch.float64 if precise else torch.float32, sets[0].device
     for each in sets:
-        if each.is_floating_point() and not bool(each.isfinite().all()):
+        if each.is_floating_point() and not is_finite(each):
             bad = int((~each.isfinite()).reshape(len(each), -1).any(1).sum())
             raise NotFinite(
                 f"{what} takes finite numbers, got NaN or ∞ in {bad:,} of {len(each):,} rows. A model that draws them "

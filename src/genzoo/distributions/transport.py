@@ -30,7 +30,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from genzoo.distributions.f_divergence import checked_probabilities
-from genzoo.distributions.samples import Samples, checked_rows
+from genzoo.distributions.samples import Samples, checked_rows, is_finite
 
 __all__ = [
     "Plan",
@@ -368,7 +368,7 @@ def _checked(cost: Tensor, p: Tensor | None, q: Tensor | None) -> tuple[np.ndarr
     """Costs and masses in float64; equal masses if none are given."""
     if cost.ndim != 2 or not cost.numel():
         raise ValueError(f"Costs must be a matrix of moves from places to places, got {tuple(cost.shape)}.")
-    if not bool(cost.isfinite().all()):
+    if not is_finite(cost):
         raise ValueError("Costs must be finite numbers, got ∞ or NaN. Forbid a move by a large cost instead.")
     masses = []
     for given, count in ((p, cost.shape[0]), (q, cost.shape[1])):
