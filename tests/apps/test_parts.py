@@ -3,6 +3,7 @@
 import csv
 import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -112,3 +113,16 @@ def test_a_full_disk_leaves_what_was_there(
     assert "write elsewhere by --out" in done.stderr
     assert out.read_text() == "before"
     assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_no_file_takes_the_place_of_a_pipe(points: Path, tmp_path: Path) -> None:
+    for name in ("x.csv", "y.json"):
+        os.mkfifo(tmp_path / name)
+    for words in (("sample", points, "-n", 3, "--out", tmp_path / "x.csv"),
+                  ("sample", points, "-n", 3, "--out", tmp_path / "y.csv"),
+                  ("score", points, "--out", tmp_path / "x.csv")):  # fmt: skip
+        result = genzoo_says(*words)
+        assert result.exit_code == 2, result.output
+        assert "must be a plain file, got a pipe" in result.output
+    assert all((tmp_path / name).is_fifo() for name in ("x.csv", "y.json"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genzoo._files import FileError, check_plain
 from genzoo.apps.cli.heartbeat import Heartbeat
 from genzoo.apps.cli.words import pairs, print_json, print_table
 from genzoo.zoo.mistakes import Mistake, unknown
@@ -313,7 +314,17 @@ def _write_record(path: Path, record: Mapping[str, Any], parts: Callable[[], Ite
 
 @contextlib.contextmanager
 def _whole(path: Path) -> Iterator[Path]:
-    """Another name to write a file under, which gets its own when it is whole; what was there stays until then."""
+    """Another name to write a file under, which gets its own when it is whole; what was there stays until then.
+
+    Raises:
+        Mistake: If a pipe, a device, a socket or a folder is there, which no file is to take the place of.
+    """
+    try:
+        check_plain(path)
+    except FileNotFoundError:
+        pass
+    except FileError as error:
+        raise Mistake(error.cause, "Give --out another name.") from None
     draft = path.with_name(f".{path.name}.draft")
     try:
         yield draft
