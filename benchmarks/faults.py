@@ -15,6 +15,7 @@ import importlib
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -324,6 +325,12 @@ def torment(recipe: str, kills: int, folder: Path, draw: random.Random) -> dict:
     return {"kills": table, "unlike": unlike, "spoilt": said, "unlike_after_spoiling": after}
 
 
+def placeless(figures: dict, folder: str) -> dict:
+    """The figures without the machine that they are of: its folder, its name, the numbers of its processes."""
+    text = json.dumps(figures).replace(f"{folder}/", "")
+    return json.loads(re.sub(r"process \d+ on \S+ is", "process PID on HOST is", text))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--kills", type=int, default=4, help="kills per recipe")
@@ -345,9 +352,8 @@ def main() -> None:
         print(f"{name:22} {'as it should be' if found['good'] else 'WRONG'}: {found}")
     kills = [kill for result in results.values() for kill in result["kills"]]
     mid = sum(kill["mid_checkpoint"] for kill in kills)
-    path = record.write(
-        "faults", {"kills": len(kills), "mid_checkpoint": mid, "recipes": results, "processes": processes}
-    )
+    figures = {"kills": len(kills), "mid_checkpoint": mid, "recipes": results, "processes": processes}
+    path = record.write("faults", placeless(figures, folder))
     print(f"{len(kills)} kills, {mid} of them while a checkpoint was being written; written to {path}")
     if not all(found["good"] for found in processes.values()) or any(
         result["unlike"] or result["unlike_after_spoiling"] for result in results.values()

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
+from safetensors.torch import load_file, save_file
 from scipy.stats import spearmanr
 from torch import Tensor
 
@@ -59,14 +59,14 @@ def made(data: Data, folder: Path, core_minutes: float) -> dict[str, Tensor]:
     """Samples of the ten models, trained where they are not there yet."""
     samples = {}
     for name, settings in MODELS.items():
-        path, kept = folder / data.name / name, folder / data.name / f"{name}.pt"
+        path, kept = folder / data.name / name, folder / data.name / f"{name}.safetensors"
         if not kept.exists():
             there = (path / "model.safetensors").exists()
             run = load(path) if there else train(name, data, out=path, settings=settings, core_minutes=core_minutes)
             model = run.generative
             few = {"calls": CALLS} if "calls" in model.options("draw") else {}
-            torch.save(draw(model, SAMPLES, None, seed=0, **as_shown(model), **few), kept)
-        samples[name] = torch.load(kept, weights_only=True)
+            save_file({"x": draw(model, SAMPLES, None, seed=0, **as_shown(model), **few).contiguous()}, kept)
+        samples[name] = load_file(kept)["x"]
     return samples
 
 
