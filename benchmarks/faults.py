@@ -41,7 +41,7 @@ SETTINGS = {
     "ddpm": "--data moons --steps 90 --train checkpoint_every=3",
     "autoencoder": "--data digits --steps 120 --train checkpoint_every=4",  # a prior over its codes comes after it
 }
-LOADED = ("genzoo.zoo.run", "genzoo.zoo.progress", "genzoo.apps.cli.training", "lightning_fabric")  # before forking
+LOADED = ("genzoo.zoo.run", "genzoo.zoo.progress", "genzoo.apps.cli.training")  # before forking
 SPOILT_OF = ("gaussian_mixture", "vae")  # whose finished runs are spoilt
 STAGES = ("stage-1", ".")  # where the checkpoints of a run may be, the last stage last
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from genzoo._compiled import once_it_pays
 
-__all__ = ["MASK", "choose", "philox", "words"]
+__all__ = ["MASK", "at_least_single", "choose", "philox", "words"]
 
 MASK = 0xFFFFFFFF
 ELEMENTS = 1 << 19  # probabilities at a time, so that they stay in cache
@@ -92,6 +92,19 @@ def words(
         place[:] = (word >> shift)[:, : place.shape[1]]
 
 
+def at_least_single(dtype: torch.dtype) -> torch.dtype:
+    """The type in which draws are made that come out in a given one: float32 for those of half precision.
+
+    Args:
+        dtype: The type that is wanted.
+
+    Example:
+        >>> at_least_single(torch.bfloat16), at_least_single(torch.float64)
+        (torch.float32, torch.float64)
+    """
+    return torch.float32 if dtype in (torch.bfloat16, torch.float16) else dtype
+
+
 def choose(
     logits: Float[Tensor, "*rows levels"], uniform: Float[Tensor, "*rows"], *, probs: bool = False
 ) -> Int[Tensor, "*rows"]:
@@ -100,7 +113,8 @@ def choose(
     $$ x = \\min \\{k : u F_{K-1} < F_k\\}, \\qquad F_k = \\sum_{j \\le k} \\mathrm{softmax}(\\text{logits})_j $$
 
     Args:
-        logits: Class logits for each row; one distribution expanded over all rows is summed only once.
+        logits: Class logits for each row, summed in float32 at least; one distribution expanded over all rows is
+            summed only once.
         uniform: Numbers in [0, 1).
         probs: The first argument holds probabilities, of any positive sum, instead of logits.
 
@@ -108,12 +122,12 @@ def choose(
         >>> choose(torch.tensor([0.25, 0.5, 0.25]).log().expand(3, 3), torch.tensor([0.2, 0.3, 0.8]))
         tensor([0, 1, 2])
     """
-    logits, shape, levels = logits.detach(), uniform.shape, logits.shape[-1]
+    logits, uniform, shape, levels = logits.detach(), _single(uniform), uniform.shape, logits.shape[-1]
     if logits.device.type != "cpu" or not uniform.numel():
         return _search(_edges(logits, probs), uniform.unsqueeze(-1)).squeeze(-1)
     if all(size == 1 or step == 0 for size, step in zip(shape, logits.stride(), strict=False)):
         return _shared(_edges(logits[(0,) * len(shape)], probs), uniform)
-    flat, numbers, step = logits.reshape(-1, levels), uniform.reshape(-1), max(8, ELEMENTS // levels)
+    flat, numbers, step = _single(logits).reshape(-1, levels), uniform.reshape(-1), max(8, ELEMENTS // levels)
     out = torch.empty(len(flat), dtype=torch.int64)
     pick = once_it_pays(_pick, flat.numel(), flat.dtype) if flat.dtype in COMPILED else None
     buffer = flat.new_empty(min(step, len(flat)), levels)  # fresh memory for each part would cost as much as the sums
@@ -127,7 +141,12 @@ def choose(
     return out.reshape(shape)
 
 
+def _single(x: Tensor) -> Tensor:
+    return x.to(at_least_single(x.dtype))
+
+
 def _edges(logits: Tensor, probs: bool) -> Tensor:
+    logits = _single(logits)
     return (logits if probs else logits.softmax(-1)).cumsum(-1)
 
 

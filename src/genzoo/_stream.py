@@ -89,10 +89,11 @@ def integer_words(source: Words, shape: tuple[int, ...], dtype: torch.dtype) -> 
 
 
 def uniforms(source: Words, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """Uniform numbers in [0, 1): 24 bits of one word, or in float64 53 bits of two."""
+    """Uniform numbers in [0, 1): as many bits of one word as the type has digits, or in float64 53 bits of two."""
     width = math.prod(shape[1:])
     if dtype != torch.float64:
-        return source.make(width, torch.float32, shift=8).mul_(2.0**-24).to(dtype).reshape(shape)
+        bits = 1 - round(math.log2(torch.finfo(dtype).eps))  # with more, some would be rounded to 1
+        return source.make(width, torch.float32, shift=32 - bits).mul_(2.0**-bits).to(dtype).reshape(shape)
     high, low = source.make(width, dtype), source.make(width, dtype, shift=11, lane=1)
     return high.mul_(2.0**21).add_(low).mul_(2.0**-53).reshape(shape)
 

@@ -127,6 +127,25 @@ def test_float32_and_float64_numbers_belong_together() -> None:
     assert ((fine - coarse.double()).abs() < 2.0**-23).all()
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_numbers_of_half_precision_are_as_sound(dtype: torch.dtype) -> None:
+    n, digits = 1 << 16, 1 - round(np.log2(torch.finfo(dtype).eps))
+    fine, coarse = Noise(1).uniform(n, 4), Noise(1).uniform(n, 4, dtype=dtype)
+    assert coarse.dtype == dtype
+    assert coarse.max() < 1
+    assert torch.equal(coarse.float(), (fine * 2**digits).floor() / 2**digits)
+    assert torch.equal(Noise(2).normal(n, dtype=dtype), Noise(2).normal(n).to(dtype))
+    forbidden = torch.tensor([0.0, -torch.inf, -9.0, -torch.inf], dtype=dtype)
+    for rows in (forbidden.expand(n, 4), forbidden.repeat(n, 1)):  # one distribution for all rows; one for each
+        counts = Noise(3).categorical(rows).bincount(minlength=4)
+        assert counts[1] == counts[3] == 0
+        assert counts[2] == Noise(3).categorical(rows.float()).bincount(minlength=4)[2] > 0
+    rare = torch.full((n,), 1 / 512, dtype=dtype)  # below the grid of bfloat16
+    ones = Noise(4).bernoulli(rare)
+    assert ones.dtype == dtype
+    assert ones.float().mean().item() == pytest.approx(1 / 512, rel=0.3)
+
+
 def test_permutations_hold_every_number_once() -> None:
     order = Noise(3).permutation(1000)
     assert order.sort().values.equal(torch.arange(1000))

@@ -5,6 +5,7 @@ import torch
 from scipy import stats
 from torch import distributions as td
 
+from genzoo._random import at_least_single
 from genzoo.core import Noise
 from genzoo.distributions.draws import draw
 
@@ -54,6 +55,48 @@ def test_draws_are_differentiable_in_their_parameters() -> None:
     loc = torch.zeros(4, requires_grad=True)
     draw(td.Independent(td.Normal(loc, 1.0), 0), Noise(0)).sum().backward()
     assert torch.equal(loc.grad, torch.ones(4))
+
+
+HALF = {
+    "normal": lambda d: td.Normal(d(1.0), d(2.0)),
+    "uniform": lambda d: td.Uniform(d(1.0), d(2.0)),
+    "exponential": lambda d: td.Exponential(d(2.0)),
+    "laplace": lambda d: td.Laplace(d(1.0), d(0.5)),
+    "gumbel": lambda d: td.Gumbel(d(1.0), d(2.0)),
+    "lognormal": lambda d: td.LogNormal(d(0.0), d(0.5)),
+    "vector": lambda d: td.MultivariateNormal(d([1.0, -1.0]), scale_tril=d([[1.4, 0.0], [0.6, 0.8]])),
+    "mixture": lambda d: td.MixtureSameFamily(
+        td.Categorical(d([0.25, 0.75])), td.Normal(d([0.0, 8.0]), d([1.0, 1.0]))
+    ),
+    "bernoulli": lambda d: td.Bernoulli(d(0.001)),
+    "categorical": lambda d: td.Categorical(logits=d([-torch.inf, 0.0, -7.0, -torch.inf])),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_draws_of_half_precision_are_those_of_float32_rounded(dtype: torch.dtype) -> None:
+    for kind, made in HALF.items():
+        half, single = (
+            draw(made(lambda v, t=t: torch.tensor(v, dtype=dtype).to(t)), Noise(0, kind), rows=N)
+            for t in (dtype, torch.float32)
+        )
+        assert half.dtype == (torch.int64 if kind == "categorical" else dtype), kind
+        assert half.isfinite().all(), kind
+        if kind == "uniform":
+            assert (half < 2).all()
+        if kind == "categorical":
+            assert set(half.tolist()) == {1, 2}
+        off = (half.double() - single.double()).abs() > 4 * torch.finfo(dtype).eps * single.double().abs().clamp_min(1)
+        assert off.double().mean() < 1e-3, kind  # a mixture near an edge may take the other part
+
+
+def test_ends_of_uniform_numbers_make_no_infinite_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    for dtype in (torch.bfloat16, torch.float16, torch.float32, torch.float64):
+        ends = torch.tensor([0.0, 1 - torch.finfo(at_least_single(dtype)).eps / 2], dtype=at_least_single(dtype))
+        monkeypatch.setattr(Noise, "uniform", lambda self, *shape, ends=ends, **options: ends.clone())
+        for kind in ("uniform", "exponential", "laplace", "gumbel"):
+            x = draw(HALF[kind](lambda v, t=dtype: torch.tensor(v, dtype=t)), Noise(0), rows=2)
+            assert x.isfinite().all(), (kind, dtype)
 
 
 def test_own_distributions_bring_their_own_draw() -> None:

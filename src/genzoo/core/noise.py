@@ -23,7 +23,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from genzoo._random import choose
+from genzoo._random import at_least_single, choose
 from genzoo._stream import Maker, Stream, integer_words, normals, uniforms
 
 __all__ = ["Noise", "fresh_seed", "seeded"]
@@ -100,7 +100,11 @@ class Noise:
         return self._draw("words", integer_words, shape, torch.int64)
 
     def uniform(self, *shape: int, dtype: torch.dtype | None = None) -> Float[Tensor, "n *rest"]:
-        """Uniform numbers in [0, 1), on a grid of 2⁻²⁴ (float32) or 2⁻⁵³ (float64, which refines the same numbers)."""
+        """Uniform numbers in [0, 1), on a grid as fine as the type's at 1: 2⁻²⁴ for float32, 2⁻⁸ for bfloat16.
+
+        All types have the same numbers, the finer ones with more digits. What is compared with them, or made from
+        them, is made in float32 at least and rounded at the end: a grid of 2⁻⁸ has no small probabilities.
+        """
         return self._draw("uniform", uniforms, shape, dtype or torch.get_default_dtype())
 
     def normal(self, *shape: int, dtype: torch.dtype | None = None) -> Float[Tensor, "n *rest"]:
@@ -114,11 +118,12 @@ class Noise:
 
     def bernoulli(self, probs: Float[Tensor, "n *rest"]) -> Float[Tensor, "n *rest"]:
         """Ones with the given probabilities, else zeros."""
-        return self.uniform(*probs.shape, dtype=probs.dtype).lt_(probs.detach())
+        uniform = self.uniform(*probs.shape, dtype=at_least_single(probs.dtype))
+        return uniform.lt_(probs.detach()).to(probs.dtype)
 
     def categorical(self, logits: Float[Tensor, "n *rest levels"]) -> Int[Tensor, "n *rest"]:
         """Class numbers with probabilities softmax(logits), by inversion of the cumulative distribution."""
-        return choose(logits, self.uniform(*logits.shape[:-1], dtype=logits.dtype))
+        return choose(logits, self.uniform(*logits.shape[:-1], dtype=at_least_single(logits.dtype)))
 
     def integers(self, high: int, *shape: int) -> Int[Tensor, "n *rest"]:
         """Uniform integers in [0, high), for high up to 2³¹ (bias below high / 2³²)."""

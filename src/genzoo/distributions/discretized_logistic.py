@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 from torch.nn.functional import logsigmoid
 
+from genzoo._random import at_least_single
 from genzoo.core.noise import Noise
 from genzoo.distributions.levels import centered, quantized
 
@@ -70,7 +71,7 @@ class DiscretizedLogistic(Distribution):
 
     def draw(self, noise: Noise) -> Integer[Tensor, "*batch"]:
         """The nearest level to a draw from the density."""
-        uniform = noise.uniform(*self.loc.shape, dtype=self.loc.dtype)
+        uniform = noise.uniform(*self.loc.shape, dtype=at_least_single(self.loc.dtype))
         return quantized(self.loc + self.log_scale.exp() * uniform.logit(), self.levels)
 
     @property

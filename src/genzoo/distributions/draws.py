@@ -2,7 +2,8 @@
 
 `torch.distributions` draws from global random state; here every draw has its own key. A draw is a map from noise, so
 it is reparametrised (differentiable in the parameters) wherever the distribution is continuous. A distribution of our
-own brings a method `draw(noise)`; others are added with `register`.
+own brings a method `draw(noise)`; others are added with `register`. Those of half precision are drawn in float32 and
+rounded at the end, for in theirs a uniform number is one of a few hundred.
 """
 
 import functools
@@ -13,6 +14,7 @@ from jaxtyping import Shaped
 from torch import Tensor
 from torch import distributions as td
 
+from genzoo._random import at_least_single
 from genzoo.core.noise import Noise
 
 __all__ = ["draw", "register"]
@@ -59,9 +61,18 @@ def _shape(distribution: td.Distribution) -> torch.Size:
     return distribution.batch_shape + distribution.event_shape
 
 
+def _uniform(distribution: td.Distribution, noise: Noise, like: Tensor) -> Tensor:
+    return noise.uniform(*_shape(distribution), dtype=at_least_single(like.dtype))
+
+
 def _interior(distribution: td.Distribution, noise: Noise, like: Tensor) -> Tensor:
-    """Uniform numbers kept off 0, for inverse cumulative distributions."""
-    return noise.uniform(*_shape(distribution), dtype=like.dtype).clamp_min(torch.finfo(like.dtype).tiny)
+    """Uniform numbers kept off 0, as they are off 1, for inverse cumulative distributions."""
+    uniform = _uniform(distribution, noise, like)
+    return uniform.clamp_min_(torch.finfo(uniform.dtype).eps / 2)
+
+
+def _normal(distribution: td.Distribution, noise: Noise, like: Tensor) -> Tensor:
+    return noise.normal(*_shape(distribution), dtype=at_least_single(like.dtype))
 
 
 @register(td.Independent)
@@ -71,31 +82,33 @@ def _(distribution: "td.Independent[Any]", noise: Noise) -> Tensor:
 
 @register
 def _(distribution: td.Normal, noise: Noise) -> Tensor:
-    return distribution.loc + distribution.scale * noise.normal(*_shape(distribution), dtype=distribution.loc.dtype)
+    loc = distribution.loc
+    return (loc + distribution.scale * _normal(distribution, noise, loc)).to(loc.dtype)
 
 
 @register
 def _(distribution: td.Uniform, noise: Noise) -> Tensor:
-    width = distribution.high - distribution.low
-    return distribution.low + width * noise.uniform(*_shape(distribution), dtype=width.dtype)
+    low, high = distribution.low, distribution.high
+    x = (low + (high - low) * _uniform(distribution, noise, low)).to(low.dtype)
+    return torch.where(x < high, x, x - (x - high.nextafter(low)).detach())  # what rounding has carried to the end
 
 
 @register
 def _(distribution: td.Exponential, noise: Noise) -> Tensor:
-    uniform = noise.uniform(*_shape(distribution), dtype=distribution.rate.dtype)
-    return uniform.neg_().log1p_().neg_() / distribution.rate
+    rate = distribution.rate
+    return (_uniform(distribution, noise, rate).neg_().log1p_().neg_() / rate).to(rate.dtype)
 
 
 @register
 def _(distribution: td.Laplace, noise: Noise) -> Tensor:
     x: Tensor = distribution.icdf(_interior(distribution, noise, distribution.loc))
-    return x
+    return x.to(distribution.loc.dtype)
 
 
 @register
 def _(distribution: td.Gumbel, noise: Noise) -> Tensor:
     uniform = _interior(distribution, noise, distribution.loc)
-    return distribution.loc - distribution.scale * (-uniform.log()).log()
+    return (distribution.loc - distribution.scale * (-uniform.log()).log()).to(distribution.loc.dtype)
 
 
 @register
@@ -110,8 +123,9 @@ def _(distribution: td.Categorical, noise: Noise) -> Tensor:
 
 @register
 def _(distribution: td.MultivariateNormal, noise: Noise) -> Tensor:
-    normal = noise.normal(*_shape(distribution), dtype=distribution.loc.dtype)
-    return distribution.loc + (distribution.scale_tril @ normal.unsqueeze(-1)).squeeze(-1)
+    normal = _normal(distribution, noise, distribution.loc)
+    x = distribution.loc + (distribution.scale_tril.to(normal.dtype) @ normal.unsqueeze(-1)).squeeze(-1)
+    return x.to(distribution.loc.dtype)
 
 
 @register

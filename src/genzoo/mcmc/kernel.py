@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from genzoo._random import at_least_single
 from genzoo.core.noise import Noise
 
 __all__ = ["Chains", "Kernel", "State", "Trace", "accepted", "along", "certain", "run"]
@@ -136,7 +137,7 @@ def accepted(noise: Noise, log_ratio: Float[Tensor, " chains"], new: State, old:
         old: Where they are.
     """
     accept = log_ratio.nan_to_num(-torch.inf, posinf=torch.inf).clamp_max(0).exp()
-    goes = noise.uniform(len(accept), dtype=accept.dtype) < accept
+    goes = noise.uniform(len(accept), dtype=at_least_single(accept.dtype)) < accept
     x, log_prob, score = (torch.where(along(goes, a), a, b) for a, b in zip(new[:3], old[:3], strict=True))
     return State(x, log_prob, score, accept)
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from genzoo._random import at_least_single
 from genzoo.core.noise import Noise
 from genzoo.mcmc.annealing import Path, check_betas
 from genzoo.mcmc.densities import density
@@ -108,5 +109,5 @@ def swapped(
     """
     a, b = pair
     odds = (hot(b) + cold(a) - hot(a) - cold(b)).nan_to_num(-torch.inf).clamp_max(0).exp()
-    goes = along(noise.uniform(len(odds), dtype=odds.dtype) < odds, a)
+    goes = along(noise.uniform(len(odds), dtype=at_least_single(odds.dtype)) < odds, a)
     return torch.where(goes, b, a), torch.where(goes, a, b), odds

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from genzoo._random import at_least_single
 from genzoo.core.noise import Noise
 
 __all__ = ["check_choice", "chosen"]
@@ -39,7 +40,7 @@ def chosen(
     """
     if temperature == 0:
         return logits.argmax(-1)
-    logits = logits / temperature
+    logits = logits.to(at_least_single(logits.dtype)) / temperature
     if top_k is not None and top_k < logits.shape[-1]:
         least = logits.topk(top_k, dim=-1).values[:, -1:]
         logits = logits.masked_fill(logits < least, -torch.inf)

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from genzoo._random import at_least_single
 from genzoo.core.game import Batch
 from genzoo.core.given import Given
 from genzoo.core.model import Capability, GenerativeModel, Likelihood
@@ -86,7 +87,7 @@ class Dequantized(Mapped):
     def inward(self, x: Shaped[Tensor, "B *event"], noise: Noise) -> Float[Tensor, "B *event"]:
         if self.cells is not None:
             return self.cells(x, noise.uniform(*x.shape, dtype=torch.float64))
-        uniform = noise.uniform(*x.shape, dtype=self.dtype)
+        uniform = noise.uniform(*x.shape, dtype=at_least_single(self.dtype))
         return x.to(uniform.dtype) + uniform
 
     def outward(self, y: Float[Tensor, "B *event"]) -> Shaped[Tensor, "B *event"]:

@@ -19,12 +19,15 @@ References:
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import gelu, relu, scaled_dot_product_attention
+
+from genzoo._random import at_least_single
 
 __all__ = ["FAST", "GPT2", "Cache", "Style", "Transformer"]
 
@@ -199,6 +202,14 @@ class Transformer(nn.Module):
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Transformer":
+        """Angles stay float32 in a model of half precision."""
+        super()._apply(fn, recurse)
+        if self.turns.dtype in (torch.bfloat16, torch.float16):
+            angles = turning(self.places, 2 * self.turns.shape[-1])
+            self.turns = angles.to(self.turns.device, torch.float32)
+        return self
+
     def caches(self, rows: int, like: Tensor) -> list[Cache]:
         """Empty caches for generation, one for each block."""
         size = like.shape[-1] // self.heads
@@ -225,14 +236,17 @@ def turning(places: int, size: int) -> Float[Tensor, "2 places half"]:
     """Cosines and sines of the angles by which rotary embedding turns each pair of numbers at each place."""
     rates = 10_000.0 ** (-torch.arange(0, size, 2, dtype=torch.float64) / size)
     angles = torch.arange(places, dtype=torch.float64)[:, None] * rates
-    return torch.stack([angles.cos(), angles.sin()]).to(torch.get_default_dtype())
+    return torch.stack([angles.cos(), angles.sin()]).to(at_least_single(torch.get_default_dtype()))
 
 
 def rotated(x: Float[Tensor, "*rest T size"], turn: Float[Tensor, "2 T half"]) -> Float[Tensor, "*rest T size"]:
-    """Vectors turned pair by pair: the first half of the numbers with the second."""
-    a, b = x.chunk(2, dim=-1)
-    cos, sin = turn.to(x.dtype)
-    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
+    """Vectors turned pair by pair: the first half of the numbers with the second.
+
+    They are turned in the precision of the angles, for a cosine of bfloat16 is off by the angle of many places.
+    """
+    a, b = x.to(turn.dtype).chunk(2, dim=-1)
+    cos, sin = turn
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1).to(x.dtype)
 
 
 def attend(

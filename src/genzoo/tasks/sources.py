@@ -229,7 +229,7 @@ class Guided(Steered):
         if u is None:
             return super().uniform(*shape, dtype=dtype)
         kind = dtype or torch.get_default_dtype()
-        below_one = 1 - 2.0 ** (-53 if kind == torch.float64 else -24)
+        below_one = 1 - torch.finfo(kind).eps / 2
         return torch.special.ndtr(u).clamp_max(below_one).to(self.device, kind).clamp_max(below_one)
 
     def words(self, *shape: int) -> Int[Tensor, "n *rest"]:

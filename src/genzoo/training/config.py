@@ -41,7 +41,9 @@ class TrainConfig(BaseModel):
     schedule: Literal["constant", "cosine"] = Field("cosine", description="what the rate does after warm-up")
     clip_norm: float | None = Field(None, gt=0, description="largest gradient norm of a step")
     ema: float | None = Field(None, gt=0, lt=1, description="length of the weight average, as a share of the run")
-    precision: Literal["float32", "bf16", "float64"] = Field("float32", description="bf16 is autocast")
+    precision: Literal["auto", "float32", "bf16", "float64"] = Field(
+        "float32", description="bf16 is autocast; auto: bf16 where the device is quick in it, else float32"
+    )
     validate_every: int | None = Field(None, ge=1, description="rounds between validations; default: 20 in a run")
     valid_rows: int = Field(10_000, ge=1, description="rows of a validation, at most; short runs look at fewer")
     keep: Literal["last", "best"] = Field("last", description="the weights that are saved: last or best on validation")

@@ -9,7 +9,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +27,13 @@ DEFAULT_ROUNDS, DEFAULT_PASSES = 10_000, 100
 
 
 class Course(abc.ABC):
-    """How a model is trained, step by step; `advance` is a function of the step and of the tensors in the state."""
+    """How a model is trained, step by step; `advance` is a function of the step and of the tensors in the state.
+
+    Attributes:
+        half: Whether half precision does for it.
+    """
+
+    half: ClassVar[bool] = True
 
     def __init__(
         self, model: Trainable, order: Order, config: TrainConfig, team: Team, say: Callable[[str], None] = print
@@ -62,6 +68,10 @@ class Course(abc.ABC):
     def seeded(self, step: int) -> contextlib.AbstractContextManager[None]:
         """Global randomness for a step, which dropout and the samplers of foreign loaders draw from."""
         return seeded((self.config.seed * 1_000_003 + step) % 2**63)
+
+    def autocast(self) -> contextlib.AbstractContextManager[None]:
+        """The precision that losses and sums are computed in."""
+        return self.team.autocast(half=self.half)
 
     def progress(self, step: int, total: int) -> float:
         """How far the training is before a step, from 0 to 1: a function of the two alone, so resuming is exact."""
@@ -183,7 +193,7 @@ class Game(Course):
         """Gradients of this process's share of the loss, part by part; returns the share's logged values."""
         sums: dict[str, Tensor] = {}
         for part in _parts(batch, self.config.accumulate):
-            with self.team.autocast():
+            with self.autocast():
                 losses = player.loss(part)
             losses = {"loss": losses} if isinstance(losses, Tensor) else losses
             weight = len(part) / total
@@ -217,8 +227,11 @@ class Game(Course):
 class Passes(Course):
     """Passes over the data for models fitted in closed form or by EM; a step is a batch.
 
-    Every pass sees the same rows with the same noise, so that what a pass improves stays improved.
+    Every pass sees the same rows with the same noise, so that what a pass improves stays improved. Sums, and the
+    systems that they make, are never of half precision.
     """
+
+    half = False
 
     def __init__(
         self, model: Trainable, order: Order, config: TrainConfig, team: Team, say: Callable[[str], None] = print
@@ -238,7 +251,7 @@ class Passes(Course):
         fit, number = direct(self.model), step % self.stride
         if number == 0:
             fit.begin()
-        with torch.no_grad(), self.team.autocast(), self.seeded(step):
+        with torch.no_grad(), self.autocast(), self.seeded(step):
             part = self.order.in_pass(number, self.team.share)
             fit.accumulate(self.batch(part, self.noise, self.progress(step - number, total)))
         if number < self.stride - 1:

@@ -26,6 +26,7 @@ from genzoo.training.finite import NotFinite, not_finite, odd
 from genzoo.training.guard import Interrupted, Signals, locked
 from genzoo.training.journal import METRICS, Journal, Means, Stopwatch, read_rows
 from genzoo.training.order import Source, order_of
+from genzoo.training.precision import half_on, resolved
 from genzoo.training.resources import explained
 from genzoo.training.state import ROWS, Kept, State
 from genzoo.training.team import Team
@@ -77,7 +78,7 @@ def train(
     Args:
         model: What is trained, in place.
         source: The rows to train on, as `Data.train`, or a DataLoader with batches of its own.
-        config: How.
+        config: How; a precision of auto is settled here, and stands in the checkpoints.
         valid: The rows to validate on.
         run: The run's folder: metrics, checkpoints and `model.safetensors` are written there. None writes nothing.
         callbacks: What watches.
@@ -100,13 +101,15 @@ def train(
         >>> trained.model.sample(2, seed=0).shape
         torch.Size([2, 2])
     """
-    watch = Stopwatch()
+    watch, config = Stopwatch(), resolved(config)
     _check(model, config, valid, run, begin)
     team = Team(config)
     lock = locked(run) if run and team.is_first else contextlib.nullcontext()
     with lock, Signals() as signals, explained(config, run):
         _place(model, config, team)
         say = say if team.is_first else _nothing
+        if config.precision == "bf16" and not (half := half_on(team.device)).quick:
+            say(f"bf16 is slow here: {half.why}. precision=float32 would be faster, in a new training.")
         course = course_of(model, order_of(source, config, say), config, team, say)
         course.wait = _heard(callbacks) if team.is_first else _nothing
         if begin == "resumed" and run:
@@ -163,7 +166,7 @@ def _started(
         )
     fresh = odd(model)
     if team.is_first and prepare:
-        with seeded(config.seed), team.autocast():
+        with seeded(config.seed), course.autocast():
             model.prepare(course.look())
     team.share_state(model)
     plan = planned(course, validate, valid, callbacks, watch)

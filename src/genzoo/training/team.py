@@ -1,28 +1,21 @@
 """The processes that train together, and their device and precision.
 
-Lightning Fabric launches them and places tensors. Modules are never wrapped, so a loss may call any method: gradients
-are averaged by hand after backward, and nothing here unpickles (object collectives do).
+Where there are several, Lightning Fabric lets them meet; one needs none of it, and is spared the second that it takes
+to load. Modules are never wrapped, so a loss may call any method: gradients are averaged by hand after backward, and
+nothing here unpickles (object collectives do).
 """
 
 import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.distributed_c10d import PrefixStore
-from torch.distributed.rendezvous import rendezvous
 
 from genzoo.training.config import TrainConfig
-
-try:
-    from lightning_fabric import Fabric
-except ImportError:  # the full `lightning` package brings the same code under another name
-    from lightning.fabric import Fabric  # type: ignore[no-redef]
+from genzoo.training.precision import device_named, resolved
 
 __all__ = ["Team"]
-
-PRECISIONS = {"float32": "32-true", "bf16": "bf16-mixed", "float64": "64-true"}
 
 
 class Team:
@@ -41,26 +34,18 @@ class Team:
     """
 
     def __init__(self, config: TrainConfig) -> None:
-        accelerator, index = _accelerator(config.device)
-        size = int(os.environ.get("WORLD_SIZE", 1))
-        local = int(os.environ.get("LOCAL_WORLD_SIZE", size))
-        devices = local if size > 1 else (1 if index is None else [index])
-        self.fabric = Fabric(
-            accelerator=accelerator,
-            devices=devices,
-            num_nodes=max(1, size // local),
-            strategy="ddp" if size > 1 else "auto",
-            precision=PRECISIONS[config.precision],  # type: ignore[arg-type]
-        )
-        if size > 1:
-            _meet_again(accelerator)
-        self.fabric.launch()
-        self.rank, self.size, self.device = self.fabric.global_rank, self.fabric.world_size, self.fabric.device
+        self.precision = resolved(config).precision
+        self.device = device_named(config.device)
+        self.rank, self.size = 0, int(os.environ.get("WORLD_SIZE", 1))
+        if self.size > 1:
+            self.rank, self.device = _met(self.device.type, self.size)
         self.is_first = self.rank == 0
 
-    def autocast(self) -> contextlib.AbstractContextManager[None]:
-        """The precision that losses are computed in."""
-        return self.fabric.autocast()
+    def autocast(self, *, half: bool = True) -> contextlib.AbstractContextManager[None]:
+        """The precision that losses are computed in; without half, bf16 is float32."""
+        if self.precision == "bf16" and half:
+            return torch.autocast(self.device.type, torch.bfloat16)
+        return _new_tensors_in(torch.float64) if self.precision == "float64" else contextlib.nullcontext()
 
     def share(self, rows: int) -> slice:
         """This process's part of a batch."""
@@ -115,11 +100,27 @@ class Team:
         return head[0]
 
 
+def _met(accelerator: str, size: int) -> tuple[int, torch.device]:
+    """The rank and the device of this process, once all have met."""
+    try:
+        from lightning_fabric import Fabric
+    except ImportError:  # the full `lightning` package brings the same code under another name
+        from lightning.fabric import Fabric  # type: ignore[no-redef]
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", size))
+    fabric = Fabric(accelerator=accelerator, devices=local, num_nodes=max(1, size // local), strategy="ddp")
+    _meet_again(accelerator)
+    fabric.launch()
+    return fabric.global_rank, fabric.device
+
+
 def _meet_again(accelerator: str) -> None:
     """Lets processes that torchrun has started again find one another.
 
     The store that they meet in still holds the addresses of those that died, so each attempt has names of its own.
     """
+    from torch.distributed.distributed_c10d import PrefixStore
+    from torch.distributed.rendezvous import rendezvous
+
     attempt = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0))
     if attempt == 0 or torch.distributed.is_initialized():
         return
@@ -129,19 +130,18 @@ def _meet_again(accelerator: str) -> None:
     torch.distributed.init_process_group(backend, store=named, rank=rank, world_size=size)
 
 
+@contextlib.contextmanager
+def _new_tensors_in(dtype: torch.dtype) -> Iterator[None]:
+    """Tensors of no type of their own get this one, for a while."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
 def _split_like(flat: Tensor, parameters: Iterable[nn.Parameter]) -> list[Tensor]:
     parameters = list(parameters)
     parts = flat.split([p.numel() for p in parameters])
     return [part.view_as(p) for part, p in zip(parts, parameters, strict=True)]
-
-
-def _accelerator(device: str) -> tuple[str, int | None]:
-    if device == "auto":
-        return ("cuda" if torch.cuda.is_available() else "cpu"), None
-    kind, _, index = device.partition(":")
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if kind not in available:
-        raise ValueError(f"`device` must be auto, cpu, cuda, cuda:N or mps, got {device!r}.")
-    if not available[kind]:
-        raise ValueError(f"`device` must exist on this machine, got {device!r} and no {kind} is here. Use device=cpu.")
-    return kind, int(index) if index else None

@@ -59,7 +59,7 @@ def validate(course: Course, weights: Trainable, valid: Source, rows: int, progr
         noise = Noise(config.seed, "valid", start=first, device=team.device)
         part = Part(*valid.gather(index, seed=config.seed), 0, len(index))
         batch = course.batch(part, noise, progress)
-        with torch.no_grad(), team.autocast():
+        with torch.no_grad(), course.autocast():
             sums += torch.tensor([float(weights.loss(batch)) * len(batch), len(batch)], dtype=torch.float64)
     weights.train(training)
     total, count = team.total(sums.to(team.device)).tolist()

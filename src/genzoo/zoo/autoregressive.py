@@ -51,7 +51,7 @@ def made(
         drop_given=drop_given,
     )
     config = TrainConfig(
-        steps=3000, batch_size=256, lr=6e-3, warmup=100, precision="bf16", clip_norm=100.0, ema=0.05, keep="best"
+        steps=3000, batch_size=256, lr=6e-3, warmup=100, precision="auto", clip_norm=100.0, ema=0.05, keep="best"
     )
     return Recipe(in_units(model), config)
 
@@ -110,7 +110,7 @@ def gpt(
         betas=(0.9, 0.98),
         weight_decay=0.1,
         warmup=50,
-        precision="bf16",
+        precision="auto",
         keep="best",
     )
     return Recipe(in_units(model), config)

@@ -161,7 +161,7 @@ def _trained_well(model: Any, space: Space, unet: bool, size: Size) -> Recipe:
         lr=(1.5e-3 if unet else 2e-3) if size == "small" else 2e-4,
         warmup=100,
         clip_norm=1.0 if unet else None,
-        precision="bf16" if unet else "float32",  # 1.5 times as fast on a CPU
+        precision="auto" if unet else "float32",
         ema=0.05,
     )
     return Recipe(in_units(model), config)

@@ -1,5 +1,6 @@
 """Runs: train a recipe on data into a folder, load it back, go on from where it stopped."""
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from genzoo.data.codecs.catalog import check_codec
 from genzoo.training.callbacks import Callback
 from genzoo.training.checkpoint import CheckpointError, write_json
 from genzoo.training.config import BUDGETS, TrainConfig
+from genzoo.training.precision import device_named, half_on, resolved
 from genzoo.zoo import store
 from genzoo.zoo.bounds import bounded
 from genzoo.zoo.card import card
@@ -299,7 +301,7 @@ def _planned(
         check_finite(info.name, seen_by(stage, rows).data, stage.model)
         config = store.RunConfig(
             recipe=store.RecipeRecord(name=info.name, arguments=info.plain(arguments)),
-            train=merged(info, stage.config, part),
+            train=_settled(merged(info, stage.config, part)),
             stage=k,
             stages=len(stages),
             start=None if start is None else str(start),
@@ -314,6 +316,15 @@ def _planned(
             _check_start(start, config, stage.model)
         planned.append((config, codec_of(stage.model, rows.data)))
     return planned
+
+
+def _settled(config: TrainConfig) -> TrainConfig:
+    """The configuration with the precision that auto means here; it is told, and stands in the run from now on."""
+    settled = resolved(config)
+    if settled is not config:
+        why = half_on(device_named(config.device)).why
+        logging.getLogger("genzoo").info("precision auto is %s: %s", settled.precision, why)
+    return settled
 
 
 def _check_start(start: Path, config: store.RunConfig, model: Trainable) -> None:

@@ -90,8 +90,9 @@ class Adversarial(GenerativeModel):
         return self.numbers.back(self.generate(self.latents(z), self.checked_given(given, len(z))))
 
     def generate(self, z: Float[Tensor, "B latent"], given: Given = NOTHING) -> Float[Tensor, "B *event"]:
-        """G(z) as the critic sees it: levels are numbers in [−1, 1]."""
-        x = self.generator(z, given or None).reshape(len(z), *self.space.shape)
+        """G(z) as the critic sees it: levels are numbers in [−1, 1]; in the model's precision even where the network
+        runs in less, for it is mixed with rows."""
+        x = self.generator(z, given or None).reshape(len(z), *self.space.shape).to(self.dtype)
         return x.tanh() if self.space.is_discrete else x
 
     def loss(self, batch: Batch) -> Tensor:
