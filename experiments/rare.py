@@ -24,7 +24,7 @@ from scipy import special
 from torch import Tensor, nn
 
 from genzoo.core import GenerativeModel, Noise, Space, seeded
-from genzoo.models.adversarial import WassersteinGAN
+from genzoo.models.adversarial import GAN, Rules
 from genzoo.models.autoencoders import VAE, GaussianAutoencoder
 from genzoo.models.autoregressive import MADE
 from genzoo.models.classical import Gaussian, GaussianMixture
@@ -164,7 +164,7 @@ class _Bent(nn.Module):
 
 
 def _gan(noise: Noise) -> Event:
-    model = WassersteinGAN(Space((4,)), None, _Bent(), MLP(4, [4], 1), latent=4).eval()
+    model = GAN(Space((4,)), None, _Bent(), MLP(4, [4], 1), Rules(), latent=4).eval()
     p, dims = wanted(noise), 4  # one of four independent entries is beyond: 1 − (1 − q)⁴
     edge = math.sinh(-float(special.ndtri(-math.expm1(math.log1p(-p) / dims))))
     return Event(model, lambda x: x.double().amax(1) - edge, p)

@@ -7,7 +7,7 @@ import torch
 
 from experiments import minimization as experiment
 from genzoo.core import Batch, GenerativeModel, Likelihood, Noise, Space, Unsupported
-from genzoo.models.adversarial import WassersteinGAN
+from genzoo.models.adversarial import GAN, Rules
 from genzoo.models.classical import Gaussian
 from genzoo.nn import MLP
 from genzoo.tasks import (
@@ -116,7 +116,7 @@ def test_the_normalizer_and_the_distance_are_told() -> None:
 
 
 def test_mistakes_are_told() -> None:
-    gan = WassersteinGAN(Space((1,)), None, MLP(2, [4], 1), MLP(1, [4], 1), latent=2)
+    gan = GAN(Space((1,)), None, MLP(2, [4], 1), MLP(1, [4], 1), Rules(), latent=2)
     with pytest.raises(Unsupported, match="cannot log_prob"):
         ReverseKLFit(gan, experiment.log_target)
     assert JensenShannonFit(gan, MLP(1, [4], 1)).model is gan
@@ -125,6 +125,4 @@ def test_mistakes_are_told() -> None:
     with pytest.raises(ValueError, match="'reparametrized' or 'score'"):
         ReverseKLFit(experiment.gaussian(0.0, 1.0), experiment.log_target, gradient="magic")
     with pytest.raises(ValueError, match="unconditional"):
-        ReverseKLFit(
-            WassersteinGAN(Space((1,)), Space((), levels=2), gan.generator, gan.critic), experiment.log_target
-        )
+        ReverseKLFit(GAN(Space((1,)), Space((), levels=2), gan.generator, gan.critic, Rules()), experiment.log_target)

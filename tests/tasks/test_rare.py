@@ -9,7 +9,7 @@ from torch import nn
 
 from experiments import rare as experiment
 from genzoo.core import GenerativeModel, Likelihood, Noise, Space, Unsupported
-from genzoo.models.adversarial import WassersteinGAN
+from genzoo.models.adversarial import GAN, Rules
 from genzoo.models.autoencoders import VAE, GaussianAutoencoder
 from genzoo.models.classical import Gaussian
 from genzoo.models.flows import Nets, coupling_flow
@@ -105,7 +105,7 @@ def test_a_flow_agrees_with_counting(where: str) -> None:
 @pytest.mark.parametrize("kind", ["gan", "vae"])
 def test_models_without_a_density_are_steered_by_their_noise(kind: str) -> None:
     if kind == "gan":
-        model = WassersteinGAN(Space((2,)), None, bent(MLP(3, [16], 2), 0.6), MLP(2, [4], 1), latent=3)
+        model = GAN(Space((2,)), None, bent(MLP(3, [16], 2), 0.6), MLP(2, [4], 1), Rules(), latent=3)
     else:
         model = bent(VAE(Space((2,)), None, GaussianAutoencoder.mlp(Space((2,)), latent=2, hidden=[8])), 0.3)
     edge = expectation(model, lambda x: x.sum(1), 20_000).quantile(0.998).value

@@ -25,7 +25,7 @@ from tests.zoo.representation import REPRESENTATION
 
 RAW = {"kde/epanechnikov"}  # whose bandwidth is in the data's unit
 # A null is met only by rows that dropped their condition, and a constant in a critic or an energy cancels.
-STILL = ("null", "critic.last.bias", "critic.net.last.bias", "potential.net.last.bias")
+STILL = ("null", "critic.last.bias", "critic.net.last.bias", "critic.net.net.last.bias", "potential.net.last.bias")
 
 ZOO: dict[str, Entry] = {
     **CLASSICAL,

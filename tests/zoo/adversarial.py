@@ -4,16 +4,47 @@ from torch import nn
 
 from genzoo.core import GivenSpaceLike, Space
 from genzoo.models import Standardized
-from genzoo.models.adversarial import GAN, WassersteinGAN
-from genzoo.nn import MLP, Conditioned, ConvDecoder, ConvEncoder
+from genzoo.models.adversarial import (
+    ALI,
+    GAN,
+    R1,
+    R2,
+    VEEGAN,
+    Ahead,
+    AuxiliaryGAN,
+    Drifting,
+    GradientPenalty,
+    Hinge,
+    Relativistic,
+    Rules,
+    UnrolledGAN,
+    Wasserstein,
+    spectral,
+)
+from genzoo.nn import MLP, Classifying, Conditioned, ConvDecoder, ConvEncoder, Deviating, Fourier, Projected
 from tests.zoo.entry import BITS, BOTH, BYTES, LABEL, NONE, REALS, Entry
 
+LIPSCHITZ = Rules(Wasserstein(), [GradientPenalty(10.0)], critic_steps=5)
+CLIPPED = Rules(Wasserstein(), clip=0.1, lr=1e-3)
+STANDING = Rules(lr=1e-3, betas=(0.5, 0.99))
+PAIRED = Rules(Relativistic(), [R1(0.1, last=0.01, every=2), R2(0.1)], lr=1e-3, betas=(0.0, 0.99))
 
-def wgan(space: Space, given: GivenSpaceLike = None, drop_given: float = 0.0) -> WassersteinGAN:
+
+def perceptrons(space: Space, given: GivenSpaceLike = None, pack: int = 1) -> tuple[nn.Module, nn.Module]:
+    """A generator of 4 numbers, and a critic."""
     width = 0 if given is None else 4
     generator = Conditioned(MLP(4, [16], space.dims, given=width), given, width)
-    critic = Conditioned(MLP(space.dims, [16], 1, given=width), given, width)
-    return WassersteinGAN(space, given, generator, critic, latent=4, drop_given=drop_given)
+    return generator, Conditioned(MLP(pack * space.dims, [16], 1, given=width), given, width)
+
+
+def gan(space: Space, rules: Rules, given: GivenSpaceLike = None, drop_given: float = 0.0) -> GAN:
+    """A GAN of perceptrons, by rules."""
+    nets = perceptrons(space, given, rules.pack)
+    return GAN(space, given, *nets, rules, latent=4, drop_given=drop_given)
+
+
+def wgan(space: Space, given: GivenSpaceLike = None, drop_given: float = 0.0) -> GAN:
+    return gan(space, LIPSCHITZ, given, drop_given)
 
 
 def dcgan(space: Space, given: GivenSpaceLike = None) -> GAN:
@@ -21,12 +52,55 @@ def dcgan(space: Space, given: GivenSpaceLike = None) -> GAN:
     generator = ConvDecoder(4, space.shape, width=4, given=across, **parts)
     critic = ConvEncoder(space.shape, 1, width=4, given=across, **parts)
     nets = Conditioned(generator, given, across), Conditioned(critic, given, across)
-    return GAN(space, given, *nets, latent=4, drop_given=0.2)
+    return GAN(space, given, *nets, Rules(lr=2e-4, betas=(0.5, 0.999), apart=True), latent=4, drop_given=0.2)
 
 
-def conv_wgan(space: Space) -> WassersteinGAN:
+def conv_wgan(space: Space) -> GAN:
     generator, critic = ConvDecoder(4, space.shape, width=4), ConvEncoder(space.shape, 1, width=4)
-    return WassersteinGAN(space, None, Conditioned(generator), Conditioned(critic), latent=4)
+    return GAN(space, None, Conditioned(generator), Conditioned(critic), LIPSCHITZ, latent=4)
+
+
+def sngan() -> GAN:
+    generator, critic = perceptrons(REALS)
+    return GAN(REALS, None, generator, spectral(critic), Rules(Hinge(), lr=1e-3, critic_lr=2e-3), latent=4)
+
+
+def r3gan() -> GAN:
+    critic = Conditioned(Fourier(MLP(Fourier.width(REALS.dims, 2), [16], 1), 2))
+    return GAN(REALS, None, perceptrons(REALS)[0], critic, PAIRED, latent=4)
+
+
+def deviating() -> GAN:
+    generator, critic = perceptrons(REALS)[0], Conditioned(Deviating(MLP(REALS.dims, [16], 8), 8))
+    return GAN(REALS, None, generator, critic, STANDING, latent=4)
+
+
+def projected() -> GAN:
+    generator, critic = perceptrons(REALS, BOTH)[0], Projected(MLP(REALS.dims, [16], 8), 8, BOTH)
+    return GAN(REALS, BOTH, generator, critic, STANDING, latent=4, drop_given=0.2)
+
+
+def auxiliary() -> AuxiliaryGAN:
+    generator, critic = perceptrons(REALS, LABEL)[0], Classifying(MLP(REALS.dims, [16], 8), 8, 3)
+    return AuxiliaryGAN(REALS, LABEL, generator, critic, STANDING, latent=4, drop_given=0.2)
+
+
+def paired(kind: type[ALI] | type[VEEGAN], space: Space, given: GivenSpaceLike = None) -> ALI | VEEGAN:
+    """A model that encodes."""
+    width, codes = 0 if given is None else 4, 8 if kind is ALI else 4
+    encoder = Conditioned(MLP(space.dims, [16], codes, given=width), given, width)
+    critic = Conditioned(MLP(space.dims + 4, [16], 1, given=width), given, width)
+    generator = perceptrons(space, given)[0]
+    return kind(space, given, generator, encoder, critic, STANDING, latent=4, drop_given=0.2 if given else 0.0)
+
+
+def unrolled() -> UnrolledGAN:
+    return UnrolledGAN(REALS, None, *perceptrons(REALS), STANDING, Ahead(2), latent=4)
+
+
+def drifting(space: Space, given: GivenSpaceLike = None) -> Drifting:
+    generator, drop = perceptrons(space, given)[0], 0.2 if given else 0.0
+    return Drifting(space, given, generator, widths=[0.3, 1.0], wider=3.0, latent=4, drop_given=drop)
 
 
 ADVERSARIAL: dict[str, Entry] = {
@@ -36,6 +110,20 @@ ADVERSARIAL: dict[str, Entry] = {
     "wgan_gp/reals": Entry(lambda: wgan(REALS), NONE, "sample decode latent"),
     "wgan_gp/given": Entry(lambda: wgan(BITS, LABEL), NONE, "sample decode latent condition"),
     "wgan_gp/given/several": Entry(lambda: wgan(REALS, BOTH, 0.2), NONE, "sample decode latent condition"),
+    "gan": Entry(lambda: gan(REALS, STANDING), NONE, "sample decode latent", rounds=40),
+    "gan/deviation": Entry(deviating, NONE, "sample decode latent"),
+    "gan/pack": Entry(lambda: gan(BITS, Rules(pack=3, lr=1e-3)), NONE, "sample decode latent"),
+    "wgan": Entry(lambda: gan(REALS, CLIPPED), NONE, "sample decode latent", rounds=40),
+    "sngan": Entry(sngan, NONE, "sample decode latent", rounds=40),
+    "r3gan": Entry(r3gan, NONE, "sample decode latent", rounds=40),
     "dcgan": Entry(lambda: dcgan(BYTES), NONE, "sample decode latent", rounds=40),
     "dcgan/given": Entry(lambda: dcgan(BITS, BOTH), NONE, "sample decode latent condition"),
+    "conditional_gan": Entry(projected, NONE, "sample decode latent condition", rounds=40),
+    "auxiliary_gan": Entry(auxiliary, NONE, "sample decode latent condition", rounds=40),
+    "ali": Entry(lambda: paired(ALI, BYTES), NONE, "sample encode decode latent", rounds=40),
+    "ali/given": Entry(lambda: paired(ALI, REALS, BOTH), NONE, "sample encode decode latent condition"),
+    "veegan": Entry(lambda: paired(VEEGAN, REALS), NONE, "sample encode decode latent", rounds=40),
+    "unrolled_gan": Entry(unrolled, NONE, "sample decode latent", rounds=40),
+    "drifting": Entry(lambda: drifting(REALS), NONE, "sample decode latent loss", rounds=40),
+    "drifting/given": Entry(lambda: drifting(BITS, LABEL), NONE, "sample decode latent loss condition"),
 }

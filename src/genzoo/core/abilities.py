@@ -54,9 +54,9 @@ class Latent(Ability):
 
     Example:
         >>> from genzoo.nn import MLP, Conditioned
-        >>> from genzoo.models.adversarial import WassersteinGAN
+        >>> from genzoo.models.adversarial import GAN, Rules
         >>> generator, critic = Conditioned(MLP(8, [32], 2)), Conditioned(MLP(2, [32], 1))
-        >>> latent = WassersteinGAN(Space((2,)), None, generator, critic, latent=8).able(Latent)
+        >>> latent = GAN(Space((2,)), None, generator, critic, Rules(), latent=8).able(Latent)
         >>> z = latent.draw(3, {}, Noise(0)).requires_grad_()
         >>> latent.generate(z).requires_grad, latent.log_prior(z).shape
         (True, torch.Size([3]))

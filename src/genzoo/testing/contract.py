@@ -266,9 +266,12 @@ def losses_depend_on_their_noise_alone(subject: Subject) -> None:
 @promise()
 def players_share_out_all_parameters(subject: Subject) -> None:
     model = subject.model
-    owned = [id(parameter) for player in model.players() for parameter in player.parameters()]
+    owned: dict[int, tuple[frozenset[int], str]] = {}  # by parameter, what its player moves and how
+    for player in model.players():
+        way = frozenset(map(id, player.parameters())), repr(sorted(player.optimizer.items()))
+        for parameter in way[0]:
+            hold(owned.setdefault(parameter, way) == way, "two players move one parameter in unlike ways")
     free = {id(p): name for name, p in model.named_parameters() if p.requires_grad}
-    hold(len(owned) == len(set(owned)), "two players move one parameter")
     hold(set(owned) == set(free), f"no player moves {[name for key, name in free.items() if key not in owned]}")
 
 

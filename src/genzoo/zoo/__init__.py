@@ -11,7 +11,7 @@ __getattr__, __dir__, __all__ = attach(
         "classical.densities": ["gaussian_mixture"],
         "autoencoders": ["vae"],
         "autoregressive": ["bigram", "gpt", "made"],
-        "adversarial": ["wgan_gp"],
+        "adversarial.wasserstein": ["wgan_gp"],
         "graphical.graphs": ["bayes_net", "ising", "potts"],
     },
 )

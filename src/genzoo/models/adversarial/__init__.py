@@ -1,12 +1,26 @@
-"""Adversarial models: a generator against a critic."""
+"""Adversarial models: a generator against a critic, and one that needs none."""
 
 from genzoo._lazy import attach
 
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "ali": ["ALI"],
+        "auxiliary_gan": ["AuxiliaryGAN"],
+        "drifting": ["Drifting", "drift"],
         "gan": ["GAN"],
-        "generator": ["Adversarial"],
-        "wgan_gp": ["WassersteinGAN"],
+        "generator": ["Adversarial", "Generator", "Rules"],
+        "objectives": [
+            "Hinge",
+            "LeastSquares",
+            "Minimax",
+            "NonSaturating",
+            "Objective",
+            "Relativistic",
+            "Wasserstein",
+        ],
+        "penalties": ["R1", "R2", "Encounter", "GradientPenalty", "Penalty", "orthogonality", "spectral"],
+        "unrolled_gan": ["Ahead", "UnrolledGAN"],
+        "veegan": ["VEEGAN"],
     },
 )

@@ -1,86 +1,121 @@
 """What every adversarial model is: a generator of x from noise, a critic that judges x, and a game between them.
 
-A named model says three things: what the critic lowers, what the generator lowers, and what else holds the critic.
+The rules of the game are an objective, penalties, and who plays how often and how fast; a named model says what the
+critic sees, and what the generator lowers.
 """
 
 import abc
 from collections.abc import Sequence
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from genzoo.core.abilities import Ability
-from genzoo.core.game import Batch, Player
+from genzoo.core.game import Batch, Instant, Player
 from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike, RowsAsked, map_given
 from genzoo.core.model import Capability, GenerativeModel, Unsupported
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.distributions.levels import Numbers
 from genzoo.models.abilities import NormalLatent
+from genzoo.models.adversarial.objectives import NonSaturating, Objective
+from genzoo.models.adversarial.penalties import Encounter, Penalty
 
-__all__ = ["Adversarial"]
+__all__ = ["Adversarial", "Generator", "Rules"]
 
 
-class Adversarial(GenerativeModel):
-    """A generator G against a critic D,
+@dataclass(frozen=True)
+class Rules:
+    """How a generator and a critic play.
+
+    Args:
+        objective: What each side lowers.
+        penalties: What is added to the critic's loss.
+        critic_steps: The critic's steps per turn.
+        pack: How many rows of one kind the critic judges together.
+        clip: The largest size of the critic's weights, which are cut to it after each of its steps.
+        lr: Adam's rate.
+        critic_lr: The critic's, where it is another (two time scales).
+        betas: Adam's averaging factors.
+        apart: Whether the critic sees data and samples in calls of their own, as batch normalization wants.
+
+    Raises:
+        ValueError: If nothing is to be packed, or weights are to be cut to nothing.
+
+    Example:
+        >>> Rules(critic_steps=5, critic_lr=4e-4).adam(of_critic=True)
+        {'lr': 0.0004, 'betas': (0.0, 0.9)}
+
+    References:
+        Heusel et al., 2017, "GANs trained by a two time-scale update rule converge to a local Nash equilibrium",
+        arXiv:1706.08500
+        Lin, Khetan, Fanti & Oh, 2018, "PacGAN: the power of two samples", arXiv:1712.04086
+        Karras et al., 2020, "Analyzing and improving the image quality of StyleGAN", arXiv:1912.04958 (lazy penalties)
+    """
+
+    objective: Objective = NonSaturating()  # noqa: RUF009 — it holds nothing
+    penalties: Sequence[Penalty] = ()
+    critic_steps: int = 1
+    pack: int = 1
+    clip: float | None = None
+    lr: float = 1e-4
+    critic_lr: float | None = None
+    betas: tuple[float, float] = (0.0, 0.9)
+    apart: bool = False
+
+    def __post_init__(self) -> None:
+        if self.pack < 1 or (self.clip is not None and self.clip <= 0):
+            raise ValueError(
+                f"A pack must hold a row and weights be cut to a positive size, got {self.pack} and {self.clip}. Set "
+                "pack=1 and clip=None for neither."
+            )
+
+    @property
+    def lazy(self) -> list[int]:
+        """Every how many rounds penalties come that do not come in every one."""
+        return sorted({penalty.every for penalty in self.penalties} - {1})
+
+    def adam(self, *, of_critic: bool) -> dict[str, Any]:
+        """The settings of one side's optimizer. A lazy penalty is a step of its own, with the critic's averages: its
+        rate and their memory are shortened, so that a round moves and forgets as much as one without it.
+
+        Args:
+            of_critic: Which side's.
+        """
+        lr, betas = self.lr, self.betas
+        if of_critic:
+            share = self.lazy[0] / (self.lazy[0] + 1) if self.lazy else 1.0
+            lr, betas = (self.critic_lr or lr) * share, (betas[0] ** share, betas[1] ** share)
+        return {"lr": lr, "betas": betas}
+
+
+class Generator(GenerativeModel):
+    """A network G that makes x of noise,
 
     $$ x = G(z, given), \\qquad z \\sim N(0, I). $$
 
-    Levels are numbers in [−1, 1] for the critic; the generator ends in tanh there, and its samples go to the nearest
-    level.
+    Levels are numbers in [−1, 1] for whatever judges x; the generator ends in tanh there, and its samples go to the
+    nearest level.
 
     Args:
         space: What one x is.
-        given_space: What both networks are conditioned on, if anything.
+        given_space: What the networks are conditioned on, if anything.
         generator: G, called as generator(z, given), without a condition with None; as many numbers as x has entries.
-        critic: D, called as critic(x, given); one number a row.
         latent: The length of z.
-        critic_steps: The critic's steps per turn.
         drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
 
-    Attributes:
-        lr: Adam's rate for both players.
-        betas: Its averaging factors.
-        apart: Whether the critic sees data and samples in calls of their own, as batch normalization wants.
-
     References:
-        Goodfellow et al., 2014, "Generative adversarial networks", arXiv:1406.2661 (the game)
+        Goodfellow et al., 2014, "Generative adversarial networks", arXiv:1406.2661
     """
 
-    lr: float = 1e-4
-    betas: ClassVar[tuple[float, float]] = (0.0, 0.9)
-    apart: ClassVar[bool] = False
-
     def __init__(
-        self,
-        space: Space,
-        given_space: GivenSpaceLike,
-        generator: nn.Module,
-        critic: nn.Module,
-        *,
-        latent: int = 128,
-        critic_steps: int = 1,
-        drop_given: float = 0.0,
+        self, space: Space, given_space: GivenSpaceLike, generator: nn.Module, *, latent: int, drop_given: float
     ) -> None:
         super().__init__(space, given_space)
-        self.generator, self.critic, self.latent = generator, critic, latent
-        self.critic_steps, self.drop_given = critic_steps, drop_given
-
-    @abc.abstractmethod
-    def against(self, of_real: Float[Tensor, "B 1"], of_fake: Float[Tensor, "B 1"]) -> dict[str, Tensor]:
-        """What the critic lowers, as "loss", from what it says of data and of samples; the rest is logged."""
-
-    @abc.abstractmethod
-    def toward(self, of_fake: Float[Tensor, "B 1"]) -> Float[Tensor, ""]:
-        """What the generator lowers, from what the critic says of its samples."""
-
-    def held(
-        self, real: Float[Tensor, "B *event"], fake: Float[Tensor, "B *event"], given: Given, noise: Noise
-    ) -> dict[str, Tensor]:
-        """What is added to the critic's loss, as "loss", to hold it; by default nothing."""
-        return {}
+        self.generator, self.latent, self.drop_given = generator, latent, drop_given
 
     def draw(self, n: int, given: Given, noise: Noise) -> Shaped[Tensor, "n *event"]:
         return self.numbers.back(self.generate(noise.normal(n, self.latent, dtype=self.dtype), given))
@@ -95,33 +130,9 @@ class Adversarial(GenerativeModel):
         x = self.generator(z, given or None).reshape(len(z), *self.space.shape).to(self.dtype)
         return x.tanh() if self.space.is_discrete else x
 
-    def loss(self, batch: Batch) -> Tensor:
-        name = type(self).__name__
-        raise Unsupported(f"{name} has no single loss: a critic and a generator play. Use players().")
-
-    def players(self) -> Sequence[Player]:
-        adam = {"lr": self.lr, "betas": self.betas}
-        return [
-            Player("critic", self.critic, self.critic_loss, steps=self.critic_steps, optimizer=adam),
-            Player("generator", self.generator, self.generator_loss, optimizer=adam),
-        ]
-
-    def critic_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """What the critic lowers, with its parts."""
-        given, real = self.training_given(batch), self.numbers.of(batch.x)
-        with torch.no_grad():
-            fake = self.generate(self._latent(batch), given)
-        losses = self.against(*self._judged(real, fake, given))
-        held = self.held(real, fake, given, batch.noise)
-        return losses | held | {"loss": losses["loss"] + held["loss"]} if held else losses
-
-    def generator_loss(self, batch: Batch) -> Float[Tensor, ""]:
-        """What the generator lowers."""
-        given = self.training_given(batch)
-        return self.toward(self.critic(self.generate(self._latent(batch), given), given or None))
-
-    def can(self, capability: Capability | str) -> bool:
-        return Capability(capability) is not Capability.LOSS and super().can(capability)
+    def latent_of(self, batch: Batch) -> Float[Tensor, "B latent"]:
+        """The z of a batch."""
+        return batch.noise.at("latent").normal(len(batch), self.latent, dtype=self.dtype)
 
     def abilities(self) -> list[Ability]:
         return [NormalLatent(Space((self.latent,)), self.numbers, self.generate, self.dtype)]
@@ -132,14 +143,152 @@ class Adversarial(GenerativeModel):
         return Numbers(self.space, self.dtype)
 
     def extra_repr(self) -> str:
-        return f"{self.space}, given={self.given_space}, critic_steps={self.critic_steps}"
+        return f"{self.space}, given={self.given_space}, latent={self.latent}"
 
-    def _judged(self, real: Tensor, fake: Tensor, given: Given) -> tuple[Tensor, Tensor]:
-        if self.apart:
+
+class Adversarial(Generator):
+    """A generator G against a critic D, by rules.
+
+    Args:
+        space: What one x is.
+        given_space: What both networks are conditioned on, if anything.
+        generator: G, called as generator(z, given), without a condition with None; as many numbers as x has entries.
+        critic: D, called as critic(x, given); one number a row. A critic of packs sees the channels of their rows one
+            after another, or their entries where they are no pictures, and no condition.
+        rules: How they play.
+        latent: The length of z.
+        drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
+
+    Raises:
+        ValueError: If rows with conditions are to be packed.
+
+    References:
+        Goodfellow et al., 2014, "Generative adversarial networks", arXiv:1406.2661 (the game)
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        given_space: GivenSpaceLike,
+        generator: nn.Module,
+        critic: nn.Module,
+        rules: Rules,
+        *,
+        latent: int = 128,
+        drop_given: float = 0.0,
+    ) -> None:
+        super().__init__(space, given_space, generator, latent=latent, drop_given=drop_given)
+        self.critic, self.rules = critic, rules
+        if rules.pack > 1 and self.given_space:
+            raise ValueError(
+                f"A pack has no condition, for its rows may have unlike ones, got packs of {rules.pack} and "
+                f"{sorted(self.given_space)}. Set pack=1, or train without a condition."
+            )
+
+    @abc.abstractmethod
+    def generator_loss(self, batch: Batch) -> Tensor | dict[str, Tensor]:
+        """What the generator lowers."""
+
+    def real(self, batch: Batch, given: Given) -> Float[Tensor, "B *seen"]:
+        """Rows of data as the critic sees them."""
+        return self.numbers.of(batch.x)
+
+    def fake(self, batch: Batch, given: Given) -> Float[Tensor, "B *seen"]:
+        """Samples as the critic sees them."""
+        return self.generate(self.latent_of(batch), given)
+
+    def players(self) -> Sequence[Player]:
+        critic, generator = self.rules.adam(of_critic=True), self.rules.adam(of_critic=False)
+        rarely = [
+            Player(f"every_{k}", self.critic, self._lazily(k), every=k, optimizer=critic) for k in self.rules.lazy
+        ]
+        clip = None if self.rules.clip is None else self._clip
+        steps = self.rules.critic_steps
+        return [
+            Player("critic", self.critic, self.critic_loss, steps=steps, optimizer=critic, after=clip),
+            *rarely,
+            Player("generator", self.makers(), self.generator_loss, optimizer=generator),
+        ]
+
+    def makers(self) -> list[nn.Module]:
+        """What moves in the generator's turn."""
+        return [self.generator]
+
+    def critic_loss(self, batch: Batch) -> dict[str, Tensor]:
+        """What the critic lowers, with its parts."""
+        penalties = [penalty for penalty in self.rules.penalties if penalty.every == 1]
+        met = self.meeting(batch, at_ends=any(penalty.at_ends for penalty in penalties))
+        return _penalized(self.rules.objective.against(met.of_real, met.of_fake), penalties, met)
+
+    def meeting(self, batch: Batch, *, at_ends: bool = False) -> Encounter:
+        """Data and samples before the critic in its turn; at their ends, so that its slopes there can be found."""
+        given = self.training_given(batch)
+        with torch.no_grad():
+            real, fake = self.packed(self.real(batch, given)), self.packed(self.fake(batch, given))
+        if at_ends:
+            real, fake = real.detach().requires_grad_(), fake.detach().requires_grad_()
+        of_real, of_fake = self.judged(real, fake, given)
+
+        def judge(x: Tensor) -> Tensor:
+            said: Tensor = self.critic(x, given or None)
+            return said
+
+        return Encounter(judge, real, fake, of_real, of_fake, batch.noise, batch.progress)
+
+    def judged(self, real: Tensor, fake: Tensor, given: Given) -> tuple[Tensor, Tensor]:
+        """What the critic says of data and of samples."""
+        if self.rules.apart:
             return self.critic(real, given or None), self.critic(fake, given or None)
         twice = map_given(lambda rows: torch.cat([rows, rows]), given)
         of_real, of_fake = self.critic(torch.cat([real, fake]), twice or None).chunk(2)  # one call costs less than two
         return of_real, of_fake
 
-    def _latent(self, batch: Batch) -> Tensor:
-        return batch.noise.at("latent").normal(len(batch), self.latent, dtype=self.dtype)
+    def packed(self, x: Float[Tensor, "B *event"]) -> Float[Tensor, "packs *event"]:
+        """Rows in packs, side by side: the channels of pictures, else all entries; what is left over is left out.
+
+        Raises:
+            ValueError: If there are too few rows for a pack.
+        """
+        if (pack := self.rules.pack) == 1:
+            return x
+        if len(x) < pack:
+            raise ValueError(f"A batch must hold a pack of {pack} rows, got {len(x)}. Raise batch_size.")
+        rows = x[: len(x) // pack * pack]
+        return rows.reshape(-1, pack * x.shape[1], *x.shape[2:])
+
+    def loss(self, batch: Batch) -> Tensor:
+        name = type(self).__name__
+        raise Unsupported(f"{name} has no single loss: a critic and a generator play. Use players().")
+
+    def can(self, capability: Capability | str) -> bool:
+        return Capability(capability) is not Capability.LOSS and super().can(capability)
+
+    def extra_repr(self) -> str:
+        rules = self.rules
+        penalties = "".join(f" + {type(each).__name__}" for each in rules.penalties)
+        return (
+            f"{super().extra_repr()}, {type(rules.objective).__name__}{penalties}, critic_steps={rules.critic_steps}"
+        )
+
+    def _lazily(self, every: int) -> Any:
+        """The loss of the penalties that come every so many rounds."""
+        penalties = [penalty for penalty in self.rules.penalties if penalty.every == every]
+
+        def loss(batch: Batch) -> dict[str, Tensor]:
+            met = self.meeting(batch, at_ends=any(penalty.at_ends for penalty in penalties))
+            return _penalized({"loss": met.of_real.new_zeros(())}, penalties, met)
+
+        return loss
+
+    def _clip(self, now: Instant) -> None:
+        with torch.no_grad():
+            for parameter in self.critic.parameters():
+                parameter.clamp_(-(self.rules.clip or 0), self.rules.clip)
+
+
+def _penalized(losses: dict[str, Tensor], penalties: Sequence[Penalty], met: Encounter) -> dict[str, Tensor]:
+    """Losses with penalties added, and named beside."""
+    for penalty in penalties:
+        added, logged = penalty(met)
+        losses = losses | {"loss": losses["loss"] + added, penalty.name: logged}
+    return losses

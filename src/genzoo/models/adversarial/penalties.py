@@ -1,0 +1,224 @@
+"""Penalties: what holds the critic, so that the generator finds a slope to go down.
+
+A penalty is a number that is added to the critic's loss, of what the critic says and where: an `Encounter`. It may
+come every so many rounds only, and then counts as many times more.
+"""
+
+import abc
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from genzoo.core.noise import Noise
+
+__all__ = ["R1", "R2", "Encounter", "GradientPenalty", "Penalty", "orthogonality", "spectral"]
+
+Value = Float[Tensor, ""]
+
+
+@dataclass(frozen=True)
+class Encounter:
+    """Rows of data and samples before a critic.
+
+    Attributes:
+        critic: D, called with rows as the critic sees them; the condition is known to it.
+        real: Rows of data.
+        fake: As many samples.
+        of_real: D of the data.
+        of_fake: D of the samples.
+        noise: The source of what a penalty draws.
+        progress: How far the training is, from 0 toward 1.
+    """
+
+    critic: Callable[[Tensor], Tensor]
+    real: Float[Tensor, "B *event"]
+    fake: Float[Tensor, "B *event"]
+    of_real: Float[Tensor, "B 1"]
+    of_fake: Float[Tensor, "B 1"]
+    noise: Noise
+    progress: float = 0.0
+
+    @functools.cached_property
+    def slopes(self) -> tuple[Float[Tensor, "B *event"], Float[Tensor, "B *event"]]:
+        """∇D at the data and at the samples, which must require gradients; found once for all penalties."""
+        both = self.of_real.sum() + self.of_fake.sum()
+        with torch.enable_grad():
+            real, fake = torch.autograd.grad(both, (self.real, self.fake), create_graph=True)
+        return real, fake
+
+
+class Penalty(abc.ABC):
+    """A number that the critic lowers beside its loss.
+
+    Attributes:
+        name: What it is called in the log.
+        every: It is taken every so many rounds, with as many times its weight.
+        at_ends: Whether it looks at the slopes of the critic where data and samples are.
+    """
+
+    name: ClassVar[str]
+    every: int = 1
+    at_ends: bool = False
+
+    @abc.abstractmethod
+    def value(self, met: Encounter) -> Value:
+        """What is penalized, without its weight."""
+
+    @abc.abstractmethod
+    def weight(self, progress: float) -> float:
+        """What it counts at some progress of the training."""
+
+    def __call__(self, met: Encounter) -> tuple[Value, Value]:
+        """What is added to the loss, and what is logged."""
+        value = self.value(met)
+        return self.every * self.weight(met.progress) * value, value.detach()
+
+
+class GradientPenalty(Penalty):
+    """The critic's slope held to one at places between data and samples,
+
+    $$ \\lambda\\,\\mathbb E (\\|\\nabla D(\\hat x)\\| - 1)^2, \\qquad \\hat x = u x + (1 - u) \\tilde x, \\quad
+       u \\sim U(0, 1), $$
+
+    or, on one side only, λ E max(0, ‖∇D‖ − 1)².
+
+    Args:
+        scale: λ.
+        one_sided: Whether slopes below one are let be.
+        every: It is taken every so many rounds.
+
+    References:
+        Gulrajani, Ahmed, Arjovsky, Dumoulin & Courville, 2017, "Improved training of Wasserstein GANs",
+        arXiv:1704.00028
+        Petzka, Fischer & Lukovnikov, 2018, "On the regularization of Wasserstein GANs", arXiv:1709.08894 (one side)
+    """
+
+    name = "penalty"
+
+    def __init__(self, scale: float = 10.0, *, one_sided: bool = False, every: int = 1) -> None:
+        self.scale, self.one_sided, self.every = scale, one_sided, every
+
+    def value(self, met: Encounter) -> Value:
+        mix = met.noise.at("mix").uniform(len(met.real), *[1] * (met.real.ndim - 1), dtype=met.real.dtype)
+        between = torch.lerp(met.fake, met.real, mix).detach().requires_grad_()
+        with torch.enable_grad():
+            (slope,) = torch.autograd.grad(met.critic(between).sum(), between, create_graph=True)
+        excess = slope.flatten(1).norm(dim=1) - 1
+        return (excess.relu() if self.one_sided else excess).square().mean()
+
+    def weight(self, progress: float) -> float:
+        return self.scale
+
+
+class R1(Penalty):
+    """The critic's slope at the data held near zero,
+
+    $$ \\tfrac{\\gamma}{2}\\,\\mathbb E \\|\\nabla D(x)\\|^2, $$
+
+    so that where samples are like the data the critic is flat and the game comes to rest. γ may go down along the
+    training by half a cosine, for a stiff critic sees no detail.
+
+    Args:
+        gamma: γ at the beginning.
+        last: γ at the end; by default the same.
+        until: The progress at which it has come down.
+        every: It is taken every so many rounds.
+
+    Example:
+        >>> round(R1(1.0, last=0.1, until=0.5).weight(0.25), 3), R1(1.0, last=0.1, until=0.5).weight(0.9)
+        (0.275, 0.05)
+
+    References:
+        Mescheder, Geiger & Nowozin, 2018, "Which training methods for GANs do actually converge?", arXiv:1801.04406
+        Huang, Gokaslan, Kuleshov & Tompkin, 2024, "The GAN is dead; long live the GAN!", arXiv:2501.05441
+    """
+
+    name = "r1"
+    at_ends = True
+
+    def __init__(self, gamma: float, *, last: float | None = None, until: float = 1.0, every: int = 1) -> None:
+        self.gamma, self.last, self.until, self.every = gamma, gamma if last is None else last, until, every
+
+    def value(self, met: Encounter) -> Value:
+        return met.slopes[0].flatten(1).square().sum(1).mean()
+
+    def weight(self, progress: float) -> float:
+        left = (1 + math.cos(math.pi * min(1.0, progress / self.until))) / 2
+        return (self.last + (self.gamma - self.last) * left) / 2
+
+
+class R2(R1):
+    """The same at the samples, (γ/2) E‖∇D(x̃)‖².
+
+    Args:
+        gamma: γ at the beginning.
+        last: γ at the end; by default the same.
+        until: The progress at which it has come down.
+        every: It is taken every so many rounds.
+    """
+
+    name = "r2"
+
+    def value(self, met: Encounter) -> Value:
+        return met.slopes[1].flatten(1).square().sum(1).mean()
+
+
+def spectral(net: nn.Module) -> nn.Module:
+    """The network with every linear or convolutional layer's weight divided by its largest singular value, in place,
+
+    $$ \\bar W = W / \\sigma(W), $$
+
+    so that no layer stretches a distance. σ is followed by a step of the power method at each call in training.
+
+    Args:
+        net: The network.
+
+    Example:
+        >>> layer = spectral(nn.Linear(5, 3)).eval()
+        >>> bool((torch.linalg.matrix_norm(layer.weight, 2) - 1).abs() < 0.01)
+        True
+
+    References:
+        Miyato, Kataoka, Koyama & Yoshida, 2018, "Spectral normalization for generative adversarial networks",
+        arXiv:1802.05957
+    """
+    for layer in list(net.modules()):
+        if isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
+            nn.utils.parametrizations.spectral_norm(layer)
+    return net
+
+
+def orthogonality(net: nn.Module) -> Value:
+    """How far the rows of a network's matrices are from being orthogonal to each other, their lengths aside,
+
+    $$ \\sum_W \\|W W^\\top \\odot (1 - I)\\|_F^2, $$
+
+    where a convolution's matrix has a row for each of its output channels.
+
+    Args:
+        net: The network.
+
+    Example:
+        >>> layer = nn.Linear(2, 2, bias=False)
+        >>> layer.weight.data = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
+        >>> orthogonality(layer).item()
+        2.0
+
+    References:
+        Brock, Donahue & Simonyan, 2019, "Large scale GAN training for high fidelity natural image synthesis",
+        arXiv:1809.11096 (equation 3)
+    """
+    layers = [layer for layer in net.modules() if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d)]
+    total = next(net.parameters()).new_zeros(())
+    for layer in layers:
+        weight = layer.weight.transpose(0, 1) if isinstance(layer, nn.ConvTranspose2d) else layer.weight
+        rows = weight.flatten(1)
+        products = rows @ rows.T
+        total = total + (products - products.diag().diag()).square().sum()
+    return total

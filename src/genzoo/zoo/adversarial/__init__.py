@@ -1,0 +1,1 @@
+"""Recipes of adversarial models: classifiers, distances and pairs as critics, inference, classes, and no critic."""

@@ -1,0 +1,237 @@
+"""Recipes whose critic is a classifier, of rows, packs or pairs; held by nothing, by its spectrum, by its slope."""
+
+from typing import Literal
+
+from genzoo.core.space import Space
+from genzoo.training.config import TrainConfig
+from genzoo.zoo.adversarial.nets import FEW, Net, leaky, networks, normed, shape_of, trunk, waves
+from genzoo.zoo.recipe import Amount, Count, DropGiven, GivenSpaceLike, Positive, Recipe, Size, recipe
+from genzoo.zoo.units import in_units
+
+__all__ = ["dcgan", "gan", "r3gan", "sngan", "unrolled_gan"]
+
+ABLE = ("sample", "decode", "latent", "condition")
+
+
+@recipe(
+    family="adversarial",
+    likelihood="none",
+    can=ABLE,
+    paper="Goodfellow et al., 2014, Generative adversarial networks, arXiv:1406.2661",
+)
+def gan(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    net: Net = "auto",
+    latent: Count | None = None,
+    hidden: Count = 256,
+    depth: Count | None = None,
+    width: Count | None = None,
+    objective: Literal["nonsaturating", "minimax", "least_squares", "hinge"] = "nonsaturating",
+    pack: Count = 1,
+    deviation: bool = False,
+    critic_steps: Count = 1,
+    lr: Positive = 2e-4,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """A GAN as first published, or as PacGAN with pack=2: nothing holds the critic, and modes may be lost.
+
+    Args:
+        size: Small: 32 latents (8 for tables), 32 channels. Paper: 128 latents, 64 channels.
+        net: Convolutions or multilayer perceptrons; auto: convolutions from 16×16 pixels on.
+        latent: The length of z; by default as size says.
+        hidden: The width of the perceptrons' hidden layers.
+        depth: Their number; by default 2 for small, 3 for paper.
+        width: Channels of the convolutions at full size; by default as size says.
+        objective: What each side lowers.
+        pack: Rows of one kind that the critic judges together: PacGAN has 2 to 4, and no condition.
+        deviation: Whether the critic sees how far the rows of a batch spread.
+        critic_steps: The critic's steps per turn.
+        lr: Adam's rate for both players, with β₁ = 0.5.
+    """
+    from genzoo.models.adversarial import GAN, Hinge, LeastSquares, Minimax, NonSaturating, Rules
+    from genzoo.nn import Conditioned, Deviating
+
+    kinds = {"nonsaturating": NonSaturating, "minimax": Minimax, "least_squares": LeastSquares, "hinge": Hinge}
+    shape = shape_of(space, given_space, size, net=net, latent=latent, hidden=hidden, depth=depth, width=width)
+    rules = Rules(kinds[objective](), critic_steps=critic_steps, pack=pack, lr=lr, betas=(0.5, 0.999))
+    generator, critic = networks(space, given_space, shape, pack=pack)
+    if deviation:
+        seen = Deviating(trunk(space, shape, hidden, pack=pack), hidden)
+        critic = Conditioned(seen, given_space, shape.across)
+    model = GAN(space, given_space, generator, critic, rules, latent=shape.latent, drop_given=drop_given)
+    return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=64, ema=0.05))
+
+
+@recipe(
+    family="adversarial",
+    likelihood="none",
+    can=ABLE,
+    paper="Radford, Metz & Chintala, 2016, Unsupervised representation learning with DCGANs, arXiv:1511.06434",
+)
+def dcgan(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    latent: Count | None = None,
+    hidden: Count = 256,
+    width: Count | None = None,
+    lr: Positive = 2e-4,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """A GAN of convolutions with batch normalization, for images; perceptrons for anything smaller than 8×8.
+
+    Args:
+        size: Small: 32 latents (8 for tables), 16 channels. Paper: 100 latents, 128 channels.
+        latent: The length of z; by default as size says.
+        hidden: The width of the two hidden layers of perceptrons.
+        width: Channels of the convolutions at full size; by default as size says.
+        lr: Adam's rate for both players, with β₁ = 0.5.
+    """
+    from genzoo.models.adversarial import GAN, Rules
+
+    small, images = size == "small", len(space.shape) == 3 and min(space.shape[1:]) >= 8
+    latent, width = latent or (None if small else 100), width or (16 if small else 128)
+    net: Net = "conv" if images else "mlp"
+    shape = shape_of(space, given_space, size, net=net, latent=latent, hidden=hidden, depth=2, width=width)
+    rules = Rules(lr=lr, betas=(0.5, 0.999), apart=True)
+    nets = (normed if images else networks)(space, given_space, shape)
+    model = GAN(space, given_space, *nets, rules, latent=shape.latent, drop_given=drop_given)
+    return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=64, ema=0.05))
+
+
+@recipe(
+    family="adversarial",
+    likelihood="none",
+    can=ABLE,
+    paper="Miyato, Kataoka, Koyama & Yoshida, 2018, Spectral normalization for GANs, arXiv:1802.05957",
+)
+def sngan(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    net: Net = "auto",
+    latent: Count | None = None,
+    hidden: Count = 256,
+    depth: Count | None = None,
+    width: Count | None = None,
+    lr: Positive = 1e-4,
+    critic_lr: Positive = 4e-4,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """A GAN with a hinge, whose critic's layers stretch nothing: spectral normalization, and two rates of learning.
+
+    Args:
+        size: Small: 32 latents (8 for tables), 32 channels. Paper: 128 latents, 64 channels.
+        net: Convolutions or multilayer perceptrons; auto: convolutions from 16×16 pixels on.
+        latent: The length of z; by default as size says.
+        hidden: The width of the perceptrons' hidden layers.
+        depth: Their number; by default 2 for small, 3 for paper.
+        width: Channels of the convolutions at full size; by default as size says.
+        lr: Adam's rate for the generator.
+        critic_lr: Adam's rate for the critic, which one step a turn is enough for.
+    """
+    from genzoo.models.adversarial import GAN, Hinge, Rules, spectral
+
+    shape = shape_of(space, given_space, size, net=net, latent=latent, hidden=hidden, depth=depth, width=width)
+    generator, critic = networks(space, given_space, shape)
+    rules = Rules(Hinge(), lr=lr, critic_lr=critic_lr)
+    model = GAN(space, given_space, generator, spectral(critic), rules, latent=shape.latent, drop_given=drop_given)
+    return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=64, ema=0.05))
+
+
+@recipe(
+    family="adversarial",
+    likelihood="none",
+    can=ABLE,
+    paper="Huang, Gokaslan, Kuleshov & Tompkin, 2024, The GAN is dead; long live the GAN!, arXiv:2501.05441",
+)
+def r3gan(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    net: Net = "auto",
+    latent: Count | None = None,
+    hidden: Count = 200,
+    depth: Count | None = None,
+    width: Count | None = None,
+    gamma: Amount | None = None,
+    every: Count = 1,
+    octaves: Count | None = None,
+    lr: Positive = 1e-3,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """The GAN to begin with: relativistic pairs, and a critic that is flat where data and samples are.
+
+    Args:
+        size: Small: 32 latents (8 for tables), 32 channels. Paper: 128 latents, 64 channels.
+        net: Convolutions or multilayer perceptrons; auto: convolutions from 16×16 pixels on.
+        latent: The length of z; by default as size says.
+        hidden: The width of the perceptrons' hidden layers.
+        depth: Their number; by default 3.
+        width: Channels of the convolutions at full size; by default as size says.
+        gamma: γ of both penalties at the beginning; it comes down to a tenth. By default 0.05, and
+            0.05 (D / 3072)² for more than 3072 entries.
+        every: The penalties come every so many rounds: 4 cost a third of what 1 does, and hold nearly as well.
+        octaves: Waves of each entry that the critic sees; by default 4 for rows of up to 16 entries.
+        lr: Adam's rate for both players, without momentum.
+    """
+    from genzoo.models.adversarial import GAN, R1, R2, Relativistic, Rules
+
+    shape = shape_of(space, given_space, size, net=net, latent=latent, hidden=hidden, depth=depth or 3, width=width)
+    gamma = 0.05 * max(1.0, space.dims / 3072) ** 2 if gamma is None else gamma
+    held = {"gamma": gamma, "last": gamma / 10, "until": 0.6, "every": every}
+    rules = Rules(Relativistic(), [R1(**held), R2(**held)], lr=lr, betas=(0.0, 0.99))
+    generator, critic = networks(space, given_space, shape, **leaky(shape))
+    if octaves := octaves or (4 if space.dims <= FEW and not shape.channels else 0):
+        critic = waves(space, given_space, shape, octaves, **leaky(shape))
+    model = GAN(space, given_space, generator, critic, rules, latent=shape.latent, drop_given=drop_given)
+    return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=256, ema=0.02))
+
+
+@recipe(
+    family="adversarial",
+    likelihood="none",
+    can=ABLE,
+    paper="Metz, Poole, Pfau & Sohl-Dickstein, 2017, Unrolled generative adversarial networks, arXiv:1611.02163",
+)
+def unrolled_gan(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    net: Net = "auto",
+    latent: Count | None = None,
+    hidden: Count = 256,
+    depth: Count | None = None,
+    width: Count | None = None,
+    unrolled: Count = 5,
+    rate: Positive = 0.1,
+    lr: Positive = 2e-4,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """A GAN whose generator foresees the critic's next steps; a round costs as many steps more.
+
+    Args:
+        size: Small: 32 latents (8 for tables), 32 channels. Paper: 128 latents, 64 channels.
+        net: Convolutions or multilayer perceptrons; auto: convolutions from 16×16 pixels on.
+        latent: The length of z; by default as size says.
+        hidden: The width of the perceptrons' hidden layers.
+        depth: Their number; by default 2 for small, 3 for paper.
+        width: Channels of the convolutions at full size; by default as size says.
+        unrolled: The steps that are foreseen.
+        rate: The rate of their gradient descent.
+        lr: Adam's rate for both players, with β₁ = 0.5.
+    """
+    from genzoo.models.adversarial import Ahead, Rules, UnrolledGAN
+
+    shape = shape_of(space, given_space, size, net=net, latent=latent, hidden=hidden, depth=depth, width=width)
+    nets, rules = networks(space, given_space, shape), Rules(lr=lr, betas=(0.5, 0.999))
+    ahead = Ahead(unrolled, rate)
+    model = UnrolledGAN(space, given_space, *nets, rules, ahead, latent=shape.latent, drop_given=drop_given)
+    return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=64, ema=0.05))

@@ -1,0 +1,58 @@
+"""The recipe without an adversary."""
+
+from typing import Literal
+
+from genzoo.core.space import Space
+from genzoo.training.config import TrainConfig
+from genzoo.zoo.adversarial.nets import Net, networks, shape_of
+from genzoo.zoo.recipe import Count, DropGiven, GivenSpaceLike, Positive, Recipe, Size, recipe
+from genzoo.zoo.units import in_units
+
+__all__ = ["drifting"]
+
+
+@recipe(
+    family="adversarial",
+    likelihood="none",
+    can=("sample", "decode", "latent", "loss", "condition"),
+    paper="Deng, Li, Li, Du & He, 2026, Generative modeling via drifting, arXiv:2602.04770",
+    loss="what is left of the drift, squared",
+)
+def drifting(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    net: Net = "auto",
+    latent: Count | None = None,
+    hidden: Count = 200,
+    depth: Count | None = None,
+    width: Count | None = None,
+    reach: Positive = 0.02,
+    wider: Positive = 50.0,
+    kernel: Literal["laplace", "gauss"] = "laplace",
+    lr: Positive = 2e-3,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """A generator of one step without a critic: samples are drawn by data and pushed by each other.
+
+    Args:
+        size: Small: 32 latents (8 for tables), 32 channels. Paper: 128 latents, 64 channels.
+        net: Convolutions or multilayer perceptrons; auto: convolutions from 16×16 pixels on.
+        latent: The length of z; by default as size says.
+        hidden: The width of the perceptrons' hidden layers.
+        depth: Their number; by default 4.
+        width: Channels of the convolutions at full size; by default as size says.
+        reach: How far a sample sees at the end, in standard units of an entry; times √D for D entries.
+        wider: How many times as far it sees at the beginning.
+        kernel: How what it sees falls off: exponentially, or as a Gaussian.
+        lr: Adam's peak rate.
+    """
+    from genzoo.models.adversarial import Drifting
+
+    shape = shape_of(space, given_space, size, net=net, latent=latent, hidden=hidden, depth=depth or 4, width=width)
+    generator, _ = networks(space, given_space, shape)
+    widths = [reach * space.dims**0.5]
+    options = {"widths": widths, "wider": wider, "kernel": kernel}
+    model = Drifting(space, given_space, generator, latent=shape.latent, drop_given=drop_given, **options)
+    return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=512))

@@ -1,0 +1,194 @@
+"""The networks of adversarial recipes: generators, critics and encoders of perceptrons or of convolutions."""
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+from genzoo.core.space import Space
+from genzoo.zoo.recipe import GivenSpaceLike, Size
+
+__all__ = [
+    "FEW",
+    "Net",
+    "Shape",
+    "encoder",
+    "leaky",
+    "networks",
+    "normed",
+    "pair_critic",
+    "shape_of",
+    "trunk",
+    "waves",
+]
+
+Net = Literal["auto", "mlp", "conv"]
+ACROSS = 32  # the length of a condition's embedding
+FEW = 16  # entries up to which a row is no picture, and of which the critic sees waves
+
+
+class Shape(NamedTuple):
+    """How large networks are.
+
+    Attributes:
+        latent: The length of z.
+        hidden: The widths of a perceptron's hidden layers.
+        channels: Channels of convolutions at full size; 0 for perceptrons.
+        across: The length of the condition's embedding; 0 for none.
+    """
+
+    latent: int
+    hidden: list[int]
+    channels: int
+    across: int
+
+
+def shape_of(
+    space: Space,
+    given_space: GivenSpaceLike,
+    size: Size,
+    *,
+    net: Net = "auto",
+    latent: int | None = None,
+    hidden: int = 256,
+    depth: int | None = None,
+    width: int | None = None,
+) -> Shape:
+    """How large the networks for a space are: what is set, and by default what size says.
+
+    Args:
+        space: What one x is.
+        given_space: The condition.
+        size: Small: 32 latents (8 for rows of few entries), two layers, 32 channels. Paper: 128, three, 64.
+        net: Convolutions or perceptrons; auto: convolutions from 16×16 pixels on.
+        latent: The length of z.
+        hidden: The width of hidden layers.
+        depth: Their number.
+        width: Channels.
+    """
+    small = size == "small"
+    latent = latent or (128 if not small else 32 if space.dims > FEW else 8)
+    images = len(space.shape) == 3 and min(space.shape[1:]) >= 16
+    channels = (width or (32 if small else 64)) if net == "conv" or (net == "auto" and images) else 0
+    return Shape(latent, [hidden] * (depth or (2 if small else 3)), channels, 0 if given_space is None else ACROSS)
+
+
+def networks(
+    space: Space, given_space: GivenSpaceLike, shape: Shape, *, pack: int = 1, **parts: Any
+) -> tuple[Any, Any]:
+    """A generator and a critic.
+
+    Args:
+        space: What one x is.
+        given_space: The condition.
+        shape: Their sizes.
+        pack: Rows that the critic judges together.
+        parts: The activation, as perceptrons or convolutions take it.
+    """
+    from genzoo.nn import MLP, Conditioned, ConvDecoder
+
+    latent, hidden, channels, across = shape
+    made: Any = (
+        ConvDecoder(latent, space.shape, width=channels, given=across, **parts)
+        if channels
+        else MLP(latent, hidden, space.dims, given=across, **parts)
+    )
+    critic = trunk(space, shape, 1, pack=pack, **parts)
+    return Conditioned(made, given_space, across), Conditioned(critic, given_space, across)
+
+
+def trunk(space: Space, shape: Shape, outputs: int, *, pack: int = 1, **parts: Any) -> Any:
+    """A network from x to a vector.
+
+    Args:
+        space: What one x is.
+        shape: Its sizes.
+        outputs: The length of the vector.
+        pack: Rows that come side by side.
+        parts: The activation.
+    """
+    from genzoo.nn import MLP, ConvEncoder
+
+    if shape.channels:
+        packed = (pack * space.shape[0], *space.shape[1:])
+        return ConvEncoder(packed, outputs, width=shape.channels, given=shape.across, **parts)
+    return MLP(pack * space.dims, shape.hidden, outputs, given=shape.across, **parts)
+
+
+def encoder(space: Space, given_space: GivenSpaceLike, shape: Shape, outputs: int) -> Any:
+    """A network from x and its condition to a vector.
+
+    Args:
+        space: What one x is.
+        given_space: The condition.
+        shape: Its sizes.
+        outputs: The length of the vector.
+    """
+    from genzoo.nn import Conditioned
+
+    return Conditioned(trunk(space, shape, outputs), given_space, shape.across)
+
+
+def pair_critic(space: Space, given_space: GivenSpaceLike, shape: Shape) -> Any:
+    """A critic of pairs (x, z) in one row.
+
+    Args:
+        space: What one x is.
+        given_space: The condition.
+        shape: Its sizes.
+    """
+    from genzoo.nn import MLP, Conditioned, Joined
+
+    latent, hidden, channels, across = shape
+    features = hidden[-1] if channels else space.dims
+    judge: Any = MLP(features + latent, hidden, 1, given=across)
+    if channels:
+        judge = Joined(trunk(space, shape, features), judge, space.shape)
+    return Conditioned(judge, given_space, across)
+
+
+def waves(space: Space, given_space: GivenSpaceLike, shape: Shape, octaves: int, **parts: Any) -> Any:
+    """A critic that sees Fourier features of rows of few entries.
+
+    Args:
+        space: What one x is.
+        given_space: The condition.
+        shape: Its sizes.
+        octaves: The number of waves of each entry, an octave apart.
+        parts: The activation.
+    """
+    from genzoo.nn import MLP, Conditioned, Fourier
+
+    net = MLP(Fourier.width(space.dims, octaves), shape.hidden, 1, given=shape.across, **parts)
+    return Conditioned(Fourier(net, octaves), given_space, shape.across)
+
+
+def leaky(shape: Shape) -> dict[str, Any]:
+    """The leaky rectifier, as networks of a shape take it.
+
+    Args:
+        shape: The sizes.
+    """
+    from torch import nn
+
+    make: Callable[[], Any] = lambda: nn.LeakyReLU(0.2)  # noqa: E731
+    return {"activation": make() if shape.channels else make}
+
+
+def normed(space: Space, given_space: GivenSpaceLike, shape: Shape) -> tuple[Any, Any]:
+    """DCGAN's networks: batch normalization in both, ReLU in the generator, leaky ReLU in the critic.
+
+    Args:
+        space: What one x is.
+        given_space: The condition.
+        shape: Their sizes.
+    """
+    from torch import nn
+
+    from genzoo.nn import Conditioned, ConvDecoder, ConvEncoder
+
+    latent, _, width, across = shape
+    generator = ConvDecoder(latent, space.shape, width=width, given=across, norm=nn.BatchNorm2d, activation=nn.ReLU())
+    critic = ConvEncoder(space.shape, 1, width=width, given=across, norm=nn.BatchNorm2d, activation=nn.LeakyReLU(0.2))
+    for layer in [*generator.modules(), *critic.modules()]:
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(layer.weight, std=0.02)
+    return Conditioned(generator, given_space, across), Conditioned(critic, given_space, across)
