@@ -22,11 +22,12 @@ from torch import Tensor
 
 from genzoo._files import memory, opened, told
 from genzoo.core.errors import DataError
+from genzoo.data.cells import Numbers, looked_up
 
 __all__ = [
-    "CELL", "MISSING", "WIDEST", "cells_of", "has_header", "is_date", "is_missing", "is_number", "looks_like_a_number",
-    "looks_like_table", "missing_of", "named", "numbers", "parse_lines", "read_columns", "read_lines", "spike_of",
-    "write_columns",
+    "CELL", "LINE", "LONGEST", "MISSING", "PEEKED", "WIDEST", "cells_of", "has_header", "is_date", "is_missing",
+    "is_number", "looks_like_a_number", "looks_like_table", "missing_of", "named", "numbers", "parse_lines",
+    "read_columns", "read_lines", "separator_of", "spike_of", "write_columns",
 ]  # fmt: skip
 
 WIDEST = 10_000  # columns
@@ -85,7 +86,7 @@ def _told(name: str) -> contextlib.AbstractContextManager[None]:
 def _parsed(name: str, file: io.TextIOWrapper) -> list[list[str]]:
     """The cells of each line; where tabs separate, quotes that make no sense as such are just quotes."""
     first, *others = [file.readline(LINE) for _ in range(PEEKED)]
-    separator = _separator([first, *filter(str.strip, others)])
+    separator = separator_of([first, *filter(str.strip, others)])
     count = first.count(separator)
     if count >= WIDEST:
         raise DataError(f"{name} must have at most {WIDEST} columns, got {count + 1}. Choose among them first.")
@@ -107,8 +108,13 @@ def _parsed(name: str, file: io.TextIOWrapper) -> list[list[str]]:
             return cells(csv.QUOTE_NONE)
 
 
-def _separator(lines: Sequence[str]) -> str:
-    """The sign that stands equally often in the most lines; a comma, which may be decimal, gives way to others."""
+def separator_of(lines: Sequence[str]) -> str:
+    """The sign that stands equally often in the most lines; a comma, which may be decimal, gives way to others.
+
+    Example:
+        >>> separator_of(["a;b", "1,5;2"]), separator_of(["a,b", "1,2"])
+        (';', ',')
+    """
 
     def told(sign: str) -> tuple[int, int]:
         counts = Counter(line.count(sign) for line in lines if sign in line)
@@ -247,8 +253,9 @@ def is_missing(cell: str) -> bool:
 
 def missing_of(cells: Sequence[str], words: Collection[str] = MISSING) -> np.ndarray:
     """Which cells of a column say that there is no value, by one of some words."""
-    gone = {cell for cell in set(cells) if cell.strip() in words}
-    return np.array([cell in gone for cell in cells], dtype=bool)
+    if isinstance(cells, Numbers):
+        return cells.gone
+    return looked_up(cells, lambda cell: cell.strip() in words, bool)
 
 
 def is_date(cell: str) -> bool:
@@ -277,8 +284,7 @@ def numbers(
     """
     lacks = missing_of(cells, missing)
     with np.errstate(over="ignore"):
-        value = {cell: _float(cell) for cell in set(cells)}
-        values = np.array([value[cell] for cell in cells], dtype=np.float64)
+        values = cells.values if isinstance(cells, Numbers) else looked_up(cells, _float, np.float64)
         values = values if precise else values.astype(np.float32)
     bad = np.flatnonzero(~np.isfinite(values) & ~lacks)
     if len(bad):
@@ -305,10 +311,18 @@ def spike_of(values: Float[Tensor, " n"], share: float = 0.1) -> tuple[float, fl
     """
     if len(values) < 20:
         return None
+    if share * len(values) > _most_alike(values):
+        return None
     different, counts = values.unique(return_counts=True)
     most = int(counts.argmax())
     found = float(counts[most]) / len(values)
     return (float(different[most]), found) if found >= share else None
+
+
+def _most_alike(values: Float[Tensor, " n"]) -> int:
+    """No less than how often the most frequent value occurs, by counts of what their bits are multiplied to."""
+    bits = (values.double() + 0.0).numpy().view(np.uint64)  # + 0.0: no −0
+    return int(np.bincount((bits * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(52)).astype(np.int64)).max())
 
 
 def write_columns(path: str | Path, parts: Iterable[Mapping[str, Sequence[str]]]) -> Path:

@@ -9,12 +9,14 @@ import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypedDict, TypeVar
 
+import numpy as np
 import torch
 from jaxtyping import Int, Shaped
 from torch import Tensor
 
 from genzoo.core import Space
 from genzoo.core.errors import DataError
+from genzoo.data.cells import Numbers, different, looked_up
 from genzoo.data.codec import Codec
 from genzoo.data.columns import is_number, numbers
 from genzoo.data.pixels import Color
@@ -172,14 +174,15 @@ class Condition:
             >>> Condition.from_cells("kind", ["red", "white", "red"]).classes
             ['red', 'white']
         """
-        different = {cell for cell in cells if cell.strip() not in missing}
-        if different and all(is_number(cell) for cell in different):
-            values = {cell: float(cell) for cell in different}
-            if len(different) > MOST_CLASSES or any(value != int(value) for value in values.values()):
-                rows = numbers(name, cells, missing=missing, precise=True)
-                return cls(rows if loses_digits(rows[:, None]) else rows.float(), Space(()))
-            return cls._of_classes(cells, sorted(different, key=lambda cell: (values[cell], cell)))
-        return cls._of_classes(cells, sorted(different))
+        if isinstance(cells, Numbers) and cells.are_reals(MOST_CLASSES):
+            return cls._of_reals(name, cells, missing)
+        there = {cell for cell in different(cells) if cell.strip() not in missing}
+        if there and all(is_number(cell) for cell in there):
+            values = {cell: float(cell) for cell in there}
+            if len(there) > MOST_CLASSES or any(value != int(value) for value in values.values()):
+                return cls._of_reals(name, cells, missing)
+            return cls._of_classes(cells, sorted(there, key=lambda cell: (values[cell], cell)))
+        return cls._of_classes(cells, sorted(there))
 
     @classmethod
     def from_words(cls, name: str, cells: Sequence[str]) -> "Condition":
@@ -192,8 +195,8 @@ class Condition:
         """
         from genzoo.data.codecs.text import TextCodec
 
-        different = set(cells)
-        if len(different) <= MOST_CLASSES or all(is_number(cell) for cell in different):
+        found = different(cells)
+        if len(found) <= MOST_CLASSES or all(is_number(cell) for cell in found):
             return cls.from_cells(name, cells)
         codec = TextCodec(TextCodec.alphabet_of(cells), lines=True)
         rows = codec.rows(cells)
@@ -235,9 +238,15 @@ class Condition:
         return self.rows[:, None].to(getattr(torch, space.dtype)), space, TableCodec((name,), space.levels, words)
 
     @classmethod
+    def _of_reals(cls, name: str, cells: Sequence[str], missing: Collection[str]) -> "Condition":
+        rows = numbers(name, cells, missing=missing, precise=True)
+        return cls(rows if loses_digits(rows[:, None]) else rows.float(), Space(()))
+
+    @classmethod
     def _of_classes(cls, cells: Sequence[str], classes: list[str]) -> "Condition":
         place = {cell: k for k, cell in enumerate(classes)}
-        return cls(torch.tensor([place.get(cell, -1) for cell in cells]), Space((), levels=len(classes)), classes)
+        rows = torch.from_numpy(looked_up(cells, lambda cell: place.get(cell, -1), np.int64))
+        return cls(rows, Space((), levels=len(classes)), classes)
 
 
 @dataclasses.dataclass(frozen=True)

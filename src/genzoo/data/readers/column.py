@@ -16,6 +16,7 @@ from torch import Tensor
 
 from genzoo.core import Column
 from genzoo.core.errors import DataError, nearest
+from genzoo.data.cells import Numbers, different, looked_up
 from genzoo.data.columns import is_date, is_number, numbers
 
 __all__ = ["EXACT", "KINDS", "MOST_WORDS", "ReadColumn", "holds_words", "kinds_asked", "read_column"]
@@ -63,7 +64,7 @@ def read_column(name: str, cells: Sequence[str], wanted: str | None = None) -> R
         ('01234', '99999')
     """
     if holds_words(name, cells, wanted):
-        return _levels(name, cells, sorted({cell for cell in cells if cell}), wanted or "categorical")
+        return _levels(name, cells, sorted(filter(None, different(cells))), wanted or "categorical")
     values = numbers(name, cells, missing=("",), precise=True)
     there = values[~values.isnan()]
     whole = bool((there == there.round()).all()) and (not len(there) or float(there.abs().max()) < EXACT)
@@ -88,7 +89,7 @@ def holds_words(name: str, cells: Sequence[str], wanted: str | None = None) -> b
     """
     if wanted is not None:
         return wanted in ("ordered", "categorical")
-    return _are_words(name, sorted({cell for cell in cells if cell}))
+    return not isinstance(cells, Numbers) and _are_words(name, sorted(filter(None, different(cells))))
 
 
 def kinds_asked(kinds: str | Mapping[str, str] | None, names: Sequence[str]) -> dict[str, str]:
@@ -133,22 +134,22 @@ def _are_words(name: str, different: Sequence[str]) -> bool:
     return True
 
 
-def _levels(name: str, cells: Sequence[str], different: Sequence[str], kind: str) -> ReadColumn:
-    if not different:
+def _levels(name: str, cells: Sequence[str], words: Sequence[str], kind: str) -> ReadColumn:
+    if not words:
         raise DataError(f"Column {name!r} must hold words, got nothing. Leave it out with `x`.")
-    if len(different) > MOST_WORDS:
-        zeros = " (leading zeros make words of numbers)" if ID.fullmatch(different[0]) else ""
+    if len(words) > MOST_WORDS:
+        zeros = " (leading zeros make words of numbers)" if ID.fullmatch(words[0]) else ""
         raise DataError(
-            f"Column {name!r} must hold numbers or at most {MOST_WORDS} different words, got {len(different):,}, such "
-            f"as {different[0][:80]!r}{zeros}. Leave it out with `x`; if it is text to be modelled, name it alone: "
+            f"Column {name!r} must hold numbers or at most {MOST_WORDS} different words, got {len(words):,}, such "
+            f"as {words[0][:80]!r}{zeros}. Leave it out with `x`; if it is text to be modelled, name it alone: "
             f"x={name!r}."
         )
-    if all(is_number(cell) for cell in different):
-        different = sorted(different, key=lambda cell: (float(cell), cell))
-    place = {word: float(k) for k, word in enumerate(different)}
-    values = torch.tensor([place.get(cell, torch.nan) for cell in cells], dtype=torch.float64)
-    column = Column("ordered" if kind == "ordered" else "categorical", len(different), bool(values.isnan().any()))
-    return ReadColumn(values, column, tuple(different))
+    if all(is_number(cell) for cell in words):
+        words = sorted(words, key=lambda cell: (float(cell), cell))
+    place = {word: float(k) for k, word in enumerate(words)}
+    values = torch.from_numpy(looked_up(cells, lambda cell: place.get(cell, np.nan), np.float64))
+    column = Column("ordered" if kind == "ordered" else "categorical", len(words), bool(values.isnan().any()))
+    return ReadColumn(values, column, tuple(words))
 
 
 def _is_spelled(cell: str) -> bool:

@@ -5,9 +5,10 @@ among the words of its column; the codec writes the words back. Where all column
 """
 
 import dataclasses
+import functools
 import itertools
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,27 +16,20 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from genzoo._files import check_plain, memory, told
 from genzoo.core import Column, Space
 from genzoo.core.errors import DataError, nearest
+from genzoo.data.cells import Numbers, different, joined, kept, looked_up, mapped
 from genzoo.data.codec import Codec
 from genzoo.data.codecs.molecules import MOLECULES, is_smiles
 from genzoo.data.codecs.table import PointsCodec, TableCodec
-from genzoo.data.columns import (
-    CELL,
-    MISSING,
-    WIDEST,
-    is_missing,
-    is_number,
-    missing_of,
-    read_lines,
-    spike_of,
-)
+from genzoo.data.columns import MISSING, is_missing, is_number, missing_of, read_lines, spike_of
 from genzoo.data.forms import Form, form_of
 from genzoo.data.readers.arrays import as_rows, loses_digits
 from genzoo.data.readers.beside import columns_beside
 from genzoo.data.readers.column import EXACT, MOST_WORDS, ReadColumn, holds_words, kinds_asked, read_column
 from genzoo.data.readers.heads import headed
+from genzoo.data.readers.parquet import read_parquet
+from genzoo.data.readers.plain import plain_columns
 from genzoo.data.readers.spelling import SPELLING, text_rows
 from genzoo.data.source import EVERY, MOST_CLASSES, Asked, Condition, Source, reader
 from genzoo.data.split import SPLIT_WORDS, SPLITS, choose, content_words
@@ -62,16 +56,18 @@ class Table:
         skipped: Rows that could not be read and were left out.
         forms: How numbers were written, of columns in which that is not plain.
         kept: Which rows of the source these are, where some were left out.
+        lines: The cells of each row as one string of bytes, and the columns of which that holds.
     """
 
     name: str
-    columns: dict[str, list[str]]
+    columns: Mapping[str, Sequence[str]]
     splits: Mapping[str, Int[Tensor, " k"]] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
     texts: frozenset[str] = frozenset()
     skipped: tuple[str, ...] = ()
     forms: Mapping[str, Form] = dataclasses.field(default_factory=dict)
     kept: Int[Tensor, " n"] | None = None
+    lines: tuple[Callable[[], list[bytes]], tuple[Sequence[str], ...]] | None = None
 
     @classmethod
     def stacked(cls, name: str, tables: Mapping[str, "Table"]) -> "Table":
@@ -83,24 +79,39 @@ class Table:
                 raise DataError(
                     f"{first.name} and {other.name} must have the same columns, got {odd} in one. Add or drop them."
                 )
-        columns = {head: sum((table.columns[head] for table in tables.values()), []) for head in first.columns}
+        columns = {head: joined([table.columns[head] for table in tables.values()]) for head in first.columns}
         ends = list(itertools.accumulate(len(table) for table in tables.values()))
         spans = zip(tables, [0, *ends], ends, strict=False)
         splits = {split: torch.arange(start, end) for split, start, end in spans if split}
         skipped = sum((table.skipped for table in tables.values()), ())
-        return cls(name, columns, splits, first.notes, first.texts, skipped)
+        joint = cls(name, columns, splits, first.notes, first.texts, skipped)
+        return joint.with_lines(lambda: [row for table in tables.values() for row in table.contents()])
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
 
-    def keep(self, rows: Sequence[int]) -> "Table":
+    def keep(self, rows: np.ndarray) -> "Table":
         """Some of the rows, in order."""
-        place = torch.full((len(self),), -1)
-        place[torch.tensor(rows, dtype=torch.int64)] = torch.arange(len(rows))
+        place, numbers = torch.full((len(self),), -1), torch.from_numpy(rows)
+        place[numbers] = torch.arange(len(rows))
         splits = {name: place[index][place[index] >= 0] for name, index in self.splits.items()}
-        columns = {name: [cells[i] for i in rows] for name, cells in self.columns.items()}
-        kept = torch.tensor(rows, dtype=torch.int64) if self.kept is None else self.kept[rows]
-        return dataclasses.replace(self, columns=columns, splits=splits, kept=kept)
+        columns = {name: kept(cells, rows) for name, cells in self.columns.items()}
+        left = numbers if self.kept is None else self.kept[numbers]
+        some = dataclasses.replace(self, columns=columns, splits=splits, kept=left)
+        return some.with_lines(lambda: list(map(list(self.contents()).__getitem__, rows.tolist())))
+
+    def with_lines(self, spell: Callable[[], list[bytes]]) -> "Table":
+        """The table with its rows as strings of bytes, for as long as it has these very columns."""
+        return dataclasses.replace(self, lines=(spell, tuple(self.columns.values())))
+
+    def contents(self) -> Iterable[bytes]:
+        """The cells of each row as one string of bytes, with a zero byte between them."""
+        columns = self.columns.values()
+        if self.lines is not None and len(columns) == len(self.lines[1]):
+            spell, those = self.lines
+            if all(mine is other for mine, other in zip(columns, those, strict=True)):
+                return spell()
+        return ("\0".join(row).encode() for row in zip(*columns, strict=True))
 
 
 @reader("tables", *SPELLING, *CELLS, "header", "decimal", "labels")
@@ -116,7 +127,7 @@ def read_tables(name: str, files: Mapping[str, Path], asked: Asked) -> Source:
         beside = columns_beside(asked.labels, next(iter(files.values())), len(table))
         if twice := sorted(set(beside) & set(table.columns)):
             raise DataError(f"Columns of {asked.labels} must have names of their own, got {twice[:10]}. Rename them.")
-        table = dataclasses.replace(table, columns=table.columns | beside)
+        table = dataclasses.replace(table, columns={**table.columns, **beside})
     return from_table(table, asked)
 
 
@@ -135,20 +146,20 @@ def from_table(table: Table, asked: Asked) -> Source:
         )
     x_names = _named_columns(table, asked)
     used = list(dict.fromkeys((*x_names, *asked.given)))
-    gone = MISSING if asked.na is None else {"", *(word.strip() for word in asked.na.split(","))}
+    gone = _gone(asked)
     table = _plain_numbers(table, used, asked, gone)
     table = dataclasses.replace(table, texts=_texts(table, x_names, asked))
     cells = [name for name in used if name not in table.texts]
     if asked.skip_bad:
         table = _without_bad_cells(table, [name for name in x_names if name in cells], asked, gone)
     table = _complete_rows(table, cells, asked, gone)
-    together = table.columns.values() if asked.group is None else [table.columns[asked.group]]
-    content = content_words("\0".join(row).encode() for row in zip(*together, strict=True))
+    rows = table.contents() if asked.group is None else map(str.encode, table.columns[asked.group])
+    content = content_words(rows)
     splits, decided = choose(table.splits, content, grouped=asked.group is not None)
     table = _blank(table, cells, gone)
     if asked.missing == "impute":
-        table = _imputed(table, cells, splits["train"].tolist())
-    train = splits["train"].tolist()
+        table = _imputed(table, cells, splits["train"].numpy())
+    train = splits["train"].numpy()
     x, space, codec, notes = _rows(table, x_names, asked, train)
     conditions = {name: _condition(table, name, asked, train) for name in asked.given}
     notes = (*table.notes, *decided, *_unknown_words(table, cells, splits), *notes)
@@ -157,10 +168,20 @@ def from_table(table: Table, asked: Asked) -> Source:
     )
 
 
+def _gone(asked: Asked) -> Collection[str]:
+    """The words that say that a cell is missing."""
+    return MISSING if asked.na is None else {"", *(word.strip() for word in asked.na.split(","))}
+
+
 def _loaded(path: Path, asked: Asked) -> Table:
     name = Path(path.name.removesuffix(".gz")).stem
     if path.suffix == ".parquet":
-        return _without_index(Table(name, _parquet(path)), asked)
+        columns, rows = read_parquet(path, _gone(asked))
+        table = Table(name, columns)
+        return _without_index(table if rows is None else table.with_lines(rows), asked)
+    if (plain := plain_columns(path, asked.header, _gone(asked), asked.decimal)) is not None:
+        table = Table(name, plain.columns, notes=plain.notes)
+        return _without_index(table.with_lines(plain.grid.rows), asked)
     lines, bad = read_lines(path), tuple[str, ...]()
     if asked.skip_bad:
         lines, bad = _of_one_width(path.name, lines)
@@ -183,7 +204,7 @@ def _without_index(table: Table, asked: Asked) -> Table:
     if unnamed is None or len(table.columns) == 1:
         return table
     place, cells = list(table.columns).index(unnamed), table.columns[unnamed]
-    counts = cells in ([str(i + first) for i in range(len(cells))] for first in (0, 1))
+    counts = _counts_from(0, cells) or _counts_from(1, cells)
     called = "index" if counts and "index" not in table.columns else f"c{place}"
     columns = {called if name == unnamed else name: cells for name, cells in table.columns.items()}
     if not counts:
@@ -196,31 +217,11 @@ def _without_index(table: Table, asked: Asked) -> Table:
     return dataclasses.replace(table, columns=columns, notes=(*table.notes, note))
 
 
-def _parquet(path: Path) -> dict[str, list[str]]:
-    try:
-        from pyarrow import parquet, types
-    except ImportError:
-        raise DataError("Parquet must have pyarrow, got none. Run: pip install 'genzoo[tables]'") from None
-    with told(path.name, "be a Parquet file", "Write it again."):
-        check_plain(path)
-        with parquet.ParquetFile(path) as file:
-            schema, rows = file.schema_arrow, file.metadata.num_rows
-            if not 0 < len(schema) <= WIDEST:
-                raise DataError(f"{path.name} must have 1 to {WIDEST} columns, got {len(schema)}. Choose some.")
-            if nested := [field.name for field in schema if types.is_nested(field.type)]:
-                raise DataError(
-                    f"Columns of {path.name} must hold single values, got lists in {nested[:10]}. Flatten them."
-                )
-            if not rows:
-                raise DataError(f"{path.name} must have at least one row, got none. Add rows.")
-            if rows * len(schema) > (most := memory() // CELL):
-                raise DataError(
-                    f"{path.name} must have at most {most:,} cells to fit into the memory, got {rows:,} rows of "
-                    f"{len(schema):,} columns. Choose among them."
-                )
-            found = file.read()
-        return {str(head): ["" if value is None else str(value) for value in found[head].to_pylist()]
-                for head in found.column_names}  # fmt: skip
+def _counts_from(first: int, cells: Sequence[str]) -> bool:
+    numbers = range(first, first + len(cells))
+    if isinstance(cells, Numbers) and ((cells.values != numbers) & ~cells.gone).any():
+        return False
+    return list(cells) == list(map(str, numbers))
 
 
 # Roles ------------------------------------------------------------------------------------------------------------
@@ -229,9 +230,11 @@ def _parquet(path: Path) -> dict[str, list[str]]:
 def _own_splits(table: Table, asked: Asked) -> Table:
     """The table without its column `split`, where that names the split of every row."""
     cells = table.columns.get(SPLIT, [])
-    if table.splits or SPLIT in (*asked.x, *asked.given) or not cells or set(cells) - set(SPLIT_WORDS):
+    if table.splits or SPLIT in (*asked.x, *asked.given) or not cells or isinstance(cells, Numbers):
         return table
-    of = np.array([SPLIT_WORDS[cell] for cell in cells])
+    if set(different(cells)) - set(SPLIT_WORDS):
+        return table
+    of = looked_up(cells, SPLIT_WORDS.__getitem__, np.str_)
     splits = {split: torch.from_numpy(np.flatnonzero(of == split)) for split in SPLITS if split in of}
     columns = {name: column for name, column in table.columns.items() if name != SPLIT}
     return dataclasses.replace(table, columns=columns, splits=splits)
@@ -254,14 +257,16 @@ def _without_bad_cells(table: Table, names: Sequence[str], asked: Asked, gone: C
     """The table without the rows in which a column of numbers holds something else."""
     kinds, bad = kinds_asked(asked.kinds, list(table.columns)), dict[int, str]()
     for name in names:
-        cells = ["" if cell.strip() in gone else cell for cell in table.columns[name]]
+        if isinstance(table.columns[name], Numbers):
+            continue
+        cells = mapped(table.columns[name], lambda cell: "" if cell.strip() in gone else cell)
         if not holds_words(name, cells, kinds.get(name)):
             odd = (i for i, cell in enumerate(cells) if cell and not is_number(cell))
             bad |= {i: f"row {i + 1}: {cells[i][:80]!r} in column {name!r}, which holds numbers" for i in odd}
     if not bad or len(bad) == len(table):
         return table
-    kept = table.keep([i for i in range(len(table)) if i not in bad])
-    return dataclasses.replace(kept, skipped=(*kept.skipped, *(bad[i] for i in sorted(bad))))
+    some = table.keep(np.array([i for i in range(len(table)) if i not in bad]))
+    return dataclasses.replace(some, skipped=(*some.skipped, *(bad[i] for i in sorted(bad))))
 
 
 def _complete_rows(table: Table, used: Sequence[str], asked: Asked, gone: Collection[str]) -> Table:
@@ -290,8 +295,8 @@ def _complete_rows(table: Table, used: Sequence[str], asked: Asked, gone: Collec
         "impute": "filled missing cells with the training median or most frequent word",
         "keep": "kept missing cells as NaN (as null in conditions)",
     }[asked.missing]
-    kept = table.keep(np.flatnonzero(~bad).tolist()) if asked.missing == "drop" else table
-    return dataclasses.replace(kept, notes=(*table.notes, f"{done}: {told}"))
+    some = table.keep(np.flatnonzero(~bad)) if asked.missing == "drop" else table
+    return dataclasses.replace(some, notes=(*table.notes, f"{done}: {told}"))
 
 
 def _plain_numbers(table: Table, used: Sequence[str], asked: Asked, gone: Collection[str]) -> Table:
@@ -301,23 +306,30 @@ def _plain_numbers(table: Table, used: Sequence[str], asked: Asked, gone: Collec
     kinds, columns, notes = kinds_asked(asked.kinds, list(table.columns)), dict(table.columns), list(table.notes)
     forms = dict[str, Form]()
     for name in used:
-        different = {cell for cell in set(columns[name]) if cell.strip() not in gone}
-        if name in table.texts or kinds.get(name) in ("ordered", "categorical"):
+        are_plain = isinstance(columns[name], Numbers) and asked.decimal == "."
+        if are_plain or name in table.texts or kinds.get(name) in ("ordered", "categorical"):
             continue
-        if (form := form_of(name, different, asked.decimal)) is not None:
-            plain = {cell: form.plain(cell) for cell in different}
-            example = max(different, key=lambda cell: (len(cell), cell))
+        there = {cell for cell in different(columns[name]) if cell.strip() not in gone}
+        if (form := form_of(name, there, asked.decimal)) is not None:
+            plain = {cell: form.plain(cell) for cell in there}
+            example = max(there, key=lambda cell: (len(cell), cell))
             notes.append(
                 f"column {name!r} is written as {example!r} and read as {plain[example]}; samples are so, too"
             )
-            columns[name] = [plain.get(cell, cell) for cell in columns[name]]
+            columns[name] = mapped(columns[name], functools.partial(_changed, plain))
             forms[name] = form
     return dataclasses.replace(table, columns=columns, forms=forms, notes=tuple(notes))
 
 
+def _changed(plain: Mapping[str, str], cell: str) -> str:
+    return plain.get(cell, cell)
+
+
 def _as_a_word(table: Table, names: Iterable[str]) -> str:
     """The way out for a word such as NA, where it is a value."""
-    words = sorted({cell for name in names for cell in set(table.columns[name]) if cell.strip() in MISSING - {""}})
+    words = sorted(
+        {cell for name in names for cell in different(table.columns[name]) if cell.strip() in MISSING - {""}}
+    )
     return f" If {words[0]!r} is a value, pass na='' (empty cells alone are missing)." if words else ""
 
 
@@ -325,21 +337,35 @@ def _blank(table: Table, used: Sequence[str], gone: Collection[str]) -> Table:
     """The table with empty cells where they are missing, whatever said so."""
     columns = dict(table.columns)
     for name in used:
-        columns[name] = ["" if cell.strip() in gone else cell for cell in columns[name]]
+        cells = columns[name]
+        blank = cells.blank() if isinstance(cells, Numbers) else None
+        columns[name] = blank or mapped(cells, lambda cell: "" if cell.strip() in gone else cell)
     return dataclasses.replace(table, columns=columns)
 
 
-def _imputed(table: Table, used: Sequence[str], train: list[int]) -> Table:
+def _imputed(table: Table, used: Sequence[str], train: np.ndarray) -> Table:
     columns = dict(table.columns)
     for name in used:
         cells = columns[name]
         if (lacks := missing_of(cells, ("",))).any():
-            fill = _typical(name, [cells[i] for i in train if not lacks[i]])
-            columns[name] = [fill if gone else cell for cell, gone in zip(cells, lacks, strict=True)]
+            columns[name] = _filled(name, cells, lacks, train[~lacks[train]])
     return dataclasses.replace(table, columns=columns)
 
 
-def _typical(name: str, cells: list[str]) -> str:
+def _filled(name: str, cells: Sequence[str], lacks: np.ndarray, train: np.ndarray) -> Sequence[str]:
+    """A column with what is typical of some rows in place of nothing."""
+
+    def spelled() -> list[str]:
+        fill = _typical(name, kept(cells, train))
+        return [fill if gone else cell for cell, gone in zip(cells, lacks.tolist(), strict=True)]
+
+    if not isinstance(cells, Numbers) or not len(train):
+        return spelled()
+    middle = np.sort(cells.values[train], kind="stable")[(len(train) - 1) // 2]
+    return Numbers(np.where(lacks, middle, cells.values), spelled)
+
+
+def _typical(name: str, cells: Sequence[str]) -> str:
     """The median of numbers, taken as the lower of two middle ones so that it is one of them; else what is most
     frequent."""
     if not cells:
@@ -354,12 +380,12 @@ def _unknown_words(table: Table, used: Sequence[str], splits: Mapping[str, Tenso
     notes = []
     for name in used:
         cells = table.columns[name]
-        if len(set(cells)) > MOST_WORDS or all(is_number(cell) or not cell for cell in set(cells)):
+        found = () if isinstance(cells, Numbers) else different(cells)
+        if len(found) > MOST_WORDS or all(is_number(cell) or not cell for cell in found):
             continue
-        seen = {cells[i] for i in splits["train"].tolist()}
-        if len(set(cells)) == len(cells):
+        if len(found) == len(cells):
             notes.append(f"column {name!r} names its rows, none twice: leave it out with x=…, or name it alone")
-        elif new := sorted(set(cells) - seen):
+        elif new := sorted(set(found) - set(different(kept(cells, splits["train"].numpy())))):
             notes.append(f"column {name!r} has words that training rows lack: {', '.join(map(repr, new[:5]))}")
     return notes
 
@@ -375,7 +401,7 @@ def _texts(table: Table, x_names: Sequence[str], asked: Asked) -> frozenset[str]
     found |= {
         name
         for name in asked.given
-        if len(set(table.columns[name])) > MOST_CLASSES and _is_text(table.columns[name], asked)
+        if _is_text(table.columns[name], asked) and len(different(table.columns[name])) > MOST_CLASSES
     }
     return frozenset(found)
 
@@ -389,26 +415,25 @@ def _in_atoms(name: str, table: Table, asked: Asked) -> Asked:
 
 def _are_molecules(name: str, table: Table) -> bool:
     """Whether a column holds molecules, by its name and its look."""
-    return name.lower() in MOLECULES and all(is_smiles(cell) for cell in set(table.columns[name]) if cell)
+    return name.lower() in MOLECULES and all(map(is_smiles, filter(None, different(table.columns[name]))))
 
 
 def _is_text(cells: Sequence[str], asked: Asked) -> bool:
-    different = set(cells)
-    if len(different) <= MOST_CLASSES and asked.unit is None and max(map(len, different), default=0) <= LONGEST_WORD:
+    found = () if isinstance(cells, Numbers) else different(cells)
+    longest = max(map(len, found), default=0)
+    if len(found) <= MOST_CLASSES and asked.unit is None and longest <= LONGEST_WORD:
         return False
-    if all(is_number(cell) or is_missing(cell) for cell in different):
+    if all(is_number(cell) or is_missing(cell) for cell in found):
         return False
-    if asked.unit is not None:
-        return True
-    return len(different) > MOST_WORDS or max(map(len, different)) > LONGEST_WORD
+    return asked.unit is not None or len(found) > MOST_WORDS or longest > LONGEST_WORD
 
 
 def _rows(
-    table: Table, names: Sequence[str], asked: Asked, train: list[int]
+    table: Table, names: Sequence[str], asked: Asked, train: np.ndarray
 ) -> tuple[Tensor, Space, Codec, tuple[str, ...]]:
     """x with its space, codec and what was decided."""
     if len(names) == 1 and names[0] in table.texts:
-        return text_rows(table.columns[names[0]], _in_atoms(names[0], table, asked), train)
+        return text_rows(list(table.columns[names[0]]), _in_atoms(names[0], table, asked), train.tolist())
     kinds = kinds_asked(asked.kinds, list(table.columns))
     found = {name: read_column(name, table.columns[name], kinds.get(name)) for name in names}
     x = torch.stack([column.values for column in found.values()], dim=1)
@@ -445,7 +470,7 @@ def _told(found: Mapping[str, ReadColumn]) -> list[str]:
     """Columns that are not what a model of rows wants: a count of the rows, spikes in a density."""
     notes = []
     for name, part in found.items():
-        there = part.values[~part.values.isnan()]
+        there = part.values[~part.values.isnan()] if part.column.missing else part.values
         if len(there) > 1 and bool((there == there[0]).all()):
             notes.append(f"column {name!r} holds one value in all rows: leave it out with x=…")
         elif part.column.kind == "integer" and len(there) > 2 and _counts(there):
@@ -465,9 +490,9 @@ def _counts(values: Float[Tensor, " n"]) -> bool:
     return bool((values.diff() == 1).all()) and float(values[0]) in (0, 1)
 
 
-def _condition(table: Table, name: str, asked: Asked, train: list[int]) -> Condition:
+def _condition(table: Table, name: str, asked: Asked, train: np.ndarray) -> Condition:
     cells = table.columns[name]
     if name not in table.texts:
         return Condition.from_cells(name, cells, missing=("",))
-    rows, space, codec, _ = text_rows(cells, _in_atoms(name, table, asked), train)
+    rows, space, codec, _ = text_rows(list(cells), _in_atoms(name, table, asked), train.tolist())
     return Condition(rows, space, codec=codec)

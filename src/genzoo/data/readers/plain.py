@@ -1,0 +1,263 @@
+"""Tables without exceptions, read at once: a grid of cells without quotes, whose columns are numbers or words.
+
+What is read here is what a look at every cell would give, to the bit and to the letter. Whatever is not plainly such a
+grid is left to that look, which says what is wrong with it.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import warnings
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from genzoo._files import memory, opened
+from genzoo.data.cells import Cells, Coded, Numbers
+from genzoo.data.columns import CELL, LINE, LONGEST, PEEKED, WIDEST, is_number, separator_of
+from genzoo.data.readers.heads import headed
+
+__all__ = ["Grid", "Plain", "coded", "plain_columns", "plain_grid"]
+
+LOOKED_AT = 80  # lines: more than titles and what tells a header take
+ENOUGH = 400  # lines; of fewer every cell is looked at
+LARGEST = 1 << 31  # bytes
+LEFT_OUT = ("stands above", "empty cells")  # notes on lines that are no rows
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Grid:
+    """The lines of a file, each of as many cells.
+
+    Attributes:
+        content: The lines, each with its end.
+        separator: What parts the cells of a line.
+        ends: Where each cell ends, line by line.
+        width: How many cells a line has.
+    """
+
+    content: bytes
+    separator: bytes
+    ends: np.ndarray
+    width: int
+
+    def __len__(self) -> int:
+        return len(self.ends) // self.width
+
+    def top(self, lines: int) -> list[list[str]]:
+        """The cells of the first lines."""
+        text = self.content[: int(self.ends[lines * self.width - 1])].decode()
+        return [line.split(self.separator.decode()) for line in text.split("\n")]
+
+    def below(self, lines: int) -> "Grid":
+        """The grid without its first lines."""
+        if not lines:
+            return self
+        start = int(self.ends[lines * self.width - 1]) + 1
+        return Grid(self.content[start:], self.separator, self.ends[lines * self.width :] - start, self.width)
+
+    @functools.cached_property
+    def cells(self) -> list[str]:
+        """All cells, line by line."""
+        return self.content[:-1].replace(b"\n", self.separator).decode().split(self.separator.decode())
+
+    def spelled(self, column: int) -> list[str]:
+        """The cells of a column."""
+        return self.cells[column :: self.width]
+
+    def rows(self) -> list[bytes]:
+        """The cells of each line, with a zero byte between them."""
+        return self.content[:-1].replace(self.separator, b"\0").split(b"\n")
+
+    def ids(self) -> set[int]:
+        """The columns in which a cell begins with a zero and one more digit, as ids do."""
+        signs = np.frombuffer(b"\n" + self.content + b"\n", np.uint8)
+        is_zero = signs[1:-1] == ord("0")
+        is_zero &= (signs[:-2] == ord(self.separator)) | (signs[:-2] == ord("\n"))
+        is_zero &= signs[2:] - np.uint8(ord("0")) < 10
+        starts = np.flatnonzero(is_zero)
+        return set(np.unique(np.searchsorted(self.ends, starts) % self.width).tolist())
+
+
+class Plain(NamedTuple):
+    """Columns by name, what was understood of the first lines, and the rows below them."""
+
+    columns: dict[str, Cells]
+    notes: tuple[str, ...]
+    grid: Grid
+
+
+def plain_columns(path: Path, header: bool | None, gone: Collection[str], decimal: str = ".") -> Plain | None:
+    """The columns of a file, if it is a plain grid of them.
+
+    Args:
+        path: The file.
+        header: Whether the first line names the columns; None: judge by its look.
+        gone: The words that say that nothing is there.
+        decimal: The decimal sign; numbers with another than a point stay words.
+    """
+    grid = plain_grid(path)
+    if grid is None:
+        return None
+    looked_at = min(LOOKED_AT, len(grid))
+    names, notes = headed(path.name, grid.top(looked_at), header)
+    if any(said in note for note in notes for said in LEFT_OUT):
+        return None
+    rows = grid.below(looked_at - len(next(iter(names.values()))))
+    ids = rows.ids() if decimal == "." else set(range(grid.width))
+    real = [
+        place not in ids and all(is_number(cell) or cell.strip() in gone for cell in cells)
+        for place, cells in enumerate(names.values())
+    ]
+    columns = _columns(rows, real, gone)
+    if columns is None or _have_empty_lines(columns):
+        return None
+    return Plain(dict(zip(names, columns, strict=True)), notes, rows)
+
+
+def plain_grid(path: Path) -> Grid | None:
+    """The lines of a file, if they are many, all have as many cells and none is quoted."""
+    with opened(path) as file:
+        content = file.read(LARGEST + 1)
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    content = content.replace(b"\r\n", b"\n") if b"\r" in content else content
+    if not content.endswith(b"\n") or content.endswith(b"\n\n"):
+        content = content.rstrip(b"\n") + b"\n"
+    if len(content) > LARGEST or content.startswith(b"\n") or any(sign in content for sign in (b'"', b"\r", b"\0")):
+        return None
+    top = content.split(b"\n", PEEKED)[:PEEKED]
+    try:
+        sign = separator_of([line.decode() for line in top if line.strip()]).encode()
+    except UnicodeDecodeError:
+        return None
+    if 0 < top[0].count(sign) == top[0].count(sign + b" "):
+        content = _without_spaces(content, sign)
+    return None if b"\n\n" in content else _grid(content, sign, top[0].count(sign) + 1)
+
+
+def _without_spaces(content: bytes, sign: bytes) -> bytes:
+    """The lines without the spaces at the start of cells."""
+    content = content.lstrip(b" ")
+    for before in (sign, b"\n"):
+        while before + b" " in content:
+            content = content.replace(before + b" ", before)
+    return content
+
+
+def _grid(content: bytes, sign: bytes, width: int) -> Grid | None:
+    signs = np.frombuffer(content, np.uint8)
+    ends = np.flatnonzero((signs == ord(sign)) | (signs == ord("\n")))
+    if width > WIDEST or len(ends) % width or len(ends) < ENOUGH * width or len(ends) > memory() // CELL:
+        return None
+    last = ends[width - 1 :: width]
+    is_grid = int((signs == ord("\n")).sum()) == len(last) and bool((signs[last] == ord("\n")).all())
+    if not is_grid or np.diff(ends).max() > LONGEST or np.diff(last).max() > LINE:
+        return None
+    return Grid(content, sign, ends, width)
+
+
+def _have_empty_lines(columns: Sequence[Cells]) -> bool:
+    """Whether some line of several cells holds nothing in any."""
+    empty = np.ones(len(columns[0]), dtype=bool)
+    for cells in columns if len(columns) > 1 else ():
+        if isinstance(cells, Coded):
+            empty &= np.array([not word.strip() for word in cells.words])[cells.codes]
+        elif isinstance(cells, Numbers):
+            empty &= cells.gone
+        if not empty.any():
+            return False
+    return len(columns) > 1
+
+
+# Numbers and words ------------------------------------------------------------------------------------------------
+
+
+def _columns(grid: Grid, real: Sequence[bool], gone: Collection[str]) -> list[Cells] | None:
+    try:
+        import pyarrow as pa
+    except ImportError:
+        return _numbers(grid) if all(real) and not any(map(is_number, gone)) else None
+    with contextlib.suppress(pa.ArrowInvalid):
+        return [_kept(grid, place, column) for place, column in enumerate(_parsed(grid, real, gone).columns)]
+    with contextlib.suppress(pa.ArrowInvalid):  # a cell is no number: column by column
+        words = _parsed(grid, [False] * len(real), gone).columns
+        return [_number_like(grid, place, column, gone) if real[place] else coded(column)
+                for place, column in enumerate(words)]  # fmt: skip
+    return None
+
+
+def _numbers(grid: Grid) -> list[Cells] | None:
+    """The columns of a grid of numbers without gaps, by NumPy alone."""
+    text = grid.content[:-1].replace(b"\n", grid.separator).decode("ascii", "replace")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            found = np.fromstring(text, sep=grid.separator.decode())
+        except (DeprecationWarning, ValueError):  # it ends at what is no number
+            return None
+    if len(found) != len(grid.ends) or not np.isfinite(found).all():
+        return None
+    columns = found.reshape(-1, grid.width).T
+    return [Numbers(np.ascontiguousarray(column), functools.partial(grid.spelled, place))
+            for place, column in enumerate(columns)]  # fmt: skip
+
+
+def _parsed(grid: Grid, real: Sequence[bool], gone: Collection[str]) -> Any:
+    """The grid as a table of Arrow."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    names = [str(place) for place in range(grid.width)]
+    word = pa.dictionary(pa.int32(), pa.string())
+    return csv.read_csv(
+        pa.BufferReader(grid.content),
+        csv.ReadOptions(column_names=names, block_size=1 << 22),
+        csv.ParseOptions(delimiter=grid.separator.decode(), quote_char=False, double_quote=False, escape_char=False),
+        csv.ConvertOptions(
+            column_types={name: pa.float64() if is_real else word for name, is_real in zip(names, real, strict=True)},
+            null_values=list(gone),
+            strings_can_be_null=False,
+        ),
+    )
+
+
+def _kept(grid: Grid, place: int, column: Any) -> Cells:
+    """A column of Arrow as it was parsed; as words, if some are numbers without an end."""
+    import pyarrow as pa
+
+    if not pa.types.is_float64(column.type):
+        return coded(column)
+    values, gone = column.to_numpy(), column.is_null().to_numpy() if column.null_count else False
+    if not (np.isfinite(values) | gone).all():
+        raise pa.ArrowInvalid("a number has no end")
+    return Numbers(values, functools.partial(grid.spelled, place))
+
+
+def _number_like(grid: Grid, place: int, words: Any, gone: Collection[str]) -> Cells:
+    """A column of words as numbers, if it is one."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    plain = words.cast(pa.string())
+    lacks = compute.is_in(plain, pa.array(sorted(gone), pa.string()))
+    try:
+        numbers = compute.if_else(lacks, None, plain).cast(pa.float64())
+        return _kept(grid, place, numbers)
+    except pa.ArrowInvalid:
+        return coded(words)
+
+
+def coded(column: Any) -> Coded:
+    """A column of Arrow as words; nothing is an empty one."""
+    from pyarrow import types
+
+    found = (column if types.is_dictionary(column.type) else column.dictionary_encode()).unify_dictionaries()
+    found = found.combine_chunks()
+    words, codes = found.dictionary.to_pylist(), found.indices.fill_null(len(found.dictionary)).to_numpy()
+    if not found.null_count:
+        return Coded(words, codes)
+    if "" in words:
+        return Coded(words, np.where(codes == len(words), words.index(""), codes))
+    return Coded([*words, ""], codes)
