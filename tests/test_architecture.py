@@ -26,7 +26,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 CORE_NAMES = (
     "Ability Autoencoder Batch Capability Column Conditional Denoise Denoiser DirectFit Done GenerativeModel "
     "Given GivenAsked GivenLike GivenSpace GivenSpaceLike Instant Latent Likelihood Metrics NOTHING Noise "
-    "NumbersLike Player Sequential Space Trainable Unsupported as_given as_given_space complete fresh_seed "
+    "NumbersLike Objective Player Sequential Space Trainable Unsupported as_given as_given_space complete fresh_seed "
     "is_null map_given null_like null_rows seeded"
 )
 
@@ -161,7 +161,7 @@ def test_functions_take_few_arguments() -> None:
 
 
 def test_core_is_small() -> None:
-    assert sum(code_lines(path) for path in FILES if path.parent == PACKAGE / "core") <= 685
+    assert sum(code_lines(path) for path in FILES if path.parent == PACKAGE / "core") <= 690
 
 
 def test_core_keeps_its_names() -> None:

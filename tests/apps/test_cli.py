@@ -111,7 +111,7 @@ def test_doctor_says_what_is_here(monkeypatch, tmp_path):
 def test_runs_lists_what_was_trained(vae, home, tmp_path):
     (row,) = [row for row in json.loads(genzoo("runs", home, "--json")) if row["run"] == str(vae[0])]
     assert (row["recipe"], row["data"], row["steps"], row["state"]) == ("vae", "digits", 4, "trained")
-    assert row["loss is"] == "−(bound on log p), nats/row"
+    assert row["loss is"] == "−(bound on log p), bits/dim"
     assert "vae" in genzoo("runs", home)
     assert "no runs" in genzoo("runs", tmp_path)
 

@@ -62,7 +62,8 @@ def test_a_long_pass_is_told_while_it_is_made(clock):
             super().accumulate(batch)
 
     lines = shown(Heavy(), 10, 40)
-    assert lines[1].startswith("toy: 2/10 (20%) · 1.0 steps/s · ETA 0:08")
+    assert lines[1] == "loss: −log p, nats/row"
+    assert lines[2].startswith("toy: 2/10 (20%) · 1.0 steps/s · ETA 0:08")
 
 
 @pytest.mark.parametrize(("stages", "said"), [(2, ", stage 1 of 2"), (1, "")])

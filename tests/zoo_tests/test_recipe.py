@@ -7,7 +7,7 @@ from genzoo.core import Batch, Capability, Likelihood, Space
 from genzoo.core.model import GenerativeModel
 from genzoo.training import TrainConfig
 from genzoo.zoo import Mistake, recipe_named, recipes
-from genzoo.zoo.recipe import SAMPLING, Recipe, Size, recipe
+from genzoo.zoo.recipe import NATS, SAMPLING, Recipe, Size, recipe
 
 SPACES = {
     "points": Space((2,)),
@@ -42,6 +42,9 @@ def test_declarations_are_what_the_models_answer(name):
     able = set()
     for (kind, _), model in found.items():
         assert model.likelihood is Likelihood(info.likelihood_on((SPACES | LAST)[kind])), kind
+        lowers = model.lowers()
+        assert NATS in info.loss or not lowers.nats, kind
+        assert lowers.name.partition(" of")[0] in info.loss, kind
         able |= {capability.value for capability in Capability if model.can(capability)}
     assert able == set(info.can)
 

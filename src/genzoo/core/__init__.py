@@ -26,7 +26,7 @@ __getattr__, __dir__, __all__ = attach(
             "null_like",
             "null_rows",
         ],
-        "game": ["Batch", "DirectFit", "Done", "Instant", "Metrics", "Player", "Trainable"],
+        "game": ["Batch", "DirectFit", "Done", "Instant", "Metrics", "Objective", "Player", "Trainable"],
         "abilities": ["Ability", "Denoise", "Denoiser", "Latent", "NumbersLike", "Sequential"],
         "component": ["Autoencoder", "Conditional"],
         "model": ["Capability", "GenerativeModel", "Likelihood", "Unsupported"],

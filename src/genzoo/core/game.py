@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from genzoo.core.given import Given, GivenLike, as_given, map_given
 from genzoo.core.noise import Noise
 
-__all__ = ["After", "Batch", "DirectFit", "Done", "Instant", "Metrics", "Player", "Trainable"]
+__all__ = ["After", "Batch", "DirectFit", "Done", "Instant", "Metrics", "Objective", "Player", "Trainable"]
 
 Metrics = dict[str, float]
 
@@ -117,6 +117,25 @@ class Player:
         return list(dict.fromkeys(itertools.chain.from_iterable(module.parameters() for module in modules)))
 
 
+@dataclass(frozen=True)
+class Objective:
+    """What a loss measures, so that it can be told in the units of an evaluation.
+
+    Attributes:
+        name: In words, with its unit if that is not nats; "" for −log p(x | given), or the bound that a model has.
+        nats: The logged values that are nats per row of x, by the last part of their names.
+        densities: Those of them that hold log p(x | …), and so change with the units of x.
+
+    Example:
+        >>> Objective("distortion + 4 × rate", nats=("loss", "distortion", "rate"), densities=("loss", "distortion"))
+        Objective(name='distortion + 4 × rate', nats=('loss', 'distortion', 'rate'), ...)
+    """
+
+    name: str = ""
+    nats: tuple[str, ...] = ()
+    densities: tuple[str, ...] = ()
+
+
 class Trainable(nn.Module, abc.ABC):
     """What the engine needs of anything it trains: judges and contrastive encoders stop here.
 
@@ -135,6 +154,10 @@ class Trainable(nn.Module, abc.ABC):
     @abc.abstractmethod
     def loss(self, batch: Batch) -> Tensor:
         """The mean over rows of what training lowers."""
+
+    def lowers(self) -> Objective:
+        """What training lowers, for whoever tells the loss; by default nothing is known of it."""
+        return Objective()
 
     @property
     def parameter_count(self) -> int:

@@ -18,7 +18,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from genzoo.core.abilities import Ability, Denoiser, Latent, Sequential
-from genzoo.core.game import Batch, DirectFit, Trainable
+from genzoo.core.game import Batch, DirectFit, Objective, Trainable
 from genzoo.core.given import (
     Given,
     GivenAsked,
@@ -221,6 +221,10 @@ class GenerativeModel(Trainable):
     def loss(self, batch: Batch) -> Tensor:
         """−log p(x | given), the mean over rows, with a share `drop_given` of the conditions dropped."""
         return -self.log_density(batch.x, self.training_given(batch), batch.noise).mean()
+
+    def lowers(self) -> Objective:
+        """−log p(x | given) in nats per row, where a model has no other loss."""
+        return Objective() if self._overrides("loss") else Objective(nats=("loss",), densities=("loss",))
 
     def can(self, capability: Capability | str) -> bool:
         """Whether this instance has a capability.

@@ -22,6 +22,7 @@ from genzoo.experiments.compare import Comparison, Entry, shown_rows
 from genzoo.experiments.curves import curves_of, draw_curves
 from genzoo.experiments.figures import Dot, draw_dots, in_words
 from genzoo.experiments.glossary import meaning_of
+from genzoo.training.journal import loss_words
 from genzoo.zoo import store
 
 __all__ = ["draw_wall", "write_report"]
@@ -193,6 +194,7 @@ def _entry(comparison: Comparison, entry: Entry) -> dict[str, Any]:
         "noisy": None if entry.noisy is None else _shown(comparison.data, entry.noisy),
         "near": _strip(comparison.data, near, count),
         "curves": draw_curves(curves_of(entry.run.metrics)),
+        "loss": loss_words(entry.run.metrics),
         "command": f"genzoo sample {entry.run.path} -n 64 --seed {comparison.seed}",
     }
 

@@ -104,9 +104,13 @@ class Dequantized(Mapped):
         for k in range(count):
             draw = noise.at(k)
             y = self.inward(x, draw.at("cell"))
-            term = self.model.log_density(y, given, draw, **options)
-            terms.append(term if self.cells is None else term + self.cells.log_slope(x, y))
+            term, ladj = self.model.log_density(y, given, draw, **options), self.ladj(x, y)
+            terms.append(term if ladj is None else term + ladj)
         return terms[0] if count == 1 else torch.stack(terms).logsumexp(0) - math.log(count)
+
+    def ladj(self, x: Shaped[Tensor, "B *event"], y: Float[Tensor, "B *event"]) -> Float[Tensor, " B"] | None:
+        """log |dy/du| of the place u in each cell; the cells of levels alone have length 1."""
+        return None if self.cells is None else self.cells.log_slope(x, y)
 
     def within(self, x: Shaped[Tensor, "B *event"], given: Given) -> tuple[Tensor, Given]:
         """The middle of each cell."""

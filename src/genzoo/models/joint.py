@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from genzoo.core.abilities import Ability, Latent, Sequential
-from genzoo.core.game import Batch, DirectFit, Done, Metrics, Player
+from genzoo.core.game import Batch, DirectFit, Done, Metrics, Objective, Player
 from genzoo.core.given import NOTHING, Given
 from genzoo.core.model import Capability, GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
@@ -116,6 +116,14 @@ class Joint(GenerativeModel, DirectFit):
 
     def loss(self, batch: Batch) -> Tensor:
         return self.first.loss(self._first(batch)) + self.second.loss(self._second(batch))
+
+    def lowers(self) -> Objective:
+        """The sum of both, if both are nats per row."""
+        first, second = self.first.lowers(), self.second.lowers()
+        if not (first.nats and second.nats):
+            return Objective()
+        names = {part.name or "−log p" for part in (first, second)}
+        return Objective("" if names == {"−log p"} else " + ".join(sorted(names)), nats=("loss",), densities=("loss",))
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         kept = list(some(batches))

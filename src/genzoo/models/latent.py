@@ -15,7 +15,7 @@ from torch import Tensor
 
 from genzoo.core.abilities import Ability, Denoiser, Latent, NumbersLike
 from genzoo.core.component import Autoencoder
-from genzoo.core.game import Batch
+from genzoo.core.game import Batch, Objective
 from genzoo.core.given import NOTHING, Given, GivenAsked, RowsAsked
 from genzoo.core.model import Capability, GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
@@ -108,6 +108,11 @@ class LatentModel(Mapped):
         z = draw(q, noise)
         prior = self.prior.log_density(z, given, noise.at("prior"), **options)
         return self.autoencoder.likelihood(z, self._its(given)).log_prob(x) + prior - q.log_prob(z)
+
+    def lowers(self) -> Objective:
+        """That of the prior, whose rows are codes, with their dimensions and units."""
+        prior = self.prior.lowers()
+        return Objective(f"{prior.name or '−log p'} of codes, nats/row") if prior.nats else prior
 
     def encode(self, x: RowsAsked, given: GivenAsked = None) -> Shaped[Tensor, "B *latent"]:
         """The mean of q(z | x)."""

@@ -6,14 +6,16 @@ is fitted or scored, and samples are mapped outward. Players, passes, start and 
 
 import abc
 import dataclasses
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from jaxtyping import Shaped
+import torch
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from genzoo.core.abilities import Ability
-from genzoo.core.game import Batch, DirectFit, Metrics, Player
+from genzoo.core.game import Batch, DirectFit, Metrics, Objective, Player
 from genzoo.core.given import Given, GivenAsked, RowsAsked
 from genzoo.core.model import Capability, GenerativeModel
 from genzoo.core.noise import Noise
@@ -31,10 +33,14 @@ class Mapped(GenerativeModel, DirectFit):
         model: The part; its space is what one x is in there.
     """
 
+    stretch: Tensor
+
     def __init__(self, space: Space, model: GenerativeModel) -> None:
         super().__init__(space, model.given_space)
         self.model = model
         self.drop_given, self.required = model.drop_given, model.required
+        if model.can(Capability.DIRECT_FIT):
+            self.register_buffer("stretch", torch.zeros(2, dtype=torch.float64))  # of a pass: Σ ladj, and its rows
 
     @abc.abstractmethod
     def inward(self, x: Shaped[Tensor, "B *event"], noise: Noise) -> Shaped[Tensor, "B *event"]:
@@ -43,6 +49,11 @@ class Mapped(GenerativeModel, DirectFit):
     @abc.abstractmethod
     def outward(self, y: Shaped[Tensor, "B *event"]) -> Shaped[Tensor, "B *event"]:
         """What the part makes, as data."""
+
+    def ladj(self, x: Shaped[Tensor, "B *event"], y: Shaped[Tensor, "B *inner"]) -> Float[Tensor, "..."] | None:
+        """log |dy/dx| of each row, or of all of them, in nats: what a log-density of y lacks to be one of x. None
+        where both have the same units."""
+        return None
 
     @property
     def parameter_count(self) -> int:
@@ -70,7 +81,11 @@ class Mapped(GenerativeModel, DirectFit):
         return f"{type(self).__name__}({self.model!r})"
 
     def loss(self, batch: Batch) -> Tensor:
-        return self.model.loss(self._inside(batch))
+        inside = self._inside(batch)
+        return self._in_units({"loss": self.model.loss(inside)}, batch.x, inside.x)["loss"]
+
+    def lowers(self) -> Objective:
+        return self.model.lowers()
 
     def players(self) -> Sequence[Player]:
         return [dataclasses.replace(player, loss=self._through(player)) for player in self.model.players()]
@@ -80,15 +95,24 @@ class Mapped(GenerativeModel, DirectFit):
 
     def begin(self) -> None:
         self._passes.begin()
+        self.stretch.zero_()
 
     def accumulate(self, batch: Batch) -> None:
-        self._passes.accumulate(self._inside(batch))
+        inside = self._inside(batch)
+        ladj = self.ladj(batch.x, inside.x)
+        if ladj is not None:
+            self.stretch += torch.stack([ladj.expand(len(batch)).double().sum(), self.stretch.new_tensor(len(batch))])
+        self._passes.accumulate(inside)
 
     def statistics(self) -> Iterable[Tensor]:
-        return self._passes.statistics()
+        return itertools.chain([self.stretch], self._passes.statistics())
 
     def finish(self) -> Metrics:
-        return self._passes.finish()
+        metrics, (ladj, rows) = self._passes.finish(), self.stretch.tolist()
+        for name in self.lowers().densities if rows else ():
+            if name in metrics:
+                metrics[name] -= ladj / rows
+        return metrics
 
     def seen(self, batch: Batch) -> tuple[Tensor, Given]:
         """A batch's rows and conditions; passes over data check them, losses trust them."""
@@ -137,9 +161,23 @@ class Mapped(GenerativeModel, DirectFit):
 
     def _through(self, player: Player) -> Any:
         def loss(batch: Batch) -> Tensor | Mapping[str, Tensor]:
-            return player.loss(self._inside(batch))
+            inside = self._inside(batch)
+            told = player.loss(inside)
+            if isinstance(told, Tensor):
+                return self._in_units({"loss": told}, batch.x, inside.x)["loss"]
+            return self._in_units(told, batch.x, inside.x)
 
         return loss
+
+    def _in_units(self, told: Mapping[str, Tensor], x: Tensor, y: Tensor) -> Mapping[str, Tensor]:
+        """What the part logs of rows y, in the units of x: constants for the gradient, since the map has no
+        parameters."""
+        densities = self.lowers().densities
+        ladj = self.ladj(x, y) if densities else None
+        if ladj is None:
+            return told
+        mean = ladj.detach().mean()
+        return {name: value - mean.to(value.dtype) if name in densities else value for name, value in told.items()}
 
 
 def some(batches: Iterable[Batch], rows: int = 50_000) -> Iterator[Batch]:

@@ -87,13 +87,18 @@ class Standardized(Mapped):
     def log_density(
         self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise, **options: Any
     ) -> Float[Tensor, " B"]:
-        inner = self.model.log_density(self.inward(x), self.rule(given), noise, **options)
+        y = self.inward(x)
+        inner, ladj = self.model.log_density(y, self.rule(given), noise, **options), self.ladj(x, y)
+        return inner if ladj is None else inner + ladj
+
+    def ladj(self, x: Shaped[Tensor, "B *event"], y: Shaped[Tensor, "B *event"]) -> Float[Tensor, "..."] | None:
+        """−Σ log s_d: of every row the same, or over what is there of it."""
         if not self.sees_reals:
-            return inner
+            return None
         stretch = self.scale.log()
         if self.takes_missing() and x.isnan().any():  # the density of what is there has the units of what is there
-            return inner - torch.where(x.isnan(), 0, stretch).flatten(1).sum(1)
-        return inner - stretch.sum()
+            return -torch.where(x.isnan(), 0, stretch).flatten(1).sum(1)
+        return -stretch.sum()
 
     def score(self, x: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B *event"]:
         if not self.can(Capability.SCORE):

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from genzoo._files import check_plain, read_bytes
 
-__all__ = ["CLOCK", "METRICS", "Journal", "Means", "Stopwatch", "read_rows"]
+__all__ = ["CLOCK", "METRICS", "Journal", "Means", "Stopwatch", "loss_words", "read_rows"]
 
 METRICS = "metrics.jsonl"
 CLOCK = ("seconds", "core_seconds")  # columns that tell the time, and so differ between equal runs
@@ -122,6 +122,19 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
             row = json.loads(line)
             rows += [row] if _is_row(row) else []
     return rows
+
+
+def loss_words(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What the loss in the newest row is, with its unit; "" where no row says it.
+
+    Args:
+        rows: The rows of metrics.
+
+    Example:
+        >>> loss_words([{"step": 1, "split": "train", "loss": 2.0, "loss_is": "−log p, nats/row"}])
+        '−log p, nats/row'
+    """
+    return next((str(row["loss_is"]) for row in reversed(rows) if "loss_is" in row), "")
 
 
 def _is_row(row: Any) -> bool:

@@ -30,6 +30,7 @@ from genzoo.training.precision import half_on, resolved
 from genzoo.training.resources import explained
 from genzoo.training.state import ROWS, Kept, State
 from genzoo.training.team import Team
+from genzoo.training.told import is_loss, told_of
 from genzoo.training.validation import has_loss, judge, validate, verdict
 
 __all__ = ["Begin", "Trained", "train"]
@@ -49,7 +50,7 @@ class Trained:
         seconds: Wall time, over all sittings.
         core_seconds: Processor time of this process, likewise.
         metrics: The rows of metrics.
-        best: The lowest validation loss, if any was taken.
+        best: The lowest validation loss, if any was taken, in the unit of the rows.
         kept: The step whose weights are those of the model.
     """
 
@@ -173,7 +174,7 @@ def _started(
     if run is not None and read_rows(run / METRICS):
         course.say(f"no checkpoint is left: the training begins again, in {run}")
     journal = Journal(run if team.is_first else None)
-    state = State(model, config, team, course, journal, plan.steps, plan, fresh=fresh)
+    state = State(model, config, team, course, journal, plan.steps, plan, told_of(course), fresh=fresh)
     state.average = _average(state)
     state.watch = watch
     _save(state, run)
@@ -188,7 +189,8 @@ def _resumed(course: Course, run: Path) -> State:
         total = _total(course, kept.config, kept.total, found.step)
         longer = total > kept.total
         journal = Journal(None)
-        state = State(course.model, course.config, course.team, course, journal, total, kept.plan, fresh=fresh)
+        model, team = course.model, course.team
+        state = State(model, course.config, team, course, journal, total, kept.plan, kept.told, fresh=fresh)
         state.model.load_state_dict(tensors["model"])
         if spoilt := not_finite(tensors["model"], fresh):
             raise ValueError(spoilt[0])
@@ -274,7 +276,7 @@ def _between(state: State, logged: Mapping[str, Any], valid: Source | None, call
     state.means.add(logged)
     rows = []
     if state.due(config.log_every, ROWS):
-        rows.append(_row(state, "train", state.means.take()))
+        rows.append(_row(state, "train", state.told.values(state.means.take())))
     if valid is not None and has_loss(state.model) and state.due(config.validate_every, state.plan.validations):
         rows.append(_row(state, "valid", {"loss": judge(state, valid)}))
     for row in rows:
@@ -298,7 +300,8 @@ def _samples_due(state: State) -> bool:
 
 def _row(state: State, split: str, values: Mapping[str, float | None]) -> dict[str, Any]:
     clock = {"seconds": round(state.watch.seconds, 3), "core_seconds": round(state.watch.core_seconds, 3)}
-    return {"step": state.step, "split": split, **values, **clock}
+    said = {"loss_is": state.told.words} if state.told.words and any(map(is_loss, values)) else {}
+    return {"step": state.step, "split": split, **values, **said, **clock}
 
 
 def _checkpoint_due(state: State, saved: float) -> bool:
@@ -335,6 +338,7 @@ def _save(state: State, run: Path | None) -> None:
         "done": state.done,
         "seconds": state.watch.seconds,
         "core_seconds": state.watch.core_seconds,
+        "told": dataclasses.asdict(state.told),
         "means": state.means.state(),
         "journal": state.journal.settle(),
         "config": state.config.model_dump(mode="json"),

@@ -13,6 +13,7 @@ from genzoo.training.config import TrainConfig
 from genzoo.training.course import Course
 from genzoo.training.journal import Journal, Means, Stopwatch
 from genzoo.training.team import Team
+from genzoo.training.told import Told
 
 __all__ = ["GRIDS", "VALIDATIONS", "Kept", "Plan", "State"]
 
@@ -53,6 +54,7 @@ class Kept(BaseModel):
     done: bool
     seconds: FiniteFloat = Field(ge=0)
     core_seconds: FiniteFloat = Field(ge=0)
+    told: Told = Told()
     means: dict[str, tuple[float, NonNegativeInt]]
     journal: NonNegativeInt
     config: TrainConfig
@@ -65,7 +67,8 @@ class State:
     Attributes:
         step: Steps made so far, of `total`.
         plan: What was fixed before step 0.
-        best: The lowest validation loss so far, of those that are finite.
+        told: What the loss is, and the unit in which it is told.
+        best: The lowest validation loss so far, of those that are finite, as it is told.
         best_step: The step at which it was.
         waited: Validations since then.
         stopped: Whether it stopped early, for validation had long not become better.
@@ -81,6 +84,7 @@ class State:
     journal: Journal
     total: int
     plan: Plan
+    told: Told
     average: Average | None = None
     means: Means = field(default_factory=Means)
     step: int = 0

@@ -21,7 +21,7 @@ def has_loss(model: nn.Module) -> bool:
 
 
 def judge(state: State, valid: Source) -> float:
-    """The validation loss; keeps the best weights and stops early as the configuration says.
+    """The validation loss as it is told; keeps the best weights and stops early as the configuration says.
 
     A loss that is not finite is no better than any other, the first one too.
 
@@ -29,7 +29,7 @@ def judge(state: State, valid: Source) -> float:
         state: The training.
         valid: The rows to validate on.
     """
-    loss = validate(state.course, state.weights, valid, state.plan.judged, state.progress)
+    loss = state.told.value("loss", validate(state.course, state.weights, valid, state.plan.judged, state.progress))
     if math.isfinite(loss) and (state.best is None or loss < state.best):
         state.best, state.best_step, state.waited = loss, state.step, 0
         if state.config.keep == "best":

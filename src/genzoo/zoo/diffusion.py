@@ -44,7 +44,7 @@ How = Annotated[
     compared=COMPARED,
     paper="Ho, Jain & Abbeel, 2020, Denoising diffusion probabilistic models, arXiv:2006.11239",
     sampling=("steps", "calls", "sampler", "guidance"),
-    loss="squared error of the denoiser, weighted",
+    loss="squared error of what is predicted (noise by default), the mean over entries",
 )
 def ddpm(
     space: Space,
@@ -90,7 +90,7 @@ def ddpm(
     compared=COMPARED,
     paper="Lipman et al., 2023, Flow matching for generative modeling, arXiv:2210.02747",
     sampling=("steps", "calls", "sampler", "guidance"),
-    loss="squared error of the velocity, weighted",
+    loss="squared error of the velocity, the mean over entries",
 )
 def flow_matching(
     space: Space,

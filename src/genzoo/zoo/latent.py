@@ -6,7 +6,7 @@ from genzoo.core.space import Space
 from genzoo.zoo.autoencoders import vae
 from genzoo.zoo.diffusion import COMPARED, flow_matching
 from genzoo.zoo.flows import realnvp
-from genzoo.zoo.recipe import Amount, Count, DropGiven, GivenSpaceLike, Recipe, Size, recipe, unconditional
+from genzoo.zoo.recipe import NATS, Amount, Count, DropGiven, GivenSpaceLike, Recipe, Size, recipe, unconditional
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ __all__ = ["latent_diffusion", "latent_flow"]
     can=("sample", "log_prob", "encode", "decode", "latent", "score", "loss", "condition"),
     paper="Dai & Wipf, 2019, Diagnosing and enhancing VAE models, arXiv:1903.05789",
     sampling=("noise", "temperature"),
-    loss="stage 1: −(bound on log p), nats/row; stage 2: −log p of codes, nats/row",
+    loss=f"stage 1: −(bound on log p), {NATS}; stage 2: −log p of codes, nats/row",
 )
 def latent_flow(
     space: Space,
@@ -59,7 +59,7 @@ def latent_flow(
     paper="Rombach et al., 2022, High-resolution image synthesis with latent diffusion models, arXiv:2112.10752",
     compared=COMPARED,
     sampling=("noise", "steps", "calls", "sampler", "guidance"),
-    loss="stage 1: −(bound on log p), nats/row; stage 2: squared error of the denoiser, weighted",
+    loss=f"stage 1: −(bound on log p), {NATS}; stage 2: squared error of the velocity, the mean over entries",
 )
 def latent_diffusion(
     space: Space,

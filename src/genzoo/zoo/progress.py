@@ -6,8 +6,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from genzoo.core.game import Trainable
 from genzoo.training.callbacks import Callback
+from genzoo.training.journal import CLOCK
 from genzoo.training.state import State
 from genzoo.zoo.store import CONFIG, read_config
 from genzoo.zoo.terminal import Screen
@@ -23,7 +23,6 @@ class Watch(Callback):
     Args:
         title: What is trained, before the bar.
         console: Where it is shown.
-        loss: What the loss is, with its unit.
 
     Example:
         >>> from genzoo.training import TrainConfig
@@ -35,9 +34,9 @@ class Watch(Callback):
         mixture: ... steps in ... s...
     """
 
-    def __init__(self, title: str, console: Console | None = None, loss: str = "") -> None:
-        self.title, self.console, self.loss = title, console, loss
-        self.losses: dict[str, float] = {}
+    def __init__(self, title: str, console: Console | None = None) -> None:
+        self.title, self.console = title, console
+        self.losses: dict[str, str] = {}
         self.shown, self.began, self.first, self.pause = 0.0, 0.0, 0, FIRST_SECONDS
         self.waited = 0.0
         self.bar: Progress | None = None
@@ -57,9 +56,8 @@ class Watch(Callback):
         self.losses = {}  # of the stage before
         self.called = self.title + stage_of(state)
         self.out.print(headline(state), highlight=False, soft_wrap=True)
-        if self.loss:
-            units = "; of rows in standard units, evaluate's are raw" if has_units(state.model) else ""
-            self.out.print(f"loss: {self.loss}{units}", highlight=False, soft_wrap=True)
+        if state.told.words:
+            self.out.print(f"loss: {state.told.words}", highlight=False, soft_wrap=True)
         self.began, self.first, self.shown = time.monotonic(), state.step, time.monotonic()
         if self.out.is_terminal:
             columns = [TextColumn("{task.description}", markup=False), BarColumn(bar_width=30),
@@ -81,8 +79,8 @@ class Watch(Callback):
 
     def on_row(self, state: State, row: dict[str, Any]) -> None:
         prefix = "valid " if row["split"] == "valid" else ""
-        shown = {f"{prefix}{name}": value for name, value in row.items() if isinstance(value, float)}
-        self.losses |= {name: value for name, value in shown.items() if not name.endswith("seconds")}
+        shown = {name: value for name, value in row.items() if isinstance(value, float) and name not in CLOCK}
+        self.losses |= {f"{prefix}{name}": state.told.shown(name, value) for name, value in shown.items()}
 
     def on_end(self, state: State) -> None:
         if self.bar:
@@ -109,7 +107,7 @@ class Watch(Callback):
         return f"{share} · {pace(rate)} · ETA {clock(left)} · {self._losses()}".removesuffix(" · ")
 
     def _losses(self) -> str:
-        return " · ".join(f"{name} {value:.4g}" for name, value in list(self.losses.items())[:5])
+        return " · ".join(f"{name} {value}" for name, value in list(self.losses.items())[:5])
 
 
 def stage_of(state: State) -> str:
@@ -134,13 +132,6 @@ def headline(state: State) -> str:
     config, count = state.config, state.model.parameter_count
     folder = f" · {state.journal.path.parent}" if state.journal.path else ""
     return f"device {state.team.device} · {config.precision} · seed {config.seed} · {count:,} parameters{folder}"
-
-
-def has_units(model: Trainable) -> bool:
-    """Whether a model sees rows in standard units, so that its loss is of these."""
-    from genzoo.models.standardized import Standardized
-
-    return any(isinstance(part, Standardized) and part.sees_reals for part in model.modules())
 
 
 def pace(rate: float) -> str:

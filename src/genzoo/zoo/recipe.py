@@ -61,7 +61,9 @@ Columns = Literal["reals", "levels", "both"]
 
 GROUP = "genzoo.recipes"
 LARGEST = 1 << 20  # no width, depth or count of a model is meant to be larger
-LOSSES = {"exact": "−log p, nats/row", "bound": "−(bound on log p), nats/row"}  # of most recipes, by their likelihood
+NATS = "nats/row of reals, bits/dim of levels"  # as evaluations tell them
+PSEUDO = f"−log pseudo-likelihood, or −log p where states can be summed, {NATS}"
+LOSSES = {"exact": f"−log p, {NATS}", "bound": f"−(bound on log p), {NATS}"}  # of most recipes, by their likelihood
 SAMPLING = {
     "temperature": "Below 1: likelier samples, and less varied ones; 1 is the model.",
     "prefix": "How every sample begins: a text, or a list of levels.",

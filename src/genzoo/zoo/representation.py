@@ -25,6 +25,7 @@ __all__ = [
 LossName = Literal["squared", "absolute", "huber"]
 Prior = Literal["none", "gaussian", "mixture"]
 CAN = ("encode", "decode", "loss")
+LOSS = "distortion of the numbers seen, and what is added to it, per row"
 
 
 @recipe(
@@ -32,6 +33,7 @@ CAN = ("encode", "decode", "loss")
     likelihood="none",
     can=CAN,
     paper="Baldi & Hornik, 1989, Neural networks and principal component analysis",
+    loss=LOSS,
 )
 def linear_autoencoder(
     space: Space,
@@ -62,6 +64,7 @@ def linear_autoencoder(
     likelihood="none",
     can=CAN,
     paper="Hinton & Salakhutdinov, 2006, Reducing the dimensionality of data with neural networks",
+    loss=LOSS,
 )
 def autoencoder(
     space: Space,
@@ -97,6 +100,7 @@ def autoencoder(
     likelihood="none",
     can=(*CAN, "direct_fit"),
     paper="Young, Householder & Eckart, 1936, The approximation of one matrix by another of lower rank",
+    loss=LOSS,
 )
 def matrix_factorization(
     space: Space,
@@ -129,6 +133,7 @@ def matrix_factorization(
     likelihood="none",
     can=CAN,
     paper="Bojanowski, Joulin, Lopez-Paz & Szlam, 2018, Optimizing the latent space of generative networks",
+    loss=LOSS,
 )
 def nonlinear_factorization(
     space: Space,
@@ -170,6 +175,7 @@ def nonlinear_factorization(
     likelihood="none",
     can=(*CAN, "direct_fit"),
     paper="Olshausen & Field, 1996, Emergence of simple-cell receptive field properties by learning a sparse code",
+    loss=LOSS,
 )
 def sparse_coding(
     space: Space,
@@ -215,6 +221,7 @@ def sparse_coding(
     likelihood="none",
     can=CAN,
     paper="Han, Lu, Zhu & Wu, 2017, Alternating back-propagation for generator network, arXiv:1606.08571",
+    loss=LOSS,
 )
 def nonlinear_sparse_coding(
     space: Space,
@@ -263,6 +270,7 @@ def nonlinear_sparse_coding(
     likelihood="none",
     can=CAN,
     paper="Gao et al., 2024, Scaling and evaluating sparse autoencoders, arXiv:2406.04093",
+    loss=LOSS,
 )
 def sparse_autoencoder(
     space: Space,

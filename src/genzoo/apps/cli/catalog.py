@@ -127,6 +127,7 @@ def _type(field: Mapping[str, Any]) -> str:
 
 
 def _run_row(path: Path) -> dict[str, Any]:
+    from genzoo.training.journal import loss_words
     from genzoo.zoo.mistakes import Mistake
     from genzoo.zoo.store import WEIGHTS, read_config, read_metrics
 
@@ -139,9 +140,8 @@ def _run_row(path: Path) -> dict[str, Any]:
     for split, column in (("train", "loss"), ("valid", "valid")):
         losses = [entry.get("loss") for entry in rows if entry["split"] == split]
         row[column] = losses[-1] if losses else None
-    known = recipes().get(config.recipe.name)
     return row | {
-        "loss is": known.loss if known else "",
+        "loss is": loss_words(rows),
         "recipe": config.recipe.name,
         "data": config.data.name,
         "steps": rows[-1]["step"] if rows else 0,

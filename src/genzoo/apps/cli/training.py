@@ -88,7 +88,7 @@ def train(
         read_words(data, given, x, how_read, **seen),
         out=out,
         settings=pairs("--set", settings or ()),
-        callbacks=[Watch(recipe, loss=recipe_named(recipe).loss)],
+        callbacks=[Watch(recipe)],
         **wanted,
     )
     return _done(run.path)
@@ -169,7 +169,7 @@ def _resume(path: Path, steps: int | None, online: bool) -> None:
         path,
         steps=steps,
         online=online,
-        callbacks=[Watch(config.recipe.name, loss=recipe_named(config.recipe.name).loss)],
+        callbacks=[Watch(config.recipe.name)],
     )
     _done(path)
 

@@ -16,7 +16,7 @@ from torch.distributions import Distribution, Independent, Normal, kl_divergence
 
 from genzoo.core.abilities import Ability
 from genzoo.core.component import Autoencoder
-from genzoo.core.game import Batch, Player
+from genzoo.core.game import Batch, Objective, Player
 from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike, RowsAsked
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
@@ -118,6 +118,10 @@ class VAE(GenerativeModel):
         distortion, rate = self._terms(batch.x, self.training_given(batch), batch.noise)
         distortion, rate = distortion.mean(), rate.mean()
         return {"loss": distortion + self.beta * rate, "distortion": distortion, "rate": rate}
+
+    def lowers(self) -> Objective:
+        name = "" if self.beta == 1 else f"distortion + {self.beta:g} × rate"
+        return Objective(name, nats=("loss", "distortion", "rate"), densities=("loss", "distortion"))
 
     def players(self) -> Sequence[Player]:
         return [Player("model", self, self.losses)]

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from genzoo.core.abilities import Ability, Sequential
 from genzoo.core.errors import DataError, refuse_infinite
-from genzoo.core.game import Batch, DirectFit, Done, Metrics
+from genzoo.core.game import Batch, DirectFit, Done, Metrics, Objective
 from genzoo.core.given import Given, GivenAsked, GivenSpaceLike
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
@@ -230,6 +230,9 @@ class HMM(GenerativeModel, DirectFit):
         self.emissions.update()
         kind = Done if gain < self.tol else dict
         return kind(loss=-(conditional + prior) / rows, nats_per_step=-conditional / max(steps, 1))
+
+    def lowers(self) -> Objective:
+        return Objective("−log p(x) − log p(θ)", nats=("loss",), densities=("loss",))
 
     def extra_repr(self) -> str:
         return f"{self.space}, given={self.given_space}, states={self.states}"

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.linalg import solve_triangular
 
 from genzoo.core.errors import DataError, refuse_infinite
-from genzoo.core.game import Batch, DirectFit, Done, Metrics
+from genzoo.core.game import Batch, DirectFit, Done, Metrics, Objective
 from genzoo.core.given import Given, GivenSpaceLike
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
@@ -175,6 +175,9 @@ class KernelDensity(GenerativeModel, DirectFit):
         self._forget()
         parts = self.rows.split(self.counts.tolist())
         return Done(loss=sum(self._settle(c, part) * len(part) for c, part in enumerate(parts)) / len(order))
+
+    def lowers(self) -> Objective:
+        return Objective("−log p of rows left out in turn", nats=("loss",), densities=("loss",))
 
     def extra_repr(self) -> str:
         named = f"kernel={self.kernel!r}, bandwidth={self.bandwidth!r}, whiten={self.whiten!r}"

@@ -26,7 +26,7 @@ from jaxtyping import Float, Integer, Shaped
 from torch import Tensor
 
 from genzoo.core.errors import DataError
-from genzoo.core.game import Batch, DirectFit, Done, Metrics
+from genzoo.core.game import Batch, DirectFit, Done, Metrics, Objective
 from genzoo.core.given import SINGLE, Given, GivenLike, GivenSpaceLike, as_given, as_given_space, complete
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
@@ -161,6 +161,9 @@ class SoftmaxRegression(GenerativeModel, DirectFit):
         value = (nats + self.penalty * float(weights.square().sum()) / 2) / rows
         self.solver.tell(value, (self.sums + self.penalty * weights) / rows, self._precondition)
         return (Done if self.solver.promise < self.tol else dict)(loss=self.solver.value)
+
+    def lowers(self) -> Objective:
+        return Objective("−log p(class | row) and its penalty", nats=("loss",), densities=("loss",))
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "SoftmaxRegression":
         # Weights and sums stay float64 whatever the precision of a model around this one, which `one` remembers.

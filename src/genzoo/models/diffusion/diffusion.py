@@ -14,7 +14,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from genzoo.core.abilities import Ability, Denoise, Denoiser
-from genzoo.core.game import Batch
+from genzoo.core.game import Batch, Objective
 from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike, RowsAsked
 from genzoo.core.model import Capability, GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
@@ -217,6 +217,10 @@ class Diffusion(GenerativeModel):
         if self.emphasis.weight is not None:
             error = self.emphasis.weight(at.log_snr) * self.predicts.reach(at).square() * error
         return error.mean()
+
+    def lowers(self) -> Objective:
+        weighted = "" if self.emphasis.weight is None else ", weighted"
+        return Objective(f"squared error of the {self.predicts.value}{weighted}, the mean over entries")
 
     @property
     def numbers(self) -> Numbers:

@@ -28,7 +28,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from genzoo.core.game import Batch, Instant, Player
+from genzoo.core.game import Batch, Instant, Objective, Player
 from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
@@ -221,6 +221,9 @@ class DeepEnergy(GenerativeModel):
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
         return self.contrast(batch)["loss"] if self.replay else self.score_matching(batch)
+
+    def lowers(self) -> Objective:
+        return Objective("gap of energies and its pull" if self.replay else "squared error of the score")
 
     def contrast(self, batch: Batch) -> dict[str, Tensor]:
         """The energy of the data less that of the chains whose turn it is, with the pull toward zero.

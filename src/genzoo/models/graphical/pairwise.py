@@ -25,7 +25,7 @@ import torch
 from jaxtyping import Float, Integer, UInt8
 from torch import Tensor, nn
 
-from genzoo.core.game import Batch
+from genzoo.core.game import Batch, Objective
 from genzoo.core.given import Given
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
@@ -140,6 +140,9 @@ class PairwiseField(GenerativeModel):
         logits = self.beta * (self._influence(phi) + self.field) @ self.features.T
         x = batch.x.flatten().long()
         return nn.functional.cross_entropy(logits.flatten(0, 1), x, reduction="sum") / len(batch)
+
+    def lowers(self) -> Objective:
+        return Objective("−log p" if self.is_enumerable else "−log pseudo-likelihood", nats=("loss",))
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         """Starts a field that has no couplings yet from the shares of levels at each site."""

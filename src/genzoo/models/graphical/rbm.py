@@ -30,7 +30,7 @@ from jaxtyping import Float, Int, Integer, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid, softplus
 
-from genzoo.core.game import Batch, Instant, Player
+from genzoo.core.game import Batch, Instant, Objective, Player
 from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike, RowsAsked
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
@@ -244,6 +244,9 @@ class RBM(GenerativeModel):
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
         """−log pseudo-likelihood, by which validation judges."""
         return -self.pseudo_likelihood(self._units(batch), batch.noise.at("pseudo")).mean()
+
+    def lowers(self) -> Objective:
+        return Objective("−log pseudo-likelihood", nats=("loss",))
 
     def pseudo_likelihood(self, units: Units, noise: Noise) -> Float[Tensor, " B"]:
         """Σ_i log p(v_i | the other pixels), estimated without bias from one pixel of each row,

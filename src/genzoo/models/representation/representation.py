@@ -23,7 +23,7 @@ from torch.distributions import Distribution
 
 from genzoo.core.component import Autoencoder
 from genzoo.core.errors import DataError, refuse_infinite
-from genzoo.core.game import Batch
+from genzoo.core.game import Batch, Objective
 from genzoo.core.given import NOTHING, Given, GivenAsked, RowsAsked
 from genzoo.core.model import Capability, GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
@@ -81,6 +81,9 @@ class Representation(GenerativeModel):
     def distortion(self, y: Float[Tensor, "B D"], z: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
         """Σ_d ρ(y_d − ŷ_d) of each row."""
         return self.rho(y - self.image(z)).sum(1)
+
+    def lowers(self) -> Objective:
+        return Objective("distortion of the numbers seen, and what is added to it, per row")
 
     def numbers(self, x: Shaped[Tensor, "B *event"]) -> Float[Tensor, "B D"]:
         """Rows as flat numbers, levels between −1 and 1.

@@ -7,7 +7,7 @@ from genzoo._files import memory
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.mistakes import Mistake
-from genzoo.zoo.recipe import Amount, Count, GivenSpaceLike, Positive, Recipe, Size, recipe
+from genzoo.zoo.recipe import NATS, Amount, Count, GivenSpaceLike, Positive, Recipe, Size, recipe
 
 if TYPE_CHECKING:
     from genzoo.core.model import GenerativeModel
@@ -181,7 +181,7 @@ def histogram(
     on_levels="bound",
     can=("sample", "log_prob", "score", "loss", "condition", "direct_fit"),
     paper="Rosenblatt, 1956, doi:10.1214/aoms/1177728190",
-    loss="−log p, nats/row, each row left out in turn",
+    loss=f"−log p of rows left out in turn, {NATS}",
 )
 def kde(
     space: Space,
@@ -216,7 +216,7 @@ def kde(
     paper="Cox, 1966, Some procedures connected with the logistic qualitative response curve",
     columns="levels",
     answers="class",
-    loss="−log p(class | row) and its penalty, nats/row",
+    loss=f"−log p(class | row) and its penalty, {NATS}",
 )
 def softmax_regression(
     space: Space,

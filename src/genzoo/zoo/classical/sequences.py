@@ -5,7 +5,7 @@ from typing import Literal
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.mistakes import Mistake
-from genzoo.zoo.recipe import Count, GivenSpaceLike, Positive, Recipe, Size, recipe
+from genzoo.zoo.recipe import NATS, Count, GivenSpaceLike, Positive, Recipe, Size, recipe
 
 __all__ = ["hmm"]
 
@@ -17,7 +17,7 @@ __all__ = ["hmm"]
     paper="Baum, Petrie, Soules & Weiss, 1970, A maximization technique in probabilistic functions of Markov chains",
     ragged=True,
     sampling=("prefix",),
-    loss="−log p(x) − log p(θ), nats/row",
+    loss=f"−log p(x) − log p(θ), {NATS}",
 )
 def hmm(
     space: Space,

@@ -7,7 +7,7 @@ from pydantic import Field
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.mistakes import Mistake
-from genzoo.zoo.recipe import Count, DropGiven, GivenSpaceLike, Positive, Recipe, Size, recipe
+from genzoo.zoo.recipe import NATS, PSEUDO, Count, DropGiven, GivenSpaceLike, Positive, Recipe, Size, recipe
 from genzoo.zoo.units import in_units
 
 __all__ = ["boltzmann", "energy", "rbm"]
@@ -20,6 +20,7 @@ Number = Annotated[int, Field(ge=0)]
     likelihood="estimate",
     can=("sample", "log_prob", "encode", "decode", "loss", "condition"),
     paper="Tieleman, 2008, Training restricted Boltzmann machines using approximations to the likelihood gradient",
+    loss=f"−log pseudo-likelihood, {NATS}",
     columns="levels",
     sampling=("sweeps",),
 )
@@ -59,6 +60,7 @@ def rbm(
     likelihood="exact",
     can=("sample", "log_prob", "loss"),
     paper="Ackley, Hinton & Sejnowski, 1985, A learning algorithm for Boltzmann machines",
+    loss=PSEUDO,
     columns="levels",
     sampling=("sweeps",),
 )
@@ -85,6 +87,7 @@ def boltzmann(
     likelihood="unnormalized",
     can=("sample", "log_prob", "score", "loss", "condition"),
     paper="Du & Mordatch, 2019, Implicit generation and modeling with energy-based models, arXiv:1903.08689",
+    loss="gap of energies and its pull (or squared error of the score)",
     sampling=("steps", "anneal"),
 )
 def energy(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.mistakes import Mistake
-from genzoo.zoo.recipe import Count, GivenSpaceLike, Positive, Recipe, Size, recipe
+from genzoo.zoo.recipe import PSEUDO, Count, GivenSpaceLike, Positive, Recipe, Size, recipe
 
 if TYPE_CHECKING:
     from genzoo.models.graphical import Graph
@@ -21,6 +21,7 @@ FEW = 256  # entries up to which all pairs are coupled
     likelihood="estimate",
     can=("sample", "log_prob", "loss"),
     paper="Ackley, Hinton & Sejnowski, 1985, A learning algorithm for Boltzmann machines",
+    loss=PSEUDO,
     columns="levels",
     sampling=("method", "sweeps"),
 )
@@ -57,6 +58,7 @@ def ising(
     likelihood="estimate",
     can=("sample", "log_prob", "loss"),
     paper="Potts, 1952, Some generalized order-disorder transformations",
+    loss=PSEUDO,
     columns="levels",
     sampling=("method", "sweeps"),
 )
