@@ -18,8 +18,8 @@ from genzoo.core import Noise
 from genzoo.data import toy
 from genzoo.evaluation import mode_coverage
 from genzoo.zoo import load, resume, store, train
+from genzoo.zoo.loading import Run
 from genzoo.zoo.progress import Watch
-from genzoo.zoo.run import Run
 
 POINTS, SAMPLES = 100_000, 2_500
 SETTINGS = {"latent": 2, "hidden": 128, "depth": 3, "penalty": 0.1, "lr": 5e-4}

@@ -23,8 +23,8 @@ from genzoo.data.picture import grid
 from genzoo.evaluation.likelihood import score
 from genzoo.models.graphical import RBM
 from genzoo.zoo import load, resume, store, train
+from genzoo.zoo.loading import Run
 from genzoo.zoo.progress import Watch
-from genzoo.zoo.run import Run
 
 RECORD = Path(__file__).parent / "records" / "rbm.json"
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "rbm.png"

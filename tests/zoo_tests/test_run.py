@@ -40,6 +40,15 @@ def test_a_fresh_process_makes_the_same_samples(vae, fresh):
     assert int(done.stdout) == int(vae.model.sample(4, seed=2).sum())
 
 
+def test_using_a_model_loads_no_compiler(vae, fresh):
+    code = """
+    import sys, genzoo
+    genzoo.load(sys.argv[1]).model.sample(2, seed=0)
+    print([name for name in ("torch._dynamo", "sympy", "lightning_fabric") if name in sys.modules])
+    """
+    assert fresh(code, vae.path).stdout.split() == ["[]"]
+
+
 def test_the_folder_says_all(vae):
     config = store.read_config(vae.path)
     assert config.recipe.arguments["latent"] is None

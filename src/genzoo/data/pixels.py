@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Shaped
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from genzoo._files import told
 from genzoo.core.errors import DataError
@@ -105,6 +105,8 @@ def pixels(
             if wanted.size is not None:
                 image.draft(None, (2 * max(wanted.size),) * 2)  # a JPEG decodes small when asked to
             image.load()
+            from PIL import ImageOps
+
             upright = ImageOps.exif_transpose(image) if _orientation(image) > 1 else image
             array = np.asarray(_fitted(_colored(upright, MODES[wanted.color]), wanted))
     array = array.reshape(*array.shape[:2], -1).transpose(2, 0, 1)

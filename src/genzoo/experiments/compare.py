@@ -38,10 +38,10 @@ from genzoo.training.checkpoint import write_json
 from genzoo.zoo import store
 from genzoo.zoo.card import card
 from genzoo.zoo.conditions import grid_conditions
+from genzoo.zoo.loading import Run
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.progress import Watch
 from genzoo.zoo.recipe import RecipeInfo, recipe_named, recipes
-from genzoo.zoo.run import Run
 
 __all__ = ["Comparison", "Entry", "compare", "compare_runs"]
 

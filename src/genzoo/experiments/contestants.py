@@ -10,9 +10,10 @@ from genzoo.data import Data
 from genzoo.training.callbacks import Callback
 from genzoo.training.config import BUDGETS, TrainConfig
 from genzoo.zoo import store
+from genzoo.zoo.loading import Run, load
 from genzoo.zoo.mistakes import Mistake, unknown
 from genzoo.zoo.recipe import recipe_named
-from genzoo.zoo.run import Run, check_fits, load, resume, train
+from genzoo.zoo.run import check_fits, resume, train
 
 __all__ = [
     "Callbacks",

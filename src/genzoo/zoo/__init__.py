@@ -7,7 +7,8 @@ __getattr__, __dir__, __all__ = attach(
     {
         "mistakes": ["Mistake"],
         "recipe": ["Recipe", "RecipeInfo", "RunPath", "recipe_named", "recipes", "unconditional"],
-        "run": ["Run", "load", "resume", "train"],
+        "loading": ["Run", "load"],
+        "run": ["resume", "train"],
         "classical.densities": ["gaussian_mixture"],
         "autoencoders": ["vae"],
         "autoregressive": ["bigram", "gpt", "made"],

@@ -30,6 +30,11 @@ class _Counted(TorchDispatchMode):
         super().__init__()
         self.most, self.calls, self.bytes, self.made = most, calls, 0, 0
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Says no: else torch loads its whole compiler, for seconds, at the first tensor that is made here."""
+        return False
+
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         self.made += 1

@@ -1,18 +1,14 @@
-"""Runs: train a recipe on data into a folder, load it back, go on from where it stopped."""
+"""Runs: train a recipe on data into a folder, go on from where it stopped."""
 
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from genzoo._files import read_json, told
 from genzoo.core.game import Trainable
-from genzoo.core.model import GenerativeModel
 from genzoo.core.noise import seeded
-from genzoo.data import Codec, Data, codec_from_json
-from genzoo.data.codecs.catalog import check_codec
+from genzoo.data import Codec, Data
 from genzoo.training.callbacks import Callback
 from genzoo.training.checkpoint import CheckpointError, write_json
 from genzoo.training.config import BUDGETS, TrainConfig
@@ -21,79 +17,13 @@ from genzoo.zoo import store
 from genzoo.zoo.bounds import bounded
 from genzoo.zoo.card import card
 from genzoo.zoo.inputs import Inputs, check_finite, inputs_of, record_of, same_data, seen_by
+from genzoo.zoo.loading import Codecs, Run
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.recipe import RecipeInfo, recipe_named, with_runs
 from genzoo.zoo.settings import merged, parts_of
-from genzoo.zoo.stages import codec_of, continued, loaded, stages_of
+from genzoo.zoo.stages import codec_of, continued, stages_of
 
-__all__ = ["Codecs", "Run", "load", "read_codecs", "resume", "train"]
-
-
-class Codecs(NamedTuple):
-    """The ways between rows and files.
-
-    Attributes:
-        x: Of what the model makes.
-        given: Of the conditions that are more than numbers, by name.
-    """
-
-    x: Codec
-    given: Mapping[str, Codec]
-
-
-@dataclass(frozen=True)
-class Run:
-    """A trained model with its folder.
-
-    Attributes:
-        path: The folder.
-        config: All that the run depends on.
-        model: The model, in eval mode; `generative` is the same where it is a distribution of x.
-        codec: Turns its samples into files.
-        metrics: The rows of metrics of its training.
-        given_codecs: Read the conditions that are more than numbers, by name, from words and files.
-    """
-
-    path: Path
-    config: store.RunConfig
-    model: Trainable
-    codec: Codec
-    metrics: list[dict[str, Any]] = field(repr=False)
-    given_codecs: Mapping[str, Codec] = field(default_factory=dict)
-
-    def __repr__(self) -> str:
-        steps = f"{self.metrics[-1]['step']:,} steps" if self.metrics else "no step"
-        return f"Run({str(self.path)!r}: {self.config.recipe.name} on {self.data_name}, {steps})"
-
-    @property
-    def data_name(self) -> str:
-        """The name of the data it was trained on."""
-        return self.config.data.name
-
-    @property
-    def generative(self) -> GenerativeModel:
-        """The model, as one of x.
-
-        Raises:
-            Mistake: If it is none, but an encoder, say, that a later stage stands on.
-        """
-        if not isinstance(self.model, GenerativeModel):
-            raise Mistake(
-                f"A run must be of a model of x to be asked this, got {type(self.model).__name__} in {self.path}.",
-                "Ask the run of which it is a stage.",
-            )
-        return self.model
-
-    def data(self, *, online: bool = False) -> Data:
-        """The data it was trained on, read again from where they came.
-
-        Args:
-            online: Whether they may be fetched from the hub, at the commit that the run names.
-
-        Raises:
-            Mistake: If they were given as tensors, are no longer the same, or would have to be fetched.
-        """
-        return same_data(self.config, online=online).data
+__all__ = ["check_fits", "resume", "train"]
 
 
 def train(
@@ -217,50 +147,6 @@ def _longer(config: store.RunConfig, steps: int) -> store.RunConfig:
 def _restarted() -> bool:
     """Whether torchrun started these processes again, after one of them had died."""
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0
-
-
-def load(path: str | Path) -> Run:
-    """The run in a folder, with its model ready to use.
-
-    Args:
-        path: The run's folder.
-
-    Raises:
-        Mistake: If the folder is no run, was written in another format, or its weights are missing or do not fit.
-
-    Example:
-        >>> load("no/such/run")
-        Traceback (most recent call last):
-        ...
-        genzoo.zoo.mistakes.Mistake: A run must be a folder, got 'no/such/run', which is none. ...
-    """
-    path = Path(path)
-    config = store.read_config(path)
-    codecs = read_codecs(path)
-    _check_codecs(path, config, codecs)
-    return Run(path, config, loaded(path, config), codecs.x, store.read_metrics(path), codecs.given)
-
-
-def read_codecs(path: Path) -> Codecs:
-    """The codecs in a run's folder.
-
-    Raises:
-        Mistake: If their file is missing or spoilt.
-    """
-    with told(str(path / store.CODEC), "say how samples become files", "Restore it.", Mistake):
-        kept = read_json(path / store.CODEC)
-        given = {name: codec_from_json(fields) for name, fields in kept["given"].items()}
-        return Codecs(codec_from_json(kept["x"]), given)
-
-
-def _check_codecs(path: Path, config: store.RunConfig, codecs: Codecs) -> None:
-    """Refuses codecs that are of other rows than the run."""
-    space, given = config.spaces
-    spaces = given if isinstance(given, Mapping) else {"": given}
-    with told(str(path / store.CODEC), "fit the run", "Restore it.", Mistake):
-        check_codec(codecs.x, space)
-        for name, codec in codecs.given.items():
-            check_codec(codec, spaces[name])
 
 
 def _run(path: Path, configs: Sequence[store.RunConfig], rows: Inputs, callbacks: Sequence[Callback]) -> Run:

@@ -10,11 +10,9 @@ from typing import Any
 
 import torch
 
-from genzoo._files import told
 from genzoo.core.errors import ColumnError
 from genzoo.core.game import Trainable
 from genzoo.core.model import GenerativeModel
-from genzoo.core.noise import seeded
 from genzoo.data import ArrayCodec, Codec, Data
 from genzoo.evaluation.shown import as_shown
 from genzoo.training.callbacks import Callback, SampleGrid, TensorBoard
@@ -23,14 +21,14 @@ from genzoo.training.loop import Begin, Trained
 from genzoo.training.loop import train as play
 from genzoo.training.resources import OutOfMemory
 from genzoo.zoo import store
-from genzoo.zoo.bounds import bounded_by
 from genzoo.zoo.card import card
 from genzoo.zoo.conditions import grid_conditions
 from genzoo.zoo.inputs import Inputs, seen_by, with_names
+from genzoo.zoo.loading import rebuilt
 from genzoo.zoo.mistakes import Mistake
-from genzoo.zoo.recipe import Recipe, recipe_named, with_runs
+from genzoo.zoo.recipe import Recipe
 
-__all__ = ["codec_of", "continued", "loaded", "stages_of"]
+__all__ = ["codec_of", "continued", "stages_of"]
 
 GRID = 64  # samples of a picture
 
@@ -123,7 +121,7 @@ def _played_once(
 ) -> Trained:
     """One training: begun over the trained models of the stages before, or gone on with by its own checkpoint."""
     begun = _has_begun(path)
-    stage = _rebuilt(path, config, () if begun else before)
+    stage = rebuilt(path, config, () if begun else before)
     rows, codec = seen_by(stage, rows), codec_of(stage.model, rows.data)
     watching = [
         SampleGrid(path / "samples", codec, GRID, grid_conditions(rows.data, GRID), **_shown(stage.model)),
@@ -158,49 +156,6 @@ def _boards(path: Path) -> list[Callback]:
         return [TensorBoard(path / "tensorboard")]
     except ImportError:
         return []
-
-
-def loaded(path: Path, config: store.RunConfig) -> Trainable:
-    """The trained model of a run's folder, in eval mode.
-
-    Args:
-        path: The folder.
-        config: The run's.
-
-    Raises:
-        Mistake: If its weights are missing or of another model.
-    """
-    model = _rebuilt(path, config).model
-    store.fill(model, path / store.WEIGHTS)
-    return model.eval()
-
-
-def _rebuilt(path: Path, config: store.RunConfig, before: Sequence[Path] = ()) -> Recipe:
-    """A stage of a run, untrained, over the models of the stages before it: those in their folders, or untrained.
-
-    Args:
-        path: The stage's folder.
-        config: Its configuration.
-        before: The folders of the stages before it, if they are needed.
-    """
-    info, (space, given) = recipe_named(config.recipe.name), config.spaces
-    precise = config.train.precision == "float64"
-    can_be_built = told(str(path / store.CONFIG), "describe a model that can be built", "Restore it.", Mistake)
-    with can_be_built, seeded(config.train.seed), bounded_by(store.weights_of(path, config)):
-        built = info(space, given, **_arguments(path, config))
-        for k in range(config.stage - 1):
-            if before:
-                store.fill(built.model.double() if precise else built.model, before[k] / store.WEIGHTS)
-                built.model.eval()
-            if built.then is not None:
-                built = built.then(built.model)
-    return built._replace(model=built.model.double()) if precise else built
-
-
-def _arguments(path: Path, config: store.RunConfig) -> dict[str, Any]:
-    """A run's arguments of its recipe, the runs among them as they lie in its folder."""
-    arguments = recipe_named(config.recipe.name).checked(**config.recipe.arguments)
-    return with_runs(arguments, lambda name, run: store.embedded(path, config, name) or run)
 
 
 def _shown(model: Trainable) -> dict[str, Any]:

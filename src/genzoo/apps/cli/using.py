@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from genzoo.data import Data
-    from genzoo.zoo.run import Run
+    from genzoo.zoo.loading import Run
 
 __all__ = ["COMMANDS"]
 
@@ -201,7 +201,7 @@ def expect(
 def _loaded(path: Path, device: str) -> "Run":
     from genzoo.training.config import TrainConfig
     from genzoo.training.team import Team
-    from genzoo.zoo.run import load
+    from genzoo.zoo.loading import load
 
     place = Team(TrainConfig(device=device)).device
     run = load(path)
