@@ -28,6 +28,9 @@ def test_a_perfect_sampler_reaches_the_floors(centers, sigma, floor):
     assert made[0].quality_floor == pytest.approx(1 - math.exp(-4.5), abs=1e-5)
     assert divergence.mean().item() == pytest.approx(floor, abs=0.0004)
     assert made[0].divergence_floor == pytest.approx(floor, abs=0.00015)
+    spread = torch.tensor([done.spread.value for done in made])
+    assert spread.mean().item() == pytest.approx(1, abs=0.002)
+    assert made[0].spread.error == pytest.approx(spread.std().item(), rel=0.35)
     assert made[0].quality.error == pytest.approx(quality.std().item(), rel=0.35)
 
 
@@ -38,6 +41,8 @@ def test_sees_dropped_modes_low_quality_and_collapsed_variance():
     assert mode_coverage(perfect(GRID, 0.1, 2500, 0), GRID, 0.05).quality.value == pytest.approx(0.675, abs=0.03)
     collapsed = mode_coverage(perfect(GRID, 0.01, 2500, 0), GRID, 0.05)
     assert collapsed.quality.value == 1 > collapsed.quality_floor
+    assert collapsed.spread.value == pytest.approx(0.2 / 0.9744, abs=0.01)
+    assert math.isnan(mode_coverage(GRID.repeat(5, 1) + 1, GRID, 0.05).spread.value)
 
 
 def test_quality_of_high_dimensions_has_its_own_floor():

@@ -33,6 +33,9 @@ CASES = {
     "gaussian_mixture": ({"steps": 12, "batch_size": 200, "checkpoint_every": 3, "device": "cpu"}, 10),
     "vae": ({"steps": 12, "checkpoint_every": 5, "ema": 0.3, "device": "cpu"}, 9),
     "wgan_gp": ({"steps": 6, "checkpoint_every": 2, "ema": 0.3, "device": "cpu"}, 5),
+    "r3gan": ({"steps": 8, "checkpoint_every": 3, "device": "cpu", "settings": {"every": 2}}, 7),  # a lazy penalty
+    "unrolled_gan": ({"steps": 4, "checkpoint_every": 2, "device": "cpu", "settings": {"hidden": 16}}, 3),
+    "sngan": ({"steps": 6, "checkpoint_every": 2, "device": "cpu", "settings": {"hidden": 16}}, 5),  # a power method
 }
 
 

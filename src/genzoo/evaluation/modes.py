@@ -8,7 +8,13 @@ $$ \\mathrm{KL}(\\hat p \\,\\|\\, w) = \\sum_k \\hat p_k \\log(\\hat p_k / w_k).
 
 A perfect sampler reaches neither 100 % nor zero: in D dimensions a share P(χ²_D ≤ 9) lies within 3σ (98.89 % in two),
 and the histogram of n samples over K centers diverges by about (K − 1)/2n. More than that share is a variance
-collapsed.
+collapsed: so the spread of the samples of high quality about the mean of their mode stands beside, over that of a
+perfect sampler,
+
+$$ \\frac{1}{\\sigma c} \\sqrt{\\frac{\\sum_i \\|x_i - \\bar x_{k(i)}\\|^2}{D (n - K)}}, \\qquad
+   c^2 = \\frac{P(\\chi^2_{D+2} \\le 9)}{P(\\chi^2_D \\le 9)}, $$
+
+which is one where modes are as wide as the true ones.
 
 References:
     Srivastava et al., 2017, "VEEGAN: reducing mode collapse in GANs", arXiv:1705.07761
@@ -39,9 +45,10 @@ class ModeCoverage(NamedTuple):
         divergence: The reverse divergence of the histogram over centers.
         quality_floor: The share that a perfect sampler reaches.
         divergence_floor: The divergence that a perfect sampler has on average.
+        spread: How wide the modes are, as a multiple of the true width; NaN if no mode has two samples.
 
     Example:
-        >>> ModeCoverage(8, 8, Estimate(0.99), Estimate(0.001), 0.9889, 0.0014).captured
+        >>> ModeCoverage(8, 8, Estimate(0.99), Estimate(0.001), 0.9889, 0.0014, Estimate(1.02)).captured
         8
     """
 
@@ -51,6 +58,7 @@ class ModeCoverage(NamedTuple):
     divergence: Estimate
     quality_floor: float
     divergence_floor: float
+    spread: Estimate
 
 
 def mode_coverage(
@@ -90,9 +98,28 @@ def mode_coverage(
         modes=modes,
         quality=share_of(close),
         divergence=histogram_divergence(torch.bincount(mode, minlength=modes), weights),
-        quality_floor=torch.special.gammainc(torch.tensor(means.shape[1] / 2.0), torch.tensor(4.5)).item(),
+        quality_floor=_within(means.shape[1]),
         divergence_floor=(modes - 1) / (2 * n),
+        spread=_spread(x[close], mode[close], sigma),
     )
+
+
+def _within(dims: int) -> float:
+    """P(χ²_D ≤ 9), the share of a Gaussian within 3σ."""
+    return torch.special.gammainc(torch.tensor(dims / 2.0), torch.tensor(4.5)).item()
+
+
+def _spread(x: Tensor, mode: Tensor, sigma: float) -> Estimate:
+    """How far rows lie from the mean of their mode, as a multiple of what a Gaussian cut at 3σ has."""
+    x, (_, at, counts) = x.double(), mode.unique(return_inverse=True, return_counts=True)
+    free = len(x) - len(counts)
+    if free < 1:
+        return Estimate(math.nan)
+    sums = x.new_zeros(len(counts), x.shape[1]).index_add_(0, at, x)
+    squares = (x - (sums / counts[:, None])[at]).square().mean(1)
+    value = math.sqrt(squares.sum().item() / free * _within(x.shape[1]) / _within(x.shape[1] + 2)) / sigma
+    error = value * squares.std().item() / squares.mean().item() / math.sqrt(len(x)) / 2 if value else 0.0
+    return Estimate(value, error)
 
 
 def histogram_divergence(counts: Samples, weights: Samples | None = None) -> Estimate:

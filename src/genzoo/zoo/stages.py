@@ -22,6 +22,7 @@ from genzoo.training.loop import train as play
 from genzoo.training.resources import OutOfMemory
 from genzoo.zoo import store
 from genzoo.zoo.card import card
+from genzoo.zoo.collapse import Collapsed
 from genzoo.zoo.conditions import grid_conditions
 from genzoo.zoo.inputs import Inputs, seen_by, with_names
 from genzoo.zoo.loading import rebuilt
@@ -125,6 +126,7 @@ def _played_once(
     rows, codec = seen_by(stage, rows), codec_of(stage.model, rows.data)
     watching = [
         SampleGrid(path / "samples", codec, GRID, grid_conditions(rows.data, GRID), **_shown(stage.model)),
+        Collapsed(),
         *_boards(path),
         *callbacks,
     ]

@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = attach(
             "Wasserstein",
         ],
         "penalties": ["R1", "R2", "Encounter", "GradientPenalty", "Penalty", "orthogonality", "spectral"],
+        "saddle": ["alternating", "extragradient", "fate", "path", "simultaneous"],
         "unrolled_gan": ["Ahead", "UnrolledGAN"],
         "veegan": ["VEEGAN"],
     },

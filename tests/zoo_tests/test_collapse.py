@@ -1,0 +1,45 @@
+"""The line that says while training that a model has collapsed."""
+
+import genzoo
+from genzoo.core import GenerativeModel
+from genzoo.data import toy
+from genzoo.training import TrainConfig, train
+from genzoo.zoo.collapse import Collapsed
+
+
+class Stuck(GenerativeModel):
+    """A model that moves, and whose samples are those of some modes."""
+
+    def __init__(self, modes: int) -> None:
+        import torch
+
+        super().__init__(genzoo.core.Space((2,)))
+        self.modes, self.weight = modes, torch.nn.Parameter(torch.zeros(()))
+
+    def draw(self, n, given, noise):
+        ring = toy.density("ring")
+        x = ring.means[noise.integers(self.modes, n)] + ring.scale * noise.normal(n, 2)
+        return x.float()
+
+    def loss(self, batch):
+        return self.weight.square()
+
+
+def said(model) -> list[str]:
+    """What is said in a training of ten steps."""
+    lines: list[str] = []
+    data = genzoo.read("ring")
+    config = TrainConfig(steps=10, batch_size=400, device="cpu")
+    train(model, data.train, config, callbacks=[Collapsed()], say=lines.append)
+    return [line for line in lines if "collapsed" in line]
+
+
+def test_it_is_said_once_with_what_was_seen_and_what_to_try() -> None:
+    (line,) = said(Stuck(2))
+    assert line.startswith("collapsed after 4 steps: a part of the data is left out")
+    assert "Try r3gan" in line
+
+
+def test_it_is_not_said_of_the_law_itself_or_of_what_has_a_likelihood() -> None:
+    assert not said(Stuck(8))
+    assert not said(genzoo.zoo.recipe_named("gaussian_mixture")(genzoo.read("ring").space, components=1).model)
