@@ -10,7 +10,7 @@ from genzoo.data import read
 from genzoo.evaluation import Examiner, Protocol, as_shown
 from genzoo.models import Dequantized, Standardized
 from genzoo.models.autoencoders import VAE, GaussianAutoencoder
-from genzoo.models.classical import PPCA, FactorAnalysis, Gaussian
+from genzoo.models.classical import PPCA, FactorAnalysis, Gaussian, GaussianMixture
 from genzoo.models.latent import LatentModel
 
 SPACE = Space((1, 8, 8), levels=17)
@@ -19,6 +19,7 @@ NOISY = {
     "vae": VAE(SPACE, None, BOTH),
     "latent": LatentModel(SPACE, BOTH, Gaussian(BOTH.latent)),
     "ppca": Dequantized(PPCA(Space((1, 8, 8))), 17),
+    "low_rank": Dequantized(Gaussian(Space((1, 8, 8)), covariance="low_rank", rank=2), 17),
     "factor_analysis": Dequantized(Standardized(FactorAnalysis(Space((1, 8, 8)))), 17),
 }
 
@@ -35,6 +36,7 @@ def test_every_decoder_with_noise_has_one_option_for_it(model: GenerativeModel):
 
 def test_what_adds_no_noise_or_shows_no_picture_is_left_alone():
     assert as_shown(Dequantized(Gaussian(Space((1, 8, 8))), 17)) == {}
+    assert as_shown(Dequantized(GaussianMixture(Space((1, 8, 8)), covariance="diag"), 17)) == {}
     assert as_shown(PPCA(Space((6,)))) == {}
 
 

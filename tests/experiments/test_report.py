@@ -12,7 +12,7 @@ from PIL import Image
 import genzoo
 from genzoo import Mistake
 from genzoo.core import Noise
-from genzoo.evaluation import Kind, Measurement, Protocol, as_shown
+from genzoo.evaluation import Kind, Measurement, Protocol, as_shown, evaluate
 from genzoo.experiments.advice import advise, kinds_in_words
 from genzoo.experiments.compare import Entry, compare, compare_runs
 from genzoo.experiments.curves import curves_of, draw_curves, ticks
@@ -69,6 +69,12 @@ def test_samples_are_of_the_comparisons_seed(digits):
         assert torch.equal(entry.samples, model.sample(64, seed=digits.seed, **as_shown(model)))
         if entry.recipe.name == "vae":  # the noise of its decoder is shown beside
             assert torch.equal(entry.noisy, model.sample(64, seed=digits.seed))
+            noisy = dataclasses.replace(digits.protocol, sampling=digits.protocol.sampling | {"noise": True})
+            found = evaluate(model, digits.data, noisy)
+            assert entry.with_noise == next(m for m in found if m.name == "Fréchet")
+            assert str(entry.with_noise) in write_report(digits).read_text()
+        else:
+            assert entry.with_noise is None
 
 
 def test_the_record_says_all(digits):

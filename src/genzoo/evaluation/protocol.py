@@ -176,9 +176,25 @@ class Examiner:
 
     def options(self, model: GenerativeModel) -> dict[str, Any]:
         """The options that samples are drawn with: how they are shown, and the protocol's if the model knows them."""
-        known = options_of(model, "draw")
-        asked = {name: value for name, value in self.protocol.sampling.items() if name != "noise" or name in known}
-        return as_shown(model) | (asked if set(asked) <= set(known) else {})
+        known, asked = set(options_of(model, "draw")), self.protocol.sampling
+        noise = {name: value for name, value in asked.items() if name == "noise" and name in known}
+        rest = {name: value for name, value in asked.items() if name != "noise"}
+        return as_shown(model) | noise | (rest if set(rest) <= known else {})
+
+    def with_noise(self, model: GenerativeModel) -> Measurement | None:
+        """The first distance of as many samples with the noise of their decoder, where pictures are shown without it;
+        None for all others.
+
+        Args:
+            model: The model.
+        """
+        options = self.options(model)
+        if not is_picture(self.data.space) or options.get("noise", True):
+            return None
+        given = None if not model.given_space else self.exam.conditions(self.protocol.samples)
+        seed, options = self.protocol.seed, options | {"noise": True}
+        x = draw(model, self.protocol.samples, given, seed=seed, **options)
+        return self.exam.first(x, sampling=dict(self.protocol.sampling) | {"noise": True})
 
     def probe(self, model: GenerativeModel) -> tuple[float, float]:
         """Seconds for a sample and for a row scored, from a few of each."""
@@ -199,7 +215,9 @@ class Examiner:
         self.exam.floors  # noqa: B018 — timed here, and kept
         seconds -= (self.now() - start) * (len(models) + 1)
         probes = [self.probe(model) for model in models]
-        need = sum(p[0] for p in probes) * self.protocol.samples + sum(p[1] for p in probes) * len(self.rows)
+        draws = [1 if self.options(model).get("noise", True) else 2 for model in models]
+        sampling = sum(p[0] * d for p, d in zip(probes, draws, strict=True))
+        need = sampling * self.protocol.samples + sum(p[1] for p in probes) * len(self.rows)
         share = max(0.0, seconds) / max(need, 1e-9)
         if share >= 1:
             return self

@@ -115,6 +115,23 @@ class Exam:
         vars(other).pop("floors", None)
         return other
 
+    def first(self, x: Shaped[Tensor, "n *shape"], **protocol: Any) -> Measurement | None:
+        """The first distance of those that pictures are held against real ones by, alone; None with too few rows.
+
+        Args:
+            x: Samples.
+            protocol: In what they are made unlike the others.
+        """
+        eye, count = self.extractor, min(len(x), len(self.features), MANY)
+        if isinstance(eye, Judge):
+            made: Made = ("Fréchet", lambda: frechet_of_features(eye(x), self.features), "lower")
+        else:
+            few = _thinned(x, count), _thinned(self.features, count)
+            made = ("sliced Wasserstein", lambda: sliced_transport(eye(few[0]), few[1], seed=self.seed), "lower")
+        seen = {"extractor": f"{eye.name} {eye.fingerprint}"} | protocol
+        found = _measured(self, _marked([made], _blindness(eye)), **seen)
+        return next((dataclasses.replace(m, floor=self.floors.get(m.name)) for m in found.measurements), None)
+
     @functools.cached_property
     def suite(self) -> "Suite":
         """The suite that suits the data."""

@@ -60,6 +60,7 @@ class Entry:
         measurements: The numbers, over all its runs.
         samples: Samples of the comparison's seed, for the picture.
         noisy: The same with the noise of the decoder, where they are pictures of its mean.
+        with_noise: The distance by which samples lead, of samples with that noise.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Entry:
     measurements: list[Measurement]
     samples: Tensor = field(repr=False)
     noisy: Tensor | None = field(default=None, repr=False)
+    with_noise: Measurement | None = None
 
     @property
     def run(self) -> Run:
@@ -172,6 +174,7 @@ class Comparison:
                 "core_minutes": round(entry.core_minutes, 3),
                 "samples_per_second": entry.rate,
                 "measurements": [measurement.to_json() for measurement in entry.measurements],
+                "with_noise": None if entry.with_noise is None else entry.with_noise.to_json(),
                 "omitted": dict(entry.findings[0].omitted),
                 "by_class": {name: list(found) for name, found in entry.findings[0].by_class.items()},
             }
@@ -357,7 +360,8 @@ def _examined(name: str, runs: list[Run], examiner: Examiner) -> Entry:
     samples = draw(model, n, given, seed=seed, **options)
     noisy = None if options.get("noise", True) else draw(model, n, given, seed=seed, **options | {"noise": True})
     noisy = None if noisy is None or torch.equal(noisy, samples) else noisy
-    return Entry(name, runs, findings, measurements, samples, noisy)
+    drawn = [] if noisy is None else [m for run in runs if (m := examiner.with_noise(run.generative)) is not None]
+    return Entry(name, runs, findings, measurements, samples, noisy, pooled(drawn) if drawn else None)
 
 
 def shown_rows(data: Data) -> int:

@@ -192,11 +192,19 @@ def _entry(comparison: Comparison, entry: Entry) -> dict[str, Any]:
         "likelihood": entry.recipe.likelihood_on(comparison.data.space),
         "shown": _shown(comparison.data, entry.samples),
         "noisy": None if entry.noisy is None else _shown(comparison.data, entry.noisy),
+        "numbers": _with_and_without_noise(entry),
         "near": _strip(comparison.data, near, count),
         "curves": draw_curves(curves_of(entry.run.metrics)),
         "loss": loss_words(entry.run.metrics),
         "command": f"genzoo sample {entry.run.path} -n 64 --seed {comparison.seed}",
     }
+
+
+def _with_and_without_noise(entry: Entry) -> tuple[str, str]:
+    """One distance of pictures without and with the noise of their decoder, each to stand beside its picture."""
+    drawn = entry.with_noise
+    shown = None if drawn is None else entry.measured(drawn.name)
+    return ("", "") if drawn is None or shown is None else (f": {drawn.name} {shown}", f": {drawn.name} {drawn}")
 
 
 def _dots(comparison: Comparison) -> str:

@@ -60,6 +60,22 @@ def test_low_rank_is_the_closed_form_of_probabilistic_components(rank: int) -> N
     assert model.parameter_count == 5 + 5 * rank - rank * (rank - 1) // 2 + 1
 
 
+def test_low_rank_without_noise_has_the_covariance_of_its_loadings() -> None:
+    x = rows()
+    model, _ = fitted(x, covariance="low_rank", rank=2)
+    values, vectors = torch.linalg.eigh(covariance_of(model))
+    loading = vectors[:, 3:] * (values[3:] - values[:3].mean()).sqrt()
+    clean, noisy = (model.sample(4000, seed=0, noise=noise).double() for noise in (False, True))
+    off = clean - model.mean
+    assert torch.linalg.matrix_rank(off, rtol=1e-4) == 2
+    torch.testing.assert_close(off.T.cov(), loading @ loading.T, rtol=0.1, atol=0.1)
+    assert (clean - noisy).square().mean() < 1.5 * values[:3].mean()  # the same rows, less their noise
+    model.load_state_dict(fitted(x.flip(1), covariance="low_rank", rank=2)[0].state_dict())
+    assert not torch.allclose(model.sample(2, seed=0, noise=False).double(), clean[:2])
+    with pytest.raises(TypeError, match="no option noise"):
+        fitted(x)[0].sample(2, seed=0, noise=False)
+
+
 def test_float32_rows_far_from_zero_lose_nothing() -> None:
     x = (1e4 + 0.1 * rows()).float()
     model, _ = fitted(x)

@@ -51,7 +51,7 @@ class FullGaussians(Gaussians):
 
     def __init__(self, count: int, dims: int, *, rank: int | None = None) -> None:
         super().__init__(count, dims)
-        self.rank = rank
+        self.rank, self.found = rank, dict[int, tuple[tuple[int, int], Tensor, Tensor]]()
         eye = torch.eye(dims, dtype=torch.float64).expand(count, dims, dims)
         self.register_buffer("scale", eye.clone())
         self.register_buffer("whitener", eye.clone())
@@ -87,6 +87,21 @@ class FullGaussians(Gaussians):
             out[rows] = normal[rows] @ self.scale[k].T
         return out
 
+    def without_noise(self, which: Int[Tensor, " n"], x: Float[Tensor, "n D"]) -> Float[Tensor, "n D"]:
+        """With a rank, so that their covariance is W Wᵀ; otherwise the rows as they are,
+
+        $$ \\mu + V (1 - \\sigma^2 \\Lambda^{-1})^{1/2} V^\\top (x - \\mu), $$
+
+        with the q largest eigenvalues Λ of Σ and their vectors V.
+        """
+        if self.rank is None:
+            return x
+        out = torch.empty_like(x)
+        for k in which.unique().tolist():
+            rows, (vectors, kept) = which == k, self._directions(k)
+            out[rows] = self.means[k] + (x[rows] - self.means[k]) @ vectors * kept @ vectors.T
+        return out
+
     def log_dets(self) -> Float[Tensor, " K"]:
         return 2 * _log_det(self.scale)
 
@@ -100,6 +115,16 @@ class FullGaussians(Gaussians):
         d, q = self.dims, self.rank
         matrix = d * (d + 1) // 2 if q is None else d * q - q * (q - 1) // 2 + 1
         return self.count * (d + matrix)
+
+    def _directions(self, k: int) -> tuple[Tensor, Tensor]:
+        """The q directions of a Gaussian, and the share of a row's deviation in each that is no noise."""
+        now = (self.scale.data_ptr(), self.scale._version)  # weights may be loaded between two draws
+        if self.found.get(k, (None,))[0] != now:
+            values, vectors = torch.linalg.eigh(self.scale[k] @ self.scale[k].T)
+            free = self.dims - (self.rank or 0)
+            kept = (1 - values[:free].mean() / values[free:]).clamp_min(0).sqrt()
+            self.found[k] = (now, vectors[:, free:], kept)
+        return self.found[k][1:]
 
     def _in_products(self, count: int) -> bool:
         """Whether second-order features cost less than to whiten each row by each of so many Gaussians."""

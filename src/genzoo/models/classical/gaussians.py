@@ -145,6 +145,10 @@ class Gaussians(nn.Module, abc.ABC):
         normal = noise.normal(len(which), self.dims, dtype=torch.float64)
         return self.means[which] + self.spread(which, normal)
 
+    def without_noise(self, which: Int[Tensor, " n"], x: Float[Tensor, "n D"]) -> Float[Tensor, "n D"]:
+        """Rows drawn from the Gaussians named, less what each entry has by itself: nothing, unless a rank says so."""
+        return x
+
     def clear(self) -> None:
         """Empties the sums, and looks at the parameters anew."""
         self.lenses.clear()

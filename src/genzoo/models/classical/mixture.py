@@ -128,9 +128,16 @@ class Mixture(Wide, GenerativeModel, DirectFit, abc.ABC):
             shares[rows, part] = joint.softmax(1).to(flat.dtype)
         return shares
 
-    def draw(self, n: int, given: Given, noise: Noise) -> Float[Tensor, "n *event"]:
-        which = noise.categorical(part_logits(self.weights, self.class_weights, labels_of(given, n, self.device)))
-        return self.gaussians.draw(which, noise).to(torch.get_default_dtype()).unflatten(1, self.space.shape)
+    def draw(self, n: int, given: Given, source: Noise, /, *, noise: bool = True) -> Float[Tensor, "n *event"]:
+        """Samples; of covariances of low rank, without `noise` the mean of p(x | z, k), $\\mu_k + W_k z$."""
+        which = source.categorical(part_logits(self.weights, self.class_weights, labels_of(given, n, self.device)))
+        x = self.gaussians.draw(which, source)
+        x = x if noise else self.gaussians.without_noise(which, x)
+        return x.to(torch.get_default_dtype()).unflatten(1, self.space.shape)
+
+    def options(self, method: str) -> frozenset[str]:
+        # Only a low rank has a latent behind the noise of single entries: without it, others would be K pictures.
+        return super().options(method) - (frozenset() if self.covariance == "low_rank" else {"noise"})
 
     def begin(self) -> None:
         self.gaussians.clear()

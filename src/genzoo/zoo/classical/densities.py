@@ -43,7 +43,8 @@ def gaussian(
     Args:
         size: Both are the same.
         covariance: A full matrix (for each class), one for all classes, a diagonal, one variance, or a low rank
-            plus one variance; by default full, and a diagonal where that would take four million numbers.
+            plus one variance, which pictures are drawn without, unless noise=true; by default full, and a diagonal
+            where that would take four million numbers.
         rank: The rank of covariance=low_rank; by default 10, or one less than there are columns.
         floor: The smallest variance, as a share of the data's; by default a singular covariance is refused.
     """
@@ -84,7 +85,8 @@ def gaussian_mixture(
         size: Small: 10 components, bic tries up to 20. Paper: 30 and 60.
         components: The number of Gaussians (of each class), or bic to choose it; by default as size says.
         covariance: One matrix for each component, one for all, a diagonal each, one variance each, or a low rank
-            plus one variance each; by default full, and a diagonal where that would take four million numbers.
+            plus one variance each, which pictures are drawn without, unless noise=true; by default full, and a
+            diagonal where that would take four million numbers.
         rank: The rank of covariance=low_rank; by default 10, or one less than there are columns.
         start: Centers of k-means, or random rows.
         restarts: The number of starts, of which the best on the first 10,000 rows is kept.
