@@ -73,6 +73,12 @@ def test_pictures_that_no_judge_can_be_shown_teach_one_of_their_own():
     assert eye.extractor(x).shape == (120, 96)
 
 
+def test_a_judge_of_grey_images_is_not_near_to_colors():
+    colors = read(Noise(0).integers(256, 60, 3, 32, 32).to(torch.uint8))
+    assert nearest_judge(colors, ["mnist", "fashion-mnist"]) is None
+    assert nearest_judge(colors, ["mnist", "natural"]).settings.data == "natural"
+
+
 def test_a_judge_of_views_tells_images_apart():
     data = unseen()
     few = dataclasses.replace(data, splits={**data.splits, "train": data.splits["train"][:256]})

@@ -43,7 +43,8 @@ def judge_for(data: Data) -> Judge | None:
 
 def nearest_judge(data: Data, names: Sequence[str] | None = None) -> Judge | None:
     """Of the judges that come with the package, the one for which images change least, first in color, then in size,
-    and of such ones that which recognizes validation images best; None for other rows.
+    and of such ones that which recognizes validation images best; None for other rows, and for images of colors if all
+    judges are of grey ones.
 
     Args:
         data: The data.
@@ -53,7 +54,7 @@ def nearest_judge(data: Data, names: Sequence[str] | None = None) -> Judge | Non
     for name in judges() if names is None else names:
         judge = shipped_judge(name)
         try:
-            if judge.settings.rate == getattr(data.codec, "rate", None):
+            if judge.settings.rate == getattr(data.codec, "rate", None) and not _is_colorblind(judge, data.space):
                 found.append(judge.on(data.space, span_of(data)))
         except ValueError:  # it cannot see such rows
             continue
@@ -64,6 +65,11 @@ def nearest_judge(data: Data, names: Sequence[str] | None = None) -> Judge | Non
     rows = data.valid if len(data.valid) >= LOOKED_AT else data.train
     x = spread(rows, LOOKED_AT).x
     return max(found, key=lambda judge: recognition(judge, x, data.space))
+
+
+def _is_colorblind(judge: Judge, space: Space) -> bool:
+    """Whether a judge sees grey only of images that have colors."""
+    return judge.settings.rate is None and len(space.shape) == 3 and judge.settings.shape[0] < min(space.shape[0], 3)
 
 
 def _conversion(judge: Judge, space: Space) -> tuple[int, int]:

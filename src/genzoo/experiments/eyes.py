@@ -15,6 +15,7 @@ from genzoo.experiments.own_judges import judge_of_labels, judge_of_views
 __all__ = ["Eye", "eye_for", "eye_named"]
 
 SHARE, LEAST, MOST = 0.03, 20.0, 120.0  # of the comparison's core-seconds; core-seconds at least and at most
+ALONE = 60.0  # at least, without labels: contrasts teach slowly
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +37,7 @@ def eye_for(data: Data, core_seconds: float) -> Eye:
     Args:
         data: The data.
         core_seconds: What the trainings of all models took; a judge's own training takes 3 % of it, between 20 and
-            120 core-seconds, or fewer where the rows are few.
+            120 core-seconds (without labels 60 at least), or fewer where the rows are few.
 
     Example:
         >>> from genzoo.data import read
@@ -57,7 +58,7 @@ def eye_for(data: Data, core_seconds: float) -> Eye:
         return Eye(nearest, "It was made for other data, and recognizes these best of the judges that there are.")
     if len(data.space.shape) != 3:
         return Eye()
-    alone = judge_of_views(data, seconds)
+    alone = judge_of_views(data, max(ALONE, seconds))
     return Eye(alone, f"It was trained on {alone.record['rows']:,} images alone, {_cost(alone)}.")
 
 
