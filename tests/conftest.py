@@ -15,6 +15,7 @@ import pytest
 
 from tests import typed
 from tests.budget import Clock, Ledger
+from tests.copies import side_by_side
 from tests.fresh import Fresh
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
@@ -27,6 +28,19 @@ jaxtyping.install_import_hook(
 
 
 CLOCK, LEDGER = Clock(), Ledger()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--copies", type=int, default=1, help="processes that run tests side by side")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    copies = session.config.getoption("copies")
+    if copies < 2 or session.testsfailed or session.config.option.collectonly:
+        return None
+    side_by_side(session, copies)
+    return True
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -22,7 +22,7 @@ FOR_DEVELOPERS = {"all", "dev", "docs", "experiments", "oracles"}
 OURS = {"genzoo", "tests", "benchmarks", "experiments"}
 MODULES = {"pot": "ot", "scikit-learn": "sklearn", "pillow": "PIL", "pyyaml": "yaml"}  # named unlike their packages
 TOOLS = {  # called by name: by the Makefile, by pytest, by mypy, or by Sphinx as its configuration says
-    "ruff", "mypy", "import-linter", "pytest-timeout", "pytest-xdist", "types-PyYAML", "furo", "myst-parser",
+    "ruff", "mypy", "import-linter", "pytest-timeout", "types-PyYAML", "furo", "myst-parser",
 }  # fmt: skip
 BROUGHT = {
     "docutils": "sphinx",
