@@ -11,7 +11,6 @@ References:
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +18,7 @@ from torch.nn.functional import avg_pool2d, interpolate, leaky_relu
 
 from genzoo import Space
 from genzoo.core import Given, Player
-from genzoo.models.adversarial import GAN
+from genzoo.models.adversarial import GAN, Rules
 
 __all__ = ["growing_gan"]
 
@@ -95,8 +94,6 @@ class Downwards(Ladder):
 class GrowingGAN(GAN):
     """The game of `GAN` on two ladders, which grow with the training's progress."""
 
-    apart: ClassVar[bool] = False
-
     def at(self, progress: float) -> None:
         """Half of each rung's time it is blended in, half it is alone."""
         rungs = len(self.generator.blocks)
@@ -115,4 +112,4 @@ def growing_gan(space: Space, *, width: int = 32, latent: int = 32) -> GrowingGA
     channels, side = space.shape[0], space.shape[1]
     rungs = int(math.log2(side)) - 1
     nets = Upwards(latent, channels, rungs, width), Downwards(channels, rungs, width)
-    return GrowingGAN(space, None, *nets, latent=latent)
+    return GrowingGAN(space, None, *nets, Rules(lr=2e-4, betas=(0.5, 0.999)), latent=latent)

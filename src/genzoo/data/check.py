@@ -9,9 +9,11 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from genzoo.core import Space
+from genzoo.data.codec import Codec
 from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.data.columns import spike_of
 from genzoo.data.data import Data
+from genzoo.data.dates import DateForm
 from genzoo.data.split import content_uniform
 
 __all__ = ["Report", "check"]
@@ -134,16 +136,24 @@ def _columns(data: Data) -> Iterator[dict[str, Any]]:
     for place, (name, column) in enumerate(zip(codec.columns, data.x.unbind(1), strict=True)):
         known = column[column.isfinite()].double()
         words = codec.words.get(name) if isinstance(codec, TableCodec) else None
+        least, most, mean = _range_of(codec, name, known)
         yield {
             "column": name,
             "kind": _kind(data.space, place),
-            "least": words[0] if words else known.min().item() if len(known) else None,
-            "most": words[-1] if words else known.max().item() if len(known) else None,
-            "mean": None if words or not len(known) else known.mean().item(),
+            "least": words[0] if words else least,
+            "most": words[-1] if words else most,
+            "mean": None if words else mean,
             "different": len(known.unique()),
             "missing": int(len(column) - len(known)),
             **_atoms(data.space, place, known),
         }
+
+
+def _range_of(codec: Codec, name: str, known: Tensor) -> list[Any]:
+    """The least, the most and the mean of a column; of dates as dates."""
+    found = [part.item() for part in (known.min(), known.max(), known.mean())] if len(known) else [None] * 3
+    form = codec.forms.get(name) if isinstance(codec, TableCodec) else None
+    return [form.spelled(repr(value)) for value in found] if isinstance(form, DateForm) and len(known) else found
 
 
 def _kind(space: Space, place: int) -> str:

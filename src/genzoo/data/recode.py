@@ -9,8 +9,10 @@ from torch import Tensor
 
 from genzoo.core import GivenSpace, Space
 from genzoo.core.errors import DataError, nearest
+from genzoo.data.codec import Codec
 from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.data.data import Data
+from genzoo.data.dates import UNITS, DateForm
 
 __all__ = ["kinds_of", "recoded"]
 
@@ -56,6 +58,8 @@ def recoded(
     words = codec.words if isinstance(codec, TableCodec) else {}
     x = data.x.to(getattr(torch, space.dtype), copy=True)
     for place, name in enumerate(codec.columns):
+        if (share := _of_units(name, data.codec, codec)) != 1:
+            x[:, place] *= share
         if name in own and name in words:
             x[:, place] = _renumbered(name, data.x[:, place], own[name], words[name]).to(x.dtype)
     given = data.given
@@ -66,6 +70,13 @@ def recoded(
     return dataclasses.replace(
         data, x=x, space=space, codec=codec, given=given, given_space=given_space, classes=dict(classes or {})
     )
+
+
+def _of_units(name: str, codec: Codec, other: Codec) -> float:
+    """How many units of another codec's dates one of a codec's is."""
+    forms = [one.forms.get(name) if isinstance(one, TableCodec) else None for one in (codec, other)]
+    sizes = [UNITS[form.unit] for form in forms if isinstance(form, DateForm)]
+    return sizes[0] / sizes[1] if len(sizes) == 2 else 1.0
 
 
 def _renumbered(

@@ -46,6 +46,7 @@ EVERY = ("*",)  # in place of names: everything that is not x
 Fit = Literal["crop", "pad", "resize"]
 Missing = Literal["error", "drop", "impute", "keep"]
 Decimal = Literal[".", ","]
+Dates = Literal["day first", "month first"]
 Unit = Literal["chars", "bytes", "bpe", "atoms", "selfies"]
 Encoding = Literal["raw", "mulaw"]
 
@@ -65,6 +66,7 @@ class Options(TypedDict, total=False):
     kinds: str | Mapping[str, str]
     na: str
     decimal: Decimal
+    dates: Dates
     group: str
     labels: str
     unit: Unit
@@ -100,6 +102,8 @@ class Asked:
         na: The words, with commas between, that say that a cell of a table is missing, beside an empty one; None: ?,
             NA, N/A, NaN, NULL and their like.
         decimal: Whether numbers of a table have a decimal "." or ",".
+        dates: Whether in dates such as 1/2/2026 the "day first" or the "month first" is written; None: as numbers
+            above 12 say, and refused where none does.
         group: The column of a table whose equal cells stay in one split, as the rows of one subject; it is no part of
             x unless it is named.
         labels: A file with what else is known of the rows, in their order: an array of labels (`.npy`), arrays by name
@@ -131,6 +135,7 @@ class Asked:
     kinds: str | Mapping[str, str] | None = None
     na: str | None = None
     decimal: str = "."
+    dates: str | None = None
     group: str | None = None
     labels: str | None = None
     unit: str | None = None

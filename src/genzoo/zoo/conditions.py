@@ -16,8 +16,9 @@ from genzoo.core.model import GenerativeModel
 from genzoo.core.space import Space
 from genzoo.data import Codec, Data
 from genzoo.data.codecs.image import ImageCodec, open_image
+from genzoo.data.codecs.table import TableCodec
 from genzoo.data.codecs.text import SpellingCodec
-from genzoo.data.columns import cells_of
+from genzoo.data.columns import cells_of, is_number
 from genzoo.zoo.mistakes import Mistake, unknown
 from genzoo.zoo.store import DataRecord
 
@@ -193,6 +194,8 @@ def fitted(picture: Integer[Tensor, "C H W"], shape: tuple[int, ...]) -> Integer
 def _told(rows: Tensor | None, n: int, space: Space, classes: list[str], codec: Codec | None) -> list[str] | None:
     """Rows of one condition as words; None where no word can say them."""
     is_text = isinstance(codec, SpellingCodec)
+    if isinstance(codec, TableCodec) and rows is not None:
+        return codec.cells(rows.cpu()[:, None])[codec.columns[0]]
     if not is_text and (space.shape or codec is not None):
         return None
     if rows is None:
@@ -216,6 +219,8 @@ def _values(name: str, text: str, space: Space, classes: list[str], codec: Codec
     if isinstance(codec, SpellingCodec):
         return _spelled(name, text, space, codec)
     words = [word.strip() for word in text.strip("[]").split(",")]
+    if isinstance(codec, TableCodec):
+        return torch.cat([_number(name, word, codec) for word in words])
     if codec is not None:
         return torch.cat([_read(name, word, space, codec) for word in words])
     if space.shape:
@@ -236,6 +241,16 @@ def _spelled(name: str, text: str, space: Space, codec: SpellingCodec) -> Tensor
         cause = f"The condition {name} takes up to {longest} symbols, got {ids.shape[1]}."
         raise Mistake(cause, "Shorten the text.")
     return pad(ids.long(), (0, longest - ids.shape[1]), value=codec.levels)
+
+
+def _number(name: str, word: str, codec: TableCodec) -> Tensor:
+    """A number, or a date, in the form of the run's table."""
+    form = codec.forms[codec.columns[0]]
+    plain = form.plain(word)
+    if not is_number(plain):
+        cause = f"The condition {name} must be written as {form.spelled('0')!r} is, got {word!r}."
+        raise Mistake(cause, f"Write --given {name}={form.spelled('0')}, with another value.")
+    return torch.tensor([float(plain)], dtype=torch.float64)
 
 
 def _read(name: str, path: str, space: Space, codec: Codec) -> Tensor:

@@ -1,7 +1,7 @@
 """What a run is trained on: data read or met again, refused where a model could not use them, and their record."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -14,6 +14,8 @@ from genzoo.core.noise import seeded
 from genzoo.core.space import Space
 from genzoo.data import ArrayCodec, Codec, Data, read
 from genzoo.data.codecs.table import PointsCodec, TableCodec
+from genzoo.data.dates import DateForm
+from genzoo.data.forms import Form
 from genzoo.data.readers.hub import is_pinned, is_remote
 from genzoo.data.recode import kinds_of, recoded
 from genzoo.data.view import BINARIZE
@@ -115,8 +117,7 @@ def other_data(config: store.RunConfig, codec: Codec, source: str) -> Data:
     named = isinstance(codec, TableCodec | PointsCodec) and not _is_numbered(codec.columns)
     if named:
         asked |= {"x": list(codec.columns), "kinds": kinds_of(space, codec)}
-        if isinstance(codec, TableCodec) and any(form.decimal == "," for form in codec.forms.values()):
-            asked["decimal"] = ","
+        asked |= _how_written(codec.forms.values()) if isinstance(codec, TableCodec) else {}
     data = read(source, **asked)
     if named and isinstance(data.codec, TableCodec | PointsCodec):
         data = recoded(data, space, codec, given, config.data.classes)
@@ -126,6 +127,17 @@ def other_data(config: store.RunConfig, codec: Codec, source: str) -> Data:
             f"Bring it to the form of {config.data.name}, which the run was trained on.",
         )
     return data
+
+
+def _how_written(forms: Iterable[Form | DateForm]) -> dict[str, str]:
+    """What is known of how numbers and dates are written, as `read` is told."""
+    said = dict[str, str]()
+    for form in forms:
+        if isinstance(form, DateForm):
+            said |= {"dates": form.order} if form.order else {}
+        elif form.decimal == ",":
+            said["decimal"] = ","
+    return said
 
 
 def _is_numbered(columns: Sequence[str]) -> bool:

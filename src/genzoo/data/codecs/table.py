@@ -15,6 +15,7 @@ from genzoo.core.errors import DataError, nearest
 from genzoo.data import picture
 from genzoo.data.codec import Codec
 from genzoo.data.columns import MISSING, cells_of, is_missing, numbers, read_columns, write_columns
+from genzoo.data.dates import DateForm
 from genzoo.data.forms import Form
 
 __all__ = ["PointsCodec", "TableCodec"]
@@ -34,7 +35,7 @@ class TableCodec(Codec):
         words: The words of the columns that hold words, by column.
         whole: The columns that hold whole numbers only.
         precise: Whether rows are float64.
-        forms: How numbers are written, of columns in which that is not plain.
+        forms: How numbers or dates are written, of columns in which that is not plain.
 
     Example:
         >>> codec = TableCodec(("age", "kind"), words={"kind": ["red", "white"]}, whole=("age",))
@@ -49,7 +50,7 @@ class TableCodec(Codec):
     words: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     whole: tuple[str, ...] = ()
     precise: bool = False
-    forms: Mapping[str, Form] = dataclasses.field(default_factory=dict)
+    forms: Mapping[str, Form | DateForm] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if bare := [name for name, words in self.words.items() if not words]:

@@ -128,8 +128,8 @@ def _are_words(name: str, different: Sequence[str]) -> bool:
         return False
     if all(is_date(cell) for cell in different):
         raise DataError(
-            f"Column {name!r} must hold numbers or words, got dates such as {odd[0]!r}. Turn them into numbers (days "
-            "since the first, the month), or leave the column out with `x`."
+            f"Column {name!r} must hold dates in one form with a year of four digits, got {odd[0]!r}. Write them as "
+            f"2024-02-29 or 2024-02-29T12:30:00; to keep such cells as words, pass kinds='{name}:categorical'."
         )
     return True
 

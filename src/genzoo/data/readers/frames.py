@@ -28,7 +28,7 @@ def is_column(source: Any) -> bool:
     return _is_of(source, "Series")
 
 
-@reader("frames", *SPELLING, *CELLS, "decimal")
+@reader("frames", *SPELLING, *CELLS, "decimal", "dates")
 def read_frame(frame: Any, asked: Asked) -> Source:
     """A frame as a table: its columns by name, in order; its index is no column.
 
@@ -40,7 +40,7 @@ def read_frame(frame: Any, asked: Asked) -> Source:
     return from_table(Table("frame", _columns(frame)), asked)
 
 
-@reader("frames", *SPELLING, *CELLS, "decimal")
+@reader("frames", *SPELLING, *CELLS, "decimal", "dates")
 def read_frame_pair(pair: tuple[Any, Any], asked: Asked) -> Source:
     """A frame and its condition: a column named "given", or several by name.
 

@@ -5,7 +5,6 @@ among the words of its column; the codec writes the words back. Where all column
 """
 
 import dataclasses
-import functools
 import itertools
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -23,7 +22,6 @@ from genzoo.data.codec import Codec
 from genzoo.data.codecs.molecules import MOLECULES, is_smiles
 from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.data.columns import MISSING, is_missing, is_number, missing_of, read_lines, spike_of
-from genzoo.data.forms import Form, form_of
 from genzoo.data.readers.arrays import as_rows, loses_digits
 from genzoo.data.readers.beside import columns_beside
 from genzoo.data.readers.column import EXACT, MOST_WORDS, ReadColumn, holds_words, kinds_asked, read_column
@@ -31,6 +29,7 @@ from genzoo.data.readers.heads import headed
 from genzoo.data.readers.parquet import read_parquet
 from genzoo.data.readers.plain import plain_columns
 from genzoo.data.readers.spelling import SPELLING, text_rows
+from genzoo.data.readers.written import Written, plain_numbers
 from genzoo.data.source import EVERY, MOST_CLASSES, Asked, Condition, Source, reader
 from genzoo.data.split import SPLIT_WORDS, SPLITS, choose, content_words
 
@@ -65,7 +64,7 @@ class Table:
     notes: tuple[str, ...] = ()
     texts: frozenset[str] = frozenset()
     skipped: tuple[str, ...] = ()
-    forms: Mapping[str, Form] = dataclasses.field(default_factory=dict)
+    forms: Mapping[str, Written] = dataclasses.field(default_factory=dict)
     kept: Int[Tensor, " n"] | None = None
     lines: tuple[Callable[[], list[bytes]], tuple[Sequence[str], ...]] | None = None
 
@@ -114,7 +113,7 @@ class Table:
         return ("\0".join(row).encode() for row in zip(*columns, strict=True))
 
 
-@reader("tables", *SPELLING, *CELLS, "header", "decimal", "labels")
+@reader("tables", *SPELLING, *CELLS, "header", "decimal", "dates", "labels")
 def read_tables(name: str, files: Mapping[str, Path], asked: Asked) -> Source:
     """A table in CSV or Parquet: one file under "", or one by split. x is the columns that `asked.x` names, or all
     that are not given.
@@ -147,7 +146,9 @@ def from_table(table: Table, asked: Asked) -> Source:
     x_names = _named_columns(table, asked)
     used = list(dict.fromkeys((*x_names, *asked.given)))
     gone = _gone(asked)
-    table = _plain_numbers(table, used, asked, gone)
+    some = [name for name in used if name not in table.texts]
+    columns, forms, told = plain_numbers(table.columns, some, asked, gone)
+    table = dataclasses.replace(table, columns=columns, forms=forms, notes=(*table.notes, *told))
     table = dataclasses.replace(table, texts=_texts(table, x_names, asked))
     cells = [name for name in used if name not in table.texts]
     if asked.skip_bad:
@@ -297,32 +298,6 @@ def _complete_rows(table: Table, used: Sequence[str], asked: Asked, gone: Collec
     }[asked.missing]
     some = table.keep(np.flatnonzero(~bad)) if asked.missing == "drop" else table
     return dataclasses.replace(some, notes=(*table.notes, f"{done}: {told}"))
-
-
-def _plain_numbers(table: Table, used: Sequence[str], asked: Asked, gone: Collection[str]) -> Table:
-    """The table with plain numbers in columns that are written in a form of their own."""
-    if asked.decimal not in (".", ","):
-        raise DataError(f"`decimal` must be '.' or ',', got {asked.decimal!r}. Choose one.")
-    kinds, columns, notes = kinds_asked(asked.kinds, list(table.columns)), dict(table.columns), list(table.notes)
-    forms = dict[str, Form]()
-    for name in used:
-        are_plain = isinstance(columns[name], Numbers) and asked.decimal == "."
-        if are_plain or name in table.texts or kinds.get(name) in ("ordered", "categorical"):
-            continue
-        there = {cell for cell in different(columns[name]) if cell.strip() not in gone}
-        if (form := form_of(name, there, asked.decimal)) is not None:
-            plain = {cell: form.plain(cell) for cell in there}
-            example = max(there, key=lambda cell: (len(cell), cell))
-            notes.append(
-                f"column {name!r} is written as {example!r} and read as {plain[example]}; samples are so, too"
-            )
-            columns[name] = mapped(columns[name], functools.partial(_changed, plain))
-            forms[name] = form
-    return dataclasses.replace(table, columns=columns, forms=forms, notes=tuple(notes))
-
-
-def _changed(plain: Mapping[str, str], cell: str) -> str:
-    return plain.get(cell, cell)
 
 
 def _as_a_word(table: Table, names: Iterable[str]) -> str:
@@ -493,6 +468,10 @@ def _counts(values: Float[Tensor, " n"]) -> bool:
 def _condition(table: Table, name: str, asked: Asked, train: np.ndarray) -> Condition:
     cells = table.columns[name]
     if name not in table.texts:
-        return Condition.from_cells(name, cells, missing=("",))
+        condition = Condition.from_cells(name, cells, missing=("",))
+        if name not in table.forms or condition.space != Space(()):
+            return condition
+        forms = {name: table.forms[name]}
+        return dataclasses.replace(condition, codec=TableCodec((name,), precise=True, forms=forms))
     rows, space, codec, _ = text_rows(list(cells), _in_atoms(name, table, asked), train.tolist())
     return Condition(rows, space, codec=codec)
