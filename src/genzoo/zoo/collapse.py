@@ -11,7 +11,7 @@ from genzoo.training.state import State
 __all__ = ["Collapsed"]
 
 ROWS, WIDEST = 400, 1 << 14  # rows that are looked at; the most entries of one
-EARLY = 0.35  # the progress before which samples may be alike, for nothing has been learned
+EARLY, FEW = 0.35, 100  # the progress and the steps before which samples may be alike, for nothing has been learned
 TRY = "Try r3gan or drifting, pack=4 or deviation=true of gan, a lower lr of the generator, or more critic_steps."
 
 
@@ -31,7 +31,8 @@ class Collapsed(Callback):
 
     def on_samples(self, state: State) -> None:
         model = state.weights
-        if self.told or state.progress < EARLY or not state.team.is_first or not _is_judged(model):
+        early = state.progress < EARLY or state.step < FEW
+        if self.told or early or not state.team.is_first or not _is_judged(model):
             return
         part = state.course.order.once(0)
         rows, given = part.x[:ROWS], map_given(lambda names: names[:ROWS].to(state.team.device), part.given)
