@@ -2,16 +2,21 @@
 
 import gc
 import logging
+import math
 import re
 import sys
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-__all__ = ["by_part", "is_out_of_memory"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["FEW", "by_part", "in_parts", "is_out_of_memory"]
 
 log = logging.getLogger("genzoo.progress")
 T = TypeVar("T")
 
+FEW = 64  # rows that are never parted
 WORDS = re.compile(r"out of memory|can't allocate memory|not enough memory|cannot allocate memory", re.IGNORECASE)
 
 
@@ -25,13 +30,14 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and bool(WORDS.search(str(error))))
 
 
-def by_part(n: int, size: int, make: Callable[[int, int], T]) -> Iterator[T]:
+def by_part(n: int, size: int, make: Callable[[int, int], T], *, quiet: bool = False) -> Iterator[T]:
     """What is made of n rows, some at a time; half as many where they do not fit into the memory.
 
     Args:
         n: How many rows.
         size: How many at a time, at most.
         make: Makes the rows from a first one to before a last one.
+        quiet: Whether to keep to oneself how many are done, as of parts of a part.
 
     Raises:
         MemoryError: If not even one row fits.
@@ -45,13 +51,31 @@ def by_part(n: int, size: int, make: Callable[[int, int], T]) -> Iterator[T]:
         last = min(n, first + size)
         part = _made(make, first, last)
         if part:
-            log.debug("%s of %s rows are done", f"{last:,}", f"{n:,}")
+            if not quiet:
+                log.debug("%s of %s rows are done", f"{last:,}", f"{n:,}")
             yield part[0]
             first = last
         elif last - first == 1:
             raise MemoryError("not even one row fits into the memory")
         else:
             size = _smaller(last - first)
+
+
+def in_parts(n: int, size: int, make: Callable[[slice], "Tensor"]) -> "Tensor":
+    """The same as one tensor, made of parts that are nearly alike: products of a single row round in a way of their
+    own.
+
+    Args:
+        n: How many rows.
+        size: How many at a time, at most, but no fewer than 64.
+        make: Makes the rows of a slice.
+    """
+    if n <= max(FEW, size):
+        return make(slice(0, n))
+    import torch
+
+    size = math.ceil(n / math.ceil(n / max(FEW, size)))
+    return torch.cat(list(by_part(n, size, lambda first, last: make(slice(first, last)), quiet=True)))
 
 
 def _made(make: Callable[[int, int], T], first: int, last: int) -> tuple[T] | None:

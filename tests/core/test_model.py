@@ -144,3 +144,44 @@ def test_a_model_prints_one_line() -> None:
     model = GaussianMixture(Space((2,)), components=1)
     assert repr(model) == "GaussianMixture(2 reals, given={}, components=1, covariance='full'; 5 parameters)"
     assert repr(Standardized(model)) == f"Standardized({model!r})"
+
+
+class Watched(Shifted):
+    """A model of blocks that notes how many rows it sees at a time."""
+
+    block = 200
+
+    def __init__(self, given: Space | None = None) -> None:
+        super().__init__(given, drop_given=0.5)
+        self.seen: list[int] = []
+
+    def draw(self, n: int, given: Given, noise: Noise, *, scale: float | Tensor = 1.0) -> Tensor:
+        self.seen.append(n)
+        return scale * noise.normal(n, 2) + sum(given.values(), torch.zeros(n))[:, None]
+
+    def log_density(self, x: Tensor, given: Given, noise: Noise) -> Tensor:
+        self.seen.append(len(x))
+        return super().log_density(x, given, noise) + sum(given.values(), torch.zeros(len(x))) + noise.uniform(len(x))
+
+
+def test_rows_come_in_blocks_with_the_same_bits() -> None:
+    model, given = Watched(Space((), levels=3)), torch.arange(250) % 3
+    x = model.sample(250, given, seed=1, start=7)
+    with torch.no_grad():
+        scores = model.log_prob(x, given, seed=1, start=7)
+    assert model.seen == [84, 84, 82] * 2  # nearly alike
+    model.seen, model.block = [], None  # type: ignore[assignment]
+    assert x.equal(model.sample(250, given, seed=1, start=7))
+    assert scores.equal(model.log_prob(x, given, seed=1, start=7))
+    assert model.seen == [250] * 2
+    part = Watched()
+    assert Standardized(part).sample(250, seed=1).shape == (250, 2)
+    assert part.seen == [84, 84, 82]
+
+
+def test_rows_that_belong_together_are_not_parted() -> None:
+    model = Watched()
+    model.log_prob(torch.zeros(250, 2)).sum().backward()  # the graph holds all rows anyway
+    model.sample(250, seed=1, scale=torch.ones(250, 1))  # perhaps one by row
+    model.sample(64, seed=1)
+    assert model.seen == [250, 250, 64]

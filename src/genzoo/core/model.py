@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from genzoo._memory import FEW, in_parts
 from genzoo.core.abilities import Ability, Denoiser, Latent, Sequential
 from genzoo.core.game import Batch, DirectFit, Objective, Trainable
 from genzoo.core.given import (
@@ -31,6 +32,7 @@ from genzoo.core.given import (
     complete,
     drops,
     is_null,
+    map_given,
     with_nulls,
 )
 from genzoo.core.noise import Noise, fresh_seed
@@ -113,6 +115,8 @@ class GenerativeModel(Trainable):
         likelihood: What `log_prob` returns.
         drop_given: The share of conditions dropped in training, name by name; a model trained with 0 refuses null
             conditions.
+        block: How many entries of rows are drawn or scored at a time, where that is faster and takes less memory;
+            None: all of them. What is made of parts takes the least of theirs.
         required: Names that are never dropped and never null, such as the first part's in a product.
 
     Example:
@@ -132,6 +136,7 @@ class GenerativeModel(Trainable):
     by_column: bool = False
     likelihood: Likelihood = Likelihood.NONE
     drop_given: float = 0.0
+    block: int | None = None
     required: frozenset[str] = frozenset()
 
     def __init__(self, space: Space, given_space: GivenSpaceLike = None) -> None:
@@ -184,9 +189,9 @@ class GenerativeModel(Trainable):
             raise ValueError(f"The number of samples must not be negative, got {n}.")
         self._refuse_unknown("draw", options)
         noise = Noise(fresh_seed() if seed is None else seed, "sample", start=start, device=self.device)
-        rows = self.checked_given(given, n)
+        rows, size = self.checked_given(given, n), n if self.can(Capability.STEP) else self._rows_at_once(n, options)
         with torch.no_grad(), evaluating(self):
-            return self.draw(n, rows, noise, **options)
+            return in_parts(n, size, lambda i: self.draw(len(range(n)[i]), _at(rows, i), noise.rows(i), **options))
 
     def log_prob(
         self, x: RowsAsked, given: GivenAsked = None, *, seed: int = 0, start: int = 0, **options: Any
@@ -207,7 +212,9 @@ class GenerativeModel(Trainable):
         """
         self._refuse_unknown("log_density", options)
         noise = Noise(seed, "log_prob", start=start, device=self.device)
-        return self.log_density(self.checked(x), self.checked_given(given, len(x)), noise, **options)
+        x, rows = self.checked(x), self.checked_given(given, len(x))
+        size = len(x) if torch.is_grad_enabled() else self._rows_at_once(len(x), options)
+        return in_parts(len(x), size, lambda i: self.log_density(x[i], _at(rows, i), noise.rows(i), **options))
 
     def score(self, x: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B *shape"]:
         """∇ₓ log p(x | given)."""
@@ -390,16 +397,19 @@ class GenerativeModel(Trainable):
     @property
     def device(self) -> torch.device:
         """Where the model's parameters (or buffers) are."""
-        for tensor in (*self.parameters(), *self.buffers()):
-            return tensor.device
-        return torch.device("cpu")
+        return next((tensor.device for tensor in (*self.parameters(), *self.buffers())), torch.device("cpu"))
 
     @property
     def dtype(self) -> torch.dtype:
         """The precision of the model's parameters, torch's default if it has none."""
-        for parameter in self.parameters():
-            return parameter.dtype
-        return torch.get_default_dtype()
+        return next((parameter.dtype for parameter in self.parameters()), torch.get_default_dtype())
+
+    def _rows_at_once(self, n: int, options: dict[str, Any]) -> int:
+        """How many of n rows are drawn or scored at a time; all, where an option may be of each row."""
+        by_row = any(not isinstance(value, int | float | str | None) for value in options.values())
+        parts = () if by_row or n <= FEW else self.modules()
+        blocks = [part.block for part in parts if isinstance(part, GenerativeModel) and part.block is not None]
+        return min(blocks) // self.space.dims if blocks else n
 
     def _is_shorter(self, shape: tuple[int, ...]) -> bool:
         longest = self.space.shape
@@ -418,6 +428,10 @@ class GenerativeModel(Trainable):
 
     def _overrides(self, method: str) -> bool:
         return getattr(type(self), method) is not getattr(GenerativeModel, method)
+
+
+def _at(given: Given, rows: slice) -> Given:
+    return map_given(lambda part: part[rows], given)
 
 
 @functools.cache

@@ -111,6 +111,8 @@ class Generator(GenerativeModel):
         Goodfellow et al., 2014, "Generative adversarial networks", arXiv:1406.2661
     """
 
+    block = 1 << 17
+
     def __init__(
         self, space: Space, given_space: GivenSpaceLike, generator: nn.Module, *, latent: int, drop_given: float
     ) -> None:

@@ -61,6 +61,7 @@ class VAE(GenerativeModel):
     """
 
     likelihood = Likelihood.BOUND
+    block = 1 << 17
 
     def __init__(
         self,

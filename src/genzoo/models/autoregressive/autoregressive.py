@@ -28,6 +28,7 @@ class Autoregressive(GenerativeModel):
     """
 
     likelihood = Likelihood.EXACT
+    block = 1 << 17
 
     @abc.abstractmethod
     def steps(self) -> Sequential:

@@ -72,6 +72,7 @@ class Diffusion(GenerativeModel):
     """
 
     likelihood = Likelihood.BOUND
+    block = 1 << 17
     log_share: Tensor
     low: Tensor
     high: Tensor

@@ -60,6 +60,7 @@ class Flow(GenerativeModel):
     """
 
     likelihood = Likelihood.EXACT
+    block = 1 << 17
 
     def __init__(
         self,
