@@ -10,7 +10,7 @@ from PIL import Image
 import genzoo
 from genzoo.core import Batch, GenerativeModel, Likelihood, Noise, Space
 from genzoo.models.standardized import Standardized
-from genzoo.zoo.conditions import cells, conditions, fitted
+from genzoo.zoo.conditions import cells, conditions, fitted, spelled
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.store import DataRecord
 
@@ -135,3 +135,30 @@ def test_conditions_come_back_as_words(told) -> None:
     assert cells(model, DATA, null, 1, codecs) == {"kind": [""], "text": [""]}
     assert cells(model, DATA, {}, 2, codecs) == {"kind": ["", ""], "text": ["", ""]}
     assert cells(Told(Space((1,))), DATA, None, 2) == {}
+
+
+def test_the_model_of_a_run_takes_words(tmp_path: Path) -> None:
+    lines = [f"{('cat', 'dog')[i % 2]},{i % 7},{i % 5 / 2}" for i in range(120)]
+    (tmp_path / "t.csv").write_text("\n".join(["kind,a,b", *lines]) + "\n")
+    run = genzoo.train("realnvp", tmp_path / "t.csv", given="kind", out=tmp_path / "run", steps=1)
+    for model in (run.model, genzoo.load(run.path).model):
+        x = model.sample(2, 1, seed=0)
+        for said in ("dog", {"kind": "dog"}, ["dog", "dog"], {"kind": [1, 1]}, np.array(["dog", "dog"])):
+            assert torch.equal(model.sample(2, said, seed=0), x), said
+        assert torch.equal(model.sample(2, "cat,dog", seed=0)[1:], x[1:])
+        assert torch.equal(model.log_prob(x, "dog"), model.log_prob(x, torch.tensor([1, 1])))
+        for wrong, told in (
+            ("cow", "There is no class of kind 'cow'.*There are cat, dog"),
+            ({"sort": "dog"}, "no condition.*kind"),
+        ):
+            with pytest.raises(Mistake, match=told):
+                model.sample(2, wrong)
+
+
+def test_several_conditions_take_words_by_name(told) -> None:
+    model, codecs = told
+    rows = spelled(model.given_space, DATA, codecs, {"kind": ["dog", "cat"], "text": "a cab"}, 2)
+    assert rows["kind"].tolist() == [1, 0]
+    assert codecs["text"].texts(rows["text"]) == ["a cab"] * 2
+    with pytest.raises(Mistake, match="has the conditions kind, text, photo, got 'dog'"):
+        spelled(model.given_space, DATA, codecs, "dog", 2)

@@ -118,6 +118,7 @@ class GenerativeModel(Trainable):
         block: How many entries of rows are drawn or scored at a time, where that is faster and takes less memory;
             None: all of them. What is made of parts takes the least of theirs.
         required: Names that are never dropped and never null, such as the first part's in a product.
+        spelled: Makes rows of the words of a condition, of which there are n; a run's model knows its classes.
 
     Example:
         >>> import math
@@ -138,6 +139,7 @@ class GenerativeModel(Trainable):
     drop_given: float = 0.0
     block: int | None = None
     required: frozenset[str] = frozenset()
+    spelled: Callable[[Any, int], GivenAsked] | None = None
 
     def __init__(self, space: Space, given_space: GivenSpaceLike = None) -> None:
         super().__init__()
@@ -337,6 +339,7 @@ class GenerativeModel(Trainable):
         Raises:
             ValueError: If it does not fit, or holds null rows where the model knows of none.
         """
+        given = given if self.spelled is None else self.spelled(given, n)
         rows = complete(asked(given, self.given_space, n, self.device), self.given_space, n, self.device)
         checked_values(rows, self.given_space)
         always = list(rows) if not self.takes_null() else sorted(self.required)

@@ -3,15 +3,16 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import torch
 from jaxtyping import Integer
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from genzoo.core.errors import DataError
-from genzoo.core.given import SINGLE, GivenLike, as_given, is_null
+from genzoo.core.given import SINGLE, GivenAsked, GivenLike, GivenSpace, as_given, is_null
 from genzoo.core.model import GenerativeModel
 from genzoo.core.space import Space
 from genzoo.data import Codec, Data
@@ -19,10 +20,12 @@ from genzoo.data.codecs.image import ImageCodec, open_image
 from genzoo.data.codecs.table import TableCodec
 from genzoo.data.codecs.text import SpellingCodec
 from genzoo.data.columns import cells_of, is_number
-from genzoo.zoo.mistakes import Mistake, unknown
+from genzoo.zoo.mistakes import Mistake, nearest, unknown
 from genzoo.zoo.store import DataRecord
 
-__all__ = ["cells", "conditions", "fitted", "grid_conditions", "turns"]
+__all__ = ["cells", "conditions", "fitted", "grid_conditions", "spelled", "turns"]
+
+LISTED = 20  # classes that an error lists
 
 
 def conditions(
@@ -55,12 +58,11 @@ def conditions(
             cause = f"This run is unconditional, got a condition {next(iter(words))!r}."
             raise Mistake(cause, f"Train with --given {next(iter(words))}, or leave --given out.")
         return None
-    spaces, classes = _called(model, data)
+    spaces, classes = _called(model.given_space, data)
     for name in words:
         if name not in spaces:
             raise unknown("condition of this run", name, spaces)
-    known = dict(codecs or {})
-    known |= {next(iter(spaces)): known[""]} if "" in known else {}  # a single condition
+    known = _by_name(codecs, spaces)
     part = range(n) if part is None else part
     values = {
         name: _values(name, str(words[name]), space, classes.get(name, []), known.get(name))
@@ -90,14 +92,58 @@ def cells(
     """
     if not model.given_space:
         return {}
-    spaces, classes = _called(model, data)
+    spaces, classes = _called(model.given_space, data)
     rows = dict(zip(spaces, [as_given(given).get(name) for name in model.given_space], strict=True))
-    known = dict(codecs or {})
-    known |= {next(iter(spaces)): known[""]} if "" in known else {}
+    known = _by_name(codecs, spaces)
     found = {
         name: _told(rows[name], n, space, classes.get(name, []), known.get(name)) for name, space in spaces.items()
     }
     return {name: words for name, words in found.items() if words is not None}
+
+
+def spelled(
+    given_space: GivenSpace, data: DataRecord, codecs: Mapping[str, Codec] | None, given: Any, n: int
+) -> GivenAsked:
+    """A condition with rows in the place of its words: one word, or as many as there are rows, by name if there are
+    several conditions. What is no word stays as it is.
+
+    Args:
+        given_space: What the model is conditioned on.
+        data: What its run knows of the data.
+        codecs: Of the conditions that are more than numbers.
+        given: What a caller wrote.
+        n: The number of rows.
+
+    Raises:
+        Mistake: If a name or a word is unknown; what there is is listed.
+    """
+    spaces, classes = _called(given_space, data)
+    known, owns = _by_name(codecs, spaces), dict(zip(spaces, given_space, strict=True))
+    if not isinstance(given, Mapping):
+        if not _has_words(given):
+            return cast("GivenAsked", given)
+        if len(spaces) > 1:
+            cause = f"This run has the conditions {', '.join(spaces)}, got {given!r} for one of them."
+            raise Mistake(cause, f"Name it, as {{{next(iter(spaces))!r}: …}}.")
+        given = {next(iter(spaces)): given}
+    rows = {}
+    for name, said in given.items():
+        named = next((called for called, own in owns.items() if name in (called, own)), None)
+        if named is None:
+            raise unknown("condition of this run", str(name), spaces)
+        rows[owns[named]] = said
+        if _has_words(said):
+            words = [said] if isinstance(said, str) else list(said)
+            values = [_values(named, str(w), spaces[named], classes.get(named, []), known.get(named)) for w in words]
+            found = torch.cat(values)
+            rows[owns[named]] = found[_in_turn(len(found), n, range(n))] if isinstance(said, str) else found
+    return rows
+
+
+def _has_words(said: Any) -> bool:
+    """Whether a value is a word or a list of words."""
+    several = isinstance(said, list | tuple | np.ndarray) and len(said) > 0
+    return isinstance(said, str) or (several and all(isinstance(each, str) for each in said))
 
 
 def turns(model: GenerativeModel, data: DataRecord, words: Mapping[str, Any]) -> int:
@@ -110,21 +156,27 @@ def turns(model: GenerativeModel, data: DataRecord, words: Mapping[str, Any]) ->
     """
     if not model.given_space:
         return 1
-    spaces, _ = _called(model, data)
+    spaces, _ = _called(model.given_space, data)
     counts = [len(str(words[name]).split(",")) for name, space in spaces.items() if name in words and not space.shape]
     if not model.takes_null():
         counts += [space.levels or 1 for name, space in spaces.items() if name not in words and not space.shape]
     return math.lcm(*counts)
 
 
-def _called(model: GenerativeModel, data: DataRecord) -> tuple[dict[str, Space], Mapping[str, list[str]]]:
+def _called(given_space: GivenSpace, data: DataRecord) -> tuple[dict[str, Space], Mapping[str, list[str]]]:
     """The spaces of a condition and their classes by the names that the data have for them: a single one has been
     given none in training."""
-    spaces = dict(model.given_space)
+    spaces = dict(given_space)
     if set(spaces) != {SINGLE}:
         return spaces, data.classes
     label = (data.given or [SINGLE])[0]
     return {label: spaces[SINGLE]}, {label: data.classes.get("", [])}
+
+
+def _by_name(codecs: Mapping[str, Codec] | None, spaces: Mapping[str, Space]) -> dict[str, Codec]:
+    """Codecs by the names that the data have for conditions; that of a single one is kept under none."""
+    known = dict(codecs or {})
+    return known | ({next(iter(spaces)): known[""]} if "" in known else {})
 
 
 def grid_conditions(data: Data, n: int) -> GivenLike:
@@ -276,10 +328,17 @@ def _value(name: str, word: str, space: Space, classes: list[str]) -> float | in
     try:
         value = float(word) if space.levels is None else int(word)
     except ValueError:
-        raise (unknown(f"class of {name}", word, classes) if classes else _not_of(name, word, space)) from None
+        raise (_no_class(name, word, classes) if classes else _not_of(name, word, space)) from None
     if space.levels is not None and not 0 <= value < space.levels:
         raise _not_of(name, word, space)
     return value
+
+
+def _no_class(name: str, word: str, classes: list[str]) -> Mistake:
+    more = f" and {len(classes) - LISTED} more" if len(classes) > LISTED else ""
+    close = nearest(word, classes)
+    fix = f"Did you mean {close!r}? " if close else ""
+    return Mistake(f"There is no class of {name} {word!r}.", f"{fix}There are {', '.join(classes[:LISTED])}{more}.")
 
 
 def _dtype_of(space: Space) -> torch.dtype:

@@ -3,13 +3,17 @@
 It stands apart from training, so that a command that asks a trained model loads neither readers of data nor the loop.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from torch import Tensor
+
 from genzoo._files import read_json, told
 from genzoo.core.game import Trainable
+from genzoo.core.given import GivenAsked, GivenSpace
 from genzoo.core.model import GenerativeModel
 from genzoo.core.noise import seeded
 from genzoo.zoo import store
@@ -54,6 +58,11 @@ class Run:
     codec: "Codec"
     metrics: list[dict[str, Any]] = field(repr=False)
     given_codecs: "Mapping[str, Codec]" = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.model, GenerativeModel) and self.model.given_space:
+            about = self.model.given_space, self.config.data, self.given_codecs
+            self.model.spelled = functools.partial(_spelled, *about)
 
     def __repr__(self) -> str:
         steps = f"{self.metrics[-1]['step']:,} steps" if self.metrics else "no step"
@@ -181,3 +190,14 @@ def _arguments(path: Path, config: store.RunConfig) -> dict[str, Any]:
     """A run's arguments of its recipe, the runs among them as they lie in its folder."""
     arguments = recipe_named(config.recipe.name).checked(**config.recipe.arguments)
     return with_runs(arguments, lambda name, run: store.embedded(path, config, name) or run)
+
+
+def _spelled(
+    spaces: GivenSpace, data: store.DataRecord, codecs: "Mapping[str, Codec]", given: Any, n: int
+) -> GivenAsked:
+    """A condition with rows in the place of words, as the command line understands them."""
+    if given is None or isinstance(given, Tensor):
+        return given
+    from genzoo.zoo.conditions import spelled
+
+    return spelled(spaces, data, codecs, given, n)
