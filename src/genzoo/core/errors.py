@@ -1,10 +1,11 @@
 """Errors about data, part of the contract: what is wrong with which columns, and the help they give with names."""
 
-import difflib
 from collections.abc import Iterable, Sequence
 
 from jaxtyping import Float
 from torch import Tensor
+
+from genzoo._words import closest
 
 __all__ = ["ColumnError", "DataError", "nearest", "refuse_infinite"]
 
@@ -51,8 +52,8 @@ def nearest(word: str, words: Iterable[str]) -> str:
         "Choose among 'grid', 'ring'."
     """
     words = sorted(words)
-    if close := difflib.get_close_matches(word, words, n=1):
-        return f"Did you mean {close[0]!r}?"
+    if close := closest(word, words):
+        return f"Did you mean {close!r}?"
     return f"Choose among {', '.join(map(repr, words))}." if words else "There is none to choose from."
 
 

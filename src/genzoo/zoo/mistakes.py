@@ -1,7 +1,8 @@
 """A user's mistakes: said with a cause and a fix, and with the nearest word for a typo."""
 
-import difflib
 from collections.abc import Iterable
+
+from genzoo._words import closest
 
 __all__ = ["Mistake", "nearest", "unknown"]
 
@@ -41,12 +42,12 @@ def nearest(word: str, words: Iterable[str]) -> str | None:
     """The word most like another, if any is like it at all.
 
     Example:
-        >>> nearest("vea", ["vae", "wgan_gp"])
+        >>> nearest("vea", ["vae", "veegan", "wgan_gp"])
         'vae'
     """
     folded = {known.lower().replace("-", "_"): known for known in words}
-    found = difflib.get_close_matches(word.lower().replace("-", "_"), folded, n=1, cutoff=0.5)
-    return folded[found[0]] if found else None
+    found = closest(word.lower().replace("-", "_"), folded, cutoff=0.5)
+    return None if found is None else folded[found]
 
 
 def unknown(what: str, word: str, words: Iterable[str]) -> Mistake:
