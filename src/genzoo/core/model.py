@@ -224,8 +224,7 @@ class GenerativeModel(Trainable):
             raise self.lacks(Capability.SCORE)
         with torch.enable_grad():
             x = self.checked(x).detach().requires_grad_()
-            (gradient,) = torch.autograd.grad(self.log_prob(x, given).sum(), x)
-        return gradient
+            return torch.autograd.grad(self.log_prob(x, given).sum(), x)[0]
 
     def loss(self, batch: Batch) -> Tensor:
         """−log p(x | given), the mean over rows, with a share `drop_given` of the conditions dropped."""
@@ -287,8 +286,7 @@ class GenerativeModel(Trainable):
         Raises:
             Unsupported: If the model is nothing of that kind.
         """
-        found = self.ability(kind)
-        if found is None:
+        if (found := self.ability(kind)) is None:
             raise self.lacks(next(name for name, other in ABILITIES.items() if other is kind))
         return found
 
@@ -425,9 +423,7 @@ class GenerativeModel(Trainable):
     def _refuse_unknown(self, method: str, options: dict[str, Any]) -> None:
         if unknown := sorted(set(options) - self.options(method)):
             known = ", ".join(sorted(self.options(method))) or "none"
-            raise TypeError(
-                f"{type(self).__name__} has no option {', '.join(unknown)} there. Its options are: {known}."
-            )
+            raise TypeError(f"{type(self).__name__} has no option {', '.join(unknown)} there. It has: {known}.")
 
     def _overrides(self, method: str) -> bool:
         return getattr(type(self), method) is not getattr(GenerativeModel, method)
