@@ -221,12 +221,13 @@ def test_evaluate_types_its_numbers(vae):
     assert found == json.loads((vae[0] / "evaluation.json").read_text())
 
 
-SHORT = {"--steps 2000": "--steps 2", "--steps 500": "--steps 2", "genzoo demo": "genzoo demo --steps 2"}
+SHORT = {"--steps 2000": "--steps 2", "--steps 500": "--steps 2 --samples 300", "genzoo demo": "genzoo demo --steps 2"}
 
 
 def test_every_example_runs(tmp_path, monkeypatch):
     """In the order of the commands, in one folder, each with a budget of a few steps."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("genzoo.experiments.demo.RECIPES", {"digits": {"vae": {}}, "8gaussians": {"realnvp": {}}})
     genzoo("train", "vae", "--data", "digits", "--steps", 2, "--set", "hidden=8", "--train", "keep=last")
     for example in (example for example in COMMANDS.values() if example != REMADE):
         for long, brief in SHORT.items():
