@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn.functional import softplus
 
 from genzoo.core import Batch, Noise, Space
+from genzoo.distributions import sinkhorn_divergence
 from genzoo.models.adversarial import (
     ALI,
     VEEGAN,
@@ -18,6 +19,7 @@ from genzoo.models.adversarial import (
     UnrolledGAN,
     Wasserstein,
     drift,
+    sinkhorn_drift,
 )
 from genzoo.nn import Classifying, Conditioned
 from tests.zoo.adversarial import auxiliary, drifting, paired, perceptrons
@@ -116,6 +118,25 @@ def test_the_drift_by_gaussians_is_the_difference_of_blurred_scores() -> None:
         assert torch.allclose(drift(x, data, h, kernel="gauss")[i], expected, atol=1e-9)
 
 
+def test_the_drift_by_transport_is_the_gradient_of_the_sinkhorn_divergence() -> None:
+    x, data, h = Noise(0).normal(7, 2, dtype=torch.float64), Noise(1).normal(7, 2, dtype=torch.float64) + 1, 0.7
+    at = x.clone().requires_grad_()
+    (slope,) = torch.autograd.grad(sinkhorn_divergence(at, data, epsilon=2 * h * h, steps=500), at)
+    assert torch.allclose(sinkhorn_drift(x, data, h, steps=400), -len(x) / 2 * slope, atol=1e-4)
+
+
+def test_only_the_drift_by_transport_sees_that_a_mode_is_too_heavy() -> None:
+    """Two modes far apart, data one half each, samples 30 and 10: by kernels all rests, by transport ten must go."""
+    blur = 0.01 * Noise(0).normal(80, 1)
+    modes = torch.tensor([[-1.0], [1.0]])
+    data = modes.repeat_interleave(20, dim=0) + blur[:40]
+    x = torch.cat([modes[:1].expand(30, 1), modes[1:].expand(10, 1)]) + blur[40:]
+    assert drift(x, data, 0.05).abs().max() < 0.1
+    moved = sinkhorn_drift(x, data, 0.05)
+    assert moved[:30].mean().item() == pytest.approx(2 / 3, abs=0.03)  # a third of them, by two
+    assert moved[30:].abs().max() < 0.1
+
+
 def test_samples_distributed_as_data_do_not_drift_on_average() -> None:
     """The mean of V over many draws is zero where both have one law, and toward the data where they are apart."""
     x, same, far = Noise(0).normal(800, 2), Noise(1).normal(800, 2), Noise(2).normal(800, 2) + 2
@@ -147,5 +168,7 @@ def test_what_drifting_refuses() -> None:
     for wrong, words in (({"widths": []}, "positive"), ({"widths": [0.1], "wider": 0.5}, "no smaller")):
         with pytest.raises(ValueError, match=words):
             Drifting(PLANE, None, straight(1.0), latent=1, **wrong)
+    with pytest.raises(ValueError, match="has no condition"):
+        Drifting(PLANE, LABEL, straight(1.0), latent=1, kernel="sinkhorn")
     with pytest.raises(ValueError, match="must be classes"):
         Drifting(PLANE, {"angle": Space((2,))}, straight(1.0), latent=1)

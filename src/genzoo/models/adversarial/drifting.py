@@ -18,9 +18,9 @@ from genzoo.core.given import Given, GivenSpaceLike
 from genzoo.core.space import Space
 from genzoo.models.adversarial.generator import Generator
 
-__all__ = ["Drifting", "drift"]
+__all__ = ["Drifting", "drift", "sinkhorn_drift"]
 
-Kernel = Literal["laplace", "gauss"]
+Kernel = Literal["laplace", "gauss", "sinkhorn"]
 NARROW = 0.6  # the progress at which widths have come down
 Near = tuple[Bool[Tensor, "n m"], Bool[Tensor, "n n"]]
 
@@ -73,6 +73,47 @@ def _logits(distance: Tensor, width: float, kernel: Kernel) -> Tensor:
     return -distance / width if kernel == "laplace" else -distance.square() / (2 * width**2)
 
 
+def sinkhorn_drift(
+    x: Float[Tensor, "n d"], data: Float[Tensor, "m d"], width: float, *, steps: int = 40
+) -> Float[Tensor, "n d"]:
+    """Where smooth transport takes samples, less where it takes them to themselves,
+
+    $$ V(x_i) = n \\sum_j \\pi_{ij} y_j - n \\sum_j \\tilde \\pi_{ij} x_j, $$
+
+    with π the plan from samples to data of least E‖x − y‖² + 2 h² KL, and π̃ that from samples to samples. It is −n/2
+    times the gradient of the Sinkhorn divergence, so it is zero only where the laws are equal: a plan gives every row
+    of data its mass, where kernels look no further than they reach, and let modes be too heavy or too light.
+
+    Args:
+        x: The samples.
+        data: Rows of data, as many or not.
+        width: h.
+        steps: Sinkhorn's steps; the entropy's price comes down to 2 h² along the first half of them.
+
+    Example:
+        >>> x = torch.tensor([[0.0], [0.1]])
+        >>> sinkhorn_drift(x, torch.tensor([[1.0], [2.0]]), width=0.01).round(decimals=2)
+        tensor([[1.0000],
+                [1.9000]])
+
+    References:
+        Feydy et al., 2019, "Interpolating between optimal transport and MMD using Sinkhorn divergences",
+        arXiv:1810.08278
+    """
+    return _carried(x, data, 2 * width**2, steps) - _carried(x, x, 2 * width**2, steps)
+
+
+def _carried(x: Tensor, rows: Tensor, price: float, steps: int) -> Tensor:
+    """Where the plan from x to rows takes x on average."""
+    cost = torch.cdist(x, rows).square()
+    g, high = cost.new_zeros(len(rows)), max(price, cost.mean().item())
+    for step in range(steps):
+        at = max(price, high * (price / high) ** (2 * (step + 1) / steps))
+        f = -at * (((g - cost) / at).logsumexp(1) - math.log(len(rows)))
+        g = -at * (((f[:, None] - cost) / at).logsumexp(0) - math.log(len(x)))
+    return ((g - cost) / price).softmax(1) @ rows
+
+
 class Drifting(Generator):
     """A generator G that learns to make each of its samples where the drift of several widths h takes it,
 
@@ -89,7 +130,8 @@ class Drifting(Generator):
         widths: The h.
         wider: How many times as wide they begin; they come down to themselves geometrically in the first 60 % of the
             training.
-        kernel: "laplace" or "gauss".
+        kernel: "laplace" or "gauss"; "sinkhorn" takes the drift from plans of transport, for models without a
+            condition.
         latent: The length of z.
         drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
 
@@ -129,6 +171,11 @@ class Drifting(Generator):
                 f"A sample drifts among rows of its own class, so conditions must be classes, got {self.given_space}. "
                 "Name columns of classes, or take a model with a critic."
             )
+        if kernel == "sinkhorn" and self.given_space:
+            raise ValueError(
+                f"Transport of all samples to all rows has no condition, got {sorted(self.given_space)}. Take another "
+                "kernel, or train without a condition."
+            )
         self.widths, self.wider, self.kernel = tuple(widths), wider, kernel
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
@@ -142,8 +189,10 @@ class Drifting(Generator):
         self, x: Float[Tensor, "B D"], data: Float[Tensor, "B D"], batch: Batch, given: Given
     ) -> Float[Tensor, "B D"]:
         """Where the drift takes samples."""
-        near = _alike(given, self.given_of(batch)) if given else None
         widen = self.wider ** max(0.0, 1 - batch.progress / NARROW)
+        if self.kernel == "sinkhorn":
+            return x + sum(sinkhorn_drift(x, data, h * widen) for h in self.widths)
+        near = _alike(given, self.given_of(batch)) if given else None
         return x + sum(drift(x, data, h * widen, kernel=self.kernel, near=near) for h in self.widths)
 
     def extra_repr(self) -> str:

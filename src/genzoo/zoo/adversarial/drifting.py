@@ -30,7 +30,7 @@ def drifting(
     width: Count | None = None,
     reach: Positive = 0.02,
     wider: Positive = 50.0,
-    kernel: Literal["laplace", "gauss"] = "laplace",
+    kernel: Literal["laplace", "gauss", "sinkhorn"] = "laplace",
     lr: Positive = 2e-3,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
@@ -45,7 +45,8 @@ def drifting(
         width: Channels of the convolutions at full size; by default as size says.
         reach: How far a sample sees at the end, in standard units of an entry; times √D for D entries.
         wider: How many times as far it sees at the beginning.
-        kernel: How what it sees falls off: exponentially, or as a Gaussian.
+        kernel: How what it sees falls off: exponentially, or as a Gaussian. Sinkhorn: samples are drawn by transport,
+            which sees that a mode is too heavy however far the others are; dear, and without a condition.
         lr: Adam's peak rate.
     """
     from genzoo.models.adversarial import Drifting
