@@ -15,6 +15,8 @@ from genzoo.models.adversarial import (
     Drifting,
     GradientPenalty,
     Hinge,
+    Orthogonal,
+    PathLength,
     Relativistic,
     Rules,
     UnrolledGAN,
@@ -27,6 +29,7 @@ from tests.zoo.entry import BITS, BOTH, BYTES, LABEL, NONE, REALS, Entry
 LIPSCHITZ = Rules(Wasserstein(), [GradientPenalty(10.0)], critic_steps=5)
 CLIPPED = Rules(Wasserstein(), clip=0.1, lr=1e-3)
 STANDING = Rules(lr=1e-3, betas=(0.5, 0.99))
+SHAPED = Rules(shaping=[Orthogonal(0.1), PathLength(0.1, every=2)], lr=1e-3)
 PAIRED = Rules(Relativistic(), [R1(0.1, last=0.01, every=2), R2(0.1)], lr=1e-3, betas=(0.0, 0.99))
 
 
@@ -116,6 +119,7 @@ ADVERSARIAL: dict[str, Entry] = {
     "wgan": Entry(lambda: gan(REALS, CLIPPED), NONE, "sample decode latent", rounds=40),
     "sngan": Entry(sngan, NONE, "sample decode latent", rounds=40),
     "r3gan": Entry(r3gan, NONE, "sample decode latent", rounds=40),
+    "gan/shaped": Entry(lambda: gan(REALS, SHAPED), NONE, "sample decode latent"),
     "dcgan": Entry(lambda: dcgan(BYTES), NONE, "sample decode latent", rounds=40),
     "dcgan/given": Entry(lambda: dcgan(BITS, BOTH), NONE, "sample decode latent condition"),
     "conditional_gan": Entry(projected, NONE, "sample decode latent condition", rounds=40),

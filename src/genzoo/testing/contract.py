@@ -278,16 +278,16 @@ def players_share_out_all_parameters(subject: Subject) -> None:
 @promise(asked=trains)
 def a_loss_reaches_the_parameters_of_its_player_and_no_others(subject: Subject) -> None:
     """From weights that are stirred, since a layer that starts at zero hides those before it."""
-    model, silent = _stirred(subject), set[str]()
+    model, owned, reached = _stirred(subject), set[str](), set[str]()
     for player in model.players():
         turn(model, player)
         loss_of(player, subject.batch(32)).backward()
         for name, parameter in model.named_parameters():
             mine = any(parameter is other for other in player.parameters())
             hold(mine or parameter.grad is None, f"{player.name}: the loss reaches {name}, which is another's")
-            if mine and (parameter.grad is None or not parameter.grad.any()):
-                silent.add(name)
-    silent = {name for name in silent if not name.endswith(subject.still)} if subject.still else silent
+            owned |= {name} if mine else set()
+            reached |= {name} if parameter.grad is not None and bool(parameter.grad.any()) else set()
+    silent = {name for name in owned - reached if not (subject.still and name.endswith(subject.still))}
     hold(not silent, f"no loss reaches {', '.join(sorted(silent))}")
 
 

@@ -17,6 +17,7 @@ from genzoo.models.adversarial import (
     LeastSquares,
     Minimax,
     NonSaturating,
+    PathLength,
     Relativistic,
     Rules,
     Wasserstein,
@@ -25,7 +26,7 @@ from genzoo.models.adversarial import (
 )
 from genzoo.nn import MLP, Conditioned, Projected, deviation_in_groups
 from genzoo.testing import rows
-from tests.zoo.adversarial import CLIPPED, LIPSCHITZ, dcgan, gan, perceptrons, r3gan, wgan
+from tests.zoo.adversarial import CLIPPED, LIPSCHITZ, SHAPED, dcgan, gan, perceptrons, r3gan, wgan
 from tests.zoo.entry import BITS, BYTES, LABEL, REALS, batch
 
 R, F = 0.7, -0.4  # what a critic says of data and of samples
@@ -143,6 +144,30 @@ def test_orthogonality_is_that_of_the_gram_matrix_off_its_diagonal() -> None:
     net = nn.Sequential(nn.Linear(4, 4), nn.Conv2d(2, 2, 1))
     net[0].weight.data, net[1].weight.data = 3 * turn, torch.tensor([[1.0, 2.0], [3.0, 4.0]])[:, :, None, None]
     assert orthogonality(net).item() == pytest.approx(2 * 11**2, rel=1e-5)  # rows (1, 2) and (3, 4) have product 11
+
+
+def test_the_path_length_of_a_turned_and_stretched_latent_is_known() -> None:
+    """x = s Q z with Q orthogonal: ‖Jᵀ y‖ = s ‖y‖; and of x = (z₁, 2 z₂) it is √(y₁² + 4 y₂²)."""
+    z, noise = torch.randn(500, 4), Noise(0)
+    y = noise.at("path").normal(500, 4) / 2
+    turn = 3 * torch.linalg.qr(torch.randn(4, 4, generator=torch.Generator().manual_seed(0))).Q
+    stretch = torch.diag(torch.tensor([1.0, 2.0, 0.0, 0.0]))
+    for matrix, lengths in ((turn, 3 * y.norm(dim=1)), (stretch, (y @ stretch).norm(dim=1))):
+        value = PathLength(1.0).value(nn.Identity(), lambda at, matrix=matrix: at @ matrix.T, z, noise)
+        assert value.item() == pytest.approx(lengths.var(unbiased=False).item(), rel=1e-4)
+
+
+def test_what_shapes_the_generator_is_in_its_loss_or_a_player_of_its_own() -> None:
+    model = gan(REALS, SHAPED)
+    critic, generator, rarely = model.players()
+    data = batch(model, 8)
+    plain, shaped = model.generator_loss(data), generator.loss(data)
+    added = 0.1 * orthogonality(model.generator)
+    assert shaped["loss"].item() == pytest.approx((plain + added).item(), abs=1e-5)
+    assert (rarely.name, rarely.every, rarely.moves) == ("shaped_every_2", 2, generator.moves)
+    said = rarely.loss(data)
+    assert said["loss"].item() == pytest.approx(2 * 0.1 * said["path_length"].item(), abs=1e-6)
+    assert dict(rarely.optimizer) == dict(generator.optimizer) != dict(critic.optimizer)
 
 
 # --- the game -------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ critic sees, and what the generator lowers.
 """
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from genzoo.core.space import Space
 from genzoo.distributions.levels import Numbers
 from genzoo.models.abilities import NormalLatent
 from genzoo.models.adversarial.objectives import NonSaturating, Objective
-from genzoo.models.adversarial.penalties import Encounter, Penalty
+from genzoo.models.adversarial.penalties import Encounter, Penalty, Shaping
 
 __all__ = ["Adversarial", "Generator", "Rules"]
 
@@ -34,6 +34,7 @@ class Rules:
     Args:
         objective: What each side lowers.
         penalties: What is added to the critic's loss.
+        shaping: What is added to the generator's.
         critic_steps: The critic's steps per turn.
         pack: How many rows of one kind the critic judges together.
         clip: The largest size of the critic's weights, which are cut to it after each of its steps.
@@ -58,6 +59,7 @@ class Rules:
 
     objective: Objective = NonSaturating()  # noqa: RUF009 — it holds nothing
     penalties: Sequence[Penalty] = ()
+    shaping: Sequence[Shaping] = ()
     critic_steps: int = 1
     pack: int = 1
     clip: float | None = None
@@ -73,23 +75,25 @@ class Rules:
                 "pack=1 and clip=None for neither."
             )
 
-    @property
-    def lazy(self) -> list[int]:
-        """Every how many rounds penalties come that do not come in every one."""
-        return sorted({penalty.every for penalty in self.penalties} - {1})
-
-    def adam(self, *, of_critic: bool) -> dict[str, Any]:
-        """The settings of one side's optimizer. A lazy penalty is a step of its own, with the critic's averages: its
-        rate and their memory are shortened, so that a round moves and forgets as much as one without it.
+    def lazy(self, *, of_critic: bool) -> list[int]:
+        """Every how many rounds additions to one side's loss come that do not come in every one.
 
         Args:
             of_critic: Which side's.
         """
-        lr, betas = self.lr, self.betas
-        if of_critic:
-            share = self.lazy[0] / (self.lazy[0] + 1) if self.lazy else 1.0
-            lr, betas = (self.critic_lr or lr) * share, (betas[0] ** share, betas[1] ** share)
-        return {"lr": lr, "betas": betas}
+        return sorted({added.every for added in (self.penalties if of_critic else self.shaping)} - {1})
+
+    def adam(self, *, of_critic: bool) -> dict[str, Any]:
+        """The settings of one side's optimizer. What is lazy is a step of its own, with the same averages: the rate
+        and the averages' memory are shortened, so that a round moves and forgets as much as one without it.
+
+        Args:
+            of_critic: Which side's.
+        """
+        steps = self.critic_steps if of_critic else 1
+        share = steps / (steps + sum(1 / every for every in self.lazy(of_critic=of_critic)))
+        lr = (self.critic_lr or self.lr) if of_critic else self.lr
+        return {"lr": lr * share, "betas": (self.betas[0] ** share, self.betas[1] ** share)}
 
 
 class Generator(GenerativeModel):
@@ -200,16 +204,20 @@ class Adversarial(Generator):
         return self.generate(self.latent_of(batch), given)
 
     def players(self) -> Sequence[Player]:
-        critic, generator = self.rules.adam(of_critic=True), self.rules.adam(of_critic=False)
-        rarely = [
-            Player(f"every_{k}", self.critic, self._lazily(k), every=k, optimizer=critic) for k in self.rules.lazy
-        ]
-        clip = None if self.rules.clip is None else self._clip
-        steps = self.rules.critic_steps
+        rules, makers = self.rules, self.makers()
+        critic, generator = rules.adam(of_critic=True), rules.adam(of_critic=False)
+        clip = None if rules.clip is None else self._clip
         return [
-            Player("critic", self.critic, self.critic_loss, steps=steps, optimizer=critic, after=clip),
-            *rarely,
-            Player("generator", self.makers(), self.generator_loss, optimizer=generator),
+            Player("critic", self.critic, self.critic_loss, steps=rules.critic_steps, optimizer=critic, after=clip),
+            *(
+                Player(f"every_{k}", self.critic, self._held_every(k), every=k, optimizer=critic)
+                for k in rules.lazy(of_critic=True)
+            ),
+            Player("generator", makers, self.shaped_loss, optimizer=generator),
+            *(
+                Player(f"shaped_every_{k}", makers, self._shaped_every(k), every=k, optimizer=generator)
+                for k in rules.lazy(of_critic=False)
+            ),
         ]
 
     def makers(self) -> list[nn.Module]:
@@ -221,6 +229,12 @@ class Adversarial(Generator):
         penalties = [penalty for penalty in self.rules.penalties if penalty.every == 1]
         met = self.meeting(batch, at_ends=any(penalty.at_ends for penalty in penalties))
         return _penalized(self.rules.objective.against(met.of_real, met.of_fake), penalties, met)
+
+    def shaped_loss(self, batch: Batch) -> Tensor | dict[str, Tensor]:
+        """What the generator lowers, with what shapes it."""
+        loss = self.generator_loss(batch)
+        shaping = [each for each in self.rules.shaping if each.every == 1]
+        return self._shaped(loss, shaping, batch) if shaping else loss
 
     def meeting(self, batch: Batch, *, at_ends: bool = False) -> Encounter:
         """Data and samples before the critic in its turn; at their ends, so that its slopes there can be found."""
@@ -266,13 +280,26 @@ class Adversarial(Generator):
         return Capability(capability) is not Capability.LOSS and super().can(capability)
 
     def extra_repr(self) -> str:
-        rules = self.rules
-        penalties = "".join(f" + {type(each).__name__}" for each in rules.penalties)
-        return (
-            f"{super().extra_repr()}, {type(rules.objective).__name__}{penalties}, critic_steps={rules.critic_steps}"
-        )
+        parts = [self.rules.objective, *self.rules.penalties, *self.rules.shaping]
+        names = " + ".join(type(part).__name__ for part in parts)
+        return f"{super().extra_repr()}, {names}, critic_steps={self.rules.critic_steps}"
 
-    def _lazily(self, every: int) -> Any:
+    def _shaped(self, loss: Tensor | dict[str, Tensor], shaping: Sequence[Shaping], batch: Batch) -> dict[str, Tensor]:
+        """A loss with what shapes the generator added, and named beside."""
+        losses = loss if isinstance(loss, dict) else {"loss": loss}
+        given, z = self.training_given(batch), self.latent_of(batch)
+        for each in shaping:
+            value = each.value(self.generator, lambda at: self.generate(at, given), z, batch.noise)
+            added = each.every * each.scale * value
+            losses = losses | {"loss": losses["loss"] + added, each.name: value.detach()}
+        return losses
+
+    def _shaped_every(self, every: int) -> Callable[[Batch], dict[str, Tensor]]:
+        """The loss of what shapes the generator every so many rounds."""
+        shaping = [each for each in self.rules.shaping if each.every == every]
+        return lambda batch: self._shaped(torch.zeros((), device=self.device), shaping, batch)
+
+    def _held_every(self, every: int) -> Callable[[Batch], dict[str, Tensor]]:
         """The loss of the penalties that come every so many rounds."""
         penalties = [penalty for penalty in self.rules.penalties if penalty.every == every]
 

@@ -1,4 +1,4 @@
-"""Penalties: what holds the critic, so that the generator finds a slope to go down.
+"""Penalties: what holds the critic, so that the generator finds a slope to go down, and what shapes the generator.
 
 A penalty is a number that is added to the critic's loss, of what the critic says and where: an `Encounter`. It may
 come every so many rounds only, and then counts as many times more.
@@ -17,7 +17,10 @@ from torch import Tensor, nn
 
 from genzoo.core.noise import Noise
 
-__all__ = ["R1", "R2", "Encounter", "GradientPenalty", "Penalty", "orthogonality", "spectral"]
+__all__ = [
+    "R1", "R2", "Encounter", "GradientPenalty", "Orthogonal", "PathLength", "Penalty", "Shaping", "orthogonality",
+    "spectral",
+]  # fmt: skip
 
 Value = Float[Tensor, ""]
 
@@ -222,3 +225,78 @@ def orthogonality(net: nn.Module) -> Value:
         products = rows @ rows.T
         total = total + (products - products.diag().diag()).square().sum()
     return total
+
+
+class Shaping(abc.ABC):
+    """A number that the generator lowers beside its loss.
+
+    Args:
+        scale: What it counts.
+        every: It is taken every so many rounds, and counts as many times more.
+
+    Attributes:
+        name: What it is called in the log.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, scale: float, *, every: int = 1) -> None:
+        self.scale, self.every = scale, every
+
+    @abc.abstractmethod
+    def value(self, generator: nn.Module, generate: Callable[[Tensor], Tensor], z: Tensor, noise: Noise) -> Value:
+        """What is lowered, without its weight.
+
+        Args:
+            generator: The network.
+            generate: From z to x as the critic sees it; the condition is known to it.
+            z: Latents of a batch.
+            noise: The source of what is drawn.
+        """
+
+
+class Orthogonal(Shaping):
+    """The generator's matrices held near orthogonal rows, by `orthogonality`: latents that are cut short for better
+    samples are then less strange to it.
+
+    Args:
+        scale: What it counts; published 1e-4.
+        every: It is taken every so many rounds.
+
+    References:
+        Brock, Donahue & Simonyan, 2019, "Large scale GAN training for high fidelity natural image synthesis",
+        arXiv:1809.11096
+    """
+
+    name = "orthogonal"
+
+    def value(self, generator: nn.Module, generate: Callable[[Tensor], Tensor], z: Tensor, noise: Noise) -> Value:
+        return orthogonality(generator)
+
+
+class PathLength(Shaping):
+    """Steps of one length in z held to steps of one length in x, whatever the place and the direction y,
+
+    $$ \\lambda\\,\\mathbb E_{z, y} \\bigl(\\|J_z^\\top y\\| - a\\bigr)^2, \\qquad y \\sim N(0, I/D), $$
+
+    with a the mean of the lengths in the batch.
+
+    Args:
+        scale: λ.
+        every: It is taken every so many rounds; published 8.
+
+    References:
+        Karras et al., 2020, "Analyzing and improving the image quality of StyleGAN", arXiv:1912.04958 (section 3.2,
+        with a running mean for a)
+    """
+
+    name = "path_length"
+
+    def value(self, generator: nn.Module, generate: Callable[[Tensor], Tensor], z: Tensor, noise: Noise) -> Value:
+        at = z.detach().requires_grad_()
+        with torch.enable_grad():
+            x = generate(at).flatten(1)
+            y = noise.at("path").normal(*x.shape, dtype=x.dtype) / math.sqrt(x.shape[1])
+            (slope,) = torch.autograd.grad((x * y).sum(), at, create_graph=True)
+        lengths = slope.norm(dim=1)
+        return (lengths - lengths.mean().detach()).square().mean()

@@ -121,6 +121,7 @@ def sngan(
     width: Count | None = None,
     lr: Positive = 1e-4,
     critic_lr: Positive = 4e-4,
+    orthogonal: Amount = 0.0,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """A GAN with a hinge, whose critic's layers stretch nothing: spectral normalization, and two rates of learning.
@@ -134,12 +135,14 @@ def sngan(
         width: Channels of the convolutions at full size; by default as size says.
         lr: Adam's rate for the generator.
         critic_lr: Adam's rate for the critic, which one step a turn is enough for.
+        orthogonal: How much the generator's matrices are held to orthogonal rows; published for BigGAN: 1e-4.
     """
-    from genzoo.models.adversarial import GAN, Hinge, Rules, spectral
+    from genzoo.models.adversarial import GAN, Hinge, Orthogonal, Rules, spectral
 
     shape = shape_of(space, given_space, size, net=net, latent=latent, hidden=hidden, depth=depth, width=width)
     generator, critic = networks(space, given_space, shape)
-    rules = Rules(Hinge(), lr=lr, critic_lr=critic_lr)
+    shaping = [Orthogonal(orthogonal)] if orthogonal else []
+    rules = Rules(Hinge(), shaping=shaping, lr=lr, critic_lr=critic_lr)
     model = GAN(space, given_space, generator, spectral(critic), rules, latent=shape.latent, drop_given=drop_given)
     return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=64, ema=0.05))
 
@@ -163,6 +166,7 @@ def r3gan(
     gamma: Amount | None = None,
     every: Count = 1,
     octaves: Count | None = None,
+    path_length: Amount = 0.0,
     lr: Positive = 1e-3,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
@@ -179,14 +183,16 @@ def r3gan(
             0.05 (D / 3072)² for more than 3072 entries.
         every: The penalties come every so many rounds: 4 cost a third of what 1 does, and hold nearly as well.
         octaves: Waves of each entry that the critic sees; by default 4 for rows of up to 16 entries.
+        path_length: How much steps of one length in z are held to steps of one length in x, every fourth round.
         lr: Adam's rate for both players, without momentum.
     """
-    from genzoo.models.adversarial import GAN, R1, R2, Relativistic, Rules
+    from genzoo.models.adversarial import GAN, R1, R2, PathLength, Relativistic, Rules
 
     shape = shape_of(space, given_space, size, net=net, latent=latent, hidden=hidden, depth=depth or 3, width=width)
     gamma = 0.05 * max(1.0, space.dims / 3072) ** 2 if gamma is None else gamma
     held = {"gamma": gamma, "last": gamma / 10, "until": 0.6, "every": every}
-    rules = Rules(Relativistic(), [R1(**held), R2(**held)], lr=lr, betas=(0.0, 0.99))
+    shaping = [PathLength(path_length, every=4)] if path_length else []
+    rules = Rules(Relativistic(), [R1(**held), R2(**held)], shaping, lr=lr, betas=(0.0, 0.99))
     generator, critic = networks(space, given_space, shape, **leaky(shape))
     if octaves := octaves or (4 if space.dims <= FEW and not shape.channels else 0):
         critic = waves(space, given_space, shape, octaves, **leaky(shape))
