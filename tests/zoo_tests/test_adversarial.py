@@ -1,0 +1,60 @@
+"""Recipes of adversarial models as they are on pictures: every one with convolutions, with a class and without."""
+
+import pytest
+import torch
+
+from genzoo.core import Batch, Noise, Space
+from genzoo.zoo import Mistake, recipe_named
+
+PICTURE, LABEL = Space((2, 16, 18), levels=256), Space((), levels=3)
+SMALL = {"net": "conv", "width": 2, "hidden": 8, "latent": 4}
+CASES = {
+    "gan": {"objective": "hinge"},
+    "gan/pack": {"pack": 2},
+    "gan/deviation": {"deviation": True},
+    "wgan": {},
+    "wgan_gp": {},
+    "sngan": {"orthogonal": 1e-4},
+    "r3gan": {"every": 2, "path_length": 1.0},
+    "unrolled_gan": {"unrolled": 2},
+    "conditional_gan": {"by": "projection"},
+    "conditional_gan/concatenation": {"by": "concatenation"},
+    "conditional_gan/classifier": {"by": "classifier"},
+    "ali": {},
+    "veegan": {},
+    "drifting": {},
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_it_plays_on_pictures(case: str) -> None:
+    x = Noise(0).integers(256, 4, *PICTURE.shape).to(torch.uint8)
+    label = torch.tensor([0, 1, 2, -1])
+    for given in (None, LABEL):
+        if (given is None and case.startswith("conditional")) or (given and case == "gan/pack"):
+            continue
+        torch.manual_seed(0)
+        model = recipe_named(case.partition("/")[0])(PICTURE, given, **SMALL, **CASES[case]).model.train()
+        batch = Batch(x, None if given is None else label, Noise(1), progress=0.5)
+        for player in model.players():
+            loss = player.loss(batch)
+            (loss if isinstance(loss, torch.Tensor) else loss["loss"]).backward()
+        silent = [name for name, weight in model.named_parameters() if weight.grad is None]
+        assert not [name for name in silent if "null" not in name], case
+        assert model.sample(2, None if given is None else label[:2], seed=0).shape == (2, *PICTURE.shape)
+
+
+def test_gamma_grows_with_the_square_of_the_size() -> None:
+    def gamma(space: Space) -> float:
+        return recipe_named("r3gan")(space, width=2, hidden=8).model.rules.penalties[0].weight(0.0) * 2
+
+    sides = {16: 0.05, 32: 0.05, 64: 0.8}  # of pictures with three channels: D = 3072 at 32
+    assert {side: gamma(Space((3, side, side), levels=256)) for side in sides} == pytest.approx(sides)
+
+
+def test_a_condition_that_a_recipe_lacks_or_cannot_take_is_told() -> None:
+    with pytest.raises(Mistake, match="needs a condition"):
+        recipe_named("conditional_gan")(PICTURE)
+    for name, settings in (("conditional_gan", {"by": "classifier"}), ("drifting", {})):
+        with pytest.raises(ValueError, match="class"):
+            recipe_named(name)(PICTURE, Space((2,)), **SMALL, **settings)
