@@ -67,6 +67,7 @@ LOSSES = {"exact": f"−log p, {NATS}", "bound": f"−(bound on log p), {NATS}"}
 SAMPLING = {
     "temperature": "Below 1: likelier samples, and less varied ones; 1 is the model.",
     "prefix": "How every sample begins: a text, or a list of levels.",
+    "truncation": "The largest size of an entry of z: small ones make better samples, and less varied ones.",
     "top_k": "Draw every symbol among the k likeliest.",
     "top_p": "Draw every symbol among the likeliest that have this share together.",
     "noise": "false: the mean of x given its latent in place of a draw, as pictures are by default.",

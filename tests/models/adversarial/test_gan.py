@@ -23,6 +23,7 @@ from genzoo.models.adversarial import (
     Wasserstein,
     orthogonality,
     spectral,
+    truncated,
 )
 from genzoo.nn import MLP, Conditioned, Projected, deviation_in_groups
 from genzoo.testing import rows
@@ -245,6 +246,24 @@ def test_samples_do_not_depend_on_the_rows_beside_them() -> None:
     model = dcgan(BYTES)
     model.critic_loss(Batch(batch(model, 8).x, {}, Noise(0)))
     assert torch.equal(model.sample(5, seed=1)[:2], model.sample(2, seed=1))
+
+
+def test_truncation_draws_a_truncated_normal_of_the_same_samples() -> None:
+    """The variance of N(0, 1) on [−τ, τ] is 1 − 2 τ φ(τ) / (2 Φ(τ) − 1)."""
+    z, normal = Noise(0).normal(20_000, 1), torch.distributions.Normal(0.0, 1.0)
+    for most in (0.3, 1.0, 2.0):
+        at = torch.tensor(most)
+        cut, share = truncated(z, most), 2 * normal.cdf(at) - 1
+        assert cut.abs().max() <= most
+        expected = 1 - 2 * most * normal.log_prob(at).exp() / share
+        assert cut.var().item() == pytest.approx(expected.item(), rel=0.03)
+        assert torch.equal(cut[:, 0].argsort(), z[:, 0].argsort())
+    assert torch.allclose(truncated(z, 20.0), z, atol=1e-5)
+    model = gan(REALS, Rules())
+    assert torch.allclose(model.sample(5, seed=1, truncation=20.0), model.sample(5, seed=1), atol=1e-4)
+    assert not torch.allclose(model.sample(5, seed=1, truncation=0.1), model.sample(5, seed=1), atol=1e-2)
+    with pytest.raises(ValueError, match="must be positive"):
+        model.sample(2, truncation=0.0)
 
 
 def test_it_has_no_single_loss() -> None:

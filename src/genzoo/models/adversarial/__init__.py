@@ -9,7 +9,7 @@ __getattr__, __dir__, __all__ = attach(
         "auxiliary_gan": ["AuxiliaryGAN"],
         "drifting": ["Drifting", "drift", "sinkhorn_drift"],
         "gan": ["GAN"],
-        "generator": ["Adversarial", "Generator", "Rules"],
+        "generator": ["Adversarial", "Generator", "Rules", "truncated"],
         "objectives": [
             "Hinge",
             "LeastSquares",

@@ -18,6 +18,7 @@ ABLE = ("sample", "decode", "latent", "condition")
     likelihood="none",
     can=ABLE,
     paper="Goodfellow et al., 2014, Generative adversarial networks, arXiv:1406.2661",
+    sampling=("truncation",),
 )
 def gan(
     space: Space,
@@ -70,6 +71,7 @@ def gan(
     likelihood="none",
     can=ABLE,
     paper="Radford, Metz & Chintala, 2016, Unsupervised representation learning with DCGANs, arXiv:1511.06434",
+    sampling=("truncation",),
 )
 def dcgan(
     space: Space,
@@ -108,6 +110,7 @@ def dcgan(
     likelihood="none",
     can=ABLE,
     paper="Miyato, Kataoka, Koyama & Yoshida, 2018, Spectral normalization for GANs, arXiv:1802.05957",
+    sampling=("truncation",),
 )
 def sngan(
     space: Space,
@@ -152,6 +155,7 @@ def sngan(
     likelihood="none",
     can=ABLE,
     paper="Huang, Gokaslan, Kuleshov & Tompkin, 2024, The GAN is dead; long live the GAN!, arXiv:2501.05441",
+    sampling=("truncation",),
 )
 def r3gan(
     space: Space,
@@ -205,6 +209,7 @@ def r3gan(
     likelihood="none",
     can=ABLE,
     paper="Metz, Poole, Pfau & Sohl-Dickstein, 2017, Unrolled generative adversarial networks, arXiv:1611.02163",
+    sampling=("truncation",),
 )
 def unrolled_gan(
     space: Space,

@@ -19,6 +19,7 @@ By = Literal["concatenation", "projection", "classifier"]
     likelihood="none",
     can=("sample", "decode", "latent", "condition"),
     paper="Mirza & Osindero, 2014, Conditional generative adversarial nets, arXiv:1411.1784",
+    sampling=("truncation",),
 )
 def conditional_gan(
     space: Space,

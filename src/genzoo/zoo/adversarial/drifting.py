@@ -17,6 +17,7 @@ __all__ = ["drifting"]
     can=("sample", "decode", "latent", "loss", "condition"),
     paper="Deng, Li, Li, Du & He, 2026, Generative modeling via drifting, arXiv:2602.04770",
     loss="what is left of the drift, squared",
+    sampling=("truncation",),
 )
 def drifting(
     space: Space,

@@ -16,6 +16,7 @@ ABLE = ("sample", "encode", "decode", "latent", "condition")
     likelihood="none",
     can=ABLE,
     paper="Dumoulin et al., 2017, Adversarially learned inference, arXiv:1606.00704",
+    sampling=("truncation",),
 )
 def ali(
     space: Space,
@@ -56,6 +57,7 @@ def ali(
     likelihood="none",
     can=ABLE,
     paper="Srivastava, Valkov, Russell, Gutmann & Sutton, 2017, VEEGAN, arXiv:1705.07761",
+    sampling=("truncation",),
 )
 def veegan(
     space: Space,

@@ -14,6 +14,7 @@ __all__ = ["wgan", "wgan_gp"]
     likelihood="none",
     can=("sample", "decode", "latent", "condition"),
     paper="Gulrajani et al., 2017, Improved training of Wasserstein GANs, arXiv:1704.00028",
+    sampling=("truncation",),
 )
 def wgan_gp(
     space: Space,
@@ -57,6 +58,7 @@ def wgan_gp(
     likelihood="none",
     can=("sample", "decode", "latent", "condition"),
     paper="Arjovsky, Chintala & Bottou, 2017, Wasserstein GAN, arXiv:1701.07875",
+    sampling=("truncation",),
 )
 def wgan(
     space: Space,
