@@ -118,3 +118,21 @@ def test_direct_fits_are_never_of_half_precision():
             train(model, rows, config, valid=rows)
             fits.append(model.state_dict())
         assert all(torch.equal(a, b) for a, b in zip(fits[0].values(), fits[1].values(), strict=True)), name
+
+
+def test_diffusions_draw_in_the_precision_that_they_were_trained_in(tmp_path, processor):
+    processor(amx_bf16=True)
+    small = {"width": 8, "depth": 1, "sampling_steps": 3}
+    data = genzoo.read(torch.randint(0, 256, (16, 1, 8, 8), dtype=torch.uint8))
+    run = genzoo.train("ddpm", data, out=tmp_path / "run", settings=small, steps=2, batch_size=8, device="cpu")
+    again, model = genzoo.load(run.path), run.generative
+    half = model.sample(6, seed=0)
+    assert model.in_half
+    assert torch.equal(again.model.sample(6, seed=0), half)
+    assert torch.equal(torch.cat([model.sample(2, seed=0, start=k) for k in (0, 2, 4)]), half)  # whatever the batch
+    model.in_half = False
+    whole = model.sample(6, seed=0)
+    assert (whole.int() - half.int()).abs().max() <= 1
+    assert torch.equal(model.log_prob(data.train.x[:2]), again.generative.log_prob(data.train.x[:2]))  # in float32
+    processor()
+    assert torch.equal(genzoo.load(run.path).model.sample(6, seed=0), whole)

@@ -1,12 +1,14 @@
 """Small convolutional networks between images and vectors, for any image of at least 4×4.
 
 The image is halved, rounding up, until its longer side is at most 4; going back, every stage doubles and crops to the
-size that stood there. So 8 → 4, and 28 → 14 → 7 → 4, without padding the data.
+size that stood there. So 8 → 4, and 28 → 14 → 7 → 4, without padding the data. Images and weights lie channels last in
+memory, which a CPU wants, in bfloat16 above all.
 """
 
 import itertools
 from collections.abc import Callable, Iterable
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -80,10 +82,12 @@ class ConvEncoder(nn.Module):
         self.shifts = nn.ModuleList(nn.Linear(given, b, bias=False) for b in widths[1:] if given)
         self.last = nn.Linear(widths[-1] * sizes[-1][0] * sizes[-1][1], outputs)
         self.activation = activation or nn.SiLU()
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(
         self, x: Float[Tensor, "B C H W"], given: Float[Tensor, "B width"] | None = None
     ) -> Float[Tensor, "B outputs"]:
+        x = x.contiguous(memory_format=torch.channels_last)
         for layer, norm, shift in itertools.zip_longest(self.layers, self.norms, self.shifts):
             x = layer(x) if norm is None else norm(layer(x))
             x = self.activation(shifted(x, shift, given))
@@ -132,11 +136,12 @@ class ConvDecoder(nn.Module):
         self.shifts = nn.ModuleList(nn.Linear(given, b, bias=False) for b in widths if given)
         self.last = nn.Conv2d(widths[-1], channels, 3, padding=1)
         self.activation = activation or nn.SiLU()
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(
         self, z: Float[Tensor, "B inputs"], given: Float[Tensor, "B width"] | None = None
     ) -> Float[Tensor, "B C H W"]:
-        h = self.first(z).unflatten(1, (-1, *self.sizes[0]))
+        h = self.first(z).unflatten(1, (-1, *self.sizes[0])).contiguous(memory_format=torch.channels_last)
         for i, (norm, (height, width)) in enumerate(zip(self.norms, self.sizes, strict=True)):
             if i:
                 h = self.layers[i - 1](h)[:, :, :height, :width]

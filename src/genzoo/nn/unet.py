@@ -135,6 +135,7 @@ class UNet(nn.Module):
         self.norm = Norm(groups(widths[0]), widths[0])
         self.last = silent(nn.Conv2d(widths[0], channels, 3, padding=1))
         self.activation = nn.SiLU()
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(
         self, x: Float[Tensor, "B C H W"], given: Float[Tensor, "B width"], told: Tokens | None = None

@@ -11,7 +11,7 @@ from torch.optim import AdamW, Muon, Optimizer
 from genzoo.core import Player
 from genzoo.training.config import TrainConfig
 
-__all__ = ["Mover", "movers", "rate"]
+__all__ = ["Mover", "laid_out", "movers", "rate"]
 
 
 def rate(step: int, total: int, config: TrainConfig) -> float:
@@ -89,6 +89,25 @@ class Mover:
             states[int(i)].setdefault(int(j), {})[name] = value
         for optimizer, state in zip(self.optimizers, states, strict=True):
             optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+            for parameter, kept in optimizer.state.items():
+                kept |= {name: laid_out(t, parameter) for name, t in kept.items() if t.shape == parameter.shape}
+
+
+def laid_out(tensor: Tensor, parameter: Tensor) -> Tensor:
+    """A tensor in the type of a parameter and laid out as it is in memory, where fused optimizers pair their numbers.
+
+    Args:
+        tensor: One of the parameter's shape, such as its gradient.
+        parameter: The parameter.
+
+    Example:
+        >>> image = torch.zeros(2, 3, 4, 4).to(memory_format=torch.channels_last)
+        >>> laid_out(torch.ones(2, 3, 4, 4), image).stride() == image.stride()
+        True
+    """
+    if tensor.dtype == parameter.dtype and tensor.stride() == parameter.stride():
+        return tensor
+    return torch.empty_like(parameter, requires_grad=False).copy_(tensor)
 
 
 def movers(players: Sequence[Player], model: nn.Module, config: TrainConfig) -> list[Mover]:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from genzoo.training.config import TrainConfig
+from genzoo.training.optimizers import laid_out
 from genzoo.training.precision import device_named, resolved
 
 __all__ = ["Team"]
@@ -96,7 +97,7 @@ class Team:
         flat = self.total(torch.cat([loss.reshape(1), present, *(g.flatten().to(loss.dtype) for g in grads)]))
         head, body = flat[: 1 + len(parameters)], flat[1 + len(parameters) :]
         for parameter, count, grad in zip(parameters, head[1:], _split_like(body, parameters), strict=True):
-            parameter.grad = grad.to(parameter.dtype) if count else None
+            parameter.grad = laid_out(grad, parameter) if count else None
         return head[0]
 
 

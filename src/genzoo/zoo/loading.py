@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from genzoo._files import read_json, told
@@ -16,6 +17,7 @@ from genzoo.core.game import Trainable
 from genzoo.core.given import GivenAsked, GivenSpace
 from genzoo.core.model import GenerativeModel
 from genzoo.core.noise import seeded
+from genzoo.training.precision import half_on
 from genzoo.zoo import store
 from genzoo.zoo.bounds import bounded_by
 from genzoo.zoo.mistakes import Mistake
@@ -183,7 +185,20 @@ def rebuilt(path: Path, config: store.RunConfig, before: Sequence[Path] = ()) ->
                 built.model.eval()
             if built.then is not None:
                 built = built.then(built.model)
-    return built._replace(model=built.model.double()) if precise else built
+    if precise:
+        return built._replace(model=built.model.double())
+    if config.train.precision == "bf16" and half_on(torch.device("cpu")).quick:
+        _draw_in_half(built.model)
+    return built
+
+
+def _draw_in_half(model: Trainable) -> None:
+    """Lets the diffusions in a model that was trained in bfloat16 draw so, too."""
+    from genzoo.models.diffusion import Diffusion
+
+    for part in model.modules():
+        if isinstance(part, Diffusion):
+            part.in_half = True
 
 
 def _arguments(path: Path, config: store.RunConfig) -> dict[str, Any]:

@@ -48,13 +48,15 @@ class GaussianAutoencoder(Autoencoder):
         self.encoder, self.decoder = encoder, decoder
         self.observation = Observation(space)
 
+    # Networks may run in less: distributions are of the precision of the weights.
     def posterior(self, x: Shaped[Tensor, "B *event"], given: Given = NOTHING) -> Distribution:
         dtype = next(self.encoder.parameters()).dtype
-        loc, log_scale = self.encoder(Numbers(self.space, dtype).of(x), given or None).chunk(2, dim=1)
+        said = self.encoder(Numbers(self.space, dtype).of(x), given or None).to(dtype)
+        loc, log_scale = said.chunk(2, dim=1)
         return Independent(Normal(loc, log_scale.exp(), validate_args=False), 1, validate_args=False)
 
     def likelihood(self, z: Float[Tensor, "B latent"], given: Given = NOTHING) -> Distribution:
-        return self.observation(self.decoder(z, given or None))
+        return self.observation(self.decoder(z, given or None).to(z.dtype))
 
     @classmethod
     def mlp(
