@@ -22,6 +22,7 @@ from genzoo.models.adversarial import (
     sinkhorn_drift,
 )
 from genzoo.nn import Classifying, Conditioned
+from tests.zoo import ready
 from tests.zoo.adversarial import auxiliary, drifting, paired, perceptrons
 from tests.zoo.entry import BITS, BOTH, LABEL, REALS, batch
 
@@ -99,6 +100,15 @@ def test_an_auxiliary_classifier_adds_the_surprise_at_the_class() -> None:
     for wrong in (None, BOTH, Space((2,))):
         with pytest.raises(ValueError, match="must be one class"):
             AuxiliaryGAN(REALS, wrong, perceptrons(REALS)[0], Classifying(nn.Identity(), 3, 3), Rules())
+
+
+def test_losses_are_in_single_precision_where_networks_run_in_less() -> None:
+    for name in ("dcgan", "r3gan", "ali", "veegan", "unrolled_gan", "auxiliary_gan", "drifting"):
+        model = ready(name).train()
+        for player in model.players():
+            with torch.autocast("cpu", torch.bfloat16):
+                loss = player.loss(batch(model, 8))
+            assert (loss if isinstance(loss, torch.Tensor) else loss["loss"]).dtype == torch.float32, name
 
 
 # --- drifting -------------------------------------------------------------------------------------------------------

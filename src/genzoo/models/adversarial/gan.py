@@ -46,6 +46,6 @@ class GAN(Adversarial):
         given, objective = self.training_given(batch), self.rules.objective
         fake = self.packed(self.fake(batch, given))
         if not objective.paired:
-            return objective.toward(self.critic(fake, given or None))
+            return objective.toward(self.said(fake, given))
         of_real, of_fake = self.judged(self.packed(self.real(batch, given)), fake, given)
         return objective.toward(of_fake, of_real)

@@ -277,18 +277,19 @@ class Adversarial(Generator):
             real, fake = real.detach().requires_grad_(), fake.detach().requires_grad_()
         of_real, of_fake = self.judged(real, fake, given)
 
-        def judge(x: Tensor) -> Tensor:
-            said: Tensor = self.critic(x, given or None)
-            return said
+        return Encounter(lambda x: self.said(x, given), real, fake, of_real, of_fake, batch.noise, batch.progress)
 
-        return Encounter(judge, real, fake, of_real, of_fake, batch.noise, batch.progress)
+    def said(self, x: Float[Tensor, "B *event"], given: Given) -> Float[Tensor, "B 1"]:
+        """What the critic says, in the model's precision even where the network runs in less: losses are of it."""
+        said: Tensor = self.critic(x, given or None).to(self.dtype)
+        return said
 
     def judged(self, real: Tensor, fake: Tensor, given: Given) -> tuple[Tensor, Tensor]:
         """What the critic says of data and of samples."""
         if self.rules.apart:
-            return self.critic(real, given or None), self.critic(fake, given or None)
+            return self.said(real, given), self.said(fake, given)
         twice = map_given(lambda rows: torch.cat([rows, rows]), given)
-        of_real, of_fake = self.critic(torch.cat([real, fake]), twice or None).chunk(2)  # one call costs less than two
+        of_real, of_fake = self.said(torch.cat([real, fake]), twice).chunk(2)  # one call costs less than two
         return of_real, of_fake
 
     def packed(self, x: Float[Tensor, "B *event"]) -> Float[Tensor, "packs *event"]:

@@ -88,5 +88,5 @@ class UnrolledGAN(Adversarial):
 
     def _said(self, weights: dict[str, Tensor], x: Tensor, given: Given) -> Tensor:
         """What the critic says with other weights than its own."""
-        said: Tensor = functional_call(self.critic, weights, (x, given or None))
+        said: Tensor = functional_call(self.critic, weights, (x, given or None)).to(self.dtype)
         return said

@@ -54,4 +54,4 @@ class VEEGAN(Paired):
         pairs = self.fake(batch, given)
         x = pairs[:, : -self.latent].reshape(len(z), *self.space.shape)
         lost = (z - self.encoder(x, given or None)).square().sum(1).mean()
-        return {"loss": lost - self.critic(self.packed(pairs), given or None).mean(), "lost": lost}
+        return {"loss": lost - self.said(self.packed(pairs), given).mean(), "lost": lost}
