@@ -74,3 +74,32 @@ def test_a_model_of_one_long_sequence_is_the_same_model(monkeypatch: pytest.Monk
         fits.append((model.transition.clone(), model.log_prob(x), model.posterior(x)))
     for one, other in zip(*fits, strict=True):
         assert torch.allclose(one, other, atol=1e-8)
+
+
+def test_products_and_logarithms_filter_alike_and_what_is_too_unlikely_is_not_lost() -> None:
+    noise, ends = Noise(5), torch.tensor([9, 4, 0])
+    emission = 3 * noise.normal(9, 3, 4, dtype=torch.float64)
+    initial, transition = (noise.uniform(n, 4, dtype=torch.float64) for n in (3, 4))
+    arguments = initial / initial.sum(1, True), 0.9 * transition / transition.sum(1, True), emission, ends
+    found, expected = chain._filtered_by_products(*arguments), chain._filtered_by_logarithms(*arguments)
+    assert found is not None
+    for part, other in zip(found, expected, strict=True):
+        assert torch.allclose(part, other, rtol=1e-12)
+    far = emission.clone()
+    far[2, :, 0] += 2000
+    arguments = torch.eye(4)[[1, 2, 3]].double(), torch.eye(4).double(), far, ends
+    assert chain._filtered_by_products(*arguments) is None
+    assert chain.filtered(*arguments).log_prob[0] == pytest.approx(float(far[:, 0, 1].sum()))
+
+
+def test_compiled_and_plain_paths_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    noise, ends = Noise(6), torch.tensor([12, 5, 1, 0])
+    emission = noise.integers(3, 12, 4, 3).double()  # with ties
+    initial, transition, ending = (torch.ones(n, 3).double() / 3 for n in (4, 3, 4))
+    plain = chain.likeliest_paths(initial, transition, emission, ends, ending)
+    monkeypatch.setattr(chain, "once_it_pays", lambda kernel, work: kernel)
+    assert chain.likeliest_paths(initial, transition, emission, ends, ending).equal(plain)
+    transition = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.5, 0.5], [1.0, 0.0, 0.0]]).double()
+    found = chain.likeliest_paths(initial, transition, emission.log(), ends, ending)
+    monkeypatch.undo()
+    assert found.equal(chain.likeliest_paths(initial, transition, emission.log(), ends, ending))

@@ -168,8 +168,8 @@ class HMM(GenerativeModel, DirectFit):
         x, given = self.checked(x), self.checked_given(given, len(x))
         parts = []
         for part, labels in self._blocks(x, given):
-            run, matrix = self._run(part, labels), self.transition[:, :-1]
-            parts.append(likeliest_paths(run.starts[:, :-1], matrix, run.log_emission, run.lengths, run.ending))
+            seen, matrix = self._seen(part, labels), self.transition[:, :-1]
+            parts.append(likeliest_paths(seen.starts[:, :-1], matrix, seen.log_emission, seen.lengths, seen.ending))
         return _stacked(parts, x.shape[1], -1)
 
     def prepare(self, batches: Iterable[Batch]) -> None:
@@ -249,8 +249,8 @@ class HMM(GenerativeModel, DirectFit):
         marginal = self.class_weights @ self.initial
         return torch.where((labels < 0)[:, None], marginal, self.initial[labels.clamp_min(0)])
 
-    def _run(self, x: Tensor, labels: Tensor) -> "Run":
-        """The forward pass over some rows."""
+    def _seen(self, x: Tensor, labels: Tensor) -> "Seen":
+        """Some rows as what the passes need."""
         steps, there, lengths = _steps(x, self.space)
         size = len(self.transition)
         density = self.emissions.log_density(steps.transpose(0, 1)[there.T])
@@ -258,11 +258,17 @@ class HMM(GenerativeModel, DirectFit):
         starts = self._starts(labels)
         early = self._ends_early(lengths)[:, None]
         ending = torch.where(early, self.transition[:, -1], torch.ones_like(self.transition[:, -1]))
-        passes = long_chain if long_chain.is_long(*log_emission.shape) else chain
-        found = passes.filtered(starts[:, :-1], self.transition[:, :-1], log_emission, lengths)
-        tail = torch.where(lengths == 0, starts[:, -1], (found.states[-1] * ending).sum(1))
-        log_prob = found.log_prob + torch.where((lengths == 0) | early[:, 0], safe_log(tail), 0)
-        return Run(steps, there, lengths, starts, log_emission, ending, found, log_prob)
+        return Seen(steps, there, lengths, starts, log_emission, ending)
+
+    def _run(self, x: Tensor, labels: Tensor) -> "Run":
+        """The forward pass over some rows."""
+        seen = self._seen(x, labels)
+        passes = long_chain if long_chain.is_long(*seen.log_emission.shape) else chain
+        found = passes.filtered(seen.starts[:, :-1], self.transition[:, :-1], seen.log_emission, seen.lengths)
+        empty, early = seen.lengths == 0, self._ends_early(seen.lengths)
+        tail = torch.where(empty, seen.starts[:, -1], (found.states[-1] * seen.ending).sum(1))
+        log_prob = found.log_prob + torch.where(empty | early, safe_log(tail), 0)
+        return Run(*seen, found, log_prob)
 
     def _smoothed(self, run: "Run") -> Smoothed:
         passes = long_chain if long_chain.is_long(*run.log_emission.shape) else chain
@@ -326,8 +332,8 @@ class HMM(GenerativeModel, DirectFit):
         return some[0], x[:enough], labels[:enough]
 
 
-class Run(NamedTuple):
-    """Some rows as steps, with what the forward pass finds."""
+class Seen(NamedTuple):
+    """Some rows as steps, with the logarithms of what they emit."""
 
     steps: Shaped[Tensor, "B T D"]
     there: Bool[Tensor, "B T"]  # where a step is, and no padding
@@ -335,6 +341,17 @@ class Run(NamedTuple):
     starts: Float[Tensor, "B after"]
     log_emission: Float[Tensor, "T B N"]
     ending: Float[Tensor, "B N"]  # the probability to end after the last step, where that is a choice, else one
+
+
+class Run(NamedTuple):
+    """The same with what the forward pass finds."""
+
+    steps: Shaped[Tensor, "B T D"]
+    there: Bool[Tensor, "B T"]
+    lengths: Int[Tensor, " B"]
+    starts: Float[Tensor, "B after"]
+    log_emission: Float[Tensor, "T B N"]
+    ending: Float[Tensor, "B N"]
     chain: Filtered
     log_prob: Float[Tensor, " B"]
 

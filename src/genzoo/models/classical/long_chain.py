@@ -13,6 +13,7 @@ References:
 """
 
 import math
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -23,6 +24,7 @@ from genzoo.models.classical import chain as plain
 
 __all__ = ["filtered", "is_long", "smoothed"]
 
+SELDOM, LEAST = 8, 1e-200  # steps between which products are not rescaled, if their rows stay above the least
 LONG, FEW, NARROW = 512, 256, 32  # steps from which blocks pay; rows × states, and states, up to which they do
 
 
@@ -92,15 +94,27 @@ def smoothed(
 
 def _starts(initial: Tensor, transition: Tensor, parts: Float[Tensor, "K L B N"]) -> Float[Tensor, "K B N"]:
     """p(z | all before) at the first step of each block."""
-    blocks, side, rows, states = parts.shape
-    eye = torch.eye(states, dtype=initial.dtype, device=initial.device)
-    product, scale = eye.expand(blocks, rows, states, states), parts.new_zeros(blocks, rows, states)
-    for step in range(side):
-        emitted = parts[:, step] - parts[:, step].amax(-1, keepdim=True).clamp_min(-1e300)
-        moved = product if step == 0 else product @ transition
-        product, scale = _rescaled(moved * emitted.exp()[:, :, None], scale)
+    emitted = (parts - parts.amax(-1, keepdim=True).clamp_min(-1e300)).exp()
+    product, scale = _multiplied(emitted[:, :-1], transition)
+    product = product * emitted[:, -1][:, :, None]
+    weight = (scale - scale.amax(-1, keepdim=True).clamp_min(-1e300)).exp()
+    across = weight[..., None] * product
+    found, totals = [initial], []
+    for block in range(len(parts) - 1):
+        state = (found[-1][:, None] @ across[block]).squeeze(1)
+        totals.append(state.sum(-1, keepdim=True))
+        found.append(state / totals[-1] @ transition)
+    if not totals or bool((torch.stack(totals) > LEAST).all()):
+        return torch.stack(found)
+    return _starts_by_logarithms(initial, transition, product, scale)
+
+
+def _starts_by_logarithms(
+    initial: Tensor, transition: Tensor, product: Float[Tensor, "K B N N"], scale: Float[Tensor, "K B N"]
+) -> Float[Tensor, "K B N"]:
+    """The same, where a block is so unlikely from the states before it that digits would be lost."""
     found = [initial]
-    for block in range(blocks - 1):
+    for block in range(len(product) - 1):
         weight = plain.safe_log(found[-1]) + scale[block]
         top = weight.amax(-1, keepdim=True).clamp_min(-1e300)
         state = ((weight - top).exp()[:, None] @ product[block]).squeeze(1)
@@ -117,18 +131,40 @@ def _ratios(
     time = torch.arange(len(gain), device=lengths.device)[:, None]
     gain = torch.where((time < lengths)[..., None], gain, 1)
     gain, moves = _cut(gain, blocks, side, value=1.0), _cut((time < lengths - 1).float()[..., None], blocks, side)
-    eye = torch.eye(states, dtype=gain.dtype, device=gain.device)
-    product, scale = eye.expand(blocks, len(lengths), states, states), gain.new_zeros(blocks, len(lengths), states)
-    for step in range(side):  # rows of the product are states at the block's beginning
-        moved = torch.where(moves[:, step, :, :, None] > 0, transition, eye)
-        product, scale = _rescaled(product * gain[:, step][:, :, None] @ moved, scale)
+    product, scale = _multiplied(gain, transition, moves)
     last = chain.states.gather(0, (lengths - 1).clamp_min(0)[None, :, None].expand(1, -1, states))[0]
     after = ending / (last * ending).sum(-1, keepdim=True).clamp_min(1e-300)
     found = [after]
+    across = scale.exp()[..., None] * product
     for block in reversed(range(1, blocks)):
-        after = scale[block].exp() * (product[block] @ after[..., None]).squeeze(-1)
-        found.append(after)
+        found.append((across[block] @ found[-1][..., None]).squeeze(-1))
     return torch.stack(found[::-1])
+
+
+def _multiplied(
+    gain: Float[Tensor, "K L B N"], transition: Tensor, moves: Float[Tensor, "K L B 1"] | None = None
+) -> tuple[Float[Tensor, "K B N N"], Float[Tensor, "K B N"]]:
+    """The products of diag(gain) A over the steps of each block, A being I where nothing moves: rows that sum to one,
+    and the logarithms of what they were divided by. That is done at some steps, or, where digits would be lost, at
+    each."""
+    found, scale = _some_rescaled(gain, transition, moves, SELDOM)
+    return (found, scale) if scale is not None else _some_rescaled(gain, transition, moves, 1)
+
+
+def _some_rescaled(gain: Tensor, transition: Tensor, moves: Tensor | None, every: int) -> tuple[Tensor, Any]:
+    blocks, side, rows, states = gain.shape
+    eye = torch.eye(states, dtype=gain.dtype, device=gain.device)
+    product, scale = eye.expand(blocks, rows, states, states), gain.new_zeros(blocks, rows, states)
+    for step in range(side):
+        product = product * gain[:, step][:, :, None]
+        moved = (product.reshape(-1, states) @ transition).view_as(product)
+        product = moved if moves is None else torch.where(moves[:, step, :, :, None] > 0, moved, product)
+        if step % every == every - 1 or step == side - 1:
+            total = product.sum(-1)
+            if every > 1 and not bool(((total > LEAST) & (total < 1 / LEAST)).all()):
+                return product, None
+            product, scale = _rescaled(product, scale)
+    return product, scale
 
 
 def _rescaled(product: Float[Tensor, "K B N N"], scale: Float[Tensor, "K B N"]) -> tuple[Tensor, Tensor]:
