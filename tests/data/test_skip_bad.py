@@ -94,3 +94,35 @@ def test_grey_of_sixteen_bits_with_alpha(tmp_path: Path) -> None:
     assert read(tmp_path, color="grey").x[0, 0].tolist() == over_white.tolist()
     high = read(tmp_path, levels=256).x[0, 3].numpy()
     assert np.abs(high - alpha / 257).max() <= 0.5 + 1e-6
+
+
+def test_rows_keep_the_numbers_of_the_file(tmp_path: Path) -> None:
+    """Whatever was left out: lines of other widths, of empty cells, with an open quote, cells that are no number."""
+    lines = ["report,,", "a,b,kind", "1.5,2,red", "2.5,oops,blue", "3.5,4,red,extra", "4.5,5,blue", ",,", '5.5,6,"red',
+             "6.5,7,blue", "", "7.5,8,red", "8.5,9,blue"]  # fmt: skip
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(lines) + "\n")
+    data = read(path, skip_bad=True)
+    assert data.x[:, 0].tolist() == [1.5, 4.5, 6.5, 7.5, 8.5]
+    assert data.numbers.tolist() == [0, 3, 6, 7, 8]
+    assert sorted(data.skipped) == [
+        "row 2: 'oops' in column 'b', which holds numbers",
+        "t.csv, line 5: 4 cells where most lines have 3",
+        "t.csv, line 8: a quote that is open",
+    ]
+    with pytest.raises(DataError, match=r"quotes are in pairs, got one in line 8 that is not .*skip_bad"):
+        read(path)
+    path = tmp_path / "m.smi"
+    path.write_text("CCO\n???\nCC\n\nCCC\n")
+    assert read(path, skip_bad=True).numbers.tolist() == [0, 2, 3]
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"text": "a cat"}\n{oops\n\n{"text": "a dog"}\n')
+    assert read(path, skip_bad=True).numbers.tolist() == [0, 2]
+
+
+def test_a_quote_over_lines_is_a_cell(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text('a,kind\n1.5,"red\nor not"\n2.5,blue\n3.5,blue,x\n4.5,blue\n')
+    data = read(path, skip_bad=True)
+    assert data.numbers.tolist() == [0, 1, 3]
+    assert data.skipped == ("t.csv, line 5: 3 cells where most lines have 2",)

@@ -13,7 +13,7 @@ import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -25,15 +25,16 @@ from genzoo.core.errors import DataError
 from genzoo.data.cells import Numbers, looked_up
 
 __all__ = [
-    "CELL", "LINE", "LONGEST", "MISSING", "PEEKED", "WIDEST", "cells_of", "has_header", "is_date", "is_missing",
-    "is_number", "looks_like_a_number", "looks_like_table", "missing_of", "named", "numbers", "parse_lines",
-    "read_columns", "read_lines", "separator_of", "spike_of", "write_columns",
+    "CELL", "LINE", "LONGEST", "MISSING", "PEEKED", "WIDEST", "Record", "cells_of", "has_header", "is_date",
+    "is_missing", "is_number", "looks_like_a_number", "looks_like_table", "missing_of", "named", "numbers",
+    "parse_lines", "read_columns", "read_lines", "read_records", "separator_of", "spike_of", "write_columns",
 ]  # fmt: skip
 
 WIDEST = 10_000  # columns
 LONGEST = 1 << 20  # characters of a cell
 LINE = 1 << 24  # characters of a line
 CELL = 128  # bytes that a cell takes while a table is read
+MOST_OPEN = 100  # lines with an open quote that are left out
 PEEKED = 20  # lines that tell which sign separates
 LOOKED_AT = 50  # lines that tell whether the first is a header
 MISSING = frozenset(("", "?", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null"))
@@ -65,26 +66,52 @@ def read_lines(path: Path) -> list[list[str]]:
     Raises:
         DataError: If the file is no text, or a line or cell is longer than any table needs.
     """
+    return [record.cells for record in read_records(path)]
+
+
+class Record(NamedTuple):
+    """A line of a table, or several where a quoted cell holds line breaks.
+
+    Attributes:
+        cells: What it holds; none where it could not be read.
+        line: The number of its first line, from 1.
+    """
+
+    cells: list[str]
+    line: int
+
+
+def read_records(path: str | Path, *, skip_bad: bool = False) -> list[Record]:
+    """The records of a file that are not empty, with their lines.
+
+    Args:
+        path: The file: cells separated by commas, semicolons, tabs or bars; perhaps gzipped.
+        skip_bad: Leave the cells of a line out in which a quote opens that nothing closes, and go on below it.
+
+    Raises:
+        DataError: If the file is no text, a line or cell is longer than any table needs, or a quote stays open.
+    """
+    path = Path(path)
     with (
         _told(path.name),
         opened(path) as content,
         io.TextIOWrapper(content, encoding="utf-8-sig", newline="") as file,
     ):
-        return _parsed(path.name, file)
+        return _parsed(path.name, file, skip_bad=skip_bad)
 
 
 def parse_lines(name: str, content: bytes) -> list[list[str]]:
     """The cells of each line of a file's content, as `read_lines`."""
     with _told(name), io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="") as file:
-        return _parsed(name, file)
+        return [record.cells for record in _parsed(name, file)]
 
 
 def _told(name: str) -> contextlib.AbstractContextManager[None]:
     return told(name, "be a CSV file in UTF-8", "Save it again as CSV.")
 
 
-def _parsed(name: str, file: io.TextIOWrapper) -> list[list[str]]:
-    """The cells of each line; where tabs separate, quotes that make no sense as such are just quotes."""
+def _parsed(name: str, file: io.TextIOWrapper, *, skip_bad: bool = False) -> list[Record]:
+    """The records; where tabs separate, quotes that make no sense as such are just quotes."""
     first, *others = [file.readline(LINE) for _ in range(PEEKED)]
     separator = separator_of([first, *filter(str.strip, others)])
     count = first.count(separator)
@@ -92,20 +119,48 @@ def _parsed(name: str, file: io.TextIOWrapper) -> list[list[str]]:
         raise DataError(f"{name} must have at most {WIDEST} columns, got {count + 1}. Choose among them first.")
     spaced = 0 < count == first.count(f"{separator} ")
 
-    def cells(quoting: Literal[0, 3]) -> list[list[str]]:
-        file.seek(0)
-        reader = csv.reader(
-            _limited(name, file), delimiter=separator, strict=True, skipinitialspace=spaced, quoting=quoting
-        )
-        return _few_enough(name, (line for line in reader if line))
+    def records(quoting: Literal[0, 3], bad: list[int] | None) -> Iterator[Record]:
+        read = 0  # lines
+        while True:
+            file.seek(0)
+            lines = itertools.islice(_limited(name, file), read, None)
+            reader = csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=spaced, quoting=quoting)
+            before = read
+            try:
+                for cells in reader:
+                    if cells:
+                        yield Record(cells, read + 1)
+                    read = before + reader.line_num
+                return
+            except csv.Error as problem:
+                if bad is None or len(bad) == MOST_OPEN:
+                    raise _Open(read + 1, problem) from problem
+                bad.append(read)
+                yield Record([], read + 1)
+                read += 1
 
     with _cells_at_most(LONGEST):
         try:
-            return cells(csv.QUOTE_MINIMAL)
-        except csv.Error:
+            return _few_enough(name, records(csv.QUOTE_MINIMAL, [] if skip_bad and separator != "\t" else None))
+        except _Open as problem:
             if separator != "\t":
-                raise
-            return cells(csv.QUOTE_NONE)
+                raise problem.told(name) from None
+            return _few_enough(name, records(csv.QUOTE_NONE, None))
+
+
+class _Open(Exception):
+    """A line whose quotes make no sense."""
+
+    def __init__(self, line: int, problem: csv.Error) -> None:
+        super().__init__(str(problem))
+        self.line = line
+
+    def told(self, name: str) -> DataError:
+        """The error for whoever wrote the file."""
+        return DataError(
+            f"{name} must be a CSV file whose quotes are in pairs, got one in line {self.line:,} that is not "
+            f'({self}). Close it, or write "" for a quote within a cell; skip_bad leaves such lines out.'
+        )
 
 
 def separator_of(lines: Sequence[str]) -> str:
@@ -141,14 +196,14 @@ def _limited(name: str, file: io.TextIOWrapper) -> Iterator[str]:
         yield line
 
 
-def _few_enough(name: str, lines: Iterable[list[str]]) -> list[list[str]]:
-    """The lines, given up before their cells fill the memory."""
+def _few_enough(name: str, records: Iterable[Record]) -> list[Record]:
+    """The records, given up before their cells fill the memory."""
     kept, count, most = [], 0, memory() // CELL
-    for line in lines:
-        count += 1 + len(line)
+    for record in records:
+        count += 1 + len(record.cells)
         if count > most:
             raise DataError(f"{name} must have at most {most:,} cells to fit into the memory, got more. Split it.")
-        kept.append(line)
+        kept.append(record)
     return kept
 
 

@@ -12,19 +12,24 @@ LEAST_ROWS = 3  # below a header in two lines
 
 
 class Headed(NamedTuple):
-    """The columns of a table by name, and what was understood of its first lines, one sentence each."""
+    """The columns of a table by name, what was understood of its first lines, one sentence each, and the numbers of
+    the rows below the header, from 0."""
 
     columns: dict[str, list[str]]
     notes: tuple[str, ...] = ()
+    rows: tuple[int, ...] = ()
 
 
-def headed(name: str, lines: Sequence[Sequence[str]], header: bool | None) -> Headed:
+def headed(
+    name: str, lines: Sequence[Sequence[str]], header: bool | None, places: Sequence[int] | None = None
+) -> Headed:
     """The columns of a table whose first lines may be titles, and whose header may take two lines.
 
     Args:
         name: What the table is called, for errors.
         lines: The cells of each line.
         header: Whether the first line below the titles names the columns; None: judge by its look.
+        places: The numbers of the lines in the file, where some were left out.
 
     Raises:
         DataError: If there are no rows, rows differ in length, or names are twice.
@@ -34,26 +39,32 @@ def headed(name: str, lines: Sequence[Sequence[str]], header: bool | None) -> He
         Headed(columns={'mass (kg)': ['1', '2', '3'], 'kind': ['a', 'b', 'a']}, notes=("the line 'Report' ...
     """
     notes = []
-    titles = _titles(lines)
+    titles, places = _titles(lines), range(len(lines)) if places is None else places
     if titles:
         told = "; ".join(repr(" ".join(filter(None, line))[:60]) for line in lines[:titles][:3])
         notes.append(f"the line {told} stands above the table and is left out")
-        lines = lines[titles:]
+        lines, places = lines[titles:], places[titles:]
     if len(lines) > 1 and len(lines[0]) > 1:
-        kept = [line for line in lines if any(cell.strip() for cell in line)]
+        kept = [i for i, line in enumerate(lines) if any(cell.strip() for cell in line)]
         if len(kept) < len(lines):
             notes.append(f"lines of empty cells are left out: {len(lines) - len(kept):,}")
-            lines = kept
+            lines, places = [lines[i] for i in kept], [places[i] for i in kept]
     if header is None and _has_two(lines):
         names = [" ".join(filter(None, map(str.strip, pair))) for pair in zip(*lines[:2], strict=True)]
         notes.append(f"the header takes two lines: columns are {', '.join(names[:5])} (header=True if not)")
-        return Headed(named(name, [names, *lines[2:]], header=True), tuple(notes))
+        return Headed(named(name, [names, *lines[2:]], header=True), tuple(notes), _below(places, 2))
     has = has_header(lines) if header is None else header
     columns = named(name, lines, has)
     if header is None and not has:
         last = f"c{len(columns) - 1}"
         notes.append(f"the first line holds numbers, so it is a row and columns are c0 … {last} (header=True if not)")
-    return Headed(columns, tuple(notes))
+    return Headed(columns, tuple(notes), _below(places, int(has)))
+
+
+def _below(places: Sequence[int], header: int) -> tuple[int, ...]:
+    """The numbers of rows below a header of some lines, from their numbers in the file."""
+    first = places[header - 1] + 1 if header else (places[0] if places else 0)
+    return tuple(place - first for place in places[header:])
 
 
 def _titles(lines: Sequence[Sequence[str]]) -> int:

@@ -102,7 +102,7 @@ def plain_columns(path: Path, header: bool | None, gone: Collection[str], decima
     if grid is None:
         return None
     looked_at = min(LOOKED_AT, len(grid))
-    names, notes = headed(path.name, grid.top(looked_at), header)
+    names, notes, _ = headed(path.name, grid.top(looked_at), header)
     if any(said in note for note in notes for said in LEFT_OUT):
         return None
     rows = grid.below(looked_at - len(next(iter(names.values()))))

@@ -21,13 +21,14 @@ from genzoo.data.cells import Numbers, different, joined, kept, looked_up, mappe
 from genzoo.data.codec import Codec
 from genzoo.data.codecs.molecules import MOLECULES, is_smiles
 from genzoo.data.codecs.table import PointsCodec, TableCodec
-from genzoo.data.columns import MISSING, is_missing, is_number, missing_of, read_lines, spike_of
+from genzoo.data.columns import MISSING, Record, is_missing, is_number, missing_of, read_records, spike_of
 from genzoo.data.readers.arrays import as_rows, loses_digits
 from genzoo.data.readers.beside import columns_beside
 from genzoo.data.readers.column import EXACT, MOST_WORDS, ReadColumn, holds_words, kinds_asked, read_column
 from genzoo.data.readers.heads import headed
 from genzoo.data.readers.parquet import read_parquet
 from genzoo.data.readers.plain import plain_columns
+from genzoo.data.readers.slips import written_alike
 from genzoo.data.readers.spelling import SPELLING, text_rows
 from genzoo.data.readers.written import Written, plain_numbers
 from genzoo.data.source import EVERY, MOST_CLASSES, Asked, Condition, Source, reader
@@ -83,7 +84,7 @@ class Table:
         spans = zip(tables, [0, *ends], ends, strict=False)
         splits = {split: torch.arange(start, end) for split, start, end in spans if split}
         skipped = sum((table.skipped for table in tables.values()), ())
-        joint = cls(name, columns, splits, first.notes, first.texts, skipped)
+        joint = cls(name, columns, splits, first.notes, first.texts, skipped, kept=None if others else first.kept)
         return joint.with_lines(lambda: [row for table in tables.values() for row in table.contents()])
 
     def __len__(self) -> int:
@@ -158,9 +159,12 @@ def from_table(table: Table, asked: Asked) -> Source:
     content = content_words(rows)
     splits, decided = choose(table.splits, content, grouped=asked.group is not None)
     table = _blank(table, cells, gone)
-    if asked.missing == "impute":
-        table = _imputed(table, cells, splits["train"].numpy())
     train = splits["train"].numpy()
+    if "train" in table.splits:
+        columns, told = written_alike(table.columns, cells, table.splits["train"].numpy(), most=MOST_WORDS)
+        table = dataclasses.replace(table, columns=columns, notes=(*table.notes, *told))
+    if asked.missing == "impute":
+        table = _imputed(table, cells, train)
     x, space, codec, notes = _rows(table, x_names, asked, train)
     conditions = {name: _condition(table, name, asked, train) for name in asked.given}
     notes = (*table.notes, *decided, *_unknown_words(table, cells, splits), *notes)
@@ -183,20 +187,23 @@ def _loaded(path: Path, asked: Asked) -> Table:
     if (plain := plain_columns(path, asked.header, _gone(asked), asked.decimal)) is not None:
         table = Table(name, plain.columns, notes=plain.notes)
         return _without_index(table.with_lines(plain.grid.rows), asked)
-    lines, bad = read_lines(path), tuple[str, ...]()
-    if asked.skip_bad:
-        lines, bad = _of_one_width(path.name, lines)
-    found = headed(path.name, lines, asked.header)
-    return _without_index(Table(name, found.columns, notes=found.notes, skipped=bad), asked)
+    records = read_records(path, skip_bad=asked.skip_bad)
+    some, bad = _of_one_width(path.name, records) if asked.skip_bad else (list(range(len(records))), ())
+    found = headed(path.name, [records[i].cells for i in some], asked.header, some)
+    places = None if found.rows == tuple(range(len(found.rows))) else torch.tensor(found.rows)
+    return _without_index(Table(name, found.columns, notes=found.notes, skipped=bad, kept=places), asked)
 
 
-def _of_one_width(name: str, lines: Sequence[list[str]]) -> tuple[list[list[str]], tuple[str, ...]]:
-    """The lines without those that have more or fewer cells than most, below the first that has as many; and why."""
-    width = Counter(map(len, lines)).most_common(1)[0][0] if lines else 0
-    first = next((i for i, line in enumerate(lines) if len(line) == width), 0)
-    odd = [i for i, line in enumerate(lines) if i > first and len(line) != width]
-    reasons = tuple(f"{name}, line {i + 1}: {len(lines[i])} cells where most lines have {width}" for i in odd)
-    return [line for i, line in enumerate(lines) if i <= first or len(line) == width], reasons
+def _of_one_width(name: str, records: Sequence[Record]) -> tuple[list[int], tuple[str, ...]]:
+    """Which records remain without those that have more or fewer cells than most, below the first that has as many;
+    and why the others do not."""
+    widths = [len(record.cells) for record in records]
+    width = Counter(filter(None, widths)).most_common(1)[0][0] if any(widths) else 0
+    first = next((i for i, found in enumerate(widths) if found == width), 0)
+    odd = [i for i, found in enumerate(widths) if found != width and (i > first or not found)]
+    why = {i: f"{widths[i]} cells where most lines have {width}" if widths[i] else "a quote that is open" for i in odd}
+    reasons = tuple(f"{name}, line {records[i].line:,}: {reason}" for i, reason in why.items())
+    return [i for i in range(len(records)) if i not in why], reasons
 
 
 def _without_index(table: Table, asked: Asked) -> Table:
@@ -263,7 +270,8 @@ def _without_bad_cells(table: Table, names: Sequence[str], asked: Asked, gone: C
         cells = mapped(table.columns[name], lambda cell: "" if cell.strip() in gone else cell)
         if not holds_words(name, cells, kinds.get(name)):
             odd = (i for i, cell in enumerate(cells) if cell and not is_number(cell))
-            bad |= {i: f"row {i + 1}: {cells[i][:80]!r} in column {name!r}, which holds numbers" for i in odd}
+            found = ((i, i if table.kept is None else int(table.kept[i])) for i in odd)
+            bad |= {i: f"row {k + 1}: {cells[i][:80]!r} in column {name!r}, which holds numbers" for i, k in found}
     if not bad or len(bad) == len(table):
         return table
     some = table.keep(np.array([i for i in range(len(table)) if i not in bad]))

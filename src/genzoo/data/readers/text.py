@@ -102,7 +102,7 @@ def read_jsonl(name: str, files: Files, asked: Asked) -> Source:
     tables = {split: _objects(path, asked) for split, path in files.items()}
     heads = list(dict.fromkeys(head for table in tables.values() for head in table.columns))
     tables = {
-        split: Table(t.name, {head: t.columns.get(head, [""] * len(t)) for head in heads}, skipped=t.skipped)
+        split: dataclasses.replace(t, columns={head: t.columns.get(head, [""] * len(t)) for head in heads})
         for split, t in tables.items()
     }
     x = asked.x[0] if asked.x else "text" if "text" in heads else heads[0] if len(heads) == 1 else None
@@ -200,19 +200,21 @@ def _is_list(text: str) -> bool:
 
 
 def _objects(path: Path, asked: Asked) -> Table:
-    rows, bad = [], []
+    rows, bad, kept = list[dict[str, str]](), list[str](), list[int]()
     for number, line in enumerate(_lines(_text_of(path)), start=1):
         if not line.strip():
             continue
         try:
             rows.append(_object(line))
+            kept.append(len(kept) + len(bad))
         except (ValueError, RecursionError) as problem:
             bad.append(f"line {number}: {problem}")
     skipped = _skipped(path, bad, asked, "hold a JSON object in each line")
     heads = list(dict.fromkeys(head for row in rows for head in row))
     if not rows or not heads:
         raise DataError(f"{path.name} must hold objects with fields, got none. Check the file.")
-    return Table(path.name, {head: [row.get(head, "") for row in rows] for head in heads}, skipped=skipped)
+    columns = {head: [row.get(head, "") for row in rows] for head in heads}
+    return Table(path.name, columns, skipped=skipped, kept=torch.tensor(kept) if bad else None)
 
 
 def _object(line: str) -> dict[str, str]:
@@ -230,16 +232,17 @@ def _object(line: str) -> dict[str, str]:
 def _smiles(path: Path, asked: Asked) -> Table:
     words = [(line.split() or [""])[0] for line in _lines(_text_of(path))]
     first = 1 if words[0].lower() in MOLECULES else 0
-    rows, bad = [], []
+    rows, bad, kept = list[str](), list[str](), list[int]()
     for number, word in enumerate(words[first:], start=first + 1):
         if why := _unspelled(word, asked):
             bad.append(f"line {number}: {why}")
         elif word:
+            kept.append(len(kept) + len(bad))
             rows.append(word)
     skipped = _skipped(path, bad, asked, "hold SMILES first in each line")
     if not rows:
         raise DataError(f"{path.name} must hold molecules, got none. Check the file.")
-    return Table(path.name, {"smiles": rows}, skipped=skipped)
+    return Table(path.name, {"smiles": rows}, skipped=skipped, kept=torch.tensor(kept) if bad else None)
 
 
 def _unspelled(word: str, asked: Asked) -> str:
