@@ -31,8 +31,8 @@ from genzoo.core.given import (
     checked_values,
     complete,
     drops,
+    given_rows,
     is_null,
-    map_given,
     with_nulls,
 )
 from genzoo.core.noise import Noise, fresh_seed
@@ -193,7 +193,9 @@ class GenerativeModel(Trainable):
         noise = Noise(fresh_seed() if seed is None else seed, "sample", start=start, device=self.device)
         rows, size = self.checked_given(given, n), n if self.can(Capability.STEP) else self._rows_at_once(n, options)
         with torch.no_grad(), evaluating(self):
-            return in_parts(n, size, lambda i: self.draw(len(range(n)[i]), _at(rows, i), noise.rows(i), **options))
+            return in_parts(
+                n, size, lambda i: self.draw(len(range(n)[i]), given_rows(rows, i), noise.rows(i), **options)
+            )
 
     def log_prob(
         self, x: RowsAsked, given: GivenAsked = None, *, seed: int = 0, start: int = 0, **options: Any
@@ -216,7 +218,7 @@ class GenerativeModel(Trainable):
         noise = Noise(seed, "log_prob", start=start, device=self.device)
         x, rows = self.checked(x), self.checked_given(given, len(x))
         size = len(x) if torch.is_grad_enabled() else self._rows_at_once(len(x), options)
-        return in_parts(len(x), size, lambda i: self.log_density(x[i], _at(rows, i), noise.rows(i), **options))
+        return in_parts(len(x), size, lambda i: self.log_density(x[i], given_rows(rows, i), noise.rows(i), **options))
 
     def score(self, x: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B *shape"]:
         """∇ₓ log p(x | given)."""
@@ -409,8 +411,9 @@ class GenerativeModel(Trainable):
         """How many of n rows are drawn or scored at a time; all, where an option may be of each row."""
         by_row = any(not isinstance(value, int | float | str | None) for value in options.values())
         parts = () if by_row or n <= FEW else self.modules()
-        blocks = [part.block for part in parts if isinstance(part, GenerativeModel) and part.block is not None]
-        return min(blocks) // self.space.dims if blocks else n
+        return min(
+            (p.block // self.space.dims for p in parts if isinstance(p, GenerativeModel) and p.block), default=n
+        )
 
     def _is_shorter(self, shape: tuple[int, ...]) -> bool:
         longest = self.space.shape
@@ -427,10 +430,6 @@ class GenerativeModel(Trainable):
 
     def _overrides(self, method: str) -> bool:
         return getattr(type(self), method) is not getattr(GenerativeModel, method)
-
-
-def _at(given: Given, rows: slice) -> Given:
-    return map_given(lambda part: part[rows], given)
 
 
 @functools.cache
