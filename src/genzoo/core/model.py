@@ -192,10 +192,9 @@ class GenerativeModel(Trainable):
         self._refuse_unknown("draw", options)
         noise = Noise(fresh_seed() if seed is None else seed, "sample", start=start, device=self.device)
         rows, size = self.checked_given(given, n), n if self.can(Capability.STEP) else self._rows_at_once(n, options)
+        draw = functools.partial(self.draw, **options)
         with torch.no_grad(), evaluating(self):
-            return in_parts(
-                n, size, lambda i: self.draw(len(range(n)[i]), given_rows(rows, i), noise.rows(i), **options)
-            )
+            return in_parts(n, size, lambda i: draw(len(range(n)[i]), given_rows(rows, i), noise.rows(i)))
 
     def log_prob(
         self, x: RowsAsked, given: GivenAsked = None, *, seed: int = 0, start: int = 0, **options: Any
@@ -411,9 +410,8 @@ class GenerativeModel(Trainable):
         """How many of n rows are drawn or scored at a time; all, where an option may be of each row."""
         by_row = any(not isinstance(value, int | float | str | None) for value in options.values())
         parts = () if by_row or n <= FEW else self.modules()
-        return min(
-            (p.block // self.space.dims for p in parts if isinstance(p, GenerativeModel) and p.block), default=n
-        )
+        blocks = (part.block for part in parts if isinstance(part, GenerativeModel))
+        return min((block // self.space.dims for block in blocks if block), default=n)
 
     def _is_shorter(self, shape: tuple[int, ...]) -> bool:
         longest = self.space.shape
