@@ -17,7 +17,7 @@ from genzoo.experiments.advice import advise, kinds_in_words
 from genzoo.experiments.compare import Entry, compare, compare_runs
 from genzoo.experiments.curves import curves_of, draw_curves, ticks
 from genzoo.experiments.glossary import meaning_of
-from genzoo.experiments.report import _shown, draw_wall, leaderboard, write_report
+from genzoo.experiments.report import _shown, draw_wall, leaderboard, real_rows, write_report
 
 BRIEF = {"watch": lambda _: [], "protocol": Protocol(rows=200, samples=500)}
 
@@ -75,6 +75,14 @@ def test_samples_are_of_the_comparisons_seed(digits):
             assert str(entry.with_noise) in write_report(digits).read_text()
         else:
             assert entry.with_noise is None
+
+
+def test_real_rows_are_evenly_spread():
+    """Rows of a folder come kind after kind: the first of them would be of one kind alone."""
+    rows = genzoo.read(torch.arange(2000.0)[:, None, None, None].expand(-1, 1, 4, 4).contiguous())
+    shown = real_rows(rows)[:, 0, 0, 0]
+    assert len(shown) == 64
+    assert shown[-1] - shown[0] > 0.9 * (rows.test.x.max() - rows.test.x.min())
 
 
 def test_the_record_says_all(digits):

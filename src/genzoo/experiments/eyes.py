@@ -15,6 +15,10 @@ from genzoo.experiments.own_judges import judge_of_labels, judge_of_views
 __all__ = ["Eye", "eye_for", "eye_named"]
 
 SHARE, LEAST, MOST = 0.03, 20.0, 120.0  # of the comparison's core-seconds; core-seconds at least and at most
+NEAREST = (
+    "It was made for other data: of the judges that come with the package, the one for images of the nearest color "
+    "and size that recognizes these best. No labels of these data could be learned."
+)
 ALONE = 60.0  # at least, without labels: contrasts teach slowly
 
 
@@ -55,7 +59,7 @@ def eye_for(data: Data, core_seconds: float) -> Eye:
     if (taught := judge_of_labels(data, seconds)) is not None:
         return Eye(taught, _of_labels(taught))
     if (nearest := nearest_judge(data)) is not None:
-        return Eye(nearest, "It was made for other data, and recognizes these best of the judges that there are.")
+        return Eye(nearest, NEAREST)
     if len(data.space.shape) != 3:
         return Eye()
     alone = judge_of_views(data, max(ALONE, seconds))
