@@ -70,7 +70,7 @@ def test_pictures_that_no_judge_can_be_shown_teach_one_of_their_own():
     assert eye.extractor.name == "a judge of views of tensor"
     assert "trained on" in eye.why
     assert "images alone" in eye.why
-    assert eye.extractor(x).shape == (120, 96)
+    assert eye.extractor(x).shape == (120, 192)
 
 
 def test_a_judge_of_grey_images_is_not_near_to_colors():
@@ -84,6 +84,10 @@ def test_a_judge_of_views_tells_images_apart():
     few = dataclasses.replace(data, splits={**data.splits, "train": data.splits["train"][:256]})
     judge = judge_of_views(few, 10.0)
     assert judge.record["rows"] == 256
+    units = judge(few.train.x)
+    torch.testing.assert_close(units.mean(0), torch.zeros(judge.dims), atol=1e-4, rtol=0)
+    assert 0.9 < units.std(0).median() < 1.1
+    assert judge.on(data.space).fingerprint == judge.fingerprint != judge_of_views(data, 10.0).fingerprint
     assert not judge.knows(data)
     assert recognition(judge, data.valid.x, data.space) > 10 / len(data.valid)
 

@@ -22,7 +22,8 @@ from genzoo.data.augment import parse
 from genzoo.data.cache import cache_folder
 from genzoo.data.data import fingerprint
 from genzoo.evaluation.judge import Judge, JudgeSettings, read_judge, span_of, write_judge
-from genzoo.experiments.contrast import Contrast
+from genzoo.evaluation.rows import spread
+from genzoo.experiments.contrast import AllStages, Contrast
 from genzoo.training import TrainConfig, Trained, train
 
 __all__ = ["judge_of_labels", "judge_of_views", "label_of"]
@@ -31,6 +32,7 @@ EVERY = ("*",)  # all that rows could be conditioned on
 SIDE = 32  # pixels; larger images are shown to a judge at this size
 CLASSES, PER_CLASS, HELD_OUT = 100, 10, 50  # at most, and rows of a class and validation rows at least
 PASSES, PILOT = 60, 6  # over the rows, at most; steps that tell what one costs
+LOOKED_AT = 4000  # rows whose features give the units of a judge without labels
 FAR = 0.25  # of the way from chance to no error: what a judge's validation accuracy must reach
 NAMES = ("label", "class", "kind", "digit", "category", "target", "y")
 LABELS: dict[str, Any] = {"lr": 4e-3, "weight_decay": 0.05, "precision": "bf16"}
@@ -63,25 +65,26 @@ def label_of(data: Data) -> Label | None:
     return min(able, key=lambda label: NAMES.index(label.name) if label.name in NAMES else len(NAMES), default=None)
 
 
-def judge_of_labels(data: Data, seconds: float, folder: Path | None = None) -> Judge | None:
+def judge_of_labels(data: Data, seconds: float, folder: Path | None = None, *, seed: int = 0) -> Judge | None:
     """A judge trained on the labels of data; None where they have none, or it is not far better than chance.
 
     Args:
         data: Images or sounds. Whether models are conditioned on the label does not matter.
         seconds: Processor time that the training may take.
         folder: Where it is kept; by default the cache.
+        seed: Names its first weights and the order of rows.
     """
     label = label_of(data)
     if label is None:
         return None
-    key = fingerprint("labels", data.space, data.x, label.rows, *data.splits.values())
+    key = fingerprint("labels", data.space, data.x, label.rows, *data.splits.values(), *([seed] if seed else []))
 
     def made() -> Judge:
         settings = _settings(data, label.classes)
-        with seeded(0):
+        with seeded(seed):
             judge = Judge(settings).on(data.space, span_of(data))
         rows = _labeled(data, label, "train")
-        trained = _trained(judge, rows, TrainConfig(**LABELS), seconds)
+        trained = _trained(judge, rows, TrainConfig(**LABELS, seed=seed), seconds)
         title = f"a judge of the {label.name}s of {data.name}"
         held = _held_out(judge, _labeled(data, label, "valid"))
         record = _record(trained, title, len(rows), seconds) | {"label": label.name} | held
@@ -109,7 +112,8 @@ def judge_of_views(data: Data, seconds: float, folder: Path | None = None) -> Ju
         trained = _trained(contrast, rows, TrainConfig(**VIEWS), seconds)
         return _with(contrast.judge, _record(trained, f"a judge of views of {data.name}", len(rows), seconds))
 
-    return _kept(made, f"views-{key}", seconds, folder).on(data.space, span_of(data))
+    judge = _kept(made, f"views-{key}", seconds, folder).on(data.space, span_of(data))
+    return AllStages(judge, spread(data.train, LOOKED_AT).x)
 
 
 def _labels(data: Data | None) -> list[Label]:

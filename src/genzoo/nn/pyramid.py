@@ -36,10 +36,14 @@ class Pyramid(nn.Module):
 
     def maps(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D h w"]:
         """The last feature maps, before the mean over places."""
-        h = torch.relu(self.stem(x.contiguous(memory_format=torch.channels_last)))
+        return self.every(x)[-1]
+
+    def every(self, x: Float[Tensor, "B C H W"]) -> list[Tensor]:
+        """The feature maps of the first convolution and of each stage."""
+        maps = [torch.relu(self.stem(x.contiguous(memory_format=torch.channels_last)))]
         for stage in self.stages:
-            h = stage(h)
-        return h
+            maps.append(stage(maps[-1]))
+        return maps
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D"]:
         return self.maps(x).mean((2, 3))
