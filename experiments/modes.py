@@ -32,7 +32,7 @@ from genzoo.zoo import load, resume, store, train
 from genzoo.zoo.progress import Watch
 from genzoo.zoo.run import Run
 
-POINTS, SAMPLES, SHOWN = 100_000, 2_500, 800
+POINTS, SAMPLES, SHOWN = 100_000, 2_500, 400
 NETS = {"latent": 2, "hidden": 128, "depth": 3}
 FIELD: dict[str, tuple[str, dict[str, Any]]] = {
     "gan": ("gan", {"lr": 5e-4}),
@@ -78,8 +78,8 @@ def figures_of(run: Run, data: str, seed: int) -> dict[str, Any]:
         "core_seconds": round(last["core_seconds"], 1),
         "settings": run.config.recipe.arguments,
         "data": run.config.data.fingerprint,
-        "versions": run.config.versions,
-        "shown": [[round(value, 3) for value in row] for row in x[:SHOWN].tolist()],
+        "versions": {name: each for name, each in run.config.versions.items() if name != "platform"},
+        "shown": [[round(value, 2) for value in row] for row in x[:SHOWN].tolist()],
     }
 
 
