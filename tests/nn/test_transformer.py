@@ -6,7 +6,8 @@ from torch import nn
 
 from genzoo.nn import FAST, GPT2, Style, Transformer
 from genzoo.nn import transformer as module
-from genzoo.nn.transformer import attend, rotated, turning
+from genzoo.nn.lean import turned
+from genzoo.nn.transformer import attend, turning
 
 
 @pytest.mark.parametrize("short", [0, 128])
@@ -14,7 +15,7 @@ from genzoo.nn.transformer import attend, rotated, turning
 def test_attention_is_softmax_of_scores(short: int, t: int, s: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SHORT", short)
     q, k, v = torch.randn(2, 3, t, 4), torch.randn(2, 3, s, 4), torch.randn(2, 3, s, 4)
-    out = attend(q, k, v, nn.Dropout(0.0))
+    out = attend(q, k, v, 0.0)
     for i in range(t):
         seen = s - t + i + 1
         weights = (q[:, :, i : i + 1] @ k[:, :, :seen].mT / 2).softmax(-1)
@@ -24,7 +25,7 @@ def test_attention_is_softmax_of_scores(short: int, t: int, s: int, monkeypatch:
 def test_rotary_scores_depend_on_distance_alone() -> None:
     turn = turning(20, 8)
     q, k = torch.randn(8), torch.randn(8)
-    scores = rotated(q.expand(20, 8), turn) @ rotated(k.expand(20, 8), turn).T
+    scores = turned(q.expand(20, 8), turn, norm=False) @ turned(k.expand(20, 8), turn, norm=False).T
     for distance in range(-5, 6):
         assert torch.allclose(
             scores.diagonal(distance), scores.diagonal(distance)[0].expand(20 - abs(distance)), atol=1e-5

@@ -25,13 +25,17 @@ from typing import Literal
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn.functional import gelu, relu, scaled_dot_product_attention
+from torch.nn import functional
+from torch.nn.functional import gelu, scaled_dot_product_attention
 
 from genzoo._random import at_least_single
+from genzoo.nn.lean import normed, squared_relu, turned
 
 __all__ = ["FAST", "GPT2", "Cache", "Style", "Transformer"]
 
-SHORT = 128  # places up to which, on a CPU, the matrix of scores is made outright: the fused kernel is slower there
+# Places up to which, on a CPU, the matrix of scores is made outright: in float32 the fused kernel is no faster there,
+# and in bfloat16 it is two to four times slower.
+SHORT, SHORT_HALF = 128, 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,12 +66,12 @@ class Style:
     def make_norm(self, width: int) -> nn.Module:
         """A norm of vectors."""
         if self.norm == "rms":
-            return nn.RMSNorm(width, eps=1e-6, elementwise_affine=False)
+            return Normed()
         return nn.LayerNorm(width, eps=1e-5, bias=self.bias)
 
     def activate(self, h: Tensor) -> Tensor:
         """The nonlinearity."""
-        return relu(h).square() if self.activation == "relu2" else gelu(h, approximate="tanh")
+        return squared_relu(h) if self.activation == "relu2" else gelu(h, approximate="tanh")
 
 
 FAST = Style()
@@ -101,6 +105,13 @@ class Cache:
         return self.keys[:, :, :last], self.values[:, :, :last]
 
 
+class Normed(nn.Module):
+    """Root-mean-square normalization without a gain."""
+
+    def forward(self, h: Tensor) -> Tensor:
+        return normed(h)
+
+
 class Attention(nn.Module):
     """Causal attention with several heads."""
 
@@ -109,20 +120,19 @@ class Attention(nn.Module):
         self.heads, self.style = heads, style
         self.qkv = nn.Linear(width, 3 * width, bias=style.bias)
         self.out = nn.Linear(width, width, bias=style.bias)
-        self.drop = nn.Dropout(dropout)
+        self.share = dropout
 
     def forward(self, h: Tensor, turn: Tensor | None, cache: Cache | None, absent: Tensor | None) -> Tensor:
         parts = self.qkv(h).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (3, B, heads, T, d)
-        if self.style.qk_norm or turn is not None:
-            qk, v = parts[:2], parts[2]
-            if self.style.qk_norm:
-                qk = nn.functional.rms_norm(qk, qk.shape[-1:], eps=1e-6)
-            q, k = (qk if turn is None else rotated(qk, turn)).unbind(0)
-        else:
-            q, k, v = parts.unbind(0)
+        qk, v = parts.split((2, 1))  # not by index: on the way back each index would fill zeros and be added
+        if turn is not None:
+            qk = turned(qk, turn, norm=self.style.qk_norm)
+        elif self.style.qk_norm:
+            qk = normed(qk)
+        (q, k), v = qk.unbind(0), v.squeeze(0)
         if cache is not None:
             k, v = cache.extend(k, v)
-        out = attend(q, k, v, self.drop, absent)
+        out = attend(q, k, v, self.share if self.training else 0.0, absent)
         return self.out(out.transpose(1, 2).flatten(2))
 
 
@@ -136,7 +146,7 @@ class Block(nn.Module):
         self.attention = Attention(width, heads, style, dropout)
         self.up = nn.Linear(width, 4 * width, bias=style.bias)
         self.down = nn.Linear(4 * width, width, bias=style.bias)
-        self.drop = nn.Dropout(dropout)
+        self.drop = nn.Dropout(dropout) if dropout else nn.Identity()
 
     def forward(self, h: Tensor, turn: Tensor | None, cache: Cache | None, absent: Tensor | None) -> Tensor:
         h = h + self.drop(self.attention(self.norm1(h), turn, cache, absent))
@@ -206,7 +216,7 @@ class Transformer(nn.Module):
         """Angles stay float32 in a model of half precision."""
         super()._apply(fn, recurse)
         if self.turns.dtype in (torch.bfloat16, torch.float16):
-            angles = turning(self.places, 2 * self.turns.shape[-1])
+            angles = turning(self.places, self.turns.shape[-1])
             self.turns = angles.to(self.turns.device, torch.float32)
         return self
 
@@ -232,41 +242,46 @@ class Transformer(nn.Module):
         return self.norm(h)
 
 
-def turning(places: int, size: int) -> Float[Tensor, "2 places half"]:
-    """Cosines and sines of the angles by which rotary embedding turns each pair of numbers at each place."""
+def turning(places: int, size: int) -> Float[Tensor, "2 places size"]:
+    """Cosines and sines of the angles by which rotary embedding turns each pair of numbers at each place: what both of
+    a pair are multiplied by, and what each gets of the other."""
     rates = 10_000.0 ** (-torch.arange(0, size, 2, dtype=torch.float64) / size)
     angles = torch.arange(places, dtype=torch.float64)[:, None] * rates
-    return torch.stack([angles.cos(), angles.sin()]).to(at_least_single(torch.get_default_dtype()))
-
-
-def rotated(x: Float[Tensor, "*rest T size"], turn: Float[Tensor, "2 T half"]) -> Float[Tensor, "*rest T size"]:
-    """Vectors turned pair by pair: the first half of the numbers with the second.
-
-    They are turned in the precision of the angles, for a cosine of bfloat16 is off by the angle of many places.
-    """
-    a, b = x.to(turn.dtype).chunk(2, dim=-1)
-    cos, sin = turn
-    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1).to(x.dtype)
+    cos, sin = angles.cos(), angles.sin()
+    both = torch.stack([torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)])
+    return both.to(at_least_single(torch.get_default_dtype()))
 
 
 def attend(
     q: Float[Tensor, "B heads T size"],
     k: Float[Tensor, "B heads S size"],
     v: Float[Tensor, "B heads S size"],
-    drop: nn.Dropout,
+    share: float = 0.0,
     absent: Bool[Tensor, "B P"] | None = None,
 ) -> Float[Tensor, "B heads T size"]:
     """softmax(q kᵀ / √d) v for the last T of S places, each seeing itself and what came before, but for the absent of
-    the first P."""
+    the first P; a share of the weights is dropped."""
     t, s = q.shape[2], k.shape[2]
+    if q.device.type == "cpu" and s <= (SHORT_HALF if q.dtype == torch.bfloat16 else SHORT):
+        weights = _scores(q, k, absent).softmax(-1)
+        return (functional.dropout(weights, share) if share else weights) @ v
     mask = torch.ones(t, s, dtype=torch.bool, device=q.device).tril(s - t) if t > 1 else None
     if absent is not None:
         seen = ~nn.functional.pad(absent, (0, s - absent.shape[1]))[:, None, None]
         mask = seen.expand(-1, 1, t, -1) if mask is None else mask & seen
-    if q.device.type == "cpu" and s <= SHORT:
-        scores = (q * q.shape[-1] ** -0.5) @ k.mT
-        scores = scores if mask is None else scores.masked_fill(~mask, -torch.inf)
-        return drop(scores.softmax(-1)) @ v
-    share = drop.p if drop.training else 0.0
     causal = t == s and t > 1 and absent is None
     return scaled_dot_product_attention(q, k, v, None if causal else mask, share, is_causal=causal)
+
+
+def _scores(q: Tensor, k: Tensor, absent: Tensor | None) -> Tensor:
+    """q kᵀ / √d, −∞ where a place is not seen; the product itself adds what hides it, which saves two passes."""
+    t, s, scale = q.shape[2], k.shape[2], q.shape[-1] ** -0.5
+    if t == 1:
+        scores = (q * scale) @ k.mT
+    else:
+        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else q.dtype
+        hidden = torch.full((t, s), -torch.inf, dtype=dtype).triu_(1 + s - t)
+        scores = torch.baddbmm(hidden, q.flatten(0, 1), k.flatten(0, 1).mT, alpha=scale).view(*q.shape[:2], t, s)
+    if absent is None:
+        return scores
+    return scores.masked_fill(nn.functional.pad(absent, (0, s - absent.shape[1]))[:, None, None], -torch.inf)
