@@ -1,5 +1,6 @@
 """Samples of molecules: known ones with known properties, real halves near-perfect, noise far off."""
 
+import logging
 import sys
 
 import numpy as np
@@ -97,3 +98,11 @@ def test_too_few_and_without_rdkit(monkeypatch):
     monkeypatch.setitem(sys.modules, "rdkit", None)
     with pytest.raises(ImportError, match=r"genzoo\[chem\]"):
         valid(["C", "CC"])
+
+
+def test_long_passes_say_how_far_they_are(caplog):
+    with caplog.at_level(logging.DEBUG, "genzoo.progress"):
+        molecule_metrics(["CCO"] * 1001, ["CC", "CCC"], {"CC"}, draws=2)
+    assert "molecules, reading them: 1,000 of 1,001 are done" in caplog.messages
+    for phase in ("writing them in one way", "QED", "fingerprints", "diversity"):
+        assert any(phase in message for message in caplog.messages), phase

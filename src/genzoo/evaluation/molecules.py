@@ -7,10 +7,11 @@ References:
     Polykovskiy et al., 2020, "Molecular Sets (MOSES): a benchmarking platform …", arXiv:1811.12823
 """
 
+import logging
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -28,6 +29,8 @@ __all__ = [
 PROPERTIES = ("logP", "QED", "weight", "TPSA", "rings")
 RADIUS, BITS = 2, 2048  # of Morgan fingerprints: atoms that see two bonds far, known as ECFP4
 CHUNK = 1000
+T = TypeVar("T")
+log = logging.getLogger("genzoo.progress")
 
 
 class Canonical(frozenset[str]):
@@ -108,7 +111,8 @@ def canonical(smiles: Sequence[str]) -> list[str | None]:
         ['CCO', 'c1ccccc1', None]
     """
     write = _rdkit().MolToSmiles
-    return [None if molecule is None else write(molecule) for molecule in _parsed(smiles)]
+    molecules = _each(_parsed(smiles), "writing them in one way")
+    return [None if molecule is None else write(molecule) for molecule in molecules]
 
 
 def valid(samples: Sequence[str]) -> Estimate:
@@ -170,7 +174,10 @@ def properties(smiles: Sequence[str]) -> dict[str, Float[np.ndarray, " n"]]:
         Ertl, Rohde & Selzer, 2000, "Fast calculation of molecular polar surface area …", J. Med. Chem. 43
     """
     measures, molecules = _measures(), [molecule for molecule in _parsed(smiles) if molecule is not None]
-    return {name: np.array([float(measure(m)) for m in molecules]) for name, measure in measures.items()}
+    return {
+        name: np.array([float(measure(molecule)) for molecule in _each(molecules, name)])
+        for name, measure in measures.items()
+    }
 
 
 def property_distances(
@@ -215,7 +222,8 @@ def internal_diversity(samples: Sequence[str]) -> Estimate:
     bits = _fingerprints(samples)
     require_rows(len(bits), 2, "The diversity of valid molecules")
     sizes, means = bits.sum(1), []
-    for part, size in zip(bits.split(CHUNK), sizes.split(CHUNK), strict=True):
+    for number, (part, size) in enumerate(zip(bits.split(CHUNK), sizes.split(CHUNK), strict=True)):
+        log.debug("molecules, diversity: %s of %s are done", f"{number * CHUNK:,}", f"{len(bits):,}")
         common = part @ bits.T
         similar = common / (size[:, None] + sizes - common).clamp_min(1)
         means.append((similar.double().sum(1) - (size > 0).double()) / (len(bits) - 1))  # without the pair with itself
@@ -246,7 +254,15 @@ def _parsed(smiles: Sequence[str]) -> list[Any]:
     """The molecules, None for what is none; nothing is printed about those."""
     read = _rdkit().MolFromSmiles
     with _silence():
-        return [read(text) if text.strip() else None for text in smiles]
+        return [read(text) if text.strip() else None for text in _each(smiles, "reading them")]
+
+
+def _each(items: Sequence[T], what: str) -> Iterator[T]:
+    """The items one by one; how many are done is told to whoever listens."""
+    for number, item in enumerate(items):
+        if number % CHUNK == 0:
+            log.debug("molecules, %s: %s of %s are done", what, f"{number:,}", f"{len(items):,}")
+        yield item
 
 
 def _fingerprints(smiles: Sequence[str]) -> Float[torch.Tensor, "n bits"]:
@@ -254,7 +270,7 @@ def _fingerprints(smiles: Sequence[str]) -> Float[torch.Tensor, "n bits"]:
     from rdkit.Chem import rdFingerprintGenerator
 
     generator = rdFingerprintGenerator.GetMorganGenerator(radius=RADIUS, fpSize=BITS)
-    rows = [generator.GetFingerprintAsNumPy(molecule) for molecule in molecules]
+    rows = [generator.GetFingerprintAsNumPy(molecule) for molecule in _each(molecules, "fingerprints")]
     return torch.from_numpy(np.stack(rows)).float() if rows else torch.zeros(0, BITS)
 
 
