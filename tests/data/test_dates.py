@@ -42,8 +42,15 @@ def test_every_form_is_read_and_written_back():
 
 def test_what_is_no_date_of_one_form_has_none():
     for spelled in (["2024-02-30"], ["29.2.24"], ["1.25"], ["24:00"], ["2024-01-01", "1.1.2024"], ["a1:30"], [],
-                    ["2024-01-01T00:00:00+01:00", "2024-01-01T00:00:00+02:00"]):  # fmt: skip
+                    ["2024-01-01T00:00:00+01:00", "2024-01-01T00:00:00"]):  # fmt: skip
         assert date_form_of("day", spelled) is None, spelled
+
+
+def test_offsets_that_differ_are_brought_to_one():
+    form = date_form_of("at", ["2024-03-31 01:59:59+01:00", "2024-03-31 03:00:00+02:00"])
+    for cell in ("2024-03-31 03:00:00+02:00", "2024-03-31 01:00:00+00:00"):
+        assert form.plain(cell) == str(19813 * 86400 + 3600)
+    assert form.spelled(form.plain("2024-03-31 01:59:59+01:00")) == "2024-03-31 00:59:59+00:00"
 
 
 def test_samples_beyond_the_calendar_go_to_its_ends():

@@ -4,6 +4,7 @@ A float32 is written with the fewest digits that read back to the same bits: num
 "0.1".
 """
 
+import codecs
 import contextlib
 import csv
 import io
@@ -13,7 +14,7 @@ import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import IO, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -95,9 +96,16 @@ def read_records(path: str | Path, *, skip_bad: bool = False) -> list[Record]:
     with (
         _told(path.name),
         opened(path) as content,
-        io.TextIOWrapper(content, encoding="utf-8-sig", newline="") as file,
+        io.TextIOWrapper(content, encoding=_encoding(content), newline="") as file,
     ):
         return _parsed(path.name, file, skip_bad=skip_bad)
+
+
+def _encoding(content: IO[bytes]) -> str:
+    """UTF-8, or UTF-16 where a file begins with its mark, as spreadsheets save "Unicode text"."""
+    begin = content.read(2)
+    content.seek(0)
+    return "utf-16" if begin in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
 
 
 def parse_lines(name: str, content: bytes) -> list[list[str]]:
@@ -107,7 +115,7 @@ def parse_lines(name: str, content: bytes) -> list[list[str]]:
 
 
 def _told(name: str) -> contextlib.AbstractContextManager[None]:
-    return told(name, "be a CSV file in UTF-8", "Save it again as CSV.")
+    return told(name, "be a CSV file in UTF-8", "Save it as CSV in UTF-8 (in Excel: CSV UTF-8).")
 
 
 def _parsed(name: str, file: io.TextIOWrapper, *, skip_bad: bool = False) -> list[Record]:

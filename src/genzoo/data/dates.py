@@ -44,6 +44,7 @@ EITHER = (
     ("{d:02}/{m:02}/{Y:04}", "{m:02}/{d:02}/{Y:04}"), ("{d}/{m}/{Y:04}", "{m}/{d}/{Y:04}"),
     ("{d:02}-{m:02}-{Y:04}", "{m:02}-{d:02}-{Y:04}"), ("{d}-{m}-{Y:04}", "{m}-{d}-{Y:04}"),
 )  # fmt: skip
+EACH = "each its own"  # zone
 TIMES = ("{H:02}:{M:02}", "{H:02}:{M:02}:{S:02}", "{H}:{M:02}", "{H}:{M:02}:{S:02}")
 
 
@@ -56,6 +57,7 @@ class DateForm:
         unit: "days", "hours", "minutes" or "seconds": since 1970-01-01, or since midnight where there is no day.
         places: The digits of a second after its point.
         zone: What stands behind each time, such as Z.
+        many: Whether offsets differ from cell to cell, as where summer time begins; all are written in `zone`.
 
     Example:
         >>> form = DateForm("{d:02}.{m:02}.{Y:04}", "days")
@@ -67,6 +69,7 @@ class DateForm:
     unit: str
     places: int = 0
     zone: str = ""
+    many: bool = False
 
     def __post_init__(self) -> None:
         rest = PIECE.sub("", self.template)
@@ -84,7 +87,7 @@ class DateForm:
 
     def plain(self, cell: str) -> str:
         """The number that a date stands for; the cell, if it is not of the form."""
-        seconds = _seconds(self.template, self.zone, cell.strip())
+        seconds = _seconds(self.template, EACH if self.many else self.zone, cell.strip())
         if seconds is None:
             return cell
         number = seconds / UNITS[self.unit]
@@ -125,7 +128,9 @@ def date_form_of(name: str, cells: Collection[str], order: str | None = None) ->
     if not stripped or not stripped[0][:1].isalnum() or not any(map(str.isdigit, stripped[0])):
         return None
     zones = {found[0] if (found := ENDING.search(cell)) else "" for cell in stripped}
-    zone = zones.pop() if len(zones) == 1 and ":" in stripped[0] else ""
+    zone = EACH if len(zones) > 1 and "" not in zones else ""
+    if len(zones) == 1 and ":" in stripped[0]:
+        zone = zones.pop()
     for template in _templates(stripped[0], zone):
         if (form := _form(template, zone, stripped)) is not None:
             return form
@@ -165,12 +170,19 @@ def _form(template: str, zone: str, cells: Collection[str]) -> DateForm | None:
     if len(found) < len(seconds):
         return None
     fits = (unit for unit, size in UNITS.items() if all(value % size == 0 for value in found))
-    digits = [len(cell.removesuffix(zone).partition(".")[2]) for cell in cells] if "{S:02}" in template else [0]
+    parted = (ENDING.sub("", cell).rpartition(":")[2].partition(".") for cell in cells)
+    digits = [len(fraction) for _, _, fraction in parted] if "{S:02}" in template else [0]
+    if zone == EACH:
+        return DateForm(template, next(fits, "seconds"), min(6, max(digits)), "+00:00", many=True)
     return DateForm(template, next(fits, "seconds"), min(6, max(digits)), zone)
 
 
 def _seconds(template: str, zone: str, cell: str) -> float | None:
     """Seconds since 1970, or midnight, of a cell; None if it is not written so, or there is no such day."""
+    if zone == EACH:
+        ending = ENDING.search(cell)
+        seconds = None if ending is None else _seconds(template, "", cell[: ending.start()])
+        return None if seconds is None or ending is None else seconds - _offset(ending[0])
     found = _pattern(template).fullmatch(cell.removesuffix(zone) if zone else cell)
     if found is None or (zone and not cell.endswith(zone)):
         return None
@@ -186,6 +198,12 @@ def _seconds(template: str, zone: str, cell: str) -> float | None:
         except ValueError:
             return None
     return 86400 * days + 3600 * hour + 60 * minute + second
+
+
+def _offset(zone: str) -> int:
+    """The seconds by which a zone such as +02:00 is before Greenwich."""
+    digits = zone[1:].replace(":", "")
+    return int(f"{zone[0]}1") * (3600 * int(digits[:2]) + 60 * int(digits[2:])) if digits.isdigit() else 0
 
 
 def _ends(template: str, step: float) -> tuple[float, float]:

@@ -39,6 +39,7 @@ def as_rows(x: Shaped[Tensor, "n *shape"], levels: int | None = None, *, gaps: b
     """
     if x.ndim == 0 or len(x) == 0:
         raise DataError(f"Data must have rows, got shape {tuple(x.shape)}. Put the rows on the first axis.")
+    _refuse_complex(x)
     if x.is_floating_point() and levels is None:
         x = x.detach().cpu().float()
         bad = sum(int((part.isinf() | (part.isnan() & (not gaps))).sum()) for part in x.split(_per_piece(x)))
@@ -76,12 +77,21 @@ def as_table(x: Shaped[Tensor, "n *shape"]) -> tuple[Tensor, Space] | None:
     """
     if x.ndim != 2 or not x.numel() or x.dtype in (torch.uint8, torch.bool):
         return None
+    _refuse_complex(x)
     x, dims = x.detach().cpu(), x.shape[1]
     if not x.is_floating_point():
         return x.double(), Space((dims,), columns=(Column("integer"),) * dims)
     if x.dtype == torch.float64 and x.nbytes <= LARGE and not x.isinf().any() and loses_digits(x):
         return x, Space((dims,), columns=tuple(Column("real", missing=bool(part.isnan().any())) for part in x.T))
     return None
+
+
+def _refuse_complex(x: Tensor) -> None:
+    if x.is_complex():
+        raise DataError(
+            f"Arrays must hold real numbers, got {str(x.dtype).removeprefix('torch.')}. Put the parts side by side: "
+            "np.stack([x.real, x.imag], axis=-1)."
+        )
 
 
 def loses_digits(x: Float[Tensor, "n D"]) -> bool:

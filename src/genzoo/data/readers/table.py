@@ -215,7 +215,10 @@ def _without_index(table: Table, asked: Asked) -> Table:
     counts = _counts_from(0, cells) or _counts_from(1, cells)
     called = "index" if counts and "index" not in table.columns else f"c{place}"
     columns = {called if name == unnamed else name: cells for name, cells in table.columns.items()}
-    if not counts:
+    if all(is_missing(cell) for cell in different(cells)):
+        columns.pop(called)
+        note = "the column without a name is empty: it is left out"
+    elif not counts:
         note = f"the column without a name is called {called!r}"
     elif called in (*asked.x, *asked.given):
         note = f"the column without a name, which counts the rows, is called {called!r}"

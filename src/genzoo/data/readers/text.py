@@ -12,8 +12,10 @@ import torch
 from genzoo._files import opened, told
 from genzoo.core import Space
 from genzoo.core.errors import DataError, nearest
+from genzoo.data.cells import different
 from genzoo.data.codecs.molecules import MOLECULES, MoleculeCodec, is_smiles
 from genzoo.data.codecs.text import TextCodec
+from genzoo.data.columns import is_missing, is_number
 from genzoo.data.readers.spelling import SPELLING, codec_of_texts
 from genzoo.data.readers.table import CELLS, Table, from_table
 from genzoo.data.source import Asked, Source, reader
@@ -94,7 +96,8 @@ def from_text(name: str, texts: Mapping[str, str] | str, asked: Asked) -> Source
 
 @reader("lines of JSON", *SPELLING, *CELLS)
 def read_jsonl(name: str, files: Files, asked: Asked) -> Source:
-    """JSON lines: an object a line, one field of which is the text; other fields may be conditions.
+    """JSON lines: an object a line, one field of which is the text; other fields may be conditions. Fields of numbers,
+    or several, are a table.
 
     Raises:
         DataError: If a line is no object (the first ten are named), or the field is not there.
@@ -105,11 +108,18 @@ def read_jsonl(name: str, files: Files, asked: Asked) -> Source:
         split: dataclasses.replace(t, columns={head: t.columns.get(head, [""] * len(t)) for head in heads})
         for split, t in tables.items()
     }
+    joint = Table.stacked(name, tables)
+    if len(asked.x) > 1 or (asked.x and asked.x[0] in heads and _are_numbers(joint.columns[asked.x[0]])):
+        return from_table(joint, asked)
     x = asked.x[0] if asked.x else "text" if "text" in heads else heads[0] if len(heads) == 1 else None
     if x is None or x not in heads:
-        got = f"{x!r}. {nearest(x, heads)}" if x else f"{heads}. Say which is the text, as x={heads[0]!r}."
-        raise DataError(f"`x` must name a field of {name}, got {got}")
-    return _spelled(Table.stacked(name, tables), x, asked)
+        fix = nearest(x, heads) if x else f"Say which is the text, as x={heads[0]!r}, or name the columns of a table."
+        raise DataError(f"`x` must name a field of {name}, got {x or heads!r}. {fix}")
+    return _spelled(joint, x, asked)
+
+
+def _are_numbers(cells: Sequence[str]) -> bool:
+    return all(is_number(cell) or is_missing(cell) for cell in different(cells))
 
 
 def read_parallel(name: str, files: Mapping[str, Mapping[str, Path]], asked: Asked) -> Source:
