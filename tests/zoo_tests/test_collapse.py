@@ -1,6 +1,7 @@
 """The line that says while training that a model has collapsed."""
 
 import torch
+from torch.utils.data import DataLoader, TensorDataset
 
 import genzoo
 from genzoo.core import GenerativeModel
@@ -44,3 +45,19 @@ def test_it_is_not_said_of_the_law_itself_of_short_runs_or_of_what_has_a_likelih
     assert not said(Stuck(8))
     assert not said(Stuck(2), steps=50)  # too early to tell
     assert not said(genzoo.zoo.recipe_named("gaussian_mixture")(genzoo.read("ring").space, components=1).model)
+
+
+def test_a_foreign_loader_is_not_disturbed() -> None:
+    """Its batches cannot be had twice, so nothing is looked at."""
+    seen: dict[bool, list[float]] = {True: [], False: []}
+    for watched, firsts in seen.items():
+
+        class Noting(Stuck):
+            def loss(self, batch, firsts=firsts):
+                firsts.append(batch.x[0, 0].item())
+                return super().loss(batch)
+
+        loader = DataLoader(TensorDataset(torch.arange(140.0).reshape(70, 2)), batch_size=10)
+        config = TrainConfig(steps=160, device="cpu")
+        train(Noting(2), loader, config, callbacks=[Collapsed()] * watched, say=lambda line: None)
+    assert seen[True] == seen[False]

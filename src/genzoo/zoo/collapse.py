@@ -6,6 +6,7 @@ from genzoo.core import Capability, GenerativeModel, Likelihood, map_given
 from genzoo.distributions.estimate import NotFinite, TooFew
 from genzoo.evaluation.mode_collapse import collapse
 from genzoo.training.callbacks import Callback
+from genzoo.training.order import KeyedOrder
 from genzoo.training.state import State
 
 __all__ = ["Collapsed"]
@@ -34,9 +35,11 @@ class Collapsed(Callback):
         early = state.progress < EARLY or state.step < FEW
         if self.told or early or not state.team.is_first or not _is_judged(model):
             return
-        part = state.course.order.once(0)
-        rows, given = part.x[:ROWS], map_given(lambda names: names[:ROWS].to(state.team.device), part.given)
-        samples = model.sample(len(rows), given, seed=0)
+        order = state.course.order
+        if not isinstance(order, KeyedOrder):  # a foreign loader's rows cannot be had twice
+            return
+        rows, given = order.source.gather(order.permutation(0)[:ROWS], seed=order.seed)
+        samples = model.sample(len(rows), map_given(lambda names: names.to(state.team.device), given), seed=0)
         try:
             seen = collapse(*(x.flatten(1).cpu().to(torch.float32) for x in (samples, rows)))
         except (TooFew, NotFinite):  # nothing to be said of so few rows, or of missing entries
