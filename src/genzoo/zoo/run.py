@@ -56,6 +56,7 @@ def train(
 
     Example:
         >>> import tempfile, torch
+        >>> from genzoo import load
         >>> run = train("gaussian_mixture", "moons", out=tempfile.mkdtemp() + "/run", steps=30, device="cpu")
         >>> run.model.sample(2, seed=0).shape
         torch.Size([2, 2])

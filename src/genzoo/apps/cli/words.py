@@ -41,7 +41,7 @@ GroupOption = Annotated[
 ]
 SkipOption = Annotated[bool, typer.Option("--skip-bad", help="Leave out what cannot be read, and say how many.")]
 READ = {  # what `read` can be asked by name=value, by kind of source
-    "tables": "header, missing, kinds, na, decimal, group, labels",
+    "tables": "header, missing, kinds, na, decimal, dates, group, labels",
     "images": "size, fit, color, labels, skip_bad, paired",
     "texts": "unit, vocabulary, lines, length, window",
     "sounds": "rate, encoding, length, labels",
