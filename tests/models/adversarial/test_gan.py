@@ -226,6 +226,8 @@ def test_packs_hold_rows_side_by_side() -> None:
     packed = model.packed(x)
     assert packed.shape == (2, 3, 4, 4)
     assert packed[:, :, 0, 0].tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert model.packed(torch.arange(6.0)).tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert model.packed(torch.arange(12.0).reshape(6, 2)).tolist() == [[*range(6)], [*range(6, 12)]]
     with pytest.raises(ValueError, match="a pack of 3 rows, got 2"):
         model.packed(x[:2])
     with pytest.raises(ValueError, match="A pack has no condition"):

@@ -302,8 +302,8 @@ class Adversarial(Generator):
             return x
         if len(x) < pack:
             raise ValueError(f"A batch must hold a pack of {pack} rows, got {len(x)}. Raise batch_size.")
-        rows = x[: len(x) // pack * pack]
-        return rows.reshape(-1, pack * x.shape[1], *x.shape[2:])
+        rows = x[: len(x) // pack * pack].reshape(-1, pack, *x.shape[1:])
+        return rows.flatten(1, 2) if x.ndim > 1 else rows
 
     def loss(self, batch: Batch) -> Tensor:
         name = type(self).__name__
