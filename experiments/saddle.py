@@ -30,7 +30,7 @@ def main() -> None:
     """Walks, keeps how far each kind of step ends from the saddle, and draws."""
     start = (torch.ones(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64))
     figure, record = Figure(figsize=(8.4, 3.4)), {}
-    left, right = figure.subplots(1, 2)
+    left, right = figure.subplots(1, 2, gridspec_kw={"wspace": 0.35})
     for color, (name, step) in zip(COLORS, KINDS.items(), strict=False):
         points = path(game, start, step, rate=RATE, steps=STEPS)
         far = points.square().flatten(1).sum(1).sqrt()
