@@ -179,7 +179,8 @@ def main() -> None:
     try:
         version = importlib.import_module("transformers").__version__
     except ImportError:
-        raise SystemExit("The peer is missing: install genzoo[oracles].") from None
+        print("The peer is missing, so nothing is measured: install genzoo[oracles].")
+        return
     sizes = [(TINY, (1.3, 1.9))] if small else [(TINY, (1.3, 1.9)), (BABY, (1.3, 2.2))]
     rows = {}
     for size, targets in sizes:

@@ -58,3 +58,15 @@ def test_dropout_is_of_training_alone() -> None:
     h = torch.randn(2, 5, 8)
     assert not torch.equal(net(h), net(h))
     assert torch.equal(net.eval()(h), net(h))
+
+
+@pytest.mark.parametrize("style", [FAST, GPT2])
+def test_one_place_that_follows_is_the_same_without_a_way_back(style):
+    net = Transformer(16, depth=2, heads=4, places=6, style=style).eval()
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+        h = torch.randn(3, 6, 16)
+        caches = net.caches(3, like=h)
+        steps = [net(h[:, :2], caches), *(net(h[:, t : t + 1], caches) for t in range(2, 6))]
+    assert torch.allclose(torch.cat(steps, 1), net(h), atol=1e-5)

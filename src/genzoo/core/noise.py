@@ -118,8 +118,7 @@ class Noise:
 
     def bernoulli(self, probs: Float[Tensor, "n *rest"]) -> Float[Tensor, "n *rest"]:
         """Ones with the given probabilities, else zeros."""
-        uniform = self.uniform(*probs.shape, dtype=at_least_single(probs.dtype))
-        return uniform.lt_(probs.detach()).to(probs.dtype)
+        return self.uniform(*probs.shape, dtype=at_least_single(probs.dtype)).lt_(probs.detach()).to(probs.dtype)
 
     def categorical(self, logits: Float[Tensor, "n *rest levels"]) -> Int[Tensor, "n *rest"]:
         """Class numbers with probabilities softmax(logits), by inversion of the cumulative distribution."""
