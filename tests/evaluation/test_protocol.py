@@ -60,7 +60,7 @@ def test_options_of_sampling_are_for_those_that_know_them_all():
     ring = genzoo.read("ring")
     for options, expected in (({"steps": 7}, 7), ({"steps": 7, "sampler": "heun"}, 100)):
         model = Memory(ring)
-        Examiner(ring, Protocol(rows=100, samples=500, sampling=options))(model)
+        Examiner(ring, Protocol(rows=50, samples=100, sampling=options))(model)
         assert {steps for _, steps, _ in model.asked} == {expected}
 
 

@@ -19,7 +19,7 @@ from genzoo.experiments.curves import curves_of, draw_curves, ticks
 from genzoo.experiments.glossary import meaning_of
 from genzoo.experiments.report import _shown, draw_wall, leaderboard, real_rows, write_report
 
-BRIEF = {"watch": lambda _: [], "protocol": Protocol(rows=200, samples=500)}
+BRIEF = {"watch": lambda _: [], "protocol": Protocol(rows=100, samples=200)}
 
 
 @pytest.fixture(scope="module")

@@ -226,7 +226,8 @@ def compare(
 
     Example:
         >>> import tempfile
-        >>> found = compare("moons", ["gaussian_mixture"], out=tempfile.mkdtemp() + "/c", steps=30, watch=lambda _: [])
+        >>> options = {"steps": 30, "protocol": Protocol(rows=100, samples=200), "watch": lambda name: []}
+        >>> found = compare("moons", ["gaussian_mixture"], out=tempfile.mkdtemp() + "/c", **options)
         >>> found.columns[:2]
         ['−log p', 'sliced Wasserstein']
     """

@@ -47,8 +47,10 @@ def write_report(comparisons: Comparison | Sequence[Comparison], path: Path | No
 
     Example:
         >>> import tempfile
+        >>> from genzoo.evaluation import Protocol
         >>> from genzoo.experiments.compare import compare
-        >>> found = compare("moons", ["gaussian_mixture"], out=tempfile.mkdtemp() + "/c", steps=30, watch=lambda _: [])
+        >>> options = {"steps": 30, "protocol": Protocol(rows=100, samples=200), "watch": lambda name: []}
+        >>> found = compare("moons", ["gaussian_mixture"], out=tempfile.mkdtemp() + "/c", **options)
         >>> write_report(found).name
         'report.html'
     """
