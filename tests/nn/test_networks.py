@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from genzoo.core import Space
-from genzoo.nn import MLP, Conditioned, ConvDecoder, ConvEncoder, Embedding
+from genzoo.nn import MLP, Conditioned, ConvDecoder, ConvEncoder, Embedding, Timed
 from genzoo.nn.conv import stages
 
 SHAPES = [(1, 4, 4), (1, 8, 8), (3, 5, 9), (1, 28, 28), (2, 4, 17)]
@@ -87,3 +87,12 @@ def test_several_conditions_add_or_stand_side_by_side(merge: str, width: int) ->
 
 def test_activations_are_by_argument() -> None:
     assert isinstance(MLP(2, [3], 1, activation=nn.Tanh).activation, nn.Tanh)
+
+
+def test_one_time_for_all_rows_is_embedded_once() -> None:
+    seen, x = [], torch.randn(6, 2)
+    net = Timed(MLP(2, [8], 2, given=4), 4)
+    net.time.register_forward_hook(lambda _, inputs, __: seen.append(len(inputs[0])))
+    alike, apart = net(x, torch.tensor(0.3).expand(6)), net(x, torch.full((6,), 0.3))
+    assert seen == [1, 6]
+    assert torch.allclose(alike, apart, atol=1e-6)

@@ -6,7 +6,18 @@ from collections.abc import Callable, Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-__all__ = ["MLP"]
+__all__ = ["MLP", "one_of"]
+
+
+def one_of(rows: Float[Tensor, "B *rest"]) -> Float[Tensor, "_ *rest"]:
+    """The first row alone where all are that very row, expanded: what is made of it is broadcast to all.
+
+    Example:
+        >>> import torch
+        >>> one_of(torch.zeros(1, 3).expand(5, 3)).shape, one_of(torch.zeros(5, 3)).shape
+        (torch.Size([1, 3]), torch.Size([5, 3]))
+    """
+    return rows[:1] if len(rows) > 1 and rows.stride(0) == 0 else rows
 
 
 class MLP(nn.Module):
@@ -46,7 +57,7 @@ class MLP(nn.Module):
     def forward(
         self, x: Float[Tensor, "B *event"], given: Float[Tensor, "B width"] | None = None
     ) -> Float[Tensor, "B outputs"]:
-        h = x.flatten(1)
+        h, given = x.flatten(1), None if given is None else one_of(given)
         for layer, shift in itertools.zip_longest(self.layers, self.shifts):
             h = self.activation(layer(h) if shift is None else layer(h) + shift(given))
         return self.last(h)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from genzoo.core.given import GivenLike, GivenSpaceLike, as_given
 from genzoo.nn.embedding import Embedding
+from genzoo.nn.mlp import one_of
 
 __all__ = ["TimeEmbedding", "Timed"]
 
@@ -69,8 +70,8 @@ class Timed(nn.Module):
     def forward(
         self, x: Float[Tensor, "B *event"], t: Float[Tensor, " B"], given: GivenLike = None
     ) -> Float[Tensor, "B *outputs"]:
-        vector = self.time(t)
+        vector = self.time(one_of(t))  # samplers ask for one time in all rows
         if self.embedding is None or given is None:
-            return self.net(x, self.activation(vector))
+            return self.net(x, self.activation(vector).expand(len(t), -1))
         vector = self.activation(vector + self.embedding(given))
         return self.net(x, vector, self.embedding.tokens(as_given(given))) if self.attends else self.net(x, vector)

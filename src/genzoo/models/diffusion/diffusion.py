@@ -129,7 +129,7 @@ class Diffusion(GenerativeModel):
 
     def mean(self, x_t: Float[Tensor, "B *event"], t: Tensor, given: Given = NOTHING) -> Float[Tensor, "B *event"]:
         """E[x | x_t, given] for a condition in full."""
-        at = self.schedule.at(t.expand(len(x_t))).over(x_t)
+        at = self.schedule.at(t.reshape(-1)).over(x_t)  # of one row, where one time is that of all
         mean = self.predicts.mean(self._said(x_t, at, given), x_t, at)
         return mean.clamp(-1, 1) if self.space.is_discrete else mean
 
@@ -250,7 +250,7 @@ class Diffusion(GenerativeModel):
 
     def _said(self, x_t: Tensor, at: Moment, given: Given) -> Tensor:
         """F, in the precision of the data even where the network runs in less."""
-        said: Tensor = self.net(x_t / at.scale, at.t.flatten(), given or None)
+        said: Tensor = self.net(x_t / at.scale, at.t.flatten().expand(len(x_t)), given or None)
         return said.reshape(x_t.shape).to(x_t.dtype)
 
     def _guided(self, weight: float) -> Denoise:

@@ -5,6 +5,7 @@ spread evenly over the rows of a batch, so that no batch happens to see only ear
 """
 
 import abc
+import functools
 import math
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from torch import Tensor
 from genzoo.core.noise import Noise
 
 __all__ = ["LogitNormal", "Times", "Uniform", "spread"]
+
+GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 class Times(abc.ABC):
@@ -67,7 +70,12 @@ def spread(n: int, noise: Noise) -> Float[Tensor, " n"]:
         >>> spread(5, Noise(0)).sort().values.diff().max() < 0.4
         tensor(True)
     """
-    number = torch.arange(n) if noise.index is None else noise.index
-    number = (number + noise.start).to(noise.device, torch.float64)
-    shared = Noise(noise.seed, *noise.path, "shared", device=noise.device).tick(noise.page)
-    return (shared.uniform(1, dtype=torch.float64) + number * ((math.sqrt(5) - 1) / 2)) % 1.0
+    shared = Noise(noise.seed, *noise.path, "shared", device=noise.device)
+    shared.page, shared.pages = noise.page, noise.pages  # kept for the steps to come
+    places = _places(n, noise.start) if noise.index is None else (noise.index + noise.start).double() * GOLDEN
+    return (shared.uniform(1, dtype=torch.float64) + places.to(noise.device)) % 1.0
+
+
+@functools.lru_cache(maxsize=16)
+def _places(n: int, start: int) -> Float[Tensor, " n"]:
+    return torch.arange(start, start + n).double() * GOLDEN

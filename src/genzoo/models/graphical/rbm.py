@@ -261,6 +261,10 @@ class RBM(GenerativeModel):
         """
         v, label = units
         pixel = noise.integers(self.space.dims, len(v)).to(v.device)
+        if label is None:  # one pixel moves the inputs of hidden units by its column of W
+            inputs, turn = self._inputs(v), 1 - 2 * v.gather(1, pixel[:, None])
+            gain = (softplus(inputs + turn * self.weight.T[pixel]) - softplus(inputs)).sum(1)
+            return self.space.dims * logsigmoid(-gain - turn[:, 0] * self.visible_bias[pixel])
         turned = (v - nn.functional.one_hot(pixel, self.space.dims)).abs()
         return self.space.dims * logsigmoid(self.free_energy(turned, label) - self.free_energy(v, label))
 
