@@ -40,6 +40,7 @@ from genzoo.evaluation import (
     nearest_judge,
     sliced_transport,
 )
+from genzoo.evaluation.all_stages import with_all_stages
 from genzoo.evaluation.extractors import Extractor
 from genzoo.evaluation.nearest import recognition
 from genzoo.evaluation.protocol import draw
@@ -163,15 +164,16 @@ def looked_at(data: Data, samples: Mapping[str, Tensor], seconds: float) -> dict
     found: dict[str, Any] = {
         "own": {"name": own.name, "accuracy": own.accuracy, "disturbed": true_steps, **_told(truth)}
     }
-    second = None
+    seeing, second = dict(eyes(data, own.name, seconds)), None
     if data.name in UNLABELED:
+        seeing["all stages"] = with_all_stages(own, data)  # as images of unseen kinds are seen by it
         other = judge_of_labels(data, 4 * seconds, seed=1)
         if other is None:
             raise ValueError(f"The labels of {data.name} must be learned, got no judge of them. Give it more time.")
         second = distances(other, samples, real)
         told = {"name": other.name, "record": other.record, "disturbed": steps(other, worse, real)}
         found["second"] = {**told, **agreement(truth, second), **_told(second)}
-    for rung, eye in eyes(data, own.name, seconds).items():
+    for rung, eye in seeing.items():
         seen, seen_steps = distances(eye, samples, real), steps(eye, worse, real)
         found[rung] = {
             "name": eye.name,

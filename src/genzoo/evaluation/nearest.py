@@ -18,6 +18,7 @@ from torch import Tensor
 
 from genzoo.core import Space
 from genzoo.data import Data
+from genzoo.evaluation.all_stages import with_all_stages
 from genzoo.evaluation.extractors import Extractor
 from genzoo.evaluation.judge import Judge, judge_made_for, judges, shipped_judge, span_of
 from genzoo.evaluation.rows import spread
@@ -44,7 +45,7 @@ def judge_for(data: Data) -> Judge | None:
 def nearest_judge(data: Data, names: Sequence[str] | None = None) -> Judge | None:
     """Of the judges that come with the package, the one for which images change least, first in color, then in size,
     and of such ones that which recognizes validation images best; None for other rows, and for images of colors if all
-    judges are of grey ones.
+    judges are of grey ones. One taught without labels has the features of all its stages.
 
     Args:
         data: The data.
@@ -60,11 +61,12 @@ def nearest_judge(data: Data, names: Sequence[str] | None = None) -> Judge | Non
             continue
     found.sort(key=lambda judge: _conversion(judge, data.space))
     found = [judge for judge in found if _conversion(judge, data.space) == _conversion(found[0], data.space)]
-    if len(found) < 2:
-        return found[0] if found else None
+    if not found:
+        return None
     rows = data.valid if len(data.valid) >= LOOKED_AT else data.train
     x = spread(rows, LOOKED_AT).x
-    return max(found, key=lambda judge: recognition(judge, x, data.space))
+    best = found[0] if len(found) == 1 else max(found, key=lambda judge: recognition(judge, x, data.space))
+    return with_all_stages(best, data) if best.is_unlabeled else best
 
 
 def _is_colorblind(judge: Judge, space: Space) -> bool:

@@ -17,57 +17,13 @@ import math
 from collections.abc import Iterable
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from genzoo.core import Batch, Noise, Trainable, seeded
+from genzoo.core import Batch, Noise, Trainable
 from genzoo.evaluation.judge import GREY, Judge
 
-__all__ = ["AllStages", "Contrast", "varied", "whitening_filters"]
-
-
-class AllStages(Judge):
-    """A judge whose features are the means over places after every stage, in the standard units of some rows.
-
-    What is contrasted in its last stage is blind to much of what makes a picture real, such as sharpness, which the
-    stages before still see.
-
-    Args:
-        judge: The judge.
-        x: The rows.
-
-    Example:
-        >>> from genzoo.data import read
-        >>> from genzoo.evaluation import shipped_judge
-        >>> digits = read("digits")
-        >>> AllStages(shipped_judge("digits"), digits.train.x)(digits.test.x).shape
-        torch.Size([160, 112])
-    """
-
-    mean: Tensor
-    scale: Tensor
-
-    def __init__(self, judge: Judge, x: Shaped[Tensor, "n *shape"]) -> None:
-        with seeded(0):  # its weights are the judge's, not drawn
-            super().__init__(judge.settings, judge.record)
-        self.load_state_dict(judge.state_dict())
-        self.eval().requires_grad_(False)
-        self.space, self.span = judge.space, judge.span
-        self.dims = judge.settings.widths[0] + sum(judge.settings.widths)
-        self.register_buffer("mean", torch.zeros(self.dims))
-        self.register_buffer("scale", torch.ones(self.dims))
-        features = self(x)
-        spread = features.std(0)
-        self.mean.copy_(features.mean(0))
-        self.scale.copy_(spread.clamp_min(1e-3 * float(spread.max())))  # a unit that never fires tells nothing
-
-    def forward(self, x: Shaped[Tensor, "n *shape"]) -> Float[Tensor, "n D"]:
-        """The features of rows."""
-
-        def means(part: Tensor) -> Tensor:
-            return torch.cat([maps.mean((2, 3)) for maps in self.net.every(self.shown(part))], dim=1)
-
-        return (self._of(x, means) - self.mean) / self.scale
+__all__ = ["Contrast", "varied", "whitening_filters"]
 
 
 class Contrast(Trainable):

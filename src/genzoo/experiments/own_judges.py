@@ -21,9 +21,9 @@ from genzoo.data import Augmented, Data, Rows, read
 from genzoo.data.augment import parse
 from genzoo.data.cache import cache_folder
 from genzoo.data.data import fingerprint
+from genzoo.evaluation.all_stages import with_all_stages
 from genzoo.evaluation.judge import Judge, JudgeSettings, read_judge, span_of, write_judge
-from genzoo.evaluation.rows import spread
-from genzoo.experiments.contrast import AllStages, Contrast
+from genzoo.experiments.contrast import Contrast
 from genzoo.training import TrainConfig, Trained, train
 
 __all__ = ["judge_of_labels", "judge_of_views", "label_of"]
@@ -32,7 +32,6 @@ EVERY = ("*",)  # all that rows could be conditioned on
 SIDE = 32  # pixels; larger images are shown to a judge at this size
 CLASSES, PER_CLASS, HELD_OUT = 100, 10, 50  # at most, and rows of a class and validation rows at least
 PASSES, PILOT = 60, 6  # over the rows, at most; steps that tell what one costs
-LOOKED_AT = 4000  # rows whose features give the units of a judge without labels
 FAR = 0.25  # of the way from chance to no error: what a judge's validation accuracy must reach
 NAMES = ("label", "class", "kind", "digit", "category", "target", "y")
 LABELS: dict[str, Any] = {"lr": 4e-3, "weight_decay": 0.05, "precision": "bf16"}
@@ -113,7 +112,7 @@ def judge_of_views(data: Data, seconds: float, folder: Path | None = None) -> Ju
         return _with(contrast.judge, _record(trained, f"a judge of views of {data.name}", len(rows), seconds))
 
     judge = _kept(made, f"views-{key}", seconds, folder).on(data.space, span_of(data))
-    return AllStages(judge, spread(data.train, LOOKED_AT).x)
+    return with_all_stages(judge, data)
 
 
 def _labels(data: Data | None) -> list[Label]:
