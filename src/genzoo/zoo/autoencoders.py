@@ -48,10 +48,19 @@ def vae(
     images = len(space.shape) == 3 and min(space.shape[1:]) >= 16
     small = size == "small"
     latent = latent or (32 if not small else 16 if space.dims > 16 else 4)
-    if net == "conv" or (net == "auto" and images):
+    conv = net == "conv" or (net == "auto" and images)
+    if conv:
         both = GaussianAutoencoder.conv(space, given_space, latent=latent, width=width or (16 if small else 64))
     else:
         both = GaussianAutoencoder.mlp(space, given_space, latent=latent, hidden=[hidden] * depth)
     model = VAE(space, given_space, both, beta=beta, drop_given=drop_given)
-    config = TrainConfig(steps=3000, lr=2e-3 if small else 1e-3, warmup=100, clip_norm=100.0, ema=0.05, keep="best")
+    config = TrainConfig(
+        steps=3000,
+        lr=2e-3 if small else 1e-3,
+        warmup=100,
+        precision="auto" if conv else "float32",
+        clip_norm=100.0,
+        ema=0.05,
+        keep="best",
+    )
     return Recipe(in_units(model), config)
