@@ -70,9 +70,9 @@ def told_of(course: Course) -> Told:
     """
     model = course.model
     objective = model.lowers()
-    if not isinstance(model, GenerativeModel) or not objective.nats:
+    label = objective.name or NAMES.get(getattr(model, "likelihood", Likelihood.NONE), "")
+    if not isinstance(model, GenerativeModel) or not objective.nats or not label:  # it claims nothing of its loss
         return Told(objective.name)
-    label = objective.name or NAMES[model.likelihood]
     if not model.space.is_discrete:
         return Told(label, "nats/row", 1.0, objective.nats)
     return Told(label, "bits/dim", 1 / (_entries(course, model) * math.log(2)), objective.nats)
