@@ -63,7 +63,7 @@ def test_tails_of_a_gaussian_are_known(where: str, p: float) -> None:
     assert found.probability.width < 0.2 * p
     assert found.ess > 500
     assert found.levels[-1] == 0
-    assert found.draws < 50_000
+    assert found.draws < 80_000
 
 
 def test_intervals_are_covered() -> None:
@@ -190,3 +190,10 @@ def test_what_cannot_be_answered_is_refused() -> None:
         rare_event(model, lambda x: x[:, 0], 10)
     with pytest.raises(ValueError, match="one number for each row"):
         rare_event(model, lambda x: x)
+
+
+def test_a_way_that_particles_lost_is_not_missed() -> None:
+    """One of four independent numbers is far out; the particles of a single ladder lose one of the four ways."""
+    found = experiment.asked("gan", 1)
+    assert found.value == pytest.approx(found.truth, rel=0.1)
+    assert found.held

@@ -8,9 +8,9 @@ $$ P(A) = \\mathbb E_q\\Big[ 1_A(u)\\, \\frac{p(u)}{q(u)} \\Big]. $$
 Here u is every number that the model draws for a sample, in units of standard normals, so the density of u is known
 whatever the model. Where q must lie is found by splitting (`genzoo.tasks.splitting`): particles follow a ladder of
 less and less likely events, and q is fitted to those that arrive. Both tell P(A). If enough samples of q carry its
-answer, and it is not below that of splitting, its error is that of independent samples; if not, as where the event has
-no shape that Gaussians fit, splitting is repeated and the answer is the mean of the repetitions. An event that no
-particle reaches has an upper bound.
+answer, and it is not below what two ladders found, its error is that of independent samples, or what the particles say
+that q misses; if not, as where the event has no shape that Gaussians fit, splitting is repeated and the answer is the
+mean of the repetitions. An event that no particle reaches has an upper bound.
 
 By name (`modes`, `where="data"`) q is found by the cross-entropy method instead, in which the samples of one proposal
 of highest margin are what the next is fitted to: in the normal numbers alone, or in x where its density is exact.
@@ -29,7 +29,7 @@ References:
 import contextlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -42,7 +42,7 @@ from genzoo.tasks import intervals
 from genzoo.tasks.expectations import Function, one_a_row
 from genzoo.tasks.importance import WeightsCollapsed, effective_sample_size
 from genzoo.tasks.intervals import Interval
-from genzoo.tasks.proposal import Proposal
+from genzoo.tasks.proposal import Proposal, standard
 from genzoo.tasks.sources import Source, WholeNoise, require_place, source_of
 from genzoo.tasks.splitting import SHARE, Descent, descend
 
@@ -53,6 +53,7 @@ MODES = (1, 2, 4, 8)
 REPEATS = 10  # of splitting, each by a tenth of the samples
 MOST = 1 << 26  # numbers of all particles
 SURE = -math.log(0.025)  # with 97.5 %: rows that would have shown an event, times its probability
+MOST_WIDER = 3.0  # than its samples tell may an interval be; beyond, splitting is repeated
 FEWEST = 100  # effective samples in the event, below which its interval would mean nothing
 
 
@@ -97,7 +98,7 @@ def rare_event(
         model: Any model; all that it must do is sample.
         margin: A number for each row of x, above 0 where the event happens and the higher the nearer to it, as
             `lambda x: x[:, 3] - 2` or `Expression("x[3] > 2").margin`.
-        n: Samples of the last proposal; a sixth of them are the particles that look for the event.
+        n: Samples of the last proposal; a third as many are the particles that look for the event.
         given: Rows of the condition, taken in turn.
         seed: Names all draws.
         where: `noise`, or `data` for a proposal of x itself by the cross-entropy method.
@@ -143,15 +144,31 @@ class _Search:
 
     def answer(self) -> RareEvent:
         """By the proposal, unless it finds less than splitting did; else by splitting again."""
-        first = self._descent(max(10 * FEWEST, self.n // 6), "first")
+        first = self._first()
         if not first.probability:
             return self._bounded(first)
         climb = _Climb(self.source, self.margin, self.n, self.chunk, first.draws)
         with contextlib.suppress(WeightsCollapsed):
-            found = climb.last(self._proposal(first, climb), "last", first.levels)
-            if found.probability.high >= first.probability * (1 - 2 * _error(first)):  # what q misses makes it too low
+            proposal = self._proposal(first, climb)
+            found = climb.last(proposal, "last", first.levels)
+            wider = self._wider(proposal, first, found)
+            if wider > MOST_WIDER:
+                return self._repeated(climb.draws)
+            value, low, high = found.probability
+            probability = Interval(value, max(0.0, value - wider * (value - low)), value + wider * (high - value))
+            found = replace(found, probability=probability)
+            least = first.probability * math.exp(-2 * max(_error(first), first.spread))
+            if found.probability.high >= least:  # what q misses makes it too low
                 return found
         return self._repeated(climb.draws)
+
+    def _first(self) -> Descent:
+        """Two descents as one: a way to the event that the particles of one lost by chance, the other has kept."""
+        particles = max(10 * FEWEST, self.n // 6)
+        one, other = (self._descent(particles, name) for name in ("first", "second"))
+        if not (one.probability and other.probability):
+            return one if one.probability >= other.probability else other
+        return one.beside(other)
 
     def _descent(self, particles: int, name: str, moves: int = 2) -> Descent:
         count = min(particles, max(FEWEST, MOST // self.source.dims))
@@ -174,6 +191,14 @@ class _Search:
                 return Proposal.fitted(u, log_weights[hit], max(1, min(modes, int(ess / FEWEST))))
             fits.append((ess, number, proposal))
         return max(fits)[2]
+
+    def _wider(self, proposal: Proposal, first: Descent, found: RareEvent) -> float:
+        """By how much an interval is too narrow, as the particles tell it: samples of a proposal do not know what it
+        misses, and $\\mathrm{var}_q / P^2 = E_{p | A}[p / q] / P - 1$ is a mean over particles."""
+        weights = proposal.log_weights(first.u, standard(first.u)).exp()
+        told = math.sqrt(weights.mean().item() / (found.probability.value * found.n))
+        own = (found.probability.high - found.probability.value) / (1.96 * found.probability.value)
+        return max(1.0, told / own)
 
     def _modes(self, found: Descent) -> int:
         """As many Gaussians as, fitted to half of the particles, tell the other half best."""

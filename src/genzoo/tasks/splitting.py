@@ -17,6 +17,7 @@ References:
     Cérou, Del Moral, Furon & Guyader, 2012, "Sequential Monte Carlo for rare event estimation"
 """
 
+import math
 from dataclasses import dataclass, field
 
 import torch
@@ -47,6 +48,7 @@ class Descent:
         roots: The first particle that each comes from.
         levels: The margins of the levels.
         draws: The samples that were drawn.
+        spread: Of several ladders, the standard error of the logarithm of their probability.
     """
 
     probability: float = 0.0
@@ -56,6 +58,22 @@ class Descent:
     roots: Tensor = field(default_factory=lambda: torch.empty(0))
     levels: list[float] = field(default_factory=list)
     draws: int = 0
+    spread: float = 0.0
+
+    def beside(self, other: "Descent") -> "Descent":
+        """This and another of as many particles, both of which reached the event, as one; errors multiply, so the
+        probability is the geometric mean."""
+        first = int(max(self.ancestors.max(), self.roots.max())) + 1
+        return Descent(
+            math.sqrt(self.probability * other.probability),
+            math.sqrt(self.reached * other.reached),
+            torch.cat([self.u, other.u]),
+            torch.cat([self.ancestors, first + other.ancestors]),
+            torch.cat([self.roots, first + other.roots]),
+            self.levels,
+            self.draws + other.draws,
+            abs(math.log(self.probability / other.probability)) / 2,
+        )
 
 
 def descend(
