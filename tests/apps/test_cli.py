@@ -99,6 +99,9 @@ def test_show_names_every_setting():
 def test_doctor_says_what_is_here(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     found = {check["what"]: check for check in json.loads(genzoo("doctor", "--json"))}
+    assert (
+        re.match(r"(bf16|float32): this processor has", found["precision auto"]["state"]) or torch.cuda.is_available()
+    )
     assert {"python", "torch", "cpu", "recipes", "runs"} <= set(found)
     assert all(check["ok"] or check["fix"] for check in found.values())
     text = genzoo("doctor")

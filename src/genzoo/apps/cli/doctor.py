@@ -51,12 +51,15 @@ def _versions() -> list[Check]:
 def _devices() -> list[Check]:
     import torch
 
+    from genzoo.training.precision import device_named, half_on
+
     found = [Check("cpu", f"{torch.get_num_threads()} threads")]
     found += [Check(f"cuda:{i}", torch.cuda.get_device_name(i)) for i in range(torch.cuda.device_count())]
     if torch.version.cuda and not torch.cuda.is_available():
         fix = "Check the driver with nvidia-smi, or install the build of torch for CPUs."
         found.append(Check("cuda", f"torch was built for CUDA {torch.version.cuda} and sees no GPU", False, fix))
-    return found
+    half = half_on(device_named("auto"))
+    return [*found, Check("precision auto", f"{'bf16' if half.quick else 'float32'}: {half.why}")]
 
 
 def _recipes() -> list[Check]:
