@@ -2,9 +2,11 @@
 
 import itertools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 __all__ = ["MLP", "one_of"]
 
@@ -59,5 +61,10 @@ class MLP(nn.Module):
     ) -> Float[Tensor, "B outputs"]:
         h, given = x.flatten(1), None if given is None else one_of(given)
         for layer, shift in itertools.zip_longest(self.layers, self.shifts):
-            h = self.activation(layer(h) if shift is None else layer(h) + shift(given))
+            h = self.activation(layer(h) if shift is None else _shifted(layer, h, shift(given)))
         return self.last(h)
+
+
+def _shifted(layer: Any, h: Float[Tensor, "B width"], shift: Float[Tensor, "_ out"]) -> Float[Tensor, "B out"]:
+    """A layer's answer and a shift; one shift for all rows is as good as more of its constant."""
+    return linear(h, layer.weight, layer.bias + shift[0]) if len(shift) == 1 else layer(h) + shift
