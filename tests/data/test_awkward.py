@@ -41,3 +41,11 @@ def test_complex_numbers_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "c.npy", np.ones((5, 2), np.complex64))
     with pytest.raises(DataError, match=r"real numbers, got complex64\. .*x\.real, x\.imag"):
         read(tmp_path / "c.npy")
+
+
+def test_names_of_columns_may_have_commas_between(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b,c\n" + "".join(f"{i / 3},{i / 7},{i % 2}\n" for i in range(9)))
+    assert read(path, x="a, b", given="c").codec.columns == ("a", "b")
+    with pytest.raises(DataError, match="got 'a,d'"):
+        read(path, x="a,d")

@@ -140,6 +140,7 @@ def from_table(table: Table, asked: Asked) -> Source:
         DataError: If a named column is missing, a column of x cannot be one, none is left for x, or cells are missing.
     """
     table = _own_splits(table, asked)
+    asked = dataclasses.replace(asked, x=_parted(asked.x, table), given=_parted(asked.given, table))
     if asked.given == EVERY:
         asked = dataclasses.replace(
             asked, given=tuple(name for name in table.columns if name not in (*asked.x, asked.group))
@@ -249,6 +250,14 @@ def _own_splits(table: Table, asked: Asked) -> Table:
     splits = {split: torch.from_numpy(np.flatnonzero(of == split)) for split in SPLITS if split in of}
     columns = {name: column for name, column in table.columns.items() if name != SPLIT}
     return dataclasses.replace(table, columns=columns, splits=splits)
+
+
+def _parted(names: tuple[str, ...], table: Table) -> tuple[str, ...]:
+    """Names of columns; one that is none, but several with commas between, is these."""
+    parts = [name.split(",") if name not in table.columns else [name] for name in names]
+    if not all(part.strip() in table.columns for several in parts for part in several):
+        return names
+    return tuple(part if part in table.columns else part.strip() for several in parts for part in several)
 
 
 def _named_columns(table: Table, asked: Asked) -> tuple[str, ...]:
