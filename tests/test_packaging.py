@@ -30,7 +30,8 @@ BROUGHT = {
     "pydantic_core": "pydantic",
 }  # by a package that is declared, in whose name they act
 OPTIONAL = {  # asked only where they are: another name of the same code, a user's own table, peers in speed
-    "lightning", "polars", "jax", "blackjax", "numpyro", "thrml",
+    "lightning", "polars", "jax", "blackjax", "numpyro", "thrml", "hmmlearn",
+    "torchcfm", "torchdiffeq",
 }  # fmt: skip
 
 

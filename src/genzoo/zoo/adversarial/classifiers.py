@@ -185,7 +185,7 @@ def r3gan(
         width: Channels of the convolutions at full size; by default as size says.
         gamma: γ of both penalties at the beginning; it comes down to a tenth. By default 0.05, and
             0.05 (D / 3072)² for more than 3072 entries.
-        every: The penalties come every so many rounds: 4 cost a third of what 1 does, and hold nearly as well.
+        every: The penalties come every so many rounds, as steps of their own, and count as many times more.
         octaves: Waves of each entry that the critic sees; by default 4 for rows of up to 16 entries.
         path_length: How much steps of one length in z are held to steps of one length in x, every fourth round.
         lr: Adam's rate for both players, without momentum.
