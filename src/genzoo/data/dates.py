@@ -120,7 +120,7 @@ def date_form_of(name: str, cells: Collection[str], order: str | None = None) ->
 
     Example:
         >>> date_form_of("day", ["2024-02-29", "2024-03-01"])
-        DateForm(template='{Y:04}-{m:02}-{d:02}', unit='days', places=0, zone='')
+        DateForm(template='{Y:04}-{m:02}-{d:02}', unit='days', places=0, zone='', many=False)
         >>> date_form_of("day", ["1/2/2024", "31/2/2024"]) is None, date_form_of("day", ["red"]) is None
         (True, True)
     """

@@ -31,7 +31,7 @@ def normed(x: Float[Tensor, "*rest size"]) -> Float[Tensor, "*rest size"]:
         x: Vectors.
 
     Example:
-        >>> normed(torch.tensor([[3.0, 4.0]])).square().mean().item()
+        >>> round(normed(torch.tensor([[3.0, 4.0]])).square().mean().item(), 3)
         1.0
     """
     if not torch.is_grad_enabled():
