@@ -4,7 +4,22 @@ from typing import Literal
 
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
-from genzoo.zoo.adversarial.nets import FEW, Net, leaky, networks, normed, shape_of, trunk, waves
+from genzoo.zoo.adversarial.nets import (
+    FEW,
+    Depth,
+    GanSize,
+    Hidden,
+    Latent,
+    Net,
+    Networks,
+    Width,
+    leaky,
+    networks,
+    normed,
+    shape_of,
+    trunk,
+    waves,
+)
 from genzoo.zoo.recipe import Amount, Count, DropGiven, GivenSpaceLike, Positive, Recipe, Size, recipe
 from genzoo.zoo.units import in_units
 
@@ -24,12 +39,12 @@ def gan(
     space: Space,
     given_space: GivenSpaceLike = None,
     *,
-    size: Size = "small",
-    net: Net = "auto",
-    latent: Count | None = None,
-    hidden: Count = 256,
-    depth: Count | None = None,
-    width: Count | None = None,
+    size: GanSize = "small",
+    net: Networks = "auto",
+    latent: Latent = None,
+    hidden: Hidden = 256,
+    depth: Depth = None,
+    width: Width = None,
     objective: Literal["nonsaturating", "minimax", "least_squares", "hinge"] = "nonsaturating",
     pack: Count = 1,
     deviation: bool = False,
@@ -40,12 +55,6 @@ def gan(
     """A GAN as first published, or as PacGAN with pack=2: nothing holds the critic, and modes may be lost.
 
     Args:
-        size: Small: 32 latents (8 for tables), 32 channels. Paper: 128 latents, 64 channels.
-        net: Convolutions or multilayer perceptrons; auto: convolutions from 16×16 pixels on.
-        latent: The length of z; by default as size says.
-        hidden: The width of the perceptrons' hidden layers.
-        depth: Their number; by default 2 for small, 3 for paper.
-        width: Channels of the convolutions at full size; by default as size says.
         objective: What each side lowers.
         pack: Rows of one kind that the critic judges together: PacGAN has 2 to 4, and no condition.
         deviation: Whether the critic sees how far the rows of a batch spread.
@@ -78,9 +87,9 @@ def dcgan(
     given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
-    latent: Count | None = None,
+    latent: Latent = None,
     hidden: Count = 256,
-    width: Count | None = None,
+    width: Width = None,
     lr: Positive = 2e-4,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
@@ -88,9 +97,7 @@ def dcgan(
 
     Args:
         size: Small: 32 latents (8 for tables), 16 channels. Paper: 100 latents, 128 channels.
-        latent: The length of z; by default as size says.
         hidden: The width of the two hidden layers of perceptrons.
-        width: Channels of the convolutions at full size; by default as size says.
         lr: Adam's rate for both players, with β₁ = 0.5.
     """
     from genzoo.models.adversarial import GAN, Rules
@@ -116,12 +123,12 @@ def sngan(
     space: Space,
     given_space: GivenSpaceLike = None,
     *,
-    size: Size = "small",
-    net: Net = "auto",
-    latent: Count | None = None,
-    hidden: Count = 256,
-    depth: Count | None = None,
-    width: Count | None = None,
+    size: GanSize = "small",
+    net: Networks = "auto",
+    latent: Latent = None,
+    hidden: Hidden = 256,
+    depth: Depth = None,
+    width: Width = None,
     lr: Positive = 1e-4,
     critic_lr: Positive = 4e-4,
     orthogonal: Amount = 0.0,
@@ -130,12 +137,6 @@ def sngan(
     """A GAN with a hinge, whose critic's layers stretch nothing: spectral normalization, and two rates of learning.
 
     Args:
-        size: Small: 32 latents (8 for tables), 32 channels. Paper: 128 latents, 64 channels.
-        net: Convolutions or multilayer perceptrons; auto: convolutions from 16×16 pixels on.
-        latent: The length of z; by default as size says.
-        hidden: The width of the perceptrons' hidden layers.
-        depth: Their number; by default 2 for small, 3 for paper.
-        width: Channels of the convolutions at full size; by default as size says.
         lr: Adam's rate for the generator.
         critic_lr: Adam's rate for the critic, which one step a turn is enough for.
         orthogonal: How much the generator's matrices are held to orthogonal rows; published for BigGAN: 1e-4.
@@ -161,12 +162,12 @@ def r3gan(
     space: Space,
     given_space: GivenSpaceLike = None,
     *,
-    size: Size = "small",
-    net: Net = "auto",
-    latent: Count | None = None,
+    size: GanSize = "small",
+    net: Networks = "auto",
+    latent: Latent = None,
     hidden: Count = 200,
     depth: Count | None = None,
-    width: Count | None = None,
+    width: Width = None,
     gamma: Amount | None = None,
     every: Count = 1,
     octaves: Count | None = None,
@@ -177,12 +178,8 @@ def r3gan(
     """The GAN to begin with: relativistic pairs, and a critic that is flat where data and samples are.
 
     Args:
-        size: Small: 32 latents (8 for tables), 32 channels. Paper: 128 latents, 64 channels.
-        net: Convolutions or multilayer perceptrons; auto: convolutions from 16×16 pixels on.
-        latent: The length of z; by default as size says.
         hidden: The width of the perceptrons' hidden layers.
         depth: Their number; by default 3.
-        width: Channels of the convolutions at full size; by default as size says.
         gamma: γ of both penalties at the beginning; it comes down to a tenth. By default 0.05, and
             0.05 (D / 3072)² for more than 3072 entries.
         every: The penalties come every so many rounds, as steps of their own, and count as many times more.
@@ -215,12 +212,12 @@ def unrolled_gan(
     space: Space,
     given_space: GivenSpaceLike = None,
     *,
-    size: Size = "small",
-    net: Net = "auto",
-    latent: Count | None = None,
-    hidden: Count = 256,
-    depth: Count | None = None,
-    width: Count | None = None,
+    size: GanSize = "small",
+    net: Networks = "auto",
+    latent: Latent = None,
+    hidden: Hidden = 256,
+    depth: Depth = None,
+    width: Width = None,
     unrolled: Count = 5,
     rate: Positive = 0.1,
     lr: Positive = 2e-4,
@@ -229,12 +226,6 @@ def unrolled_gan(
     """A GAN whose generator foresees the critic's next steps; a round costs as many steps more.
 
     Args:
-        size: Small: 32 latents (8 for tables), 32 channels. Paper: 128 latents, 64 channels.
-        net: Convolutions or multilayer perceptrons; auto: convolutions from 16×16 pixels on.
-        latent: The length of z; by default as size says.
-        hidden: The width of the perceptrons' hidden layers.
-        depth: Their number; by default 2 for small, 3 for paper.
-        width: Channels of the convolutions at full size; by default as size says.
         unrolled: The steps that are foreseen.
         rate: The rate of their gradient descent.
         lr: Adam's rate for both players, with β₁ = 0.5.

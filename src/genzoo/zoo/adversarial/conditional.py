@@ -4,9 +4,9 @@ from typing import Any, Literal
 
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
-from genzoo.zoo.adversarial.nets import Net, Shape, networks, shape_of, trunk
+from genzoo.zoo.adversarial.nets import Depth, GanSize, Latent, Networks, Shape, Width, networks, shape_of, trunk
 from genzoo.zoo.mistakes import Mistake
-from genzoo.zoo.recipe import Amount, Count, DropGiven, GivenSpaceLike, Positive, Recipe, Size, recipe
+from genzoo.zoo.recipe import Amount, Count, DropGiven, GivenSpaceLike, Positive, Recipe, recipe
 from genzoo.zoo.units import in_units
 
 __all__ = ["conditional_gan"]
@@ -25,13 +25,13 @@ def conditional_gan(
     space: Space,
     given_space: GivenSpaceLike = None,
     *,
-    size: Size = "small",
+    size: GanSize = "small",
     by: By = "projection",
-    net: Net = "auto",
-    latent: Count | None = None,
+    net: Networks = "auto",
+    latent: Latent = None,
     hidden: Count = 256,
-    depth: Count | None = None,
-    width: Count | None = None,
+    depth: Depth = None,
+    width: Width = None,
     gamma: Amount = 0.1,
     lr: Positive = 2e-4,
     drop_given: DropGiven = 0.1,
@@ -39,14 +39,9 @@ def conditional_gan(
     """A GAN of x and a condition, which the critic sees among its features, projects on, or tells.
 
     Args:
-        size: Small: 32 latents (8 for tables), 32 channels. Paper: 128 latents, 64 channels.
         by: Concatenation: the condition shifts every layer. Projection: it weighs the features. Classifier: the critic
             does not see it, and tells the class.
-        net: Convolutions or multilayer perceptrons; auto: convolutions from 16×16 pixels on.
-        latent: The length of z; by default as size says.
         hidden: The width of the perceptrons' hidden layers, and of the features.
-        depth: Their number; by default 2 for small, 3 for paper.
-        width: Channels of the convolutions at full size; by default as size says.
         gamma: γ, the weight of the penalty on the critic's slope at the data.
         lr: Adam's rate for both players, with β₁ = 0.5.
 

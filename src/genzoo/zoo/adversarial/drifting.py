@@ -4,8 +4,8 @@ from typing import Literal
 
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
-from genzoo.zoo.adversarial.nets import Net, networks, shape_of
-from genzoo.zoo.recipe import Count, DropGiven, GivenSpaceLike, Positive, Recipe, Size, recipe
+from genzoo.zoo.adversarial.nets import GanSize, Latent, Networks, Width, networks, shape_of
+from genzoo.zoo.recipe import Count, DropGiven, GivenSpaceLike, Positive, Recipe, recipe
 from genzoo.zoo.units import in_units
 
 __all__ = ["drifting"]
@@ -23,12 +23,12 @@ def drifting(
     space: Space,
     given_space: GivenSpaceLike = None,
     *,
-    size: Size = "small",
-    net: Net = "auto",
-    latent: Count | None = None,
+    size: GanSize = "small",
+    net: Networks = "auto",
+    latent: Latent = None,
     hidden: Count = 200,
     depth: Count | None = None,
-    width: Count | None = None,
+    width: Width = None,
     reach: Positive = 0.02,
     wider: Positive = 50.0,
     kernel: Literal["laplace", "gauss", "sinkhorn"] = "laplace",
@@ -38,12 +38,8 @@ def drifting(
     """A generator of one step without a critic: samples are drawn by data and pushed by each other.
 
     Args:
-        size: Small: 32 latents (8 for tables), 32 channels. Paper: 128 latents, 64 channels.
-        net: Convolutions or multilayer perceptrons; auto: convolutions from 16×16 pixels on.
-        latent: The length of z; by default as size says.
         hidden: The width of the perceptrons' hidden layers.
         depth: Their number; by default 4.
-        width: Channels of the convolutions at full size; by default as size says.
         reach: How far a sample sees at the end, in standard units of an entry; times √D for D entries.
         wider: How many times as far it sees at the beginning.
         kernel: How what it sees falls off: exponentially, or as a Gaussian. Sinkhorn: samples are drawn by transport,

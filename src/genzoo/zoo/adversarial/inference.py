@@ -2,8 +2,19 @@
 
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
-from genzoo.zoo.adversarial.nets import Net, encoder, networks, pair_critic, shape_of
-from genzoo.zoo.recipe import Count, DropGiven, GivenSpaceLike, Positive, Recipe, Size, recipe
+from genzoo.zoo.adversarial.nets import (
+    Depth,
+    GanSize,
+    Hidden,
+    Latent,
+    Networks,
+    Width,
+    encoder,
+    networks,
+    pair_critic,
+    shape_of,
+)
+from genzoo.zoo.recipe import DropGiven, GivenSpaceLike, Positive, Recipe, recipe
 from genzoo.zoo.units import in_units
 
 __all__ = ["ali", "veegan"]
@@ -22,24 +33,18 @@ def ali(
     space: Space,
     given_space: GivenSpaceLike = None,
     *,
-    size: Size = "small",
-    net: Net = "auto",
-    latent: Count | None = None,
-    hidden: Count = 256,
-    depth: Count | None = None,
-    width: Count | None = None,
+    size: GanSize = "small",
+    net: Networks = "auto",
+    latent: Latent = None,
+    hidden: Hidden = 256,
+    depth: Depth = None,
+    width: Width = None,
     lr: Positive = 1e-4,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """A GAN of pairs of x and latent: it encodes, too, by a posterior that it was never told.
 
     Args:
-        size: Small: 32 latents (8 for tables), 32 channels. Paper: 128 latents, 64 channels.
-        net: Convolutions or multilayer perceptrons; auto: convolutions from 16×16 pixels on.
-        latent: The length of z; by default as size says.
-        hidden: The width of the perceptrons' hidden layers.
-        depth: Their number; by default 2 for small, 3 for paper.
-        width: Channels of the convolutions at full size; by default as size says.
         lr: Adam's rate for both players, with β₁ = 0.5.
     """
     from genzoo.models.adversarial import ALI, Rules
@@ -63,24 +68,18 @@ def veegan(
     space: Space,
     given_space: GivenSpaceLike = None,
     *,
-    size: Size = "small",
-    net: Net = "auto",
-    latent: Count | None = None,
-    hidden: Count = 256,
-    depth: Count | None = None,
-    width: Count | None = None,
+    size: GanSize = "small",
+    net: Networks = "auto",
+    latent: Latent = None,
+    hidden: Hidden = 256,
+    depth: Depth = None,
+    width: Width = None,
     lr: Positive = 2e-4,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """A GAN with a reconstructor of latents, which a generator that repeats itself cannot please.
 
     Args:
-        size: Small: 32 latents (8 for tables), 32 channels. Paper: 128 latents, 64 channels.
-        net: Convolutions or multilayer perceptrons; auto: convolutions from 16×16 pixels on.
-        latent: The length of z; by default as size says.
-        hidden: The width of the perceptrons' hidden layers.
-        depth: Their number; by default 2 for small, 3 for paper.
-        width: Channels of the convolutions at full size; by default as size says.
         lr: Adam's rate for both players, with β₁ = 0.5.
     """
     from genzoo.models.adversarial import VEEGAN, Rules

@@ -1,15 +1,23 @@
 """The networks of adversarial recipes: generators, critics and encoders of perceptrons or of convolutions."""
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import Field
 
 from genzoo.core.space import Space
-from genzoo.zoo.recipe import GivenSpaceLike, Size
+from genzoo.zoo.recipe import Count, GivenSpaceLike, Size
 
 __all__ = [
     "FEW",
+    "Depth",
+    "GanSize",
+    "Hidden",
+    "Latent",
     "Net",
+    "Networks",
     "Shape",
+    "Width",
     "encoder",
     "leaky",
     "networks",
@@ -21,6 +29,18 @@ __all__ = [
 ]
 
 Net = Literal["auto", "mlp", "conv"]
+GanSize = Annotated[
+    Size, Field(description="Small: 32 latents (8 for tables), 32 channels. Paper: 128 latents, 64 channels.")
+]
+Networks = Annotated[
+    Net, Field(description="Convolutions or multilayer perceptrons; auto: convolutions from 16×16 pixels on.")
+]
+Latent = Annotated[Count | None, Field(description="The length of z; by default as size says.")]
+Hidden = Annotated[Count, Field(description="The width of the perceptrons' hidden layers.")]
+Depth = Annotated[Count | None, Field(description="Their number; by default 2 for small, 3 for paper.")]
+Width = Annotated[
+    Count | None, Field(description="Channels of the convolutions at full size; by default as size says.")
+]
 ACROSS = 32  # the length of a condition's embedding
 FEW = 16  # entries up to which a row is no picture, and of which the critic sees waves
 

@@ -2,8 +2,8 @@
 
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
-from genzoo.zoo.adversarial.nets import Net, networks, shape_of
-from genzoo.zoo.recipe import Amount, Count, DropGiven, GivenSpaceLike, Positive, Recipe, Size, recipe
+from genzoo.zoo.adversarial.nets import Depth, GanSize, Hidden, Latent, Networks, Width, networks, shape_of
+from genzoo.zoo.recipe import Amount, Count, DropGiven, GivenSpaceLike, Positive, Recipe, recipe
 from genzoo.zoo.units import in_units
 
 __all__ = ["wgan", "wgan_gp"]
@@ -20,12 +20,12 @@ def wgan_gp(
     space: Space,
     given_space: GivenSpaceLike = None,
     *,
-    size: Size = "small",
-    net: Net = "auto",
-    latent: Count | None = None,
-    hidden: Count = 256,
-    depth: Count | None = None,
-    width: Count | None = None,
+    size: GanSize = "small",
+    net: Networks = "auto",
+    latent: Latent = None,
+    hidden: Hidden = 256,
+    depth: Depth = None,
+    width: Width = None,
     penalty: Amount = 10.0,
     critic_steps: Count = 5,
     lr: Positive = 1e-4,
@@ -34,12 +34,6 @@ def wgan_gp(
     """A Wasserstein GAN with gradient penalty: Algorithm 1 with its λ = 10, five critic steps, Adam 1e-4 (0, 0.9).
 
     Args:
-        size: Small: 32 latents (8 for tables), 32 channels. Paper: 128 latents, 64 channels.
-        net: Convolutions or multilayer perceptrons; auto: convolutions from 16×16 pixels on.
-        latent: The length of z; by default as size says.
-        hidden: The width of the perceptrons' hidden layers.
-        depth: Their number; by default 2 for small, 3 for paper.
-        width: Channels of the convolutions at full size; by default as size says.
         penalty: λ, the weight of the gradient penalty.
         critic_steps: The critic's steps per turn.
         lr: Adam's peak rate for both players: the published 1e-4; short runs of small networks want 1e-3.
@@ -64,12 +58,12 @@ def wgan(
     space: Space,
     given_space: GivenSpaceLike = None,
     *,
-    size: Size = "small",
-    net: Net = "auto",
-    latent: Count | None = None,
-    hidden: Count = 256,
-    depth: Count | None = None,
-    width: Count | None = None,
+    size: GanSize = "small",
+    net: Networks = "auto",
+    latent: Latent = None,
+    hidden: Hidden = 256,
+    depth: Depth = None,
+    width: Width = None,
     clip: Positive = 0.01,
     critic_steps: Count = 5,
     lr: Positive = 5e-5,
@@ -78,12 +72,6 @@ def wgan(
     """A Wasserstein GAN whose critic's weights are cut to a size: the first one, of which `wgan_gp` is the better.
 
     Args:
-        size: Small: 32 latents (8 for tables), 32 channels. Paper: 128 latents, 64 channels.
-        net: Convolutions or multilayer perceptrons; auto: convolutions from 16×16 pixels on.
-        latent: The length of z; by default as size says.
-        hidden: The width of the perceptrons' hidden layers.
-        depth: Their number; by default 2 for small, 3 for paper.
-        width: Channels of the convolutions at full size; by default as size says.
         clip: c, the largest size of a weight of the critic: small ones make its slopes vanish, large ones it slow.
         critic_steps: The critic's steps per turn.
         lr: Adam's peak rate for both players, without momentum as published for RMSprop.
