@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from genzoo.core import Column, Space
-from genzoo.data import Data, DataError, read
+from genzoo.data import Data, DataError, codec_from_json, read
 from genzoo.data.check import check
 
 
@@ -184,3 +186,35 @@ def test_spikes_of_real_columns_are_told(tmp_path: Path) -> None:
     assert (by_name["a"]["spike"], by_name["b"]["spike"]) == ("0 in 50%", "")
     assert (by_name["a"]["repeated"], by_name["b"]["repeated"]) == ("50%", "0%")
     assert by_name["a"]["kind"] == "real"
+
+
+def test_samples_have_no_more_digits_than_the_data(tmp_path: Path) -> None:
+    rows = [f"{5 + i * 0.37:.2f},{i / 7!r},{i * 0.5},{i % 3},{i}.000" for i in range(60)]
+    data = made(tmp_path, "price,full,half,kind,whole", rows, kinds="whole:real")
+    assert dict(data.codec.places) == {"price": 2, "half": 1, "whole": 0}
+    assert data.codec.load(data.codec.save(data.x, tmp_path / "again.csv")).equal(data.x)
+    assert data.codec.written(data.x).equal(data.x)
+    drawn = data.x[:2] + torch.tensor([0.00123, 0.00123, -0.5321, 0.2, -0.3])
+    cells = data.codec.cells(drawn)
+    assert (cells["price"], cells["half"], cells["whole"]) == (["5", "5.37"], ["-0.5", "0"], ["0", "1"])
+    assert len(cells["full"][1]) > 8
+    assert data.codec.written(drawn).equal(data.codec.load(data.codec.save(drawn, tmp_path / "drawn.csv")))
+    assert codec_from_json(data.codec.to_json()) == data.codec
+
+
+def test_digits_are_known_of_points_arrays_frames_and_single_numbers(tmp_path: Path) -> None:
+    x = (np.arange(80).reshape(40, 2) * 0.37).round(2)
+    for source in (x, x.astype(np.float32), pd.DataFrame(x, columns=["x", "y"]), [row.tolist() for row in x]):
+        codec = read(source).codec
+        assert dict(codec.places) == {"x": 2, "y": 2}, type(source)
+        assert codec.cells(read(source).x[:2] + 0.001) == {"x": ["0", "0.74"], "y": ["0.37", "1.11"]}
+    assert read(x / 3).codec.places == {}
+    assert read(np.hstack([x, x + 1e6])).codec.places == {"x1": 2, "x2": 2, "x3": 2, "x4": 2}
+    held = made(tmp_path, "a,b,c", [f"{i / 3!r},{i * 0.25},{i % 2}" for i in range(40)], given=("b",))
+    assert dict(held.codec.places) == {}
+
+
+def test_columns_on_a_grid_are_told(tmp_path: Path) -> None:
+    data = made(tmp_path, "a,b", [f"{i % 13 * 0.5},{i * 0.37:.2f}" for i in range(260)])
+    assert data.notes[0].startswith("column 'a' repeats its values, in 100% of rows ten times or more: a density of")
+    assert len(data.notes) == 1

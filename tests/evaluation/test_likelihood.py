@@ -108,3 +108,12 @@ def test_a_density_of_spikes_is_not_called_exact() -> None:
     spiked = code_length(model, DataRows(x, None, torch.arange(400), Space((3,))))
     assert spiked.kind is Kind.SPIKED
     assert str(spiked).startswith("∝")
+
+
+def test_a_density_of_a_grid_is_not_called_exact() -> None:
+    x = (2 * Noise(7).normal(400, 1)).round() / 2
+    model = Gaussian(Space((1,)), floor=1e-3)
+    model.begin()
+    model.accumulate(Batch(x))
+    model.finish()
+    assert code_length(model, DataRows(x, None, torch.arange(400), Space((1,)))).kind is Kind.SPIKED

@@ -69,6 +69,15 @@ def test_samples_do_not_depend_on_chunks(digits):
     assert torch.equal(draw(model, 30, None, seed=0, chunk=7), draw(model, 30, None, seed=0))
 
 
+def test_what_is_measured_of_a_table_is_what_is_written(tmp_path):
+    data = genzoo.read((torch.arange(240.0).double() * 0.37).view(-1, 3).numpy().round(2))
+    model = Memory(data)
+    model.rows = model.rows + 0.004
+    found = Examiner(data, Protocol(samples=10))(model).samples
+    assert torch.equal(found, data.train.x[:10])
+    assert torch.equal(found, data.codec.load(data.codec.save(model.sample(10, seed=0), tmp_path / "x.csv")))
+
+
 def test_little_time_means_fewer_rows_but_no_fewer_than_numbers_need(digits, findings):
     examiner = Examiner(digits, Protocol(samples=2000))
     assert examiner.within(1e6, [Memory(digits)]) is examiner

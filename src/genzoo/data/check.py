@@ -9,9 +9,9 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from genzoo.core import Space
+from genzoo.data.atoms import spike_of
 from genzoo.data.codec import Codec
 from genzoo.data.codecs.table import PointsCodec, TableCodec
-from genzoo.data.columns import spike_of
 from genzoo.data.data import Data
 from genzoo.data.dates import DateForm
 from genzoo.data.split import content_uniform

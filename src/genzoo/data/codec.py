@@ -56,6 +56,10 @@ class Codec(abc.ABC):
     def load(self, path: str | Path) -> Shaped[Tensor, "n *shape"]:
         """The rows of a file of the form that `save` writes."""
 
+    def written(self, x: Shaped[Tensor, "n *shape"]) -> Shaped[Tensor, "n *shape"]:
+        """The rows as they are read again from what is written of them."""
+        return x
+
     def picture(self, x: Shaped[Tensor, "n *shape"]) -> Image.Image | None:
         """The rows as one picture, where they can be seen."""
         return None

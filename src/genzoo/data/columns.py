@@ -28,7 +28,7 @@ from genzoo.data.cells import Numbers, looked_up
 __all__ = [
     "CELL", "LINE", "LONGEST", "MISSING", "PEEKED", "WIDEST", "Record", "cells_of", "has_header", "is_date",
     "is_missing", "is_number", "looks_like_a_number", "looks_like_table", "missing_of", "named", "numbers",
-    "parse_lines", "read_columns", "read_lines", "read_records", "separator_of", "spike_of", "write_columns",
+    "parse_lines", "read_columns", "read_lines", "read_records", "separator_of", "write_columns",
 ]  # fmt: skip
 
 WIDEST = 10_000  # columns
@@ -359,33 +359,6 @@ def numbers(
 
 def _float(cell: str) -> float:
     return float(cell) if NUMBER.fullmatch(cell.strip()) else float("nan")
-
-
-def spike_of(values: Float[Tensor, " n"], share: float = 0.1) -> tuple[float, float] | None:
-    """The value that a column holds most often and in what share of its rows, if that is no accident of reals.
-
-    Args:
-        values: Numbers, none missing.
-        share: The least share that counts, of at least 20 values.
-
-    Example:
-        >>> spike_of(torch.cat([torch.zeros(10), torch.arange(1.0, 31)]))
-        (0.0, 0.25)
-    """
-    if len(values) < 20:
-        return None
-    if share * len(values) > _most_alike(values):
-        return None
-    different, counts = values.unique(return_counts=True)
-    most = int(counts.argmax())
-    found = float(counts[most]) / len(values)
-    return (float(different[most]), found) if found >= share else None
-
-
-def _most_alike(values: Float[Tensor, " n"]) -> int:
-    """No less than how often the most frequent value occurs, by counts of what their bits are multiplied to."""
-    bits = (values.double() + 0.0).numpy().view(np.uint64)  # + 0.0: no −0
-    return int(np.bincount((bits * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(52)).astype(np.int64)).max())
 
 
 def write_columns(path: str | Path, parts: Iterable[Mapping[str, Sequence[str]]]) -> Path:

@@ -18,7 +18,7 @@ from genzoo._memory import by_part
 from genzoo.core.given import GivenLike, map_given
 from genzoo.core.model import Capability, GenerativeModel, evaluating
 from genzoo.core.space import Space
-from genzoo.data.columns import spike_of
+from genzoo.data.atoms import SHARE, repeated, spike_of
 from genzoo.evaluation.measurement import Kind, Measurement
 
 __all__ = ["RowsLike", "code_length", "is_spiked", "options_of", "score", "scores"]
@@ -118,7 +118,7 @@ def code_length(model: GenerativeModel, rows: RowsLike, *, seed: int = 0, **opti
 
 
 def is_spiked(rows: RowsLike, space: Space) -> bool:
-    """Whether a real column of flat rows holds one value so often that its density has no upper limit.
+    """Whether a real column of flat rows repeats values so often that its density has no upper limit.
 
     Args:
         rows: The rows, of which the first 10,000 are looked at.
@@ -136,7 +136,8 @@ def is_spiked(rows: RowsLike, space: Space) -> bool:
     x, _ = rows.gather(torch.arange(min(len(rows), LOOKED_AT)))
     columns = space.columns or (None,) * space.dims
     real = (values for values, column in zip(x.T, columns, strict=True) if column is None or not column.is_discrete)
-    return any(spike_of(values[~values.isnan()]) is not None for values in real)
+    there = (values[~values.isnan()] for values in real)
+    return any(spike_of(values) is not None or repeated(values) >= SHARE for values in there)
 
 
 def options_of(model: GenerativeModel, method: str) -> list[str]:

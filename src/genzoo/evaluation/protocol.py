@@ -160,6 +160,7 @@ class Examiner:
         n, start = self.protocol.samples, self.now()
         given = None if not model.given_space else self.exam.conditions(n)
         x = draw(model, n, given, seed=self.protocol.seed, **self.options(model))
+        x = self.data.codec.written(x)
         sampling = (self.now() - start) / n
         found = self.exam(x, given)
         return Findings(

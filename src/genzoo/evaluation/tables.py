@@ -74,13 +74,12 @@ def columns_of(
         {'age': array([39., 20.]), 'kind': array(['white', ''], dtype='<U5')}
     """
     columns = {}
-    for name, values in zip(codec.columns, x.detach().cpu().unbind(1), strict=True):
+    for name, values in zip(codec.columns, codec.written(x.detach().cpu()).unbind(1), strict=True):
         if isinstance(codec, TableCodec) and name in codec.words:
             part = TableCodec((name,), codec.levels, {name: codec.words[name]})
             columns[name] = np.array(part.cells(values[:, None])[name], dtype=str)
         else:
-            whole = isinstance(codec, TableCodec) and name in codec.whole and values.is_floating_point()
-            columns[name] = (values.round() if whole else values).double().numpy()
+            columns[name] = values.double().numpy()
     if given is None:
         return columns
     for name, rows in given.items() if isinstance(given, Mapping) else [("", given)]:

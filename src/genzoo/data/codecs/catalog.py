@@ -11,6 +11,7 @@ from torch import Tensor
 from genzoo._files import told
 from genzoo.core import Space
 from genzoo.core.errors import DataError, nearest
+from genzoo.data.atoms import digits
 from genzoo.data.codec import Codec
 from genzoo.data.codecs.array import ArrayCodec
 from genzoo.data.codecs.audio import SoundCodec
@@ -108,11 +109,12 @@ def codec_for(x: Shaped[Tensor, "n *shape"], space: Space) -> Codec:
     if len(shape) == 3 and shape[0] in CHANNELS and space.is_real and within_unit(x):
         return ImageCodec(None)
     if space == Space((2,)):
-        return PointsCodec.around(x)
+        return PointsCodec.around(x, ("x", "y"), digits(("x", "y"), x))
     if len(shape) == 1 and not space.ragged:
         names, kinds = tuple(f"x{i + 1}" for i in range(shape[0])), space.columns or ()
         whole = tuple(name for name, column in zip(names, kinds, strict=False) if column.kind == "integer")
-        return TableCodec(names, levels, whole=whole, precise=space.dtype == "float64")
+        places = digits(names, x) if levels is None else {}
+        return TableCodec(names, levels, whole=whole, precise=space.dtype == "float64", places=places)
     return ArrayCodec()
 
 

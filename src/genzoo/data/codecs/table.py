@@ -13,6 +13,7 @@ from torch import Tensor
 from genzoo.core import Space
 from genzoo.core.errors import DataError, nearest
 from genzoo.data import picture
+from genzoo.data.atoms import rounded
 from genzoo.data.codec import Codec
 from genzoo.data.columns import MISSING, cells_of, is_missing, numbers, read_columns, write_columns
 from genzoo.data.dates import DateForm
@@ -36,6 +37,7 @@ class TableCodec(Codec):
         whole: The columns that hold whole numbers only.
         precise: Whether rows are float64.
         forms: How numbers or dates are written, of columns in which that is not plain.
+        places: The digits after the point of columns of reals in which no number has more; others are written in full.
 
     Example:
         >>> codec = TableCodec(("age", "kind"), words={"kind": ["red", "white"]}, whole=("age",))
@@ -51,6 +53,7 @@ class TableCodec(Codec):
     whole: tuple[str, ...] = ()
     precise: bool = False
     forms: Mapping[str, Form | DateForm] = dataclasses.field(default_factory=dict)
+    places: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if bare := [name for name, words in self.words.items() if not words]:
@@ -63,6 +66,11 @@ class TableCodec(Codec):
         columns = zip(self.columns, x.detach().cpu().unbind(1), strict=True)
         return {name: self._spelled(name, column) for name, column in columns}
 
+    def written(self, x: Shaped[Tensor, "n D"]) -> Shaped[Tensor, "n D"]:
+        if not x.is_floating_point():
+            return x
+        return torch.stack([self._rounded(*pair) for pair in zip(self.columns, x.unbind(1), strict=True)], dim=1)
+
     def save_parts(self, parts: Iterable[Shaped[Tensor, "_ D"]], n: int, path: str | Path) -> Path:
         return write_columns(path, map(self.cells, parts))
 
@@ -74,16 +82,22 @@ class TableCodec(Codec):
         return x.to(getattr(torch, Space((1,), self.levels).dtype))
 
     def _spelled(self, name: str, column: Tensor) -> list[str]:
-        if name in self.whole and column.is_floating_point():
-            column = column.round() + 0.0  # no −0
+        column = self._rounded(name, column)
         if name not in self.words:
             plain = cells_of(column.numpy())
             return [self.forms[name].spelled(cell) for cell in plain] if name in self.forms else plain
         words = self.words[name]
-        places = column.double().nan_to_num(-1.0).round().clamp(-1, len(words) - 1).long()
-        known = places.clamp_min(0).tolist()
-        missing = (column.isnan() if column.is_floating_point() else column < 0).tolist()
-        return ["" if lacks else words[place] for place, lacks in zip(known, missing, strict=True)]
+        places = column.double().nan_to_num(-1.0).clamp_max(len(words) - 1).long().tolist()
+        return ["" if place < 0 else words[place] for place in places]
+
+    def _rounded(self, name: str, column: Tensor) -> Tensor:
+        """A column as it is written: words at their places, numbers with no more digits than the data have."""
+        if not column.is_floating_point():
+            return column
+        if name in self.words:
+            return column.round().clamp(0, len(self.words[name]) - 1)
+        places = 0 if name in self.whole else self.places.get(name)
+        return column if places is None else _with_places(column, places)
 
     def _read(self, name: str, cells: Sequence[str]) -> Float[Tensor, " n"]:
         if name in self.forms:
@@ -106,6 +120,7 @@ class PointsCodec(Codec):
         columns: The names of the two axes.
         low: The least value of each axis in the frame.
         high: The greatest.
+        places: As of `TableCodec`.
     """
 
     kind: ClassVar[str] = "points"
@@ -113,17 +128,26 @@ class PointsCodec(Codec):
     columns: tuple[str, str] = ("x", "y")
     low: tuple[float, float] = (-1.0, -1.0)
     high: tuple[float, float] = (1.0, 1.0)
+    places: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def around(cls, x: Float[Tensor, "n 2"], columns: Sequence[str] = ("x", "y")) -> "PointsCodec":
+    def around(
+        cls, x: Float[Tensor, "n 2"], columns: Sequence[str] = ("x", "y"), places: Mapping[str, int] | None = None
+    ) -> "PointsCodec":
         """The codec whose frame holds these points with a margin of a twentieth."""
         low, high = (x.min(0).values, x.max(0).values) if len(x) else (torch.zeros(2), torch.ones(2))
         margin = 0.05 * (high - low).clamp_min(1e-6)
-        return cls((columns[0], columns[1]), _corner(low - margin), _corner(high + margin))
+        return cls((columns[0], columns[1]), _corner(low - margin), _corner(high + margin), places or {})
+
+    def written(self, x: Float[Tensor, "n 2"]) -> Float[Tensor, "n 2"]:
+        columns = zip(self.columns, x.unbind(1), strict=True)
+        return torch.stack(
+            [_with_places(part, self.places[name]) if name in self.places else part for name, part in columns], dim=1
+        )
 
     def cells(self, x: Float[Tensor, "n 2"]) -> dict[str, list[str]]:
         """The cells of each column."""
-        columns = zip(self.columns, x.detach().cpu().unbind(1), strict=True)
+        columns = zip(self.columns, self.written(x).detach().cpu().unbind(1), strict=True)
         return {name: cells_of(column.numpy()) for name, column in columns}
 
     def save_parts(self, parts: Iterable[Float[Tensor, "_ 2"]], n: int, path: str | Path) -> Path:
@@ -134,6 +158,10 @@ class PointsCodec(Codec):
 
     def picture(self, x: Float[Tensor, "n 2"]) -> Image.Image | None:
         return picture.scatter(x.detach().cpu(), self.low, self.high)
+
+
+def _with_places(column: Float[Tensor, " n"], places: int) -> Float[Tensor, " n"]:
+    return torch.from_numpy(rounded(column.detach().cpu().numpy(), places)).to(column.device)
 
 
 def _corner(values: Float[Tensor, " 2"]) -> tuple[float, float]:

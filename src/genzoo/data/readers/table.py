@@ -17,17 +17,19 @@ from torch import Tensor
 
 from genzoo.core import Column, Space
 from genzoo.core.errors import DataError, nearest
+from genzoo.data.atoms import digits
 from genzoo.data.cells import Numbers, different, joined, kept, looked_up, mapped
 from genzoo.data.codec import Codec
 from genzoo.data.codecs.molecules import MOLECULES, is_smiles
 from genzoo.data.codecs.table import PointsCodec, TableCodec
-from genzoo.data.columns import MISSING, Record, is_missing, is_number, missing_of, read_records, spike_of
+from genzoo.data.columns import MISSING, Record, is_missing, is_number, missing_of, read_records
 from genzoo.data.readers.arrays import as_rows, loses_digits
 from genzoo.data.readers.beside import columns_beside
-from genzoo.data.readers.column import EXACT, MOST_WORDS, ReadColumn, holds_words, kinds_asked, read_column
+from genzoo.data.readers.column import MOST_WORDS, holds_words, kinds_asked, read_column
 from genzoo.data.readers.heads import headed
 from genzoo.data.readers.parquet import read_parquet
 from genzoo.data.readers.plain import plain_columns
+from genzoo.data.readers.remarks import remarks
 from genzoo.data.readers.slips import written_alike
 from genzoo.data.readers.spelling import SPELLING, text_rows
 from genzoo.data.readers.written import Written, plain_numbers
@@ -440,10 +442,12 @@ def _rows(
     x = x.to(getattr(torch, space.dtype))
     whole = tuple(name for name, column in found.items() if column.column.kind == "integer")
     forms = {name: table.forms[name] for name in names if name in table.forms}
+    reals = [name for name, column in found.items() if column.column.kind == "real"]
+    places = digits(reals, x[:, [names.index(name) for name in reals]])
     if space == Space((2,)) and not x.isnan().any() and not forms:
-        return x, space, PointsCodec.around(x, names), (*notes, *_told(found))
-    codec = TableCodec(tuple(names), space.levels, words, whole, space.dtype == "float64", forms)
-    return x, space, codec, (*notes, *_told(found))
+        return x, space, PointsCodec.around(x, names, places), (*notes, *remarks(found))
+    codec = TableCodec(tuple(names), space.levels, words, whole, space.dtype == "float64", forms, places)
+    return x, space, codec, (*notes, *remarks(found))
 
 
 def _space(x: Float[Tensor, "n D"], columns: Sequence[Column]) -> tuple[Space, tuple[str, ...]]:
@@ -459,30 +463,6 @@ def _space(x: Float[Tensor, "n D"], columns: Sequence[Column]) -> tuple[Space, t
     told = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
     space = Space((len(columns),), columns=tuple(columns))
     return space, (f"columns are {told}: all but real ones have probabilities, not densities (kinds=… if not)",)
-
-
-def _told(found: Mapping[str, ReadColumn]) -> list[str]:
-    """Columns that are not what a model of rows wants: a count of the rows, spikes in a density."""
-    notes = []
-    for name, part in found.items():
-        there = part.values[~part.values.isnan()] if part.column.missing else part.values
-        if len(there) > 1 and bool((there == there[0]).all()):
-            notes.append(f"column {name!r} holds one value in all rows: leave it out with x=…")
-        elif part.column.kind == "integer" and len(there) > 2 and _counts(there):
-            notes.append(f"column {name!r} counts the rows: leave it out with x=…")
-        elif len(there) and bool((there == there.round()).all()) and float(there.abs().max()) >= EXACT:
-            notes.append(f"column {name!r} holds whole numbers too large to be told apart: leave it out with x=…")
-        elif part.column.kind == "real" and (spike := spike_of(there)) is not None:
-            value, share = spike
-            notes.append(
-                f"column {name!r} is {value:g} in {share:.0%} of rows: a density of such a spike has no limit, so its "
-                "likelihood says how narrow a model may get"
-            )
-    return notes
-
-
-def _counts(values: Float[Tensor, " n"]) -> bool:
-    return bool((values.diff() == 1).all()) and float(values[0]) in (0, 1)
 
 
 def _condition(table: Table, name: str, asked: Asked, train: np.ndarray) -> Condition:

@@ -1,0 +1,49 @@
+"""What the reader of a table should know of its columns before training."""
+
+from collections.abc import Mapping
+
+from jaxtyping import Float
+from torch import Tensor
+
+from genzoo.data.atoms import SHARE, repeated, spike_of
+from genzoo.data.readers.column import EXACT, ReadColumn
+
+__all__ = ["remarks"]
+
+
+def remarks(found: Mapping[str, ReadColumn]) -> list[str]:
+    """Columns that are not what a model of rows wants: a count of the rows, spikes in a density.
+
+    Args:
+        found: The columns by name.
+
+    Example:
+        >>> from genzoo.data.readers.column import read_column
+        >>> remarks({"a": read_column("a", ["7", "7"])})
+        ["column 'a' holds one value in all rows: leave it out with x=…"]
+    """
+    notes = []
+    for name, part in found.items():
+        there = part.values[~part.values.isnan()] if part.column.missing else part.values
+        if len(there) > 1 and bool((there == there[0]).all()):
+            notes.append(f"column {name!r} holds one value in all rows: leave it out with x=…")
+        elif part.column.kind == "integer" and len(there) > 2 and _counts(there):
+            notes.append(f"column {name!r} counts the rows: leave it out with x=…")
+        elif len(there) and bool((there == there.round()).all()) and float(there.abs().max()) >= EXACT:
+            notes.append(f"column {name!r} holds whole numbers too large to be told apart: leave it out with x=…")
+        elif part.column.kind == "real" and (spike := spike_of(there)) is not None:
+            value, share = spike
+            notes.append(
+                f"column {name!r} is {value:g} in {share:.0%} of rows: a density of such a spike has no limit, so its "
+                "likelihood says how narrow a model may get"
+            )
+        elif part.column.kind == "real" and (share := repeated(there)) >= SHARE:
+            notes.append(
+                f"column {name!r} repeats its values, in {share:.0%} of rows ten times or more: a density of such a "
+                "grid has no limit, so its likelihood says how narrow a model may get"
+            )
+    return notes
+
+
+def _counts(values: Float[Tensor, " n"]) -> bool:
+    return bool((values.diff() == 1).all()) and float(values[0]) in (0, 1)
