@@ -35,6 +35,32 @@ def test_lines_of_json_are_a_table_where_fields_are_numbers_or_several(tmp_path:
     data = read(path, x=["temp", "room"])
     assert (data.codec.columns, data.codec.words) == (("temp", "room"), {"room": ["a", "b"]})
     assert read(path, x="temp", given="room").space.levels is None
+    assert read(path).codec.columns == ("temp", "room", "at.x")
+
+
+def test_an_array_of_json_is_a_table(tmp_path: Path) -> None:
+    rows = [{"temp": 20 + i / 7, "room": "ab"[i % 2], "at": {"x": i % 3, "y": None}, "tags": [i]} for i in range(30)]
+    rows[4] = {"room": None, "at": None}
+    path = tmp_path / "t.json"
+    for text in (json.dumps(rows), json.dumps(rows, indent=1), "\n".join(map(json.dumps, rows))):
+        path.write_text(text)
+        data = read(path, missing="drop", x="temp,room,at.x")
+        assert (data.codec.columns, len(data)) == (("temp", "room", "at.x"), 29)
+        assert "left out fields that hold lists: 'tags'" in data.notes
+    path.write_text(json.dumps([*rows, 3]))
+    with pytest.raises(DataError, match=r"t\.json must hold JSON objects, .*got 1 .*\nitem 31: not an object but int"):
+        read(path)
+    path.write_text('[{"a": 1.5}, {"a": 2.5}')
+    with pytest.raises(DataError, match=r"must hold JSON objects, one in each line or all in one array, got 1"):
+        read(path)
+    path.write_text('[{"text": "one"}, {"text": "two"}]')
+    assert read(path).codec.texts(read(path).x) == ["one", "two"]
+
+
+def test_json_beside_a_table_describes_it(tmp_path: Path) -> None:
+    (tmp_path / "meta.json").write_text("{}")
+    (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{i / 3},{i / 7}\n" for i in range(9)))
+    assert len(read(tmp_path)) == 9
 
 
 def test_complex_numbers_are_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import datetime
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from genzoo.core.errors import DataError
@@ -29,6 +30,13 @@ FORMS = [
     (["2024-02-29 00:00:00", "2024-01-01 00:00:00"], LEAP, "days"),
     (["2024-02-29T12:00:00.250+02:00"], LEAP * 86400 + 43200.25, "seconds"),
     (["23:59", "00:15"], 1439, "minutes"),
+    (["26:30", "1:05", "100:00"], 1590, "minutes"),
+    (["26:30", "01:05", "100:00"], 1590, "minutes"),
+    (["26:30:00", "0:00:01"], 95400, "seconds"),
+    (["1 days 02:00:00", "0 days 00:00:00"], 26, "hours"),
+    (["3 days 00:00:00", "12 days 00:00:00"], 3, "days"),
+    (["0 days 00:00:00.250000", "1 days 00:00:00.500000"], 0.25, "seconds"),
+    (["1 day, 2:03:04", "0:00:01", "12 days, 0:00:00"], 93784, "seconds"),
 ]
 
 
@@ -40,8 +48,23 @@ def test_every_form_is_read_and_written_back():
         assert [form.spelled(form.plain(cell)) for cell in spelled] == spelled
 
 
+def test_durations_end_at_nothing_and_have_no_other_end():
+    form = date_form_of("took", ["26:30:00", "0:00:01"])
+    assert [form.spelled(cell) for cell in ("-5", "1e6", "")] == ["0:00:00", "277:46:40", ""]
+    days = date_form_of("took", ["1 day, 2:03:04", "0:00:01"])
+    assert [days.spelled(cell) for cell in ("86400", "86399", "172801")] == [
+        "1 day, 0:00:00",
+        "23:59:59",
+        "2 days, 0:00:01",
+    ]
+    frame = pd.DataFrame({"took": pd.to_timedelta(range(1, 90), "h"), "a": [i / 7 for i in range(89)]})
+    data = read(frame)
+    assert data.x[:, 0].tolist() == list(range(1, 90))
+    assert data.codec.cells(data.x)["took"] == list(map(str, frame["took"]))
+
+
 def test_what_is_no_date_of_one_form_has_none():
-    for spelled in (["2024-02-30"], ["29.2.24"], ["1.25"], ["24:00"], ["2024-01-01", "1.1.2024"], ["a1:30"], [],
+    for spelled in (["2024-02-30"], ["29.2.24"], ["1.25"], ["24:60"], ["2024-01-01", "1.1.2024"], ["a1:30"], [],
                     ["2024-01-01T00:00:00+01:00", "2024-01-01T00:00:00"]):  # fmt: skip
         assert date_form_of("day", spelled) is None, spelled
 

@@ -40,6 +40,8 @@ def test_little_data_are_measured_by_what_can_be_had(held: int) -> None:
     names = {m.name for m in found.measurements}
     assert "−log p" in names
     assert all("needs at least" in reason for reason in found.omitted.values())
+    assert all(f"Only {held} rows are held out: give more" in reason for reason in found.omitted.values())
+    assert not any("Draw more" in reason for reason in found.omitted.values())
     assert ("two-sample accuracy" in names) == (held >= 40)
     assert ("precision" in names) == (held >= 12)
     assert not names & set(found.omitted)

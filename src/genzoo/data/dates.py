@@ -1,7 +1,8 @@
-"""Dates and times of day as numbers: days, hours, minutes or seconds since a beginning, written back as they were.
+"""Dates, times of day and durations as numbers: days, hours, minutes or seconds, written back as they were.
 
 A column holds dates if every cell is written in one way of which there is no doubt: 2024-02-29, 2024-02-29T12:30:00Z,
-29.2.2024 (with dots the day comes first), 29 Feb 2024, 12:30. With strokes, 1/2/2024, a number above 12 says which
+29.2.2024 (with dots the day comes first), 29 Feb 2024, 12:30. Where some cell has 24 hours or more, as in 26:30, or
+days beside them, all are durations. With strokes, 1/2/2024, a number above 12 says which
 comes first; where there is none, nobody can know, and the column is refused.
 """
 
@@ -10,6 +11,7 @@ import functools
 import re
 from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from genzoo.core.errors import DataError
 
@@ -30,6 +32,10 @@ PARTS = {
     "{b}": rf"(?P<b>{NAMES})",
     "{H:02}": r"(?P<H>\d\d)",
     "{H}": r"(?P<H>\d\d?)",
+    "{h:02}": r"(?P<h>\d\d{1,8})",
+    "{h}": r"(?P<h>\d{1,9})",
+    "{D} days": r"(?P<D>\d{1,8}) days",
+    "{D}day, ": r"((?P<D>\d{1,8}) days?, )?",
     "{M:02}": r"(?P<M>\d\d)",
     "{S:02}": r"(?P<S>\d\d(\.\d{1,9})?)",
 }
@@ -45,7 +51,12 @@ EITHER = (
     ("{d:02}-{m:02}-{Y:04}", "{m:02}-{d:02}-{Y:04}"), ("{d}-{m}-{Y:04}", "{m}-{d}-{Y:04}"),
 )  # fmt: skip
 EACH = "each its own"  # zone
+LONGEST = 86400e9  # seconds of a duration
 TIMES = ("{H:02}:{M:02}", "{H:02}:{M:02}:{S:02}", "{H}:{M:02}", "{H}:{M:02}:{S:02}")
+LONG = (
+    "{h:02}:{M:02}", "{h:02}:{M:02}:{S:02}", "{h}:{M:02}", "{h}:{M:02}:{S:02}",
+    "{D} days {H:02}:{M:02}:{S:02}", "{D}day, {H}:{M:02}:{S:02}",
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +64,8 @@ class DateForm:
     """How dates or times of a column are written, and what they are counted in.
 
     Attributes:
-        template: A way to write year Y, month m (or its name b), day d, hour H, minute M and second S.
+        template: A way to write year Y, month m (or its name b), day d, hour H, minute M and second S; of durations
+            days D, or hours h without end.
         unit: "days", "hours", "minutes" or "seconds": since 1970-01-01, or since midnight where there is no day.
         places: The digits of a second after its point.
         zone: What stands behind each time, such as Z.
@@ -80,6 +92,11 @@ class DateForm:
             )
 
     @property
+    def is_duration(self) -> bool:
+        """Whether cells tell how long something takes, rather than when."""
+        return self.template in LONG
+
+    @property
     def order(self) -> str | None:
         """Which comes first where a date alone does not say it, one of `ORDERS`."""
         places = [part for pair in EITHER for part in enumerate(pair)]
@@ -101,9 +118,16 @@ class DateForm:
         step = 10.0**-self.places if self.unit == "seconds" else float(UNITS[self.unit])
         seconds = round(float(cell) * UNITS[self.unit] / step) * step
         low, high = _ends(self.template, step)
-        at = EPOCH + timedelta(seconds=min(max(seconds, low), high))
+        seconds = min(max(seconds, low), high)
+        at = EPOCH + timedelta(seconds=seconds % 86400 if self.is_duration else seconds)
         second = f"{at.second:02}" + (f".{at.microsecond:06}"[: self.places + 1] if self.places else "")
-        fields = {"Y": at.year, "m": at.month, "d": at.day, "b": MONTHS[at.month - 1], "H": at.hour, "M": at.minute}
+        fields: dict[str, Any] = {"H": at.hour, "M": at.minute}
+        if self.is_duration:
+            days = int(seconds // 86400)
+            fields |= {"D": days, "h": int(seconds // 3600)}
+            some = f"{days} day{'s' if days > 1 else ''}, " if days else ""
+            return self.template.replace("{D}day, ", some).replace("{S:02}", second).format(**fields)
+        fields |= {"Y": at.year, "m": at.month, "d": at.day, "b": MONTHS[at.month - 1]}
         return self.template.replace("{S:02}", second).format(**fields) + self.zone
 
 
@@ -151,7 +175,8 @@ def date_form_of(name: str, cells: Collection[str], order: str | None = None) ->
 
 def _templates(cell: str, zone: str) -> list[str]:
     """Ways to write that a first cell agrees with, of which there is no doubt."""
-    whole = [*DAYS, *TIMES, *(f"{day}{between}{time}" for day in DAYS for between in "T " for time in TIMES)]
+    both = (f"{day}{between}{time}" for day in DAYS for between in "T " for time in TIMES)
+    whole = [*DAYS, *TIMES, *both, *LONG]
     return [template for template in whole if _seconds(template, zone, cell) is not None]
 
 
@@ -190,7 +215,7 @@ def _seconds(template: str, zone: str, cell: str) -> float | None:
     hour, minute, second = int(parts.get("H") or 0), int(parts.get("M") or 0), float(parts.get("S") or 0)
     if hour > 23 or minute > 59 or second >= 60:
         return None
-    days = 0
+    days, hour = int(parts.get("D") or 0), hour + int(parts.get("h") or 0)
     if "Y" in parts:
         month = MONTHS.index(parts["b"]) + 1 if "b" in parts else int(parts["m"])
         try:
@@ -208,6 +233,8 @@ def _offset(zone: str) -> int:
 
 def _ends(template: str, step: float) -> tuple[float, float]:
     """The first and the last second that can be written."""
+    if template in LONG:
+        return 0.0, LONGEST
     if "{Y:04}" not in template:
         return 0.0, 86400 - step
     first, last = date.min.toordinal() - EPOCH.toordinal(), date.max.toordinal() - EPOCH.toordinal()

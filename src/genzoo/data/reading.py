@@ -64,11 +64,11 @@ def read(
 
     Args:
         source: `digits`, `verse`, a toy density (`ring`, …); a folder of IDX pairs; a folder, zip or tar of images or
-            sounds, an archive of sequences; a file of a table (`.csv`, `.tsv`, `.parquet`), of text (`.txt`,
-            `.jsonl`), of molecules (`.smi`) or of arrays (`.npy`, `.npz`), or a folder of such files, one per split,
-            or of parallel texts; a pair of text files; `hub:NAME`; a tensor or array, a frame of pandas or polars, a
-            list of rows or texts, a pair (x, given), a mapping of names to tensors, or a data set of PyTorch or of
-            `datasets`.
+            sounds, an archive of sequences; a file of a table (`.csv`, `.tsv`, `.parquet`), of text (`.txt`), of
+            records (`.jsonl`, `.json`), of molecules (`.smi`) or of arrays (`.npy`, `.npz`), or a folder of such
+            files, one per split, or of parallel texts; a pair of text files; `hub:NAME`; a tensor or array, a frame
+            of pandas or polars, a list of rows or texts, a pair (x, given), a mapping of names to tensors, or a data
+            set of PyTorch or of `datasets`.
         given: What the rows are conditioned on: one name, and `Data.given` is a tensor, or several, and it is a
             mapping; "*" is everything that is not x. None: unconditional, even where there are labels; only a pair
             (x, given) brings its own.

@@ -209,6 +209,13 @@ class Exam:
         again = torch.arange(n) % min(n, len(self.rows))
         return map_given(lambda part: part[again], given)
 
+    def why(self, needed: Exception) -> str:
+        """Why something could not be measured; where rows are too few, of which there must be more."""
+        cause, held = str(needed), len(self.rows)
+        if not isinstance(needed, TooFew) or held >= self.samples:
+            return cause
+        return f"{cause.removesuffix(' Draw more.')} Only {held:,} rows are held out: give more, or another split."
+
     def measurement(
         self, name: str, found: Estimate, better: Better = "lower", *, floor: float | None = None, **protocol: Any
     ) -> Measurement:
@@ -272,7 +279,7 @@ def on_texts(exam: Exam, x: Shaped[Tensor, "n *shape"], given: GivenLike) -> Fou
         try:
             share, held = (copied(some, exam.known_texts, length=LONG).share for some in (texts, real[: len(texts)]))
         except TooFew as needed:
-            found.omitted[name] = str(needed)
+            found.omitted[name] = exam.why(needed)
         else:
             found.measurements.append(exam.measurement(name, share, floor=held.value))
     return found
@@ -286,7 +293,7 @@ def on_molecules(exam: Exam, x: Shaped[Tensor, "n *shape"], given: GivenLike) ->
     except TooFew as needed:  # hardly one is a molecule
         share = _measured(exam, [("valid", lambda: valid(exam.spelled(x)), "higher")])
         return dataclasses.replace(
-            share, omitted=share.omitted | {"unique, novel, diversity, properties": str(needed)}
+            share, omitted=share.omitted | {"unique, novel, diversity, properties": exam.why(needed)}
         )
     made = [(name, getattr(found, name)) for name in ("valid", "unique", "novel", "diversity")]
     measured = [exam.measurement(name, estimate, "higher") for name, estimate in made]
@@ -317,7 +324,7 @@ def on_table(exam: Exam, x: Shaped[Tensor, "n *shape"], given: GivenLike) -> Fou
         try:
             use = table_utility(mine, columns_of(codec, known, known_given, classes), theirs, target)
         except ValueError as needed:  # too few rows, or one word in all of them
-            found.omitted[name] = str(needed)
+            found.omitted[name] = exam.why(needed)
         else:
             floor = use.real.value
             found.measurements.append(exam.measurement(name, use.synthetic, "higher", floor=floor, target=target))
@@ -332,7 +339,7 @@ def _measured(exam: Exam, made: Sequence[Made], **protocol: Any) -> Found:
         try:
             found.measurements.append(exam.measurement(name, measure(), better, **protocol))
         except (TooFew, NotFinite, Unknowable, ImportError) as needed:
-            found.omitted[name] = str(needed)
+            found.omitted[name] = exam.why(needed)
     return found
 
 
@@ -400,7 +407,7 @@ def _copies(exam: Exam, x: Tensor) -> tuple[list[Measurement], Tensor, dict[str,
         held = exam.plain(_thinned(exam.real[0], SEARCHED))
         found = find_copies(exam.plain(few), exam.known_values, held)
     except (TooFew, NotFinite) as needed:
-        return [], x[:0], {"copies": str(needed)}
+        return [], x[:0], {"copies": exam.why(needed)}
     nearest = exam.known.gather(found.rows[:SHOWN])[0]
     return [exam.measurement("copies", found.share, "lower", floor=found.floor, searched=len(few))], nearest, {}
 

@@ -45,6 +45,8 @@ def _arrays(stem: str, path: Path, stack: contextlib.ExitStack) -> Mapping[str, 
 ENDINGS: dict[str, Together] = {
     ".csv": read_tables,
     ".csv.gz": read_tables,
+    ".json": read_jsonl,
+    ".json.gz": read_jsonl,
     ".jsonl": read_jsonl,
     ".jsonl.gz": read_jsonl,
     ".npy": read_arrays,
@@ -77,6 +79,7 @@ def read_together(folder: Path, asked: Asked) -> Source:
     if parallel := parallel_files(paths):
         return read_parallel(name, _by_split(parallel), asked)
     known = [path for path in paths if _ending(path) and not path.name.lower().startswith("readme")]
+    known = [path for path in known if not path.name.lower().endswith(".json")] or known  # that describe the others
     readers = {_reader(path, asked) for path in known}
     if len(known) == 1:
         return readers.pop()(name, {"": known[0]}, asked)

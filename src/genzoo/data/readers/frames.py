@@ -61,7 +61,7 @@ def read_frame_pair(pair: tuple[Any, Any], asked: Asked) -> Source:
     return from_table(Table("frame", columns | beside), asked)
 
 
-@reader("lists", *SPELLING, *CELLS)
+@reader("lists", *SPELLING, *CELLS, "decimal", "dates")
 def read_list(rows: Sequence[Any], asked: Asked) -> Source:
     """A list: of texts, of mappings (rows of a table by column), or of numbers as an array has them.
 

@@ -1,9 +1,11 @@
 """Text: one long text cut into stretches, or a text per row: lines, JSON lines, parallel files, molecules."""
 
+import contextlib
 import dataclasses
+import functools
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,10 +96,10 @@ def from_text(name: str, texts: Mapping[str, str] | str, asked: Asked) -> Source
     return Source(name, x, Space((window,), levels=codec.levels), codec, splits=splits, view=view)
 
 
-@reader("lines of JSON", *SPELLING, *CELLS)
+@reader("JSON", *SPELLING, *CELLS, "dates")
 def read_jsonl(name: str, files: Files, asked: Asked) -> Source:
-    """JSON lines: an object a line, one field of which is the text; other fields may be conditions. Fields of numbers,
-    or several, are a table.
+    """JSON: an object a line, or an array of objects. A field called text, or the only one, is x; other fields may be
+    conditions. Fields of numbers, or several, are a table; objects within have a column for each of their fields.
 
     Raises:
         DataError: If a line is no object (the first ten are named), or the field is not there.
@@ -111,10 +113,13 @@ def read_jsonl(name: str, files: Files, asked: Asked) -> Source:
     joint = Table.stacked(name, tables)
     if len(asked.x) > 1 or (asked.x and asked.x[0] in heads and _are_numbers(joint.columns[asked.x[0]])):
         return from_table(joint, asked)
-    x = asked.x[0] if asked.x else "text" if "text" in heads else heads[0] if len(heads) == 1 else None
-    if x is None or x not in heads:
-        fix = nearest(x, heads) if x else f"Say which is the text, as x={heads[0]!r}, or name the columns of a table."
-        raise DataError(f"`x` must name a field of {name}, got {x or heads!r}. {fix}")
+    if not asked.x and "text" not in heads and (len(heads) > 1 or _are_numbers(joint.columns[heads[0]])):
+        return from_table(joint, asked)
+    if asked.x and asked.x[0] not in heads and "," in asked.x[0]:  # several
+        return from_table(joint, asked)
+    x = asked.x[0] if asked.x else "text" if "text" in heads else heads[0]
+    if x not in heads:
+        raise DataError(f"`x` must name a field of {name}, got {x!r}. {nearest(x, heads)}")
     return _spelled(joint, x, asked)
 
 
@@ -210,31 +215,56 @@ def _is_list(text: str) -> bool:
 
 
 def _objects(path: Path, asked: Asked) -> Table:
-    rows, bad, kept = list[dict[str, str]](), list[str](), list[int]()
-    for number, line in enumerate(_lines(_text_of(path)), start=1):
-        if not line.strip():
-            continue
+    rows, bad, kept, lists = list[dict[str, str]](), list[str](), list[int](), dict[str, None]()
+    for where, parse in _records(path.name, _text_of(path)):
         try:
-            rows.append(_object(line))
+            rows.append(_cells(parse(), lists))
             kept.append(len(kept) + len(bad))
         except (ValueError, RecursionError) as problem:
-            bad.append(f"line {number}: {problem}")
-    skipped = _skipped(path, bad, asked, "hold a JSON object in each line")
+            bad.append(f"{where}: {problem}")
+    skipped = _skipped(path, bad, asked, "hold JSON objects, one in each line or all in one array")
     heads = list(dict.fromkeys(head for row in rows for head in row))
     if not rows or not heads:
         raise DataError(f"{path.name} must hold objects with fields, got none. Check the file.")
-    columns = {head: [row.get(head, "") for row in rows] for head in heads}
-    return Table(path.name, columns, skipped=skipped, kept=torch.tensor(kept) if bad else None)
+    columns = {head: [row.get(head, "") for row in rows] for head in heads if head not in lists}
+    parts = {head.rpartition(".")[0] for head in heads}
+    columns = {head: cells for head, cells in columns.items() if head not in parts or any(cells)}  # a null for objects
+    if not columns:
+        raise DataError(f"{path.name} must have fields that hold one value, got lists in all. Give each a field.")
+    notes = (f"left out fields that hold lists: {', '.join(map(repr, list(lists)[:SHOWN]))}",) if lists else ()
+    return Table(path.name, columns, skipped=skipped, notes=notes, kept=torch.tensor(kept) if bad else None)
 
 
-def _object(line: str) -> dict[str, str]:
-    """The single values of an object as cells; lists and objects within it are left out."""
-    found = json.loads(line)
+def _records(name: str, text: str) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Where each record of a file stands, and what parses it: those of one array, or a line each."""
+    if text.lstrip().startswith("["):
+        with contextlib.suppress(ValueError, RecursionError):  # what is no array is looked at line by line
+            found = json.loads(text)
+            if isinstance(found, list) and (not found or isinstance(found[0], dict)):
+                yield from ((f"item {k}", functools.partial(_itself, item)) for k, item in enumerate(found, start=1))
+                return
+    for number, line in enumerate(_lines(text), start=1):
+        if line.strip():
+            yield f"line {number}", functools.partial(json.loads, line)
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _cells(found: Any, lists: dict[str, None]) -> dict[str, str]:
+    """The single values of an object as cells, those of objects within it by names with points between; fields that
+    hold lists are remembered."""
     if not isinstance(found, dict):
         raise ValueError(f"not an object but {type(found).__name__}")
-    line.encode()
-    cells = {head: "" if value is None else value if isinstance(value, str) else json.dumps(value)
-             for head, value in found.items() if not isinstance(value, list | dict)}  # fmt: skip
+    cells = dict[str, str]()
+    for head, value in found.items():
+        if isinstance(value, dict):
+            cells |= {f"{head}.{inner}": cell for inner, cell in _cells(value, lists).items()}
+        elif isinstance(value, list):
+            lists[head] = None
+        else:
+            cells[head] = "" if value is None else value if isinstance(value, str) else json.dumps(value)
     "".join([*cells, *cells.values()]).encode()  # half a character, which JSON can spell, is a ValueError
     return cells
 
