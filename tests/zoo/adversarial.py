@@ -1,5 +1,7 @@
 """Adversarial models: their tiny instances."""
 
+from typing import Literal
+
 from torch import nn
 
 from genzoo.core import GivenSpaceLike, Space
@@ -19,18 +21,36 @@ from genzoo.models.adversarial import (
     PathLength,
     Relativistic,
     Rules,
+    StyleGAN,
+    StyleGenerator,
     UnrolledGAN,
     Wasserstein,
     spectral,
 )
-from genzoo.nn import MLP, Classifying, Conditioned, ConvDecoder, ConvEncoder, Deviating, Fourier, Projected
-from tests.zoo.entry import BITS, BOTH, BYTES, LABEL, NONE, REALS, Entry
+from genzoo.nn import (
+    MLP,
+    Classifying,
+    Conditioned,
+    ConvDecoder,
+    ConvEncoder,
+    Deviating,
+    Fourier,
+    Mapping,
+    ProgressiveEncoder,
+    Projected,
+    Synthesis,
+)
+from tests.zoo.entry import BITS, BOTH, BYTES, EVEN, LABEL, NONE, REALS, Entry
 
 LIPSCHITZ = Rules(Wasserstein(), [GradientPenalty(10.0)], critic_steps=5)
 CLIPPED = Rules(Wasserstein(), clip=0.1, lr=1e-3)
 STANDING = Rules(lr=1e-3, betas=(0.5, 0.99))
 SHAPED = Rules(shaping=[Orthogonal(0.1), PathLength(0.1, every=2)], lr=1e-3)
+STYLED = Rules(penalties=[R1(0.1, every=2)], shaping=[PathLength(0.1, every=2)], lr=2e-3)
 PAIRED = Rules(Relativistic(), [R1(0.1, last=0.01, every=2), R2(0.1)], lr=1e-3, betas=(0.0, 0.99))
+
+
+Kind = Literal["modulated", "adaptive"]
 
 
 def perceptrons(space: Space, given: GivenSpaceLike = None, pack: int = 1) -> tuple[nn.Module, nn.Module]:
@@ -101,6 +121,19 @@ def unrolled() -> UnrolledGAN:
     return UnrolledGAN(REALS, None, *perceptrons(REALS), STANDING, Ahead(2), latent=4)
 
 
+def stylegan(
+    space: Space, rules: Rules = STYLED, given: GivenSpaceLike = None, kind: Kind = "modulated", mixing: float = 0.9
+) -> StyleGAN:
+    """A generator by style, and a critic that sees how far a batch spreads."""
+    across = 0 if given is None else 4
+    mapping = Conditioned(Mapping(4, 6, 2, given=across, rate=0.1), given, across)
+    generator = StyleGenerator(mapping, Synthesis(6, space.shape, width=4, most=4, kind=kind))
+    features = ProgressiveEncoder(space.shape, 4 if given else 1, width=4, most=4, grows=False)
+    critic = Projected(features, 4, given) if given else Conditioned(features)
+    drop = 0.2 if given else 0.0
+    return StyleGAN(space, given, generator, critic, rules, latent=4, mixing=mixing, drop_given=drop)
+
+
 def drifting(space: Space, given: GivenSpaceLike = None) -> Drifting:
     generator, drop = perceptrons(space, given)[0], 0.2 if given else 0.0
     return Drifting(space, given, generator, widths=[0.3, 1.0], wider=3.0, latent=4, drop_given=drop)
@@ -128,6 +161,10 @@ ADVERSARIAL: dict[str, Entry] = {
     "ali/given": Entry(lambda: paired(ALI, REALS, BOTH), NONE, "sample encode decode latent condition"),
     "veegan": Entry(lambda: paired(VEEGAN, REALS), NONE, "sample encode decode latent", rounds=40),
     "unrolled_gan": Entry(unrolled, NONE, "sample decode latent", rounds=40),
+    "stylegan": Entry(lambda: stylegan(EVEN), NONE, "sample decode latent", rounds=40),
+    "stylegan/given": Entry(
+        lambda: stylegan(BYTES, STANDING, LABEL, "adaptive"), NONE, "sample decode latent condition"
+    ),
     "drifting": Entry(lambda: drifting(REALS), NONE, "sample decode latent loss", rounds=40),
     "drifting/given": Entry(lambda: drifting(BITS, LABEL), NONE, "sample decode latent loss condition"),
 }

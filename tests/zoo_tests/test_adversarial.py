@@ -23,7 +23,10 @@ CASES = {
     "ali": {},
     "veegan": {},
     "drifting": {},
+    "stylegan": {"every": 2},
+    "stylegan/adaptive": {"kind": "adaptive", "path_length": 0.0},
 }
+OWN = {"stylegan": {"width": 2, "most": 4, "latent": 4, "style": 6}}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -34,7 +37,8 @@ def test_it_plays_on_pictures(case: str) -> None:
         if (given is None and case.startswith("conditional")) or (given and case == "gan/pack"):
             continue
         torch.manual_seed(0)
-        model = recipe_named(case.partition("/")[0])(PICTURE, given, **SMALL, **CASES[case]).model.train()
+        name = case.partition("/")[0]
+        model = recipe_named(name)(PICTURE, given, **OWN.get(name, SMALL), **CASES[case]).model.train()
         batch = Batch(x, None if given is None else label, Noise(1), progress=0.5)
         for player in model.players():
             loss = player.loss(batch)
@@ -55,6 +59,9 @@ def test_gamma_grows_with_the_square_of_the_size() -> None:
 def test_a_condition_that_a_recipe_lacks_or_cannot_take_is_told() -> None:
     with pytest.raises(Mistake, match="needs a condition"):
         recipe_named("conditional_gan")(PICTURE)
+    for space in (Space((3,)), Space((1, 3, 9), levels=2)):
+        with pytest.raises(Mistake, match="makes images of at least 4×4"):
+            recipe_named("stylegan")(space)
     for name, settings in (("conditional_gan", {"by": "classifier"}), ("drifting", {})):
         with pytest.raises(ValueError, match="class"):
             recipe_named(name)(PICTURE, Space((2,)), **SMALL, **settings)

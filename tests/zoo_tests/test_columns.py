@@ -14,8 +14,7 @@ MIXED = Space((3,), columns=(Column("real"), Column("categorical", 3), Column("i
 CODES = Space((3,), columns=(Column("categorical", 3), Column("categorical", 5), Column("ordered", 2)))
 SIDES = 6
 SHORT = {"steps": 15, "batch_size": 50, "precision": "float32", "warmup": 0, "keep": "last", "ema": None}
-NEEDS_GIVEN = {"conditional_gan"}
-TAKES = sorted(name for name, info in recipes().items() if info.columns != "levels" and name not in NEEDS_GIVEN)
+TAKES = sorted(name for name, info in recipes().items() if info.columns != "levels" and not info.wants)
 SOME = ("bayes_net", "gaussian_mixture", "histogram", "nsf", "vae")
 LEVELS_ONLY = sorted(name for name, info in recipes().items() if info.columns == "levels")
 

@@ -58,6 +58,7 @@ DropGiven = Annotated[
     Field(ge=0, lt=1, description="The share of each condition dropped in training: null ones and guidance need it."),
 ]
 Columns = Literal["reals", "levels", "both"]
+Want = Literal["image", "condition", "image condition", "pairs"]
 
 GROUP = "genzoo.recipes"
 LARGEST = 1 << 20  # no width, depth or count of a model is meant to be larger
@@ -67,6 +68,7 @@ LOSSES = {"exact": f"−log p, {NATS}", "bound": f"−(bound on log p), {NATS}"}
 SAMPLING = {
     "temperature": "Below 1: likelier samples, and less varied ones; 1 is the model.",
     "prefix": "How every sample begins: a text, or a list of levels.",
+    "psi": "How far the style w may stand from its mean: 1 is the model, 0.7 makes better, less varied samples.",
     "truncation": "The largest size of an entry of z: small ones make better samples, and less varied ones.",
     "top_k": "Draw every symbol among the k likeliest.",
     "top_p": "Draw every symbol among the likeliest that have this share together.",
@@ -173,6 +175,8 @@ class RecipeInfo(Generic[P]):
         compared: The options under which its samples are compared with those of others.
         sampling: The options of its sampling by name, as `SAMPLING` describes them.
         loss: What its training lowers, with the unit; "" where no word says it.
+        wants: What it cannot do without: x that is an "image", a "condition", an "image condition", or "pairs" of x
+            and condition that belong together.
 
     Example:
         >>> info = recipe_named("vae")
@@ -195,6 +199,7 @@ class RecipeInfo(Generic[P]):
         self.compared = dict(declared.get("compared", {}))
         self.sampling = tuple(declared.get("sampling", ()))
         self.loss = declared.get("loss", LOSSES.get(self.likelihood, ""))
+        self.wants = tuple(declared.get("wants", ()))
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Recipe:
         """The recipe for a space and a condition; keywords are the model's whole configuration.
@@ -202,9 +207,12 @@ class RecipeInfo(Generic[P]):
         What is a model of reals sees rows with a kind by column as reals, its likelihood being of the rows.
 
         Raises:
-            Mistake: If the rows are of unlike lengths and the recipe wants them alike.
+            Mistake: If the rows are of unlike lengths and the recipe wants them alike, or it wants images or a
+                condition and there are none.
         """
         space = args[0] if args else None
+        if isinstance(space, Space):
+            self._check_wants(space, args[1] if len(args) > 1 else kwargs.get("given_space"))
         if isinstance(space, Space) and space.ragged and not self.ragged:
             able = ", ".join(name for name, info in recipes().items() if info.ragged)
             raise Mistake(f"{self.name} wants rows of one length, got {space}.", f"Take {able}, or cut the rows.")
@@ -227,6 +235,20 @@ class RecipeInfo(Generic[P]):
         if space.is_real or not self._sees_reals(space):
             return self.on_levels if space.is_discrete else self.likelihood
         return "bound" if self.likelihood == "exact" else self.likelihood
+
+    def _check_wants(self, space: Space, given_space: Any) -> None:
+        """Raises where something is not there that the recipe cannot do without."""
+        spaces = [given_space] if isinstance(given_space, Space) else list((given_space or {}).values())
+        if "image" in self.wants and not _is_image(space):
+            raise Mistake(f"{self.name} makes images of at least 4×4, got {space}.", "Take r3gan or gan for others.")
+        if "condition" in self.wants and not spaces:
+            raise Mistake(f"{self.name} needs a condition, got none.", "Name one with --given, or train r3gan.")
+        if "image condition" in self.wants and not (len(spaces) == 1 and _is_image(spaces[0])):
+            told = " and ".join(map(str, spaces)) or "none"
+            raise Mistake(
+                f"{self.name} makes an image of an image, so its condition must be one image, got {told}.",
+                "Read a folder of two folders and name one of them with --given.",
+            )
 
     def _sees_reals(self, space: Space) -> bool:
         """Whether its model sees the columns of a space as reals."""
@@ -302,6 +324,7 @@ class Declared(TypedDict, total=False):
     compared: Mapping[str, Any]
     sampling: Sequence[str]
     loss: str
+    wants: Sequence[Want]
 
 
 def recipe(**declared: Unpack[Declared]) -> Callable[[Callable[P, Recipe]], RecipeInfo[P]]:
@@ -311,6 +334,10 @@ def recipe(**declared: Unpack[Declared]) -> Callable[[Callable[P, Recipe]], Reci
         declared: The attributes of `RecipeInfo`: family, likelihood, can and paper, and others where they apply.
     """
     return lambda function: RecipeInfo(function, declared)
+
+
+def _is_image(space: Space) -> bool:
+    return len(space.shape) == 3 and min(space.shape[1:]) >= 4
 
 
 @functools.cache

@@ -32,6 +32,7 @@ __getattr__, __dir__, __all__ = attach(
             "spectral",
         ],
         "saddle": ["alternating", "extragradient", "fate", "path", "simultaneous"],
+        "style_gan": ["StyleGAN", "StyleGenerator"],
         "unrolled_gan": ["Ahead", "UnrolledGAN"],
         "veegan": ["VEEGAN"],
     },

@@ -252,6 +252,10 @@ class Adversarial(Generator):
             ),
         ]
 
+    def shaped_at(self, batch: Batch, given: Given) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """Where what shapes the generator looks at it, and the way from there to x as the critic sees it."""
+        return self.latent_of(batch), lambda z: self.generate(z, given)
+
     def makers(self) -> list[nn.Module]:
         """What moves in the generator's turn."""
         return [self.generator]
@@ -320,9 +324,9 @@ class Adversarial(Generator):
     def _shaped(self, loss: Tensor | dict[str, Tensor], shaping: Sequence[Shaping], batch: Batch) -> dict[str, Tensor]:
         """A loss with what shapes the generator added, and named beside."""
         losses = loss if isinstance(loss, dict) else {"loss": loss}
-        given, z = self.training_given(batch), self.latent_of(batch)
+        at, generate = self.shaped_at(batch, self.training_given(batch))
         for each in shaping:
-            value = each.value(self.generator, lambda at: self.generate(at, given), z, batch.noise)
+            value = each.value(self.generator, generate, at, batch.noise)
             added = each.every * each.scale * value
             losses = losses | {"loss": losses["loss"] + added, each.name: value.detach()}
         return losses

@@ -293,7 +293,7 @@ class PathLength(Shaping):
     name = "path_length"
 
     def value(self, generator: nn.Module, generate: Callable[[Tensor], Tensor], z: Tensor, noise: Noise) -> Value:
-        at = z.detach().requires_grad_()
+        at = z if z.requires_grad else z.detach().requires_grad_()
         with torch.enable_grad():
             x = generate(at).flatten(1)
             y = noise.at("path").normal(*x.shape, dtype=x.dtype) / math.sqrt(x.shape[1])

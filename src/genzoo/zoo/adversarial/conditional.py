@@ -5,7 +5,6 @@ from typing import Any, Literal
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.adversarial.nets import Depth, GanSize, Latent, Networks, Shape, Width, networks, shape_of, trunk
-from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.recipe import Amount, Count, DropGiven, GivenSpaceLike, Positive, Recipe, recipe
 from genzoo.zoo.units import in_units
 
@@ -20,6 +19,7 @@ By = Literal["concatenation", "projection", "classifier"]
     can=("sample", "decode", "latent", "condition"),
     paper="Mirza & Osindero, 2014, Conditional generative adversarial nets, arXiv:1411.1784",
     sampling=("truncation",),
+    wants=("condition",),
 )
 def conditional_gan(
     space: Space,
@@ -44,14 +44,9 @@ def conditional_gan(
         hidden: The width of the perceptrons' hidden layers, and of the features.
         gamma: γ, the weight of the penalty on the critic's slope at the data.
         lr: Adam's rate for both players, with β₁ = 0.5.
-
-    Raises:
-        Mistake: If there is no condition.
     """
     from genzoo.models.adversarial import GAN, R1, AuxiliaryGAN, NonSaturating, Rules
 
-    if not given_space:
-        raise Mistake("conditional_gan needs a condition, got none.", "Name one with --given, or train r3gan.")
     shape = shape_of(space, given_space, size, net=net, latent=latent, hidden=hidden, depth=depth, width=width)
     rules = Rules(NonSaturating(), [R1(gamma)], lr=lr, betas=(0.5, 0.999))
     generator, critic = networks(space, given_space, shape)
