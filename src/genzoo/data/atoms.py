@@ -4,13 +4,13 @@ A density of a value that many rows share has no upper limit, so a likelihood of
 may get. A column of prices lies on a grid of hundredths; samples are written on it too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["SHARE", "digits", "places_of", "repeated", "rounded", "spike_of"]
+__all__ = ["SHARE", "digits", "may_repeat", "places_of", "repeated", "rounded", "spike_of"]
 
 FIRST = 1000  # values that tell at once whether more digits are needed
 MOST_PLACES = 12
@@ -29,9 +29,7 @@ def spike_of(values: Float[Tensor, " n"], share: float = 0.1) -> tuple[float, fl
         >>> spike_of(torch.cat([torch.zeros(10), torch.arange(1.0, 31)]))
         (0.0, 0.25)
     """
-    if len(values) < 20:
-        return None
-    if share * len(values) > _most_alike(values):
+    if len(values) < 20 or share * len(values) > _crowds(values).max():
         return None
     different, counts = values.unique(return_counts=True)
     most = int(counts.argmax())
@@ -54,6 +52,23 @@ def repeated(values: Float[Tensor, " n"]) -> float:
     return int(counts[counts >= OFTEN].sum()) / max(1, len(values))
 
 
+def may_repeat(values: Float[Tensor, " n"]) -> bool:
+    """Whether a tenth of the rows may hold values that ten rows share, or rows are few; False is sure, and no sorting.
+
+    Args:
+        values: Numbers, none missing.
+
+    Example:
+        >>> import torch
+        >>> may_repeat(torch.arange(5000.0)), may_repeat(torch.arange(5000.0) // 50)
+        (False, True)
+    """
+    if len(values) < OFTEN / SHARE:
+        return True
+    counts = _crowds(values)
+    return bool(counts[counts >= OFTEN].sum() >= SHARE * len(values))
+
+
 def places_of(values: Float[np.ndarray, " n"]) -> int | None:
     """The digits after the point that say every number of a column; None where there are as many as the type holds.
 
@@ -64,31 +79,30 @@ def places_of(values: Float[np.ndarray, " n"]) -> int | None:
         >>> places_of(np.array([12.5, 7.25])), places_of(np.array([1 / 3, 0.5]))
         (2, None)
     """
+    first = values[:FIRST]
+    return None if np.isfinite(first).any() and _fewest(first) is None else _fewest(values)
+
+
+def _fewest(values: Float[np.ndarray, " n"]) -> int | None:
     there = values[np.isfinite(values)]
     if not len(there):
         return None
     exact = 2.0 ** (np.finfo(values.dtype).nmant - 1) / max(1e-12, float(np.abs(there).max()))
-    for places in range(MOST_PLACES + 1):
-        if 10.0**places > exact:
-            return None
-        if all((rounded(part, places) == part).all() for part in (there[:FIRST], there)):
-            return places
-    return None
+    return next((k for k in range(MOST_PLACES + 1) if 10.0**k <= exact and (rounded(there, k) == there).all()), None)
 
 
-def digits(names: Sequence[str], x: Float[Tensor, "n D"]) -> dict[str, int]:
+def digits(columns: Mapping[str, Float[Tensor, " n"]]) -> dict[str, int]:
     """The digits after the point of the columns that have so few that they are no accident of their type.
 
     Args:
-        names: The names of the columns.
-        x: The rows; NaN is missing.
+        columns: Numbers by the names of the columns; NaN is missing.
 
     Example:
         >>> import torch
-        >>> digits(("price", "size"), torch.tensor([[12.5, 1 / 3], [7.25, 0.1]]))
+        >>> digits({"price": torch.tensor([12.5, 7.25]), "size": torch.tensor([1 / 3, 0.1])})
         {'price': 2}
     """
-    found = {name: places_of(part.numpy()) for name, part in zip(names, x.detach().cpu().T, strict=True)}
+    found = {name: places_of(values.detach().cpu().numpy()) for name, values in columns.items()}
     return {name: places for name, places in found.items() if places is not None}
 
 
@@ -97,7 +111,9 @@ def rounded(values: Float[np.ndarray, " n"], places: int) -> Float[np.ndarray, "
     return (values.astype(np.float64).round(places) + 0.0).astype(values.dtype)
 
 
-def _most_alike(values: Float[Tensor, " n"]) -> int:
-    """No less than how often the most frequent value occurs, by counts of what their bits are multiplied to."""
+def _crowds(values: Float[Tensor, " n"]) -> np.ndarray:
+    """How many numbers fall into each of many classes, in which equal ones meet: by the highest bits of a multiple of
+    theirs, as in a hash table."""
+    size = max(12, (len(values) // 2).bit_length())
     bits = (values.double() + 0.0).numpy().view(np.uint64)  # + 0.0: no −0
-    return int(np.bincount((bits * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(52)).astype(np.int64)).max())
+    return np.bincount((bits * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(64 - size)).view(np.int64))

@@ -26,9 +26,10 @@ from genzoo.core.errors import DataError
 from genzoo.data.cells import Numbers, looked_up
 
 __all__ = [
-    "CELL", "LINE", "LONGEST", "MISSING", "PEEKED", "WIDEST", "Record", "cells_of", "has_header", "is_date",
-    "is_missing", "is_number", "looks_like_a_number", "looks_like_table", "missing_of", "named", "numbers",
-    "parse_lines", "read_columns", "read_lines", "read_records", "separator_of", "write_columns",
+    "CELL", "LINE", "LONGEST", "MISSING", "PEEKED", "WIDEST", "Record", "are_alike", "are_whole", "cells_of",
+    "has_header", "is_date", "is_missing", "is_number", "looks_like_a_number", "looks_like_table", "missing_of",
+    "named", "numbers", "parse_lines", "read_columns", "read_lines", "read_records", "separator_of",
+    "write_columns",
 ]  # fmt: skip
 
 WIDEST = 10_000  # columns
@@ -36,6 +37,7 @@ LONGEST = 1 << 20  # characters of a cell
 LINE = 1 << 24  # characters of a line
 CELL = 128  # bytes that a cell takes while a table is read
 MOST_OPEN = 100  # lines with an open quote that are left out
+PIECE = 1 << 15  # numbers looked at at a time, which stay in the cache
 PEEKED = 20  # lines that tell which sign separates
 LOOKED_AT = 50  # lines that tell whether the first is a header
 MISSING = frozenset(("", "?", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null"))
@@ -345,6 +347,8 @@ def numbers(
     Raises:
         DataError: If a cell is no finite number.
     """
+    if isinstance(cells, Numbers) and precise:  # finite, or missing
+        return torch.from_numpy(cells.values.copy())
     lacks = missing_of(cells, missing)
     with np.errstate(over="ignore"):
         values = cells.values if isinstance(cells, Numbers) else looked_up(cells, _float, np.float64)
@@ -359,6 +363,32 @@ def numbers(
 
 def _float(cell: str) -> float:
     return float(cell) if NUMBER.fullmatch(cell.strip()) else float("nan")
+
+
+def are_whole(values: Float[Tensor, " n"]) -> bool:
+    """Whether all numbers are whole; in pieces, of which the first often tells.
+
+    Args:
+        values: Numbers, none missing.
+
+    Example:
+        >>> are_whole(torch.tensor([1.0, -3.0])), are_whole(torch.tensor([1.0, 0.5]))
+        (True, False)
+    """
+    return all(bool((part == part.round()).all()) for part in values.split(PIECE))
+
+
+def are_alike(values: Float[Tensor, " n"]) -> bool:
+    """Whether all numbers are the first.
+
+    Args:
+        values: Numbers, none missing.
+
+    Example:
+        >>> are_alike(torch.tensor([2.0, 2.0])), are_alike(torch.tensor([2.0, 1.0]))
+        (True, False)
+    """
+    return all(bool((part == values[0]).all()) for part in values.split(PIECE))
 
 
 def write_columns(path: str | Path, parts: Iterable[Mapping[str, Sequence[str]]]) -> Path:

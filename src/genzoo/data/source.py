@@ -245,7 +245,7 @@ class Condition:
     @classmethod
     def _of_reals(cls, name: str, cells: Sequence[str], missing: Collection[str]) -> "Condition":
         rows = numbers(name, cells, missing=missing, precise=True)
-        return cls(rows if loses_digits(rows[:, None]) else rows.float(), Space(()))
+        return cls(rows if loses_digits([rows]) else rows.float(), Space(()))
 
     @classmethod
     def _of_classes(cls, cells: Sequence[str], classes: list[str]) -> "Condition":

@@ -5,16 +5,17 @@ The source's own splits are kept. Where it has none, a row's split is a function
 $$ u = \\mathrm{hash}(row) / 2^{64} \\in [0, 1), \\qquad u < 0.8: train, \\quad u < 0.9: valid, \\quad else: test, $$
 
 so that rows added later move none of those that were there, and a row that comes twice does not stand on both sides of
-a split. Where few different rows make up most of the data, as in a table of yes and no, that would tear their law
-apart: all copies of a combination would be in one split. There the copies of a row are spread, the k-th at
-$u + k \\varphi$ modulo 1, φ being the golden ratio, so that each split has nearly the same law. Of fewer than 100
-rows a fifth validates and a fifth tests, by the order of u where a split would have hardly any. Rows that belong
-together share the u of their group. One long text has no rows: its last tenth is held out.
+a split (`contents.py` makes the numbers u of tables). Where few different rows make up most of the data, as in a
+table of yes and no, that would tear their law apart: all copies of a combination would be in one split. There the
+copies of a row are spread, the k-th at $u + k \\varphi$ modulo 1, φ being the golden ratio, so that each split has
+nearly the same law. Of fewer than 100 rows a fifth validates and a fifth tests, by the order of u where a split would
+have hardly any. Rows that belong together share the u of their group. One long text has no rows: its last tenth is
+held out.
 """
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,6 +52,7 @@ SPLIT_WORDS = {
     "t10k": "test",
 }
 Splits = dict[str, Tensor]
+Uniform = Callable[[Tensor, str, Tensor | None], Tensor]
 
 
 def content_uniform(
@@ -99,18 +101,21 @@ class Chosen(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def by_content(rows: Shaped[Tensor, "n *shape"], *, grouped: bool = False) -> Chosen:
+def by_content(
+    rows: Shaped[Tensor, "n *shape"], *, grouped: bool = False, uniform: Uniform = content_uniform
+) -> Chosen:
     """Splits by a hash of each row's content: eight tenths train, one validates, one tests.
 
     Args:
         rows: What is hashed, one row per row of data.
         grouped: Whether rows of one content are a group that stays together.
+        uniform: A number in [0, 1) of each row, for a purpose, of all or some.
 
     Example:
         >>> {name: len(index) for name, index in by_content(torch.arange(1000)).splits.items()}
         {'train': 794, 'valid': 100, 'test': 106}
     """
-    u, notes = _spread(content_uniform(rows), grouped)
+    u, notes = _spread(uniform(rows, "split", None), grouped)
     few = len(u.unique() if grouped else u)
     if few >= FEW:
         return Chosen(_cut(u, 0.8, 0.9), notes)
@@ -126,13 +131,20 @@ def _cut(u: Float[Tensor, " n"], train: float, valid: float) -> Splits:
     return {name: mask.nonzero().flatten() for name, mask in chosen.items()}
 
 
-def choose(own: Mapping[str, Int[Tensor, " k"]], rows: Shaped[Tensor, "n *shape"], *, grouped: bool = False) -> Chosen:
+def choose(
+    own: Mapping[str, Int[Tensor, " k"]],
+    rows: Shaped[Tensor, "n *shape"],
+    *,
+    grouped: bool = False,
+    uniform: Uniform = content_uniform,
+) -> Chosen:
     """The source's own splits, further ones last; a missing one is a tenth of its training rows, chosen by content.
 
     Args:
         own: Row numbers by split name; none at all means a split by content.
         rows: What is hashed, one row per row of data.
         grouped: Whether rows of one content are a group that stays together.
+        uniform: A number in [0, 1) of each row, for a purpose, of all or some.
 
     Raises:
         DataError: If there are splits of its own, but none that trains.
@@ -143,14 +155,14 @@ def choose(own: Mapping[str, Int[Tensor, " k"]], rows: Shaped[Tensor, "n *shape"
         {'train': 803, 'valid': 97, 'test': 100}
     """
     if not own:
-        return by_content(rows, grouped=grouped)
+        return by_content(rows, grouped=grouped, uniform=uniform)
     if "train" not in own:
         raise DataError(f"A source with splits of its own must have 'train', got {sorted(own)}. Add its rows.")
     splits, notes = dict(own), tuple[str, ...]()
     for name in ("valid", "test"):
         if name not in splits:
             train = splits["train"]
-            u, notes = _spread(content_uniform(rows, name, train), grouped)
+            u, notes = _spread(uniform(rows, name, train), grouped)
             held_out = _ranks(u) < 0.2 if len(u) < FEW else u < 0.1
             splits |= {"train": train[~held_out], name: train[held_out]}
     return Chosen({name: splits[name] for name in (*SPLITS, *sorted(set(splits) - set(SPLITS)))}, notes)

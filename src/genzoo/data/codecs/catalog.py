@@ -109,11 +109,11 @@ def codec_for(x: Shaped[Tensor, "n *shape"], space: Space) -> Codec:
     if len(shape) == 3 and shape[0] in CHANNELS and space.is_real and within_unit(x):
         return ImageCodec(None)
     if space == Space((2,)):
-        return PointsCodec.around(x, ("x", "y"), digits(("x", "y"), x))
+        return PointsCodec.around(x, ("x", "y"), digits(dict(zip(("x", "y"), x.T, strict=True))))
     if len(shape) == 1 and not space.ragged:
         names, kinds = tuple(f"x{i + 1}" for i in range(shape[0])), space.columns or ()
         whole = tuple(name for name, column in zip(names, kinds, strict=False) if column.kind == "integer")
-        places = digits(names, x) if levels is None else {}
+        places = digits(dict(zip(names, x.T, strict=True))) if levels is None else {}
         return TableCodec(names, levels, whole=whole, precise=space.dtype == "float64", places=places)
     return ArrayCodec()
 

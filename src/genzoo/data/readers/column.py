@@ -17,7 +17,7 @@ from torch import Tensor
 from genzoo.core import Column
 from genzoo.core.errors import DataError, nearest
 from genzoo.data.cells import Numbers, different, looked_up
-from genzoo.data.columns import is_date, is_number, numbers
+from genzoo.data.columns import are_whole, is_date, is_number, numbers
 
 __all__ = ["EXACT", "KINDS", "MOST_WORDS", "ReadColumn", "holds_words", "kinds_asked", "read_column"]
 
@@ -66,8 +66,9 @@ def read_column(name: str, cells: Sequence[str], wanted: str | None = None) -> R
     if holds_words(name, cells, wanted):
         return _levels(name, cells, sorted(filter(None, different(cells))), wanted or "categorical")
     values = numbers(name, cells, missing=("",), precise=True)
-    there = values[~values.isnan()]
-    whole = bool((there == there.round()).all()) and (not len(there) or float(there.abs().max()) < EXACT)
+    lacks = values.isnan()
+    there = values[~lacks] if lacks.any() else values
+    whole = are_whole(there) and (not len(there) or float(there.abs().max()) < EXACT)
     if wanted == "integer" and not whole:
         raise DataError(f"Column {name!r} must hold whole numbers, got others, such as {_fraction(there):g}. "
                         "Call it real.")  # fmt: skip

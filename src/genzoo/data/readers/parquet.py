@@ -1,8 +1,8 @@
 """Parquet: numbers as they are, words once each, and cells as Python writes them, when they are asked for."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -12,19 +12,10 @@ from genzoo.data.cells import Numbers
 from genzoo.data.columns import CELL, WIDEST, is_number
 from genzoo.data.readers.plain import coded
 
-__all__ = ["Found", "read_parquet"]
-
-SHORT, LONG = 1e-4, 1e10  # between them Arrow and Python write numbers alike, but whole ones
+__all__ = ["read_parquet"]
 
 
-class Found(NamedTuple):
-    """Columns by name; and the cells of each row with a zero byte between them, where there is a short way to them."""
-
-    columns: dict[str, Sequence[str]]
-    rows: Callable[[], list[bytes]] | None
-
-
-def read_parquet(path: Path, gone: Collection[str]) -> Found:
+def read_parquet(path: Path, gone: Collection[str]) -> dict[str, Sequence[str]]:
     """The columns of a file of Parquet.
 
     Args:
@@ -43,11 +34,7 @@ def read_parquet(path: Path, gone: Collection[str]) -> Found:
         with parquet.ParquetFile(path) as file:
             _check(path.name, file)
             found = file.read()
-        columns = {str(head): _cells(found[head], gone) for head in found.column_names}
-        written = [_written(found[head], cells) for head, cells in columns.items()]
-    if any(part is None for part in written):
-        return Found(columns, None)
-    return Found(columns, lambda: _rows([part() for part in written if part is not None]))
+        return {str(head): _cells(found[head], gone) for head in found.column_names}
 
 
 def _check(name: str, file: Any) -> None:
@@ -89,40 +76,3 @@ def _are_strings(kind: Any) -> bool:
 
 def _spelled(column: Any) -> list[str]:
     return ["" if value is None else str(value) for value in column.to_pylist()]
-
-
-# Rows as strings --------------------------------------------------------------------------------------------------
-
-
-def _written(column: Any, cells: Sequence[str]) -> Callable[[], Any] | None:
-    """What makes the cells of a column as strings of Arrow, where that is quick."""
-    from pyarrow import types
-
-    if _are_strings(column.type) or (isinstance(cells, Numbers) and types.is_integer(column.type)):
-        return lambda: column.cast("large_string")
-    if isinstance(cells, Numbers):
-        return lambda: _reals(column)
-    return None
-
-
-def _reals(column: Any) -> Any:
-    import pyarrow as pa
-    from pyarrow import compute
-
-    values = column.cast("float64")
-    size, there = np.abs(values.to_numpy()), ~column.is_null().to_numpy()
-    odd = there & ~((size >= SHORT) & (size < LONG) & (size != np.round(size)))
-    python = pa.array([str(value) for value in values.filter(pa.array(odd)).to_pylist()], pa.string())
-    strings = values.cast("string").combine_chunks()
-    return compute.replace_with_mask(strings, pa.array(odd), python)
-
-
-def _rows(columns: Sequence[Any]) -> list[bytes]:
-    import pyarrow as pa
-    from pyarrow import compute
-
-    parts = [column.cast("large_string") for column in columns]
-    joint = compute.binary_join_element_wise(
-        *parts, pa.scalar("\0", "large_string"), null_handling="replace", null_replacement=""
-    )
-    return list(joint.cast("large_binary").to_pylist())

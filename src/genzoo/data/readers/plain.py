@@ -7,6 +7,7 @@ grid is left to that look, which says what is wrong with it.
 import contextlib
 import dataclasses
 import functools
+import re
 import warnings
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -16,14 +17,14 @@ import numpy as np
 
 from genzoo._files import memory, opened
 from genzoo.data.cells import Cells, Coded, Numbers
-from genzoo.data.columns import CELL, LINE, LONGEST, PEEKED, WIDEST, is_number, separator_of
+from genzoo.data.columns import CELL, LONGEST, PEEKED, WIDEST, is_number, separator_of
 from genzoo.data.readers.heads import headed
 
 __all__ = ["Grid", "Plain", "coded", "plain_columns", "plain_grid"]
 
 LOOKED_AT = 80  # lines: more than titles and what tells a header take
 ENOUGH = 400  # lines; of fewer every cell is looked at
-LARGEST = 1 << 31  # bytes
+LARGEST, PIECE = 1 << 31, 1 << 18  # bytes, in all and looked at at a time
 LEFT_OUT = ("stands above", "empty cells")  # notes on lines that are no rows
 
 
@@ -34,51 +35,65 @@ class Grid:
     Attributes:
         content: The lines, each with its end.
         separator: What parts the cells of a line.
-        ends: Where each cell ends, line by line.
+        lines: Where each line ends.
         width: How many cells a line has.
     """
 
-    content: bytes
+    content: memoryview
     separator: bytes
-    ends: np.ndarray
+    lines: np.ndarray
     width: int
 
     def __len__(self) -> int:
-        return len(self.ends) // self.width
+        return len(self.lines)
 
     def top(self, lines: int) -> list[list[str]]:
         """The cells of the first lines."""
-        text = self.content[: int(self.ends[lines * self.width - 1])].decode()
+        text = str(self.content[: int(self.lines[lines - 1])], "utf-8")
         return [line.split(self.separator.decode()) for line in text.split("\n")]
 
     def below(self, lines: int) -> "Grid":
         """The grid without its first lines."""
         if not lines:
             return self
-        start = int(self.ends[lines * self.width - 1]) + 1
-        return Grid(self.content[start:], self.separator, self.ends[lines * self.width :] - start, self.width)
+        start = int(self.lines[lines - 1]) + 1
+        return Grid(self.content[start:], self.separator, self.lines[lines:] - start, self.width)
+
+    def is_even(self) -> bool:
+        """Whether each line has as many cells as it should."""
+        return np.array_equal(self._ends()[self.width - 1 :: self.width], self.lines)
 
     @functools.cached_property
     def cells(self) -> list[str]:
         """All cells, line by line."""
-        return self.content[:-1].replace(b"\n", self.separator).decode().split(self.separator.decode())
+        content = bytes(self.content[:-1]).replace(b"\n", self.separator)
+        return content.decode().split(self.separator.decode())
 
     def spelled(self, column: int) -> list[str]:
         """The cells of a column."""
         return self.cells[column :: self.width]
 
-    def rows(self) -> list[bytes]:
-        """The cells of each line, with a zero byte between them."""
-        return self.content[:-1].replace(self.separator, b"\0").split(b"\n")
-
     def ids(self) -> set[int]:
         """The columns in which a cell begins with a zero and one more digit, as ids do."""
-        signs = np.frombuffer(b"\n" + self.content + b"\n", np.uint8)
-        is_zero = signs[1:-1] == ord("0")
-        is_zero &= (signs[:-2] == ord(self.separator)) | (signs[:-2] == ord("\n"))
-        is_zero &= signs[2:] - np.uint8(ord("0")) < 10
-        starts = np.flatnonzero(is_zero)
-        return set(np.unique(np.searchsorted(self.ends, starts) % self.width).tolist())
+        starts = self._zeros()
+        return set(np.unique(np.searchsorted(self._ends(), starts) % self.width).tolist()) if len(starts) else set()
+
+    def _zeros(self) -> np.ndarray:
+        """Where cells start that begin with a zero and one more digit; looked for in pieces that stay in the cache."""
+        signs, sign, found = np.frombuffer(self.content, np.uint8), ord(self.separator), []
+        for start in range(0, len(signs) - 2, PIECE):
+            before, zero, digit = (signs[start + i : min(start + PIECE, len(signs) - 2) + i] for i in range(3))
+            is_one = (
+                (zero == ord("0")) & ((before == sign) | (before == ord("\n"))) & (digit - np.uint8(ord("0")) < 10)
+            )
+            found.append(np.flatnonzero(is_one) + start + 1)
+        first = np.zeros(int(re.match(rb"0\d", self.content) is not None), dtype=np.int64)
+        return np.concatenate([first, *found])
+
+    def _ends(self) -> np.ndarray:
+        """Where each cell ends, line by line."""
+        signs = np.frombuffer(self.content, np.uint8)
+        return np.flatnonzero((signs == ord(self.separator)) | (signs == ord("\n")))
 
 
 class Plain(NamedTuple):
@@ -118,7 +133,7 @@ def plain_columns(path: Path, header: bool | None, gone: Collection[str], decima
 
 
 def plain_grid(path: Path) -> Grid | None:
-    """The lines of a file, if they are many, all have as many cells and none is quoted."""
+    """The lines of a file, if they are many, none is empty and none is quoted."""
     with opened(path) as file:
         content = file.read(LARGEST + 1)
     content = content.removeprefix(b"\xef\xbb\xbf")
@@ -127,14 +142,14 @@ def plain_grid(path: Path) -> Grid | None:
         content = content.rstrip(b"\n") + b"\n"
     if len(content) > LARGEST or content.startswith(b"\n") or any(sign in content for sign in (b'"', b"\r", b"\0")):
         return None
-    top = content.split(b"\n", PEEKED)[:PEEKED]
+    top = content[: min(len(content), PEEKED * LONGEST)].split(b"\n", PEEKED)[:PEEKED]
     try:
         sign = separator_of([line.decode() for line in top if line.strip()]).encode()
     except UnicodeDecodeError:
         return None
     if 0 < top[0].count(sign) == top[0].count(sign + b" "):
         content = _without_spaces(content, sign)
-    return None if b"\n\n" in content else _grid(content, sign, top[0].count(sign) + 1)
+    return _grid(content, sign, top[0].count(sign) + 1)
 
 
 def _without_spaces(content: bytes, sign: bytes) -> bytes:
@@ -147,15 +162,14 @@ def _without_spaces(content: bytes, sign: bytes) -> bytes:
 
 
 def _grid(content: bytes, sign: bytes, width: int) -> Grid | None:
+    """The lines, if they are many and none is empty or long; that they have as many cells is not looked at."""
     signs = np.frombuffer(content, np.uint8)
-    ends = np.flatnonzero((signs == ord(sign)) | (signs == ord("\n")))
-    if width > WIDEST or len(ends) % width or len(ends) < ENOUGH * width or len(ends) > memory() // CELL:
+    pieces = [signs[start : start + PIECE] for start in range(0, len(signs), PIECE)]
+    lines = np.concatenate([np.flatnonzero(piece == ord("\n")) + k * PIECE for k, piece in enumerate(pieces)])
+    if width > WIDEST or len(lines) < ENOUGH or len(lines) * width > memory() // CELL:
         return None
-    last = ends[width - 1 :: width]
-    is_grid = int((signs == ord("\n")).sum()) == len(last) and bool((signs[last] == ord("\n")).all())
-    if not is_grid or np.diff(ends).max() > LONGEST or np.diff(last).max() > LINE:
-        return None
-    return Grid(content, sign, ends, width)
+    lengths = np.diff(lines)
+    return None if lengths.min() == 1 or lengths.max() > LONGEST else Grid(memoryview(content), sign, lines, width)
 
 
 def _have_empty_lines(columns: Sequence[Cells]) -> bool:
@@ -190,14 +204,16 @@ def _columns(grid: Grid, real: Sequence[bool], gone: Collection[str]) -> list[Ce
 
 def _numbers(grid: Grid) -> list[Cells] | None:
     """The columns of a grid of numbers without gaps, by NumPy alone."""
-    text = grid.content[:-1].replace(b"\n", grid.separator).decode("ascii", "replace")
+    if not grid.is_even():
+        return None
+    text = bytes(grid.content[:-1]).replace(b"\n", grid.separator).decode("ascii", "replace")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
             found = np.fromstring(text, sep=grid.separator.decode())
         except (DeprecationWarning, ValueError):  # it ends at what is no number
             return None
-    if len(found) != len(grid.ends) or not np.isfinite(found).all():
+    if len(found) != len(grid) * grid.width or not np.isfinite(found).all():
         return None
     columns = found.reshape(-1, grid.width).T
     return [Numbers(np.ascontiguousarray(column), functools.partial(grid.spelled, place))

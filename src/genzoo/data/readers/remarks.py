@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from jaxtyping import Float
 from torch import Tensor
 
-from genzoo.data.atoms import SHARE, repeated, spike_of
+from genzoo.data.atoms import SHARE, may_repeat, repeated, spike_of
+from genzoo.data.columns import are_alike, are_whole
 from genzoo.data.readers.column import EXACT, ReadColumn
 
 __all__ = ["remarks"]
@@ -25,25 +26,27 @@ def remarks(found: Mapping[str, ReadColumn]) -> list[str]:
     notes = []
     for name, part in found.items():
         there = part.values[~part.values.isnan()] if part.column.missing else part.values
-        if len(there) > 1 and bool((there == there[0]).all()):
+        if len(there) > 1 and are_alike(there):
             notes.append(f"column {name!r} holds one value in all rows: leave it out with x=…")
         elif part.column.kind == "integer" and len(there) > 2 and _counts(there):
             notes.append(f"column {name!r} counts the rows: leave it out with x=…")
-        elif len(there) and bool((there == there.round()).all()) and float(there.abs().max()) >= EXACT:
+        elif len(there) and are_whole(there) and float(there.abs().max()) >= EXACT:
             notes.append(f"column {name!r} holds whole numbers too large to be told apart: leave it out with x=…")
-        elif part.column.kind == "real" and (spike := spike_of(there)) is not None:
-            value, share = spike
-            notes.append(
-                f"column {name!r} is {value:g} in {share:.0%} of rows: a density of such a spike has no limit, so its "
-                "likelihood says how narrow a model may get"
-            )
-        elif part.column.kind == "real" and (share := repeated(there)) >= SHARE:
-            notes.append(
-                f"column {name!r} repeats its values, in {share:.0%} of rows ten times or more: a density of such a "
-                "grid has no limit, so its likelihood says how narrow a model may get"
-            )
+        elif part.column.kind == "real" and may_repeat(there):
+            notes += _repetitions(name, there)
     return notes
 
 
+def _repetitions(name: str, values: Float[Tensor, " n"]) -> list[str]:
+    if (spike := spike_of(values)) is not None:
+        value, share = spike
+        what = f"is {value:g} in {share:.0%} of rows: a density of such a spike"
+    elif (share := repeated(values)) >= SHARE:
+        what = f"repeats its values, in {share:.0%} of rows ten times or more: a density of such a grid"
+    else:
+        return []
+    return [f"column {name!r} {what} has no limit, so its likelihood says how narrow a model may get"]
+
+
 def _counts(values: Float[Tensor, " n"]) -> bool:
-    return bool((values.diff() == 1).all()) and float(values[0]) in (0, 1)
+    return float(values[0]) in (0, 1) and bool((values.diff() == 1).all())

@@ -7,7 +7,7 @@ among the words of its column; the codec writes the words back. Where all column
 import dataclasses
 import itertools
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from genzoo.data.codec import Codec
 from genzoo.data.codecs.molecules import MOLECULES, is_smiles
 from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.data.columns import MISSING, Record, is_missing, is_number, missing_of, read_records
+from genzoo.data.contents import contents, uniform_of
 from genzoo.data.readers.arrays import as_rows, loses_digits
 from genzoo.data.readers.beside import columns_beside
 from genzoo.data.readers.column import MOST_WORDS, holds_words, kinds_asked, read_column
@@ -34,7 +35,7 @@ from genzoo.data.readers.slips import written_alike
 from genzoo.data.readers.spelling import SPELLING, text_rows
 from genzoo.data.readers.written import Written, plain_numbers
 from genzoo.data.source import EVERY, MOST_CLASSES, Asked, Condition, Source, reader
-from genzoo.data.split import SPLIT_WORDS, SPLITS, choose, content_words
+from genzoo.data.split import SPLIT_WORDS, SPLITS, choose
 
 __all__ = ["CELLS", "Table", "from_table", "read_tables"]
 
@@ -58,7 +59,6 @@ class Table:
         skipped: Rows that could not be read and were left out.
         forms: How numbers were written, of columns in which that is not plain.
         kept: Which rows of the source these are, where some were left out.
-        lines: The cells of each row as one string of bytes, and the columns of which that holds.
     """
 
     name: str
@@ -69,7 +69,6 @@ class Table:
     skipped: tuple[str, ...] = ()
     forms: Mapping[str, Written] = dataclasses.field(default_factory=dict)
     kept: Int[Tensor, " n"] | None = None
-    lines: tuple[Callable[[], list[bytes]], tuple[Sequence[str], ...]] | None = None
 
     @classmethod
     def stacked(cls, name: str, tables: Mapping[str, "Table"]) -> "Table":
@@ -86,8 +85,7 @@ class Table:
         spans = zip(tables, [0, *ends], ends, strict=False)
         splits = {split: torch.arange(start, end) for split, start, end in spans if split}
         skipped = sum((table.skipped for table in tables.values()), ())
-        joint = cls(name, columns, splits, first.notes, first.texts, skipped, kept=None if others else first.kept)
-        return joint.with_lines(lambda: [row for table in tables.values() for row in table.contents()])
+        return cls(name, columns, splits, first.notes, first.texts, skipped, kept=None if others else first.kept)
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -99,21 +97,7 @@ class Table:
         splits = {name: place[index][place[index] >= 0] for name, index in self.splits.items()}
         columns = {name: kept(cells, rows) for name, cells in self.columns.items()}
         left = numbers if self.kept is None else self.kept[numbers]
-        some = dataclasses.replace(self, columns=columns, splits=splits, kept=left)
-        return some.with_lines(lambda: list(map(list(self.contents()).__getitem__, rows.tolist())))
-
-    def with_lines(self, spell: Callable[[], list[bytes]]) -> "Table":
-        """The table with its rows as strings of bytes, for as long as it has these very columns."""
-        return dataclasses.replace(self, lines=(spell, tuple(self.columns.values())))
-
-    def contents(self) -> Iterable[bytes]:
-        """The cells of each row as one string of bytes, with a zero byte between them."""
-        columns = self.columns.values()
-        if self.lines is not None and len(columns) == len(self.lines[1]):
-            spell, those = self.lines
-            if all(mine is other for mine, other in zip(columns, those, strict=True)):
-                return spell()
-        return ("\0".join(row).encode() for row in zip(*columns, strict=True))
+        return dataclasses.replace(self, columns=columns, splits=splits, kept=left)
 
 
 @reader("tables", *SPELLING, *CELLS, "header", "decimal", "dates", "labels")
@@ -158,9 +142,10 @@ def from_table(table: Table, asked: Asked) -> Source:
     if asked.skip_bad:
         table = _without_bad_cells(table, [name for name in x_names if name in cells], asked, gone)
     table = _complete_rows(table, cells, asked, gone)
-    rows = table.contents() if asked.group is None else map(str.encode, table.columns[asked.group])
-    content = content_words(rows)
-    splits, decided = choose(table.splits, content, grouped=asked.group is not None)
+    together = list(table.columns.values()) if asked.group is None else [table.columns[asked.group]]
+    splits, decided = choose(
+        table.splits, contents(together, gone), grouped=asked.group is not None, uniform=uniform_of
+    )
     table = _blank(table, cells, gone)
     train = splits["train"].numpy()
     if "train" in table.splits:
@@ -184,12 +169,9 @@ def _gone(asked: Asked) -> Collection[str]:
 def _loaded(path: Path, asked: Asked) -> Table:
     name = Path(path.name.removesuffix(".gz")).stem
     if path.suffix == ".parquet":
-        columns, rows = read_parquet(path, _gone(asked))
-        table = Table(name, columns)
-        return _without_index(table if rows is None else table.with_lines(rows), asked)
+        return _without_index(Table(name, read_parquet(path, _gone(asked))), asked)
     if (plain := plain_columns(path, asked.header, _gone(asked), asked.decimal)) is not None:
-        table = Table(name, plain.columns, notes=plain.notes)
-        return _without_index(table.with_lines(plain.grid.rows), asked)
+        return _without_index(Table(name, plain.columns, notes=plain.notes), asked)
     records = read_records(path, skip_bad=asked.skip_bad)
     some, bad = _of_one_width(path.name, records) if asked.skip_bad else (list(range(len(records))), ())
     found = headed(path.name, [records[i].cells for i in some], asked.header, some)
@@ -433,28 +415,28 @@ def _rows(
         return text_rows(list(table.columns[names[0]]), _in_atoms(names[0], table, asked), train.tolist())
     kinds = kinds_asked(asked.kinds, list(table.columns))
     found = {name: read_column(name, table.columns[name], kinds.get(name)) for name in names}
-    x = torch.stack([column.values for column in found.values()], dim=1)
+    values = [column.values for column in found.values()]
     words = {name: list(column.words) for name, column in found.items() if column.words is not None}
     if asked.levels is not None:
-        x, space = as_rows(x.float(), asked.levels)
+        x, space = as_rows(torch.stack(values, dim=1).float(), asked.levels)
         return x, space, TableCodec(tuple(names), asked.levels, words), ()
-    space, notes = _space(x, [column.column for column in found.values()])
-    x = x.to(getattr(torch, space.dtype))
+    space, notes = _space(values, [column.column for column in found.values()])
     whole = tuple(name for name, column in found.items() if column.column.kind == "integer")
     forms = {name: table.forms[name] for name in names if name in table.forms}
-    reals = [name for name, column in found.items() if column.column.kind == "real"]
-    places = digits(reals, x[:, [names.index(name) for name in reals]])
+    kept_as = {name: part.values.to(getattr(torch, space.dtype)) for name, part in found.items()}
+    x = torch.stack(list(kept_as.values()), dim=1)
+    places = digits({name: kept_as[name] for name, part in found.items() if part.column.kind == "real"})
     if space == Space((2,)) and not x.isnan().any() and not forms:
         return x, space, PointsCodec.around(x, names, places), (*notes, *remarks(found))
     codec = TableCodec(tuple(names), space.levels, words, whole, space.dtype == "float64", forms, places)
     return x, space, codec, (*notes, *remarks(found))
 
 
-def _space(x: Float[Tensor, "n D"], columns: Sequence[Column]) -> tuple[Space, tuple[str, ...]]:
-    """The space of rows in float64: plain where all columns are alike, else by column; and what was decided."""
+def _space(values: Sequence[Float[Tensor, " n"]], columns: Sequence[Column]) -> tuple[Space, tuple[str, ...]]:
+    """The space of columns in float64: plain where all columns are alike, else by column; and what was decided."""
     kinds = Counter(column.kind for column in columns)
     if list(kinds) == ["real"]:
-        if not loses_digits(x):
+        if not loses_digits(values):
             return Space((len(columns),)), ()
         return Space((len(columns),), columns=tuple(columns)), ("numbers are kept in float64, to stay apart",)
     plain = list(kinds) == ["categorical"] and len(set(columns)) == 1 and not columns[0].missing
