@@ -89,14 +89,6 @@ def fresh(pytestconfig: pytest.Config) -> Fresh:
     return made
 
 
-@pytest.fixture(scope="session")
-def warm() -> None:
-    """Before a budget of a second or two is timed, what torch loads for a second with the first optimizer is there."""
-    import torch
-
-    torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
-
-
 @pytest.fixture(autouse=True)
 def _own_random_state() -> Iterator[None]:
     from genzoo.core import seeded  # once its imports are hooked; torch's own seeding is slower than most tests

@@ -10,8 +10,6 @@ from genzoo.training.budget import rows_judged
 from genzoo.training.callbacks import SampleGrid
 from tests.training.toys import Growing, Line, Moments, model_of, normal_rows
 
-pytestmark = pytest.mark.usefixtures("warm")
-
 
 def test_short_runs_are_judged_on_few_rows_and_long_ones_on_all_that_are_allowed():
     config = TrainConfig(batch_size=128, valid_rows=2000)

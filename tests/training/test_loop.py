@@ -175,7 +175,7 @@ def test_training_stops_early_when_validation_no_longer_improves():
     assert min(losses) == losses[-4] == trained.best
 
 
-def test_minutes_fix_a_number_of_steps_and_the_run_is_that_of_the_steps(tmp_path, warm):
+def test_minutes_fix_a_number_of_steps_and_the_run_is_that_of_the_steps(tmp_path):
     config = TrainConfig(minutes=0.02, device="cpu")
     timed = train(model_of("line"), normal_rows(), config, valid=normal_rows(seed=1), run=tmp_path)
     state = json.loads((tmp_path / f"checkpoints/step-{timed.steps:08d}/state.json").read_text())

@@ -11,7 +11,6 @@ from genzoo.training.loop import train
 from tests.training.toys import Rows
 
 SECONDS = 3.0
-pytestmark = pytest.mark.usefixtures("warm")
 
 
 class Used(Callback):

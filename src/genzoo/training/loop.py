@@ -25,6 +25,7 @@ from genzoo.training.course import Course, course_of, is_done
 from genzoo.training.finite import NotFinite, not_finite, odd
 from genzoo.training.guard import Interrupted, Signals, locked
 from genzoo.training.journal import METRICS, Journal, Means, Stopwatch, read_rows
+from genzoo.training.optimizers import loaded
 from genzoo.training.order import Source, order_of
 from genzoo.training.precision import half_on, resolved
 from genzoo.training.resources import explained
@@ -102,6 +103,7 @@ def train(
         >>> trained.model.sample(2, seed=0).shape
         torch.Size([2, 2])
     """
+    loaded(config)
     watch, config = Stopwatch(), resolved(config)
     _check(model, config, valid, run, begin)
     team = Team(config)

@@ -6,12 +6,26 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import AdamW, Muon, Optimizer
+from torch.optim import Muon
+from torch.optim.adamw import adamw
 
 from genzoo.core import Player
 from genzoo.training.config import TrainConfig
 
-__all__ = ["Mover", "laid_out", "movers", "rate"]
+__all__ = ["Mover", "laid_out", "loaded", "movers", "rate"]
+
+
+def loaded(config: TrainConfig) -> None:
+    """Loads what torch loads with its first optimizer, its compiler: a second that is no part of any budget.
+
+    Args:
+        config: Whose optimizer is not one of torch's needs nothing.
+
+    Example:
+        >>> loaded(TrainConfig(optimizer="muon"))
+    """
+    if config.optimizer == "muon":
+        Muon([nn.Parameter(torch.zeros(1, 1))])
 
 
 def rate(step: int, total: int, config: TrainConfig) -> float:
@@ -32,6 +46,76 @@ def rate(step: int, total: int, config: TrainConfig) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
 
 
+class AdamW:
+    """Steps of AdamW,
+
+    $$ \\theta \\leftarrow (1 - \\eta \\lambda)\\, \\theta - \\eta\\, \\hat m / (\\sqrt{\\hat v} + \\epsilon). $$
+
+    The arithmetic is torch's. Its class of this name loads torch's compiler, which would be the first second of every
+    training, and looks through its groups and hooks at each step.
+
+    Args:
+        parameters: What moves.
+        lr: The peak learning rate η.
+        betas: The averaging factors of m and v.
+        weight_decay: λ.
+        eps: ε.
+
+    Example:
+        >>> weight = nn.Parameter(torch.ones(1))
+        >>> weight.grad = torch.full((1,), 3.0)
+        >>> AdamW([weight], lr=0.1, weight_decay=0.0).step(0.5)
+        >>> round(weight.item(), 4)
+        0.95
+
+    References:
+        Loshchilov & Hutter, 2017, "Decoupled weight decay regularization", arXiv:1711.05101
+    """
+
+    def __init__(
+        self,
+        parameters: Sequence[nn.Parameter],
+        *,
+        lr: float,
+        betas: tuple[float, float] = (0.9, 0.999),
+        weight_decay: float,
+        eps: float = 1e-8,
+    ) -> None:
+        self.parameters = list(parameters)
+        self.lr, self.betas, self.weight_decay, self.eps = lr, betas, weight_decay, eps
+        self.fused = self.parameters[0].device.type in ("cpu", "cuda")
+        self.state: dict[int, dict[str, Tensor]] = {}  # by a parameter's number, from its first gradient on
+
+    @torch.no_grad()
+    def step(self, share: float) -> None:
+        """Moves the parameters that have a gradient at a share of the peak rate."""
+        moved = [(i, p, p.grad) for i, p in enumerate(self.parameters) if p.grad is not None]
+        states = [self.state[i] if i in self.state else self._begun(i) for i, _, _ in moved]
+        m, v, steps = ([state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step"))
+        adamw(
+            [p for _, p, _ in moved],
+            [grad for _, _, grad in moved],
+            m,
+            v,
+            [],
+            steps,
+            fused=self.fused,
+            amsgrad=False,
+            beta1=self.betas[0],
+            beta2=self.betas[1],
+            lr=self.lr * share,
+            weight_decay=self.weight_decay,
+            eps=self.eps,
+            maximize=False,
+        )
+
+    def _begun(self, i: int) -> dict[str, Tensor]:
+        p = self.parameters[i]
+        step = torch.zeros((), device=p.device if self.fused else "cpu")
+        self.state[i] = {"step": step, "exp_avg": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p)}
+        return self.state[i]
+
+
 class Mover:
     """What moves a player's parameters: AdamW, or Muon on the matrices and AdamW on the rest.
 
@@ -41,56 +125,56 @@ class Mover:
         config: The training configuration.
 
     References:
-        Loshchilov & Hutter, 2017, "Decoupled weight decay regularization", arXiv:1711.05101
         Jordan et al., 2024, "Muon: an optimizer for hidden layers in neural networks"
     """
 
     def __init__(self, player: Player, model: nn.Module, config: TrainConfig) -> None:
         self.parameters = [p for p in player.parameters() if p.requires_grad]
         settings = {"lr": config.lr, "betas": config.betas, "weight_decay": config.weight_decay, **player.optimizer}
-        self.settings = settings
         matrices = _matrices(self.parameters, model) if config.optimizer == "muon" else []
         taken = {id(p) for p in matrices}
         rest = [p for p in self.parameters if id(p) not in taken]
-        self.optimizers: list[Optimizer] = []
-        if rest:
-            fused = rest[0].device.type in ("cpu", "cuda")
-            self.optimizers.append(AdamW(rest, **settings, fused=fused))
-        if matrices:
-            self.optimizers.append(Muon(matrices, lr=config.muon_lr, weight_decay=settings["weight_decay"]))
-        self.peaks = [optimizer.param_groups[0]["lr"] for optimizer in self.optimizers]
+        self.adamw = AdamW(rest, **settings) if rest else None
+        self.muon = Muon(matrices, lr=config.muon_lr, weight_decay=settings["weight_decay"]) if matrices else None
+        self.muon_lr = config.muon_lr
 
     def zero_grad(self) -> None:
         """Forgets the gradients of the last step."""
-        for optimizer in self.optimizers:
-            optimizer.zero_grad(set_to_none=True)
+        for parameter in self.parameters:
+            parameter.grad = None
 
     def step(self, share: float) -> None:
         """Moves the parameters at a share of the peak rate."""
-        for optimizer, peak in zip(self.optimizers, self.peaks, strict=True):
-            optimizer.param_groups[0]["lr"] = peak * share
-            optimizer.step()
+        if self.adamw is not None:
+            self.adamw.step(share)
+        if self.muon is not None:
+            self.muon.param_groups[0]["lr"] = self.muon_lr * share
+            self.muon.step()
 
     def state_tensors(self) -> dict[str, Tensor]:
         """Every tensor of the optimizers' state, by a flat name."""
+        states = [self.adamw.state] if self.adamw is not None else []
+        states += [self.muon.state_dict()["state"]] if self.muon is not None else []
         return {
             f"{i}/{j}/{name}": value
-            for i, optimizer in enumerate(self.optimizers)
-            for j, state in optimizer.state_dict()["state"].items()
-            for name, value in state.items()
-            if isinstance(value, Tensor)
+            for i, state in enumerate(states)
+            for j, kept in state.items()
+            for name, value in kept.items()
         }
 
     def load_state_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         """Puts the optimizers back into the state that `state_tensors` told."""
-        states: list[dict[int, dict[str, Tensor]]] = [{} for _ in self.optimizers]
+        states: list[dict[int, dict[str, Tensor]]] = [{}, {}]
         for flat, value in tensors.items():
             i, j, name = flat.split("/")
             states[int(i)].setdefault(int(j), {})[name] = value
-        for optimizer, state in zip(self.optimizers, states, strict=True):
-            optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-            for parameter, kept in optimizer.state.items():
-                kept |= {name: laid_out(t, parameter) for name, t in kept.items() if t.shape == parameter.shape}
+        if self.adamw is not None:
+            self.adamw.state = {j: _beside(self.adamw.parameters[j], kept) for j, kept in states.pop(0).items()}
+        if self.muon is not None:
+            groups = self.muon.state_dict()["param_groups"]
+            self.muon.load_state_dict({"state": states.pop(0), "param_groups": groups})
+            for parameter, kept in self.muon.state.items():
+                kept |= _beside(parameter, kept)
 
 
 def laid_out(tensor: Tensor, parameter: Tensor) -> Tensor:
@@ -108,6 +192,12 @@ def laid_out(tensor: Tensor, parameter: Tensor) -> Tensor:
     if tensor.dtype == parameter.dtype and tensor.stride() == parameter.stride():
         return tensor
     return torch.empty_like(parameter, requires_grad=False).copy_(tensor)
+
+
+def _beside(parameter: Tensor, kept: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What is kept of a parameter, where and as it is itself."""
+    moved = {name: t.to(parameter.device) for name, t in kept.items()}
+    return {name: laid_out(t, parameter) if t.shape == parameter.shape else t for name, t in moved.items()}
 
 
 def movers(players: Sequence[Player], model: nn.Module, config: TrainConfig) -> list[Mover]:
