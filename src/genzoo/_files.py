@@ -57,7 +57,7 @@ def check_plain(path: str | Path) -> os.stat_result:
         ...
         genzoo._files.FileError: null must be a plain file, got a device. Copy what it holds into a file.
     """
-    return _check_mode(Path(path).name, os.stat(path))
+    return _check_mode(path, os.stat(path))
 
 
 def open_plain(path: str | Path) -> io.BufferedReader:
@@ -72,7 +72,7 @@ def open_plain(path: str | Path) -> io.BufferedReader:
     check_plain(path)
     file = open(path, "rb", opener=_at_once)  # noqa: SIM115 (the caller closes it; a pipe by now does not make it wait)
     try:
-        _check_mode(Path(path).name, os.fstat(file.fileno()))
+        _check_mode(path, os.fstat(file.fileno()))
     except FileError:
         file.close()
         raise
@@ -149,13 +149,7 @@ def read_json(path: str | Path) -> dict[str, Any]:
     return found
 
 
-@contextlib.contextmanager
-def told(
-    name: str,
-    must: str = "be readable",
-    fix: str = "Check the file, or fetch it again.",
-    error: type[Exception] | None = None,
-) -> Iterator[None]:
+class told:  # it reads as a function, and was one: a generator takes longer than opening a small picture
     """Whatever is raised within as one typed error that names the file: decoders of arbitrary bytes raise anything.
 
     What genzoo itself refuses goes through as it is, and so do interruptions.
@@ -173,17 +167,34 @@ def told(
         ...
         genzoo.core.errors.DataError: x.json must be JSON, got: Expecting property name enclosed in double quotes: ...
     """
-    try:
-        yield
-    except FileError as problem:
-        raise (error or _data_error)(problem.cause, problem.fix) from None
-    except MemoryError as problem:
-        cause = f"{name} must fit into the memory, got more than there is."
-        raise (error or _data_error)(cause, "Read a part of it.") from problem
-    except Exception as problem:
-        if type(problem).__module__.startswith("genzoo.") and (error is None or isinstance(problem, error)):
-            raise
-        raise (error or _data_error)(f"{name} must {must}, got: {reason(problem)}.", fix) from problem
+
+    __slots__ = ("error", "fix", "must", "name")
+
+    def __init__(
+        self,
+        name: str,
+        must: str = "be readable",
+        fix: str = "Check the file, or fetch it again.",
+        error: type[Exception] | None = None,
+    ) -> None:
+        self.name, self.must, self.fix, self.error = name, must, fix, error
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
+        error = self.error or _data_error
+        if isinstance(problem, FileError):
+            raise error(problem.cause, problem.fix) from None
+        if isinstance(problem, MemoryError):
+            cause = f"{self.name} must fit into the memory, got more than there is."
+            raise error(cause, "Read a part of it.") from problem
+        if isinstance(problem, Exception) and not self._is_ours(problem):
+            raise error(f"{self.name} must {self.must}, got: {reason(problem)}.", self.fix) from problem
+
+    def _is_ours(self, problem: Exception) -> bool:
+        is_known = self.error is None or isinstance(problem, self.error)
+        return type(problem).__module__.startswith("genzoo.") and is_known
 
 
 def reason(problem: BaseException) -> str:
@@ -212,10 +223,10 @@ def memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def _check_mode(name: str, found: os.stat_result) -> os.stat_result:
+def _check_mode(path: str | Path, found: os.stat_result) -> os.stat_result:
     if not stat.S_ISREG(found.st_mode):
         kind = KINDS.get(stat.S_IFMT(found.st_mode), "something else")
-        raise FileError(f"{name} must be a plain file, got {kind}.", "Copy what it holds into a file.")
+        raise FileError(f"{Path(path).name} must be a plain file, got {kind}.", "Copy what it holds into a file.")
     return found
 
 

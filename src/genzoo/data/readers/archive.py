@@ -63,6 +63,7 @@ class Files(abc.ABC):
             known: The names of those that are used.
             kind: What they are, in the plural.
         """
+        known = frozenset(known)
         others = [PurePosixPath(name).suffix.lower() for name in self.stamps if name not in known]
         counts = Counter(suffix for suffix in others if suffix not in BESIDE)
         if not counts:
@@ -87,17 +88,20 @@ class Folder(Files):
         super().__init__(root.resolve().name, dict(self._walk()), str(root.resolve()))
 
     def read(self, name: str) -> bytes:
-        with told(name, fix="Check its permissions."), open_plain(self.root / name) as file:
+        with told(name, fix="Check its permissions."), open_plain(os.path.join(self.place, name)) as file:
             return _bounded(name, file.read)
 
     def _walk(self) -> Iterator[tuple[str, str]]:
         for place, folders, files in os.walk(self.root):
             folders[:] = [name for name in folders if not _is_hidden(name)]
             below = Path(place).relative_to(self.root).as_posix()
+            above = "" if below == "." else f"{below}/"
             for name in files:
-                with contextlib.suppress(OSError):  # a link to nowhere
-                    found = os.stat(os.path.join(place, name))
-                    yield name if below == "." else f"{below}/{name}", f"{found.st_size} {found.st_mtime_ns}"
+                try:
+                    found = os.stat(f"{place}{os.sep}{name}")
+                except OSError:  # a link to nowhere
+                    continue
+                yield f"{above}{name}", f"{found.st_size} {found.st_mtime_ns}"
 
 
 class Zip(Files):
@@ -222,4 +226,4 @@ def _bounded(name: str, read: Callable[[int], bytes]) -> bytes:
 
 
 def _is_hidden(name: str) -> bool:
-    return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
+    return name.startswith(".") or "/." in name or ("__MACOSX" in name and "__MACOSX" in name.split("/"))

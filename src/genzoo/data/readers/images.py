@@ -35,7 +35,7 @@ __all__ = ["SUFFIXES", "read_images"]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 SHOWN = 10
-PIECE, THREADS = 64, min(8, 2 * (os.cpu_count() or 1))
+PIECE, THREADS = 64, min(8, os.cpu_count() or 1)  # more only wait for each other where pictures are small
 LARGEST_SIDE = 1 << 14
 log = logging.getLogger("genzoo.data")
 
@@ -148,6 +148,7 @@ def _fill(
     files: Files, names: Sequence[str], wanted: Wanted, first: Look, asked: Asked, out: np.ndarray
 ) -> tuple[int, dict[str, Any]]:
     """Decodes into an array in threads; the good ones move together at its beginning."""
+    out = out.view(np.ndarray)  # a mapped one takes longer to find a row
     bad: dict[int, str] = {}
     looks: set[Look] = set()
     content = np.zeros(len(names), dtype="<i8")

@@ -96,7 +96,7 @@ def read_metadata(files: Files) -> dict[str, list[str]] | None:
     Raises:
         DataError: If it is no table with a header.
     """
-    there = [name for name in files.names if PurePosixPath(name).name == METADATA and name.count("/") <= 1]
+    there = [name for name in files.names if name.split("/")[-1] == METADATA and name.count("/") <= 1]
     if not there:
         return None
     name = min(there, key=lambda name: name.count("/"))
@@ -201,7 +201,7 @@ def _cells(cells: Sequence[str], places: Mapping[str, str] | None) -> list[tuple
 
 
 def _by_folders(names: Sequence[str], asked: Asked, kind: str) -> Layout:
-    parts, split_of = _without_split([PurePosixPath(name).parts for name in names])
+    parts, split_of = _without_split([tuple(name.split("/")) for name in names])
     level = sorted({part[0] for part in parts if len(part) > 1})
     if not asked.x or asked.x[0] in (LABEL, kind):
         return _one_set(names, parts, split_of, asked, kind)
