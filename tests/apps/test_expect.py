@@ -36,6 +36,35 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+def test_cells_are_compared_as_they_are_written(tmp_path: Path) -> None:
+    """Dates and prices; and what is asked of samples is asked of what is written of them."""
+    rows = [
+        f"2024-01-{1 + i % 28:02d};{i % 50},50 €;{0.1 * (i % 31):.1f};{'red' if i % 3 else 'white'}"
+        for i in range(300)
+    ]
+    (tmp_path / "t.csv").write_text("day;price;size;kind\n" + "\n".join(rows) + "\n")
+    genzoo("train", "gaussian", "--data", tmp_path / "t.csv", "--steps", 5, "--device", "cpu", "--out", tmp_path / "r")
+
+    def value(of: str) -> float:
+        return json.loads(genzoo("expect", tmp_path / "r", "--of", of, "-n", 2000, "--json"))["value"]
+
+    assert value("day > '2024-01-10'") == value("day > 19732") == value("x[0] > 19732")
+    assert 0 < value("price >= '20,50 €'") == value("price >= 20.5")
+    assert value("size == 1.5") == value("x[2] == 1.5") > 0.001
+    said = genzoo("expect", tmp_path / "r", "--of", "day", "-n", 2000)
+    assert "E[day] = 2024-01-1" in said
+    assert "0.5 quantile   2024-01-1" in said
+    for of, told in (
+        (
+            "day > 'May'",
+            "must compare day with a number or a cell such as '1970-01-01', got day > »'May'«. fix: Write it so.",
+        ),
+        ("kind == red", "must compare kind by == with one of ['red', 'white'], got »kind == red«"),
+    ):
+        assert told in " ".join(genzoo("expect", tmp_path / "r", "--of", of, code=2).split())
+    assert "Write kind == 'white'" in genzoo("expect", tmp_path / "r", "--of", "kind == whit", code=2)
+
+
 def test_columns_have_names(table: Path) -> None:
     said = genzoo("expect", table, "--of", "age > 40 and gross_income < 3", "-n", 2000)
     assert said.startswith("P(age > 40 and gross_income < 3) = 0.")
@@ -61,7 +90,8 @@ def test_names_and_places_count_alike(table: Path, by_name: str, by_place: str) 
 
 def test_answers_are_those_of_the_samples(table: Path) -> None:
     found = json.loads(genzoo("expect", table, "--of", "x[1]", "-n", 500, "--quantiles", "0.5", "--seed", 3, "--json"))
-    x = package.load(table).model.sample(500, seed=3)[:, 1].double()
+    run = package.load(table)
+    x = run.codec.written(run.model.sample(500, seed=3))[:, 1]
     assert found["value"] == pytest.approx(x.mean().item())
     assert found["answers"]["variance"]["value"] == pytest.approx(x.var().item())
     assert found["answers"]["0.5 quantile"]["value"] == pytest.approx(x.quantile(0.5).item())

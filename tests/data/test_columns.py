@@ -218,3 +218,14 @@ def test_columns_on_a_grid_are_told(tmp_path: Path) -> None:
     data = made(tmp_path, "a,b", [f"{i % 13 * 0.5},{i * 0.37:.2f}" for i in range(260)])
     assert data.notes[0].startswith("column 'a' repeats its values, in 100% of rows ten times or more: a density of")
     assert len(data.notes) == 1
+
+
+def test_ids_that_name_rows_are_told(tmp_path: Path) -> None:
+    data = made(tmp_path, "id,a", [f"{i:05d},{i / 7}" for i in range(60)])
+    assert "column 'id' names its rows, none twice: leave it out with x=…, or name it alone" in data.notes
+
+
+def test_a_check_shows_numbers_as_they_are_written(tmp_path: Path) -> None:
+    data = made(tmp_path, "price;a", [f"{i},50 €;{i / 7}" for i in range(60)])
+    price = next(iter(check(data).columns))
+    assert (price["least"], price["most"], price["mean"]) == ("0,50 €", "59,50 €", "30,00 €")

@@ -13,7 +13,6 @@ from genzoo.data.atoms import spike_of
 from genzoo.data.codec import Codec
 from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.data.data import Data
-from genzoo.data.dates import DateForm
 from genzoo.data.split import content_uniform
 
 __all__ = ["Report", "check"]
@@ -150,10 +149,10 @@ def _columns(data: Data) -> Iterator[dict[str, Any]]:
 
 
 def _range_of(codec: Codec, name: str, known: Tensor) -> list[Any]:
-    """The least, the most and the mean of a column; of dates as dates."""
+    """The least, the most and the mean of a column, written as it is: of dates as dates."""
     found = [part.item() for part in (known.min(), known.max(), known.mean())] if len(known) else [None] * 3
     form = codec.forms.get(name) if isinstance(codec, TableCodec) else None
-    return [form.spelled(repr(value)) for value in found] if isinstance(form, DateForm) and len(known) else found
+    return found if form is None or not len(known) else [form.spelled(repr(value)) for value in found]
 
 
 def _kind(space: Space, place: int) -> str:

@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "expectations": ["Expectation", "expectation"],
-        "expression": ["Column", "Expression", "ExpressionError"],
+        "expression": ["Column", "Expression", "ExpressionError", "Form"],
         "gradients": ["reparametrized_gradients", "score_gradients", "score_surrogate"],
         "importance": ["Normalizer", "WeightsCollapsed", "effective_sample_size", "log_normalizer"],
         "intervals": ["Interval"],

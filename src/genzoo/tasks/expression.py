@@ -6,23 +6,25 @@ nothing is ever evaluated by Python itself.
 
 | | |
 |---|---|
-| values | numbers, `x`, `x[3]`, `x[-1]`, `x[0, 2:5]`, the columns of a table by name, `kind == 'white'` |
+| values | numbers, `x`, `x[3]`, `x[-1]`, `x[0, 2:5]`, the columns of a table by name |
+| cells | `kind == 'white'`, `day > '2024-02-29'`, beside the name of a column |
 | arithmetic | `+ - * / % **`, the exponent a number from −16 to 16 |
 | statements | `< <= > >= == !=` (also in chains), `and`, `or`, `not` |
 | functions | `abs exp log sqrt`; `min max mean sum std norm` over all entries of a row; `min max` of several values |
 """
 
 import ast
+import difflib
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-__all__ = ["Column", "Expression", "ExpressionError"]
+__all__ = ["Column", "Expression", "ExpressionError", "Form"]
 
 LONGEST, MOST_NODES, HIGHEST_POWER = 1000, 200, 16
 WHOLE = "x"
@@ -65,6 +67,16 @@ class ExpressionError(ValueError):
     """A question that cannot be asked; the message marks the place."""
 
 
+class Form(Protocol):
+    """How numbers are written: as dates, with a currency."""
+
+    def plain(self, cell: str) -> str:
+        """The number in a cell; the cell, if it is none of the form."""
+
+    def spelled(self, cell: str) -> str:
+        """A number as a cell."""
+
+
 class Column(NamedTuple):
     """A column of a table.
 
@@ -72,11 +84,13 @@ class Column(NamedTuple):
         place: Which entry of x it is.
         words: The words that its numbers stand for, if any.
         whole: Whether it holds whole numbers only: what a model draws is rounded, as when it is written to a file.
+        form: How its cells are written, where that is not as plain numbers.
     """
 
     place: int
     words: Sequence[str] = ()
     whole: bool = False
+    form: Form | None = None
 
 
 class Expression:
@@ -112,6 +126,11 @@ class Expression:
         self.tree = self._parsed()
         self._check()
         self.is_event = _is_statement(self.tree)
+
+    @property
+    def column(self) -> Column | None:
+        """The column that is asked for, if it is one alone."""
+        return self.columns.get(_name(self.tree))
 
     def __call__(self, x: Shaped[Tensor, "n *event"]) -> Shaped[Tensor, " n"]:
         """The answer for each row.
@@ -188,12 +207,29 @@ class Expression:
         """The texts in the tree that are allowed: those that a column of words is compared with."""
         found: list[ast.expr] = []
         for node in ast.walk(self.tree):
-            if isinstance(node, ast.Compare) and (words := self._words(node.left)):
-                for op, side in zip(node.ops, node.comparators, strict=True):
+            if not isinstance(node, ast.Compare):
+                continue
+            for op, side in zip(node.ops, node.comparators, strict=True):
+                if words := self._words(node.left):
                     if not isinstance(op, ast.Eq | ast.NotEq) or _text(side) not in words:
-                        raise self._error(f"must compare {_name(node.left)} by == with one of {list(words)}", node)
+                        name = _name(node.left)
+                        must = f"must compare {name} by == with one of {list(words)}"
+                        raise self._error(must, node, f"Write {name} == {_meant(side, words)!r}.")
+                    found.append(side)
+                elif self._cell(node.left, side) is not None:
                     found.append(side)
         return found
+
+    def _cell(self, left: ast.expr, side: ast.expr) -> float | None:
+        """The number of a cell that a column is compared with; None if it is none."""
+        column, text = self.columns.get(_name(left)), _text(side)
+        if column is None or column.form is None or not text:
+            return None
+        try:
+            return float(column.form.plain(text))
+        except ValueError:
+            must = f"must compare {_name(left)} with a number or a cell such as {column.form.spelled('0')!r}"
+            raise self._error(must, side, "Write it so.") from None
 
     # --- answering ------------------------------------------------------------------------------------------------
 
@@ -242,7 +278,10 @@ class Expression:
             y = self._value(node.left, x)
             places = [float(list(words).index(_text(side))) for side in node.comparators]
             return [(op, y, y.new_tensor([place])) for op, place in zip(node.ops, places, strict=True)]
-        values = [_number(self._value(part, x)) for part in (node.left, *node.comparators)]
+        values = [_number(self._value(node.left, x))]
+        for part in node.comparators:
+            cell = self._cell(node.left, part)
+            values.append(_number(self._value(part, x)) if cell is None else x.new_tensor([cell]))
         return [(op, *_aligned(a, b)) for op, a, b in zip(node.ops, values, values[1:], strict=False)]
 
     def _truth(self, node: ast.AST, x: Tensor) -> Tensor:
@@ -303,6 +342,12 @@ class Expression:
         text = self.text.encode()
         begin, end = getattr(node, "col_offset", 0), getattr(node, "end_col_offset", len(text))
         return b"".join([text[:begin], "»".encode(), text[begin:end], "«".encode(), text[end:]]).decode()
+
+
+def _meant(side: ast.AST, words: Sequence[str]) -> str:
+    """The word that was meant: one in no quotes, or the nearest to it."""
+    said = _name(side) or _text(side)
+    return next(iter(difflib.get_close_matches(said, words, n=1)), words[0])
 
 
 def _is_statement(node: ast.AST) -> bool:

@@ -1,14 +1,18 @@
 """Answers about a model in words, with their intervals."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from torch import Tensor
+
 from genzoo.data.codec import Codec
 from genzoo.data.codecs.table import PointsCodec, TableCodec
-from genzoo.tasks import Column, Expectation, Expression, Interval, RareEvent
+from genzoo.tasks import Column, Expectation, Expression, Form, Interval, RareEvent
 from genzoo.zoo.mistakes import Mistake
 
-__all__ = ["Answer", "columns_of", "parsed_quantiles"]
+__all__ = ["Answer", "columns_of", "parsed_quantiles", "written"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class Answer:
         rows: Further answers, as rows of a table.
         more: Further facts.
         remark: What to do, if the answer says little.
+        form: How the answers are written, where that is not as plain numbers.
     """
 
     what: str
@@ -30,6 +35,7 @@ class Answer:
     rows: list[tuple[str, float, float, float]] = field(default_factory=list)
     more: dict[str, Any] = field(default_factory=dict)
     remark: str = ""
+    form: Form | None = None
 
     @classmethod
     def of_values(cls, asked: Expression, found: Expectation, quantiles: list[float]) -> "Answer":
@@ -42,7 +48,8 @@ class Answer:
             return cls(f"P({asked.text})", found.mean(), source, more=facts | {"hits": hits}, remark=few)
         answers = {"variance": found.variance()} | {f"{q:g} quantile": found.quantile(q) for q in quantiles}
         rows = [(name, *interval) for name, interval in answers.items()]
-        return cls(f"E[{asked.text}]", found.mean(), source, rows, facts)
+        form = None if asked.column is None else asked.column.form
+        return cls(f"E[{asked.text}]", found.mean(), source, rows, facts, form=form)
 
     @classmethod
     def of_event(cls, asked: Expression, found: RareEvent, seed: int) -> "Answer":
@@ -56,9 +63,20 @@ class Answer:
     @property
     def sentence(self) -> str:
         """The answer in words."""
-        value, low, high = (f"{number:.4g}" for number in self.interval)
+        value, low, high = map(self.shown, self.interval)
         said = f"{self.what} = {value}, with 95 % confidence between {low} and {high} ({self.source})."
         return f"{said} {self.remark}".strip()
+
+    def shown(self, number: float) -> str:
+        """A number in words."""
+        return f"{number:.4g}" if self.form is None or not math.isfinite(number) else self.form.spelled(repr(number))
+
+    def table(self) -> list[tuple[Any, ...]]:
+        """The further answers as rows of a table; a variance is no value of the column."""
+        return [
+            (name, *numbers) if name == "variance" else (name, *map(self.shown, numbers))
+            for name, *numbers in self.rows
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """The answer as plain JSON; bounds that are not known are None."""
@@ -78,13 +96,24 @@ def columns_of(codec: Codec) -> dict[str, Column]:
         codec: How the run's samples become files.
     """
     if isinstance(codec, TableCodec):
-        return {
-            name: Column(place, tuple(codec.words.get(name, ())), name in codec.whole)
-            for place, name in enumerate(codec.columns)
-        }
+        return {name: _column(codec, place, name) for place, name in enumerate(codec.columns)}
     if isinstance(codec, PointsCodec):
         return {name: Column(place) for place, name in enumerate(codec.columns)}
     return {}
+
+
+def written(asked: Callable[[Tensor], Tensor], codec: Codec) -> Callable[[Tensor], Tensor]:
+    """A question about samples as one about what would be written of them.
+
+    Args:
+        asked: A function of rows.
+        codec: How the run's samples become files.
+    """
+    return lambda x: asked(codec.written(x))
+
+
+def _column(codec: TableCodec, place: int, name: str) -> Column:
+    return Column(place, tuple(codec.words.get(name, ())), name in codec.whole, codec.forms.get(name))
 
 
 def parsed_quantiles(text: str) -> list[float]:

@@ -173,7 +173,7 @@ def expect(
 ) -> None:
     """Tell the probability of a statement about x, or the mean of a number, under a run; with 95 % intervals."""
     read_config(run)
-    from genzoo.apps.cli.answers import Answer, columns_of, parsed_quantiles
+    from genzoo.apps.cli.answers import Answer, columns_of, parsed_quantiles, written
     from genzoo.tasks import Expression, expectation, rare_event
     from genzoo.zoo.conditions import conditions, turns
 
@@ -185,16 +185,18 @@ def expect(
     with Heartbeat("expect") as beat:
         beat.say("drawing samples")
         if rare:
-            event = rare_event(loaded.generative, asked.margin, n, given=rows, seed=seed)
+            margin = written(asked.margin, loaded.codec)
+            event = rare_event(loaded.generative, margin, n, given=rows, seed=seed)
             answer = Answer.of_event(asked, event, seed)
         else:
-            found = expectation(loaded.generative, asked, n, given=rows, seed=seed, within=within)
+            asking = written(asked, loaded.codec)
+            found = expectation(loaded.generative, asking, n, given=rows, seed=seed, within=within)
             answer = Answer.of_values(asked, found, places)
     if as_json:
         return print_json(answer.to_json() | {"run": str(run), "given": given or []})
     say(answer.sentence)
     if answer.rows:
-        print_table(("what", "value", "from", "to"), answer.rows)
+        print_table(("what", "value", "from", "to"), answer.table())
     return None
 
 

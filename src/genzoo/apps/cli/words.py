@@ -59,13 +59,14 @@ ReadOption = Annotated[
 ]
 
 
-def pairs(option: str, words: Iterable[str], *, as_text: bool = False) -> dict[str, Any]:
+def pairs(option: str, words: Iterable[str], *, as_text: bool = False, empty: bool = False) -> dict[str, Any]:
     """Words of the form name=value; values are read as JSON where they are, else as text.
 
     Args:
         option: The option that they were given to, for the error.
         words: The words.
         as_text: Whether values stay the text that they are.
+        empty: Whether a value may be empty, as in na=.
 
     Raises:
         Mistake: If a word has no name or no value.
@@ -77,7 +78,7 @@ def pairs(option: str, words: Iterable[str], *, as_text: bool = False) -> dict[s
     found = {}
     for word in words:
         name, equals, value = word.partition("=")
-        if not (name and equals and (value or as_text)):
+        if not (name and equals and (value or as_text or empty)):
             raise Mistake(f"{option} must be given name=value, got {word!r}.", f"Write {option} {name or 'name'}=…")
         try:
             found[name.strip().replace("-", "_")] = value if as_text else json.loads(value)
@@ -125,7 +126,7 @@ def read_words(
     said = {name: value for name, value in asked.items() if value is not None}
     with Heartbeat("data") as beat:
         beat.say(f"reading {source}")
-        data = read(source, **pairs("--read", how or ()) | said)
+        data = read(source, **pairs("--read", how or (), empty=True) | said)
     for remark in () if quiet else (*data.notes, *data.skipped[:10]):
         say(f"{data.name}: {remark}", err=True)
     return data

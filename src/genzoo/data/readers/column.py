@@ -19,7 +19,7 @@ from genzoo.core.errors import DataError, nearest
 from genzoo.data.cells import Numbers, different, looked_up
 from genzoo.data.columns import are_whole, is_date, is_number, numbers
 
-__all__ = ["EXACT", "KINDS", "MOST_WORDS", "ReadColumn", "holds_words", "kinds_asked", "read_column"]
+__all__ = ["EXACT", "ID", "KINDS", "MOST_WORDS", "ReadColumn", "holds_words", "kinds_asked", "read_column"]
 
 MOST_WORDS = 1000
 KINDS = ("real", "integer", "ordered", "categorical")

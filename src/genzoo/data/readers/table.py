@@ -26,7 +26,7 @@ from genzoo.data.columns import MISSING, Record, is_missing, is_number, missing_
 from genzoo.data.contents import contents, uniform_of
 from genzoo.data.readers.arrays import as_rows, loses_digits
 from genzoo.data.readers.beside import columns_beside
-from genzoo.data.readers.column import MOST_WORDS, holds_words, kinds_asked, read_column
+from genzoo.data.readers.column import ID, MOST_WORDS, holds_words, kinds_asked, read_column
 from genzoo.data.readers.heads import headed
 from genzoo.data.readers.parquet import read_parquet
 from genzoo.data.readers.plain import plain_columns
@@ -360,7 +360,8 @@ def _unknown_words(table: Table, used: Sequence[str], splits: Mapping[str, Tenso
     for name in used:
         cells = table.columns[name]
         found = () if isinstance(cells, Numbers) else different(cells)
-        if len(found) > MOST_WORDS or all(is_number(cell) or not cell for cell in found):
+        are_ids = any(map(ID.fullmatch, found))
+        if len(found) > MOST_WORDS or (not are_ids and all(is_number(cell) or not cell for cell in found)):
             continue
         if len(found) == len(cells):
             notes.append(f"column {name!r} names its rows, none twice: leave it out with x=…, or name it alone")
