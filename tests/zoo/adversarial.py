@@ -13,12 +13,14 @@ from genzoo.models.adversarial import (
     R2,
     VEEGAN,
     Ahead,
+    Anchor,
     AuxiliaryGAN,
     Drifting,
     GradientPenalty,
     Hinge,
     Orthogonal,
     PathLength,
+    ProGAN,
     Relativistic,
     Rules,
     StyleGAN,
@@ -36,8 +38,11 @@ from genzoo.nn import (
     Deviating,
     Fourier,
     Mapping,
+    ProgressiveDecoder,
     ProgressiveEncoder,
     Projected,
+    ResidualDecoder,
+    ResidualEncoder,
     Synthesis,
 )
 from tests.zoo.entry import BITS, BOTH, BYTES, EVEN, LABEL, NONE, REALS, Entry
@@ -46,6 +51,8 @@ LIPSCHITZ = Rules(Wasserstein(), [GradientPenalty(10.0)], critic_steps=5)
 CLIPPED = Rules(Wasserstein(), clip=0.1, lr=1e-3)
 STANDING = Rules(lr=1e-3, betas=(0.5, 0.99))
 SHAPED = Rules(shaping=[Orthogonal(0.1), PathLength(0.1, every=2)], lr=1e-3)
+BIG = Rules(Hinge(), shaping=[Orthogonal(0.01)], critic_steps=2, lr=1e-3)
+GROWN = Rules(Wasserstein(), [GradientPenalty(10.0), Anchor()], lr=1e-3)
 STYLED = Rules(penalties=[R1(0.1, every=2)], shaping=[PathLength(0.1, every=2)], lr=2e-3)
 PAIRED = Rules(Relativistic(), [R1(0.1, last=0.01, every=2), R2(0.1)], lr=1e-3, betas=(0.0, 0.99))
 
@@ -134,6 +141,23 @@ def stylegan(
     return StyleGAN(space, given, generator, critic, rules, latent=4, mixing=mixing, drop_given=drop)
 
 
+def progan(space: Space, given: GivenSpaceLike = None, until: float = 0.0) -> ProGAN:
+    """A GAN that has grown up, or grows."""
+    across, outputs = (4, 4) if given else (0, 1)
+    decoder = ProgressiveDecoder(4, space.shape, width=4, most=4, given=across, grows=until > 0)
+    features = ProgressiveEncoder(space.shape, outputs, width=4, most=4, grows=until > 0)
+    critic = Projected(features, 4, given) if given else Conditioned(features)
+    drop, generator = 0.2 if given else 0.0, Conditioned(decoder, given, across)
+    return ProGAN(space, given, generator, critic, GROWN, latent=4, until=until, drop_given=drop)
+
+
+def biggan(space: Space, given: GivenSpaceLike = None) -> GAN:
+    across = 4 if given else 0
+    generator = Conditioned(ResidualDecoder(4, space.shape, width=4, most=4, given=across), given, across)
+    critic = spectral(Projected(ResidualEncoder(space.shape, width=4, most=4), 4, given))
+    return GAN(space, given, generator, critic, BIG, latent=4, drop_given=0.2 if given else 0.0)
+
+
 def drifting(space: Space, given: GivenSpaceLike = None) -> Drifting:
     generator, drop = perceptrons(space, given)[0], 0.2 if given else 0.0
     return Drifting(space, given, generator, widths=[0.3, 1.0], wider=3.0, latent=4, drop_given=drop)
@@ -165,6 +189,9 @@ ADVERSARIAL: dict[str, Entry] = {
     "stylegan/given": Entry(
         lambda: stylegan(BYTES, STANDING, LABEL, "adaptive"), NONE, "sample decode latent condition"
     ),
+    "progan": Entry(lambda: progan(BYTES), NONE, "sample decode latent", rounds=40),
+    "biggan": Entry(lambda: biggan(EVEN), NONE, "sample decode latent", rounds=40),
+    "biggan/given": Entry(lambda: biggan(BYTES, LABEL), NONE, "sample decode latent condition"),
     "drifting": Entry(lambda: drifting(REALS), NONE, "sample decode latent loss", rounds=40),
     "drifting/given": Entry(lambda: drifting(BITS, LABEL), NONE, "sample decode latent loss condition"),
 }

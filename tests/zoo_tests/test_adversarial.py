@@ -23,10 +23,14 @@ CASES = {
     "ali": {},
     "veegan": {},
     "drifting": {},
+    "biggan": {},
+    "progan": {"until": 0.0},
+    "progan/nonsaturating": {"until": 0.0, "objective": "nonsaturating"},
     "stylegan": {"every": 2},
     "stylegan/adaptive": {"kind": "adaptive", "path_length": 0.0},
 }
-OWN = {"stylegan": {"width": 2, "most": 4, "latent": 4, "style": 6}}
+TINY = {"width": 2, "most": 4, "latent": 4}
+OWN = {"biggan": TINY, "progan": TINY, "stylegan": TINY | {"style": 6}}
 
 
 @pytest.mark.parametrize("case", CASES)

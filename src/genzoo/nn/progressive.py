@@ -5,6 +5,7 @@ cut off. How far a network has grown is a buffer: at level 1.3 stage 1 stands, a
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
@@ -76,6 +77,11 @@ class Progressive(nn.Module):
         self.widths = widths_of(len(self.sizes), width, most)
         self.register_buffer("level", torch.tensor(float(len(self.sizes) - 1), dtype=torch.float64))
 
+    def each(self, grows: bool, make: Callable[[int], nn.Module]) -> nn.ModuleList:
+        """A layer of so many channels for each stage; for the finest alone, where smaller images are not asked for."""
+        last = len(self.widths) - 1
+        return nn.ModuleList(make(b) if grows or i == last else nn.Identity() for i, b in enumerate(self.widths))
+
     @property
     def stage(self) -> tuple[int, float]:
         """The finest stage that is seen, and how far it has faded in, in (0, 1]."""
@@ -96,6 +102,7 @@ class ProgressiveDecoder(Progressive):
         width: Channels of the finest stage, doubled at each coarser one.
         most: The largest number of channels.
         given: The width of a condition's embedding, which stands behind the vector; 0 for none.
+        grows: Whether it is ever asked for smaller images.
 
     Example:
         >>> net = ProgressiveDecoder(4, (1, 14, 14), width=4)
@@ -109,7 +116,14 @@ class ProgressiveDecoder(Progressive):
     """
 
     def __init__(
-        self, inputs: int, shape: tuple[int, ...], *, width: int = 16, most: int = 512, given: int = 0
+        self,
+        inputs: int,
+        shape: tuple[int, ...],
+        *,
+        width: int = 16,
+        most: int = 512,
+        given: int = 0,
+        grows: bool = True,
     ) -> None:
         super().__init__(shape, width, most)
         (high, wide), widths = self.sizes[0], self.widths
@@ -124,7 +138,7 @@ class ProgressiveDecoder(Progressive):
             )
             for i, b in enumerate(widths)
         )
-        self.images = nn.ModuleList(EqualizedConv2d(b, self.channels, 1) for b in widths)
+        self.images = self.each(grows, lambda b: EqualizedConv2d(b, self.channels, 1))
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(
@@ -179,11 +193,7 @@ class ProgressiveEncoder(Progressive):
     ) -> None:
         super().__init__(shape, width, most)
         (high, wide), widths, self.group = self.sizes[0], self.widths, group
-        last = len(widths) - 1
-        self.images = nn.ModuleList(
-            EqualizedConv2d(self.channels, b, 1, gain=GAIN) if grows or i == last else nn.Identity()
-            for i, b in enumerate(widths)
-        )
+        self.images = self.each(grows, lambda b: EqualizedConv2d(self.channels, b, 1, gain=GAIN))
         self.blocks = nn.ModuleList(
             nn.ModuleList([EqualizedConv2d(b, b, 3, gain=GAIN), EqualizedConv2d(b, widths[i], 3, gain=GAIN)])
             for i, b in enumerate(widths[1:])

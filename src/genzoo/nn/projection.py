@@ -19,7 +19,7 @@ class Projected(nn.Module):
     Args:
         features: φ, called as features(x).
         width: How many features there are.
-        given_space: What the condition is.
+        given_space: What the condition is; without one the critic is wᵀφ(x) + b.
 
     Example:
         >>> import torch
@@ -36,9 +36,11 @@ class Projected(nn.Module):
     def __init__(self, features: nn.Module, width: int, given_space: GivenSpaceLike) -> None:
         super().__init__()
         self.features, self.last = features, nn.Linear(width, 1)
-        self.embedding = Embedding(given_space, width)
+        self.embedding = Embedding(given_space, width) if given_space else None
 
     def forward(self, x: Float[Tensor, "B *event"], given: GivenLike = None) -> Float[Tensor, "B 1"]:
         h = self.features(x)
         said: Tensor = self.last(h)
-        return said if given is None else said + (self.embedding(given) * h).sum(1, keepdim=True)
+        if given is None or self.embedding is None:
+            return said
+        return said + (self.embedding(given) * h).sum(1, keepdim=True)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genzoo.core import Batch, Noise, Space, Unsupported
+from genzoo.core import Batch, Instant, Noise, Space, Unsupported
 from genzoo.models.adversarial import (
     GAN,
     R1,
@@ -24,10 +24,11 @@ from genzoo.models.adversarial import (
     orthogonality,
     spectral,
     truncated,
+    turn,
 )
 from genzoo.nn import MLP, Conditioned, Projected, deviation_in_groups
 from genzoo.testing import rows
-from tests.zoo.adversarial import CLIPPED, LIPSCHITZ, SHAPED, dcgan, gan, perceptrons, r3gan, wgan
+from tests.zoo.adversarial import CLIPPED, LIPSCHITZ, SHAPED, dcgan, gan, perceptrons, r3gan, sngan, wgan
 from tests.zoo.entry import BITS, BYTES, LABEL, REALS, batch
 
 R, F = 0.7, -0.4  # what a critic says of data and of samples
@@ -135,15 +136,27 @@ def test_the_spectral_norm_is_the_largest_singular_value() -> None:
         bare = layer.weight.detach().clone()
         net = spectral(nn.Sequential(layer))
         for _ in range(50):  # steps of the power method
-            net(torch.zeros(1, 7) if layer.weight.ndim == 2 else torch.zeros(1, 3, 4, 4))
+            turn(net)
         sigma = torch.linalg.svdvals(as_matrix(bare))[0]
-        assert torch.allclose(net.eval()[0].weight, bare / sigma, atol=1e-5)
+        assert torch.allclose(net[0].weight, bare / sigma, atol=1e-5)
+
+
+def test_singular_values_are_followed_after_steps_of_the_critic() -> None:
+    model = sngan()
+    critic = next(player for player in model.players() if player.name == "critic")
+    layer = model.critic.net.layers[0]
+    layer.parametrizations.weight.original.data[0] *= 9
+    before = torch.linalg.matrix_norm(layer.weight, 2).item()
+    for step in range(40):
+        critic.after(Instant(step))
+    assert abs(before - 1) > 0.1
+    assert torch.linalg.matrix_norm(layer.weight, 2).item() == pytest.approx(1, abs=1e-3)
 
 
 def test_orthogonality_is_that_of_the_gram_matrix_off_its_diagonal() -> None:
-    turn = torch.linalg.qr(torch.randn(4, 4, generator=torch.Generator().manual_seed(0))).Q
+    rotation = torch.linalg.qr(torch.randn(4, 4, generator=torch.Generator().manual_seed(0))).Q
     net = nn.Sequential(nn.Linear(4, 4), nn.Conv2d(2, 2, 1))
-    net[0].weight.data, net[1].weight.data = 3 * turn, torch.tensor([[1.0, 2.0], [3.0, 4.0]])[:, :, None, None]
+    net[0].weight.data, net[1].weight.data = 3 * rotation, torch.tensor([[1.0, 2.0], [3.0, 4.0]])[:, :, None, None]
     assert orthogonality(net).item() == pytest.approx(2 * 11**2, rel=1e-5)  # rows (1, 2) and (3, 4) have product 11
 
 

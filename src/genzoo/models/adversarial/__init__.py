@@ -22,6 +22,7 @@ __getattr__, __dir__, __all__ = attach(
         "penalties": [
             "R1",
             "R2",
+            "Anchor",
             "Encounter",
             "GradientPenalty",
             "Orthogonal",
@@ -30,7 +31,9 @@ __getattr__, __dir__, __all__ = attach(
             "Shaping",
             "orthogonality",
             "spectral",
+            "turn",
         ],
+        "pro_gan": ["ProGAN"],
         "saddle": ["alternating", "extragradient", "fate", "path", "simultaneous"],
         "style_gan": ["StyleGAN", "StyleGenerator"],
         "unrolled_gan": ["Ahead", "UnrolledGAN"],

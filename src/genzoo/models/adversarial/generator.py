@@ -22,7 +22,7 @@ from genzoo.core.space import Space
 from genzoo.distributions.levels import Numbers
 from genzoo.models.abilities import NormalLatent
 from genzoo.models.adversarial.objectives import NonSaturating, Objective
-from genzoo.models.adversarial.penalties import Encounter, Penalty, Shaping
+from genzoo.models.adversarial.penalties import Encounter, Penalty, Shaping, turn
 
 __all__ = ["Adversarial", "Generator", "Rules", "truncated"]
 
@@ -238,11 +238,11 @@ class Adversarial(Generator):
     def players(self) -> Sequence[Player]:
         rules, makers = self.rules, self.makers()
         critic, generator = rules.adam(of_critic=True), rules.adam(of_critic=False)
-        clip = None if rules.clip is None else self._clip
+        of_critic: dict[str, Any] = {"optimizer": critic, "after": self._hold}
         return [
-            Player("critic", self.critic, self.critic_loss, steps=rules.critic_steps, optimizer=critic, after=clip),
+            Player("critic", self.critic, self.critic_loss, steps=rules.critic_steps, **of_critic),
             *(
-                Player(f"every_{k}", self.critic, self._held_every(k), every=k, optimizer=critic)
+                Player(f"every_{k}", self.critic, self._held_every(k), every=k, **of_critic)
                 for k in rules.lazy(of_critic=True)
             ),
             Player("generator", makers, self.shaped_loss, optimizer=generator),
@@ -346,10 +346,13 @@ class Adversarial(Generator):
 
         return loss
 
-    def _clip(self, now: Instant) -> None:
-        with torch.no_grad():
-            for parameter in self.critic.parameters():
-                parameter.clamp_(-(self.rules.clip or 0), self.rules.clip)
+    def _hold(self, now: Instant) -> None:
+        """Cuts the critic's weights, if they are to be cut, and follows their largest singular values."""
+        turn(self.critic)
+        if self.rules.clip is not None:
+            with torch.no_grad():
+                for parameter in self.critic.parameters():
+                    parameter.clamp_(-self.rules.clip, self.rules.clip)
 
 
 def _penalized(losses: dict[str, Tensor], penalties: Sequence[Penalty], met: Encounter) -> dict[str, Tensor]:

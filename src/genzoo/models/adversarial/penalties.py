@@ -14,12 +14,13 @@ from typing import ClassVar
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from genzoo.core.noise import Noise
 
 __all__ = [
-    "R1", "R2", "Encounter", "GradientPenalty", "Orthogonal", "PathLength", "Penalty", "Shaping", "orthogonality",
-    "spectral",
+    "R1", "R2", "Anchor", "Encounter", "GradientPenalty", "Orthogonal", "PathLength", "Penalty", "Shaping",
+    "orthogonality", "spectral", "turn",
 ]  # fmt: skip
 
 Value = Float[Tensor, ""]
@@ -172,18 +173,41 @@ class R2(R1):
         return met.slopes[1].flatten(1).square().sum(1).mean()
 
 
+class Anchor(Penalty):
+    """What the critic says of data held near zero, ε E D(x)²: by a Wasserstein loss alone it may drift anywhere.
+
+    Args:
+        scale: ε; published 0.001.
+
+    References:
+        Karras, Aila, Laine & Lehtinen, 2018, "Progressive growing of GANs", arXiv:1710.10196 (appendix A.1)
+    """
+
+    name = "anchor"
+
+    def __init__(self, scale: float = 1e-3) -> None:
+        self.scale = scale
+
+    def value(self, met: Encounter) -> Value:
+        return met.of_real.square().mean()
+
+    def weight(self, progress: float) -> float:
+        return self.scale
+
+
 def spectral(net: nn.Module) -> nn.Module:
     """The network with every linear or convolutional layer's weight divided by its largest singular value, in place,
 
-    $$ \\bar W = W / \\sigma(W), $$
+    $$ \\bar W = W / \\sigma(W), \\qquad \\sigma(W) = u^\\top W v, $$
 
-    so that no layer stretches a distance. σ is followed by a step of the power method at each call in training.
+    so that no layer stretches a distance. u and v are followed by a step of the power method, `turn`, after each step
+    of the network; a call of it changes nothing.
 
     Args:
         net: The network.
 
     Example:
-        >>> layer = spectral(nn.Linear(5, 3)).eval()
+        >>> layer = spectral(nn.Linear(5, 3))
         >>> bool((torch.linalg.matrix_norm(layer.weight, 2) - 1).abs() < 0.01)
         True
 
@@ -193,8 +217,44 @@ def spectral(net: nn.Module) -> nn.Module:
     """
     for layer in list(net.modules()):
         if isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
-            nn.utils.parametrizations.spectral_norm(layer)
+            parametrize.register_parametrization(layer, "weight", _Spectral(layer.weight))
     return net
+
+
+def turn(net: nn.Module) -> None:
+    """A step of the power method in every layer that `spectral` normalizes.
+
+    Args:
+        net: The network.
+    """
+    for layer in net.modules():
+        if isinstance(layer, parametrize.ParametrizationList):
+            for part in layer:
+                if isinstance(part, _Spectral):
+                    part.turn(layer.original)
+
+
+class _Spectral(nn.Module):
+    """A weight divided by its largest singular value, as far as its vectors are known."""
+
+    u: Tensor
+    v: Tensor
+
+    def __init__(self, weight: Tensor, warm: int = 15) -> None:
+        super().__init__()
+        rows = weight.detach().flatten(1)
+        self.register_buffer("u", nn.functional.normalize(rows.sum(1), dim=0))
+        self.register_buffer("v", nn.functional.normalize(rows.sum(0), dim=0))
+        for _ in range(warm):
+            self.turn(weight)
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight / (self.u[:, None] * weight.flatten(1) * self.v).sum().clamp(min=1e-12)
+
+    def turn(self, weight: Tensor) -> None:
+        rows = weight.detach().flatten(1)
+        self.u.copy_(nn.functional.normalize(rows @ self.v, dim=0))
+        self.v.copy_(nn.functional.normalize(self.u @ rows, dim=0))
 
 
 def orthogonality(net: nn.Module) -> Value:

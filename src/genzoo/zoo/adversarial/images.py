@@ -10,7 +10,7 @@ from genzoo.zoo.adversarial.nets import ACROSS, Latent
 from genzoo.zoo.recipe import Amount, Count, DropGiven, GivenSpaceLike, Positive, Recipe, Size, recipe
 from genzoo.zoo.units import in_units
 
-__all__ = ["stylegan"]
+__all__ = ["biggan", "progan", "stylegan"]
 
 ABLE = ("sample", "decode", "latent", "condition")
 Channels = Annotated[
@@ -75,15 +75,122 @@ def stylegan(
     rules = Rules(NonSaturating(), [R1(gamma, every=every)] if gamma else [], shaping, lr=lr, betas=(0.0, 0.99))
     mapping = Conditioned(Mapping(latent, style, depth, given=across), given_space, across)
     generator = StyleGenerator(mapping, Synthesis(style, space.shape, width=width, most=most, kind=kind))
-    critic = _critic(space, given_space, width, most)
+    critic = _critic(space, given_space, width, most, grows=False)
     options: dict[str, Any] = {"latent": latent, "mixing": mixing, "drop_given": drop_given}
     model = StyleGAN(space, given_space, generator, critic, rules, **options)
     return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=32, ema=0.05, schedule="constant"))
 
 
-def _critic(space: Space, given_space: GivenSpaceLike, width: int, most: int) -> Any:
+@recipe(
+    family="adversarial",
+    likelihood="none",
+    can=ABLE,
+    paper="Karras, Aila, Laine & Lehtinen, 2018, Progressive growing of GANs, arXiv:1710.10196",
+    sampling=("truncation",),
+    wants=("image",),
+)
+def progan(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    latent: Latent = None,
+    width: Channels = None,
+    most: Most = None,
+    until: Annotated[float, Field(ge=0, le=1)] = 0.6,
+    objective: Literal["wasserstein", "nonsaturating"] = "wasserstein",
+    penalty: Amount | None = None,
+    lr: Positive = 1e-3,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """A GAN of images that grows with its training, from 4×4 to full size; the first rounds cost little.
+
+    Args:
+        size: Small: 64 latents, 16 to 64 channels. Paper: 512 latents, 16 to 512 channels, for up to 1024×1024.
+        until: The progress at which it has grown up; 0 does without growth.
+        objective: What each side lowers: the distance of Wasserstein, or the surprise of a classifier.
+        penalty: λ of the gradient penalty, by default 10; or γ of the slope at the data, by default 0.1.
+        lr: Adam's rate for both players, without momentum.
+    """
+    from genzoo.models.adversarial import (
+        R1,
+        Anchor,
+        GradientPenalty,
+        NonSaturating,
+        Penalty,
+        ProGAN,
+        Rules,
+        Wasserstein,
+    )
+    from genzoo.nn import Conditioned, ProgressiveDecoder
+
+    small, across = size == "small", ACROSS if given_space else 0
+    latent, width, most = latent or (64 if small else 512), width or 16, most or (64 if small else 512)
+    held: list[Penalty] = [GradientPenalty(10.0 if penalty is None else penalty), Anchor()]
+    held = held if objective == "wasserstein" else [R1(0.1 if penalty is None else penalty)]
+    rules = Rules(Wasserstein() if objective == "wasserstein" else NonSaturating(), held, lr=lr, betas=(0.0, 0.99))
+    net = ProgressiveDecoder(latent, space.shape, width=width, most=most, given=across, grows=until > 0)
+    generator = Conditioned(net, given_space, across)
+    critic = _critic(space, given_space, width, most, grows=until > 0)
+    model = ProGAN(space, given_space, generator, critic, rules, latent=latent, until=until, drop_given=drop_given)
+    return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=32, ema=0.05, schedule="constant"))
+
+
+@recipe(
+    family="adversarial",
+    likelihood="none",
+    can=ABLE,
+    paper="Brock, Donahue & Simonyan, 2019, Large scale GAN training (BigGAN), arXiv:1809.11096",
+    sampling=("truncation",),
+    wants=("image",),
+)
+def biggan(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    latent: Latent = None,
+    width: Channels = None,
+    most: Most = None,
+    critic_steps: Count = 2,
+    orthogonal: Amount = 1e-4,
+    lr: Positive = 2e-4,
+    critic_lr: Positive = 4e-4,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """A GAN of residual blocks that see a class at every layer, and a critic that projects on it.
+
+    Args:
+        size: Small: 64 latents, 16 to 64 channels. Paper: 120 latents, 96 to 1536 channels.
+        critic_steps: The critic's steps per turn.
+        orthogonal: How much the generator's matrices are held to orthogonal rows, which makes truncation safe.
+        lr: Adam's rate for the generator, without momentum.
+        critic_lr: Adam's rate for the critic.
+    """
+    from genzoo.models.adversarial import GAN, Hinge, Orthogonal, Rules, spectral
+    from genzoo.nn import Conditioned, Projected, ResidualDecoder, ResidualEncoder
+
+    small, across = size == "small", ACROSS if given_space else 0
+    latent, width, most = (
+        latent or (64 if small else 120),
+        width or (16 if small else 96),
+        most or (64 if small else 1536),
+    )
+    shaping = [Orthogonal(orthogonal)] if orthogonal else []
+    rules = Rules(Hinge(), shaping=shaping, critic_steps=critic_steps, lr=lr, critic_lr=critic_lr, betas=(0.0, 0.999))
+    generator = Conditioned(
+        ResidualDecoder(latent, space.shape, width=width, most=most, given=across), given_space, across
+    )
+    features = ResidualEncoder(space.shape, width=width, most=most)
+    critic = spectral(Projected(features, features.width, given_space))
+    model = GAN(space, given_space, generator, critic, rules, latent=latent, drop_given=drop_given)
+    return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=64, ema=0.05))
+
+
+def _critic(space: Space, given_space: GivenSpaceLike, width: int, most: int, *, grows: bool) -> Any:
     """A critic of equalized convolutions that sees how far a batch spreads; it projects on a condition."""
     from genzoo.nn import Conditioned, ProgressiveEncoder, Projected
 
-    features = ProgressiveEncoder(space.shape, most if given_space else 1, width=width, most=most, grows=False)
+    outputs = most if given_space else 1
+    features = ProgressiveEncoder(space.shape, outputs, width=width, most=most, grows=grows)
     return Projected(features, most, given_space) if given_space else Conditioned(features)
