@@ -48,7 +48,8 @@ def test_rows_are_numbered_as_in_the_file_whatever_was_dropped(run: Path) -> Non
     rows = [f"{i % 7},{'abc'[i % 3]},{'' if i in (0, 3) else i / 7}" for i in range(60)]
     (run / "gaps.csv").write_text("\n".join(["n,kind,size", *rows]) + "\n")
     genzoo.train("gaussian", genzoo.read(run / "gaps.csv", missing="drop"), out=run / "gaps", steps=1)
-    said("score", run / "gaps", "--data", run / "gaps.csv", "--out", run / "s.csv")
+    told = said("score", run / "gaps", "--data", run / "gaps.csv", "--out", run / "s.csv")
+    assert "dropped 2 rows of 60 with missing cells: 'size' 2" in told
     assert [int(row["row"]) for row in scores(run / "s.csv")] == [i for i in range(60) if i not in (0, 3)]
 
 
@@ -87,3 +88,27 @@ def test_samples_of_a_table_keep_their_condition(run: Path) -> None:
     assert [row["kind"] for row in found] == ["c", "c", "a", "a"]
     assert set(found[0]) == {"n", "size", "kind"}
     assert "4 of 4 rows" in said("score", run / "given", "--data", run / "given" / "s.csv")
+
+
+def test_dates_and_labels_of_a_new_file_are_named_where_they_are_wrong(run: Path) -> None:
+    rows = [f"2024-02-{1 + i % 29:02d},{i * 0.37 % 11:.2f},{'ab'[i % 2]}" for i in range(60)]
+    (run / "d.csv").write_text("\n".join(["day,size,kind", *rows]) + "\n")
+    genzoo.train("gaussian", run / "d.csv", given="kind", out=run / "dates", steps=1)
+    for row, told in (
+        ("2024-02-30,1.5,a", "dates written as '2024-02-"),
+        ("2024-02-28,1.5,c", "Column 'kind' must hold"),
+    ):
+        (run / "n.csv").write_text("\n".join(["day,size,kind", *rows[:3], row]) + "\n")
+        found = CliRunner().invoke(
+            app, ["score", str(run / "dates"), "--data", str(run / "n.csv")], env={"COLUMNS": "200"}
+        )
+        assert found.exit_code == 2
+        assert told in found.output
+        assert row.split(",")[0 if "dates" in told else 2] in found.output
+
+
+def test_models_of_one_kind_of_entries_name_others(run: Path) -> None:
+    for recipe in ("gpt", "made", "bigram", "rbm", "ising"):
+        found = CliRunner().invoke(app, ["train", recipe, "--data", str(run / "m.csv")], env={"COLUMNS": "200"})
+        assert f"{recipe} is a model of entries of one kind, got 3 columns" in found.output
+        assert "gaussian_mixture, " in found.output

@@ -138,3 +138,17 @@ def test_a_check_says_dates(tmp_path: Path):
     path.write_text("day,n\n2024-02-29,0.5\n2024-03-02,1.5\n")
     first = check(read(path)).columns[0]
     assert [first[name] for name in ("least", "most", "mean")] == ["2024-02-29", "2024-03-02", "2024-03-01"]
+
+
+def test_a_slip_among_dates_is_named_or_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    days = [f"2024-02-{1 + i % 29:02d}" for i in range(60)]
+    for odd in ("2024-02-30", "unknown", "1.3.2024"):
+        path.write_text("day,a\n" + "".join(f"{odd if i == 7 else day},{i / 7}\n" for i, day in enumerate(days)))
+        with pytest.raises(DataError, match=f"'day' must hold dates written as '2024-02-..', got '{odd}'"):
+            read(path)
+        data = read(path, skip_bad=True)
+        assert (len(data), data.codec.cells(data.x[:1])["day"]) == (59, ["2024-02-01"])
+        assert data.skipped == (f"row 8: '{odd}' in column 'day', which holds numbers",)
+        assert len(read(path, na=odd, missing="drop")) == 59
+        assert odd in read(path, kinds="day:categorical").codec.words["day"]

@@ -15,7 +15,7 @@ from typing import Any
 
 from genzoo.core.errors import DataError
 
-__all__ = ["ORDERS", "UNITS", "DateForm", "date_form_of"]
+__all__ = ["ORDERS", "UNITS", "DateForm", "date_form_of", "odd_dates"]
 
 ORDERS = ("day first", "month first")
 
@@ -170,6 +170,28 @@ def date_form_of(name: str, cells: Collection[str], order: str | None = None) ->
             )
         if forms:
             return forms[0]
+    return None
+
+
+def odd_dates(cells: Collection[str], share: float) -> tuple[str, list[str]] | None:
+    """A date among some different cells, and the cells that are none of its form, where these are no more than a
+    share: slips, which would turn the whole column into words.
+
+    Args:
+        cells: Different cells, none of them missing.
+        share: The most of them that may be odd.
+
+    Example:
+        >>> odd_dates(["2024-02-28", "2024-02-29", "2024-02-30"], 0.5)
+        ('2024-02-28', ['2024-02-30'])
+    """
+    stripped = sorted(cells, key=str.strip)
+    for example in {stripped[k * len(stripped) // 5]: None for k in range(5 if stripped else 0)}:
+        zone = EACH if ENDING.search(example.strip()) and ":" in example else ""
+        for template in _templates(example.strip(), zone):
+            odd = [cell for cell in stripped if _seconds(template, zone, cell.strip()) is None]
+            if 0 < len(odd) <= share * len(stripped):
+                return example, odd
     return None
 
 

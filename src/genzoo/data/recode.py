@@ -41,6 +41,7 @@ def recoded(
     codec: TableCodec | PointsCodec,
     given_space: GivenSpace = None,
     classes: Mapping[str, list[str]] | None = None,
+    only: str = "given",
 ) -> Data:
     """The data with their words, and the names of their labels, numbered as in another table.
 
@@ -50,6 +51,7 @@ def recoded(
         codec: The other table's codec.
         given_space: What its condition is.
         classes: The names of its labels, by condition.
+        only: What its condition is called, if it is a single one.
 
     Raises:
         DataError: If a word is none of the other table's.
@@ -65,7 +67,7 @@ def recoded(
     given = data.given
     for name, known in (classes or {}).items():
         rows = given if isinstance(given, Tensor) else (given or {})[name]
-        rows = _renumbered(name or "given", rows, data.classes[name], known).long()
+        rows = _renumbered(name or only, rows, data.classes[name], known).long()
         given = rows if isinstance(given, Tensor) else {**(given or {}), name: rows}
     return dataclasses.replace(
         data, x=x, space=space, codec=codec, given=given, given_space=given_space, classes=dict(classes or {})

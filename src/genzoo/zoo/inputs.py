@@ -120,7 +120,7 @@ def other_data(config: store.RunConfig, codec: Codec, source: str) -> Data:
         asked |= _how_written(codec.forms.values()) if isinstance(codec, TableCodec) else {}
     data = read(source, **asked)
     if named and isinstance(data.codec, TableCodec | PointsCodec):
-        data = recoded(data, space, codec, given, config.data.classes)
+        data = recoded(data, space, codec, given, config.data.classes, (config.data.given or ["given"])[0])
     if data.space != space or data.given_space != given:
         raise Mistake(
             f"The data must be of the run's space ({space}), got {data.space}.",

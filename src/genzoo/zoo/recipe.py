@@ -216,11 +216,18 @@ class RecipeInfo(Generic[P]):
         if isinstance(space, Space) and space.ragged and not self.ragged:
             able = ", ".join(name for name, info in recipes().items() if info.ragged)
             raise Mistake(f"{self.name} wants rows of one length, got {space}.", f"Take {able}, or cut the rows.")
+        if isinstance(space, Space) and self.columns == "levels" and space.columns and not space.is_discrete:
+            raise self._of_levels(space)
         arguments = self.checked(**kwargs)
         positional: tuple[Any, ...] = (args[1] or None, *args[2:]) if len(args) > 1 else ()  # no names: no condition
         function: Callable[..., Recipe] = self.function
         if not isinstance(space, Space) or not self._sees_reals(space):
-            return function(space, *positional, **arguments)
+            try:
+                return function(space, *positional, **arguments)
+            except ValueError as error:
+                if isinstance(space, Space) and "entries of one kind" in str(error):
+                    raise self._of_levels(space) from None
+                raise
         from genzoo.zoo.units import by_column
 
         return by_column(function(Space(space.shape), *positional, **arguments), space)
@@ -249,6 +256,15 @@ class RecipeInfo(Generic[P]):
                 f"{self.name} makes an image of an image, so its condition must be one image, got {told}.",
                 "Read a folder of two folders and name one of them with --given.",
             )
+
+    def _of_levels(self, space: Any) -> Mistake:
+        """The error where columns are of several kinds."""
+        able = (name for name, info in recipes().items() if info.columns != "levels" and not info.wants)
+        both = [name for name in able if {"sample", "log_prob"} <= set(recipe_named(name).can)]
+        return Mistake(
+            f"{self.name} is a model of entries of one kind, got {space}.",
+            f"Take one that sees each column as what it is ({', '.join(both)}), or name columns of one kind with --x.",
+        )
 
     def _sees_reals(self, space: Space) -> bool:
         """Whether its model sees the columns of a space as reals."""

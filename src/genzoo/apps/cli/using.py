@@ -102,6 +102,9 @@ def score(
         f"{len(rows):,} of {len(read):,} rows, log p = {mean:.4g} nats/row on average ({kind}), its negative is the "
         f"−log p of evaluate: {path}"
     )
+    for note in read.notes:
+        if note.startswith(("dropped", "left out")):
+            say(note)
 
 
 def evaluate(

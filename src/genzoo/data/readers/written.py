@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from genzoo.core.errors import DataError
 from genzoo.data.cells import Numbers, different, mapped
-from genzoo.data.dates import ORDERS, DateForm, date_form_of
+from genzoo.data.dates import ORDERS, DateForm, date_form_of, odd_dates
 from genzoo.data.forms import Form, form_of
 from genzoo.data.readers.column import kinds_asked
 from genzoo.data.source import MOST_CLASSES, Asked
@@ -13,6 +13,7 @@ from genzoo.data.source import MOST_CLASSES, Asked
 __all__ = ["Written", "plain_numbers"]
 
 Written = Form | DateForm
+FEW, MOST = 0.1, 0.5  # the share of cells that are slips: by their look, and where a column is known to hold numbers
 
 
 def plain_numbers(
@@ -46,6 +47,8 @@ def plain_numbers(
             continue
         there = {cell for cell in different(plain[name]) if cell.strip() not in gone}
         form = form_of(name, there, asked.decimal) or _dates(name, there, asked)
+        if form is None and (odd := _slips(name, there, asked, name in kinds)):
+            form = _dates(name, there - odd, asked)
         if form is not None:
             spelled = {cell: form.plain(cell) for cell in there}
             example = max(there, key=lambda cell: (len(cell), cell))
@@ -58,11 +61,31 @@ def plain_numbers(
     return plain, forms, notes
 
 
+def _slips(name: str, there: Collection[str], asked: Asked, are_numbers: bool) -> set[str]:
+    """The few cells of a column of dates of one form that are none.
+
+    Raises:
+        DataError: If there are some, and their rows are not to be left out.
+    """
+    if _are_labels(name, there, asked):
+        return set()
+    example, odd = odd_dates(there, MOST if are_numbers else FEW) or ("", [])
+    if odd and not asked.skip_bad:
+        raise DataError(
+            f"Column {name!r} must hold dates written as {example!r}, got {odd[0][:80]!r}. Correct it, or leave such "
+            f"rows out (skip_bad); if it says that nothing is there, pass na={odd[0][:80]!r}; to keep words, "
+            f"kinds='{name}:categorical'."
+        )
+    return set(odd)
+
+
 def _dates(name: str, there: Collection[str], asked: Asked) -> DateForm | None:
     """The form of dates; few of them in a condition are labels, and stay as they are written."""
-    if name in asked.given and len(there) <= MOST_CLASSES:
-        return None
-    return date_form_of(name, there, asked.dates)
+    return None if _are_labels(name, there, asked) else date_form_of(name, there, asked.dates)
+
+
+def _are_labels(name: str, there: Collection[str], asked: Asked) -> bool:
+    return name in asked.given and len(there) <= MOST_CLASSES
 
 
 def _changed(plain: Mapping[str, str], cell: str) -> str:
