@@ -15,11 +15,15 @@ from genzoo.models.adversarial import (
     Ahead,
     Anchor,
     AuxiliaryGAN,
+    Cycle,
+    CycleGAN,
     Drifting,
     GradientPenalty,
     Hinge,
+    LeastSquares,
     Orthogonal,
     PathLength,
+    Pix2Pix,
     ProGAN,
     Relativistic,
     Rules,
@@ -38,12 +42,14 @@ from genzoo.nn import (
     Deviating,
     Fourier,
     Mapping,
+    PatchCritic,
     ProgressiveDecoder,
     ProgressiveEncoder,
     Projected,
     ResidualDecoder,
     ResidualEncoder,
     Synthesis,
+    Translator,
 )
 from tests.zoo.entry import BITS, BOTH, BYTES, EVEN, LABEL, NONE, REALS, Entry
 
@@ -158,6 +164,19 @@ def biggan(space: Space, given: GivenSpaceLike = None) -> GAN:
     return GAN(space, given, generator, critic, BIG, latent=4, drop_given=0.2 if given else 0.0)
 
 
+def pix2pix() -> Pix2Pix:
+    nets = Translator(BITS.shape, 1, width=4, most=4, latent=4), PatchCritic(2, (4, 4), width=4)
+    return Pix2Pix(BITS, BITS, *nets, STANDING, latent=4, scale=10.0)
+
+
+def cyclegan(pool: int = 20) -> CycleGAN:
+    shape = BITS.shape
+    there = Translator(shape, 1, width=4, most=4, latent=4), PatchCritic(1, (4, 4), width=4)
+    back = Translator(shape, 1, width=4, most=4), PatchCritic(1, (4, 4), width=4)
+    rules = Rules(LeastSquares(), lr=1e-3, betas=(0.5, 0.99))
+    return CycleGAN(BITS, BITS, *there, back, rules, latent=4, cycle=Cycle(pool=pool))
+
+
 def drifting(space: Space, given: GivenSpaceLike = None) -> Drifting:
     generator, drop = perceptrons(space, given)[0], 0.2 if given else 0.0
     return Drifting(space, given, generator, widths=[0.3, 1.0], wider=3.0, latent=4, drop_given=drop)
@@ -192,6 +211,8 @@ ADVERSARIAL: dict[str, Entry] = {
     "progan": Entry(lambda: progan(BYTES), NONE, "sample decode latent", rounds=40),
     "biggan": Entry(lambda: biggan(EVEN), NONE, "sample decode latent", rounds=40),
     "biggan/given": Entry(lambda: biggan(BYTES, LABEL), NONE, "sample decode latent condition"),
+    "pix2pix": Entry(pix2pix, NONE, "sample decode latent condition", rounds=40),
+    "cyclegan": Entry(cyclegan, NONE, "sample decode latent condition", rounds=40),
     "drifting": Entry(lambda: drifting(REALS), NONE, "sample decode latent loss", rounds=40),
     "drifting/given": Entry(lambda: drifting(BITS, LABEL), NONE, "sample decode latent loss condition"),
 }

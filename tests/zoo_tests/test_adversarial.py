@@ -4,7 +4,10 @@ import pytest
 import torch
 
 from genzoo.core import Batch, Noise, Space
-from genzoo.zoo import Mistake, recipe_named
+from genzoo.core.errors import DataError
+from genzoo.data import read
+from genzoo.data.codecs.catalog import codec_for
+from genzoo.zoo import Mistake, recipe_named, train
 
 PICTURE, LABEL = Space((2, 16, 18), levels=256), Space((), levels=3)
 SMALL = {"net": "conv", "width": 2, "hidden": 8, "latent": 4}
@@ -69,3 +72,27 @@ def test_a_condition_that_a_recipe_lacks_or_cannot_take_is_told() -> None:
     for name, settings in (("conditional_gan", {"by": "classifier"}), ("drifting", {})):
         with pytest.raises(ValueError, match="class"):
             recipe_named(name)(PICTURE, Space((2,)), **SMALL, **settings)
+
+
+def test_pairs_are_asked_for_where_they_are_needed(tmp_path) -> None:
+    noise = Noise(0)
+    for folder, count, first in (("day", 6, 0), ("night", 5, 6)):
+        for i in range(count):
+            rows = noise.at(folder, i).integers(256, 1, 3, 8, 8).to(torch.uint8)
+            path = tmp_path / folder / f"{first + i}.png"
+            path.parent.mkdir(exist_ok=True)
+            codec_for(rows, Space((3, 8, 8), levels=256)).save(rows, path)
+    with pytest.raises(DataError, match="read them with paired=false"):
+        read(tmp_path, x="day", given="night")
+    data = read(tmp_path, x="day", given="night", paired=False)
+    tiny = {"width": 2, "most": 4}
+    with pytest.raises(Mistake, match="learns from pairs"):
+        train("pix2pix", data, settings=tiny, steps=1)
+    run = train("cyclegan", data, settings=tiny | {"pool": 4}, steps=2, out=tmp_path / "run", device="cpu")
+    night = data.test.given
+    night = next(iter(night.values())) if isinstance(night, dict) else night
+    assert run.model.sample(len(night), night, seed=0).shape == night.shape
+    for name in ("pix2pix", "cyclegan"):
+        for given in (None, LABEL):
+            with pytest.raises(Mistake, match="must be one image"):
+                recipe_named(name)(PICTURE, given)

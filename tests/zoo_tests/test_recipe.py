@@ -16,6 +16,7 @@ SPACES = {
     "bits": Space((1, 8, 8), levels=2),
     "text": Space((16,), levels=27),
 }
+PICTURE = Space((1, 8, 8), levels=17)  # of which another is made
 LAST = {"label": Space((1,), levels=3), "few": Space((6,), levels=2)}  # for what takes nothing else
 LABEL = Space((), levels=3)
 OURS = ("gaussian_mixture", "vae", "wgan_gp")
@@ -25,7 +26,7 @@ def models(name: str) -> dict[tuple[str, bool], GenerativeModel]:
     """A recipe's model, the last if it has stages, on every space that it takes, with and without a label."""
     made = {}
     for kind, space in (SPACES | LAST).items():
-        for given in () if kind in LAST and made else (None, LABEL):
+        for given in () if kind in LAST and made else (None, LABEL, *[PICTURE] * (kind == "digits" and not made)):
             try:
                 built = recipe_named(name)(space, given)
                 built = built if built.then is None else built.then(built.model)

@@ -24,6 +24,7 @@ __getattr__, __dir__, __all__ = attach(
         "styled": ["AdaptiveNorm", "Mapping", "ModulatedConv2d", "Synthesis"],
         "time": ["TimeEmbedding", "Timed"],
         "transformer": ["FAST", "GPT2", "Style", "Transformer"],
+        "translation": ["PatchCritic", "Translator"],
         "unet": ["UNet"],
     },
 )

@@ -22,11 +22,12 @@ from genzoo.data.view import BINARIZE
 from genzoo.training.order import rows_of
 from genzoo.zoo import store
 from genzoo.zoo.mistakes import Mistake, unknown
-from genzoo.zoo.recipe import Recipe, recipes
+from genzoo.zoo.recipe import Recipe, RecipeInfo, recipes
 
 __all__ = [
     "Inputs",
     "check_finite",
+    "check_pairs",
     "inputs_of",
     "other_data",
     "record_of",
@@ -198,6 +199,15 @@ def check_finite(name: str, data: Data, model: Trainable, piece: int = 1 << 16) 
         able = ", ".join(other for other, info in recipes().items() if "missing" in info.can)
         fix = f"Read the data with missing=drop or missing=impute, or take one that marginalises them: {able}."
         raise with_names(data.codec, ColumnError(lacking, cause, fix))
+
+
+def check_pairs(info: RecipeInfo[Any], data: Data) -> None:
+    """Refuses x and conditions that are two sets where a recipe learns from pairs."""
+    if "pairs" in info.wants and not data.paired:
+        raise Mistake(
+            f"{info.name} learns from pairs, got {data.name} as two sets.",
+            "Read it without paired=false, or take cyclegan.",
+        )
 
 
 def with_names(codec: Codec, error: ColumnError) -> Mistake:

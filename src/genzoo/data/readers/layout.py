@@ -212,6 +212,11 @@ def _by_folders(names: Sequence[str], asked: Asked, kind: str) -> Layout:
     if not asked.paired:
         return _unpaired(rows, asked, level)
     keys = sorted(set().union(*rows.values()))
+    if not set(rows[asked.x[0]]).intersection(*rows.values()):
+        raise DataError(
+            f"Files of {' and '.join(rows)} must have like names to be pairs, got none alike. If they are two "
+            "sets, read them with paired=false."
+        )
     bad = {i: f"{'/'.join(key)} in {role}" for role in rows for i, key in enumerate(keys) if key not in rows[role]}
     keep, skipped = _kept(len(keys), bad, asked, "the folders")
     keys = [keys[i] for i in keep]

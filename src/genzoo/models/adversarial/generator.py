@@ -191,8 +191,8 @@ class Adversarial(Generator):
         space: What one x is.
         given_space: What both networks are conditioned on, if anything.
         generator: G, called as generator(z, given), without a condition with None; as many numbers as x has entries.
-        critic: D, called as critic(x, given); one number a row. A critic of packs sees the channels of their rows one
-            after another, or their entries where they are no pictures, and no condition.
+        critic: D, called as critic(x, given); one number a row, or one of every patch. A critic of packs sees the
+            channels of their rows one after another, or their entries where they are no pictures, and no condition.
         rules: How they play.
         latent: The length of z.
         drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
@@ -283,7 +283,7 @@ class Adversarial(Generator):
 
         return Encounter(lambda x: self.said(x, given), real, fake, of_real, of_fake, batch.noise, batch.progress)
 
-    def said(self, x: Float[Tensor, "B *event"], given: Given) -> Float[Tensor, "B 1"]:
+    def said(self, x: Float[Tensor, "B *event"], given: Given) -> Float[Tensor, "B patches"]:
         """What the critic says, in the model's precision even where the network runs in less: losses are of it."""
         said: Tensor = self.critic(x, given or None).to(self.dtype)
         return said

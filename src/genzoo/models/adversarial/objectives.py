@@ -1,7 +1,8 @@
 """Objectives: what the critic and the generator lower, from what the critic says of data and of samples.
 
-A critic says one number of a row, large for data: r of a row of data, f of a sample. An objective is a pair of losses
-of these numbers, and nothing else; what holds the critic stands in `genzoo.models.adversarial.penalties`.
+A critic says one number of a row, or one of each of its patches, large for data: r of data, f of samples. An objective
+is a pair of losses of these numbers, and nothing else; what holds the critic stands in
+`genzoo.models.adversarial.penalties`.
 """
 
 import abc
@@ -12,7 +13,7 @@ from torch.nn.functional import softplus
 
 __all__ = ["Hinge", "LeastSquares", "Minimax", "NonSaturating", "Objective", "Relativistic", "Wasserstein"]
 
-Said = Float[Tensor, "B 1"]
+Said = Float[Tensor, "B patches"]
 Value = Float[Tensor, ""]
 
 

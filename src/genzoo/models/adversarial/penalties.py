@@ -43,8 +43,8 @@ class Encounter:
     critic: Callable[[Tensor], Tensor]
     real: Float[Tensor, "B *event"]
     fake: Float[Tensor, "B *event"]
-    of_real: Float[Tensor, "B 1"]
-    of_fake: Float[Tensor, "B 1"]
+    of_real: Float[Tensor, "B patches"]
+    of_fake: Float[Tensor, "B patches"]
     noise: Noise
     progress: float = 0.0
 
