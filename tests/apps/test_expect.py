@@ -70,6 +70,8 @@ def test_columns_have_names(table: Path) -> None:
     assert said.startswith("P(age > 40 and gross_income < 3) = 0.")
     assert "95 % confidence between" in said
     assert "2,000 samples with seed 0" in said
+    for of in ("gross income > 3", "gross income"):
+        assert "Write gross_income for the column 'gross income'." in genzoo("expect", table, "--of", of, code=2)
     red, white = (
         json.loads(genzoo("expect", table, "--of", f"kind == '{kind}'", "--json"))["value"]
         for kind in ("red", "white")

@@ -9,6 +9,7 @@ import torch
 import genzoo
 from genzoo.core.noise import Noise
 from genzoo.data import PointsCodec, TableCodec
+from genzoo.evaluation import tables
 from genzoo.evaluation.measurement import TooFew
 from genzoo.evaluation.tables import alike, columns_of, missing_similarity, table_quality
 from tests.golden.frozen import frozen
@@ -131,3 +132,12 @@ def test_tables_that_cannot_be_compared_say_why():
         alike(real | {"age": np.full(20, np.inf)}, real)
     with pytest.raises(TooFew, match="needs at least 2 rows, got 1"):
         table_quality(people(1, 1), real)
+
+
+def test_of_very_many_pairs_some_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "MOST_PAIRS", 20)
+    real = {f"c{i}": part for i, part in enumerate(Noise(0).normal(9, 8).numpy())}
+    found = table_quality(real, real, draws=2, seed=1)
+    assert len(found.pairs) == 20
+    assert found.pairs.keys() != table_quality(real, real, draws=2, seed=2).pairs.keys()
+    assert found.pair_trends.value == 1

@@ -143,3 +143,9 @@ def test_any_text_is_answered_or_refused(text: str) -> None:
     except ExpressionError:
         return
     assert y.shape == (50,)
+
+
+def test_a_column_that_is_named_exactly_wins() -> None:
+    columns = {"a_b": Column(0), "a b": Column(1)}
+    for some in (columns, dict(reversed(columns.items()))):
+        assert Expression("a_b", some)(torch.tensor([[1.0, 2.0]])).tolist() == [1.0]

@@ -23,6 +23,7 @@ from scipy import sparse
 from torch import Tensor
 
 from genzoo.core.given import GivenLike
+from genzoo.core.noise import Noise
 from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.distributions.resampling import require_rows
 from genzoo.evaluation.measurement import Estimate
@@ -32,7 +33,7 @@ __all__ = ["Columns", "TableQuality", "alike", "columns_of", "missing_similarity
 
 Columns = Mapping[str, np.ndarray]
 Bins = Literal["real", "own"]
-BINS = 10
+BINS, MOST_PAIRS = 10, 2000
 
 
 class TableQuality(NamedTuple):
@@ -43,7 +44,7 @@ class TableQuality(NamedTuple):
         column_shapes: The mean over columns.
         pair_trends: The mean over pairs of columns that have a trend.
         shapes: The score of each column.
-        pairs: The score of each pair that has one.
+        pairs: The score of each pair that has one; of 2,000, where there are more.
     """
 
     overall: Estimate
@@ -94,7 +95,7 @@ def table_quality(
 
     Chance lowers every score by about 1/√n, words of many kinds by more: compare with real rows against real rows. A
     column of samples without a value scores 0, one whose numbers are all equal has correlation 0; pairs with a real
-    column of equal numbers have no trend and are left out.
+    column of equal numbers have no trend and are left out. Of more than 2,000 pairs as many are drawn at random.
 
     Args:
         samples: The columns of samples.
@@ -102,7 +103,7 @@ def table_quality(
         bins: What numbers beside words are cut by: "real", ten equal steps over the real range; "own", ten over each
             side's own, as sdmetrics' QualityReport has it, which does not see a shift and is ruled by outliers.
         draws: How often rows are drawn again for the errors.
-        seed: Names the draws.
+        seed: Names the draws, and pairs.
 
     Raises:
         ValueError: If columns differ in name or kind, or a real column holds nothing.
@@ -120,7 +121,7 @@ def table_quality(
     require_rows(min(n, m), 2, "The quality of a table")
     a, b = resampled(n, draws, seed, 0), resampled(m, draws, seed, 1)
     shapes = {column.name: _shape(column, a, b) for column in columns}
-    pairs = {(u.name, v.name): _trend(u, v, a, b) for u, v in itertools.combinations(columns, 2)}
+    pairs = {(u.name, v.name): _trend(u, v, a, b) for u, v in _some_pairs(columns, seed)}
     pairs = {names: scores for names, scores in pairs.items() if not np.isnan(scores[0])}
     means = [np.mean(list(shapes.values()), axis=0)]
     if pairs:
@@ -209,6 +210,14 @@ class _Column:
             edges = [_edges(real), _edges(real)] if bins == "real" else [_edges(samples, True), _edges(real, True)]
             codes = np.concatenate([np.digitize(v, e) for v, e in zip((samples, real), edges, strict=True)])
         self.codes, self.kinds = codes, 1 + int(codes.max())
+
+
+def _some_pairs(columns: Sequence[_Column], seed: int) -> list[tuple[_Column, _Column]]:
+    """All pairs of columns; of very many some, drawn at random."""
+    pairs = list(itertools.combinations(columns, 2))
+    if len(pairs) <= MOST_PAIRS:
+        return pairs
+    return [pairs[k] for k in sorted(Noise(seed, "pairs").permutation(len(pairs))[:MOST_PAIRS].tolist())]
 
 
 def _shape(column: _Column, a: Float[np.ndarray, "t n"], b: Float[np.ndarray, "t m"]) -> Float[np.ndarray, " t"]:

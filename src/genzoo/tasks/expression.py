@@ -122,7 +122,9 @@ class Expression:
 
     def __init__(self, text: str, columns: Mapping[str, Column] | None = None) -> None:
         self.text = " ".join(text.split())
-        self.columns = {re.sub(r"\W", "_", name): column for name, column in (columns or {}).items()}
+        self.spelled = {name: re.sub(r"\W", "_", name) for name in columns or {}}
+        exact_last = sorted(self.spelled, key=lambda name: name == self.spelled[name])
+        self.columns = {self.spelled[name]: (columns or {})[name] for name in exact_last}
         self.tree = self._parsed()
         self._check()
         self.is_event = _is_statement(self.tree)
@@ -173,7 +175,8 @@ class Expression:
             place = (problem.offset or len(self.text)) - 1  # at the end it is 0, or one too many
             place = max(0, min(place, len(self.text) - 1))
             shown = f"{self.text[:place]}»{self.text[place : place + 1]}«{self.text[place + 1 :]}"
-            raise ExpressionError(f"The expression must be readable, got {shown}: {problem.msg}. Mend it.") from None
+            fix = self._named() or "Mend it."
+            raise ExpressionError(f"The expression must be readable, got {shown}: {problem.msg}. {fix}") from None
         except (RecursionError, MemoryError, ValueError) as problem:
             raise ExpressionError(f"The expression must be readable, got one that is not: {problem}.") from None
 
@@ -185,7 +188,8 @@ class Expression:
         functions = [node.func for node in nodes if isinstance(node, ast.Call)]
         for node in nodes:
             if not isinstance(node, PARTS):
-                raise self._error("may hold numbers, x, comparisons and arithmetic", node, "Leave it out.")
+                fix = self._named() or "Leave it out."
+                raise self._error("may hold numbers, x, comparisons and arithmetic", node, fix)
             match node:
                 case ast.Call():
                     self._check_call(node)
@@ -333,6 +337,12 @@ class Expression:
     def _words(self, node: ast.AST) -> Sequence[str]:
         name = _name(node)
         return self.columns[name].words if name in self.columns else ()
+
+    def _named(self) -> str:
+        """How a column is to be named that the text names otherwise."""
+        odd = {name: spelled for name, spelled in self.spelled.items() if name != spelled and name in self.text}
+        name = max(odd, key=len, default="")
+        return f"Write {odd[name]} for the column {name!r}." if odd else ""
 
     def _error(self, must: str, node: ast.AST, fix: str = "Check it.") -> ExpressionError:
         return ExpressionError(f"The expression {must}, got {self._marked(node)}. {fix}")

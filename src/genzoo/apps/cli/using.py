@@ -98,12 +98,12 @@ def score(
                 writer.writerow([i, value, space.bits_per_dim(value)][: len(columns)])
             told, total = told + len(part), total + part.sum().item()
     mean, kind = total / max(1, len(rows)), loaded.generative.likelihood.value
-    say(
-        f"{len(rows):,} of {len(read):,} rows, log p = {mean:.4g} nats/row on average ({kind}), its negative is the "
-        f"−log p of evaluate: {path}"
-    )
+    beside = "its negative is the −log p of evaluate"
+    if space.is_discrete and not space.ragged:
+        beside = f"{space.bits_per_dim(mean):.4g} bits/dim, as evaluate has it"
+    say(f"{len(rows):,} of {len(read):,} rows, log p = {mean:.4g} nats/row on average ({kind}), {beside}: {path}")
     for note in read.notes:
-        if note.startswith(("dropped", "left out")):
+        if note.startswith("dropped") or "(skip_bad)" in note:
             say(note)
 
 
