@@ -63,6 +63,7 @@ def test_every_recipe_says_what_a_list_needs(name):
     declared = info.to_json()
     assert declared["summary"].endswith(".")
     assert info.paper
+    assert info.loss
     assert "size" in declared["arguments"]["properties"]
     undocumented = [
         name for name, field in declared["arguments"]["properties"].items() if not field.get("description")

@@ -51,6 +51,7 @@ class Latent(Ability):
     Attributes:
         space: What one z is.
         numbers: Between data and what `generate` makes.
+        layers: How many layers of G may see another z than the layers before them; 1 for a G in one piece.
 
     Example:
         >>> from genzoo.nn import MLP, Conditioned
@@ -64,6 +65,7 @@ class Latent(Ability):
 
     space: Space
     numbers: NumbersLike
+    layers: int = 1
 
     def draw(self, n: int, given: Given, noise: Noise) -> Shaped[Tensor, "n *latent"]:
         """n draws of z."""
@@ -76,6 +78,10 @@ class Latent(Ability):
     @abc.abstractmethod
     def generate(self, z: Shaped[Tensor, "B *latent"], given: Given = NOTHING) -> Float[Tensor, "B *event"]:
         """x as numbers, differentiable in z; where p(x | z) has a spread, its mean."""
+
+    def mixed(self, z: Shaped[Tensor, "B *latent"], other: Tensor, at: int, given: Given = NOTHING) -> Tensor:
+        """x of z in the layers before one, and of another latent from that layer on."""
+        return self.generate(z if at >= self.layers else other, given)
 
 
 class Denoiser(Ability):

@@ -92,7 +92,7 @@ class MappedLatent(Latent):
     """The latent of a part."""
 
     def __init__(self, inner: Latent, before: Map) -> None:
-        self.inner, self.before, self.space = inner, before, inner.space
+        self.inner, self.before, self.space, self.layers = inner, before, inner.space, inner.layers
         self.numbers = MappedNumbers(before, inner.numbers)
 
     def draw(self, n: int, given: Given, noise: Noise) -> Shaped[Tensor, "n *latent"]:
@@ -103,6 +103,9 @@ class MappedLatent(Latent):
 
     def generate(self, z: Shaped[Tensor, "B *latent"], given: Given = NOTHING) -> Float[Tensor, "B *event"]:
         return self.inner.generate(z, self.before.rule(given))
+
+    def mixed(self, z: Shaped[Tensor, "B *latent"], other: Tensor, at: int, given: Given = NOTHING) -> Tensor:
+        return self.inner.mixed(z, other, at, self.before.rule(given))
 
 
 class MappedDenoiser(Denoiser):

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = attach(
         "gradients": ["reparametrized_gradients", "score_gradients", "score_surrogate"],
         "importance": ["Normalizer", "WeightsCollapsed", "effective_sample_size", "log_normalizer"],
         "intervals": ["Interval"],
+        "latents": ["Direction", "Found", "along", "between", "direction", "invert", "pictured", "summed"],
         "minimization": ["ForwardKLFit", "JensenShannonFit", "NoRows", "ReverseKLFit", "WassersteinFit"],
         "rare": ["RareEvent", "rare_event"],
     },

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from genzoo import __version__
-from genzoo.apps.cli import catalog, data, reproduce, training, using
+from genzoo.apps.cli import catalog, data, latents, reproduce, training, using
 from genzoo.apps.cli.mistakes import Commands
 from genzoo.zoo.terminal import Lines, say
 
@@ -47,6 +47,11 @@ looking = typer.Typer(cls=Commands, no_args_is_help=True, help="Look at data bef
 app.add_typer(looking, name="data")
 for function, example in data.COMMANDS.items():
     looking.command(function.__name__, epilog=f"Example: {example}")(function)
+
+walking = typer.Typer(cls=Commands, no_args_is_help=True, help="Walk in the latent of a run of images: pictures out.")
+app.add_typer(walking, name="latent")
+for function, example in latents.COMMANDS.items():
+    walking.command(function.__name__, epilog=f"Example: {example}")(function)
 
 
 def main() -> None:

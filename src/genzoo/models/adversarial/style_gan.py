@@ -11,10 +11,12 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from genzoo.core.abilities import Ability
 from genzoo.core.game import Batch, Instant, Player
 from genzoo.core.given import NOTHING, Given, GivenSpaceLike
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.models.abilities import NormalLatent
 from genzoo.models.adversarial.gan import GAN
 from genzoo.models.adversarial.generator import Rules, truncated
 
@@ -153,6 +155,9 @@ class StyleGAN(GAN):
         first, second = self.styles(z, given)[:, None], self.styles(other, given)[:, None]
         return torch.where(coarse.expand(len(z), -1)[:, :, None], first, second)
 
+    def abilities(self) -> list[Ability]:
+        return [_Styles(self)]
+
     def fake(self, batch: Batch, given: Given) -> Float[Tensor, "B *seen"]:
         z = self.latent_of(batch)
         return self.painted(self._training_styles(z, batch, given), batch.noise.at("places"))
@@ -182,3 +187,14 @@ class StyleGAN(GAN):
         count = now.total(torch.ones((), dtype=self.w_mean.dtype, device=self.w_mean.device))
         self.w_mean.lerp_(now.total(self.seen.clone()) / count, 1 - min(REMEMBERS, (1 + now.step) / (10 + now.step)))
         self.seen = None
+
+
+class _Styles(NormalLatent):
+    """The latent of a generator by style: its layers may have the styles of two."""
+
+    def __init__(self, model: StyleGAN) -> None:
+        super().__init__(Space((model.latent,)), model.numbers, model.generate, model.dtype)
+        self.model, self.layers = model, model.generator.layers
+
+    def mixed(self, z: Tensor, other: Tensor, at: int, given: Given = NOTHING) -> Tensor:
+        return self.model.painted(self.model.mixed(z, other, at, given), None)

@@ -6,6 +6,7 @@ from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.adversarial.nets import (
     FEW,
+    GAMES,
     Depth,
     GanSize,
     Hidden,
@@ -34,6 +35,7 @@ ABLE = ("sample", "decode", "latent", "condition")
     can=ABLE,
     paper="Goodfellow et al., 2014, Generative adversarial networks, arXiv:1406.2661",
     sampling=("truncation",),
+    loss=GAMES["nonsaturating"],
 )
 def gan(
     space: Space,
@@ -81,6 +83,7 @@ def gan(
     can=ABLE,
     paper="Radford, Metz & Chintala, 2016, Unsupervised representation learning with DCGANs, arXiv:1511.06434",
     sampling=("truncation",),
+    loss=GAMES["nonsaturating"],
 )
 def dcgan(
     space: Space,
@@ -118,6 +121,7 @@ def dcgan(
     can=ABLE,
     paper="Miyato, Kataoka, Koyama & Yoshida, 2018, Spectral normalization for GANs, arXiv:1802.05957",
     sampling=("truncation",),
+    loss=GAMES["hinge"],
 )
 def sngan(
     space: Space,
@@ -157,6 +161,7 @@ def sngan(
     can=ABLE,
     paper="Huang, Gokaslan, Kuleshov & Tompkin, 2024, The GAN is dead; long live the GAN!, arXiv:2501.05441",
     sampling=("truncation",),
+    loss=GAMES["relativistic"],
 )
 def r3gan(
     space: Space,
@@ -207,6 +212,7 @@ def r3gan(
     can=ABLE,
     paper="Metz, Poole, Pfau & Sohl-Dickstein, 2017, Unrolled generative adversarial networks, arXiv:1611.02163",
     sampling=("truncation",),
+    loss=GAMES["nonsaturating"],
 )
 def unrolled_gan(
     space: Space,

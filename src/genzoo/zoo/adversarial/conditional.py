@@ -4,7 +4,18 @@ from typing import Any, Literal
 
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
-from genzoo.zoo.adversarial.nets import Depth, GanSize, Latent, Networks, Shape, Width, networks, shape_of, trunk
+from genzoo.zoo.adversarial.nets import (
+    GAMES,
+    Depth,
+    GanSize,
+    Latent,
+    Networks,
+    Shape,
+    Width,
+    networks,
+    shape_of,
+    trunk,
+)
 from genzoo.zoo.recipe import Amount, Count, DropGiven, GivenSpaceLike, Positive, Recipe, recipe
 from genzoo.zoo.units import in_units
 
@@ -19,6 +30,7 @@ By = Literal["concatenation", "projection", "classifier"]
     can=("sample", "decode", "latent", "condition"),
     paper="Mirza & Osindero, 2014, Conditional generative adversarial nets, arXiv:1411.1784",
     sampling=("truncation",),
+    loss=GAMES["nonsaturating"],
     wants=("condition",),
 )
 def conditional_gan(

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
-from genzoo.zoo.adversarial.nets import ACROSS, Latent
+from genzoo.zoo.adversarial.nets import ACROSS, GAMES, Latent
 from genzoo.zoo.recipe import Amount, Count, DropGiven, GivenSpaceLike, Positive, Recipe, Size, recipe
 from genzoo.zoo.units import in_units
 
@@ -25,6 +25,7 @@ Most = Annotated[Count | None, Field(description="The largest number of channels
     can=ABLE,
     paper="Karras et al., 2020, Analyzing and improving the image quality of StyleGAN, arXiv:1912.04958",
     sampling=("truncation", "psi"),
+    loss=GAMES["nonsaturating"],
     wants=("image",),
 )
 def stylegan(
@@ -87,6 +88,7 @@ def stylegan(
     can=ABLE,
     paper="Karras, Aila, Laine & Lehtinen, 2018, Progressive growing of GANs, arXiv:1710.10196",
     sampling=("truncation",),
+    loss=GAMES["wasserstein"],
     wants=("image",),
 )
 def progan(
@@ -142,6 +144,7 @@ def progan(
     can=ABLE,
     paper="Brock, Donahue & Simonyan, 2019, Large scale GAN training (BigGAN), arXiv:1809.11096",
     sampling=("truncation",),
+    loss=GAMES["hinge"],
     wants=("image",),
 )
 def biggan(

@@ -3,6 +3,7 @@
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.adversarial.nets import (
+    GAMES,
     Depth,
     GanSize,
     Hidden,
@@ -28,6 +29,7 @@ ABLE = ("sample", "encode", "decode", "latent", "condition")
     can=ABLE,
     paper="Dumoulin et al., 2017, Adversarially learned inference, arXiv:1606.00704",
     sampling=("truncation",),
+    loss=GAMES["nonsaturating"],
 )
 def ali(
     space: Space,
@@ -63,6 +65,7 @@ def ali(
     can=ABLE,
     paper="Srivastava, Valkov, Russell, Gutmann & Sutton, 2017, VEEGAN, arXiv:1705.07761",
     sampling=("truncation",),
+    loss=GAMES["nonsaturating"],
 )
 def veegan(
     space: Space,

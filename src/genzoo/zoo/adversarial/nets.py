@@ -10,6 +10,7 @@ from genzoo.zoo.recipe import Count, GivenSpaceLike, Size
 
 __all__ = [
     "FEW",
+    "GAMES",
     "Depth",
     "GanSize",
     "Hidden",
@@ -41,6 +42,17 @@ Depth = Annotated[Count | None, Field(description="Their number; by default 2 fo
 Width = Annotated[
     Count | None, Field(description="Channels of the convolutions at full size; by default as size says.")
 ]
+GAMES = {
+    name: f"a game of two, of what is said of data, r, and of samples, f: the critic lowers {critic}, the "
+    f"generator {generator}"
+    for name, critic, generator in (
+        ("nonsaturating", "−log σ(r) − log σ(−f)", "−log σ(f)"),
+        ("least_squares", "(r − 1)²/2 + f²/2", "(f − 1)²/2"),
+        ("hinge", "max(0, 1 − r) + max(0, 1 + f)", "−f"),
+        ("wasserstein", "f − r, the distance's negative", "−f"),
+        ("relativistic", "−log σ(r − f)", "−log σ(f − r)"),
+    )
+}  # what a game's players lower, in words
 ACROSS = 32  # the length of a condition's embedding
 FEW = 16  # entries up to which a row is no picture, and of which the critic sees waves
 

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
+from genzoo.zoo.adversarial.nets import GAMES
 from genzoo.zoo.recipe import Amount, Count, GivenSpaceLike, Positive, Recipe, Size, recipe
 from genzoo.zoo.units import in_units
 
@@ -26,6 +27,7 @@ Latent = Annotated[Count, Field(description="The length of z, for what the other
     can=ABLE,
     paper="Isola, Zhu, Zhou & Efros, 2017, Image-to-image translation with conditional GANs, arXiv:1611.07004",
     sampling=("truncation",),
+    loss=GAMES["nonsaturating"],
     wants=("image", "image condition", "pairs"),
 )
 def pix2pix(
@@ -67,6 +69,7 @@ def pix2pix(
     can=ABLE,
     paper="Zhu, Park, Isola & Efros, 2017, Unpaired image-to-image translation (CycleGAN), arXiv:1703.10593",
     sampling=("truncation",),
+    loss=GAMES["least_squares"],
     wants=("image", "image condition"),
 )
 def cyclegan(

@@ -2,7 +2,7 @@
 
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
-from genzoo.zoo.adversarial.nets import Depth, GanSize, Hidden, Latent, Networks, Width, networks, shape_of
+from genzoo.zoo.adversarial.nets import GAMES, Depth, GanSize, Hidden, Latent, Networks, Width, networks, shape_of
 from genzoo.zoo.recipe import Amount, Count, DropGiven, GivenSpaceLike, Positive, Recipe, recipe
 from genzoo.zoo.units import in_units
 
@@ -15,6 +15,7 @@ __all__ = ["wgan", "wgan_gp"]
     can=("sample", "decode", "latent", "condition"),
     paper="Gulrajani et al., 2017, Improved training of Wasserstein GANs, arXiv:1704.00028",
     sampling=("truncation",),
+    loss=GAMES["wasserstein"],
 )
 def wgan_gp(
     space: Space,
@@ -53,6 +54,7 @@ def wgan_gp(
     can=("sample", "decode", "latent", "condition"),
     paper="Arjovsky, Chintala & Bottou, 2017, Wasserstein GAN, arXiv:1701.07875",
     sampling=("truncation",),
+    loss=GAMES["wasserstein"],
 )
 def wgan(
     space: Space,
