@@ -23,13 +23,14 @@ from genzoo.training.timing import Cost, Deadline, TooLong, timed
 __all__ = ["drawing", "planned", "rows_judged"]
 
 STRETCH = 0.04  # the part of the minutes that is spent on timing steps
-WARM = 0.1  # the part that a first step may take to be made twice, for the first of a process is slow
+WARM = 0.2  # the part that a first step may take to be made twice, for the first of a process is slow
 SHARE, FEWEST = 0.01, 500  # rows of a validation as a share of the run's; the fewest
 SHOWN = 0.1  # the part of a run that grids of samples may take together
 MARGIN = 0.95  # checkpoints and the end of the run
 ENDS = (0.0, 0.5, 1.0)  # the progress at which steps are timed
 ALIKE, CELLS = 1.25, 8  # costs that differ by more are timed again, in the middle of so many cells
 MOST = 0.25  # the part of what is left that validations may take; else they have fewer rows
+BYTE = 2e-9  # seconds that a byte of a checkpoint takes to be copied, written and hashed
 LEAST = 3.0  # seconds that grids of samples may take in a run of steps, however short
 
 Now = Callable[[], float]
@@ -59,6 +60,8 @@ def planned(
     valid: Any,
     callbacks: Sequence[Callback],
     watch: Stopwatch,
+    *,
+    saves: bool = False,
 ) -> Plan:
     """The steps that fit into the configuration's budget, counted on a watch if it is one of time, with all that a run
     does between them.
@@ -77,14 +80,17 @@ def planned(
     each = _mean_step(Trial(trial, now, seconds))
     drawn = _drawing(trial.model, callbacks, Trial(trial, now, seconds), SHOWN * seconds / 2)
     judging = _judging(Trial(trial, now, seconds), validate, valid)
-    plan = _fitted(course, MARGIN * (began + seconds - now()), each, judging, drawn, available)
+    left, asked = began + seconds - now() - (_saving(trial) if saves else 0.0), _asked(callbacks)
+    plan = _fitted(course, MARGIN * left, each, judging, drawn, asked, available)
     return Plan(**{name: int(course.team.agree(float(value or 0))) for name, value in vars(plan).items()})
 
 
-def _fitted(course: Course, left: float, each: float, judging: Cost, drawn: "Cost | None", available: int) -> Plan:
-    """What fits into the seconds that are left."""
+def _fitted(
+    course: Course, left: float, each: float, judging: Cost, drawn: "Cost | None", asked: int, available: int
+) -> Plan:
+    """What fits into the seconds that are left, with grids of samples of as many rows as are asked for at most."""
     config = course.config
-    grids, shown = _grids(drawn, SHOWN * left)
+    grids, shown = _grids(drawn, SHOWN * left, asked)
     spare = left - (grids * drawn.of(shown) if drawn is not None and grids else 0.0)
     most, each = MOST * max(0.0, spare), max(each, 1e-9)
     validations = max(1, min(VALIDATIONS, int(most / judging.of(1)))) if judging.of(1) else VALIDATIONS
@@ -198,6 +204,14 @@ def _judging(trial: Trial, validate: Callable[..., float], valid: Any) -> Cost:
         return Cost(0.0, 0.0)
 
 
+def _saving(course: Course) -> float:
+    """What the checkpoints at both ends and the weights cost: the weights four times, with the best; their averages
+    twice; and what else the course keeps."""
+    copies = 4 if course.config.ema is None else 6
+    kept = copies * list(course.model.state_dict().values()) + list(course.state_tensors().values())
+    return BYTE * sum(tensor.nbytes for tensor in kept)
+
+
 def _drawing(model: Trainable, callbacks: Sequence[Callback], trial: Trial, most: float) -> Cost | None:
     """What a grid of samples costs, at first and for each row; None if nobody draws one or a row takes too long."""
     grids = [callback for callback in callbacks if isinstance(callback, SampleGrid) and callback.can_draw(model)]
@@ -215,12 +229,12 @@ def _drawing(model: Trainable, callbacks: Sequence[Callback], trial: Trial, most
         return None
 
 
-def _grids(drawn: Cost | None, most: float) -> tuple[int, int]:
-    """The number of grids that fit into some seconds, and the rows of each."""
+def _grids(drawn: Cost | None, most: float, asked: int) -> tuple[int, int]:
+    """The number of grids that fit into some seconds, and the rows of each, no more than are asked for."""
     if drawn is None or drawn.of(1) > most:
         return 0, 0
     grids = min(GRIDS, int(most / drawn.of(1))) if drawn.of(1) else GRIDS
-    return grids, drawn.rows(most / grids)
+    return grids, min(asked, drawn.rows(most / grids))
 
 
 def _asked(callbacks: Sequence[Callback]) -> int:
@@ -248,5 +262,5 @@ def drawing(plan: Plan, course: Course, weights: Trainable, callbacks: Sequence[
         return replace(plan, grids=0, shown=0)
     if GRIDS * drawn.of(full) <= most:
         return replace(plan, shown=full)
-    grids, rows = _grids(drawn, most) if most > LEAST else (1, drawn.rows(most))
+    grids, rows = _grids(drawn, most, full) if most > LEAST else (1, drawn.rows(most))
     return replace(plan, grids=grids, shown=rows)

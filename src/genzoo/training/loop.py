@@ -172,7 +172,7 @@ def _started(
         with seeded(config.seed), course.autocast():
             model.prepare(course.look())
     team.share_state(model)
-    plan = planned(course, validate, valid, callbacks, watch)
+    plan = planned(course, validate, valid, callbacks, watch, saves=run is not None)
     if run is not None and read_rows(run / METRICS):
         course.say(f"no checkpoint is left: the training begins again, in {run}")
     journal = Journal(run if team.is_first else None)
