@@ -14,6 +14,7 @@ from genzoo.models.adversarial import (
     VEEGAN,
     Ahead,
     Anchor,
+    Augment,
     AuxiliaryGAN,
     Cycle,
     CycleGAN,
@@ -94,6 +95,12 @@ def dcgan(space: Space, given: GivenSpaceLike = None) -> GAN:
 def conv_wgan(space: Space) -> GAN:
     generator, critic = ConvDecoder(4, space.shape, width=4), ConvEncoder(space.shape, 1, width=4)
     return GAN(space, None, Conditioned(generator), Conditioned(critic), LIPSCHITZ, latent=4)
+
+
+def augmented(rules: Rules, space: Space = BYTES) -> GAN:
+    """A GAN of images whose critic sees them changed."""
+    generator, critic = Conditioned(MLP(4, [16], space.dims)), Conditioned(MLP(space.dims, [16], 1))
+    return GAN(space, None, generator, critic, rules, latent=4)
 
 
 def sngan() -> GAN:
@@ -193,6 +200,7 @@ ADVERSARIAL: dict[str, Entry] = {
     "gan/deviation": Entry(deviating, NONE, "sample decode latent"),
     "gan/pack": Entry(lambda: gan(BITS, Rules(pack=3, lr=1e-3)), NONE, "sample decode latent"),
     "wgan": Entry(lambda: gan(REALS, CLIPPED), NONE, "sample decode latent", rounds=40),
+    "gan/augmented": Entry(lambda: augmented(Rules(augment=Augment(fixed=0.4))), NONE, "sample decode latent"),
     "sngan": Entry(sngan, NONE, "sample decode latent", rounds=40),
     "r3gan": Entry(r3gan, NONE, "sample decode latent", rounds=40),
     "gan/shaped": Entry(lambda: gan(REALS, SHAPED), NONE, "sample decode latent"),

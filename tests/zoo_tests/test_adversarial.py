@@ -15,6 +15,7 @@ CASES = {
     "gan": {"objective": "hinge"},
     "gan/pack": {"pack": 2},
     "gan/deviation": {"deviation": True},
+    "gan/augment": {"augment": 0.6},
     "wgan": {},
     "wgan_gp": {},
     "sngan": {"orthogonal": 1e-4},
@@ -66,6 +67,8 @@ def test_gamma_grows_with_the_square_of_the_size() -> None:
 def test_a_condition_that_a_recipe_lacks_or_cannot_take_is_told() -> None:
     with pytest.raises(Mistake, match="needs a condition"):
         recipe_named("conditional_gan")(PICTURE)
+    with pytest.raises(Mistake, match="Images can be augmented"):
+        recipe_named("r3gan")(Space((3,)), augment=0.6)
     for space in (Space((3,)), Space((1, 3, 9), levels=2)):
         with pytest.raises(Mistake, match="makes images of at least 4×4"):
             recipe_named("stylegan")(space)

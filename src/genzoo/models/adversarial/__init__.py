@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "ali": ["ALI"],
         "auxiliary_gan": ["AuxiliaryGAN"],
+        "augmentation": ["Augment", "Augmentation"],
         "drifting": ["Drifting", "drift", "sinkhorn_drift"],
         "gan": ["GAN"],
         "generator": ["Adversarial", "Generator", "Rules", "truncated"],

@@ -81,9 +81,9 @@ class AuxiliaryGAN(Adversarial):
     def generator_loss(self, batch: Batch) -> dict[str, Tensor]:
         given, objective = self.training_given(batch), self.rules.objective
         fake = self.fake(batch, given)
-        of_real = self.said(self.real(batch, given), given) if objective.paired else None
-        surprise = self.surprise(fake, given)
-        return {"loss": objective.toward(self.said(fake, given), of_real) + surprise, "class": surprise.detach()}
+        of_real = self.said(self.shown(self.real(batch, given), batch), given) if objective.paired else None
+        surprise, shown = self.surprise(fake, given), self.shown(fake, batch, "fake")
+        return {"loss": objective.toward(self.said(shown, given), of_real) + surprise, "class": surprise.detach()}
 
     def surprise(self, x: Tensor, given: Given) -> Tensor:
         """−log p(y | x), the mean over rows; nothing for rows without a class."""

@@ -44,8 +44,8 @@ class GAN(Adversarial):
 
     def generator_loss(self, batch: Batch) -> Tensor:
         given, objective = self.training_given(batch), self.rules.objective
-        fake = self.packed(self.fake(batch, given))
+        fake = self.shown(self.fake(batch, given), batch, "fake")
         if not objective.paired:
             return objective.toward(self.said(fake, given))
-        of_real, of_fake = self.judged(self.packed(self.real(batch, given)), fake, given)
+        of_real, of_fake = self.judged(self.shown(self.real(batch, given), batch), fake, given)
         return objective.toward(of_fake, of_real)

@@ -21,6 +21,7 @@ from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.distributions.levels import Numbers
 from genzoo.models.abilities import NormalLatent
+from genzoo.models.adversarial.augmentation import Augment, Augmentation
 from genzoo.models.adversarial.objectives import NonSaturating, Objective
 from genzoo.models.adversarial.penalties import Encounter, Penalty, Shaping, turn
 
@@ -42,6 +43,7 @@ class Rules:
         critic_lr: The critic's, where it is another (two time scales).
         betas: Adam's averaging factors.
         apart: Whether the critic sees data and samples in calls of their own, as batch normalization wants.
+        augment: How what the critic sees is changed at random, if at all: of images.
 
     Raises:
         ValueError: If nothing is to be packed, or weights are to be cut to nothing.
@@ -67,6 +69,7 @@ class Rules:
     critic_lr: float | None = None
     betas: tuple[float, float] = (0.0, 0.9)
     apart: bool = False
+    augment: Augment | None = None
 
     def __post_init__(self) -> None:
         if self.pack < 1 or (self.clip is not None and self.clip <= 0):
@@ -217,6 +220,7 @@ class Adversarial(Generator):
     ) -> None:
         super().__init__(space, given_space, generator, latent=latent, drop_given=drop_given)
         self.critic, self.rules = critic, rules
+        self.augmentation = None if rules.augment is None else Augmentation(rules.augment)
         if rules.pack > 1 and self.given_space:
             raise ValueError(
                 f"A pack has no condition, for its rows may have unlike ones, got packs of {rules.pack} and "
@@ -264,7 +268,8 @@ class Adversarial(Generator):
         """What the critic lowers, with its parts."""
         penalties = [penalty for penalty in self.rules.penalties if penalty.every == 1]
         met = self.meeting(batch, at_ends=any(penalty.at_ends for penalty in penalties))
-        return _penalized(self.rules.objective.against(met.of_real, met.of_fake), penalties, met)
+        losses = _penalized(self.rules.objective.against(met.of_real, met.of_fake), penalties, met)
+        return losses if self.augmentation is None else losses | {"augmented": self.augmentation.p.clone()}
 
     def shaped_loss(self, batch: Batch) -> Tensor | dict[str, Tensor]:
         """What the generator lowers, with what shapes it."""
@@ -276,11 +281,12 @@ class Adversarial(Generator):
         """Data and samples before the critic in its turn; at their ends, so that its slopes there can be found."""
         given = self.training_given(batch)
         with torch.no_grad():
-            real, fake = self.packed(self.real(batch, given)), self.packed(self.fake(batch, given))
+            real, fake = self.shown(self.real(batch, given), batch), self.shown(self.fake(batch, given), batch, "fake")
         if at_ends:
             real, fake = real.detach().requires_grad_(), fake.detach().requires_grad_()
         of_real, of_fake = self.judged(real, fake, given)
-
+        if self.augmentation is not None:
+            self.augmentation.tell(of_real if self.rules.objective.absolute else of_real - of_fake)
         return Encounter(lambda x: self.said(x, given), real, fake, of_real, of_fake, batch.noise, batch.progress)
 
     def said(self, x: Float[Tensor, "B *event"], given: Given) -> Float[Tensor, "B patches"]:
@@ -295,6 +301,11 @@ class Adversarial(Generator):
         twice = map_given(lambda rows: torch.cat([rows, rows]), given)
         of_real, of_fake = self.said(torch.cat([real, fake]), twice).chunk(2)  # one call costs less than two
         return of_real, of_fake
+
+    def shown(self, x: Float[Tensor, "B *event"], batch: Batch, which: str = "real") -> Float[Tensor, "packs *event"]:
+        """Rows as they come before the critic: augmented, if they are to be, and in packs."""
+        seen = x if self.augmentation is None else self.augmentation(x, batch.noise.at("augmented", which))
+        return self.packed(seen)
 
     def packed(self, x: Float[Tensor, "B *event"]) -> Float[Tensor, "packs *event"]:
         """Rows in packs, side by side: the channels of pictures, else all entries; what is left over is left out.
@@ -347,8 +358,11 @@ class Adversarial(Generator):
         return loss
 
     def _hold(self, now: Instant) -> None:
-        """Cuts the critic's weights, if they are to be cut, and follows their largest singular values."""
+        """Cuts the critic's weights, if they are to be cut, follows their largest singular values, and adapts what it
+        is shown."""
         turn(self.critic)
+        if self.augmentation is not None:
+            self.augmentation.adapt(now)
         if self.rules.clip is not None:
             with torch.no_grad():
                 for parameter in self.critic.parameters():

@@ -22,6 +22,7 @@ class Objective(abc.ABC):
 
     Attributes:
         paired: Whether the generator's loss needs what is said of data, too.
+        absolute: Whether the sign of what is said means something, or differences alone do.
 
     Example:
         >>> import torch
@@ -31,6 +32,7 @@ class Objective(abc.ABC):
     """
 
     paired: bool = False
+    absolute: bool = True
 
     @abc.abstractmethod
     def against(self, of_real: Said, of_fake: Said) -> dict[str, Tensor]:
@@ -120,6 +122,8 @@ class Wasserstein(Objective):
         Arjovsky, Chintala & Bottou, 2017, "Wasserstein GAN", arXiv:1701.07875
     """
 
+    absolute = False
+
     def against(self, of_real: Said, of_fake: Said) -> dict[str, Tensor]:
         distance = of_real.mean() - of_fake.mean()
         return {"loss": -distance, "distance": distance.detach()}
@@ -142,6 +146,7 @@ class Relativistic(Objective):
     """
 
     paired = True
+    absolute = False
 
     def against(self, of_real: Said, of_fake: Said) -> dict[str, Tensor]:
         ahead = of_real - of_fake

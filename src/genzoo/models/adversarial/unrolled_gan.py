@@ -77,7 +77,7 @@ class UnrolledGAN(Adversarial):
 
     def generator_loss(self, batch: Batch) -> Tensor:
         given, objective = self.training_given(batch), self.rules.objective
-        real, fake = self.packed(self.real(batch, given)), self.packed(self.fake(batch, given))
+        real, fake = self.shown(self.real(batch, given), batch), self.shown(self.fake(batch, given), batch, "fake")
         weights = {name: weight.detach().requires_grad_() for name, weight in self.critic.named_parameters()}
         for _ in range(self.ahead.steps):
             loss = objective.against(self._said(weights, real, given), self._said(weights, fake, given))["loss"]

@@ -7,6 +7,7 @@ from genzoo.training.config import TrainConfig
 from genzoo.zoo.adversarial.nets import (
     FEW,
     GAMES,
+    AugmentTo,
     Depth,
     GanSize,
     Hidden,
@@ -14,6 +15,7 @@ from genzoo.zoo.adversarial.nets import (
     Net,
     Networks,
     Width,
+    augment_to,
     leaky,
     networks,
     normed,
@@ -52,6 +54,7 @@ def gan(
     deviation: bool = False,
     critic_steps: Count = 1,
     lr: Positive = 2e-4,
+    augment: AugmentTo = 0.0,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """A GAN as first published, or as PacGAN with pack=2: nothing holds the critic, and modes may be lost.
@@ -68,7 +71,14 @@ def gan(
 
     kinds = {"nonsaturating": NonSaturating, "minimax": Minimax, "least_squares": LeastSquares, "hinge": Hinge}
     shape = shape_of(space, given_space, size, net=net, latent=latent, hidden=hidden, depth=depth, width=width)
-    rules = Rules(kinds[objective](), critic_steps=critic_steps, pack=pack, lr=lr, betas=(0.5, 0.999))
+    rules = Rules(
+        kinds[objective](),
+        critic_steps=critic_steps,
+        pack=pack,
+        lr=lr,
+        betas=(0.5, 0.999),
+        augment=augment_to(augment, space),
+    )
     generator, critic = networks(space, given_space, shape, pack=pack)
     if deviation:
         seen = Deviating(trunk(space, shape, hidden, pack=pack), hidden)
@@ -94,6 +104,7 @@ def dcgan(
     hidden: Count = 256,
     width: Width = None,
     lr: Positive = 2e-4,
+    augment: AugmentTo = 0.0,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """A GAN of convolutions with batch normalization, for images; perceptrons for anything smaller than 8×8.
@@ -109,7 +120,7 @@ def dcgan(
     latent, width = latent or (None if small else 100), width or (16 if small else 128)
     net: Net = "conv" if images else "mlp"
     shape = shape_of(space, given_space, size, net=net, latent=latent, hidden=hidden, depth=2, width=width)
-    rules = Rules(lr=lr, betas=(0.5, 0.999), apart=True)
+    rules = Rules(lr=lr, betas=(0.5, 0.999), apart=True, augment=augment_to(augment, space))
     nets = (normed if images else networks)(space, given_space, shape)
     model = GAN(space, given_space, *nets, rules, latent=shape.latent, drop_given=drop_given)
     return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=64, ema=0.05))
@@ -136,6 +147,7 @@ def sngan(
     lr: Positive = 1e-4,
     critic_lr: Positive = 4e-4,
     orthogonal: Amount = 0.0,
+    augment: AugmentTo = 0.0,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """A GAN with a hinge, whose critic's layers stretch nothing: spectral normalization, and two rates of learning.
@@ -150,7 +162,7 @@ def sngan(
     shape = shape_of(space, given_space, size, net=net, latent=latent, hidden=hidden, depth=depth, width=width)
     generator, critic = networks(space, given_space, shape)
     shaping = [Orthogonal(orthogonal)] if orthogonal else []
-    rules = Rules(Hinge(), shaping=shaping, lr=lr, critic_lr=critic_lr)
+    rules = Rules(Hinge(), shaping=shaping, lr=lr, critic_lr=critic_lr, augment=augment_to(augment, space))
     model = GAN(space, given_space, generator, spectral(critic), rules, latent=shape.latent, drop_given=drop_given)
     return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=64, ema=0.05))
 
@@ -178,6 +190,7 @@ def r3gan(
     octaves: Count | None = None,
     path_length: Amount = 0.0,
     lr: Positive = 1e-3,
+    augment: AugmentTo = 0.0,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """The GAN to begin with: relativistic pairs, and a critic that is flat where data and samples are.
@@ -198,7 +211,9 @@ def r3gan(
     gamma = 0.05 * max(1.0, space.dims / 3072) ** 2 if gamma is None else gamma
     held = {"gamma": gamma, "last": gamma / 10, "until": 0.6, "every": every}
     shaping = [PathLength(path_length, every=4)] if path_length else []
-    rules = Rules(Relativistic(), [R1(**held), R2(**held)], shaping, lr=lr, betas=(0.0, 0.99))
+    rules = Rules(
+        Relativistic(), [R1(**held), R2(**held)], shaping, lr=lr, betas=(0.0, 0.99), augment=augment_to(augment, space)
+    )
     generator, critic = networks(space, given_space, shape, **leaky(shape))
     if octaves := octaves or (4 if space.dims <= FEW and not shape.channels else 0):
         critic = waves(space, given_space, shape, octaves, **leaky(shape))

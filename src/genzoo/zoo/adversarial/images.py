@@ -6,7 +6,7 @@ from pydantic import Field
 
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
-from genzoo.zoo.adversarial.nets import ACROSS, GAMES, Latent
+from genzoo.zoo.adversarial.nets import ACROSS, GAMES, AugmentTo, Latent, augment_to
 from genzoo.zoo.recipe import Amount, Count, DropGiven, GivenSpaceLike, Positive, Recipe, Size, recipe
 from genzoo.zoo.units import in_units
 
@@ -45,6 +45,7 @@ def stylegan(
     path_length: Amount = 2.0,
     path_every: Count = 8,
     lr: Positive = 2e-3,
+    augment: AugmentTo = 0.0,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """A generator of images that is told its style at every layer; styles are mixed, and brought near their mean.
@@ -73,7 +74,14 @@ def stylegan(
     width, most = width or (16 if small else 32), most or (64 if small else 512)
     gamma = 0.0002 * space.shape[1] * space.shape[2] / 16 if gamma is None else gamma
     shaping = [PathLength(path_length, every=path_every)] if path_length else []
-    rules = Rules(NonSaturating(), [R1(gamma, every=every)] if gamma else [], shaping, lr=lr, betas=(0.0, 0.99))
+    rules = Rules(
+        NonSaturating(),
+        [R1(gamma, every=every)] if gamma else [],
+        shaping,
+        lr=lr,
+        betas=(0.0, 0.99),
+        augment=augment_to(augment, space),
+    )
     mapping = Conditioned(Mapping(latent, style, depth, given=across), given_space, across)
     generator = StyleGenerator(mapping, Synthesis(style, space.shape, width=width, most=most, kind=kind))
     critic = _critic(space, given_space, width, most, grows=False)
@@ -159,6 +167,7 @@ def biggan(
     orthogonal: Amount = 1e-4,
     lr: Positive = 2e-4,
     critic_lr: Positive = 4e-4,
+    augment: AugmentTo = 0.0,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """A GAN of residual blocks that see a class at every layer, and a critic that projects on it.
@@ -180,7 +189,15 @@ def biggan(
         most or (64 if small else 1536),
     )
     shaping = [Orthogonal(orthogonal)] if orthogonal else []
-    rules = Rules(Hinge(), shaping=shaping, critic_steps=critic_steps, lr=lr, critic_lr=critic_lr, betas=(0.0, 0.999))
+    rules = Rules(
+        Hinge(),
+        shaping=shaping,
+        critic_steps=critic_steps,
+        lr=lr,
+        critic_lr=critic_lr,
+        betas=(0.0, 0.999),
+        augment=augment_to(augment, space),
+    )
     generator = Conditioned(
         ResidualDecoder(latent, space.shape, width=width, most=most, given=across), given_space, across
     )

@@ -6,11 +6,13 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field
 
 from genzoo.core.space import Space
-from genzoo.zoo.recipe import Count, GivenSpaceLike, Size
+from genzoo.zoo.mistakes import Mistake
+from genzoo.zoo.recipe import Count, GivenSpaceLike, Share, Size
 
 __all__ = [
     "FEW",
     "GAMES",
+    "AugmentTo",
     "Depth",
     "GanSize",
     "Hidden",
@@ -19,6 +21,7 @@ __all__ = [
     "Networks",
     "Shape",
     "Width",
+    "augment_to",
     "encoder",
     "leaky",
     "networks",
@@ -53,6 +56,13 @@ GAMES = {
         ("relativistic", "−log σ(r − f)", "−log σ(f − r)"),
     )
 }  # what a game's players lower, in words
+AugmentTo = Annotated[
+    Share,
+    Field(
+        description="Of images: what the critic sees is changed at random, so much that the mean sign of what it says "
+        "of data stays at this; published 0.6. 0: nothing is changed."
+    ),
+]
 ACROSS = 32  # the length of a condition's embedding
 FEW = 16  # entries up to which a row is no picture, and of which the critic sees waves
 
@@ -175,6 +185,25 @@ def pair_critic(space: Space, given_space: GivenSpaceLike, shape: Shape) -> Any:
     if channels:
         judge = Joined(trunk(space, shape, features), judge, space.shape)
     return Conditioned(judge, given_space, across)
+
+
+def augment_to(target: float, space: Space) -> Any:
+    """How what a critic sees is changed, if it is.
+
+    Args:
+        target: What the critic's knowledge of the data is held at; 0 for no change.
+        space: What one x is.
+
+    Raises:
+        Mistake: If something is to be changed that is no image.
+    """
+    from genzoo.models.adversarial import Augment
+
+    if not target:
+        return None
+    if len(space.shape) != 3:
+        raise Mistake(f"Images can be augmented, got {space}.", "Leave augment out.")
+    return Augment(target)
 
 
 def waves(space: Space, given_space: GivenSpaceLike, shape: Shape, octaves: int, **parts: Any) -> Any:
