@@ -56,3 +56,10 @@ def test_angles_stay_float32_in_a_model_of_half_precision():
     assert torch.equal(half.turns, net.turns)
     assert net.double().turns.dtype == torch.float64
     assert half(torch.randn(1, 5, 16).bfloat16()).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_second_derivative_is_refused_rather_than_left_out(name):
+    x = torch.randn(1, 7, 8, requires_grad=True)
+    with pytest.raises(RuntimeError, match="differentiated once"):
+        torch.autograd.grad(PAIRS[name][0](x).sum(), x, create_graph=True)

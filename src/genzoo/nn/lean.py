@@ -6,15 +6,17 @@ small operations, each a pass. Here the whole derivative is known:
 $$ y = r x,\\quad r = (\\overline{x^2} + \\epsilon)^{-1/2}: \\qquad
    \\bar x = r (\\bar y - y\\, \\overline{\\bar y y}), $$
 
-and turning keeps lengths, so that a norm and a turn have one way back. The second derivative is left out.
+and turning keeps lengths, so that a norm and a turn have one way back. There is no second derivative, and asking for
+one is refused.
 """
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn.functional import rms_norm
 
 from genzoo._random import at_least_single
@@ -75,6 +77,22 @@ def squared_relu(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     return found
 
 
+def _once(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """A way back that refuses to be differentiated again: torch's own guard lets constant gradients through, whose
+    second derivative would be silently zero."""
+
+    @functools.wraps(backward)
+    def checked(ctx: Any, grad: Tensor) -> Any:
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                "Steps of a transformer must be differentiated once, got create_graph=True: their way back is written "
+                "out. Take the second derivative by differences, or of another network."
+            )
+        return backward(ctx, grad)
+
+    return checked
+
+
 def _scale(x: Tensor) -> Tensor:
     """One over the root mean square of vectors."""
     dtype, size = at_least_single(x.dtype), x.shape[-1]
@@ -109,7 +127,7 @@ class _Normed(torch.autograd.Function):
         return y
 
     @staticmethod
-    @once_differentiable
+    @_once
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         y, scale = ctx.saved_tensors
         return _back(grad, y, scale).to(y.dtype)
@@ -125,7 +143,7 @@ class _Turned(torch.autograd.Function):
         return y
 
     @staticmethod
-    @once_differentiable
+    @_once
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         turn, *normed = ctx.saved_tensors
         inner = _back(grad, *normed) if normed else grad
@@ -140,7 +158,7 @@ class _SquaredReLU(torch.autograd.Function):
         return positive * positive
 
     @staticmethod
-    @once_differentiable
+    @_once
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         (positive,) = ctx.saved_tensors
         return torch.addcmul(positive.new_zeros(()), grad, positive, value=2.0)

@@ -1,19 +1,16 @@
 """Monotone splines: maps of one number with any shape between two ends."""
 
-import math
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import pad, softplus
+from torch.nn.functional import softplus
 
 from genzoo.models.flows.coupling import Elementwise
+from genzoo.models.flows.spline_steps import LEAST, ONE, Bins, splined
 
 __all__ = ["Spline"]
-
-LEAST = 1e-3  # of a bin's share of the whole, and of a slope
-ONE = math.log(math.expm1(1 - LEAST))  # softplus(ONE) + LEAST = 1
 
 
 @dataclass(frozen=True)
@@ -24,7 +21,7 @@ class Spline(Elementwise):
     $$ z = z_0 + h \\frac{s \\xi^2 + d_0 \\xi (1 - \\xi)}{s + (d_0 + d_1 - 2 s) \\xi (1 - \\xi)}, $$
 
     which is increasing, has the slopes it was given, and is inverted by solving a quadratic equation. Widths and
-    heights are softmaxes, slopes softplus, of the 3 K − 1 parameters.
+    heights are softmaxes, slopes softplus, of the 3 K − 1 parameters; the way back is written out (`spline_steps.py`).
 
     Attributes:
         bins: K.
@@ -59,41 +56,30 @@ class Spline(Elementwise):
     def forward(
         self, x: Float[Tensor, "B C *rest"], raw: Float[Tensor, "B numbers C *rest"]
     ) -> tuple[Float[Tensor, "B C *rest"], Float[Tensor, "B C *rest"]]:
-        inside, at = x.abs() < self.bound, x.clamp(-self.bound, self.bound)
-        x0, z0, w, h, d0, d1 = self._bin(at, raw, of_x=True)
-        xi, s = (at - x0) / w, h / w
-        between = xi * (1 - xi)
-        bottom = s + (d0 + d1 - 2 * s) * between
-        z = z0 + h * (s * xi.square() + d0 * between) / bottom
-        slope = d1 * xi.square() + 2 * s * between + d0 * (1 - xi).square()
-        ladj = 2 * (s / bottom).log() + slope.log()
-        return torch.where(inside, z, x), torch.where(inside, ladj, 0)
+        return splined(x, raw, Bins(self.bins, self.bound))
 
     def inverse(
         self, z: Float[Tensor, "B C *rest"], raw: Float[Tensor, "B numbers C *rest"]
     ) -> Float[Tensor, "B C *rest"]:
-        inside, at = z.abs() < self.bound, z.clamp(-self.bound, self.bound)
-        x0, z0, w, h, d0, d1 = self._bin(at, raw, of_x=False)
+        at, (x0, z0, w, h, d0, d1) = z.clamp(-self.bound, self.bound), self._bin(z, raw)
         up, s = (at - z0) / h, h / w
         # a ξ² + b ξ + c = 0, by the form of its root that does not cancel.
         curved = up * (d0 + d1 - 2 * s)
         a, b, c = s - d0 + curved, d0 - curved, -s * up
         xi = -2 * c / (b + (b.square() - 4 * a * c).clamp_min(1e-30).sqrt())
-        return torch.where(inside, x0 + xi * w, z)
+        return torch.where(z.abs() < self.bound, x0 + xi * w, z)
 
-    def _bin(self, at: Tensor, raw: Tensor, *, of_x: bool) -> list[Tensor]:
-        """Of the bin that an entry is in: its corner, its width and height, and the slopes at its ends."""
-        widths, heights, slopes = raw.movedim(1, -1).split([self.bins, self.bins, self.bins - 1], -1)
-        x, z = self._knots(widths), self._knots(heights)
-        slopes = pad(softplus(slopes + ONE) + LEAST, (1, 1), value=1.0)
-        k = (at.unsqueeze(-1) >= (x if of_x else z)[..., 1:-1]).sum(-1, keepdim=True)
-        x0, x1, z0, z1, d0, d1 = (
-            knots.gather(-1, number).squeeze(-1) for knots in (x, z, slopes) for number in (k, k + 1)
+    def _bin(self, z: Tensor, raw: Tensor) -> list[Tensor]:
+        """Of the bin that a value is in: its corner, its width and height, and the slopes at its ends."""
+        bins, last = Bins(self.bins, self.bound), self.bins - 1
+        widths, heights, slopes = raw.split([self.bins, self.bins, last], dim=1)
+        p, q = widths.softmax(1), heights.softmax(1)
+        above = bins.above(z.clamp(-self.bound, self.bound), q)
+        k = above.sum(1, keepdim=True).long()
+        x0, w = bins.start(p, above), bins.length(p.gather(1, k).squeeze(1))
+        z0, h = bins.start(q, above), bins.length(q.gather(1, k).squeeze(1))
+        d0, d1 = (
+            torch.where(is_end, 1.0, softplus(slopes.gather(1, place) + ONE) + LEAST).squeeze(1)
+            for is_end, place in ((k == 0, (k - 1).clamp_min(0)), (k == last, k.clamp_max(last - 1)))
         )
-        return [x0, z0, x1 - x0, z1 - z0, d0, d1]
-
-    def _knots(self, raw: Tensor) -> Tensor:
-        """K + 1 places from −c to c."""
-        shares = LEAST + (1 - LEAST * self.bins) * raw.softmax(-1)
-        inner = 2 * self.bound * shares.cumsum(-1)[..., :-1] - self.bound
-        return pad(pad(inner, (1, 0), value=-self.bound), (0, 1), value=self.bound)
+        return [x0, z0, w, h, d0, d1]

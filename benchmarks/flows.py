@@ -1,0 +1,104 @@
+"""Couplings beside packages of flows: training steps, densities and draws of vectors of 63 entries.
+
+Eight couplings of perceptrons of 2 × 128 over 512 rows, affine ones beside normflows, splines of eight bins beside
+zuko. All train by fused AdamW, in turns, in one process, on one thread. A ratio is the peer's processor time over
+genzoo's: more than 1 means that genzoo is faster. A peer that is not installed is left out; none is among the tools of
+this package: pip install --no-deps normflows zuko.
+
+Usage: OMP_NUM_THREADS=1 python -m benchmarks.flows [--rounds N]
+"""
+
+import argparse
+import warnings
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks import record
+from benchmarks.small_steps import Figures, fused, own, steps
+from benchmarks.tables import compared
+from genzoo.core import Batch, Noise, Space
+from genzoo.core.noise import seeded
+from genzoo.models.flows import Flow, Nets, Spline, coupling_flow
+
+DIMS, ROWS, WIDTH, DEPTH, STEPS = 63, 512, 128, 8, 10
+LogProb = Callable[[Tensor], Tensor]
+
+
+def flow(spline: bool) -> Flow:
+    with seeded(0):
+        transform = Spline() if spline else None
+        model = coupling_flow(Space((DIMS,)), None, transform, Nets("mlp", WIDTH, 2), depth=DEPTH)
+    model.prepare([Batch(_rows(), None, Noise(0))])
+    return model
+
+
+def normflows_affine() -> tuple[nn.Module, LogProb, Callable[[], object]]:
+    import normflows
+
+    parts: list[nn.Module] = []
+    for _ in range(DEPTH):
+        net = normflows.nets.MLP([(DIMS + 1) // 2, WIDTH, WIDTH, 2 * (DIMS // 2)], init_zeros=True)
+        parts += [normflows.flows.AffineCouplingBlock(net), normflows.flows.Permute(DIMS, mode="swap")]
+    model = normflows.NormalizingFlow(normflows.distributions.DiagGaussian(DIMS, trainable=False), parts)
+    return model, model.log_prob, lambda: model.sample(ROWS)
+
+
+def zuko_spline() -> tuple[nn.Module, LogProb, Callable[[], object]]:
+    import zuko
+
+    model = zuko.flows.NSF(DIMS, bins=8, transforms=DEPTH, passes=2, hidden_features=[WIDTH] * 2)
+    return model, lambda x: model().log_prob(x), lambda: model().sample((ROWS,))
+
+
+def beside(name: str, spline: bool, peer: Callable[[], tuple[nn.Module, LogProb, Callable[[], object]]],
+           rounds: int) -> Figures:  # fmt: skip
+    x, model = _rows(), flow(spline)
+    with seeded(0):
+        theirs, log_prob, draw = peer()
+    log_prob(x)  # what starts from data
+    trained = compared(own(model, x, STEPS), steps(lambda step: -log_prob(x).mean(), fused(theirs), STEPS), rounds)
+
+    def without(run: Callable[[], object]) -> Callable[[], None]:
+        def several() -> None:
+            with torch.no_grad():
+                for _ in range(STEPS):
+                    run()
+
+        return several
+
+    return {
+        f"{name}: a step": trained,
+        f"{name}: log p": compared(without(lambda: model.log_prob(x)), without(lambda: log_prob(x)), rounds),
+        f"{name}: samples": compared(without(lambda: model.sample(ROWS, seed=0)), without(draw), rounds),
+    }
+
+
+def _rows() -> Tensor:
+    return Noise(0, "rows").normal(ROWS, DIMS)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5, help="how many turns")
+    said = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.filterwarnings("ignore")
+    figures: Figures = {}
+    for name, spline, peer in (
+        ("realnvp, normflows", False, normflows_affine),
+        ("nsf, zuko", True, zuko_spline),
+    ):
+        try:
+            figures |= beside(name, spline, peer, said.rounds)
+        except ImportError as problem:
+            print(f"{name} is left out: {problem}")
+    for name, values in figures.items():
+        print(f"{name:32}", *(f"{what} {value:.4g}" for what, value in values.items()))
+    sizes = {"dims": DIMS, "rows": ROWS, "width": WIDTH, "depth": DEPTH, "steps": STEPS}
+    print("written to", record.write("flows", sizes | {"figures": figures}))
+
+
+if __name__ == "__main__":
+    main()
