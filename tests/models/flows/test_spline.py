@@ -63,18 +63,6 @@ def test_gradients_are_finite_outside_and_at_the_ends() -> None:
         assert part.grad.isfinite().all()
 
 
-@pytest.mark.parametrize("bins", [2, 4])
-def test_the_way_back_that_is_written_out_is_the_derivative(bins: int) -> None:
-    spline = Spline(bins, bound=2.0)
-    x = torch.linspace(-2.3, 2.3, 12, dtype=torch.float64).reshape(4, 3).requires_grad_()  # both tails, every bin
-    raw = torch.randn(4, spline.numbers, 3, dtype=torch.float64).requires_grad_()
-    assert torch.autograd.gradcheck(spline.forward, (x, raw))
-    assert torch.autograd.gradcheck(spline.inverse, (x, raw))
-    z, ladj = spline.forward(x, raw)
-    assert torch.allclose(torch.autograd.grad(z.sum(), x)[0].log(), ladj)
-    assert torch.autograd.gradgradcheck(spline.forward, (x, raw))
-
-
 @pytest.mark.parametrize(("bins", "bound"), [(1, 5.0), (501, 5.0), (8, 0.0)])
 def test_refuses_what_is_no_spline(bins: int, bound: float) -> None:
     with pytest.raises(ValueError, match=r"`bins` must be in \[2, 500\] and `bound` positive"):

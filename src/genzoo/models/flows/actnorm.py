@@ -48,7 +48,8 @@ class ActNorm(Bijection):
     ) -> tuple[Float[Tensor, "B C *rest"], Float[Tensor, " B"]]:
         mean, log_scale = self._shaped(x)
         ladj = -self.log_scale.sum() * x[0, 0].numel() if len(x) else x.new_zeros(())
-        return (x - mean) * (-log_scale).exp(), ladj.expand(len(x))
+        scale = (-log_scale).exp()
+        return torch.addcmul(-mean * scale, x, scale), ladj.expand(len(x))
 
     def inverse(self, z: Float[Tensor, "B C *rest"], given: Embedded = None) -> Float[Tensor, "B C *rest"]:
         mean, log_scale = self._shaped(z)

@@ -12,6 +12,7 @@ References:
 
 import abc
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -80,14 +81,38 @@ class Affine(Elementwise):
     def forward(
         self, x: Float[Tensor, "B C *rest"], raw: Float[Tensor, "B 2 C *rest"]
     ) -> tuple[Float[Tensor, "B C *rest"], Float[Tensor, "B C *rest"]]:
-        scale = self._log_scale(raw)
-        return torch.addcmul(raw[:, 1], x, scale.exp()), scale
+        z, scale = _Affine.apply(x, raw, self.bound)
+        return z, scale
 
     def inverse(self, z: Float[Tensor, "B C *rest"], raw: Float[Tensor, "B 2 C *rest"]) -> Float[Tensor, "B C *rest"]:
-        return (z - raw[:, 1]) * (-self._log_scale(raw)).exp()
+        return (z - raw[:, 1]) * (-self.bound * torch.tanh(raw[:, 0] / self.bound)).exp()
 
-    def _log_scale(self, raw: Tensor) -> Tensor:
-        return self.bound * torch.tanh(raw[:, 0] / self.bound)
+
+class _Affine(torch.autograd.Function):
+    """The affine map, its way back written out: autograd would fill each half of the parameters' gradient alone."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, raw: Tensor, bound: float) -> tuple[Tensor, Tensor]:
+        curved = torch.div(raw[:, 0], bound).tanh_()
+        log_scale = bound * curved
+        scale = log_scale.exp()
+        ctx.save_for_backward(x, raw, curved, scale)
+        ctx.bound = bound
+        return torch.addcmul(raw[:, 1], x, scale), log_scale
+
+    @staticmethod
+    def backward(ctx: Any, grad_z: Tensor, grad_scale: Tensor) -> tuple[Tensor, Tensor, None]:
+        x, raw, curved, scale = ctx.saved_tensors
+        if torch.is_grad_enabled():  # a second derivative is asked for
+            log_scale = ctx.bound * torch.tanh(raw[:, 0] / ctx.bound)
+            told = torch.addcmul(raw[:, 1], x, log_scale.exp()), log_scale
+            to_x, to_raw = torch.autograd.grad(told, (x, raw), (grad_z, grad_scale), create_graph=True)
+            return to_x, to_raw, None
+        to_x, to_raw = grad_z * scale, torch.empty_like(raw)
+        to_scale = torch.addcmul(grad_scale, to_x, x)
+        torch.addcmul(to_scale, to_scale * curved, curved, value=-1, out=to_raw[:, 0])
+        to_raw[:, 1] = grad_z
+        return to_x, to_raw, None
 
 
 class Coupling(Bijection):
