@@ -86,3 +86,10 @@ def test_results_depend_on_the_seed_alone_and_few_rows_are_refused():
     assert torch.equal(before, torch.get_rng_state())
     with pytest.raises(TooFew, match="at least 100 rows, got 99"):
         kantorovich_bound(normal(0, 99), normal(1, 99))
+
+
+def test_a_critic_that_knows_its_rows_by_heart_says_something_of_others() -> None:
+    x, y = Noise(0).normal(200, 6), Noise(1).normal(150, 6) + 1
+    for divergence in (SQUARED_HELLINGER, JENSEN_SHANNON):
+        found = adversarial_bound(divergence, x, y).bound
+        assert found.value > 2 * (found.error or 0) > 0, divergence

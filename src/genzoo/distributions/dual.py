@@ -18,6 +18,7 @@ References:
 """
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -35,6 +36,7 @@ from genzoo.distributions.samples import Samples, checked_rows
 __all__ = ["Dual", "LipschitzCritic", "adversarial_bound", "kantorovich_bound"]
 
 WHAT = "A distance by a critic"
+SIZES = (1.0, 0.7, 0.5, 0.35, 0.25, 0.18, 0.12, 0.06, 0.03)
 LEAST = 100  # rows of each: half to learn from
 
 
@@ -133,6 +135,9 @@ def adversarial_bound(
 ) -> Dual:
     """A lower bound of an f-divergence by a critic that learns log p − log q.
 
+    A critic that knows its rows by heart is too sure of itself on others, where one far answer may cost all that it
+    earns. So it is multiplied by what serves best, between 0 and 1, on a quarter of the rows that it learns from.
+
     Of the Jensen–Shannon divergence the critic is the logit of a GAN's discriminator, D(x) = σ(v(x)).
 
     Args:
@@ -156,6 +161,7 @@ def adversarial_bound(
         LowerBound(value=0.3..., error=0.02...)
     """
     (one, held_one), (other, held_other) = _halves(x, y, seed=seed)
+    (one, aside_one), (other, aside_other) = (_parted(rows) for rows in (one, other))
     both = torch.cat([one, other])
     with seeded(seed):
         critic = _perceptron(both.mean(0), both.std(0).clamp_min(1e-12), hidden)
@@ -166,7 +172,34 @@ def adversarial_bound(
 
     _climb(critic, value, steps, lr)
     with torch.no_grad():
+        seen = critic(aside_one), critic(aside_other)
+        size = max(SIZES, key=lambda size: _mean(divergence, size * seen[0], size * seen[1]))
+        critic = _Scaled(critic, size)
         return Dual(divergence.bound(critic(held_one), critic(held_other)), critic)
+
+
+def _mean(divergence: FDivergence, one: Tensor, other: Tensor) -> float:
+    """What a critic's answers bound a divergence by; nothing where that is no number."""
+    witness, price = divergence.sides(one, other)
+    value = float(witness.mean() - price.mean())
+    return value if math.isfinite(value) else -math.inf
+
+
+def _parted(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows to learn from, and a quarter that says how sure of itself the critic may be."""
+    return rows[: 3 * len(rows) // 4], rows[3 * len(rows) // 4 :]
+
+
+class _Scaled(nn.Module):
+    """A critic times a number."""
+
+    def __init__(self, critic: nn.Module, size: float) -> None:
+        super().__init__()
+        self.critic, self.size = critic, size
+
+    def forward(self, x: Tensor) -> Tensor:
+        answers: Tensor = self.size * self.critic(x)
+        return answers
 
 
 class _Standardize(nn.Module):
