@@ -21,7 +21,8 @@ from typing import Any
 import torch
 
 from benchmarks import record
-from genzoo.core import Batch, GenerativeModel, Noise, Space
+from genzoo.core import GenerativeModel, Space
+from genzoo.experiments.speed import step_of
 from genzoo.training.precision import half_on
 from genzoo.zoo import recipe_named
 
@@ -48,20 +49,8 @@ def as_before(model: GenerativeModel) -> GenerativeModel:
     return model
 
 
-def step_of(model: GenerativeModel, *, half: bool) -> Callable[[], None]:
-    """One step of a model's first player."""
-    x = torch.randint(0, 256, (BATCH, *SPACE.shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    player, pages = next(iter(model.train().players())), iter(range(1 << 30))
-    optimizer = torch.optim.AdamW(player.parameters(), lr=1e-4, fused=True)
-
-    def step() -> None:
-        optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", torch.bfloat16, enabled=half):
-            losses = player.loss(Batch(x, {}, Noise(0).tick(next(pages))))
-        (losses["loss"] if isinstance(losses, dict) else losses).backward()
-        optimizer.step()
-
-    return step
+def rows() -> torch.Tensor:
+    return torch.randint(0, 256, (BATCH, *SPACE.shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
 def compared(name: str, before: Callable[[], Any], now: Callable[[], Any], rounds: int) -> dict[str, float]:
@@ -108,19 +97,19 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="one round, nothing recorded: does it run?")
     small = parser.parse_args().small
     torch.set_num_threads(1)
-    half, rounds, rows = half_on(torch.device("cpu")), 1 if small else ROUNDS, {}
+    half, rounds, found = half_on(torch.device("cpu")), 1 if small else ROUNDS, {}
     print(f"{half.why}: auto is {'bf16' if half.quick else 'float32'}")
     for name, recipe, settings in (
         ("vae, 16 channels", "vae", {"width": 16}),
         ("vae, 64 channels", "vae", {"width": 64}),
         ("wgan_gp, critic", "wgan_gp", {}),
     ):
-        before = step_of(as_before(model_of(recipe, **settings)), half=False)
-        rows[name] = compared(name, before, step_of(model_of(recipe, **settings), half=True), rounds)
-    rows["flow_matching, samples"], apart = samples(rounds)
+        before = step_of(as_before(model_of(recipe, **settings)), rows(), half=False)
+        found[name] = compared(name, before, step_of(model_of(recipe, **settings), rows(), half=True), rounds)
+    found["flow_matching, samples"], apart = samples(rounds)
     print(f"samples differ by {apart['mean_levels']} levels of 255 on average, at most {apart['most_levels']:g}")
     if not small:
-        figures = {"batch": BATCH, "rounds": rounds, "why": half.why, "rows": rows, "samples_apart": apart}
+        figures = {"batch": BATCH, "rounds": rounds, "why": half.why, "rows": found, "samples_apart": apart}
         print("written to", record.write("half", figures))
 
 

@@ -96,6 +96,34 @@ def doctor(json: Json = False) -> None:
     return None
 
 
+def bench(
+    only: Annotated[str | None, typer.Option(help="Only models whose name begins so.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="How many threads are all; those of the machine.")] = None,
+    json: Json = False,
+) -> None:
+    """Measure steps of training on this machine, by precision and by threads, and say what to take of it."""
+    from genzoo.apps.cli.doctor import lacking
+    from genzoo.experiments.speed import CASES, advice, measured, ways
+    from genzoo.zoo.mistakes import Mistake
+
+    cases = {name: case for name, case in CASES.items() if name.startswith(only or "")}
+    if not cases:
+        raise Mistake(f"Some model must begin with {only!r}, got {', '.join(CASES)}.", "Choose one of these.")
+    every, found = ways(threads), {}
+    for name, case in cases.items():
+        say(f"{name} …", err=True)
+        found[name] = measured(case, every)
+    said = advice(found, lacking())
+    if json:
+        rows = {name: {str(way): round(time, 3) for way, time in times.items()} for name, times in found.items()}
+        return print_json({"milliseconds": rows, "advice": said})
+    columns = ("milliseconds a step", *map(str, every))
+    print_table(columns, [(name, *(f"{times[way]:.1f}" for way in every)) for name, times in found.items()])
+    for sentence in said:
+        say(sentence)
+    return None
+
+
 def _likelihood(info: Any) -> str:
     if info.on_levels == info.likelihood:
         return str(info.likelihood)
@@ -154,4 +182,5 @@ COMMANDS: dict[Callable[..., None], str] = {
     show: "genzoo show vae",
     runs: "genzoo runs",
     doctor: "genzoo doctor",
+    bench: "genzoo bench --only gpt",
 }

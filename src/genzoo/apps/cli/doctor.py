@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from genzoo.zoo.recipe import recipes
 
-__all__ = ["Check", "examined"]
+__all__ = ["Check", "examined", "lacking"]
 
 
 SILENT = ("all", "dev", "docs", "experiments", "oracles")  # not asked for one by one
@@ -88,14 +88,24 @@ def _folder(what: str, path: Path) -> Check:
     return Check(what, f"{path}: writable, {free:.0f} GiB free")
 
 
+def lacking() -> list[str]:
+    """The extras of which something is not installed."""
+    return [extra for extra, names in sorted(_wanted().items()) if not all(map(_installed, names))]
+
+
 def _extras() -> list[Check]:
     """Extras as installed or not; a missing one is no problem until something needs it, so it has no fix here."""
+    return [_extra(extra, names) for extra, names in sorted(_wanted().items())]
+
+
+def _wanted() -> dict[str, list[str]]:
+    """What each extra installs."""
     wanted: dict[str, list[str]] = {}
     for line in importlib.metadata.requires("genzoo") or ():
         found = re.match(r"([\w.-]+).*extra == ['\"]([\w-]+)['\"]", line)
         if found and found[1] != "genzoo" and found[2] not in SILENT:
             wanted.setdefault(found[2], []).append(found[1])
-    return [_extra(extra, names) for extra, names in sorted(wanted.items())]
+    return wanted
 
 
 def _extra(extra: str, names: list[str]) -> Check:
