@@ -4,10 +4,12 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 import genzoo
-from genzoo.core import GenerativeModel
-from genzoo.data import toy
+from genzoo.core import GenerativeModel, Noise
+from genzoo.data import Rows, toy
+from genzoo.models.adversarial import GAN, Rules
+from genzoo.nn import MLP, Conditioned
 from genzoo.training import TrainConfig, train
-from genzoo.zoo.collapse import Collapsed
+from genzoo.zoo.collapse import Collapsed, Outplayed
 
 
 class Stuck(GenerativeModel):
@@ -61,3 +63,36 @@ def test_a_foreign_loader_is_not_disturbed() -> None:
         config = TrainConfig(steps=160, device="cpu")
         train(Noting(2), loader, config, callbacks=[Collapsed()] * watched, say=lambda line: None)
     assert seen[True] == seen[False]
+
+
+def outplayed(model, rows: int, steps: int = 110, batch: int = 40) -> list[str]:
+    """What is said of a critic that is trained on few rows or many, with others held out."""
+    lines: list[str] = []
+    data = genzoo.read(Noise(3).normal(rows + 200, 8))
+    train_rows, held = (
+        Rows(data.x, None, torch.arange(*ends), data.space) for ends in ((0, rows), (rows, rows + 200))
+    )
+    config = TrainConfig(steps=steps, batch_size=batch, device="cpu", sample_every=steps)
+    train(model, train_rows, config, callbacks=[Outplayed(held)], say=lines.append)
+    return [line for line in lines if "outplayed" in line]
+
+
+def against(shift: float, critic_lr: float) -> GAN:
+    """A critic against samples of the law itself, but for a shift, that do not move."""
+    line = torch.nn.Linear(8, 8)
+    line.weight.data, line.bias.data = torch.eye(8), torch.full((8,), shift)
+    nets, rules = (Conditioned(line), Conditioned(MLP(8, [64, 64], 1))), Rules(lr=1e-9, critic_lr=critic_lr)
+    return GAN(genzoo.core.Space((8,)), None, *nets, rules, latent=8)
+
+
+def test_a_critic_that_knows_rows_by_heart_is_told_of_and_one_that_learns_the_law_is_not() -> None:
+    (line,) = outplayed(against(0.0, 5e-3), rows=40, steps=200)
+    assert "by heart" in line
+    assert not outplayed(against(0.0, 5e-3), rows=4000)
+    assert not outplayed(against(0.0, 5e-3), rows=40, steps=50), "too early to tell"
+
+
+def test_a_critic_that_tells_every_sample_is_told_of() -> None:
+    (line,) = outplayed(against(9.0, 5e-3), rows=4000)
+    assert "tells 100.0%" in line
+    assert "No sample is like the data" in line

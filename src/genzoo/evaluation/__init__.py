@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = attach(
         "manifold": ["Manifold", "precision_recall"],
         "transport": ["exact_transport", "sliced_transport"],
         "mode_collapse": ["Collapse", "collapse"],
+        "critics": ["Standing", "standing"],
         "boosted_test": ["boosted_two_sample_test"],
         "two_sample": ["TwoSample", "two_sample_test"],
         "modes": ["ModeCoverage", "histogram_divergence", "mode_coverage"],

@@ -6,6 +6,7 @@ What a map leaves to its part is done by the part; what changes is the way from 
 part is given.
 """
 
+import abc
 import functools
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
@@ -19,7 +20,7 @@ from genzoo.core.given import NOTHING, Given
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 
-__all__ = ["Map", "MappedDenoiser", "NormalLatent", "behind"]
+__all__ = ["Critic", "Map", "MappedDenoiser", "NormalLatent", "behind"]
 
 
 class NormalLatent(Latent):
@@ -48,6 +49,18 @@ class NormalLatent(Latent):
         return self._generate(z, given)
 
 
+class Critic(Ability):
+    """What a critic that a model was trained against says of data, and of new samples; large for data."""
+
+    @abc.abstractmethod
+    def of_rows(self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " packs"]:
+        """What it says of rows of data; one number for each pack of rows, where it judges packs."""
+
+    @abc.abstractmethod
+    def of_samples(self, n: int, given: Given, noise: Noise) -> Float[Tensor, " packs"]:
+        """What it says of n samples, as the generator makes them."""
+
+
 @runtime_checkable
 class Map(Protocol):
     """What an ability needs of the map before it."""
@@ -70,7 +83,9 @@ def behind(ability: Any, before: Map) -> Ability:
         ability: The part's.
         before: The map.
     """
-    raise TypeError(f"An ability must be a Latent, a Denoiser or a Sequential, got {type(ability).__name__}.")
+    raise TypeError(
+        f"An ability must be a Latent, a Denoiser, a Sequential or a Critic, got {type(ability).__name__}."
+    )
 
 
 class MappedNumbers:
@@ -108,6 +123,19 @@ class MappedLatent(Latent):
         return self.inner.mixed(z, other, at, self.before.rule(given))
 
 
+class MappedCritic(Critic):
+    """The critic of a part."""
+
+    def __init__(self, inner: Critic, before: Map) -> None:
+        self.inner, self.before = inner, before
+
+    def of_rows(self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " packs"]:
+        return self.inner.of_rows(*self.before.within(x, given), noise)
+
+    def of_samples(self, n: int, given: Given, noise: Noise) -> Float[Tensor, " packs"]:
+        return self.inner.of_samples(n, self.before.rule(given), noise)
+
+
 class MappedDenoiser(Denoiser):
     """The denoiser of a part."""
 
@@ -143,6 +171,7 @@ class MappedSequential(Sequential):
         return self.inner.take(state, symbol)
 
 
+behind.register(Critic, MappedCritic)
 behind.register(Latent, MappedLatent)
 behind.register(Denoiser, MappedDenoiser)
 behind.register(Sequential, MappedSequential)

@@ -1,18 +1,22 @@
-"""A watch on models that have samples and no likelihood: it says once, in a line, that they have collapsed."""
+"""Watches on models that have samples and no likelihood: each says once, in a line, what has gone wrong."""
 
 import torch
 
-from genzoo.core import Capability, GenerativeModel, Likelihood, map_given
+from genzoo.core import Batch, Capability, GenerativeModel, Given, GivenLike, Likelihood, Noise, map_given
 from genzoo.distributions.estimate import NotFinite, TooFew
+from genzoo.evaluation.critics import standing
 from genzoo.evaluation.mode_collapse import collapse
+from genzoo.models.abilities import Critic
 from genzoo.training.callbacks import Callback
-from genzoo.training.order import KeyedOrder
+from genzoo.training.order import KeyedOrder, Source
 from genzoo.training.state import State
 
-__all__ = ["Collapsed"]
+__all__ = ["Collapsed", "Outplayed"]
 
 ROWS, WIDEST = 400, 1 << 14  # rows that are looked at; the most entries of one
 EARLY, FEW = 0.35, 100  # the progress and the steps before which samples may be alike, for nothing has been learned
+BY_HEART = "It knows rows by heart: try augment=0.6 of images, more data, a larger γ, or fewer critic_steps."
+WON = "No sample is like the data to it: try a larger penalty, a lower critic_lr, or fewer critic_steps."
 TRY = "Try r3gan or drifting, pack=4 or deviation=true of gan, a lower lr of the generator, or more critic_steps."
 
 
@@ -31,13 +35,9 @@ class Collapsed(Callback):
         self.told = False
 
     def on_samples(self, state: State) -> None:
-        model = state.weights
-        early = state.progress < EARLY or state.step < FEW
-        if self.told or early or not state.team.is_first or not _is_judged(model):
-            return
-        order = state.course.order
-        if not isinstance(order, KeyedOrder):  # a foreign loader's rows cannot be had twice
-            return
+        model, order = state.weights, state.course.order
+        if self.told or _is_early(state) or not _is_judged(model) or not isinstance(order, KeyedOrder):
+            return  # a foreign loader's rows cannot be had twice
         rows, given = order.source.gather(order.permutation(0)[:ROWS], seed=order.seed)
         samples = model.sample(len(rows), map_given(lambda names: names.to(state.team.device), given), seed=0)
         try:
@@ -47,6 +47,56 @@ class Collapsed(Callback):
         if seen.found:
             self.told = True
             state.course.say(f"collapsed after {state.step:,} steps: {seen}. {TRY}")
+
+
+class Outplayed(Callback):
+    """Looks at what the critic says whenever samples are due, and says once if it has won, or knows rows by heart:
+    what was seen, and what to try. It asks the weights that play.
+
+    Args:
+        held: Rows that are not trained on, if there are any.
+
+    Example:
+        >>> Outplayed(None).told
+        False
+    """
+
+    def __init__(self, held: Source | None) -> None:
+        self.held, self.told = held, False
+
+    def on_samples(self, state: State) -> None:
+        model, order, held = state.model, state.course.order, self.held
+        if self.told or held is None or _is_early(state) or not isinstance(order, KeyedOrder):
+            return
+        critic = model.ability(Critic) if isinstance(model, GenerativeModel) else None
+        if critic is None:
+            return
+        seen, noise = order.source.gather(order.permutation(0)[:ROWS], seed=order.seed), Noise(0, "critic")
+        unseen = held.gather(torch.arange(min(ROWS, len(held))))
+        (x, given), (y, other) = (_placed(model, part, state) for part in (seen, unseen))
+        try:
+            found = standing(
+                critic.of_rows(x, given, noise),
+                critic.of_rows(y, other, noise),
+                critic.of_samples(len(x), given, noise),
+            )
+        except TooFew:
+            return
+        if found.found:
+            self.told = True
+            try_ = BY_HEART if found.overfit else WON
+            state.course.say(f"outplayed after {state.step:,} steps: {found}. {try_}")
+
+
+def _placed(model: GenerativeModel, part: tuple[torch.Tensor, GivenLike], state: State) -> tuple[torch.Tensor, Given]:
+    """Rows and their conditions in full, where the model is."""
+    x, given = part[0].to(state.team.device), map_given(lambda rows: rows.to(state.team.device), part[1])
+    return x, model.given_of(Batch(x, given))
+
+
+def _is_early(state: State) -> bool:
+    """Whether nothing can be told yet, or another process tells."""
+    return state.progress < EARLY or state.step < FEW or not state.team.is_first
 
 
 def _is_judged(model: object) -> bool:

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from genzoo.core.abilities import Ability
 from genzoo.core.game import Batch, Instant, Player
 from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike, RowsAsked, map_given
-from genzoo.core.model import Capability, GenerativeModel, Unsupported
+from genzoo.core.model import Capability, GenerativeModel, Unsupported, evaluating
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.distributions.levels import Numbers
-from genzoo.models.abilities import NormalLatent
+from genzoo.models.abilities import Critic, NormalLatent
 from genzoo.models.adversarial.augmentation import Augment, Augmentation
 from genzoo.models.adversarial.objectives import NonSaturating, Objective
 from genzoo.models.adversarial.penalties import Encounter, Penalty, Shaping, turn
@@ -320,6 +320,9 @@ class Adversarial(Generator):
         rows = x[: len(x) // pack * pack].reshape(-1, pack, *x.shape[1:])
         return rows.flatten(1, 2) if x.ndim > 1 else rows
 
+    def abilities(self) -> list[Ability]:
+        return [*super().abilities(), _Critic(self)]
+
     def loss(self, batch: Batch) -> Tensor:
         name = type(self).__name__
         raise Unsupported(f"{name} has no single loss: a critic and a generator play. Use players().")
@@ -375,3 +378,22 @@ def _penalized(losses: dict[str, Tensor], penalties: Sequence[Penalty], met: Enc
         added, logged = penalty(met)
         losses = losses | {"loss": losses["loss"] + added, penalty.name: logged}
     return losses
+
+
+class _Critic(Critic):
+    """The critic of a model, as it is asked after a training."""
+
+    def __init__(self, model: Adversarial) -> None:
+        self.model = model
+
+    def of_rows(self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " packs"]:
+        model = self.model
+        return self._said(model.real(Batch(x, given, noise), given), given)
+
+    def of_samples(self, n: int, given: Given, noise: Noise) -> Float[Tensor, " packs"]:
+        rows = torch.zeros(n, *self.model.space.shape, device=self.model.device)
+        return self._said(self.model.fake(Batch(rows, given, noise), given), given)
+
+    def _said(self, x: Tensor, given: Given) -> Tensor:
+        with torch.no_grad(), evaluating(self.model):
+            return self.model.said(self.model.packed(x), given).mean(1)

@@ -156,7 +156,7 @@ class StyleGAN(GAN):
         return torch.where(coarse.expand(len(z), -1)[:, :, None], first, second)
 
     def abilities(self) -> list[Ability]:
-        return [_Styles(self)]
+        return [_Styles(self), *super().abilities()[1:]]
 
     def fake(self, batch: Batch, given: Given) -> Float[Tensor, "B *seen"]:
         z = self.latent_of(batch)
