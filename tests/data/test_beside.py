@@ -128,6 +128,14 @@ def test_a_table_may_be_called_txt(tmp_path: Path, separator: str) -> None:
 
 
 def test_prose_is_no_table(tmp_path: Path) -> None:
+    for text in (" 1.50  2.5 \n10.25 -3e-4\n" * 60, "# left right\n1.5 2.5\n3 4\n", "left right\n1.5 NaN\n3 4\n"):
+        (tmp_path / "t.txt").write_text(text)
+        found = read(tmp_path / "t.txt", missing="keep")
+        assert (found.space.dims, float(found.x[0, 0])) == (2, 1.5), text
+    (tmp_path / "t.txt").write_text("1 2 3\nfour 5 6\n" * 60)
+    assert read(tmp_path / "t.txt").codec.kind == "text"
+    (tmp_path / "t.csv").write_text("price\n" + "".join(f"{i} 234\n" for i in range(1, 99)))
+    assert read(tmp_path / "t.csv").x[0].tolist() == [1234.0]
     (tmp_path / "t.txt").write_text("a, b\nc, d\n" * 60)
     assert read(tmp_path / "t.txt").codec.kind == "text"
 

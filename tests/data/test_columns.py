@@ -66,6 +66,10 @@ def test_too_many_ids_are_refused_with_the_reason(tmp_path: Path) -> None:
         (["CHF 1'200", "CHF 80"], [1200, 80]),
         (["5 kg", "12 kg"], [5, 12]),
         (["90°", "-45°"], [90, -45]),
+        (["−1.5", "2.25"], [-1.5, 2.25]),
+        (["1.5-", "2.25"], [-1.5, 2.25]),
+        (["(1,234.50)", "2.25"], [-1234.5, 2.25]),
+        (["($3.50)", "$4.00"], [-3.5, 4]),
     ],
 )
 def test_numbers_in_a_form_of_their_own_are_numbers(cells: list[str], values: list[float], tmp_path: Path) -> None:
@@ -80,6 +84,11 @@ def test_numbers_in_a_form_of_their_own_are_numbers(cells: list[str], values: li
     assert set(words.codec.words["price"]) == set(cells)
 
 
+def test_marks_and_references_are_words(tmp_path: Path) -> None:
+    for cells in (["1-", "2", "2-", "3"], ["(1)", "(2)"]):
+        assert made(tmp_path, "mark;n", [f"{cell};1.5" for cell in cells]).codec.words["mark"] == sorted(cells)
+
+
 def test_forms_are_written_as_they_were_read(tmp_path: Path) -> None:
     data = made(tmp_path, "price;n", ["$5.00;1.5", "-$1,212.50;2.5"])
     assert data.codec.cells(data.x)["price"] == ["$5.00", "-$1,212.50"]
@@ -92,6 +101,7 @@ def test_forms_are_written_as_they_were_read(tmp_path: Path) -> None:
         (["3,5", "1.5"], "with a comma"),
         (["$5.00", "12.50"], r"'\$5.00', with signs.*currency"),
         (["5 kg", "12 lb"], "one unit, got '5 kg' and '12 lb'"),
+        (["1.5k", "2M"], "one unit, got '2M' and '1.5k'"),
     ],
 )
 def test_numbers_of_no_one_form_are_refused(cells: list[str], told: str, tmp_path: Path) -> None:
@@ -229,3 +239,8 @@ def test_a_check_shows_numbers_as_they_are_written(tmp_path: Path) -> None:
     data = made(tmp_path, "price;a", [f"{i},50 €;{i / 7}" for i in range(60)])
     price = next(iter(check(data).columns))
     assert (price["least"], price["most"], price["mean"]) == ("0,50 €", "59,50 €", "30,00 €")
+
+
+def test_whole_numbers_that_float64_merges_are_told_to_be_too_large(tmp_path: Path) -> None:
+    data = made(tmp_path, "n,a", [f"{2**60 + i},{i / 7}" for i in range(60)])
+    assert data.notes[-1] == "column 'n' holds whole numbers too large to be told apart: leave it out with x=…"

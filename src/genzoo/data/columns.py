@@ -127,13 +127,14 @@ def _parsed(name: str, file: io.TextIOWrapper, *, skip_bad: bool = False) -> lis
     count = first.count(separator)
     if count >= WIDEST:
         raise DataError(f"{name} must have at most {WIDEST} columns, got {count + 1}. Choose among them first.")
-    spaced = 0 < count == first.count(f"{separator} ")
+    spaced = separator == " " or 0 < count == first.count(f"{separator} ")
 
     def records(quoting: Literal[0, 3], bad: list[int] | None) -> Iterator[Record]:
         read = 0  # lines
         while True:
             file.seek(0)
-            lines = itertools.islice(_limited(name, file), read, None)
+            lines: Iterator[str] = itertools.islice(_limited(name, file), read, None)
+            lines = (line.strip(" #\r\n") + "\n" for line in lines) if separator == " " else lines
             reader = csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=spaced, quoting=quoting)
             before = read
             try:
@@ -174,7 +175,8 @@ class _Open(Exception):
 
 
 def separator_of(lines: Sequence[str]) -> str:
-    """The sign that stands equally often in the most lines; a comma, which may be decimal, gives way to others.
+    """The sign that stands equally often in the most lines; a comma, which may be decimal, gives way to others, and
+    all to spaces, where there are but numbers between them.
 
     Example:
         >>> separator_of(["a;b", "1,5;2"]), separator_of(["a,b", "1,2"])
@@ -186,6 +188,8 @@ def separator_of(lines: Sequence[str]) -> str:
         return max(((lines_, often) for often, lines_ in counts.items()), default=(0, 0))
 
     best = max(";\t|", key=told)
+    if _are_spaced([line.rstrip() for line in lines if line.strip()]):
+        return " "
     return best if told(best) >= (told(",")[0], 1) else ","
 
 
@@ -234,7 +238,16 @@ def looks_like_table(path: Path) -> bool:
         rows = [line.split(separator) for line in lines]
         if 1 < len(rows[0]) == min(map(len, rows)) == max(map(len, rows)):
             return separator == "\t" or any(map(_all_numbers, zip(*rows[1:], strict=True)))
-    return False
+    return _are_spaced(lines)
+
+
+def _are_spaced(lines: Sequence[str]) -> bool:
+    """Whether lines are numbers with spaces between and no other sign, as many in each, perhaps below names."""
+    rows = [line.split() for line in lines if not line.startswith("#")]
+    if len(rows) < 2 or any(sign in line for line in lines for sign in ",;\t|"):
+        return False
+    alike = 1 < len(rows[0]) == min(map(len, rows)) == max(map(len, rows))
+    return alike and all(is_number(cell) or is_missing(cell) for row in rows[1:] for cell in row)
 
 
 def has_header(lines: Sequence[Sequence[str]]) -> bool:

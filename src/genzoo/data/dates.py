@@ -32,6 +32,9 @@ PARTS = {
     "{b}": rf"(?P<b>{NAMES})",
     "{H:02}": r"(?P<H>\d\d)",
     "{H}": r"(?P<H>\d\d?)",
+    "{I:02}": r"(?P<I>\d\d)",
+    "{I}": r"(?P<I>\d\d?)",
+    "{p}": r"(?P<p>AM|PM)",
     "{h:02}": r"(?P<h>\d\d{1,8})",
     "{h}": r"(?P<h>\d{1,9})",
     "{D} days": r"(?P<D>\d{1,8}) days",
@@ -52,7 +55,10 @@ EITHER = (
 )  # fmt: skip
 EACH = "each its own"  # zone
 LONGEST = 86400e9  # seconds of a duration
-TIMES = ("{H:02}:{M:02}", "{H:02}:{M:02}:{S:02}", "{H}:{M:02}", "{H}:{M:02}:{S:02}")
+TIMES = (
+    "{H:02}:{M:02}", "{H:02}:{M:02}:{S:02}", "{H}:{M:02}", "{H}:{M:02}:{S:02}",
+    "{I:02}:{M:02} {p}", "{I:02}:{M:02}:{S:02} {p}", "{I}:{M:02} {p}", "{I}:{M:02}:{S:02} {p}",
+)  # fmt: skip
 LONG = (
     "{h:02}:{M:02}", "{h:02}:{M:02}:{S:02}", "{h}:{M:02}", "{h}:{M:02}:{S:02}",
     "{D} days {H:02}:{M:02}:{S:02}", "{D}day, {H}:{M:02}:{S:02}",
@@ -64,8 +70,8 @@ class DateForm:
     """How dates or times of a column are written, and what they are counted in.
 
     Attributes:
-        template: A way to write year Y, month m (or its name b), day d, hour H, minute M and second S; of durations
-            days D, or hours h without end.
+        template: A way to write year Y, month m (or its name b), day d, hour H (or I of a half day p), minute M and
+            second S; of durations days D, or hours h without end.
         unit: "days", "hours", "minutes" or "seconds": since 1970-01-01, or since midnight where there is no day.
         places: The digits of a second after its point.
         zone: What stands behind each time, such as Z.
@@ -121,7 +127,8 @@ class DateForm:
         seconds = min(max(seconds, low), high)
         at = EPOCH + timedelta(seconds=seconds % 86400 if self.is_duration else seconds)
         second = f"{at.second:02}" + (f".{at.microsecond:06}"[: self.places + 1] if self.places else "")
-        fields: dict[str, Any] = {"H": at.hour, "M": at.minute}
+        fields: dict[str, Any] = {"H": at.hour, "M": at.minute, "I": (at.hour - 1) % 12 + 1}
+        fields["p"] = "PM" if at.hour > 11 else "AM"
         if self.is_duration:
             days = int(seconds // 86400)
             fields |= {"D": days, "h": int(seconds // 3600)}
@@ -235,8 +242,10 @@ def _seconds(template: str, zone: str, cell: str) -> float | None:
         return None
     parts = found.groupdict()
     hour, minute, second = int(parts.get("H") or 0), int(parts.get("M") or 0), float(parts.get("S") or 0)
-    if hour > 23 or minute > 59 or second >= 60:
+    half = int(parts.get("I") or 12)
+    if hour > 23 or minute > 59 or second >= 60 or not 1 <= half <= 12:
         return None
+    hour += half % 12 + (12 if parts.get("p") == "PM" else 0)
     days, hour = int(parts.get("D") or 0), hour + int(parts.get("h") or 0)
     if "Y" in parts:
         month = MONTHS.index(parts["b"]) + 1 if "b" in parts else int(parts["m"])

@@ -22,6 +22,8 @@ CELL = re.compile(
     re.ASCII,
 )
 SPACES = str.maketrans(dict.fromkeys("\u00a0\u202f\u2009", " ") | {"−": "-"})  # those that do not break a line
+NEGATIVES = ("-5", "−5", "5-", "(5)")
+MAGNITUDES = frozenset(("k", "K", "M", "B", "G", "T", "kB", "KB", "MB", "GB", "TB"))
 WAYS = (("", "."), (",", "."), ("'", "."), (" ", "."), ("", ","), (".", ","), (" ", ","), ("'", ","))
 
 
@@ -35,6 +37,7 @@ class Form:
         thousands: What parts groups of three digits; "" for nothing.
         decimal: The decimal sign.
         places: The most digits after it.
+        negative: How a number below zero looks: -5, −5 with a proper minus, 5- or (5).
 
     Example:
         >>> form = Form("$", thousands=",", places=2)
@@ -47,10 +50,11 @@ class Form:
     thousands: str = ""
     decimal: str = "."
     places: int = 0
+    negative: str = "-5"
 
     def plain(self, cell: str) -> str:
         """The number in a cell as it is usually written; the cell, if it is not of the form."""
-        found = CELL.fullmatch(cell.translate(SPACES).strip())
+        found = _matched(cell)
         if found is None or not self._fits(found):
             return cell
         number = found["number"].replace(self.thousands, "") if self.thousands else found["number"]
@@ -62,8 +66,10 @@ class Form:
             return cell
         whole, _, rest = f"{abs(float(cell)):,.{self.places}f}".partition(".")
         number = whole.replace(",", self.thousands) + (self.decimal + rest if rest else "")
-        sign = "-" if float(cell) < 0 and re.search("[1-9]", number) else ""  # no −0
-        return f"{sign}{self.prefix}{number}{self.suffix}"
+        signed = f"{self.prefix}{number}{self.suffix}"
+        return (
+            self.negative.replace("5", signed) if float(cell) < 0 and re.search("[1-9]", number) else signed
+        )  # no −0
 
     def _fits(self, found: re.Match[str]) -> bool:
         signs = self.prefix.strip(), self.suffix.strip()
@@ -85,13 +91,13 @@ def form_of(name: str, cells: Collection[str], decimal: str = ".") -> Form | Non
 
     Example:
         >>> form_of("pay", ["$1,200", "$900"]), form_of("code", ["01", "12"])
-        (Form(prefix='$', suffix='', thousands=',', decimal='.', places=0), None)
+        (Form(prefix='$', suffix='', thousands=',', decimal='.', places=0, negative='-5'), None)
         >>> form_of("mass", ["3,5", "12,25"])
-        Form(prefix='', suffix='', thousands='', decimal=',', places=2)
+        Form(prefix='', suffix='', thousands='', decimal=',', places=2, negative='-5')
     """
     if not cells or (decimal == "." and all(map(is_number, cells))):
         return None
-    found = [CELL.fullmatch(cell.translate(SPACES).strip()) for cell in cells]
+    found = [_matched(cell) for cell in cells]
     known = [match for match in found if match is not None]
     if len(known) < len(found):
         return None
@@ -103,9 +109,30 @@ def form_of(name: str, cells: Collection[str], decimal: str = ".") -> Form | Non
     if len({_signs(match) for match in known}) > 1 or way is None:
         return None
     (prefix, suffix), (thousands, sign) = max(sorted(signs), key=signs.__getitem__), way
-    if not (prefix or suffix or thousands) and sign == ".":
+    negatives = sorted(set(map(_negative, cells)), key=NEGATIVES.index)
+    negative, places = negatives[-1], max(len(number.partition(sign)[2]) for number in numbers)
+    if (negative == "5-" and not places) or negatives == ["(5)"]:  # as marks at school, or references, are
         return None
-    return Form(prefix, suffix, thousands, sign, max(len(number.partition(sign)[2]) for number in numbers))
+    if not (prefix or suffix or thousands) and sign == "." and negative == NEGATIVES[0]:
+        return None
+    return Form(prefix, suffix, thousands, sign, places, negative)
+
+
+def _matched(cell: str) -> re.Match[str] | None:
+    """A cell as a number with signs, the one below zero in front."""
+    spaced = cell.translate(SPACES).strip()
+    bare = {"(5)": spaced[1:-1], "5-": spaced[:-1]}.get(_negative(cell))
+    return CELL.fullmatch(spaced if bare is None else f"-{bare}")
+
+
+def _negative(cell: str) -> str:
+    """How a cell says that it is below zero, one of `NEGATIVES`; the first if it does not."""
+    stripped = cell.strip()
+    if "−" in stripped:
+        return "−5"
+    if stripped.endswith("-") and "-" not in stripped[:-1]:
+        return "5-"
+    return "(5)" if stripped.startswith("(") and stripped.endswith(")") else NEGATIVES[0]
 
 
 def _signs(found: re.Match[str]) -> tuple[str, str]:
@@ -119,10 +146,11 @@ def _is_written(number: str, thousands: str, decimal: str) -> bool:
 
 
 def _refuse_units(name: str, found: Collection[re.Match[str]]) -> None:
-    """Refuses a column in which every number has a unit, set apart, and not all the same."""
+    """Refuses a column in which numbers have units, set apart, and not all the same; or thousands and millions."""
     units = sorted({match["suffix"] or "" for match in found})
-    if len(units) > 1 and all(unit.startswith(" ") and unit[1:].isalpha() for unit in units):
-        shown = [next(match[0] for match in found if match["suffix"] == unit) for unit in units[:2]]
+    are_apart = all(unit.startswith(" ") and unit[1:].isalpha() for unit in units)
+    if len(units) > 1 and (are_apart or {unit.strip() for unit in units} - {""} <= MAGNITUDES):
+        shown = [next(match[0] for match in found if (match["suffix"] or "") == unit) for unit in units[:2]]
         raise DataError(
             f"Column {name!r} must hold numbers of one unit, got {shown[0]!r} and {shown[1]!r}. Convert them; to "
             f"keep such cells as words, pass kinds='{name}:categorical'."

@@ -26,12 +26,12 @@ def remarks(found: Mapping[str, ReadColumn]) -> list[str]:
     notes = []
     for name, part in found.items():
         there = part.values[~part.values.isnan()] if part.column.missing else part.values
-        if len(there) > 1 and are_alike(there):
+        if len(there) and are_whole(there) and float(there.abs().max()) >= EXACT:
+            notes.append(f"column {name!r} holds whole numbers too large to be told apart: leave it out with x=…")
+        elif len(there) > 1 and are_alike(there):
             notes.append(f"column {name!r} holds one value in all rows: leave it out with x=…")
         elif part.column.kind == "integer" and len(there) > 2 and _counts(there):
             notes.append(f"column {name!r} counts the rows: leave it out with x=…")
-        elif len(there) and are_whole(there) and float(there.abs().max()) >= EXACT:
-            notes.append(f"column {name!r} holds whole numbers too large to be told apart: leave it out with x=…")
         elif part.column.kind == "real" and may_repeat(there):
             notes += _repetitions(name, there)
     return notes
