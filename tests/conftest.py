@@ -89,6 +89,14 @@ def fresh(pytestconfig: pytest.Config) -> Fresh:
     return made
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _short_grids() -> Iterator[None]:
+    """Runs of a few steps would draw for three seconds; those that look at the drawing take their time back."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("genzoo.training.budget.LEAST", 0.1)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _own_random_state() -> Iterator[None]:
     from genzoo.core import seeded  # once its imports are hooked; torch's own seeding is slower than most tests
