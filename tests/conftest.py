@@ -21,6 +21,7 @@ from tests.fresh import Fresh
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 SHAPED = {"conformance", "core"}  # folders whose tests call whatever has shapes; elsewhere checks would cost a quarter
+CHECKED, REPEATED = 1000, 100  # calls whose shapes are checked in a test there, and in one that makes rounds of the same
 
 jaxtyping.install_import_hook(
     [f"genzoo.{package}" for package in ("core", "distributions", "models", "nn")],
@@ -56,7 +57,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    typed.begin(item.path.parent.name in SHAPED)
+    shaped = item.path.parent.name in SHAPED
+    typed.begin(shaped * (REPEATED if item.name.startswith("test_it_trains") else CHECKED))
     CLOCK.begin()
 
 

@@ -78,8 +78,8 @@ def test_roads_lead_to_the_same_bits(kind: str, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("kind", DRAWS)
 def test_chunks_do_not_show(kind: str, road: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = DRAWS[kind]()
-    monkeypatch.setattr("genzoo._stream.CHUNK", 50)
-    monkeypatch.setattr(_random, "ELEMENTS", 3000)
+    monkeypatch.setattr("genzoo._stream.CHUNK", 1000)
+    monkeypatch.setattr(_random, "ELEMENTS", 9000)
     assert torch.equal(DRAWS[kind](), whole)
 
 

@@ -6,16 +6,14 @@ from typing import Any
 import jaxtyping
 from beartype import beartype
 
-ENOUGH = 1000  # calls that are checked in a test: by then what comes has come before
-
 _checkers: dict[object, Callable[..., Any]] = {}
 _left = [0]
 
 
-def begin(shaped: bool) -> None:
-    """The first calls of the next test are checked, or none."""
-    _left[0] = ENOUGH
-    jaxtyping.config.update("jaxtyping_disable", not shaped)
+def begin(calls: int) -> None:
+    """So many of the first calls of the next test are checked; by then what comes has come before."""
+    _left[0] = calls
+    jaxtyping.config.update("jaxtyping_disable", not calls)
 
 
 def _count() -> None:

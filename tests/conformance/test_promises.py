@@ -6,7 +6,7 @@ from torch.distributions import Normal
 
 from genzoo.core import Capability
 from genzoo.testing import check
-from tests.zoo import ZOO, ready, shown, subject
+from tests.zoo import ZOO, made_ready, shown, subject
 
 EACH = pytest.mark.parametrize("name", ZOO)
 COUNTED = {  # by hand
@@ -27,11 +27,15 @@ def test_the_suite_forbids_global_draws() -> None:
 
 
 @EACH
-def test_it_is_what_it_declares(name: str) -> None:
-    model, entry = ready(name), ZOO[name]
+def test_it_is_what_it_declares_and_its_weights_are_all_of_it(name: str) -> None:
+    entry = ZOO[name]
+    model, other = made_ready(name, torch.get_default_dtype()), entry.make()
     assert model.likelihood is entry.likelihood
     assert {each.value for each in Capability if model.can(each)} == entry.capabilities
     assert model.can("condition") == bool(model.given_space)
+    assert name not in COUNTED or model.parameter_count == COUNTED[name]
+    other.load_state_dict(model.state_dict())
+    assert torch.equal(shown(other.eval(), 7, seed=4), shown(model, 7, seed=4)), "its weights make another model"
 
 
 @EACH
@@ -58,13 +62,3 @@ def test_it_trains(name: str) -> None:
     assert check(subject(name), "training")
 
 
-@EACH
-def test_weights_make_the_model(name: str) -> None:
-    model, other = ready(name), ZOO[name].make()
-    other.load_state_dict(model.state_dict())
-    assert torch.equal(shown(other.eval(), 7, seed=4), shown(model, 7, seed=4))
-
-
-@pytest.mark.parametrize("name", COUNTED)
-def test_parameters_are_counted(name: str) -> None:
-    assert ready(name).parameter_count == COUNTED[name]

@@ -26,9 +26,9 @@ def test_validation_data_of_any_size_leave_a_timed_run_within_its_minutes():
                 Slow.rows += len(batch)
             return super().loss(batch)
 
-    config = TrainConfig(core_minutes=0.04, device="cpu")  # of processor time, which no neighbor takes away
+    config = TrainConfig(core_minutes=0.02, device="cpu")  # of processor time, which no neighbor takes away
     trained = train(Slow(), normal_rows(), config, valid=normal_rows(200_000))
-    assert trained.core_seconds < 2.5 * 60 * 0.04
+    assert trained.core_seconds < 2.5 * 60 * 0.02
     assert trained.steps > 20
     assert Slow.rows < 0.3 * trained.steps * 128 + 21 * 500
 
@@ -49,7 +49,7 @@ def test_costly_rows_in_small_batches_stay_within_their_budget():
 
 @pytest.mark.parametrize("kind", ["line", "duel", "moments"])
 def test_every_course_can_be_timed(kind):
-    trained = train(model_of(kind), normal_rows(), TrainConfig(minutes=0.01, device="cpu"), valid=normal_rows())
+    trained = train(model_of(kind), normal_rows(), TrainConfig(minutes=0.005, device="cpu"), valid=normal_rows())
     assert trained.steps >= 1
 
 
@@ -82,7 +82,7 @@ def test_a_model_whose_steps_grow_dearer_keeps_its_budget(monkeypatch, costs):
     class Timed(Growing):
         def work(self, cost):
             super().work(cost)
-            clock.seconds += cost / 100
+            clock.seconds += cost / 40
 
     Timed.costs = costs
     config = TrainConfig(core_minutes=0.2, batch_size=32, device="cpu")
@@ -97,7 +97,7 @@ def test_a_part_that_grows_is_timed_through_what_is_around_it(monkeypatch):
 
     class Timed(Growing):
         def work(self, cost):
-            clock.seconds += cost / 100
+            clock.seconds += cost / 40
 
     model = Standardized(Timed())
     train(model, normal_rows(), TrainConfig(core_minutes=0.2, batch_size=32, device="cpu"))
@@ -108,7 +108,7 @@ def test_a_part_that_grows_is_timed_through_what_is_around_it(monkeypatch):
 class Costly(Line):
     """What training, judging and drawing cost is dictated."""
 
-    def __init__(self, clock, step=0.02, judged=(0.0, 0.0), drawn=(0.0, 0.0)):
+    def __init__(self, clock, step=0.05, judged=(0.0, 0.0), drawn=(0.0, 0.0)):
         super().__init__()
         self.costs = {True: (step, 0.0), False: judged, "draw": drawn}
         self.clock = clock
@@ -224,6 +224,7 @@ def test_a_step_that_takes_longer_than_the_budget_is_made_once(monkeypatch):
 def test_a_run_of_steps_draws_few_samples_where_they_are_slow(tmp_path, monkeypatch):
     clock, files = Clock(monkeypatch), Files()
     monkeypatch.setattr(time, "monotonic", lambda: clock.seconds)
+    monkeypatch.setattr("genzoo.training.budget.LEAST", 3.0)
     model = Costly(clock, step=0.5, drawn=(0.0, 1.0))
     train(model, normal_rows(), TrainConfig(steps=2, device="cpu"), callbacks=[SampleGrid(tmp_path, files, 64)])
     assert files.saved in ([2], [3])  # the last one alone

@@ -29,7 +29,7 @@ REPRESENTATION: dict[str, Entry] = {
     "matrix_factorization": Entry(lambda: MatrixFactorization(BYTES, code=3), NONE, "encode decode loss direct_fit"),
     "nonlinear_factorization": Entry(lambda: free_codes(BITS, "ridge"), NONE, "encode decode loss", rounds=40),
     "sparse_coding": Entry(
-        lambda: SparseCoding(REALS, code=5, penalty=0.3, steps=1000), NONE, "encode decode loss direct_fit"
+        lambda: SparseCoding(REALS, code=5, penalty=0.3, steps=1000, tol=1e-3), NONE, "encode decode loss direct_fit"
     ),
     "sparse_coding/huber": Entry(
         lambda: free_codes(REALS, "lasso", nn.Linear(3, 3), loss=huber()), NONE, "encode decode loss"

@@ -10,7 +10,7 @@ from genzoo.training.callbacks import Callback
 from genzoo.training.loop import train
 from tests.training.toys import Rows
 
-SECONDS = 3.0
+SECONDS = 1.5
 
 
 class Used(Callback):

@@ -25,15 +25,23 @@ SMALL = {"steps": 16, "checkpoint_every": 2, "device": "cpu"}
 STAGES = ("stage-1", "stage-2", ".")
 
 
-@pytest.fixture(autouse=True)
-def installed(monkeypatch):
-    for info in (unclip, student):
-        monkeypatch.setitem(recipes(), info.name, info)
+@pytest.fixture(autouse=True, scope="module")
+def installed():
+    with pytest.MonkeyPatch.context() as patch:
+        for info in (unclip, student):
+            patch.setitem(recipes(), info.name, info)
+        yield
 
 
 @pytest.fixture(scope="module")
 def moons(tmp_path_factory):
     return genzoo.train("vae", "moons", out=tmp_path_factory.mktemp("moons") / "run", steps=4, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run of all three stages, to be looked at."""
+    return trained(tmp_path_factory.mktemp("unclip") / "whole")
 
 
 def trained(path, **more):
@@ -48,44 +56,40 @@ def same(one, other):
 # --- three stages -------------------------------------------------------------------------------------------------
 
 
-def test_a_recipe_is_followed_to_its_end(tmp_path):
+def test_a_recipe_is_followed_to_its_end(whole):
     data = genzoo.read("digits", given="label")
     built = [type(stage.model) for stage in stages_of(unclip(data.space, data.given_space))]
     assert built == [Contrast, OfCodes, FromCodes]
-    run = trained(tmp_path / "run")
-    assert isinstance(run.model, FromCodes)
-    assert [type(genzoo.load(tmp_path / "run" / part).model) for part in STAGES] == built
-    assert [genzoo.load(tmp_path / "run" / part).config.stage for part in STAGES] == [1, 2, 3]
-    again = genzoo.load(run.path)
+    assert isinstance(whole.model, FromCodes)
+    assert [type(genzoo.load(whole.path / part).model) for part in STAGES] == built
+    assert [genzoo.load(whole.path / part).config.stage for part in STAGES] == [1, 2, 3]
+    again = genzoo.load(whole.path)
     assert torch.equal(again.model.sample(3, data.test.gather(torch.arange(3))[1], seed=1),
-                       run.model.sample(3, data.test.gather(torch.arange(3))[1], seed=1))  # fmt: skip
+                       whole.model.sample(3, data.test.gather(torch.arange(3))[1], seed=1))  # fmt: skip
 
 
-def test_the_stages_share_the_budget_by_their_parts(tmp_path):
-    run = trained(tmp_path / "run", steps=16)
-    assert [without_clock(tmp_path / "run" / part)[-1]["step"] for part in STAGES] == [4, 4, 8]
-    assert sum(genzoo.load(run.path / part).config.train.steps for part in STAGES) == 16
+def test_the_stages_share_the_budget_by_their_parts(whole):
+    assert [without_clock(whole.path / part)[-1]["step"] for part in STAGES] == [4, 4, 8]
+    assert sum(genzoo.load(whole.path / part).config.train.steps for part in STAGES) == 16
 
 
-def test_every_stage_keeps_what_the_one_before_learned(tmp_path):
-    trained(tmp_path / "run")
-    first, second, third = (load_file(tmp_path / "run" / part / "model.safetensors") for part in STAGES)
+def test_every_stage_keeps_what_the_one_before_learned(whole):
+    first, second, third = (load_file(whole.path / part / "model.safetensors") for part in STAGES)
     assert all(torch.equal(tensor, second[f"encoder.{name}"]) for name, tensor in first.items())
     assert all(torch.equal(tensor, third[f"codes.{name}"]) for name, tensor in second.items())
 
 
 @pytest.mark.parametrize(("stage", "step"), [(1, 1), (2, 3), (3, 1), (3, 5)])
-def test_a_kill_in_any_stage_changes_nothing(tmp_path, stage, step):
-    trained(tmp_path / "whole")
+def test_a_kill_in_any_stage_changes_nothing(tmp_path, whole, stage, step):
     with pytest.raises(ConnectionAbortedError):
         trained(tmp_path / "cut", callbacks=[Stop(stage, step)])
     genzoo.resume(tmp_path / "cut")
     for part in STAGES:
-        same(tmp_path / "whole" / part, tmp_path / "cut" / part)
+        same(whole.path / part, tmp_path / "cut" / part)
 
 
-def test_a_stage_that_only_codes_has_no_samples(tmp_path):
-    run = trained(tmp_path / "run")
+def test_a_stage_that_only_codes_has_no_samples(whole):
+    run = whole
     assert not (run.path / "stage-1" / "samples").exists()
     assert list((run.path / "samples").glob("*.png"))
     assert list((run.path / "stage-2" / "samples").glob("*.npy"))  # codes are no pictures
@@ -201,7 +205,7 @@ STARTS = [
 
 @pytest.mark.parametrize(("recipe", "data", "given", "settings"), STARTS, ids=[start[0] for start in STARTS])
 def test_every_recipe_starts_from_a_finished_run_of_it(tmp_path, recipe, data, given, settings):
-    small = {"steps": 4, "device": "cpu"}
+    small = {"steps": 2, "device": "cpu"}
     first = genzoo.train(recipe, data, given=given, out=tmp_path / "first", settings=settings, seed=1, **small)
     weights = {}
 

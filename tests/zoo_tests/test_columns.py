@@ -13,7 +13,7 @@ from genzoo.zoo import Mistake, recipe_named, recipes
 MIXED = Space((3,), columns=(Column("real"), Column("categorical", 3), Column("integer")))
 CODES = Space((3,), columns=(Column("categorical", 3), Column("categorical", 5), Column("ordered", 2)))
 SIDES = 6
-SHORT = {"steps": 15, "batch_size": 50, "precision": "float32", "warmup": 0, "keep": "last", "ema": None}
+SHORT = {"steps": 8, "batch_size": 50, "precision": "float32", "warmup": 0, "keep": "last", "ema": None}
 TAKES = sorted(name for name, info in recipes().items() if info.columns != "levels" and not info.wants)
 SOME = ("bayes_net", "gaussian_mixture", "histogram", "nsf", "vae")
 LEVELS_ONLY = sorted(name for name, info in recipes().items() if info.columns == "levels")

@@ -57,8 +57,9 @@ def _sweeps(planes, twist, even, odd, masks, half, draws, update):
     (a, b, c, first), (x, y, z, _) = even, odd
     for i in range(0, len(masks), 2):
         counter = first + np.uint64(BITS // 2 * i)
-        half(planes[0], planes[1], 0, twist, (a, b, c, counter), masks[i], draws, update)
-        half(planes[1], planes[0], 1, twist, (x, y, z, counter), masks[i + 1], draws, update)
+        parity = i % 2  # 0, but no literal, for which all would be compiled once and for 1 once more
+        half(planes[0], planes[1], parity, twist, (a, b, c, counter), masks[i], draws, update)
+        half(planes[1], planes[0], 1 - parity, twist, (x, y, z, counter), masks[i + 1], draws, update)
 
 
 @no_type_check
