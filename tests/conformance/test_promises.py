@@ -60,5 +60,3 @@ TRAINED = [name for name, entry in ZOO.items() if entry.rounds or "direct_fit" i
 @pytest.mark.parametrize("name", TRAINED)
 def test_it_trains(name: str) -> None:
     assert check(subject(name), "training")
-
-

@@ -30,12 +30,12 @@ from genzoo.distributions import (
     exact_wasserstein,
     integrated,
     integrated_wasserstein,
+    measure,
     mmd2,
     neighbor_kl,
     summed,
     wasserstein_1d,
 )
-from genzoo.distributions import measure
 from genzoo.distributions.draws import draw
 
 CLIMB, ERROR = dual._climb, measure.bootstrap_error

@@ -246,12 +246,12 @@ def test_an_offset_changes_no_distance(name: str) -> None:
 
 def test_probabilities_and_ratios_are_checked() -> None:
     nan = math.nan
-    for measure in (KL, JENSEN_SHANNON, distributions.cross_entropy):
-        assert measure([1, 0], [1, 0]).item() == pytest.approx(0.0)
+    for number in (KL, JENSEN_SHANNON, distributions.cross_entropy):
+        assert number([1, 0], [1, 0]).item() == pytest.approx(0.0)
         with pytest.raises(ValueError, match="Probabilities"):
-            measure(torch.tensor([nan, 0.5]), torch.tensor([0.5, 0.5]))
+            number(torch.tensor([nan, 0.5]), torch.tensor([0.5, 0.5]))
         with pytest.raises(ValueError, match="same things"):
-            measure([0.5, 0.5], [0.2, 0.3, 0.5])
+            number([0.5, 0.5], [0.2, 0.3, 0.5])
     assert KL(torch.tensor([0.5, 0.5], dtype=torch.float64), torch.tensor([0.5, 0.5])).dtype == torch.float64
     bad = torch.tensor([nan, *[0.0] * 40])
     for ask in (
@@ -262,9 +262,9 @@ def test_probabilities_and_ratios_are_checked() -> None:
     ):
         with pytest.raises(ValueError, match="NaN"):
             ask()
-    for measure in (evaluation.judge_score, evaluation.label_histogram):
+    for number in (evaluation.judge_score, evaluation.label_histogram):
         with pytest.raises(distributions.NotFinite):
-            measure(torch.tensor([[nan, 1.0]]).expand(40, 2))
+            number(torch.tensor([[nan, 1.0]]).expand(40, 2))
     with pytest.raises(ValueError, match="none negative"):
         evaluation.histogram_divergence([20, -3])
     assert evaluation.histogram_divergence(np.array([20, 0]), [0.0, 1.0]).value == math.inf
