@@ -192,6 +192,21 @@ def test_advice_says_when_numbers_do_not_decide(digits):
     assert advise(apart)[0].names == ["a"]
 
 
+def test_boosted_trees_decide_what_a_distance_does_not(digits):
+    def entry(name: str, value: float, area: float) -> Entry:
+        made = {"Fréchet": value, "two-sample AUC (boosted trees)": area}
+        found = [Measurement(what, v, 0.05, Kind.STATISTIC, "", 10, "aa") for what, v in made.items()]
+        return dataclasses.replace(digits.entries[0], name=name, measurements=found)
+
+    entries = [entry("a", 1.0, 0.95), entry("b", 1.1, 0.7), entry("c", 9.0, 0.5)]
+    generate = advise(dataclasses.replace(digits, entries=entries))[0]
+    assert generate.names == ["b"]
+    assert generate.reason.startswith("Fréchet 1.000 ± 0.050 at best, which does not tell 2 apart; of these it gives")
+    assert generate.reason.endswith("(boosted trees) 0.700 ± 0.050, the next 0.950 ± 0.050.")
+    alike = [entry("a", 1.0, 0.75), entry("b", 1.1, 0.7)]
+    assert advise(dataclasses.replace(digits, entries=alike))[0].names == ["a", "b"]
+
+
 def test_the_number_of_a_component_is_nothing_to_edit(digits):
     edit = next(advice for advice in advise(digits) if advice.purpose.startswith("to edit"))
     assert edit.names == ["vae"]

@@ -299,7 +299,7 @@ def _listed(codec: TableCodec, x: Tensor) -> dict[str, Any]:
     """Rows of a table as they are written, but for the last digits of real numbers."""
     columns = dict(list(codec.cells(x).items())[:12])
     for name, cells in columns.items():
-        if name not in codec.words and name not in codec.whole and name not in codec.forms:
+        if not any(name in known for known in (codec.words, codec.whole, codec.forms, codec.places)):
             columns[name] = [cell and f"{float(cell):.4g}" for cell in cells]
     numbers = [list(row) for row in zip(*columns.values(), strict=True)]
     more = len(codec.columns) - len(columns)
