@@ -2,12 +2,18 @@
 
 from genzoo.core import GivenSpaceLike, Space
 from genzoo.models import Dequantized, Standardized
-from genzoo.models.autoencoders import VAE, GaussianAutoencoder
+from genzoo.models.autoencoders import VAE, GaussianAutoencoder, MixturePrior, Rate, VampPrior
 from tests.zoo.entry import BITS, BOTH, BOUND, BYTES, LABEL, PIXELS, REALS, Entry
 
 
 def vae(space: Space, given: GivenSpaceLike = None, drop_given: float = 0.0) -> VAE:
     return VAE(space, given, GaussianAutoencoder.mlp(space, given, latent=2, hidden=[16]), drop_given=drop_given)
+
+
+def mixed_vae(space: Space, *, vamp: bool) -> VAE:
+    both = GaussianAutoencoder.mlp(space, latent=2, hidden=[16])
+    prior = VampPrior(space, 3) if vamp else MixturePrior(both.latent, 3)
+    return VAE(space, None, both, prior=prior, rate=Rate(beta=2.0, correlation=2.0))
 
 
 def conv_vae(space: Space) -> VAE:
@@ -20,6 +26,8 @@ AUTOENCODERS: dict[str, Entry] = {
         lambda: Dequantized(Standardized(vae(PIXELS, LABEL, 0.5)), 256), BOUND, "encode decode latent condition"
     ),
     "vae": Entry(lambda: vae(BYTES), BOUND, "encode decode latent", rounds=40),
+    "vae/mixture": Entry(lambda: mixed_vae(REALS, vamp=False), BOUND, "encode decode score latent"),
+    "vae/vamp": Entry(lambda: mixed_vae(BITS, vamp=True), BOUND, "encode decode latent"),
     "vae/conv": Entry(lambda: conv_vae(BYTES), BOUND, "encode decode latent"),
     "vae/bits": Entry(lambda: vae(BITS), BOUND, "encode decode latent"),
     "vae/reals": Entry(lambda: vae(REALS), BOUND, "encode decode score latent"),

@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = attach(
         "loading": ["Run", "load"],
         "run": ["resume", "train"],
         "classical.densities": ["gaussian_mixture"],
-        "autoencoders": ["vae"],
+        "autoencoders": ["beta_vae", "vae"],
         "autoregressive": ["bigram", "gpt", "made"],
         "adversarial.wasserstein": ["wgan_gp"],
         "graphical.graphs": ["bayes_net", "ising", "potts"],

@@ -1,19 +1,41 @@
 """Recipes of autoencoders."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
 
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
-from genzoo.zoo.recipe import Amount, Count, DropGiven, GivenSpaceLike, Recipe, Size, recipe
+from genzoo.zoo.recipe import NATS, Amount, Count, DropGiven, GivenSpaceLike, Recipe, Size, recipe
 from genzoo.zoo.units import in_units
 
-__all__ = ["vae"]
+if TYPE_CHECKING:
+    from genzoo.core.component import Autoencoder
+    from genzoo.models.autoencoders import Prior, Rate
+
+__all__ = ["beta_vae", "vae"]
+
+ABLE = ("sample", "log_prob", "encode", "decode", "latent", "score", "loss", "condition")
+VaeSize = Annotated[
+    Size, Field(description="Small: 16 latents (4 for tables), 16 channels. Paper: 32 latents, 64 channels.")
+]
+Net = Annotated[
+    Literal["auto", "mlp", "conv"],
+    Field(description="Convolutions or a multilayer perceptron; auto: convolutions from 16×16 pixels on."),
+]
+Latent = Annotated[Count | None, Field(description="The length of z; by default as size says.")]
+Hidden = Annotated[Count, Field(description="The width of a perceptron's hidden layers.")]
+Depth = Annotated[Count, Field(description="Their number.")]
+Width = Annotated[
+    Count | None, Field(description="Channels of the convolutions at full size; by default as size says.")
+]
+WarmUp = Annotated[float, Field(ge=0, le=1, description="The share of the training in which the rate's weight rises.")]
 
 
 @recipe(
     family="autoencoders",
     likelihood="bound",
-    can=("sample", "log_prob", "encode", "decode", "latent", "score", "loss", "condition"),
+    can=ABLE,
     paper="Kingma & Welling, 2014, Auto-encoding variational Bayes, arXiv:1312.6114",
     sampling=("noise",),
 )
@@ -21,13 +43,17 @@ def vae(
     space: Space,
     given_space: GivenSpaceLike = None,
     *,
-    size: Size = "small",
-    net: Literal["auto", "mlp", "conv"] = "auto",
-    latent: Count | None = None,
-    hidden: Count = 256,
-    depth: Count = 2,
-    width: Count | None = None,
+    size: VaeSize = "small",
+    net: Net = "auto",
+    latent: Latent = None,
+    hidden: Hidden = 256,
+    depth: Depth = 2,
+    width: Width = None,
+    prior: Literal["normal", "mixture", "vamp"] = "normal",
+    components: Count = 50,
     beta: Amount = 1.0,
+    free: Amount = 0.0,
+    warm_up: WarmUp = 0.0,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """A variational autoencoder: a Gaussian latent, and a decoder whose distribution suits the data.
@@ -35,28 +61,99 @@ def vae(
     Bytes get a discretized logistic, two levels a Bernoulli, real numbers a Gaussian in standard units.
 
     Args:
-        size: Small: 16 latents (4 for tables), 16 channels. Paper: 32 latents, 64 channels.
-        net: Convolutions or a multilayer perceptron; auto: convolutions from 16×16 pixels on.
-        latent: The length of z; by default as size says.
-        hidden: The width of a perceptron's hidden layers.
-        depth: Their number.
-        width: Channels of the convolutions at full size; by default as size says.
+        prior: N(0, I), a mixture of Gaussians that is learned, or the posteriors of made-up rows that are.
+        components: Of a prior that is a mixture.
         beta: The weight of the rate in the loss; log_prob is the ELBO whatever it is.
+        free: Nats of the rate, of each latent, that cost nothing, against latents that say nothing.
     """
-    from genzoo.models.autoencoders import VAE, GaussianAutoencoder
+    from genzoo.models.autoencoders import MixturePrior, Rate, VampPrior
 
-    images = len(space.shape) == 3 and min(space.shape[1:]) >= 16
-    small = size == "small"
+    both, conv = _networks(space, given_space, size, net, latent, hidden=hidden, depth=depth, width=width)
+    priors = {
+        "normal": lambda: None,
+        "mixture": lambda: MixturePrior(both.latent, components),
+        "vamp": lambda: VampPrior(space, components),
+    }
+    rate = Rate(beta, free=free, warm_up=warm_up)
+    return _whole(space, given_space, both, priors[prior](), rate, drop_given, size=size, conv=conv)
+
+
+@recipe(
+    family="autoencoders",
+    likelihood="bound",
+    can=ABLE,
+    paper="Higgins et al., 2017, beta-VAE; Chen, Li, Grosse & Duvenaud, 2018, arXiv:1802.04942 (of correlation)",
+    sampling=("noise",),
+    loss=f"distortion + 4 × rate by default, {NATS}",
+)
+def beta_vae(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: VaeSize = "small",
+    net: Net = "auto",
+    latent: Latent = None,
+    hidden: Hidden = 256,
+    depth: Depth = 2,
+    width: Width = None,
+    beta: Amount = 4.0,
+    of: Literal["rate", "correlation"] = "rate",
+    warm_up: WarmUp = 0.0,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """A variational autoencoder whose latents are pressed to be independent, so that each may say one thing.
+
+    Args:
+        beta: The weight of what is pressed; 1 is a plain `vae`.
+        of: The whole rate, or its part that says how far the latents are from independent (β-TCVAE).
+    """
+    from genzoo.models.autoencoders import Rate
+
+    both, conv = _networks(space, given_space, size, net, latent, hidden=hidden, depth=depth, width=width)
+    rate = Rate(beta, warm_up=warm_up) if of == "rate" else Rate(correlation=beta, warm_up=warm_up)
+    return _whole(space, given_space, both, None, rate, drop_given, size=size, conv=conv)
+
+
+def _networks(
+    space: Space,
+    given_space: GivenSpaceLike,
+    size: Size,
+    net: str,
+    latent: int | None,
+    *,
+    hidden: int,
+    depth: int,
+    width: int | None,
+) -> "tuple[Autoencoder, bool]":
+    """Encoder and decoder, and whether they are of convolutions."""
+    from genzoo.models.autoencoders import GaussianAutoencoder
+
+    small, images = size == "small", len(space.shape) == 3 and min(space.shape[1:]) >= 16
     latent = latent or (32 if not small else 16 if space.dims > 16 else 4)
-    conv = net == "conv" or (net == "auto" and images)
-    if conv:
+    if net == "conv" or (net == "auto" and images):
         both = GaussianAutoencoder.conv(space, given_space, latent=latent, width=width or (16 if small else 64))
-    else:
-        both = GaussianAutoencoder.mlp(space, given_space, latent=latent, hidden=[hidden] * depth)
-    model = VAE(space, given_space, both, beta=beta, drop_given=drop_given)
+        return both, True
+    return GaussianAutoencoder.mlp(space, given_space, latent=latent, hidden=[hidden] * depth), False
+
+
+def _whole(
+    space: Space,
+    given_space: GivenSpaceLike,
+    both: "Autoencoder",
+    prior: "Prior | None",
+    rate: "Rate",
+    drop_given: float,
+    *,
+    size: Size,
+    conv: bool,
+) -> Recipe:
+    """The model with its training."""
+    from genzoo.models.autoencoders import VAE
+
+    model = VAE(space, given_space, both, prior=prior, rate=rate, drop_given=drop_given)
     config = TrainConfig(
         steps=3000,
-        lr=2e-3 if small else 1e-3,
+        lr=2e-3 if size == "small" else 1e-3,
         warmup=100,
         precision="auto" if conv else "float32",
         clip_norm=100.0,

@@ -6,7 +6,8 @@ from torch.distributions import Distribution, Independent, Normal
 
 from genzoo.core import NOTHING, Autoencoder, Batch, Given, Noise, Space
 from genzoo.distributions.draws import draw
-from genzoo.models.autoencoders import VAE, GaussianAutoencoder
+from genzoo.models.autoencoders import VAE, GaussianAutoencoder, MixturePrior, Prior, Rate, VampPrior
+from genzoo.models.autoencoders.rate import total_correlation
 from genzoo.testing import rows
 from tests.zoo.autoencoders import vae
 from tests.zoo.entry import BITS, BYTES, LABEL, REALS
@@ -70,7 +71,95 @@ def test_networks_are_by_argument() -> None:
 
 
 def test_impossible_arguments_are_refused() -> None:
-    with pytest.raises(ValueError, match="beta"):
-        VAE(REALS, None, GaussianAutoencoder.mlp(REALS), beta=-1.0)
+    for name, rate in {"beta": {"beta": -1.0}, "free": {"free": -1.0}, "warm_up": {"warm_up": 2.0}}.items():
+        with pytest.raises(ValueError, match=f"`{name}`"):
+            Rate(**rate)
+    for prior in (lambda: MixturePrior(Space((2,)), 0), lambda: MixturePrior(Space((2,), levels=3), 2)):
+        with pytest.raises(ValueError, match="at least one component|vectors of reals"):
+            prior()
     with pytest.raises(ValueError, match="samples"):
         vae(REALS).log_prob(rows(REALS, 2), samples=0)
+
+
+def trained_terms(model: VAE, x: torch.Tensor, progress: float = 0.5) -> dict[str, torch.Tensor]:
+    return model.losses(Batch(x, noise=Noise(0), progress=progress))
+
+
+def test_the_rate_counts_as_asked_and_the_bound_stays() -> None:
+    both, x = GaussianAutoencoder.mlp(REALS, latent=3, hidden=[16]), 2 * rows(REALS, 32)
+    plain = VAE(REALS, None, both)
+    terms = trained_terms(plain, x)
+    distortion, rate = terms["distortion"], terms["rate"]
+    for asked, counted in (
+        (Rate(beta=4), 4 * rate),
+        (Rate(warm_up=1), 0.5 * rate),
+        (Rate(beta=2, warm_up=0.25), 2 * rate),
+        (Rate(free=100.0), torch.tensor(300.0)),
+        (Rate(free=1e-9), rate),
+    ):
+        model = VAE(REALS, None, both, rate=asked)
+        found = trained_terms(model, x)
+        assert torch.allclose(found["loss"], distortion + counted, rtol=1e-5), asked
+        assert torch.allclose(found["rate"], rate)
+        assert torch.equal(model.log_prob(x, seed=1), plain.log_prob(x, seed=1))
+    assert plain.lowers().name == ""
+    assert VAE(REALS, None, both, rate=Rate(beta=4)).lowers().name == "distortion + 4 × rate"
+
+
+def test_a_rate_of_draws_has_the_mean_of_the_exact_one() -> None:
+    both, x = GaussianAutoencoder.mlp(REALS, latent=3, hidden=[16]), rows(REALS, 4)
+    exact, drawn = (VAE(REALS, None, both, rate=Rate(exact=exact)) for exact in (True, False))
+    many = torch.stack([drawn.losses(Batch(x, noise=Noise(i)))["rate"] for i in range(400)])
+    assert abs(many.mean() - exact.losses(Batch(x, noise=Noise(0)))["rate"]) < 4 * many.std() / 20
+
+
+@pytest.mark.parametrize(
+    "prior", [lambda: MixturePrior(Space((2,)), 3), lambda: VampPrior(REALS, 3)], ids=["mixture", "vamp"]
+)
+def test_learned_priors_are_densities_and_are_drawn_from(prior) -> None:
+    made: Prior = prior()
+    both = GaussianAutoencoder.mlp(REALS, latent=2, hidden=[16])
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.mul_(1.5)
+    side = torch.linspace(-12, 12, 241)
+    grid = torch.cartesian_prod(side, side)
+    with torch.no_grad():
+        mass = made.log_prob(grid, both).exp()
+        z = made.draw(4000, Noise(0), both, torch.float32)
+    assert abs(mass.sum() * 0.01 - 1) < 0.01
+    mean = (mass[:, None] * grid).sum(0) / mass.sum()
+    assert torch.allclose(z.mean(0), mean, atol=0.1)
+    model = VAE(REALS, None, both, prior=made)
+    losses = model.losses(Batch(rows(REALS, 8), noise=Noise(0)))
+    losses["loss"].backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in made.parameters())
+    assert torch.allclose(losses["loss"], -model.log_density(rows(REALS, 8), {}, Noise(0)).mean(), rtol=1e-5)
+
+
+def test_made_up_rows_begin_as_rows_of_the_data() -> None:
+    prior, both, x = VampPrior(BYTES, 5), GaussianAutoencoder.mlp(BYTES, latent=2, hidden=[16]), rows(BYTES, 8)
+    VAE(BYTES, None, both, prior=prior).prepare([Batch(x[:3]), Batch(x[3:])])
+    assert torch.allclose(prior.rows, both.numbers(x[:5]))
+
+
+def test_total_correlation_is_zero_of_one_latent_and_sees_copies() -> None:
+    loc = torch.randn(256, 1)
+    same = torch.cat([loc, loc], 1)
+
+    def found(loc: torch.Tensor) -> float:
+        q = Independent(Normal(loc, 0.1), 1)
+        return total_correlation(q, draw(q, Noise(0))).item()
+
+    assert abs(found(loc)) < 1e-5
+    assert found(same) > found(torch.randn(256, 2)) + 1
+
+
+def test_latents_that_say_nothing_are_counted() -> None:
+    both = GaussianAutoencoder.mlp(REALS, latent=3, hidden=[16])
+    torch.nn.init.zeros_(both.encoder.net.last.weight)
+    torch.nn.init.zeros_(both.encoder.net.last.bias)
+    assert trained_terms(VAE(REALS, None, both), rows(REALS, 8))["active"] == 0
+    with torch.no_grad():
+        both.encoder.net.last.bias[0] = 1.0
+    assert trained_terms(VAE(REALS, None, both), rows(REALS, 8))["active"] == 1

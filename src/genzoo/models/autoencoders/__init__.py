@@ -6,6 +6,8 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "gaussian": ["GaussianAutoencoder"],
+        "priors": ["MixturePrior", "Prior", "StandardNormal", "VampPrior"],
+        "rate": ["Rate"],
         "vae": ["VAE"],
     },
 )

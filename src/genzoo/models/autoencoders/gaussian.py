@@ -50,10 +50,19 @@ class GaussianAutoencoder(Autoencoder):
 
     # Networks may run in less: distributions are of the precision of the weights.
     def posterior(self, x: Shaped[Tensor, "B *event"], given: Given = NOTHING) -> Distribution:
-        dtype = next(self.encoder.parameters()).dtype
-        said = self.encoder(Numbers(self.space, dtype).of(x), given or None).to(dtype)
-        loc, log_scale = said.chunk(2, dim=1)
-        return Independent(Normal(loc, log_scale.exp(), validate_args=False), 1, validate_args=False)
+        loc, scale = self.moments(self.numbers(x), given)
+        return Independent(Normal(loc, scale, validate_args=False), 1, validate_args=False)
+
+    def moments(
+        self, y: Float[Tensor, "B *event"], given: Given = NOTHING
+    ) -> tuple[Float[Tensor, "B latent"], Float[Tensor, "B latent"]]:
+        """μ and σ of rows as the encoder sees them."""
+        loc, log_scale = self.encoder(y, given or None).to(y.dtype).chunk(2, dim=1)
+        return loc, log_scale.exp()
+
+    def numbers(self, x: Shaped[Tensor, "B *event"]) -> Float[Tensor, "B *event"]:
+        """Rows as the encoder sees them."""
+        return Numbers(self.space, next(self.encoder.parameters()).dtype).of(x)
 
     def likelihood(self, z: Float[Tensor, "B latent"], given: Given = NOTHING) -> Distribution:
         return self.observation(self.decoder(z, given or None).to(z.dtype))

@@ -7,14 +7,14 @@ $$ \\log p(x) \\ge \\mathbb E_{q(z|x)}[\\log p(x \\mid z)] - \\mathrm{KL}(q(z \\
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal, kl_divergence
 
-from genzoo.core.abilities import Ability
+from genzoo.core.abilities import Ability, Latent
 from genzoo.core.component import Autoencoder
 from genzoo.core.game import Batch, Objective, Player
 from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike, RowsAsked
@@ -23,27 +23,31 @@ from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.distributions.draws import draw
 from genzoo.distributions.levels import Numbers
-from genzoo.models.abilities import NormalLatent
+from genzoo.models.autoencoders.priors import Prior, StandardNormal
+from genzoo.models.autoencoders.rate import Rate, by_entry, total_correlation
 
 __all__ = ["VAE"]
 
+ACTIVE = 0.01  # nats that a latent says of x, below which it says nothing
+
 
 class VAE(GenerativeModel):
-    """A variational autoencoder with the prior N(0, I).
+    """A variational autoencoder.
 
-    `log_prob` is the evidence lower bound, its divergence in closed form; with `samples=k` it is the
-    importance-weighted bound, which rises to the likelihood as k grows:
+    `log_prob` is the evidence lower bound, its divergence in closed form where there is one; with `samples=k` it is
+    the importance-weighted bound, which rises to the likelihood as k grows:
 
     $$ \\log p(x) \\ge \\mathbb E \\log \\frac1k \\sum_{j=1}^k \\frac{p(x \\mid z_j)\\,p(z_j)}{q(z_j \\mid x)}. $$
 
-    Training lowers distortion + β · rate, the two parts of the bound; β ≠ 1 changes what is learned and never what
-    `log_prob` says.
+    Training lowers distortion and rate, the two parts of the bound. What the rate counts there changes what is learned
+    and never what `log_prob` says.
 
     Args:
         space: What one x is.
         given_space: What the model is conditioned on, if anything.
         autoencoder: q(z | x, given) and p(x | z, given).
-        beta: β, the weight of the rate in training.
+        prior: p(z), by default N(0, I).
+        rate: What the rate counts in training; by default what it does in the bound.
         drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
 
     Example:
@@ -57,7 +61,6 @@ class VAE(GenerativeModel):
     References:
         Kingma & Welling, 2014, "Auto-encoding variational Bayes", arXiv:1312.6114
         Burda, Grosse & Salakhutdinov, 2016, "Importance weighted autoencoders", arXiv:1509.00519
-        Higgins et al., 2017, "beta-VAE: learning basic visual concepts with a constrained variational framework"
     """
 
     likelihood = Likelihood.BOUND
@@ -69,13 +72,13 @@ class VAE(GenerativeModel):
         given_space: GivenSpaceLike,
         autoencoder: Autoencoder,
         *,
-        beta: float = 1.0,
+        prior: Prior | None = None,
+        rate: Rate | None = None,
         drop_given: float = 0.0,
     ) -> None:
         super().__init__(space, given_space)
-        if beta < 0:
-            raise ValueError(f"`beta` must not be negative, got {beta}.")
-        self.autoencoder, self.beta, self.drop_given = autoencoder, beta, drop_given
+        self.autoencoder, self.prior = autoencoder, prior or StandardNormal()
+        self.rate, self.drop_given = rate or Rate(), drop_given
 
     def log_density(
         self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise, *, samples: int = 1
@@ -83,20 +86,20 @@ class VAE(GenerativeModel):
         if samples < 1:
             raise ValueError(f"`samples` must be at least 1, got {samples}.")
         if samples == 1:
-            distortion, rate = self._terms(x, given, noise)
-            return -(distortion + rate)
+            q, z, distortion = self._terms(x, given, noise)
+            return -(distortion + self._rate(q, z))
         q = self.autoencoder.posterior(x, given)
         total = x.new_full((len(x),), -torch.inf, dtype=self.dtype)
         for _ in range(samples):
             z = draw(q, noise)
-            weight = self._log_likelihood(x, z, given) + self._prior(z).log_prob(z) - q.log_prob(z)
+            weight = self._log_likelihood(x, z, given) + self.prior.log_prob(z, self.autoencoder) - q.log_prob(z)
             total = torch.logaddexp(total, weight)
         return total - math.log(samples)
 
     def draw(self, n: int, given: Given, source: Noise, /, *, noise: bool = True) -> Shaped[Tensor, "n *event"]:
         """Samples; without `noise` the mean of p(x | z), not a draw from it, which spares the eye what every pixel
         draws for itself."""
-        z = source.normal(n, *self.autoencoder.latent.shape, dtype=self.dtype)
+        z = self.prior.draw(n, source, self.autoencoder, self.dtype)
         return self._in_space(draw(self.autoencoder.likelihood(z, given), source)) if noise else self._mean(z, given)
 
     def encode(self, x: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B *latent"]:
@@ -115,36 +118,61 @@ class VAE(GenerativeModel):
         return self.losses(batch)["loss"]
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """The loss with its parts: distortion −E log p(x | z) and rate KL(q ‖ p), in nats per row."""
-        distortion, rate = self._terms(batch.x, self.training_given(batch), batch.noise)
-        distortion, rate = distortion.mean(), rate.mean()
-        return {"loss": distortion + self.beta * rate, "distortion": distortion, "rate": rate}
+        """The loss with its parts: distortion −E log p(x | z) and rate KL(q ‖ p), in nats per row; and how many
+        latents say something, where each can be asked."""
+        q, z, distortion = self._terms(batch.x, self.training_given(batch), batch.noise)
+        rate, each = self._rate(q, z).mean(), by_entry(q)
+        losses = {"loss": distortion.mean(), "distortion": distortion.mean(), "rate": rate}
+        counted = self._counted(rate, None if each is None else each.mean(0))
+        losses["loss"] = losses["loss"] + self.rate.at(batch.progress) * counted
+        if self.rate.correlation != 1:
+            losses["correlation"] = total_correlation(q, z)
+            losses["loss"] = losses["loss"] + (self.rate.correlation - 1) * losses["correlation"]
+        if each is not None:
+            losses["active"] = (each.detach().mean(0) > ACTIVE).sum().to(rate.dtype)
+        return losses
+
+    def prepare(self, batches: Iterable[Batch]) -> None:
+        self.prior.start(batches, self.autoencoder)
 
     def lowers(self) -> Objective:
-        name = "" if self.beta == 1 else f"distortion + {self.beta:g} × rate"
+        name = "" if self.rate.is_that_of_the_bound else str(self.rate)
         return Objective(name, nats=("loss", "distortion", "rate"), densities=("loss", "distortion"))
 
     def players(self) -> Sequence[Player]:
         return [Player("model", self, self.losses)]
 
     def abilities(self) -> list[Ability]:
-        return [NormalLatent(self.autoencoder.latent, Numbers(self.space, self.dtype), self.generate, self.dtype)]
+        return [Decoded(self)]
 
     def extra_repr(self) -> str:
-        return f"{self.space}, given={self.given_space}, beta={self.beta}"
+        return f"{self.space}, given={self.given_space}, rate={self.rate}"
 
-    def _terms(self, x: Tensor, given: Given, noise: Noise) -> tuple[Tensor, Tensor]:
-        """Distortion and rate of each row."""
+    def _terms(self, x: Tensor, given: Given, noise: Noise) -> tuple[Distribution, Tensor, Tensor]:
+        """The posterior of each row, a draw from it, and the distortion."""
         q = self.autoencoder.posterior(x, given)
         z = draw(q, noise)
-        return -self._log_likelihood(x, z, given), kl_divergence(q, self._prior(z))
+        return q, z, -self._log_likelihood(x, z, given)
+
+    def _rate(self, q: Distribution, z: Tensor) -> Float[Tensor, " B"]:
+        """KL(q ‖ p) of each row, or log q(z) − log p(z), whose mean it is."""
+        if self._is_closed(q):
+            return kl_divergence(q, _standard(z))
+        return q.log_prob(z) - self.prior.log_prob(z, self.autoencoder)
+
+    def _is_closed(self, q: Distribution) -> bool:
+        return self.rate.exact and isinstance(self.prior, StandardNormal) and by_entry(q) is not None
+
+    def _counted(self, rate: Tensor, each: Tensor | None) -> Tensor:
+        """The rate with its free nats."""
+        if not self.rate.free:
+            return rate
+        if each is not None and isinstance(self.prior, StandardNormal):
+            return each.clamp_min(self.rate.free).sum()
+        return rate.clamp_min(self.rate.free * self.autoencoder.latent.dims)
 
     def _log_likelihood(self, x: Tensor, z: Tensor, given: Given) -> Tensor:
         return self.autoencoder.likelihood(z, given).log_prob(x)
-
-    def _prior(self, like: Tensor) -> Distribution:
-        standard = Normal(torch.zeros_like(like), torch.ones_like(like), validate_args=False)
-        return Independent(standard, like.ndim - 1, validate_args=False)
 
     def _mean(self, z: Tensor, given: Given) -> Tensor:
         mean = self.autoencoder.mean(z, given)
@@ -152,3 +180,25 @@ class VAE(GenerativeModel):
 
     def _in_space(self, x: Tensor) -> Tensor:
         return x.to(getattr(torch, self.space.dtype)) if self.space.is_discrete else x
+
+
+class Decoded(Latent):
+    """The z of a variational autoencoder, under its prior."""
+
+    def __init__(self, model: VAE) -> None:
+        self.model, self.space = model, model.autoencoder.latent
+        self.numbers = Numbers(model.space, model.dtype)
+
+    def draw(self, n: int, given: Given, noise: Noise) -> Float[Tensor, "n *latent"]:
+        return self.model.prior.draw(n, noise, self.model.autoencoder, self.model.dtype)
+
+    def log_prior(self, z: Float[Tensor, "B *latent"], given: Given = NOTHING) -> Float[Tensor, " B"]:
+        return self.model.prior.log_prob(z, self.model.autoencoder)
+
+    def generate(self, z: Float[Tensor, "B *latent"], given: Given = NOTHING) -> Float[Tensor, "B *event"]:
+        return self.model.generate(z, given)
+
+
+def _standard(like: Tensor) -> Distribution:
+    standard = Normal(torch.zeros_like(like), torch.ones_like(like), validate_args=False)
+    return Independent(standard, like.ndim - 1, validate_args=False)
