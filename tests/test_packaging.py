@@ -31,7 +31,7 @@ BROUGHT = {
 }  # by a package that is declared, in whose name they act
 OPTIONAL = {  # asked only where they are: another name of the same code, a user's own table, peers in speed
     "lightning", "polars", "jax", "blackjax", "numpyro", "thrml", "hmmlearn",
-    "torchcfm", "torchdiffeq",
+    "normflows", "torchcfm", "torchdiffeq",
 }  # fmt: skip
 
 
