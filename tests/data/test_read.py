@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from genzoo.core import Column, Noise, Space
 from genzoo.data import Data, DataError, read, toy
@@ -414,3 +415,15 @@ def test_every_option_has_a_reader_and_one_description() -> None:
     declared = {option for takes in READERS.values() for option in takes.options}
     assert fields - declared == {"levels", "paired", "skip_bad"}  # these say something to all
     assert declared <= fields
+
+
+def test_a_class_of_no_row_that_trains_is_told(tmp_path):
+    for split, classes in (("train", "ab"), ("test", "abc")):
+        for name in classes:
+            (tmp_path / split / name).mkdir(parents=True)
+            for i in range(3):
+                pixels = torch.full((4, 4), 10 * i + ord(name) + 100 * (split == "train"), dtype=torch.uint8)
+                Image.fromarray(pixels.numpy()).save(tmp_path / split / name / f"{i}.png")
+    told = [note for note in read(tmp_path, given="label").notes if "no row that trains" in note]
+    assert told == ["no row that trains is of label c"]
+    assert not [note for note in read("digits", given="label").notes if "no row that trains" in note]

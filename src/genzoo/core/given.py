@@ -241,14 +241,16 @@ def checked_values(given: Given, spaces: GivenSpace) -> Given:
     """A complete condition, if its levels are levels of its spaces.
 
     Raises:
-        ValueError: If an integer is as large as the number of levels, or larger.
+        ValueError: If an integer is as large as the number of levels, or larger, or below −1, which is null.
     """
     for name, rows in given.items():
-        space = spaces[name]
-        if space.is_discrete and len(rows) and int(rows.max()) >= (space.levels or 0) + space.ragged:  # with padding
-            raise ValueError(
-                f"`{_said(name)}` must be below {space.levels}, got {int(rows.max())}. Check the class numbers."
-            )
+        if (space := spaces[name]).is_discrete and rows.numel():
+            least, most = (int(end) for end in rows.aminmax())
+            if least < -1 or most >= (space.levels or 0) + space.ragged:  # with padding
+                found = (
+                    f"at least −1, which is null, got {least}" if least < -1 else f"below {space.levels}, got {most}"
+                )
+                raise ValueError(f"`{_said(name)}` must be {found}. Check the class numbers.")
     return given
 
 

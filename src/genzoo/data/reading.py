@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -259,7 +259,7 @@ def _chosen(source: Source, asked: Asked, given: str | Sequence[str] | None) -> 
         classes,
         source.view,
         {name: condition.codec for name, condition in named.items() if condition.codec is not None},
-        (*source.notes, *decided, *_left_out(source)),
+        (*source.notes, *decided, *_left_out(source), *_unseen(chosen, splits)),
         None if asked.paired or not chosen else _given_splits(source, next(iter(chosen.values())), splits),
         source.skipped,
         numbers=source.numbers,
@@ -270,6 +270,16 @@ def _left_out(source: Source) -> tuple[str, ...]:
     """How many rows are not there, as they could not be read."""
     lost = len(source.skipped)
     return (f"left out {lost:,} of {len(source.x) + lost:,} that cannot be read (skip_bad)",) if lost else ()
+
+
+def _unseen(chosen: Mapping[str, Condition], splits: Mapping[str, Tensor]) -> Iterator[str]:
+    """Which classes no row is of that trains: what is sampled of them would mean nothing."""
+    for name, condition in chosen.items():
+        if condition.classes is not None and condition.rows.ndim == 1 and len(splits["train"]):
+            index = splits["train"][splits["train"] < len(condition.rows)]
+            seen = set(condition.rows[index].unique().tolist())
+            if lacking := [word for number, word in enumerate(condition.classes) if number not in seen]:
+                yield f"no row that trains is of {name} {', '.join(lacking[:5])}{' …' * (len(lacking) > 5)}"
 
 
 def _given_splits(source: Source, condition: Condition, splits: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
