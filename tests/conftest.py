@@ -6,7 +6,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import gc
-import logging
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -29,6 +28,7 @@ jaxtyping.install_import_hook(
 )
 
 
+MANY = 1000  # tests, among which some will need what takes seconds to load: here once, or once in every copy
 CLOCK, LEDGER = Clock(), Ledger()
 
 
@@ -46,11 +46,10 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """What there is by now stays, and need not be looked through again and again for what may go; nor need pytest hang
-    itself, three times a test, into dozens of torch's loggers that keep what they say from all others."""
-    for logger in logging.root.manager.loggerDict.values():
-        if isinstance(logger, logging.Logger) and logger.name.startswith("torch"):
-            logger.propagate = True
+    """What there is by now stays, and need not be looked through again and again for what may go."""
+    if session.config.getoption("copies") > 1 and len(session.items) > MANY:
+        import numba  # noqa: F401
+        import torch._dynamo  # noqa: F401
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)

@@ -19,7 +19,9 @@ from genzoo.apps.cli.catalog import COMMANDS as CATALOG
 from genzoo.apps.cli.reproduce import COMMANDS as REPRODUCE
 from genzoo.apps.cli.training import COMMANDS as TRAINING
 from genzoo.apps.cli.using import COMMANDS as USING
+from genzoo.core import Space
 from genzoo.evaluation.shown import MEAN
+from genzoo.experiments import speed
 from genzoo.experiments.judges import SCHOOLS
 
 COMMANDS = {**CATALOG, **TRAINING, **USING, **REPRODUCE}
@@ -230,6 +232,8 @@ SHORT = {"--steps 2000": "--steps 2", "--steps 500": "--steps 2 --samples 300", 
 def test_every_example_runs(tmp_path, monkeypatch):
     """In the order of the commands, in one folder, each with a budget of a few steps."""
     monkeypatch.chdir(tmp_path)
+    tiny = speed.Case("realnvp", Space((2,)), 4, {"depth": 2, "width": 4})
+    monkeypatch.setattr(speed, "CASES", {"gpt": tiny})
     monkeypatch.setattr("genzoo.experiments.demo.RECIPES", {"digits": {"vae": {}}, "8gaussians": {"realnvp": {}}})
     genzoo("train", "vae", "--data", "digits", "--steps", 2, "--set", "hidden=8", "--train", "keep=last")
     for example in (example for example in COMMANDS.values() if example != REMADE):

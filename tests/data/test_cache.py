@@ -1,7 +1,6 @@
 """The cache, and data larger than memory: decoded once, mapped, made again when damaged, never copied."""
 
 import json
-import logging
 import os
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from PIL import Image
 from genzoo.core import Noise
 from genzoo.data import DataError, cache, read, view
 from genzoo.data.readers import arrays, by_ending, images
+from tests.logged import logged
 
 
 @pytest.fixture
@@ -28,13 +28,11 @@ def entries(place: Path) -> list[str]:
     return sorted(path.suffix for path in place.iterdir())
 
 
-def test_images_are_decoded_once(
-    folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.INFO, logger="genzoo.data"):
+def test_images_are_decoded_once(folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with logged("genzoo.data") as messages:
         first = read(folder)
-    assert "decoded 70 images of" in caplog.text
-    assert str(cache) in caplog.text
+    (told,) = [message for message in messages if "decoded 70 images of" in message]
+    assert str(cache) in told
     assert entries(cache) == [".json", ".npy"]
     monkeypatch.setattr(images, "pixels", None)  # not called again
     second = read(folder)

@@ -1,6 +1,5 @@
 """Samples of molecules: known ones with known properties, real halves near-perfect, noise far off."""
 
-import logging
 import sys
 
 import numpy as np
@@ -18,6 +17,7 @@ from genzoo.evaluation.molecules import (
     unique_at,
     valid,
 )
+from tests.logged import logged
 
 BROKEN = ["C((", "c1ccc", "C(C)(C)(C)(C)C", "", " ", "xyz"]
 
@@ -100,9 +100,9 @@ def test_too_few_and_without_rdkit(monkeypatch):
         valid(["C", "CC"])
 
 
-def test_long_passes_say_how_far_they_are(caplog):
-    with caplog.at_level(logging.DEBUG, "genzoo.progress"):
+def test_long_passes_say_how_far_they_are():
+    with logged("genzoo.progress") as messages:
         molecule_metrics(["CCO"] * 1001, ["CC", "CCC"], {"CC"}, draws=2)
-    assert "molecules, reading them: 1,000 of 1,001 are done" in caplog.messages
+    assert "molecules, reading them: 1,000 of 1,001 are done" in messages
     for phase in ("writing them in one way", "QED", "fingerprints", "diversity"):
-        assert any(phase in message for message in caplog.messages), phase
+        assert any(phase in message for message in messages), phase

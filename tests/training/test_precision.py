@@ -1,6 +1,5 @@
 """Precision: chosen by what the device has, written down, and sound in every model."""
 
-import logging
 from dataclasses import replace
 
 import pytest
@@ -13,6 +12,7 @@ from genzoo.training.callbacks import Callback
 from genzoo.training.precision import half_on, resolved
 from genzoo.training.team import Team
 from genzoo.zoo import store
+from tests.logged import logged
 from tests.training.toys import Line, Rows, normal_rows
 from tests.zoo import ZOO, ready
 from tests.zoo.entry import batch
@@ -53,13 +53,13 @@ def test_auto_asks_the_processor(processor):
         assert resolved(TrainConfig(precision="bf16", device="cpu")).precision == "bf16"  # forced
 
 
-def test_a_run_keeps_the_precision_that_it_began_with(tmp_path, processor, caplog, capsys):
+def test_a_run_keeps_the_precision_that_it_began_with(tmp_path, processor, capsys):
     processor(amx_bf16=True)
     data = genzoo.read(torch.randint(0, 3, (40, 4)).to(torch.uint8))
-    with caplog.at_level(logging.INFO, "genzoo"):
+    with logged("genzoo") as messages:
         run = genzoo.train("made", data, out=tmp_path / "run", settings={"width": 8}, steps=2, device="cpu")
     assert run.config.train.precision == store.read_config(run.path).train.precision == "bf16"
-    assert "precision auto is bf16: this processor has amx_bf16" in caplog.text
+    assert "precision auto is bf16: this processor has amx_bf16" in messages
     assert "slow" not in capsys.readouterr().out
     processor()
     again = genzoo.resume(run.path, data=data, steps=3)

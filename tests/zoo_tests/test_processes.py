@@ -16,6 +16,7 @@ from genzoo.models.autoencoders import VAE
 from genzoo.training.checkpoint import CheckpointError
 from genzoo.training.guard import Interrupted
 from genzoo.training.resources import OutOfMemory
+from tests.logged import logged
 
 SETTINGS = {"steps": 12, "checkpoint_every": 5, "device": "cpu"}
 
@@ -93,14 +94,15 @@ def hungry(monkeypatch, most):
     monkeypatch.setattr(VAE, loss.__name__, guarded)
 
 
-def test_what_does_not_fit_into_the_memory_is_told_and_can_be_halved(tmp_path, monkeypatch, caplog):
-    caplog.set_level("INFO", logger="genzoo")
+def test_what_does_not_fit_into_the_memory_is_told_and_can_be_halved(tmp_path, monkeypatch):
     hungry(monkeypatch, 40)
     with pytest.raises(OutOfMemory, match=r"batches of 128 rows \(2.50 GiB more were wanted\).* --auto-batch"):
         genzoo.train("vae", "moons", out=tmp_path / "one", batch_size=128, **SETTINGS)
-    run = genzoo.train("vae", "moons", out=tmp_path / "two", batch_size=128, auto_batch=True, **SETTINGS)
+    with logged("genzoo") as messages:
+        run = genzoo.train("vae", "moons", out=tmp_path / "two", batch_size=128, auto_batch=True, **SETTINGS)
     assert run.config.train.batch_size == genzoo.load(run.path).config.train.batch_size == 32
-    assert [record.args for record in caplog.records if "do not fit" in record.msg] == [(128, 64), (64, 32)]
+    told = "batches of {} rows do not fit into the memory: trying {}".format
+    assert [message for message in messages if "do not fit" in message] == [told(128, 64), told(64, 32)]
     whole = genzoo.train("vae", "moons", out=tmp_path / "three", batch_size=32, **SETTINGS)
     assert weights(run.path) == weights(whole.path)
 
