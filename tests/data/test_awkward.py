@@ -75,3 +75,12 @@ def test_names_of_columns_may_have_commas_between(tmp_path: Path) -> None:
     assert read(path, x="a, b", given="c").codec.columns == ("a", "b")
     with pytest.raises(DataError, match="got 'a,d'"):
         read(path, x="a,d")
+
+
+def test_arrays_of_other_types_are_numbers_or_say_what_to_do() -> None:
+    x = np.arange(60.0).reshape(20, 3) / 7
+    for kind in (object, np.longdouble):
+        assert read(x.astype(kind)).x.equal(read(x).x)
+    for odd in (x.astype("U5"), x.astype("datetime64[D]"), np.array([["a", 1.5]] * 20, dtype=object)):
+        with pytest.raises(DataError, match=r"must hold numbers, got .*read from a frame or from a list of mappings"):
+            read(odd)

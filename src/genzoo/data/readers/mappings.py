@@ -3,6 +3,7 @@
 Names of arrays are roles. A name may say its split in front or behind: `train_images`, `test_labels`, `x_test`.
 """
 
+import numbers
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -156,6 +157,12 @@ def _tensor(role: str, array: Any) -> Tensor:
     if isinstance(array, Tensor):
         return array
     try:
-        return torch.from_numpy(np.ascontiguousarray(array))
+        found = np.ascontiguousarray(array)
+        are_numbers = found.dtype.kind == "O" and all(isinstance(value, numbers.Real) for value in found.flat)
+        return torch.from_numpy(found.astype(np.float64) if are_numbers or found.dtype == np.longdouble else found)
     except (TypeError, ValueError) as problem:
-        raise DataError(f"Array {role!r} must hold numbers, got {problem}. Convert it.") from None
+        got = getattr(array, "dtype", problem)
+        raise DataError(
+            f"Array {role!r} must hold numbers, got {got}. Convert it; words and dates are read from a frame or from "
+            "a list of mappings."
+        ) from None
