@@ -49,7 +49,7 @@ def test_cells_lead_back_to_their_values() -> None:
     assert torch.equal(y[:, 0], x[:, 0])
     assert torch.equal(cells.inverse(y), x)
     wild = cells.inverse(torch.full((1, 4), 40.0, dtype=torch.float64))
-    assert wild.tolist() == [[40, 10**9, 2, 1]], "the last level, the end of the range, and none beyond"
+    assert wild.tolist() == [[40, 10**9 + 4, 2, 1]], "the last level, the end of the range, and none beyond"
     assert cells.inverse(-torch.full((1, 4), 40.5, dtype=torch.float64)).tolist() == [[-40.5, 10**9, 0, 0]]
 
 
@@ -108,10 +108,26 @@ def test_whole_numbers_stay_within_those_of_training() -> None:
     cells.fit(x[:1])
     cells.widen(x[1:])
     y = torch.tensor([[-11.2, 3.5], [5.0, 99.0], [1.5, 40.2]], dtype=torch.float64)
-    assert cells.inverse(y).tolist() == [[0.0, 17.0], [3.0, 90.0], [1.0, 40.0]]
-    assert cells(torch.tensor([[-4.0, 99.0]]), torch.zeros(1, 2)).tolist() == [[-4.0, 99.0]], (
-        "what is scored is not cut"
-    )
+    assert cells.inverse(y)[:, 1].tolist() == [17.0, 90.0, 40.0]
+    assert cells.inverse(y)[:2, 0].tolist() == [0.0, 3.0], "a narrow range has stretches of N(0, 1)"
+    beyond = torch.tensor([[-4.0, 99.0]], dtype=torch.float64)
+    assert cells(beyond, torch.zeros(1, 2))[0, 1] == 99, "what is scored is not cut"
+    assert cells.narrow.inverse(cells(beyond, torch.full((1, 2), 0.5)))[0, 0] == -4
+
+
+def test_whole_numbers_of_a_narrow_range_have_their_frequencies() -> None:
+    x = torch.tensor([0.0, 0, 0, 1, 3, 3, torch.nan]).double().repeat(100)[:, None]
+    model = Dequantized(Gaussian(Space((1,))), (Column("integer", missing=True),))
+    model.prepare([Batch(x)])
+    every = torch.arange(-30.0, 40.0).double()[:, None]
+    y = model.inward(every, Noise(0))
+    normal = (-0.5 * y.square().sum(1) - 0.5 * math.log(2 * math.pi) + model.cells.log_slope(every, y)).exp()
+    assert float(normal.sum()) == pytest.approx(1, abs=1e-6)
+    assert normal[30:34].tolist() == pytest.approx([301 / 605, 101 / 605, 1 / 605, 201 / 605])
+    assert normal[34:37].tolist() == pytest.approx([0.25 / 605, 0.125 / 605, 0.0625 / 605])
+    assert torch.equal(model.cells.narrow.inverse(y), every)
+    model.cells.widen(torch.tensor([[500.0]]).double())
+    assert not model.cells.narrow.few.any(), "the range is wide after all"
 
 
 def test_every_training_row_widens_the_range() -> None:

@@ -29,8 +29,9 @@ class Dequantized(Mapped):
     a bound that rises to the mass as the number k of draws grows. Training sees x + u; samples are floored, and those
     outside the levels go to the nearest.
 
-    Of rows with a kind by column, real entries stay as they are, whole numbers get their cell [x, x + 1), and a level
-    gets a stretch of the line as likely under N(0, 1) as it is frequent in the training rows, its place in it drawn:
+    Of rows with a kind by column, real entries stay as they are, whole numbers get their cell [x, x + 1), and a level,
+    or a whole number of a range of at most 32, gets a stretch of the line as likely under N(0, 1) as it is frequent in
+    the training rows, its place in it drawn:
 
     $$ y = \\Phi^{-1}\\Big(\\sum_{l < x} f_l + u f_x\\Big), \\qquad
        \\log P(x) \\ge \\mathbb E_u\\Big[\\log p(y) + \\log f_x - \\log \\phi(y)\\Big]. $$
