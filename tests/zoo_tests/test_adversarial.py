@@ -7,6 +7,7 @@ from genzoo.core import Batch, Noise, Space
 from genzoo.core.errors import DataError
 from genzoo.data import read
 from genzoo.data.codecs.catalog import codec_for
+from genzoo.nn import MLP
 from genzoo.zoo import Mistake, recipe_named, train
 
 PICTURE, LABEL = Space((2, 16, 18), levels=256), Space((), levels=3)
@@ -62,6 +63,17 @@ def test_gamma_grows_with_the_square_of_the_size() -> None:
 
     sides = {16: 0.05, 32: 0.05, 64: 0.8}  # of pictures with three channels: D = 3072 at 32
     assert {side: gamma(Space((3, side, side), levels=256)) for side in sides} == pytest.approx(sides)
+
+
+def test_rows_of_few_entries_are_seen_and_made_of_waves() -> None:
+    few = recipe_named("r3gan")(Space((2,)), LABEL, hidden=8, latent=3, latent_octaves=3).model
+    assert (few.model.generator.net.rates.numel(), few.model.critic.net.rates.numel()) == (3, 4)
+    assert few.sample(4, torch.tensor([0, 1, 2, -1]), seed=0).shape == (4, 2)
+    plain = recipe_named("r3gan")(Space((2,)), hidden=8).model
+    assert isinstance(plain.model.generator.net, MLP)
+    for name in ("octaves", "latent_octaves"):
+        with pytest.raises(Mistake, match="Perceptrons see waves"):
+            recipe_named("r3gan")(PICTURE, **{name: 2})
 
 
 def test_a_condition_that_a_recipe_lacks_or_cannot_take_is_told() -> None:

@@ -247,9 +247,7 @@ def checked_values(given: Given, spaces: GivenSpace) -> Given:
         if (space := spaces[name]).is_discrete and rows.numel():
             least, most = (int(end) for end in rows.aminmax())
             if least < -1 or most >= (space.levels or 0) + space.ragged:  # with padding
-                found = (
-                    f"at least −1, which is null, got {least}" if least < -1 else f"below {space.levels}, got {most}"
-                )
+                found = f"at least −1 (null), got {least}" if least < -1 else f"below {space.levels}, got {most}"
                 raise ValueError(f"`{_said(name)}` must be {found}. Check the class numbers.")
     return given
 

@@ -189,7 +189,7 @@ def test_a_wrong_condition_is_refused(name: str) -> None:
     wrong = {
         r"expected 40 rows, got 39\. Repeat": torch.zeros(39).long(),
         r"must be below 3, got 7\. Check": torch.full((ROWS,), 7),
-        r"must be at least −1, which is null, got -2\. Check": torch.full((ROWS,), -2),
+        r"must be at least −1 \(null\), got -2\. Check": torch.full((ROWS,), -2),
         r"must hold integers below 3, got torch.float32\. Convert": torch.zeros(ROWS),
         r"must have shape \(\), got \(2,\)\. Reshape": torch.zeros(ROWS, 2).long(),
     }

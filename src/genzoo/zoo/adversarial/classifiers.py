@@ -1,6 +1,8 @@
 """Recipes whose critic is a classifier, of rows, packs or pairs; held by nothing, by its spectrum, by its slope."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
@@ -23,6 +25,7 @@ from genzoo.zoo.adversarial.nets import (
     trunk,
     waves,
 )
+from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.recipe import Amount, Count, DropGiven, GivenSpaceLike, Positive, Recipe, Size, recipe
 from genzoo.zoo.units import in_units
 
@@ -188,6 +191,7 @@ def r3gan(
     gamma: Amount | None = None,
     every: Count = 1,
     octaves: Count | None = None,
+    latent_octaves: Annotated[int, Field(ge=0)] = 0,
     path_length: Amount = 0.0,
     lr: Positive = 1e-3,
     augment: AugmentTo = 0.0,
@@ -202,6 +206,7 @@ def r3gan(
             0.05 (D / 3072)² for more than 3072 entries.
         every: The penalties come every so many rounds, as steps of their own, and count as many times more.
         octaves: Waves of each entry that the critic sees; by default 4 for rows of up to 16 entries.
+        latent_octaves: Waves of each entry of z that the generator sees, so that it jumps between modes far apart.
         path_length: How much steps of one length in z are held to steps of one length in x, every fourth round.
         lr: Adam's rate for both players, without momentum.
     """
@@ -209,14 +214,19 @@ def r3gan(
 
     shape = shape_of(space, given_space, size, net=net, latent=latent, hidden=hidden, depth=depth or 3, width=width)
     gamma = 0.05 * max(1.0, space.dims / 3072) ** 2 if gamma is None else gamma
+    few = space.dims <= FEW and not shape.channels
+    if shape.channels and (octaves or latent_octaves):
+        raise Mistake("Perceptrons see waves, got convolutions.", "Set net=mlp, or leave octaves out.")
     held = {"gamma": gamma, "last": gamma / 10, "until": 0.6, "every": every}
     shaping = [PathLength(path_length, every=4)] if path_length else []
     rules = Rules(
         Relativistic(), [R1(**held), R2(**held)], shaping, lr=lr, betas=(0.0, 0.99), augment=augment_to(augment, space)
     )
     generator, critic = networks(space, given_space, shape, **leaky(shape))
-    if octaves := octaves or (4 if space.dims <= FEW and not shape.channels else 0):
-        critic = waves(space, given_space, shape, octaves, **leaky(shape))
+    if octaves := octaves or (4 if few else 0):
+        critic = waves(space.dims, given_space, shape, 1, octaves, **leaky(shape))
+    if latent_octaves:
+        generator = waves(shape.latent, given_space, shape, space.dims, latent_octaves, **leaky(shape))
     model = GAN(space, given_space, generator, critic, rules, latent=shape.latent, drop_given=drop_given)
     return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=256, ema=0.02))
 

@@ -206,19 +206,20 @@ def augment_to(target: float, space: Space) -> Any:
     return Augment(target)
 
 
-def waves(space: Space, given_space: GivenSpaceLike, shape: Shape, octaves: int, **parts: Any) -> Any:
-    """A critic that sees Fourier features of rows of few entries.
+def waves(inputs: int, given_space: GivenSpaceLike, shape: Shape, outputs: int, octaves: int, **parts: Any) -> Any:
+    """A perceptron that sees Fourier features of few numbers.
 
     Args:
-        space: What one x is.
+        inputs: How many.
         given_space: The condition.
         shape: Its sizes.
+        outputs: The length of what it makes.
         octaves: The number of waves of each entry, an octave apart.
         parts: The activation.
     """
     from genzoo.nn import MLP, Conditioned, Fourier
 
-    net = MLP(Fourier.width(space.dims, octaves), shape.hidden, 1, given=shape.across, **parts)
+    net = MLP(Fourier.width(inputs, octaves), shape.hidden, outputs, given=shape.across, **parts)
     return Conditioned(Fourier(net, octaves), given_space, shape.across)
 
 
