@@ -38,7 +38,11 @@ def estimator_of(name: str) -> Estimator:
     return Estimator(name, **SETTINGS[name])
 
 
-@parametrize_with_checks([estimator_of(name) for name in SETTINGS])
+# Of the densities that transform, one: what the checks see of the others is the same wrapper.
+CHECKED = [name for name in SETTINGS if name not in ("gaussian", "factor_analysis")]
+
+
+@parametrize_with_checks([estimator_of(name) for name in CHECKED])
 def test_scikit_learn_finds_an_estimator(estimator: Estimator, check: object) -> None:
     check(estimator)
 

@@ -70,7 +70,7 @@ def test_any_bytes_of_images_and_archives(name: str, tmp_path: Path) -> None:
     source = path if name.endswith(("zip", "tgz")) else tmp_path
     assert isinstance(read(source), Data)
 
-    @settings(max_examples=120, deadline=None, derandomize=True)
+    @settings(max_examples=60, deadline=None, derandomize=True)
     @given(damaged(GOOD[name]), st.sampled_from([{}, {"skip_bad": True}, {"size": 3, "color": "rgb", "levels": 256}]))
     def any_damage(content: bytes, how: dict) -> None:
         path.write_bytes(content)

@@ -24,7 +24,7 @@ from genzoo.distributions import (
 )
 
 
-def normal(seed: int, n: int = 600, dims: int = 2) -> torch.Tensor:
+def normal(seed: int, n: int = 400, dims: int = 2) -> torch.Tensor:
     return Noise(seed).normal(n, dims)
 
 
@@ -61,7 +61,7 @@ def test_a_critic_is_1_lipschitz_whatever_its_weights():
 def test_adversarial_bounds_are_below_and_near(divergence):
     p, q = (Normal(torch.tensor(mean).double(), 1.0) for mean in (0.0, 1.0))
     truth = integrated(divergence, p, q).item()
-    bound = adversarial_bound(divergence, normal(0, 3000, 1), normal(1, 3000, 1) + 1).bound
+    bound = adversarial_bound(divergence, normal(0, 2000, 1), normal(1, 2000, 1) + 1).bound
     assert bound.value < truth + 3 * bound.error
     assert bound.value > 0.85 * truth - 3 * bound.error
     if divergence in (TOTAL_VARIATION, KL, SQUARED_HELLINGER):

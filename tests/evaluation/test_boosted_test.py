@@ -15,9 +15,9 @@ def table(seed: int, n: int = 400) -> dict[str, np.ndarray]:
 
 
 def test_equal_laws_are_not_told_apart() -> None:
-    found = [boosted_two_sample_test(table(2 * k), table(2 * k + 1)) for k in range(8)]
-    assert np.mean([each.value for each in found]) == pytest.approx(0.5, abs=0.02)
-    assert sum(abs(each.value - 0.5) < 1.96 * (each.error or 0) for each in found) >= 6
+    found = [boosted_two_sample_test(table(2 * k), table(2 * k + 1)) for k in range(5)]
+    assert np.mean([each.value for each in found]) == pytest.approx(0.5, abs=0.025)
+    assert sum(abs(each.value - 0.5) < 1.96 * (each.error or 0) for each in found) >= 4
 
 
 def test_trees_see_what_a_line_does_not() -> None:

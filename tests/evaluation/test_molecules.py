@@ -80,14 +80,14 @@ def test_diversity_is_the_mean_over_pairs():
 
 
 def test_real_halves_are_near_and_others_are_far():
-    real = chains(1, 300)
-    near = molecule_metrics(chains(2, 300), real, chains(3, 300))
-    far = molecule_metrics([*chains(2, 150, least=9), *BROKEN * 25], real, chains(3, 300))
+    real = chains(1, 160)
+    near = molecule_metrics(chains(2, 160), real, chains(3, 160))
+    far = molecule_metrics([*chains(2, 78, least=9), *BROKEN * 13], real, chains(3, 160))
     assert (near.valid.value, far.valid.value) == (1.0, 0.5)
     assert near.novel.value < far.novel.value
     for name in ("logP", "weight"):
         assert near.distances[name].value + 4 * near.distances[name].error < far.distances[name].value
-    assert near == molecule_metrics(chains(2, 300), real, chains(3, 300))
+    assert near == molecule_metrics(chains(2, 160), real, chains(3, 160))
 
 
 def test_too_few_and_without_rdkit(monkeypatch):

@@ -62,12 +62,12 @@ ROUGH = {
 
 @pytest.mark.parametrize("name", EXACT)
 def test_draws_of_the_density_stay_draws_of_it(name: str) -> None:
-    """From 20,000 exact draws a few steps lead to draws as good, however slowly the kernel mixes."""
+    """From 10,000 exact draws a few steps lead to draws as good, however slowly the kernel mixes."""
     kernel = EXACT[name]()
-    start = kernel.init(exact(20_000))
+    start = kernel.init(exact(10_000))
     if name == "tempering":  # whose hotter chains start from their own densities
         rungs = tuple(
-            part._replace(**kernel.init(MEAN + (exact(20_000, seed) - MEAN) / beta**0.5).rungs[i]._asdict())
+            part._replace(**kernel.init(MEAN + (exact(10_000, seed) - MEAN) / beta**0.5).rungs[i]._asdict())
             for i, (part, seed, beta) in enumerate(zip(start.rungs, (1, 2, 0), (0.3, 0.6, 1.0), strict=True))
         )
         start = start._replace(rungs=rungs)
@@ -79,8 +79,8 @@ def test_draws_of_the_density_stay_draws_of_it(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in EXACT if name != "metropolis"])  # which keeps to its ray
 def test_chains_from_afar_arrive(name: str) -> None:
-    trace = run(EXACT[name](), torch.zeros(100, 3, dtype=torch.float64), Noise(3), 300)
-    found = summary(trace.x[100:], trace.accept[100:])
+    trace = run(EXACT[name](), torch.zeros(100, 3, dtype=torch.float64), Noise(3), 200)
+    found = summary(trace.x[70:], trace.accept[70:])
     assert ((found.mean - MEAN).abs() < 5 * found.error).all()
     assert torch.allclose(found.sd, COVARIANCE.diagonal().sqrt(), rtol=0.1)
 
@@ -174,7 +174,7 @@ def test_tempering_crosses_where_a_single_chain_stays() -> None:
         return random_walk(lambda x: beta * modes(x), scale=0.4 / beta**0.5)
 
     start = torch.full((64, 1), -4.0)
-    alone = run(walk(1.0), start, Noise(0), 400)
+    alone = run(walk(1.0), start, Noise(0), 200)
     assert (alone.x < 0).all()
     ladder = tempering(lambda beta: lambda x: beta * modes(x), walk, [0.01, 0.03, 0.1, 0.3, 1.0])
     trace = run(ladder, start, Noise(0), 500)

@@ -17,9 +17,9 @@ def test_the_log_density_is_the_sum_of_the_parts():
     with torch.no_grad():
         first = model.first.log_prob(a, seed=1)
         second = model.second.log_prob(b, {"a": a}, seed=1)
-        both = torch.stack([model.log_prob(x, seed=s) for s in range(300)])
+        both = torch.stack([model.log_prob(x, seed=s) for s in range(100)])
         parts = torch.stack(
-            [model.first.log_prob(a, seed=s) + model.second.log_prob(b, {"a": a}, seed=s) for s in range(300)]
+            [model.first.log_prob(a, seed=s) + model.second.log_prob(b, {"a": a}, seed=s) for s in range(100)]
         )
     assert (first + second).shape == (6,)
     torch.testing.assert_close(both.mean(0), parts.mean(0), atol=0.5, rtol=0)

@@ -29,8 +29,8 @@ def test_the_bound_is_tight_with_the_true_posterior() -> None:
     model = VAE(Space((1,)), None, Linear())
     x = torch.linspace(-3, 3, 9)[:, None]
     exact = Normal(0.0, 2**0.5).log_prob(x).squeeze(1)
-    elbo = torch.stack([model.log_prob(x, seed=s) for s in range(2000)]).mean(0)
-    assert torch.allclose(elbo, exact, atol=0.1)
+    elbo = torch.stack([model.log_prob(x, seed=s) for s in range(600)]).mean(0)
+    assert torch.allclose(elbo, exact, atol=0.15)
     assert torch.allclose(model.log_prob(x, samples=2), exact, atol=1e-5)  # no variance at all
 
 

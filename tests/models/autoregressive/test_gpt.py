@@ -179,7 +179,7 @@ def test_it_learns_a_rule() -> None:
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     first = torch.arange(4)[:, None]
     x = torch.nn.functional.pad((first + torch.arange(5)) % 4, (0, 3), value=4)  # four rows, log 4 nats apart
-    for step in range(150):
+    for step in range(100):
         optimizer.zero_grad()
         model.loss(Batch(x, noise=Noise(0).tick(step))).backward()
         optimizer.step()

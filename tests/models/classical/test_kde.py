@@ -194,7 +194,7 @@ def test_an_unfitted_estimate_is_one_kernel_at_the_origin() -> None:
 
 @pytest.mark.parametrize("kernel", NAMES)
 def test_blocks_do_not_show(kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    x, queries = correlated(130), correlated(30, name="queries")
+    x, queries = correlated(60), correlated(20, name="queries")
     whole = fitted(x, kernel=kernel, bandwidth="likelihood").log_prob(queries)
     monkeypatch.setattr("genzoo.models.classical.kernels.QUERIES", 7)
     monkeypatch.setattr("genzoo.models.classical.kernels.ROWS", 11)

@@ -56,7 +56,7 @@ def test_no_pass_lowers_the_likelihood_of_what_is_there(kind: str) -> None:
     model = GaussianMixture(Space((4,)), components=3, covariance=kind, tol=1e-8)
     model.prepare([Batch(lacking)])
     losses = []
-    for _ in range(80):
+    for _ in range(40):
         model.begin()
         for part in lacking.split(70):
             model.accumulate(Batch(part))
@@ -111,7 +111,7 @@ def test_units_are_those_of_what_is_there() -> None:
     scaled, plain = Standardized(Gaussian(Space((4,)), tol=1e-10)), Gaussian(Space((4,)), tol=1e-10)
     for model in (scaled, plain):
         model.prepare([Batch(100 * lacking)])
-        for _ in range(300):
+        for _ in range(150):
             model.begin()
             model.accumulate(Batch(100 * lacking))
             model.finish()

@@ -40,7 +40,7 @@ def test_samples_and_normalization_of_a_gaussian() -> None:
 
 def test_score_matching_finds_the_blurred_density() -> None:
     """Of N(m, s²) blurred by σ: precision 1 / (s² + σ²), of which the start's 1 / r² is a part."""
-    x = 0.6 + 0.8 * Noise(0).normal(4000, 2)
+    x = 0.6 + 0.8 * Noise(0).normal(2000, 2)
     model = DeepEnergy(Space((2,)), None, Bowl(), reach=3.0, sigma=0.5)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.03)
     for t in range(250):
@@ -55,7 +55,7 @@ def test_score_matching_finds_the_blurred_density() -> None:
 
 
 def test_contrast_finds_the_density() -> None:
-    x = 0.6 + 0.8 * Noise(0).normal(4000, 2)
+    x = 0.6 + 0.8 * Noise(0).normal(1500, 2)
     replay = Replay(256, 256, steps=5, fresh=0.0, pull=0.0)
     model = DeepEnergy(Space((2,)), None, Bowl(), replay=replay, reach=3.0, walk=Walk(0.05))
     model.prepare([Batch(x)])
