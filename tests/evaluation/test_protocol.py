@@ -82,7 +82,7 @@ def test_little_time_means_fewer_rows_but_no_fewer_than_numbers_need(digits, fin
     examiner = Examiner(digits, Protocol(samples=2000))
     assert examiner.within(1e6, [Memory(digits)]) is examiner
     short = examiner.within(1e-9, [Memory(digits)])
-    assert short.protocol.samples == 500
+    assert (short.protocol.samples, short.protocol.rows) == (200, 100)
     other = Examiner(digits, Protocol(samples=520))(Memory(digits))
     measured = (each.measurements[0] for each in (findings, other))
     with pytest.raises(ValueError, match="share one protocol; n differs"):
