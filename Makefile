@@ -48,7 +48,7 @@ contracts: $(READY)-dev  ## imports go downwards only
 	$(BIN)/lint-imports --no-logo --cache-dir .import_linter_cache
 
 pytest: $(READY)-dev  ## tests and doctests alone
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --copies $(WORKERS)
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --copies $(WORKERS)
 
 bench: $(READY)-dev  ## speed beside a bare loop (and beside peers, where a benchmark has them)
 	@for file in $$(grep -l __main__ benchmarks/*.py | grep -Ev "chains|faults|hostile|memory|reliability"); do \

@@ -3,7 +3,7 @@
 import pytest
 
 from tests import budget
-from tests.budget import FILE, INSTANCE, Ledger, loop
+from tests.budget import FILE, INSTANCE, LONG, WHOLE, Ledger, loop
 
 
 def test_files_and_instances_are_counted_and_told() -> None:
@@ -15,6 +15,12 @@ def test_files_and_instances_are_counted_and_told() -> None:
     ledger.add("tests/conformance/test_promises.py::test_the_contract_holds[vae]", 1.5)
     ledger.add("tests/data/test_read.py::test_b", FILE / 2)
     assert [line.split(" took ")[0] for line in ledger.over()] == ["tests/data/test_read.py", "vae"]
+    (name, seconds) = next(iter(LONG.items()))
+    ledger.add(f"{name}::test_a", seconds - 1)
+    assert len(ledger.over()) == 2
+    for number in range(round(WHOLE / FILE) + 1):
+        ledger.add(f"tests/data/test_{number}.py::test_a", FILE - 1)
+    assert ledger.over()[0].startswith("all tests took ")
 
 
 def test_time_is_counted_in_units_of_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:

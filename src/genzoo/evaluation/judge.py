@@ -361,6 +361,20 @@ def shipped_judge(data: str) -> Judge:
         return read_judge(path)
 
 
+@functools.cache
+def seen(data: str) -> Judge:
+    """The same judge, read once, to be asked what it was made for and not to be changed.
+
+    Args:
+        data: The name of the data set.
+
+    Example:
+        >>> seen("digits") is seen("digits")
+        True
+    """
+    return shipped_judge(data)
+
+
 def judge_made_for(data: "Data") -> Judge | None:
     """The judge that comes with the package for a data set, by its name and shape.
 
@@ -377,9 +391,8 @@ def judge_made_for(data: "Data") -> Judge | None:
     """
     rate = getattr(data.codec, "rate", None)
     for name in judges():
-        judge = shipped_judge(name)
-        if judge.settings.rate == rate and judge.knows(data):
-            return judge.on(data.space)
+        if seen(name).settings.rate == rate and seen(name).knows(data):
+            return shipped_judge(name).on(data.space)
     return None
 
 

@@ -20,7 +20,7 @@ from genzoo.core import Space
 from genzoo.data import Data
 from genzoo.evaluation.all_stages import with_all_stages
 from genzoo.evaluation.extractors import Extractor
-from genzoo.evaluation.judge import Judge, judge_made_for, judges, shipped_judge, span_of
+from genzoo.evaluation.judge import Judge, judge_made_for, judges, seen, shipped_judge, span_of
 from genzoo.evaluation.rows import spread
 
 __all__ = ["judge_for", "nearest_judge", "recognition"]
@@ -53,10 +53,10 @@ def nearest_judge(data: Data, names: Sequence[str] | None = None) -> Judge | Non
     """
     found = []
     for name in judges() if names is None else names:
-        judge = shipped_judge(name)
+        judge = seen(name)
         try:
             if judge.settings.rate == getattr(data.codec, "rate", None) and not _is_colorblind(judge, data.space):
-                found.append(judge.on(data.space, span_of(data)))
+                found.append(shipped_judge(name).on(data.space, span_of(data)))
         except ValueError:  # it cannot see such rows
             continue
     found.sort(key=lambda judge: _conversion(judge, data.space))
