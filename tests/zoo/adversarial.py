@@ -167,7 +167,7 @@ def progan(space: Space, given: GivenSpaceLike = None, until: float = 0.0) -> Pr
 def biggan(space: Space, given: GivenSpaceLike = None) -> GAN:
     across = 4 if given else 0
     generator = Conditioned(ResidualDecoder(4, space.shape, width=4, most=4, given=across), given, across)
-    critic = spectral(Projected(ResidualEncoder(space.shape, width=4, most=4), 4, given))
+    critic = spectral(Projected(ResidualEncoder(space.shape, width=4, most=4), 4, given), embeddings=True)
     return GAN(space, given, generator, critic, BIG, latent=4, drop_given=0.2 if given else 0.0)
 
 
@@ -212,9 +212,9 @@ ADVERSARIAL: dict[str, Entry] = {
     "ali/given": Entry(lambda: paired(ALI, REALS, BOTH), NONE, "sample encode decode latent condition"),
     "veegan": Entry(lambda: paired(VEEGAN, REALS), NONE, "sample encode decode latent", rounds=40),
     "unrolled_gan": Entry(unrolled, NONE, "sample decode latent", rounds=40),
-    "stylegan": Entry(lambda: stylegan(EVEN), NONE, "sample decode latent", rounds=40),
+    "stylegan": Entry(lambda: stylegan(EVEN, STANDING), NONE, "sample decode latent", rounds=40),
     "stylegan/given": Entry(
-        lambda: stylegan(BYTES, STANDING, LABEL, "adaptive"), NONE, "sample decode latent condition"
+        lambda: stylegan(BYTES, STYLED, LABEL, "adaptive"), NONE, "sample decode latent condition"
     ),
     "progan": Entry(lambda: progan(BYTES), NONE, "sample decode latent", rounds=40),
     "biggan": Entry(lambda: biggan(EVEN), NONE, "sample decode latent", rounds=40),

@@ -139,6 +139,9 @@ def test_the_spectral_norm_is_the_largest_singular_value() -> None:
             turn(net)
         sigma = torch.linalg.svdvals(as_matrix(bare))[0]
         assert torch.allclose(net[0].weight, bare / sigma, atol=1e-5)
+    table = nn.Embedding(6, 4)
+    assert torch.equal(spectral(nn.Sequential(table))[0].weight, table.weight)
+    assert torch.linalg.matrix_norm(spectral(table, embeddings=True).weight, 2).item() == pytest.approx(1, abs=0.01)
 
 
 def test_singular_values_are_followed_after_steps_of_the_critic() -> None:

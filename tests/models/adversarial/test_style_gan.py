@@ -34,15 +34,15 @@ def test_a_share_of_a_batch_has_two_styles() -> None:
 
 def test_the_mean_style_is_that_of_many_latents() -> None:
     model = stylegan(EVEN).train()
-    for step in range(60):
+    for step in range(25):
         data = Batch(torch.zeros(64, *EVEN.shape), noise=Noise(0).tick(step))
         model.shaped_loss(data)
         generator = next(player for player in model.players() if player.name == "generator")
         generator.after(Instant(step))
     mean = model.styles(Noise(5).normal(4000, 4)).mean(0)
-    assert torch.allclose(model.w_mean, mean, atol=0.1)
+    assert torch.allclose(model.w_mean, mean, atol=0.15)
     before = model.w_mean.clone()
-    generator.after(Instant(60))
+    generator.after(Instant(25))
     assert torch.equal(model.w_mean, before), "no batch was seen since"
 
 

@@ -195,7 +195,7 @@ class Anchor(Penalty):
         return self.scale
 
 
-def spectral(net: nn.Module) -> nn.Module:
+def spectral(net: nn.Module, *, embeddings: bool = False) -> nn.Module:
     """The network with every linear or convolutional layer's weight divided by its largest singular value, in place,
 
     $$ \\bar W = W / \\sigma(W), \\qquad \\sigma(W) = u^\\top W v, $$
@@ -205,6 +205,7 @@ def spectral(net: nn.Module) -> nn.Module:
 
     Args:
         net: The network.
+        embeddings: Whether the tables of embeddings are normalized, too, as where a critic projects on a class.
 
     Example:
         >>> layer = spectral(nn.Linear(5, 3))
@@ -215,9 +216,10 @@ def spectral(net: nn.Module) -> nn.Module:
         Miyato, Kataoka, Koyama & Yoshida, 2018, "Spectral normalization for generative adversarial networks",
         arXiv:1802.05957
     """
+    kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *([nn.Embedding] if embeddings else []))
     for layer in list(net.modules()):
-        if isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
-            parametrize.register_parametrization(layer, "weight", _Spectral(layer.weight))
+        if isinstance(layer, kinds):
+            parametrize.register_parametrization(layer, "weight", _Spectral(layer.get_parameter("weight")))
     return net
 
 

@@ -163,10 +163,10 @@ def biggan(
     latent: Latent = None,
     width: Channels = None,
     most: Most = None,
-    critic_steps: Count = 2,
+    critic_steps: Count = 1,
     orthogonal: Amount = 1e-4,
-    lr: Positive = 2e-4,
-    critic_lr: Positive = 4e-4,
+    lr: Positive = 1e-3,
+    critic_lr: Positive = 1e-3,
     augment: AugmentTo = 0.0,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
@@ -174,7 +174,7 @@ def biggan(
 
     Args:
         size: Small: 64 latents, 16 to 64 channels. Paper: 120 latents, 96 to 1536 channels.
-        critic_steps: The critic's steps per turn.
+        critic_steps: The critic's steps per turn; published 2, for batches of 2048.
         orthogonal: How much the generator's matrices are held to orthogonal rows, which makes truncation safe.
         lr: Adam's rate for the generator, without momentum.
         critic_lr: Adam's rate for the critic.
@@ -202,7 +202,7 @@ def biggan(
         ResidualDecoder(latent, space.shape, width=width, most=most, given=across), given_space, across
     )
     features = ResidualEncoder(space.shape, width=width, most=most)
-    critic = spectral(Projected(features, features.width, given_space))
+    critic = spectral(Projected(features, features.width, given_space), embeddings=True)
     model = GAN(space, given_space, generator, critic, rules, latent=latent, drop_given=drop_given)
     return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=64, ema=0.05))
 
