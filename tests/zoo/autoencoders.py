@@ -1,9 +1,22 @@
 """Autoencoders with a likelihood: their tiny instances."""
 
 from genzoo.core import GivenSpaceLike, Space
-from genzoo.models import Dequantized, Standardized
-from genzoo.models.autoencoders import VAE, GaussianAutoencoder, MixturePrior, Rate, VampPrior
-from tests.zoo.entry import BITS, BOTH, BOUND, BYTES, LABEL, PIXELS, REALS, Entry
+from genzoo.models import Dequantized, LatentModel, Standardized
+from genzoo.models.autoencoders import (
+    VAE,
+    VQVAE,
+    Codebook,
+    CodedAutoencoder,
+    GaussianAutoencoder,
+    LookupFree,
+    MixturePrior,
+    Quantizer,
+    Rate,
+    ScalarGrid,
+    VampPrior,
+)
+from genzoo.models.autoregressive import GPT
+from tests.zoo.entry import BITS, BOTH, BOUND, BYTES, LABEL, NONE, PIXELS, REALS, Entry
 
 
 def vae(space: Space, given: GivenSpaceLike = None, drop_given: float = 0.0) -> VAE:
@@ -14,6 +27,16 @@ def mixed_vae(space: Space, *, vamp: bool) -> VAE:
     both = GaussianAutoencoder.mlp(space, latent=2, hidden=[16])
     prior = VampPrior(space, 3) if vamp else MixturePrior(both.latent, 3)
     return VAE(space, None, both, prior=prior, rate=Rate(beta=2.0, correlation=2.0))
+
+
+def vq_vae(space: Space, given: GivenSpaceLike = None, quantizer: Quantizer | None = None) -> VQVAE:
+    both = CodedAutoencoder.conv(space, quantizer or Codebook(5, 2), given, width=4, halvings=1)
+    return VQVAE(space, given, both, drop_given=0.2 if given else 0.0)
+
+
+def codes_under_a_prior() -> LatentModel:
+    both = vq_vae(BITS).autoencoder
+    return LatentModel(BITS, both, GPT(both.latent, None, width=8, depth=1, heads=1))
 
 
 def conv_vae(space: Space) -> VAE:
@@ -28,6 +51,11 @@ AUTOENCODERS: dict[str, Entry] = {
     "vae": Entry(lambda: vae(BYTES), BOUND, "encode decode latent", rounds=40),
     "vae/mixture": Entry(lambda: mixed_vae(REALS, vamp=False), BOUND, "encode decode score latent"),
     "vae/vamp": Entry(lambda: mixed_vae(BITS, vamp=True), BOUND, "encode decode latent"),
+    "vq_vae": Entry(lambda: vq_vae(BYTES, LABEL), NONE, "encode decode loss condition", rounds=40),
+    "vq_vae/learned": Entry(lambda: vq_vae(BITS, None, Codebook(5, 2, averaged=False)), NONE, "encode decode loss"),
+    "vq_vae/scalar": Entry(lambda: vq_vae(BITS, None, ScalarGrid([3, 2])), NONE, "encode decode loss"),
+    "vq_vae/signs": Entry(lambda: vq_vae(BITS, None, LookupFree(3)), NONE, "encode decode loss"),
+    "latent/codes": Entry(codes_under_a_prior, BOUND, "encode decode"),
     "vae/conv": Entry(lambda: conv_vae(BYTES), BOUND, "encode decode latent"),
     "vae/bits": Entry(lambda: vae(BITS), BOUND, "encode decode latent"),
     "vae/reals": Entry(lambda: vae(REALS), BOUND, "encode decode score latent"),

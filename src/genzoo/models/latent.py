@@ -143,18 +143,22 @@ class LatentModel(Mapped):
                 return self.likelihood is not Likelihood.NONE
             case Capability.SCORE:
                 return self.can(Capability.LOG_PROB) and not self.space.is_discrete
+            case Capability.LATENT | Capability.DENOISE | Capability.STEP as other:
+                return GenerativeModel.can(self, other)
             case other:
                 return super().can(other)
 
     def abilities(self) -> list[Ability]:
-        """The prior's, decoded: noise becomes latents and latents x; without a noise, latents under the prior."""
+        """The prior's, decoded: noise becomes latents and latents x; without a noise, latents under the prior, unless
+        they are codes, which have no way between them."""
         found: list[Ability] = []
         for ability in self.prior.abilities():
             if isinstance(ability, Latent):
                 found.append(Decoded(self, ability))
             elif isinstance(ability, Denoiser):
                 found.append(Denoised(ability, self))
-        if not any(isinstance(ability, Latent) for ability in found) and self.prior.can(Capability.SAMPLE):
+        is_one = any(isinstance(ability, Latent) for ability in found)
+        if not is_one and self.prior.can(Capability.SAMPLE) and not self.prior.space.is_discrete:
             found.append(Decoded(self, Under(self.prior)))
         return found
 

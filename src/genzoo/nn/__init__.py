@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = attach(
         "equalized": ["EqualizedConv2d", "EqualizedLinear", "PixelNorm"],
         "fourier": ["Fourier"],
         "joined": ["Joined"],
+        "maps": ["MapDecoder", "MapEncoder"],
         "masked": ["Growing", "MaskedLinear", "MaskedMLP"],
         "progressive": ["Progressive", "ProgressiveDecoder", "ProgressiveEncoder", "doubled", "halved"],
         "projection": ["Projected"],

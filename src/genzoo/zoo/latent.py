@@ -1,19 +1,24 @@
 """Recipes of two stages: an autoencoder, then a model of its latents in the prior's place."""
 
-from typing import TYPE_CHECKING, cast
+import math
+from typing import TYPE_CHECKING, Literal, cast
 
 from genzoo.core.space import Space
+from genzoo.training.config import TrainConfig
 from genzoo.zoo.autoencoders import vae
+from genzoo.zoo.autoregressive import gpt
 from genzoo.zoo.diffusion import COMPARED, flow_matching
 from genzoo.zoo.flows import realnvp
 from genzoo.zoo.recipe import NATS, Amount, Count, DropGiven, GivenSpaceLike, Recipe, Size, recipe, unconditional
+from genzoo.zoo.units import in_units
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from genzoo.core.model import GenerativeModel
+    from genzoo.models.autoencoders import Quantizer
 
-__all__ = ["latent_diffusion", "latent_flow"]
+__all__ = ["latent_diffusion", "latent_flow", "vq_vae"]
 
 
 @recipe(
@@ -89,20 +94,93 @@ def latent_diffusion(
     return first._replace(then=lambda model: over(model, prior), sees=unconditional)
 
 
+@recipe(
+    family="latent",
+    likelihood="bound",
+    can=("sample", "log_prob", "encode", "decode", "loss", "condition"),
+    paper="van den Oord, Vinyals & Kavukcuoglu, 2017, Neural discrete representation learning, arXiv:1711.00937",
+    sampling=("noise", "prefix", "temperature", "top_k", "top_p"),
+    loss=f"stage 1: distortion + price of codes, {NATS}; stage 2: −log p of codes, bits per code",
+    wants=("image",),
+)
+def vq_vae(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    codes: Count | None = None,
+    dims: Count = 16,
+    quantizer: Literal["averaged", "learned", "scalar", "signs"] = "averaged",
+    halvings: Count | None = None,
+    width: Count | None = None,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """An autoencoder whose latent is a map of codes, and a transformer of these codes in the prior's place.
+
+    The autoencoder is unconditional; the condition, if there is one, is the transformer's.
+
+    Args:
+        size: Small: 256 codes, 24 channels and a transformer of 4 × 128. Paper: 512 codes, 64 channels, 12 × 768.
+        codes: How many codes there are, for scalar and signs about so many; by default as size says.
+        dims: Numbers of a place that become a code, where there is a codebook.
+        quantizer: A codebook of averages or of parameters; or, without one, places of a grid or signs.
+        halvings: How often the map of codes is halved; by default until its shorter side would be less than 6.
+        width: Channels at full size; by default as size says.
+    """
+    from genzoo.models.autoencoders import VQVAE, CodedAutoencoder
+
+    small = size == "small"
+    codes, width = codes or (256 if small else 512), width or (24 if small else 64)
+    halvings = halvings or max(1, int(math.log2(min(space.shape[1:]) / 6)))
+    both = CodedAutoencoder.conv(space, _quantizer(quantizer, codes, dims), width=width, halvings=halvings, blocks=2)
+
+    def prior(latents: Space) -> Recipe:
+        return gpt(latents, given_space, size=size, drop_given=drop_given)
+
+    config = TrainConfig(
+        steps=3000, batch_size=64, lr=2e-3, warmup=100, precision="auto", clip_norm=100.0, ema=0.05, keep="best"
+    )
+    first = Recipe(in_units(VQVAE(space, None, both)), config)
+    return first._replace(then=lambda model: over(model, prior), sees=unconditional)
+
+
+def _quantizer(name: str, codes: int, dims: int) -> "Quantizer":
+    from genzoo.models.autoencoders import Codebook, LookupFree, ScalarGrid
+
+    match name:
+        case "scalar":
+            return ScalarGrid(_grid(codes))
+        case "signs":
+            return LookupFree(max(1, round(math.log2(codes))))
+        case _:
+            return Codebook(codes, dims, averaged=name == "averaged")
+
+
+def _grid(codes: int) -> list[int]:
+    """Places of each of some numbers, about as many codes as asked for, as the paper chooses them.
+
+    Example:
+        >>> _grid(256), _grid(1000)
+        ([8, 6, 5], [8, 5, 5, 5])
+    """
+    known = ([4, 2], [4, 4], [8, 8], [8, 6, 5], [8, 8, 8], [8, 5, 5, 5], [7, 5, 5, 5, 5])
+    return min(known, key=lambda places: abs(math.log(math.prod(places) / codes)))
+
+
 def over(model: "GenerativeModel", prior: "Callable[[Space], Recipe]") -> Recipe:
     """The second stage over a trained autoencoder: a latent model, in standard units if the first was.
 
     Args:
-        model: A VAE, or one in standard units.
+        model: A VAE or a VQVAE, or one in standard units.
         prior: Makes the recipe of a prior over the latents.
     """
-    from genzoo.models.autoencoders import VAE
+    from genzoo.models.autoencoders import VAE, VQVAE
     from genzoo.models.latent import LatentModel
     from genzoo.models.standardized import Standardized
 
     inner = model.model if isinstance(model, Standardized) else model
-    if not isinstance(inner, VAE):
-        raise TypeError(f"Stage one must be a VAE, got {type(inner).__name__}.")
+    if not isinstance(inner, VAE | VQVAE):
+        raise TypeError(f"Stage one must be a VAE or a VQVAE, got {type(inner).__name__}.")
     built = prior(inner.autoencoder.latent)
     latent = LatentModel(inner.space, inner.autoencoder, cast("GenerativeModel", built.model))
     return Recipe(Standardized(latent) if isinstance(model, Standardized) else latent, built.config)

@@ -7,7 +7,9 @@ __getattr__, __dir__, __all__ = attach(
     {
         "gaussian": ["GaussianAutoencoder"],
         "priors": ["MixturePrior", "Prior", "StandardNormal", "VampPrior"],
+        "quantizers": ["Codebook", "LookupFree", "Quantized", "Quantizer", "ScalarGrid"],
         "rate": ["Rate"],
         "vae": ["VAE"],
+        "vq_vae": ["CodedAutoencoder", "VQVAE"],
     },
 )

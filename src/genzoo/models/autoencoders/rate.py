@@ -81,6 +81,7 @@ def by_entry(q: Distribution) -> Float[Tensor, "B latent"] | None:
         q: The posterior.
 
     Example:
+        >>> import torch
         >>> q = Independent(Normal(torch.tensor([[0.0, 1.0]]), 1.0), 1)
         >>> by_entry(q).tolist()
         [[0.0, 0.5]]
