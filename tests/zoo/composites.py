@@ -41,12 +41,16 @@ COMPOSITES: dict[str, Entry] = {
     "joint/given": Entry(
         lambda: joint(BITS, Space((8,), levels=2), Space((2, 4), levels=2), LABEL), BOUND, "latent condition"
     ),
-    "latent/gaussian_mixture": Entry(lambda: latent(BITS, lambda z: mixture(z)), BOUND, "encode decode direct_fit"),
+    "latent/gaussian_mixture": Entry(
+        lambda: latent(BITS, lambda z: mixture(z)), BOUND, "encode decode latent direct_fit"
+    ),
     "latent/vae": Entry(lambda: latent(BYTES, vae), BOUND, "encode decode latent"),
     "latent/wgan_gp/given": Entry(
         lambda: latent(REALS, lambda z: wgan(z, LABEL)), NONE, "sample encode decode latent condition", rounds=40
     ),
     "latent/autoencoder": Entry(
-        lambda: LatentModel(BYTES, coder(BYTES), mixture(Space((3,)))), NONE, "sample encode decode loss direct_fit"
+        lambda: LatentModel(BYTES, coder(BYTES), mixture(Space((3,)))),
+        NONE,
+        "sample encode decode latent loss direct_fit",
     ),
 }

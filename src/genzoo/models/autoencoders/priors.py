@@ -100,7 +100,7 @@ class MixturePrior(Components):
         _check(latent, count)
         size = (count, *latent.shape)
         self.log_weight = nn.Parameter(torch.zeros(count))
-        self.loc = nn.Parameter(torch.randn(size))
+        self.loc = nn.Parameter(nn.init.normal_(torch.empty(size)))
         self.log_scale = nn.Parameter(torch.zeros(size))
 
     def components(self, autoencoder: Autoencoder) -> tuple[Tensor, Tensor, Tensor]:
@@ -135,7 +135,9 @@ class VampPrior(Components):
     def __init__(self, space: Space, count: int) -> None:
         super().__init__()
         _check(Space((1,)), count)
-        self.rows = nn.Parameter(torch.randn(count, *space.shape) / 4)  # as the encoder sees them
+        self.rows = nn.Parameter(
+            nn.init.normal_(torch.empty(count, *space.shape), std=0.25)
+        )  # as the encoder sees them
 
     def components(self, autoencoder: Autoencoder) -> tuple[Tensor, Tensor, Tensor]:
         if not isinstance(autoencoder, GaussianAutoencoder):

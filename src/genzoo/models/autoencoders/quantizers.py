@@ -118,7 +118,7 @@ class Codebook(Quantizer):
             decay,
             least,
         )
-        vectors = torch.randn(levels, dims)
+        vectors = nn.init.normal_(torch.empty(levels, dims))
         if averaged:
             self.register_buffer("vectors", vectors)
         else:
