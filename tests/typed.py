@@ -6,13 +6,17 @@ from typing import Any
 import jaxtyping
 from beartype import beartype
 
+OFTEN = 8  # calls of one function that are checked in a test
+
 _checkers: dict[object, Callable[..., Any]] = {}
 _left = [0]
+_test = [0]
 
 
 def begin(calls: int) -> None:
     """So many of the first calls of the next test are checked; by then what comes has come before."""
     _left[0] = calls
+    _test[0] += 1
     jaxtyping.config.update("jaxtyping_disable", not calls)
 
 
@@ -32,11 +36,15 @@ def checked(stub: Callable[..., Any]) -> Callable[..., Any]:
     if stub.__annotations__.get("return", Any) is not Any:
         stub.__annotations__ = {"return": stub.__annotations__["return"]}
     checker: Callable[..., Any] | None = None
+    test = times = 0
 
     def check(*args: Any, **kwargs: Any) -> Any:
-        nonlocal checker
-        checker = checker or _written(stub)
+        nonlocal checker, test, times
+        test, times = _test[0], 1 + times * (test == _test[0])
         _count()
+        if times > OFTEN:
+            return None
+        checker = checker or _written(stub)
         return checker(*args, **kwargs)
 
     return check
