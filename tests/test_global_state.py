@@ -17,7 +17,6 @@ from genzoo import evaluation, tasks
 from genzoo.apps.cli import app
 from genzoo.core import Noise
 from genzoo.evaluation import Protocol
-from genzoo.experiments.probe import linear_probe
 from genzoo.sklearn_api import Estimator
 
 FEW = Protocol(rows=64, samples=64, seed=0)
@@ -99,7 +98,6 @@ ENTRIES: dict[str, Callable[[Path, Path], object]] = {
         normal, torch.zeros(1), torch.square, Noise(0)
     ),
     "judge": lambda home, new: evaluation.shipped_judge("digits"),
-    "probe": lambda home, new: linear_probe(torch.eye(4), torch.tensor([0, 0, 1, 1])),
     "estimator": lambda home, new: Estimator("ppca").fit(Noise(0).normal(60, 3).numpy()).sample(2),
     "genzoo sample": lambda home, new: command("sample", home / "points", "-n", 4),
     "genzoo score": lambda home, new: command("score", home / "points"),

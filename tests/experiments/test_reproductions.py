@@ -14,7 +14,7 @@ from genzoo.data import read
 from genzoo.evaluation.judge import Judge, JudgeSettings, judges, read_judge
 from genzoo.experiments import judges as schools
 from genzoo.experiments import reproductions as registry
-from genzoo.experiments.contrast import Contrast, decoupled, varied, whitening_filters
+from genzoo.experiments.contrast import Contrast, decoupled, varied, whiten, whitening_filters
 from genzoo.experiments.judges import train_judge
 from genzoo.experiments.speakers import without
 from genzoo.training import TrainConfig, train
@@ -49,6 +49,17 @@ def test_a_judge_is_trained_measured_and_written(tmp_path):
     assert outcome.record["fingerprint_of_data"] == read("digits", given="label", augment="shift=1").fingerprint
     again = train_judge("digits", tmp_path / "again", say=quiet, steps=25)
     assert again.record["fingerprint"] == outcome.record["fingerprint"]
+
+
+def test_a_judge_may_have_another_name_than_its_data_and_start_from_their_patches(tmp_path, monkeypatch):
+    school = schools.dataclasses.replace(schools.SCHOOLS["digits"], data="digits", from_patches=True)
+    monkeypatch.setitem(schools.SCHOOLS, "natural", school)
+    outcome = train_judge("natural", tmp_path, say=quiet, steps=1, lr=1e-9)
+    judge = read_judge(outcome.path)
+    assert (judge.settings.data, judge.record["data"]) == ("natural", "digits")
+    started = Judge(judge.settings).on(judge.space)
+    whiten(started, read("digits", given="label", augment="shift=1").train.head(256)[0])
+    torch.testing.assert_close(judge.net.stem[0].weight, started.net.stem[0].weight, atol=1e-2, rtol=1e-2)
 
 
 def test_the_command_lists_and_runs(tmp_path, monkeypatch):

@@ -136,11 +136,6 @@ class Judge(Trainable):
         """The share of held-out rows that it names rightly."""
         return self.record.get("accuracy")
 
-    @property
-    def is_unlabeled(self) -> bool:
-        """Whether its features were learned without labels, and only its last layer with them."""
-        return "probes" in self.record
-
     @functools.cached_property
     def fingerprint(self) -> str:
         """A short hash of the weights and of what happens before them."""

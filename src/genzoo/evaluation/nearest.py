@@ -18,7 +18,6 @@ from torch import Tensor
 
 from genzoo.core import Space
 from genzoo.data import Data
-from genzoo.evaluation.all_stages import with_all_stages
 from genzoo.evaluation.extractors import Extractor
 from genzoo.evaluation.judge import Judge, judge_made_for, judges, seen, shipped_judge, span_of
 from genzoo.evaluation.rows import spread
@@ -45,7 +44,7 @@ def judge_for(data: Data) -> Judge | None:
 def nearest_judge(data: Data, names: Sequence[str] | None = None) -> Judge | None:
     """Of the judges that come with the package, the one for which images change least, first in color, then in size,
     and of such ones that which recognizes validation images best; None for other rows, and for images of colors if all
-    judges are of grey ones. One taught without labels has the features of all its stages.
+    judges are of grey ones.
 
     Args:
         data: The data.
@@ -65,8 +64,7 @@ def nearest_judge(data: Data, names: Sequence[str] | None = None) -> Judge | Non
         return None
     rows = data.valid if len(data.valid) >= LOOKED_AT else data.train
     x = spread(rows, LOOKED_AT).x
-    best = found[0] if len(found) == 1 else max(found, key=lambda judge: recognition(judge, x, data.space))
-    return with_all_stages(best, data) if best.is_unlabeled else best
+    return found[0] if len(found) == 1 else max(found, key=lambda judge: recognition(judge, x, data.space))
 
 
 def _is_colorblind(judge: Judge, space: Space) -> bool:

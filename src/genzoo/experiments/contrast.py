@@ -17,13 +17,13 @@ import math
 from collections.abc import Iterable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from genzoo.core import Batch, Noise, Trainable
 from genzoo.evaluation.judge import GREY, Judge
 
-__all__ = ["Contrast", "varied", "whitening_filters"]
+__all__ = ["Contrast", "varied", "whiten", "whitening_filters"]
 
 
 class Contrast(Trainable):
@@ -44,10 +44,7 @@ class Contrast(Trainable):
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         """The first convolution starts from the whitened patches of the images."""
-        batch = next(iter(batches))
-        first = next(part for part in self.judge.net.modules() if isinstance(part, nn.Conv2d))
-        filters = whitening_filters(self.judge.shown(batch.x), first.kernel_size[0], len(first.weight))
-        first.weight.data.copy_(filters)
+        whiten(self.judge, next(iter(batches)).x)
 
     def loss(self, batch: Batch) -> Tensor:
         x = self.judge.shown(batch.x)
@@ -74,6 +71,18 @@ def decoupled(z: Float[Tensor, "n D"], temperature: float) -> Tensor:
     image = torch.arange(2 * n, device=z.device) % n
     others = alike.masked_fill(image[:, None] == image, -math.inf).logsumexp(1)
     return (others - alike.diagonal(n).repeat(2)).mean()
+
+
+def whiten(judge: Judge, x: Shaped[Tensor, "n *shape"]) -> None:
+    """Makes the whitened patches of some images the first convolution of a judge.
+
+    Args:
+        judge: A judge that has learned nothing yet.
+        x: Images of its space.
+    """
+    first = next(part for part in judge.net.modules() if isinstance(part, nn.Conv2d))
+    filters = whitening_filters(judge.shown(x), first.kernel_size[0], len(first.weight))
+    first.weight.data.copy_(filters)
 
 
 def whitening_filters(x: Float[Tensor, "n C H W"], size: int, count: int) -> Float[Tensor, "count C size size"]:

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from genzoo.core import Trainable, seeded
 from genzoo.data import Data, Rows, read
 from genzoo.evaluation.judge import Judge, JudgeSettings, judges, read_judge, shipped_judge, write_judge
-from genzoo.experiments.contrast import Contrast
+from genzoo.experiments.contrast import whiten
 from genzoo.experiments.outcome import Outcome
-from genzoo.experiments.probe import linear_probe
 from genzoo.training import TrainConfig, Trained, train
 
 __all__ = [
@@ -26,14 +25,13 @@ __all__ = [
     "School",
     "accuracy_of",
     "finish",
-    "probed",
     "record_of",
     "taught",
     "train_judge",
-    "train_natural",
 ]
 
 VERSIONED = ("torch", "numpy", "genzoo")
+PATCHED = 256  # images whose patches a first convolution starts from
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +46,8 @@ class School:
         stride: Of the first convolution.
         rate: Samples a second, of sounds.
         length: Samples that are listened to, of sounds.
+        data: The name of the data, where the judge has another.
+        from_patches: Whether the first convolution starts from whitened patches.
     """
 
     given: str
@@ -57,6 +57,8 @@ class School:
     stride: int = 2
     rate: int | None = None
     length: int | None = None
+    data: str | None = None
+    from_patches: bool = False
 
 
 SCHOOLS = {
@@ -77,10 +79,15 @@ SCHOOLS = {
         rate=8000,
         length=8000,
     ),
+    "natural": School(
+        "label",
+        (32, 64, 96),
+        {"steps": 1600, "lr": 4e-3, "weight_decay": 0.05, "precision": "bf16"},
+        "flip, shift=3:reflect",
+        data="cifar10-subset",
+        from_patches=True,
+    ),
 }
-
-NATURAL = {"steps": 3800, "batch_size": 256, "lr": 2e-3, "weight_decay": 0.01, "warmup": 100, "precision": "bf16"}
-DECAYS = (1e-3, 1e-2, 1e-1)  # of the probe
 
 
 def train_judge(
@@ -97,57 +104,13 @@ def train_judge(
     """
     school = SCHOOLS[name]
     config = TrainConfig(**{**school.config, **changes})
-    data = read(name, given=school.given, augment=school.augment)
+    data = read(school.data or name, given=school.given, augment=school.augment)
     with seeded(config.seed):
         judge = Judge(settings_of(name, school, data)).on(data.space)
+    if school.from_patches:
+        whiten(judge, data.train.head(PATCHED)[0])
     trained = taught(judge, data, config, out, say)
     return finish(trained.model, data, split, out, record_of(trained, data, config))
-
-
-def train_natural(out: Path, *, split: str = "test", say: Callable[[str], None] = print, **changes: Any) -> Outcome:
-    """Trains the judge of natural images on images alone, and its last layer, a linear probe, with their labels.
-
-    The probe sees the 4×4 last maps; its decay is chosen on validation rows, after which those train it too.
-
-    Args:
-        out: The folder to write to.
-        split: The rows that it is measured on; "valid" while settings are chosen.
-        say: Where remarks go.
-        changes: Settings of the training instead of the usual.
-    """
-    config = TrainConfig(**{**NATURAL, **changes})
-    images, data = read("cifar10-subset"), read("cifar10-subset", given="label")
-    settings = JudgeSettings("natural", data.space.shape, tuple(data.classes[""]), (32, 64, 96))
-    with seeded(config.seed):
-        contrast = Contrast(Judge(settings))
-    trained = taught(contrast, images, config, out, say)
-    judge = Judge(dataclasses.replace(settings, places=4)).eval()
-    judge.net.load_state_dict(trained.model.judge.net.state_dict())
-    decay, probes = probed(judge, data, split)
-    return finish(judge, data, split, out, record_of(trained, images, config) | {"decay": decay, "probes": probes})
-
-
-def probed(judge: Judge, data: Data, split: str) -> tuple[float, dict[str, float]]:
-    """Fits the last layer of a judge on labels; the decay that it chose, and the accuracy of probes of other features.
-
-    Args:
-        judge: A judge whose features were learned without labels.
-        data: Data with labels.
-        split: The rows that probes are measured on; where they are no validation rows, those train too.
-    """
-    seen: dict[str, Callable[[Tensor], Tensor]] = {"means over places": judge, "4×4 maps": judge.maps}
-    accuracies = {}
-    for name, features in seen.items():
-        train_x, valid_x, other_x = (features(data.split(part).x) for part in ("train", "valid", split))
-        train_y, valid_y, other_y = (_labels(data.split(part)) for part in ("train", "valid", split))
-        right = {d: _right(linear_probe(train_x, train_y, decay=d), valid_x, valid_y) for d in DECAYS}
-        decay = max(right, key=lambda d: right[d])
-        if split != "valid":
-            train_x, train_y = torch.cat([train_x, valid_x]), torch.cat([train_y, valid_y])
-        probe = linear_probe(train_x, train_y, decay=decay)
-        accuracies[name] = _right(probe, other_x, other_y)
-    judge.head.load_state_dict(probe.state_dict())
-    return decay, accuracies
 
 
 def taught(model: Trainable, data: Data, config: TrainConfig, out: Path, say: Callable[[str], None]) -> Trained:
@@ -239,8 +202,3 @@ def _labels(rows: Rows) -> Tensor:
     if not isinstance(rows.given, Tensor):
         raise ValueError("Rows must have one label each, got none or several. Read the data with given='label'.")
     return rows.given
-
-
-def _right(probe: nn.Linear, features: Tensor, label: Tensor) -> float:
-    with torch.no_grad():
-        return (probe(features).argmax(1) == label).double().mean().item()
