@@ -23,6 +23,7 @@ SETTINGS = {
         "accumulate": 3,
         "optimizer": "muon",
         "warmup": 5,
+        "log_every": 4,  # so that a checkpoint holds the sums of rows begun
     },
     "duel": {"steps": 60, "ema": 0.2, "clip_norm": 0.5},
     "moments": {"steps": 60},
