@@ -220,6 +220,10 @@ def test_missing_entries_go_where_they_are_marginalised() -> None:
     frame = mixed(60)
     frame.loc[3, "pay"] = np.nan
     assert np.isfinite(Estimator("gaussian").fit(frame).score(frame))
+    with pytest.raises(
+        ValueError, match=r"'pay' 1\. Drop those rows or fill them in; these marginalise them: gaussian"
+    ):
+        Estimator("kde").fit(frame)
     with pytest.raises(ValueError, match="missing"):
         Estimator("kde").fit(frame)
 

@@ -28,7 +28,7 @@ except ImportError:
     raise ImportError("genzoo.sklearn_api needs scikit-learn. Run: pip install 'genzoo[sklearn]'") from None
 
 from genzoo.core import GenerativeModel, Noise, Space, seeded
-from genzoo.core.errors import ColumnError
+from genzoo.core.errors import ColumnError, DataError
 from genzoo.data import Rows, codec_from_json, read
 from genzoo.data.codecs.table import TableCodec
 from genzoo.data.readers.frames import is_frame
@@ -358,16 +358,24 @@ class Estimator(TransformerMixin, BaseEstimator):
         except ValueError as error:
             if "NaN" not in str(error):
                 raise
-            able = ", ".join(name for name, info in recipes().items() if "missing" in info.can)
-            raise ValueError(
-                f"{error}\n{self.recipe} takes no missing values; these marginalise them: {able}."
-            ) from None
+            raise ValueError(f"{error}\n{self.recipe} takes no missing values; {self._marginalise()}.") from None
         return torch.from_numpy(np.array(rows, order="C"))
+
+    def _marginalise(self) -> str:
+        """Who takes missing values, in words."""
+        able = ", ".join(name for name, info in recipes().items() if "missing" in info.can)
+        return f"these marginalise them: {able}"
 
     def _columns(self, X: Any, info: RecipeInfo[Any]) -> tuple[Tensor, Space, TableCodec]:
         """Rows of a frame with words, as `read` understands its columns."""
         validate_data(self, X, skip_check_array=True)
-        data = read(X, missing=self._policy())
+        try:
+            data = read(X, missing=self._policy())
+        except DataError as error:
+            cause, passed, _ = str(error).partition(" Pass missing=")
+            if not passed:
+                raise
+            raise ValueError(f"{cause} Drop those rows or fill them in; {self._marginalise()}.") from None
         check_fits(info.name, data, self._settings)
         if not isinstance(data.codec, TableCodec):
             raise ValueError(

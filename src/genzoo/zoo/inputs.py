@@ -73,7 +73,10 @@ def same_data(config: store.RunConfig, data: Any = None, *, online: bool = False
     """
     said = config.data
     if data is None and said.origin is None:
-        raise Mistake("This run was trained on tensors, which must be given again, got none.", "Pass data=…")
+        raise Mistake(
+            "This run was trained on tensors, which must be given again, got none.",
+            "Resume it in Python, as genzoo.resume(run, data=…).",
+        )
     if data is None:
         _refuse_fetching(said.asked().get("source"), online)
     asked = said.asked() | {"source": said.asked().get("source") if data is None else data}
