@@ -64,25 +64,26 @@ def label_of(data: Data) -> Label | None:
     return min(able, key=lambda label: NAMES.index(label.name) if label.name in NAMES else len(NAMES), default=None)
 
 
-def judge_of_labels(data: Data, seconds: float, folder: Path | None = None) -> Judge | None:
+def judge_of_labels(data: Data, seconds: float, folder: Path | None = None, *, seed: int = 0) -> Judge | None:
     """A judge trained on the labels of data; None where they have none, or it is not far better than chance.
 
     Args:
         data: Images or sounds. Whether models are conditioned on the label does not matter.
         seconds: Processor time that the training may take.
         folder: Where it is kept; by default the cache.
+        seed: Names its first weights and the order of rows.
     """
     label = label_of(data)
     if label is None:
         return None
-    key = fingerprint("labels", data.space, data.x, label.rows, *data.splits.values())
+    key = fingerprint("labels", data.space, data.x, label.rows, *data.splits.values(), *([seed] if seed else []))
 
     def made() -> Judge:
         settings = _settings(data, label.classes)
-        with seeded(0):
+        with seeded(seed):
             judge = Judge(settings).on(data.space, span_of(data))
         rows = _labeled(data, label, "train")
-        trained = _trained(judge, rows, TrainConfig(**LABELS), seconds)
+        trained = _trained(judge, rows, TrainConfig(**LABELS, seed=seed), seconds)
         title = f"a judge of the {label.name}s of {data.name}"
         held = _held_out(judge, _labeled(data, label, "valid"))
         record = _record(trained, title, len(rows), seconds) | {"label": label.name} | held
