@@ -26,6 +26,7 @@ from genzoo.data.codecs.audio import SoundCodec
 from genzoo.data.codecs.catalog import codec_for
 from genzoo.data.codecs.sequences import SequenceCodec
 from genzoo.data.columns import cells_of, read_columns, write_columns
+from tests.characters import texts
 
 
 def images(n: int, channels: int, levels: int, size: int = 9) -> torch.Tensor:
@@ -128,7 +129,7 @@ def test_the_frame_holds_the_points() -> None:
     assert codec.picture(torch.zeros(0, 2)) is not None
 
 
-@given(st.text(max_size=50))
+@given(texts(50))
 @settings(max_examples=50, deadline=None)
 def test_text_round_trips_as_bytes(text: str) -> None:
     codec = TextCodec()

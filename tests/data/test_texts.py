@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from genzoo.core import Space
 from genzoo.data import DataError, MoleculeCodec, TextCodec, TokenCodec, codec_from_json, read
+from tests.characters import texts
 
 NEEDS_DATA = pytest.mark.skipif("GENZOO_DATA" not in os.environ, reason="set GENZOO_DATA to the folder of real data")
 NAMES = [f"{a}{b}{'na' * (i % 3)}" for i, a in enumerate("abcdefghijkl") for b in "aeiouäöüyw"]
@@ -68,11 +69,11 @@ def test_tokens_are_learned_from_training_rows_alone(tmp_path: Path) -> None:
         read(tmp_path / "d", unit="bpe", vocabulary=100)
 
 
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=30), min_size=1, max_size=8))
+@given(st.lists(texts(30), min_size=1, max_size=8))
 @settings(max_examples=40, deadline=None)
-def test_any_text_survives_tokens(texts: list[str]) -> None:
+def test_any_text_survives_tokens(many: list[str]) -> None:
     codec = TokenCodec.learned(["the theme of the thesis"] * 3, 260)
-    assert codec.texts(codec.rows(texts)) == texts
+    assert codec.texts(codec.rows(many)) == many
 
 
 def test_a_long_text_in_files_and_units(tmp_path: Path) -> None:
