@@ -25,7 +25,7 @@ def diffusion(space: Space, given: GivenSpaceLike = None, drop_given: float = 0.
 
 def unet_diffusion(space: Space, given: GivenSpaceLike = None) -> Diffusion:
     net = Timed(UNet(space.shape, given=8, widths=(4, 8), blocks=1), 8, given)
-    return Diffusion(space, given, net, schedule=Cosine(), predicts=Predicts.NOISE, sampler=Ancestral(8))
+    return Diffusion(space, given, net, schedule=Cosine(), predicts=Predicts.NOISE, sampler=Ancestral(3))
 
 
 DIFFUSION: dict[str, Entry] = {
