@@ -18,6 +18,7 @@ from genzoo.zoo.adversarial.nets import (
     Networks,
     Width,
     augment_to,
+    half,
     leaky,
     networks,
     normed,
@@ -126,7 +127,7 @@ def dcgan(
     rules = Rules(lr=lr, betas=(0.5, 0.999), apart=True, augment=augment_to(augment, space))
     nets = (normed if images else networks)(space, given_space, shape)
     model = GAN(space, given_space, *nets, rules, latent=shape.latent, drop_given=drop_given)
-    return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=64, ema=0.05))
+    return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=64, ema=0.05, precision=half(shape)))
 
 
 @recipe(
@@ -167,7 +168,7 @@ def sngan(
     shaping = [Orthogonal(orthogonal)] if orthogonal else []
     rules = Rules(Hinge(), shaping=shaping, lr=lr, critic_lr=critic_lr, augment=augment_to(augment, space))
     model = GAN(space, given_space, generator, spectral(critic), rules, latent=shape.latent, drop_given=drop_given)
-    return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=64, ema=0.05))
+    return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=64, ema=0.05, precision=half(shape)))
 
 
 @recipe(
@@ -228,7 +229,7 @@ def r3gan(
     if latent_octaves:
         generator = waves(shape.latent, given_space, shape, space.dims, latent_octaves, **leaky(shape))
     model = GAN(space, given_space, generator, critic, rules, latent=shape.latent, drop_given=drop_given)
-    return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=256, ema=0.02))
+    return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=256, ema=0.02, precision=half(shape)))
 
 
 @recipe(

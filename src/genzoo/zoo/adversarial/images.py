@@ -87,7 +87,9 @@ def stylegan(
     critic = _critic(space, given_space, width, most, grows=False)
     options: dict[str, Any] = {"latent": latent, "mixing": mixing, "drop_given": drop_given}
     model = StyleGAN(space, given_space, generator, critic, rules, **options)
-    return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=32, ema=0.05, schedule="constant"))
+    return Recipe(
+        in_units(model), TrainConfig(steps=5000, batch_size=32, ema=0.05, schedule="constant", precision="auto")
+    )
 
 
 @recipe(
@@ -143,7 +145,9 @@ def progan(
     generator = Conditioned(net, given_space, across)
     critic = _critic(space, given_space, width, most, grows=until > 0)
     model = ProGAN(space, given_space, generator, critic, rules, latent=latent, until=until, drop_given=drop_given)
-    return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=32, ema=0.05, schedule="constant"))
+    return Recipe(
+        in_units(model), TrainConfig(steps=5000, batch_size=32, ema=0.05, schedule="constant", precision="auto")
+    )
 
 
 @recipe(
@@ -204,7 +208,7 @@ def biggan(
     features = ResidualEncoder(space.shape, width=width, most=most)
     critic = spectral(Projected(features, features.width, given_space), embeddings=True)
     model = GAN(space, given_space, generator, critic, rules, latent=latent, drop_given=drop_given)
-    return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=64, ema=0.05))
+    return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=64, ema=0.05, precision="auto"))
 
 
 def _critic(space: Space, given_space: GivenSpaceLike, width: int, most: int, *, grows: bool) -> Any:

@@ -23,6 +23,7 @@ __all__ = [
     "Width",
     "augment_to",
     "encoder",
+    "half",
     "leaky",
     "networks",
     "normed",
@@ -221,6 +222,15 @@ def waves(inputs: int, given_space: GivenSpaceLike, shape: Shape, outputs: int, 
 
     net = MLP(Fourier.width(inputs, octaves), shape.hidden, outputs, given=shape.across, **parts)
     return Conditioned(Fourier(net, octaves), given_space, shape.across)
+
+
+def half(shape: Shape) -> Literal["auto", "float32"]:
+    """The precision that networks are trained in: half, where the processor is quick in it, of convolutions.
+
+    Args:
+        shape: Their sizes.
+    """
+    return "auto" if shape.channels else "float32"
 
 
 def leaky(shape: Shape) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def pix2pix(
     critic = PatchCritic(other.shape[0] + space.shape[0], _sides(space), width=width, most=most)
     rules = Rules(NonSaturating(), lr=lr, betas=(0.5, 0.999))
     model = Pix2Pix(space, given_space, generator, critic, rules, latent=latent, scale=scale)
-    return Recipe(in_units(model), TrainConfig(steps=4000, batch_size=16, ema=0.02))
+    return Recipe(in_units(model), TrainConfig(steps=4000, batch_size=16, ema=0.02, precision="auto"))
 
 
 @recipe(
@@ -112,7 +112,7 @@ def cyclegan(
     )
     cycle = Cycle(scale, identity, pool)
     model = CycleGAN(space, given_space, generator, critic, back, rules, latent=latent, cycle=cycle)
-    return Recipe(in_units(model), TrainConfig(steps=4000, batch_size=8, ema=0.02))
+    return Recipe(in_units(model), TrainConfig(steps=4000, batch_size=8, ema=0.02, precision="auto"))
 
 
 def _one(given_space: GivenSpaceLike) -> Space:
