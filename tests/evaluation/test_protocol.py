@@ -11,6 +11,7 @@ from genzoo.evaluation import Examiner, Protocol, check_comparable, pooled
 from genzoo.evaluation.protocol import draw
 from genzoo.evaluation.rows import spread
 from genzoo.evaluation.suites import on_molecules, on_table, on_texts, on_vectors, suite_of
+from genzoo.models.classical import Gaussian
 
 
 class Memory(GenerativeModel):
@@ -76,6 +77,14 @@ def test_what_is_measured_of_a_table_is_what_is_written(tmp_path):
     found = Examiner(data, Protocol(samples=10))(model).samples
     assert torch.equal(found, data.train.x[:10])
     assert torch.equal(found, data.codec.load(data.codec.save(model.sample(10, seed=0), tmp_path / "x.csv")))
+
+
+def test_a_grid_shows_in_the_rows_that_were_learned_from():
+    x = (4 * genzoo.Noise(0).normal(3000, 2)).mul(10).round() / 10
+    data = genzoo.read(x.double().numpy())
+    model = Gaussian(data.space)
+    found = {m.name: m for m in Examiner(data, Protocol(rows=100, samples=50))(model).measurements}
+    assert found["−log p"].kind.value == "spiked"
 
 
 def test_little_time_means_fewer_rows_but_no_fewer_than_numbers_need(digits, findings):

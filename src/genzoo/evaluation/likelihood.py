@@ -100,11 +100,21 @@ def scores(
     return by_part(len(x), chunk, scored)
 
 
-def code_length(model: GenerativeModel, rows: RowsLike, *, seed: int = 0, **options: Any) -> Measurement:
-    """The code length of rows with its standard error: bits/dim of discrete data, nats per row of real data."""
+def code_length(
+    model: GenerativeModel, rows: RowsLike, *, seed: int = 0, known: RowsLike | None = None, **options: Any
+) -> Measurement:
+    """The code length of rows with its standard error: bits/dim of discrete data, nats per row of real data.
+
+    Args:
+        model: A model with a likelihood.
+        rows: The rows.
+        seed: Names the noise of a bound.
+        known: Rows in which values that repeat are looked for, those that were learned from; else `rows`.
+        options: The model's own.
+    """
     nats = -score(model, rows, seed=seed, **options)
     kind, n = Kind(model.likelihood.value), len(nats)
-    if kind in (Kind.EXACT, Kind.BOUND, Kind.ESTIMATE) and is_spiked(rows, model.space):
+    if kind in (Kind.EXACT, Kind.BOUND, Kind.ESTIMATE) and is_spiked(known or rows, model.space):
         kind = Kind.SPIKED
     protocol = {"seed": seed, **options}
     if not model.space.is_discrete:

@@ -150,7 +150,7 @@ class Examiner:
         began, made, scoring = self.now(), list[Measurement](), None
         if model.can("log_prob"):
             start = self.now()
-            made.append(code_length(model, self.rows, seed=self.protocol.seed))
+            made.append(code_length(model, self.rows, seed=self.protocol.seed, known=self.exam.known))
             scoring = (self.now() - start) / len(self.rows)
             made += self._tighter(model)
         if not model.can("sample"):
@@ -245,7 +245,7 @@ class Examiner:
         name = next((option for option in ("samples", "draws") if option in known), None)
         if not draws or name is None:
             return []
-        return [code_length(model, self.rows, seed=self.protocol.seed, **{name: draws})]
+        return [code_length(model, self.rows, seed=self.protocol.seed, known=self.exam.known, **{name: draws})]
 
 
 def evaluate(model: GenerativeModel, data: Data, protocol: Protocol = STANDARD) -> list[Measurement]:
