@@ -1,0 +1,115 @@
+"""Images made of other images, held against what no translation and one color reach, on pairs that were withheld.
+
+    python -m experiments.translation [--only facades,emoji] [--minutes 1]
+    python -m experiments.translation --draw      the picture alone, from the runs
+
+Facades are photographs made of plans, emoji the twemoji of a noto, both at 32×32 pixels; the settings are those of
+`pix2pix`. Of each withheld pair the distance of what is made from the truth is taken, the mean of absolute differences
+of pixels in [0, 1], beside that of the other image as it is, and of the mean image of training. A pair is matched if
+what is made is nearer to its own truth than to any other withheld one. A run that was stopped goes on.
+
+References:
+    Isola, Zhu, Zhou & Efros, 2017, "Image-to-image translation with conditional adversarial networks",
+    arXiv:1611.07004
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+import genzoo
+from experiments.drawing import IMAGES, save
+from genzoo.data import Data
+from genzoo.zoo import load, resume, store
+from genzoo.zoo.run import Run
+
+FIELD: dict[str, dict[str, Any]] = {
+    "facades": {"x": "photo", "given": "label", "size": 32},
+    "emoji": {"x": "twemoji", "given": "noto", "size": 32, "color": "rgb"},
+}
+SHOWN = 8
+RECORD = Path(__file__).parent / "records" / "translation.json"
+
+
+def run_of(data: Data, minutes: float, path: Path) -> Run:
+    """The training: made, gone on with, or found finished."""
+    if (path / store.WEIGHTS).exists():
+        return load(path)
+    if (path / store.CONFIG).exists():
+        return resume(path)
+    return genzoo.train("pix2pix", data, out=path, core_minutes=minutes, device="cpu")
+
+
+def withheld(data: Data) -> tuple[Tensor, Tensor]:
+    """The images of the test split and those that they are made of."""
+    given = data.test.given
+    assert given is not None
+    return data.test.x, given if isinstance(given, Tensor) else next(iter(given.values()))
+
+
+def figures_of(run: Run, data: Data) -> dict[str, Any]:
+    """What is measured of a run on the pairs that were withheld."""
+    x, y = withheld(data)
+    made, mean = run.generative.sample(len(x), y, seed=0), data.train.x.float().mean(0, keepdim=True)
+    truth = [part.flatten(1).float() / 255 for part in (x, made, y, mean)]
+    far = torch.cdist(truth[1], truth[0], p=1)
+    ways = {"made": truth[1], "as it is": truth[2], "mean image": truth[3]}
+    last = run.metrics[-1]
+    return {
+        "distance": {name: round((each - truth[0]).abs().mean().item(), 4) for name, each in ways.items()},
+        "matched": round((far.argmin(1) == torch.arange(len(x))).float().mean().item(), 4),
+        "matched_as_it_is": round(
+            (torch.cdist(truth[2], truth[0], p=1).argmin(1) == torch.arange(len(x))).float().mean().item(), 4
+        ),
+        "pairs": len(x),
+        "rounds": last["step"],
+        "core_seconds": round(last["core_seconds"], 1),
+        "settings": run.config.recipe.arguments,
+        "data": run.config.data.fingerprint,
+        "versions": {name: each for name, each in run.config.versions.items() if name != "platform"},
+    }
+
+
+def draw(found: dict[str, tuple[Run, Data]]) -> None:
+    """Of the first withheld pairs what an image was made of, what was made, and the truth."""
+    figure = Figure(figsize=(1.05 * SHOWN, 3.3 * len(found)))
+    rows = figure.subplots(3 * len(found), SHOWN, squeeze=False, gridspec_kw={"wspace": 0.05, "hspace": 0.05})
+    for k, (run, data) in enumerate(found.values()):
+        x, y = (part[:SHOWN] for part in withheld(data))
+        made = run.generative.sample(SHOWN, y, seed=0)
+        for line, images, word in zip(rows[3 * k :], (y, made, x), ("given", "made", "truth"), strict=False):
+            for axes, image in zip(line, images, strict=True):
+                axes.imshow(image.permute(1, 2, 0).numpy())
+                axes.set(xticks=[], yticks=[])
+            line[0].set_ylabel(word, fontsize=8)
+    save(figure, "translation", RECORD)
+
+
+def main() -> None:
+    """Trains what is asked for, measures it, keeps the record, and draws it."""
+    asked = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    asked.add_argument("--only", default=",".join(FIELD), help="facades, emoji")
+    asked.add_argument("--minutes", type=float, default=1.0)
+    asked.add_argument("--out", type=Path, default=Path("runs/translation"))
+    asked.add_argument("--draw", action="store_true")
+    given = asked.parse_args()
+    record = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+    found = {}
+    for name in given.only.split(","):
+        data = genzoo.read(name, **FIELD[name])
+        run = load(given.out / name) if given.draw else run_of(data, given.minutes, given.out / name)
+        found[name] = run, data
+        record[name] = record.get(name) if given.draw else figures_of(run, data)
+        print(name, record[name])
+    RECORD.write_text(json.dumps(record, indent=1) + "\n")
+    draw(found)
+    print(RECORD, IMAGES / "translation.png")
+
+
+if __name__ == "__main__":
+    main()
