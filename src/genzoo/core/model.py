@@ -345,10 +345,10 @@ class GenerativeModel(Trainable):
         always = list(rows) if not self.takes_null() else sorted(self.required)
         lacking = [name for name in always if is_null(rows[name], ragged=self.given_space[name].ragged).any()]
         if lacking:
-            why = "was trained with drop_given=0" if not self.takes_null() else f"needs {sorted(self.required)}"
+            needs = f"needs {sorted(self.required)}" if self.required.issuperset(lacking) else ""
             raise ValueError(
-                f"{type(self).__name__} {why}, so every row needs its condition, got null rows of {lacking}. "
-                "Pass `given`, or train with drop_given=0.1."
+                f"{type(self).__name__} {needs or 'was trained with drop_given=0'}, so every row needs its condition, "
+                f"got null rows of {lacking}. Pass `given`{'' if needs else ', or train with drop_given=0.1'}."
             )
         return rows
 

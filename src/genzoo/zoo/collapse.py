@@ -15,7 +15,9 @@ __all__ = ["Collapsed", "Outplayed"]
 
 ROWS, WIDEST = 400, 1 << 14  # rows that are looked at; the most entries of one
 EARLY, FEW = 0.35, 100  # the progress and the steps before which samples may be alike, for nothing has been learned
-BY_HEART = "It knows rows by heart: try augment=0.6 of images, more data, a larger γ, or fewer critic_steps."
+BY_HEART = (
+    "It knows rows by heart: try augment=0.6 where a recipe has it, more data, a larger γ, or fewer critic_steps."
+)
 WON = "No sample is like the data to it: try a larger penalty, a lower critic_lr, or fewer critic_steps."
 TRY = "Try r3gan or drifting, pack=4 or deviation=true of gan, a lower lr of the generator, or more critic_steps."
 

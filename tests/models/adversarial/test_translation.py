@@ -35,6 +35,12 @@ class Patches(nn.Module):
         return x.flatten(1).unflatten(1, (2, -1)).mean(2)
 
 
+def test_an_image_is_always_needed() -> None:
+    model = cyclegan()
+    with pytest.raises(ValueError, match=r"CycleGAN needs \['given'\], so .* Pass `given`\.$"):
+        model.sample(2, seed=0)
+
+
 def pair(n: int = 6) -> Batch:
     return Batch(torch.randn(n, *SPACE.shape), torch.randn(n, *SPACE.shape), Noise(0))
 

@@ -43,6 +43,7 @@ class Translating(Adversarial):
         latent: int = 8,
     ) -> None:
         super().__init__(space, given_space, generator, critic, rules, latent=latent)
+        self.require(*self.given_space)
         sizes = [each.shape[1:] for each in self.given_space.values() if len(each.shape) == 3]
         if sizes != [space.shape[1:]] or len(self.given_space) != 1:
             raise ValueError(
