@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import genzoo
 from genzoo import evaluation, tasks
 from genzoo.apps.cli import app
-from genzoo.core import Noise
+from genzoo.core import Latent, Noise
 from genzoo.evaluation import Protocol
 from genzoo.sklearn_api import Estimator
 
@@ -71,6 +71,11 @@ def normal(theta: torch.Tensor) -> torch.distributions.Normal:
     return torch.distributions.Normal(theta[:, 0], 1.0)
 
 
+def inverted(found: Any) -> tasks.Found:
+    given = found.checked_given(torch.tensor([3, 1]), 2)
+    return tasks.invert(found.able(Latent), genzoo.read("digits").x[:2], given, steps=2)
+
+
 ENTRIES: dict[str, Callable[[Path, Path], object]] = {
     "read": lambda home, new: genzoo.read("moons"),
     "read a table": lambda home, new: genzoo.read(home / "table.csv"),
@@ -97,13 +102,19 @@ ENTRIES: dict[str, Callable[[Path, Path], object]] = {
     "reparametrized_gradients": lambda home, new: tasks.reparametrized_gradients(
         normal, torch.zeros(1), torch.square, Noise(0)
     ),
+    "invert": lambda home, new: inverted(model(home, "images")),
+    "genzoo latent": lambda home, new: command(
+        "latent", "walk", home / "images", "-n", 2, "--steps", 2, "--given", "label=1,2", "--out", f"{new}.png"
+    ),
     "judge": lambda home, new: evaluation.shipped_judge("digits"),
     "estimator": lambda home, new: Estimator("ppca").fit(Noise(0).normal(60, 3).numpy()).sample(2),
     "genzoo sample": lambda home, new: command("sample", home / "points", "-n", 4),
     "genzoo score": lambda home, new: command("score", home / "points"),
     "genzoo expect": lambda home, new: command("expect", home / "points", "--of", "x[0] > 0", "-n", 100),
 }
-PURE = {"recipe_named", "effective_sample_size", "score_surrogate"}
+PURE = {
+    "recipe_named", "effective_sample_size", "score_surrogate", "pictured", "between", "summed", "direction", "along"
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ENTRIES)

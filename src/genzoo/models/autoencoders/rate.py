@@ -30,7 +30,7 @@ class Rate:
         ValueError: If one is negative, or more than the whole training warms up.
 
     Example:
-        >>> Rate(beta=4, warm_up=0.5).at(0.25)
+        >>> Rate(beta=4.0, warm_up=0.5).at(0.25)
         2.0
 
     References:
