@@ -114,10 +114,10 @@ def test_couplings_start_as_the_identity(name: str) -> None:
     assert torch.allclose(z.flatten().sort().values, x.flatten().sort().values, rtol=0, atol=error)
 
 
-@pytest.mark.parametrize("transform", [Affine(), Spline(2, bound=2.0), Spline(4, bound=2.0)], ids=repr)
+@pytest.mark.parametrize("transform", [Affine(), Spline(2, bound=2.0), Spline(3, bound=2.0)], ids=repr)
 def test_ways_back_that_are_written_out_are_the_derivatives(transform: Elementwise) -> None:
-    x = torch.linspace(-2.3, 2.3, 12, dtype=torch.float64).reshape(4, 3).requires_grad_()  # both tails, every bin
-    raw = torch.randn(4, transform.numbers, 3, dtype=torch.float64).requires_grad_()
+    x = torch.linspace(-2.3, 2.3, 7, dtype=torch.float64).reshape(7, 1).requires_grad_()  # both tails, every bin
+    raw = torch.randn(7, transform.numbers, 1, dtype=torch.float64).requires_grad_()
     for way in (transform.forward, transform.inverse):
         assert torch.autograd.gradcheck(way, (x, raw))
     assert torch.autograd.gradgradcheck(transform.forward, (x, raw))
