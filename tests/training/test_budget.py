@@ -138,6 +138,13 @@ class Files:
         self.saved.append(len(x))
 
 
+@pytest.mark.parametrize("step", [0.7, 1.9, 2.6, 3.3, 3.9])
+def test_few_dear_steps_come_as_near_to_their_budget_as_whole_steps_can(monkeypatch, step):
+    clock = Clock(monkeypatch)
+    train(Costly(clock, step=step), normal_rows(), TrainConfig(core_minutes=0.2, batch_size=32, device="cpu"))
+    assert abs(clock.seconds - 12) <= 0.5 * step + 0.05 * 12
+
+
 COSTS = [
     ({}, 5, 64),
     ({"drawn": (0.001, 0.0)}, 5, 64),

@@ -98,14 +98,15 @@ def _fitted(
     judged = min(ceiling, rows_judged(0, available, config))
     for _ in range(3):  # more steps want more rows, which leave fewer steps
         if config.validate_every is None:
-            steps = int((spare - validations * judging.of(judged)) / each)
+            fit = (spare - validations * judging.of(judged)) / each
         else:
-            steps = int(spare / (each + judging.of(judged) / config.validate_every))
-        judged = min(ceiling, rows_judged(max(0, steps), available, config))
-    if steps < course.least:
+            fit = spare / (each + judging.of(judged) / config.validate_every)
+        judged = min(ceiling, rows_judged(max(0, int(fit)), available, config))
+    if fit < course.least:
         unit = "a pass over the data" if isinstance(course, Passes) else "a step"
         course.say(f"{unit} that moves the model takes longer than the budget leaves: it is made nonetheless")
-    steps = max(course.least, steps // course.stride * course.stride)
+    steps = int(fit) // course.stride * course.stride if isinstance(course, Passes) else round(fit)  # the nearest
+    steps = max(course.least, steps)
     return Plan(steps, judged, validations, grids, shown)
 
 
