@@ -8,6 +8,9 @@ from genzoo.models.autoencoders import (
     Codebook,
     CodedAutoencoder,
     GaussianAutoencoder,
+    GivenNormal,
+    LadderAutoencoder,
+    LadderPrior,
     LookupFree,
     MixturePrior,
     Quantizer,
@@ -16,7 +19,7 @@ from genzoo.models.autoencoders import (
     VampPrior,
 )
 from genzoo.models.autoregressive import GPT
-from tests.zoo.entry import BITS, BOTH, BOUND, BYTES, LABEL, NONE, PIXELS, REALS, Entry
+from tests.zoo.entry import BITS, BOTH, BOUND, BYTES, LABEL, NONE, PIXELS, REALS, TEXT, Entry
 
 
 def vae(space: Space, given: GivenSpaceLike = None, drop_given: float = 0.0) -> VAE:
@@ -27,6 +30,16 @@ def mixed_vae(space: Space, *, vamp: bool) -> VAE:
     both = GaussianAutoencoder.mlp(space, latent=2, hidden=[16])
     prior = VampPrior(space, 3) if vamp else MixturePrior(both.latent, 3)
     return VAE(space, None, both, prior=prior, rate=Rate(beta=2.0, correlation=2.0))
+
+
+def cvae(space: Space, given: GivenSpaceLike, drop_given: float = 0.0) -> VAE:
+    both = GaussianAutoencoder.mlp(space, given, latent=2, hidden=[16])
+    return VAE(space, given, both, prior=GivenNormal(both.latent, given, width=8), drop_given=drop_given)
+
+
+def ladder_vae(space: Space, given: GivenSpaceLike = None) -> VAE:
+    both = LadderAutoencoder.mlp(space, given, sizes=[3, 2, 1], hidden=[16], embedding=8)
+    return VAE(space, given, both, prior=LadderPrior(), drop_given=0.2 if given else 0.0)
 
 
 def vq_vae(space: Space, given: GivenSpaceLike = None, quantizer: Quantizer | None = None) -> VQVAE:
@@ -51,6 +64,9 @@ AUTOENCODERS: dict[str, Entry] = {
     "vae": Entry(lambda: vae(BYTES), BOUND, "encode decode latent", rounds=40),
     "vae/mixture": Entry(lambda: mixed_vae(REALS, vamp=False), BOUND, "encode decode score latent"),
     "vae/vamp": Entry(lambda: mixed_vae(BITS, vamp=True), BOUND, "encode decode latent"),
+    "cvae": Entry(lambda: cvae(BITS, TEXT, 0.2), BOUND, "encode decode latent condition", rounds=40),
+    "ladder_vae": Entry(lambda: ladder_vae(BITS, LABEL), BOUND, "encode decode latent condition", rounds=40),
+    "ladder_vae/reals": Entry(lambda: ladder_vae(REALS), BOUND, "encode decode score latent"),
     "vq_vae": Entry(lambda: vq_vae(BYTES, LABEL), NONE, "encode decode loss condition", rounds=40),
     "vq_vae/learned": Entry(lambda: vq_vae(BITS, None, Codebook(5, 2, averaged=False)), NONE, "encode decode loss"),
     "vq_vae/scalar": Entry(lambda: vq_vae(BITS, None, ScalarGrid([3, 2])), NONE, "encode decode loss"),

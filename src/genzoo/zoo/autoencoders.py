@@ -6,6 +6,7 @@ from pydantic import Field
 
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
+from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.recipe import NATS, Amount, Count, DropGiven, GivenSpaceLike, Recipe, Size, recipe
 from genzoo.zoo.units import in_units
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from genzoo.core.component import Autoencoder
     from genzoo.models.autoencoders import Prior, Rate
 
-__all__ = ["beta_vae", "vae"]
+__all__ = ["beta_vae", "cvae", "ladder_vae", "vae"]
 
 ABLE = ("sample", "log_prob", "encode", "decode", "latent", "score", "loss", "condition")
 VaeSize = Annotated[
@@ -114,6 +115,89 @@ def beta_vae(
     return _whole(space, given_space, both, None, rate, drop_given, size=size, conv=conv)
 
 
+@recipe(
+    family="autoencoders",
+    likelihood="bound",
+    can=ABLE,
+    paper="Sohn, Lee & Yan, 2015, Learning structured output representation using deep conditional generative models",
+    sampling=("noise",),
+    wants=("condition",),
+)
+def cvae(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: VaeSize = "small",
+    net: Net = "auto",
+    latent: Latent = None,
+    hidden: Hidden = 256,
+    depth: Depth = 2,
+    width: Width = None,
+    beta: Amount = 1.0,
+    free: Amount = 0.0,
+    warm_up: WarmUp = 0.0,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """A variational autoencoder whose encoder, decoder and prior are told the condition: a class, a text, anything.
+
+    Args:
+        beta: The weight of the rate in the loss; log_prob is the ELBO whatever it is.
+        free: Nats of the rate, of each latent, that cost nothing, against latents that say nothing.
+    """
+    from genzoo.models.autoencoders import GivenNormal, Rate
+
+    if given_space is None:
+        raise Mistake("cvae is told a condition, got none.", "Name one by --given, or take vae.")
+    both, conv = _networks(space, given_space, size, net, latent, hidden=hidden, depth=depth, width=width)
+    rate = Rate(beta, free=free, warm_up=warm_up)
+    return _whole(
+        space, given_space, both, GivenNormal(both.latent, given_space), rate, drop_given, size=size, conv=conv
+    )
+
+
+@recipe(
+    family="autoencoders",
+    likelihood="bound",
+    can=ABLE,
+    paper="Sønderby et al., 2016, Ladder variational autoencoders, arXiv:1602.02282",
+    sampling=("noise",),
+    loss=f"distortion + rate, warmed up over 20%, {NATS}",
+)
+def ladder_vae(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Annotated[Size, Field(description="Small: 16 channels, paper: 64; levels as said by latents.")] = "small",
+    net: Net = "auto",
+    latents: Annotated[
+        tuple[Count, ...] | None,
+        Field(min_length=2, description="The lengths of z_1, …, z_L; by default 32, 16 and 8 (4 and 2 for tables)."),
+    ] = None,
+    hidden: Hidden = 256,
+    width: Width = None,
+    beta: Amount = 1.0,
+    free: Amount = 0.0,
+    warm_up: WarmUp = 0.2,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """A variational autoencoder with latents at several levels, from the top down for encoder and decoder alike.
+
+    Args:
+        beta: The weight of the rate in the loss; log_prob is the ELBO whatever it is.
+        free: Nats of the rate, of each latent, that cost nothing, against levels that say nothing.
+    """
+    from genzoo.models.autoencoders import LadderAutoencoder, LadderPrior, Rate
+
+    sizes, conv = latents or ((32, 16, 8) if space.dims > 16 else (4, 2)), _is_conv(space, net)
+    if conv:
+        channels = width or (16 if size == "small" else 64)
+        both = LadderAutoencoder.conv(space, given_space, sizes=sizes, width=channels, hidden=hidden)
+    else:
+        both = LadderAutoencoder.mlp(space, given_space, sizes=sizes, hidden=[hidden] * 2)
+    rate = Rate(beta, free=free, warm_up=warm_up)
+    return _whole(space, given_space, both, LadderPrior(), rate, drop_given, size=size, conv=conv)
+
+
 def _networks(
     space: Space,
     given_space: GivenSpaceLike,
@@ -128,12 +212,16 @@ def _networks(
     """Encoder and decoder, and whether they are of convolutions."""
     from genzoo.models.autoencoders import GaussianAutoencoder
 
-    small, images = size == "small", len(space.shape) == 3 and min(space.shape[1:]) >= 16
+    small = size == "small"
     latent = latent or (32 if not small else 16 if space.dims > 16 else 4)
-    if net == "conv" or (net == "auto" and images):
+    if _is_conv(space, net):
         both = GaussianAutoencoder.conv(space, given_space, latent=latent, width=width or (16 if small else 64))
         return both, True
     return GaussianAutoencoder.mlp(space, given_space, latent=latent, hidden=[hidden] * depth), False
+
+
+def _is_conv(space: Space, net: str) -> bool:
+    return net == "conv" or (net == "auto" and len(space.shape) == 3 and min(space.shape[1:]) >= 16)
 
 
 def _whole(

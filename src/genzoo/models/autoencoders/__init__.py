@@ -6,6 +6,8 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "gaussian": ["GaussianAutoencoder"],
+        "given_normal": ["GivenNormal"],
+        "ladder": ["Ladder", "LadderAutoencoder", "LadderPrior"],
         "priors": ["MixturePrior", "Prior", "StandardNormal", "VampPrior"],
         "quantizers": ["Codebook", "LookupFree", "Quantized", "Quantizer", "ScalarGrid"],
         "rate": ["Rate"],

@@ -6,32 +6,49 @@ with it the rate is what z tells of x, and no less would do. Priors that are lea
 
 import abc
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.distributions import Independent, Normal
+from torch.distributions import Distribution, Independent, Normal
 
 from genzoo.core.component import Autoencoder
 from genzoo.core.game import Batch
+from genzoo.core.given import NOTHING, Given
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.models.autoencoders.gaussian import GaussianAutoencoder
+from genzoo.models.autoencoders.rate import by_entry
 
 __all__ = ["MixturePrior", "Prior", "StandardNormal", "VampPrior"]
 
 
 class Prior(nn.Module, abc.ABC):
-    """A density over latents that is easy to draw from. It is told the autoencoder, which may be a part of it."""
+    """A density over latents that is easy to draw from. It is told the autoencoder, which may be a part of it, and the
+    condition, which most have no use for."""
 
     @abc.abstractmethod
-    def log_prob(self, z: Float[Tensor, "B *latent"], autoencoder: Autoencoder) -> Float[Tensor, " B"]:
-        """log p(z)."""
+    def log_prob(
+        self, z: Float[Tensor, "B *latent"], autoencoder: Autoencoder, given: Given = NOTHING
+    ) -> Float[Tensor, " B"]:
+        """log p(z | given)."""
 
     @abc.abstractmethod
-    def draw(self, n: int, noise: Noise, autoencoder: Autoencoder, dtype: torch.dtype) -> Float[Tensor, "n *latent"]:
+    def draw(
+        self, n: int, noise: Noise, autoencoder: Autoencoder, dtype: torch.dtype, given: Given = NOTHING
+    ) -> Float[Tensor, "n *latent"]:
         """n draws of z."""
+
+    def rates(
+        self, q: Distribution, z: Float[Tensor, "B *latent"], autoencoder: Autoencoder, given: Given = NOTHING
+    ) -> Float[Tensor, "B latent"] | None:
+        """KL(q ‖ p) of each entry of z, z being a draw from q, where it has a closed form; else None."""
+        return None
+
+    def levels(self, autoencoder: Autoencoder) -> Mapping[str, slice]:
+        """The levels of z by name, where it has several: which entries are whose."""
+        return {}
 
     def start(self, batches: Iterable[Batch], autoencoder: Autoencoder) -> None:
         """Takes a start from training rows, where it has one."""
@@ -47,11 +64,20 @@ class StandardNormal(Prior):
         -1.838
     """
 
-    def log_prob(self, z: Float[Tensor, "B *latent"], autoencoder: Autoencoder) -> Float[Tensor, " B"]:
+    def log_prob(
+        self, z: Float[Tensor, "B *latent"], autoencoder: Autoencoder, given: Given = NOTHING
+    ) -> Float[Tensor, " B"]:
         return -(z.square().flatten(1).sum(1) + z[:1].numel() * math.log(2 * math.pi)) / 2
 
-    def draw(self, n: int, noise: Noise, autoencoder: Autoencoder, dtype: torch.dtype) -> Float[Tensor, "n *latent"]:
+    def draw(
+        self, n: int, noise: Noise, autoencoder: Autoencoder, dtype: torch.dtype, given: Given = NOTHING
+    ) -> Float[Tensor, "n *latent"]:
         return noise.normal(n, *autoencoder.latent.shape, dtype=dtype)
+
+    def rates(
+        self, q: Distribution, z: Float[Tensor, "B *latent"], autoencoder: Autoencoder, given: Given = NOTHING
+    ) -> Float[Tensor, "B latent"] | None:
+        return by_entry(q)
 
 
 class Components(Prior):
@@ -64,12 +90,16 @@ class Components(Prior):
     def components(self, autoencoder: Autoencoder) -> tuple[Tensor, Tensor, Tensor]:
         """log π, (K,), and μ and σ, (K, L)."""
 
-    def log_prob(self, z: Float[Tensor, "B latent"], autoencoder: Autoencoder) -> Float[Tensor, " B"]:
+    def log_prob(
+        self, z: Float[Tensor, "B latent"], autoencoder: Autoencoder, given: Given = NOTHING
+    ) -> Float[Tensor, " B"]:
         log_weight, loc, scale = (part.to(z.dtype) for part in self.components(autoencoder))
         normal = Independent(Normal(loc, scale, validate_args=False), 1, validate_args=False)
         return (log_weight + normal.log_prob(z[:, None])).logsumexp(1)
 
-    def draw(self, n: int, noise: Noise, autoencoder: Autoencoder, dtype: torch.dtype) -> Float[Tensor, "n latent"]:
+    def draw(
+        self, n: int, noise: Noise, autoencoder: Autoencoder, dtype: torch.dtype, given: Given = NOTHING
+    ) -> Float[Tensor, "n latent"]:
         log_weight, loc, scale = (part.to(dtype) for part in self.components(autoencoder))
         k = noise.at("component").categorical(log_weight.expand(n, -1))
         return torch.addcmul(loc[k], scale[k], noise.normal(n, loc.shape[1], dtype=dtype))

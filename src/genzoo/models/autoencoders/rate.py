@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from jaxtyping import Float
 from torch import Tensor
@@ -74,22 +75,29 @@ class Rate:
         return " + ".join(parts)
 
 
-def by_entry(q: Distribution) -> Float[Tensor, "B latent"] | None:
-    """KL(q ‖ N(0, I)) of each latent, for a Gaussian whose latents are independent; None for any other.
+def by_entry(q: Distribution, p: Distribution | None = None) -> Float[Tensor, "B latent"] | None:
+    """KL(q ‖ p) of each latent, for Gaussians whose latents are independent; None for any others.
 
     Args:
         q: The posterior.
+        p: The prior, by default N(0, I).
 
     Example:
         >>> import torch
         >>> q = Independent(Normal(torch.tensor([[0.0, 1.0]]), 1.0), 1)
-        >>> by_entry(q).tolist()
-        [[0.0, 0.5]]
+        >>> by_entry(q).tolist(), by_entry(q, q).tolist()
+        ([[0.0, 0.5]], [[0.0, 0.0]])
     """
-    if not isinstance(q, Independent) or not isinstance(q.base_dist, Normal):
+    if not _is_gaussian(q) or not (p is None or _is_gaussian(p)):
         return None
     loc, scale = q.base_dist.loc, q.base_dist.scale
-    return (loc.square() + scale.square() - 1) / 2 - scale.log()
+    if p is not None:
+        loc, scale = (loc - p.base_dist.loc) / p.base_dist.scale, scale / p.base_dist.scale
+    return ((loc.square() + scale.square() - 1) / 2 - scale.log()).flatten(1)
+
+
+def _is_gaussian(each: Distribution) -> TypeGuard["Independent[Normal]"]:
+    return isinstance(each, Independent) and isinstance(each.base_dist, Normal)
 
 
 def total_correlation(q: Distribution, z: Float[Tensor, "B latent"]) -> Float[Tensor, ""]:
@@ -110,7 +118,7 @@ def total_correlation(q: Distribution, z: Float[Tensor, "B latent"]) -> Float[Te
     References:
         Chen, Li, Grosse & Duvenaud, 2018, "Isolating sources of disentanglement in VAEs", arXiv:1802.04942
     """
-    if not isinstance(q, Independent) or not isinstance(q.base_dist, Normal) or z.ndim != 2:
+    if not _is_gaussian(q) or z.ndim != 2:
         raise TypeError("The total correlation needs Gaussian posteriors of vectors, got others. Set correlation=1.")
     normal = q.base_dist
     each = Normal(normal.loc, normal.scale, validate_args=False).log_prob(z[:, None])  # (B, B, L): z of n under row m

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
-from torch.distributions import Distribution, Independent, Normal, kl_divergence
+from torch.distributions import Distribution
 
 from genzoo.core.abilities import Ability, Latent
 from genzoo.core.component import Autoencoder
@@ -46,7 +46,7 @@ class VAE(GenerativeModel):
         space: What one x is.
         given_space: What the model is conditioned on, if anything.
         autoencoder: q(z | x, given) and p(x | z, given).
-        prior: p(z), by default N(0, I).
+        prior: p(z | given), by default N(0, I).
         rate: What the rate counts in training; by default what it does in the bound.
         drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
 
@@ -87,19 +87,19 @@ class VAE(GenerativeModel):
             raise ValueError(f"`samples` must be at least 1, got {samples}.")
         if samples == 1:
             q, z, distortion = self._terms(x, given, noise)
-            return -(distortion + self._rate(q, z))
+            return -(distortion + self._rates(q, z, given).sum(1))
         q = self.autoencoder.posterior(x, given)
         total = x.new_full((len(x),), -torch.inf, dtype=self.dtype)
         for _ in range(samples):
             z = draw(q, noise)
-            weight = self._log_likelihood(x, z, given) + self.prior.log_prob(z, self.autoencoder) - q.log_prob(z)
+            weight = self._log_likelihood(x, z, given) + self.log_prior(z, given) - q.log_prob(z)
             total = torch.logaddexp(total, weight)
         return total - math.log(samples)
 
     def draw(self, n: int, given: Given, source: Noise, /, *, noise: bool = True) -> Shaped[Tensor, "n *event"]:
         """Samples; without `noise` the mean of p(x | z), not a draw from it, which spares the eye what every pixel
         draws for itself."""
-        z = self.prior.draw(n, source, self.autoencoder, self.dtype)
+        z = self.prior.draw(n, source, self.autoencoder, self.dtype, given)
         return self._in_space(draw(self.autoencoder.likelihood(z, given), source)) if noise else self._mean(z, given)
 
     def encode(self, x: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B *latent"]:
@@ -114,23 +114,25 @@ class VAE(GenerativeModel):
         """The mean of p(x | z, given) as numbers, differentiable."""
         return Numbers(self.space, self.dtype).of(self.autoencoder.mean(z, given))
 
+    def log_prior(self, z: Float[Tensor, "B *latent"], given: Given = NOTHING) -> Float[Tensor, " B"]:
+        """log p(z | given)."""
+        return self.prior.log_prob(z, self.autoencoder, given)
+
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
         return self.losses(batch)["loss"]
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """The loss with its parts: distortion −E log p(x | z) and rate KL(q ‖ p), in nats per row; and how many
-        latents say something, where each can be asked."""
-        q, z, distortion = self._terms(batch.x, self.training_given(batch), batch.noise)
-        rate, each = self._rate(q, z).mean(), by_entry(q)
-        losses = {"loss": distortion.mean(), "distortion": distortion.mean(), "rate": rate}
-        counted = self._counted(rate, None if each is None else each.mean(0))
-        losses["loss"] = losses["loss"] + self.rate.at(batch.progress) * counted
+        """The loss with its parts: distortion −E log p(x | z) and rate KL(q ‖ p), in nats per row, the rate of each
+        level where there are several; and how many latents say something, where each can be asked."""
+        given = self.training_given(batch)
+        q, z, distortion = self._terms(batch.x, given, batch.noise)
+        rates = self._rates(q, z, given).mean(0)
+        losses = {"loss": distortion.mean(), "distortion": distortion.mean(), "rate": rates.sum()}
+        losses["loss"] = losses["loss"] + self.rate.at(batch.progress) * self._counted(rates)
         if self.rate.correlation != 1:
             losses["correlation"] = total_correlation(q, z)
             losses["loss"] = losses["loss"] + (self.rate.correlation - 1) * losses["correlation"]
-        if each is not None:
-            losses["active"] = (each.detach().mean(0) > ACTIVE).sum().to(rate.dtype)
-        return losses
+        return losses | self._told(q, rates)
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         self.prior.start(batches, self.autoencoder)
@@ -154,22 +156,24 @@ class VAE(GenerativeModel):
         z = draw(q, noise)
         return q, z, -self._log_likelihood(x, z, given)
 
-    def _rate(self, q: Distribution, z: Tensor) -> Float[Tensor, " B"]:
-        """KL(q ‖ p) of each row, or log q(z) − log p(z), whose mean it is."""
-        if self._is_closed(q):
-            return kl_divergence(q, _standard(z))
-        return q.log_prob(z) - self.prior.log_prob(z, self.autoencoder)
+    def _rates(self, q: Distribution, z: Tensor, given: Given) -> Float[Tensor, "B parts"]:
+        """KL(q ‖ p) of each row and latent; or of the row, log q(z) − log p(z), whose mean it is."""
+        closed = self.prior.rates(q, z, self.autoencoder, given) if self.rate.exact else None
+        return (q.log_prob(z) - self.log_prior(z, given))[:, None] if closed is None else closed
 
-    def _is_closed(self, q: Distribution) -> bool:
-        return self.rate.exact and isinstance(self.prior, StandardNormal) and by_entry(q) is not None
-
-    def _counted(self, rate: Tensor, each: Tensor | None) -> Tensor:
+    def _counted(self, rates: Float[Tensor, " parts"]) -> Float[Tensor, ""]:
         """The rate with its free nats."""
-        if not self.rate.free:
-            return rate
-        if each is not None and isinstance(self.prior, StandardNormal):
-            return each.clamp_min(self.rate.free).sum()
-        return rate.clamp_min(self.rate.free * self.autoencoder.latent.dims)
+        least = self.rate.free * self.autoencoder.latent.dims / len(rates)
+        return rates.clamp_min(least).sum() if least else rates.sum()
+
+    def _told(self, q: Distribution, rates: Float[Tensor, " parts"]) -> dict[str, Tensor]:
+        """What is logged of latents one by one."""
+        each = by_entry(q) if len(rates) == 1 else rates[None]
+        levels = {} if len(rates) == 1 else self.prior.levels(self.autoencoder)
+        told = {f"{name}/rate": rates[entries].sum().detach() for name, entries in levels.items()}
+        if each is not None:
+            told["active"] = (each.detach().mean(0) > ACTIVE).sum().to(rates.dtype)
+        return told
 
     def _log_likelihood(self, x: Tensor, z: Tensor, given: Given) -> Tensor:
         return self.autoencoder.likelihood(z, given).log_prob(x)
@@ -190,15 +194,10 @@ class Decoded(Latent):
         self.numbers = Numbers(model.space, model.dtype)
 
     def draw(self, n: int, given: Given, noise: Noise) -> Float[Tensor, "n *latent"]:
-        return self.model.prior.draw(n, noise, self.model.autoencoder, self.model.dtype)
+        return self.model.prior.draw(n, noise, self.model.autoencoder, self.model.dtype, given)
 
     def log_prior(self, z: Float[Tensor, "B *latent"], given: Given = NOTHING) -> Float[Tensor, " B"]:
-        return self.model.prior.log_prob(z, self.model.autoencoder)
+        return self.model.log_prior(z, given)
 
     def generate(self, z: Float[Tensor, "B *latent"], given: Given = NOTHING) -> Float[Tensor, "B *event"]:
         return self.model.generate(z, given)
-
-
-def _standard(like: Tensor) -> Distribution:
-    standard = Normal(torch.zeros_like(like), torch.ones_like(like), validate_args=False)
-    return Independent(standard, like.ndim - 1, validate_args=False)
