@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch.distributions import Normal
 
-from genzoo.core import Batch, Noise
+from genzoo.core import Batch, Noise, Space
 from genzoo.distributions.draws import draw
-from genzoo.models.autoencoders import VAE, GaussianAutoencoder, LadderPrior, Rate
+from genzoo.models.autoencoders import VAE, GaussianAutoencoder, LadderAutoencoder, LadderPrior, Rate
 from genzoo.models.autoencoders.ladder import combined
 from genzoo.testing import rows
 from tests.zoo.autoencoders import ladder_vae
-from tests.zoo.entry import REALS, stirred
+from tests.zoo.entry import LABEL, REALS, stirred
 
 
 def test_two_measurements_are_put_together_as_their_product() -> None:
@@ -29,7 +29,7 @@ def test_levels_are_drawn_from_the_top_down_by_what_both_sides_say() -> None:
     top = combined(q.seen[2], Normal(torch.zeros(1), torch.ones(1)))
     assert abs(third.mean() - top.loc[0, 0]) < 4 * top.scale[0, 0] / 4000**0.5
     loc, log_scale = both.down[0](second).chunk(2, dim=1)
-    below = combined(q.seen[0], Normal(loc, log_scale.exp()))
+    below = combined(q.seen[0], Normal(loc, (7 * (log_scale / 7).tanh()).exp()))
     units = (first - below.loc) / below.scale
     assert units.mean(0).abs().max() < 4 / 4000**0.5
     assert (units.std(0) - 1).abs().max() < 0.06
@@ -57,9 +57,24 @@ def test_free_nats_are_of_each_latent_of_each_level() -> None:
     assert torch.equal(free.log_prob(x), model.log_prob(x))
 
 
+def test_scales_that_are_extreme_leave_gradients_finite() -> None:
+    model, x = ladder_vae(REALS), rows(REALS, 8)
+    for net, says in ((model.autoencoder.down[0], -300.0), (model.autoencoder.seen[1][1], 300.0)):
+        last = getattr(net, "net", net)
+        torch.nn.init.constant_(getattr(last, "last", last).bias, says)
+    model.loss(Batch(x, noise=Noise(0))).backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+
+
 def test_a_ladder_without_its_own_prior_or_levels_is_refused() -> None:
     both = GaussianAutoencoder.mlp(REALS, latent=2, hidden=[8])
     with pytest.raises(TypeError, match="LadderAutoencoder"):
         VAE(REALS, None, both, prior=LadderPrior()).sample(1, seed=0)
     with pytest.raises(ValueError, match="two levels or more"):
-        type(ladder_vae(REALS).autoencoder).mlp(REALS, sizes=[3], hidden=[8])
+        LadderAutoencoder.mlp(REALS, sizes=[3], hidden=[8])
+
+
+def test_images_go_up_and_down_by_convolutions() -> None:
+    space = Space((1, 9, 8), levels=4)
+    both = LadderAutoencoder.conv(space, LABEL, sizes=[3, 2], width=2, hidden=8, embedding=4)
+    assert VAE(space, LABEL, both, prior=LadderPrior()).sample(2, torch.tensor([0, 1]), seed=0).shape == (2, 1, 9, 8)

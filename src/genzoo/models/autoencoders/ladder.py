@@ -30,6 +30,8 @@ from genzoo.nn.mlp import MLP
 
 __all__ = ["Ladder", "LadderAutoencoder", "LadderPrior", "combined"]
 
+WIDEST = 7.0  # |log σ| of a level
+
 
 def combined(one: Normal, other: Normal) -> Normal:
     """Two measurements of one number, each weighted by its precision, as one,
@@ -299,8 +301,9 @@ def _checked(autoencoder: Autoencoder) -> LadderAutoencoder:
 
 
 def _normal(said: Float[Tensor, "B outputs"]) -> Normal:
+    """N(μ, σ²) of μ and log σ, which is bent to stay within ±7: precisions of two sides are added and divided by."""
     loc, log_scale = said.chunk(2, dim=1)
-    return Normal(loc, log_scale.exp(), validate_args=False)
+    return Normal(loc, (WIDEST * (log_scale / WIDEST).tanh()).exp(), validate_args=False)
 
 
 def _standard(like: Tensor) -> Normal:
