@@ -1,9 +1,9 @@
 """Autoregressive models: their tiny instances."""
 
 from genzoo.core import GivenSpaceLike, Space
-from genzoo.models.autoregressive import GPT, MADE, Bigram
+from genzoo.models.autoregressive import GPT, MADE, NADE, RNN, Bigram, MarkovDensity, MarkovMLP, SoftmaxChain
 from genzoo.nn import GPT2
-from tests.zoo.entry import BOTH, BYTES, EXACT, LABEL, TEXT, TINY, WORDS, Entry, stirred
+from tests.zoo.entry import BOTH, BYTES, EXACT, LABEL, REALS, TEXT, TINY, WORDS, Entry, stirred
 
 
 def gpt(space: Space, given: GivenSpaceLike = None, **options: object) -> GPT:
@@ -12,6 +12,26 @@ def gpt(space: Space, given: GivenSpaceLike = None, **options: object) -> GPT:
 
 def made(space: Space, given: GivenSpaceLike = None, **options: object) -> MADE:
     return stirred(MADE(space, given, width=12, **options))
+
+
+def rnn(space: Space, given: GivenSpaceLike = None, **options: object) -> RNN:
+    return stirred(RNN(space, given, width=8, **options))
+
+
+def nade(space: Space, given: GivenSpaceLike = None, **options: object) -> NADE:
+    return stirred(NADE(space, given, width=8, **options))
+
+
+def chain(space: Space, given: GivenSpaceLike = None, **options: object) -> SoftmaxChain:
+    return stirred(SoftmaxChain(space, given, **options))
+
+
+def markov(space: Space, given: GivenSpaceLike = None, **options: object) -> MarkovMLP:
+    return stirred(MarkovMLP(space, given, order=2, width=8, **options))
+
+
+def density(space: Space, given: GivenSpaceLike = None, **options: object) -> MarkovDensity:
+    return stirred(MarkovDensity(space, given, order=2, width=8, components=2, **options), 0.1)
 
 
 def bigram(space: Space) -> Bigram:
@@ -32,6 +52,15 @@ AUTOREGRESSIVE: dict[str, Entry] = {
     "gpt/style": Entry(lambda: gpt(WORDS, style=GPT2), EXACT, "step"),
     "gpt/given": Entry(lambda: gpt(WORDS, LABEL), EXACT, "step condition"),
     "gpt/given/several": Entry(lambda: gpt(TINY, TEXT, drop_given=0.2), EXACT, "step condition"),
+    "rnn": Entry(lambda: rnn(WORDS), EXACT, "step", rounds=40),
+    "rnn/gru": Entry(lambda: rnn(TINY, TEXT, cell="gru", depth=2, drop_given=0.2), EXACT, "step condition"),
+    "nade": Entry(lambda: nade(TINY), EXACT, "step", rounds=40),
+    "nade/many": Entry(lambda: nade(Space((2,), levels=40), LABEL, components=2), EXACT, "step condition"),
+    "softmax_chain": Entry(lambda: chain(TINY, LABEL), EXACT, "step condition", rounds=40),
+    "softmax_chain/bits": Entry(lambda: chain(Space((1, 3, 3), levels=2)), EXACT, "step"),
+    "markov_mlp": Entry(lambda: markov(WORDS, LABEL), EXACT, "step condition", rounds=40),
+    "markov_mlp/many": Entry(lambda: markov(Space((2,), levels=150), places=True, components=2), EXACT, "step"),
+    "markov_density": Entry(lambda: density(REALS, LABEL), EXACT, "score condition", rounds=40),
     "bigram": Entry(lambda: bigram(TINY), EXACT, "step direct_fit"),
     "bigram/ragged": Entry(lambda: bigram(WORDS), EXACT, "step direct_fit"),
 }

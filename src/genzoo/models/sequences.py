@@ -9,13 +9,28 @@ $$ p(x) = \\prod_{t \\le \\ell} p(x_t \\mid x_{<t}) \\cdot p(\\mathrm{end} \\mid
 is a mass over the sequences of all lengths ℓ from 0 to the longest, T.
 """
 
-import torch
-from jaxtyping import Int, Integer
-from torch import Tensor
+from collections.abc import Iterable
 
+import torch
+from jaxtyping import Float, Int, Integer
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from genzoo.core.game import Batch
 from genzoo.core.space import Space
 
-__all__ = ["check_padding", "counted", "flattened", "refuse_unlike", "symbols", "unflattened"]
+__all__ = [
+    "check_padding",
+    "counted",
+    "first_tokens",
+    "flattened",
+    "refuse_unlike",
+    "scored",
+    "symbols",
+    "unflattened",
+]
+
+LOOK = 10_000  # rows that a start is taken from
 
 
 def symbols(space: Space) -> int:
@@ -45,6 +60,27 @@ def flattened(x: Integer[Tensor, "B *event"], space: Space) -> Int[Tensor, "B D"
     return tokens
 
 
+def first_tokens(batches: Iterable[Batch], space: Space, most: int = LOOK) -> Int[Tensor, "N D"]:
+    """The first rows of training data as sequences, to start a model from.
+
+    Args:
+        batches: The data.
+        space: What one x is.
+        most: Batches are looked at until there are so many rows.
+
+    Example:
+        >>> first_tokens([Batch(torch.tensor([[1, 0], [0, 1]]))] * 9, Space((2,), levels=2), most=3).shape
+        torch.Size([4, 2])
+    """
+    some, seen = [], 0
+    for batch in batches:
+        some.append(flattened(batch.x, space))
+        seen += len(batch)
+        if seen >= most:
+            break
+    return torch.cat(some)
+
+
 def unflattened(tokens: Int[Tensor, "B D"], space: Space) -> Integer[Tensor, "B *event"]:
     """Sequences as rows of the space: the inverse of `flattened`.
 
@@ -69,6 +105,18 @@ def counted(tokens: Int[Tensor, "B D"], space: Space) -> Tensor:
     """
     before = tokens[:, :-1].ne(symbols(space) - 1 if space.ragged else -1)
     return torch.cat([torch.ones_like(tokens[:, :1], dtype=torch.bool), before], dim=1)
+
+
+def scored(logits: Float[Tensor, "B T symbols"], tokens: Int[Tensor, "B T"], space: Space) -> Float[Tensor, " B"]:
+    """log p of sequences from the logits of every place, those after the end apart.
+
+    Example:
+        >>> scored(torch.zeros(1, 3, 2), torch.tensor([[0, 1, 1]]), Space((3,), levels=2)).exp()
+        tensor([0.1250])
+    """
+    logits = logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
+    nats = cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none").view_as(tokens)
+    return -(nats * counted(tokens, space)).sum(1)
 
 
 def check_padding(x: Tensor, space: Space) -> None:

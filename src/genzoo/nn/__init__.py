@@ -27,5 +27,6 @@ __getattr__, __dir__, __all__ = attach(
         "transformer": ["FAST", "GPT2", "Style", "Transformer"],
         "translation": ["PatchCritic", "Translator"],
         "unet": ["UNet"],
+        "window": ["Window"],
     },
 )

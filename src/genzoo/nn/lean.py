@@ -21,7 +21,7 @@ from torch.nn.functional import rms_norm
 
 from genzoo._random import at_least_single
 
-__all__ = ["normed", "squared_relu", "turned"]
+__all__ = ["normed", "once", "squared_relu", "turned"]
 
 EPS = 1e-6
 
@@ -77,7 +77,7 @@ def squared_relu(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     return found
 
 
-def _once(backward: Callable[..., Any]) -> Callable[..., Any]:
+def once(backward: Callable[..., Any]) -> Callable[..., Any]:
     """A way back that refuses to be differentiated again: torch's own guard lets constant gradients through, whose
     second derivative would be silently zero."""
 
@@ -85,8 +85,8 @@ def _once(backward: Callable[..., Any]) -> Callable[..., Any]:
     def checked(ctx: Any, grad: Tensor) -> Any:
         if torch.is_grad_enabled():
             raise RuntimeError(
-                "Steps of a transformer must be differentiated once, got create_graph=True: their way back is written "
-                "out. Take the second derivative by differences, or of another network."
+                "Steps whose way back is written out must be differentiated once, got create_graph=True. Take the "
+                "second derivative by differences, or of another network."
             )
         return backward(ctx, grad)
 
@@ -127,7 +127,7 @@ class _Normed(torch.autograd.Function):
         return y
 
     @staticmethod
-    @_once
+    @once
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         y, scale = ctx.saved_tensors
         return _back(grad, y, scale).to(y.dtype)
@@ -143,7 +143,7 @@ class _Turned(torch.autograd.Function):
         return y
 
     @staticmethod
-    @_once
+    @once
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         turn, *normed = ctx.saved_tensors
         inner = _back(grad, *normed) if normed else grad
@@ -158,7 +158,7 @@ class _SquaredReLU(torch.autograd.Function):
         return positive * positive
 
     @staticmethod
-    @_once
+    @once
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         (positive,) = ctx.saved_tensors
         return torch.addcmul(positive.new_zeros(()), grad, positive, value=2.0)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.autoencoders import vae
-from genzoo.zoo.autoregressive import gpt
+from genzoo.zoo.autoregressive.symbols import gpt
 from genzoo.zoo.diffusion import COMPARED, flow_matching
 from genzoo.zoo.flows import realnvp
 from genzoo.zoo.recipe import NATS, Amount, Count, DropGiven, GivenSpaceLike, Recipe, Size, recipe, unconditional

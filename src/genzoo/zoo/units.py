@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from genzoo.core.model import GenerativeModel
     from genzoo.zoo.recipe import Recipe
 
-__all__ = ["by_column", "in_units"]
+__all__ = ["by_column", "in_units", "over_reals"]
 
 
 def in_units(model: "GenerativeModel") -> "GenerativeModel":
@@ -21,6 +21,20 @@ def in_units(model: "GenerativeModel") -> "GenerativeModel":
 
     has_units = not model.space.is_discrete or bool(real_conditions(model.given_space))
     return Standardized(model) if has_units else model
+
+
+def over_reals(model: "GenerativeModel", space: Space) -> "GenerativeModel":
+    """A model of reals in standard units, and on levels dequantized.
+
+    Args:
+        model: A model over reals of the data's shape.
+        space: What one x is.
+    """
+    from genzoo.models.dequantized import Dequantized
+    from genzoo.models.standardized import Standardized
+
+    model = Standardized(model)
+    return model if space.levels is None else Dequantized(model, space.levels)
 
 
 def by_column(built: "Recipe", space: Space) -> "Recipe":

@@ -9,5 +9,10 @@ __getattr__, __dir__, __all__ = attach(
         "bigram": ["Bigram"],
         "gpt": ["GPT"],
         "made": ["MADE"],
+        "markov_density": ["MarkovDensity"],
+        "markov_mlp": ["MarkovMLP"],
+        "nade": ["NADE"],
+        "rnn": ["RNN"],
+        "softmax_chain": ["SoftmaxChain"],
     },
 )

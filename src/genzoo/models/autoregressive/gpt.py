@@ -11,14 +11,13 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Int, Integer
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from genzoo.core.abilities import Sequential
 from genzoo.core.given import NOTHING, Given, GivenSpaceLike, given_rows
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.models.autoregressive.autoregressive import Autoregressive
-from genzoo.models.sequences import check_padding, counted, flattened, refuse_unlike, symbols
+from genzoo.models.sequences import check_padding, counted, flattened, refuse_unlike, scored, symbols
 from genzoo.nn.conditioning import Conditioning
 from genzoo.nn.transformer import FAST, Cache, Style, Transformer
 
@@ -136,10 +135,7 @@ class GPT(Autoregressive):
     def _log_density(self, tokens: Tensor, given: Given) -> Tensor:
         """The log-probability of sequences, all places at once."""
         inputs = torch.cat([self.start(len(tokens)), tokens[:, :-1]], dim=1)
-        logits = self.logits(inputs, given)
-        logits = logits.float() if logits.dtype == torch.bfloat16 else logits
-        nats = cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none").view_as(tokens)
-        return -(nats * counted(tokens, self.space)).sum(1)
+        return scored(self.logits(inputs, given), tokens, self.space)
 
 
 @dataclass

@@ -5,15 +5,16 @@ import abc
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.distributions import Bernoulli, Categorical, Distribution, MixtureSameFamily
+from torch.distributions import Bernoulli, Categorical, Distribution, MixtureSameFamily, Normal
 from torch.nn.functional import softplus
 
 from genzoo.core.component import Conditional
 from genzoo.distributions.discretized_logistic import DiscretizedLogistic
 
-__all__ = ["CategoricalHead", "Head", "LogisticsHead"]
+__all__ = ["CategoricalHead", "GaussiansHead", "Head", "LogisticsHead"]
 
 LOWEST, HIGHEST = -8.0, 3.0  # log-scales, in units where levels span [−1, 1]
+NARROW, WIDE = -6.0, 3.0  # log-scales of Gaussians, in standard units: none may stand on a value that repeats
 
 
 class Head(Conditional):
@@ -100,8 +101,48 @@ class LogisticsHead(Head):
 
     def forward(self, c: Float[Tensor, "*rest count"]) -> Distribution:
         weights, loc, log_scale = c.chunk(3, dim=-1)
-        # Softplus keeps the gradient alive at the bounds, where a clamp would lose it for good. Above the upper one a
-        # logistic is flat, all its mass in the two edges, and would be lost to rounding.
-        log_scale = HIGHEST - softplus(HIGHEST - (LOWEST + softplus(log_scale - LOWEST)))
+        # Above the upper bound a logistic is flat, all its mass in the two edges, and would be lost to rounding.
+        log_scale = bounded(log_scale, LOWEST, HIGHEST)
         mixture = Categorical(logits=weights, validate_args=False)
         return MixtureSameFamily(mixture, DiscretizedLogistic(loc, log_scale, self.levels), validate_args=False)
+
+
+class GaussiansHead(Head):
+    """A mixture of K Gaussians for a real entry in standard units: 3K numbers.
+
+    Args:
+        components: K.
+
+    Example:
+        >>> GaussiansHead(3)(torch.zeros(4, 9)).sample().shape
+        torch.Size([4])
+
+    References:
+        Bishop, 1994, "Mixture density networks"
+    """
+
+    def __init__(self, components: int = 5) -> None:
+        super().__init__()
+        self.count = 3 * components
+
+    def broad(self) -> Float[Tensor, " count"]:
+        components = self.count // 3
+        return torch.cat([torch.zeros(components), torch.linspace(-1.5, 1.5, components), torch.zeros(components)])
+
+    def logits(self, c: Float[Tensor, "*rest count"]) -> Float[Tensor, "*rest levels"]:
+        raise ValueError("A real entry has a density, and no logits of levels. Ask for the distribution.")
+
+    def forward(self, c: Float[Tensor, "*rest count"]) -> Distribution:
+        weights, loc, log_scale = c.chunk(3, dim=-1)
+        gaussians = Normal(loc, bounded(log_scale, NARROW, WIDE).exp(), validate_args=False)
+        return MixtureSameFamily(Categorical(logits=weights, validate_args=False), gaussians, validate_args=False)
+
+
+def bounded(x: Float[Tensor, "*shape"], low: float, high: float) -> Float[Tensor, "*shape"]:
+    """Numbers brought between bounds by softplus, which keeps the gradient alive where a clamp would lose it for good.
+
+    Example:
+        >>> bounded(torch.tensor([-100.0, 0.0, 100.0]), -8.0, 3.0).round(decimals=1).tolist()
+        [-8.0, -0.0, 3.0]
+    """
+    return high - softplus(high - (low + softplus(x - low)))

@@ -21,13 +21,12 @@ from genzoo.core.space import Space
 from genzoo.distributions.levels import allowed
 from genzoo.models.autoregressive.autoregressive import Autoregressive
 from genzoo.models.autoregressive.heads import CategoricalHead, Head, LogisticsHead
-from genzoo.models.sequences import flattened, refuse_unlike
+from genzoo.models.sequences import first_tokens, flattened, refuse_unlike
 from genzoo.nn.embedding import Embedding
 from genzoo.nn.masked import Growing, MaskedMLP
 
 __all__ = ["MADE"]
 
-LOOK = 10_000  # rows that the start is taken from
 FEW = 32  # levels up to which every one gets a logit
 
 
@@ -101,16 +100,11 @@ class MADE(Autoregressive):
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         """Centers what comes in, and starts from each entry's frequencies."""
-        some, seen = [], 0
-        for batch in batches:
-            some.append(flattened(batch.x, self.space))
-            seen += len(batch)
-            if seen >= LOOK:
-                break
-        tokens = torch.cat(some)
+        tokens = first_tokens(batches, self.space)
         with torch.no_grad():
             self.center.zero_()
-            self.center.copy_(torch.stack([self.features_of(part).sum(0) for part in tokens.split(500)]).sum(0) / seen)
+            total = torch.stack([self.features_of(part).sum(0) for part in tokens.split(500)]).sum(0)
+            self.center.copy_(total / len(tokens))
             self.net.last.bias.copy_(self.head.marginal(tokens).flatten())
 
     def log_density(self, x: Integer[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:

@@ -8,9 +8,10 @@ from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.recipe import NATS, Amount, Count, GivenSpaceLike, Positive, Recipe, Size, recipe
+from genzoo.zoo.units import in_units, over_reals
 
 if TYPE_CHECKING:
-    from genzoo.core.model import GenerativeModel
+    pass
 
 __all__ = ["gaussian", "gaussian_mixture", "histogram", "kde", "kmeans", "softmax_regression"]
 
@@ -53,7 +54,7 @@ def gaussian(
     covariance = _covariance(space, given_space, covariance, 1)
     rank = _rank(space, covariance, rank)
     inner = Gaussian(Space(space.shape), given_space, covariance=covariance, rank=rank, floor=floor)
-    return Recipe(_fitting(inner, space), PASSES)
+    return Recipe(over_reals(inner, space), PASSES)
 
 
 @recipe(
@@ -106,7 +107,7 @@ def gaussian_mixture(
         start=Start(start, restarts=restarts, most=most),
         floor=floor or (0.1 if space.dims >= 16 else None),
     )
-    return Recipe(_fitting(inner, space), PASSES)
+    return Recipe(over_reals(inner, space), PASSES)
 
 
 @recipe(
@@ -140,7 +141,7 @@ def kmeans(
 
     count = clusters or {"small": 10, "paper": 100}[size]
     inner = KMeans(Space(space.shape), given_space, clusters=count, restarts=restarts, empty=empty)
-    return Recipe(_fitting(inner, space), PASSES)
+    return Recipe(over_reals(inner, space), PASSES)
 
 
 @recipe(
@@ -238,7 +239,6 @@ def softmax_regression(
         tol: The fit has converged when a step promises less than this, in nats per row.
     """
     from genzoo.models.classical import SoftmaxRegression
-    from genzoo.zoo.units import in_units
 
     if given_space is None:
         raise Mistake(
@@ -272,12 +272,3 @@ def _rank(space: Space, covariance: str, rank: int | None) -> int | None:
     if rank is not None and covariance != "low_rank":
         raise Mistake(f"A rank goes with covariance=low_rank, got {covariance}.", "Set both, or leave rank out.")
     return (rank or min(10, space.dims - 1)) if covariance == "low_rank" else None
-
-
-def _fitting(model: "GenerativeModel", space: Space) -> "GenerativeModel":
-    """The model over reals in standard units, and on levels dequantized."""
-    from genzoo.models.dequantized import Dequantized
-    from genzoo.models.standardized import Standardized
-
-    model = Standardized(model)
-    return model if space.levels is None else Dequantized(model, space.levels)
