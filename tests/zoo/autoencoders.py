@@ -2,11 +2,14 @@
 
 from genzoo.core import GivenSpaceLike, Space
 from genzoo.models import Dequantized, LatentModel, Standardized
+from genzoo.models.adversarial import Hinge
 from genzoo.models.autoencoders import (
     VAE,
     VQVAE,
+    Adversary,
     Codebook,
     CodedAutoencoder,
+    CodePyramid,
     GaussianAutoencoder,
     GivenNormal,
     LadderAutoencoder,
@@ -19,6 +22,7 @@ from genzoo.models.autoencoders import (
     VampPrior,
 )
 from genzoo.models.autoregressive import GPT
+from genzoo.nn import PatchCritic
 from tests.zoo.entry import BITS, BOTH, BOUND, BYTES, LABEL, NONE, PIXELS, REALS, TEXT, Entry
 
 
@@ -47,6 +51,17 @@ def vq_vae(space: Space, given: GivenSpaceLike = None, quantizer: Quantizer | No
     return VQVAE(space, given, both, drop_given=0.2 if given else 0.0)
 
 
+def vq_gan(space: Space) -> VQVAE:
+    critic = PatchCritic(1, (space.shape[1], space.shape[2]), width=4)
+    adversary = Adversary(critic, Hinge(), begins=0.0)
+    both = CodedAutoencoder.conv(space, Codebook(5, 2), width=4, halvings=1)
+    return VQVAE(space, None, both, adversary=adversary)
+
+
+def code_pyramid(space: Space) -> VQVAE:
+    return VQVAE(space, None, CodePyramid(space, [Codebook(5, 2), Codebook(5, 2)], width=4, halvings=1))
+
+
 def codes_under_a_prior() -> LatentModel:
     both = vq_vae(BITS).autoencoder
     return LatentModel(BITS, both, GPT(both.latent, None, width=8, depth=1, heads=1))
@@ -71,6 +86,8 @@ AUTOENCODERS: dict[str, Entry] = {
     "vq_vae/learned": Entry(lambda: vq_vae(BITS, None, Codebook(5, 2, averaged=False)), NONE, "encode decode loss"),
     "vq_vae/scalar": Entry(lambda: vq_vae(BITS, None, ScalarGrid([3, 2])), NONE, "encode decode loss"),
     "vq_vae/signs": Entry(lambda: vq_vae(BITS, None, LookupFree(3)), NONE, "encode decode loss"),
+    "vq_gan": Entry(lambda: vq_gan(BYTES), NONE, "encode decode loss"),
+    "vq_vae2": Entry(lambda: code_pyramid(BYTES), NONE, "encode decode loss", rounds=40),
     "latent/codes": Entry(codes_under_a_prior, BOUND, "encode decode"),
     "vae/conv": Entry(lambda: conv_vae(BYTES), BOUND, "encode decode latent"),
     "vae/bits": Entry(lambda: vae(BITS), BOUND, "encode decode latent"),

@@ -6,7 +6,9 @@ from genzoo.core import Space
 from genzoo.models import Standardized
 from genzoo.models.representation import (
     CodeAutoencoder,
+    DenoisingAutoencoder,
     FreeCodes,
+    GaussianNoise,
     MatrixFactorization,
     SparseAutoencoder,
     SparseCoding,
@@ -25,6 +27,12 @@ REPRESENTATION: dict[str, Entry] = {
     "linear_autoencoder": Entry(lambda: CodeAutoencoder.linear(REALS, code=2), NONE, "encode decode loss", rounds=40),
     "autoencoder": Entry(
         lambda: CodeAutoencoder.mlp(BYTES, code=3, hidden=[16]), NONE, "encode decode loss", rounds=40
+    ),
+    "denoising_autoencoder": Entry(
+        lambda: DenoisingAutoencoder.mlp(BYTES, code=4, hidden=[16], corruption=GaussianNoise(0.3)),
+        NONE,
+        "encode decode loss",
+        rounds=40,
     ),
     "matrix_factorization": Entry(lambda: MatrixFactorization(BYTES, code=3), NONE, "encode decode loss direct_fit"),
     "nonlinear_factorization": Entry(lambda: free_codes(BITS, "ridge"), NONE, "encode decode loss", rounds=40),

@@ -7,9 +7,11 @@ import genzoo
 from genzoo.core import GenerativeModel, Noise
 from genzoo.data import Rows, toy
 from genzoo.models.adversarial import GAN, Rules
+from genzoo.models.autoencoders import VQVAE, Codebook, CodedAutoencoder
 from genzoo.nn import MLP, Conditioned
 from genzoo.training import TrainConfig, train
-from genzoo.zoo.collapse import Collapsed, Outplayed
+from genzoo.zoo.collapse import Collapsed, FewCodes, Outplayed
+from tests.zoo.entry import BYTES
 
 
 class Stuck(GenerativeModel):
@@ -95,3 +97,23 @@ def test_a_critic_that_tells_every_sample_is_told_of() -> None:
     (line,) = outplayed(against(9.0, 5e-3), rows=4000)
     assert "tells 100.0%" in line
     assert "No sample is like the data" in line
+
+
+def of_codes(levels: int, lost: bool) -> list[str]:
+    """What is said of codebooks, all codes but one of which may be out of reach."""
+    book = Codebook(levels, 2, averaged=False, least=0.0)
+    model = VQVAE(BYTES, None, CodedAutoencoder.conv(BYTES, book, width=2, halvings=1))
+    if lost:
+        model.autoencoder.quantizer.start = lambda e, noise: book.vectors[1:].fill_(1e6)
+    lines: list[str] = []
+    x = Noise(5).at("rows").integers(256, 200, 20).reshape(200, *BYTES.shape).to(torch.uint8)
+    data = Rows(x, None, torch.arange(200), BYTES)
+    config = TrainConfig(steps=110, batch_size=8, device="cpu", sample_every=110)
+    train(model, data, config, callbacks=[FewCodes()], say=lines.append)
+    return [line for line in lines if "codebook" in line]
+
+
+def test_lost_codes_are_told_with_what_to_try() -> None:
+    (line,) = of_codes(32, lost=True)
+    assert line.startswith("codebook collapsed after 110 steps: 1 of 32 codes are used by 200 rows. Try quantizer=")
+    assert not of_codes(4, lost=False)

@@ -8,7 +8,7 @@ part is given.
 
 import abc
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -20,7 +20,7 @@ from genzoo.core.given import NOTHING, Given
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 
-__all__ = ["Critic", "Map", "MappedDenoiser", "NormalLatent", "behind"]
+__all__ = ["Codes", "Critic", "Map", "MappedDenoiser", "NormalLatent", "behind"]
 
 
 class NormalLatent(Latent):
@@ -61,6 +61,16 @@ class Critic(Ability):
         """What it says of n samples, as the generator makes them."""
 
 
+class Codes(Ability):
+    """Symbols that an encoder makes of x, each one of an alphabet of codes."""
+
+    alphabet: int
+
+    @abc.abstractmethod
+    def of(self, x: Shaped[Tensor, "B *event"], given: Given = NOTHING) -> Mapping[str, Int[Tensor, "B T"]]:
+        """The codes of rows by the names of their levels, "" where there is one."""
+
+
 @runtime_checkable
 class Map(Protocol):
     """What an ability needs of the map before it."""
@@ -84,7 +94,7 @@ def behind(ability: Any, before: Map) -> Ability:
         before: The map.
     """
     raise TypeError(
-        f"An ability must be a Latent, a Denoiser, a Sequential or a Critic, got {type(ability).__name__}."
+        f"An ability must be a Latent, a Denoiser, a Sequential, a Critic or Codes, got {type(ability).__name__}."
     )
 
 
@@ -136,6 +146,16 @@ class MappedCritic(Critic):
         return self.inner.of_samples(n, self.before.rule(given), noise)
 
 
+class MappedCodes(Codes):
+    """The codes of a part."""
+
+    def __init__(self, inner: Codes, before: Map) -> None:
+        self.inner, self.before, self.alphabet = inner, before, inner.alphabet
+
+    def of(self, x: Shaped[Tensor, "B *event"], given: Given = NOTHING) -> Mapping[str, Int[Tensor, "B T"]]:
+        return self.inner.of(*self.before.within(x, given))
+
+
 class MappedDenoiser(Denoiser):
     """The denoiser of a part."""
 
@@ -171,6 +191,7 @@ class MappedSequential(Sequential):
         return self.inner.take(state, symbol)
 
 
+behind.register(Codes, MappedCodes)
 behind.register(Critic, MappedCritic)
 behind.register(Latent, MappedLatent)
 behind.register(Denoiser, MappedDenoiser)

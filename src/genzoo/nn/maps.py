@@ -33,6 +33,8 @@ def halvings_of(height: int, width: int, halvings: int) -> list[tuple[int, int]]
 class MapEncoder(nn.Module):
     """From an image to a map of features: convolutions of stride 2, then residual blocks.
 
+    What a convolution says is normalized over all of a row, without which little of a row would arrive at the end.
+
     Args:
         shape: (C, H, W) of one image.
         outputs: Features of a place.
@@ -61,6 +63,7 @@ class MapEncoder(nn.Module):
         self.sizes = halvings_of(height, wide, halvings)
         widths = [channels, *(width * 2**i for i in range(halvings))]
         self.layers = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in itertools.pairwise(widths))
+        self.norms = nn.ModuleList(nn.GroupNorm(1, b) for b in widths[1:])
         self.body = ResidualConv(widths[-1], width * 2**halvings, outputs, blocks=blocks, given=given)
         self.activation = nn.SiLU()
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -69,8 +72,8 @@ class MapEncoder(nn.Module):
         self, x: Float[Tensor, "B C H W"], given: Float[Tensor, "B width"] | None = None
     ) -> Float[Tensor, "B outputs h w"]:
         x = x.contiguous(memory_format=torch.channels_last)
-        for layer in self.layers:
-            x = self.activation(layer(x))
+        for layer, norm in zip(self.layers, self.norms, strict=True):
+            x = self.activation(norm(layer(x)))
         return self.body(x, given)
 
 
@@ -108,6 +111,7 @@ class MapDecoder(nn.Module):
         self.layers = nn.ModuleList(
             nn.ConvTranspose2d(a, b, 4, stride=2, padding=1) for a, b in itertools.pairwise(widths)
         )
+        self.norms = nn.ModuleList(nn.GroupNorm(1, b) for b in widths)
         self.last = nn.Conv2d(widths[-1], channels, 3, padding=1)
         self.activation = nn.SiLU()
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -116,6 +120,6 @@ class MapDecoder(nn.Module):
         self, z: Float[Tensor, "B inputs h w"], given: Float[Tensor, "B width"] | None = None
     ) -> Float[Tensor, "B C H W"]:
         h = self.body(z, given)
-        for layer, (height, width) in zip(self.layers, self.sizes[1:], strict=True):
-            h = layer(self.activation(h))[:, :, :height, :width]
-        return self.last(self.activation(h))
+        for layer, norm, (height, width) in zip(self.layers, self.norms, self.sizes[1:], strict=False):
+            h = layer(self.activation(norm(h)))[:, :, :height, :width]
+        return self.last(self.activation(self.norms[-1](h)))

@@ -110,8 +110,25 @@ class PatchCritic(nn.Module):
     def forward(
         self, x: Float[Tensor, "B C H W"], beside: Float[Tensor, "B D H W"] | None = None
     ) -> Float[Tensor, "B patches"]:
+        return self.verdict(self.features(x, beside)[-1])
+
+    def features(
+        self, x: Float[Tensor, "B C H W"], beside: Float[Tensor, "B D H W"] | None = None
+    ) -> list[Float[Tensor, "B D h w"]]:
+        """What is seen of an image, layer after layer.
+
+        Args:
+            x: The image.
+            beside: The one beside it.
+        """
         h = x if beside is None else torch.cat([x, beside], dim=1)
-        h = h.contiguous(memory_format=torch.channels_last)
+        h, seen = h.contiguous(memory_format=torch.channels_last), []
         for i, layer in enumerate(self.layers):
             h = leaky_relu(instance_norm(layer(h)) if i else layer(h), 0.2)
-        return self.last(h).flatten(1)
+            seen.append(h)
+        return seen
+
+    def verdict(self, seen: Float[Tensor, "B D h w"]) -> Float[Tensor, "B patches"]:
+        """What is said of the patches, by what the last layer has seen."""
+        said: Tensor = self.last(seen)
+        return said.flatten(1)

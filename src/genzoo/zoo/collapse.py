@@ -1,4 +1,4 @@
-"""Watches on models that have samples and no likelihood: each says once, in a line, what has gone wrong."""
+"""Watches on trainings whose loss does not tell what has gone wrong: each says it once, in a line."""
 
 import torch
 
@@ -6,15 +6,17 @@ from genzoo.core import Batch, Capability, GenerativeModel, Given, GivenLike, Li
 from genzoo.distributions.estimate import NotFinite, TooFew
 from genzoo.evaluation.critics import standing
 from genzoo.evaluation.mode_collapse import collapse
-from genzoo.models.abilities import Critic
+from genzoo.models.abilities import Codes, Critic
 from genzoo.training.callbacks import Callback
 from genzoo.training.order import KeyedOrder, Source
 from genzoo.training.state import State
 
-__all__ = ["Collapsed", "Outplayed"]
+__all__ = ["Collapsed", "FewCodes", "Outplayed"]
 
 ROWS, WIDEST = 400, 1 << 14  # rows that are looked at; the most entries of one
 EARLY, FEW = 0.35, 100  # the progress and the steps before which samples may be alike, for nothing has been learned
+LEAST_CODES = 0.25  # the share of codes in use below which the others are lost
+FEW_CODES = "Try quantizer=scalar or signs, which cannot lose codes, fewer codes, a lower lr, or averaged codes."
 BY_HEART = (
     "It knows rows by heart: try augment=0.6 where a recipe has it, more data, a larger γ, or fewer critic_steps."
 )
@@ -88,6 +90,44 @@ class Outplayed(Callback):
             self.told = True
             try_ = BY_HEART if found.overfit else WON
             state.course.say(f"outplayed after {state.step:,} steps: {found}. {try_}")
+
+
+class FewCodes(Callback):
+    """Looks at the codes of rows whenever samples are due, and says once if most are never used: what was seen, and
+    what to try.
+
+    Example:
+        >>> FewCodes().told
+        False
+    """
+
+    def __init__(self) -> None:
+        self.told = False
+
+    def on_samples(self, state: State) -> None:
+        model, order = state.model, state.course.order
+        if (
+            self.told
+            or _is_early(state)
+            or not isinstance(model, GenerativeModel)
+            or not isinstance(order, KeyedOrder)
+        ):
+            return
+        codes = model.ability(Codes)
+        if codes is None:
+            return
+        x, given = _placed(model, order.source.gather(order.permutation(0)[:ROWS], seed=order.seed), state)
+        with torch.no_grad():
+            found = codes.of(x, given)
+        for level, each in found.items():
+            used = len(each.unique())
+            if used < LEAST_CODES * min(codes.alphabet, each.numel()):
+                self.told = True
+                seen = (
+                    f"{used} of {codes.alphabet} codes{f' of {level}' if level else ''} are used by {len(each)} rows"
+                )
+                state.course.say(f"codebook collapsed after {state.step:,} steps: {seen}. {FEW_CODES}")
+                return
 
 
 def _placed(model: GenerativeModel, part: tuple[torch.Tensor, GivenLike], state: State) -> tuple[torch.Tensor, Given]:

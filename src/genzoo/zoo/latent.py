@@ -1,7 +1,9 @@
 """Recipes of two stages: an autoencoder, then a model of its latents in the prior's place."""
 
 import math
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
+
+from pydantic import Field
 
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
@@ -9,16 +11,30 @@ from genzoo.zoo.autoencoders import vae
 from genzoo.zoo.autoregressive.symbols import gpt
 from genzoo.zoo.diffusion import COMPARED, flow_matching
 from genzoo.zoo.flows import realnvp
-from genzoo.zoo.recipe import NATS, Amount, Count, DropGiven, GivenSpaceLike, Recipe, Size, recipe, unconditional
+from genzoo.zoo.recipe import (
+    NATS,
+    Amount,
+    Count,
+    DropGiven,
+    GivenSpaceLike,
+    Recipe,
+    Share,
+    Size,
+    recipe,
+    unconditional,
+)
 from genzoo.zoo.units import in_units
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from genzoo.core.model import GenerativeModel
-    from genzoo.models.autoencoders import Quantizer
+    from genzoo.models.autoencoders import CodedAutoencoder, Quantizer
 
-__all__ = ["latent_diffusion", "latent_flow", "vq_vae"]
+__all__ = ["latent_diffusion", "latent_flow", "vq_gan", "vq_vae", "vq_vae2"]
+
+CODED = ("sample", "log_prob", "encode", "decode", "loss", "condition")
+Quantization = Literal["averaged", "learned", "scalar", "signs"]
 
 
 @recipe(
@@ -110,7 +126,7 @@ def vq_vae(
     size: Size = "small",
     codes: Count | None = None,
     dims: Count = 16,
-    quantizer: Literal["averaged", "learned", "scalar", "signs"] = "averaged",
+    quantizer: Quantization = "averaged",
     halvings: Count | None = None,
     width: Count | None = None,
     drop_given: DropGiven = 0.1,
@@ -127,21 +143,172 @@ def vq_vae(
         halvings: How often the map of codes is halved; by default until its shorter side would be less than 6.
         width: Channels at full size; by default as size says.
     """
-    from genzoo.models.autoencoders import VQVAE, CodedAutoencoder
+    from genzoo.models.autoencoders import VQVAE
 
-    small = size == "small"
-    codes, width = codes or (256 if small else 512), width or (24 if small else 64)
-    halvings = halvings or max(1, int(math.log2(min(space.shape[1:]) / 6)))
-    both = CodedAutoencoder.conv(space, _quantizer(quantizer, codes, dims), width=width, halvings=halvings, blocks=2)
+    both = _coded(space, size, codes, dims, quantizer, halvings=halvings, width=width)
 
     def prior(latents: Space) -> Recipe:
         return gpt(latents, given_space, size=size, drop_given=drop_given)
 
-    config = TrainConfig(
-        steps=3000, batch_size=64, lr=2e-3, warmup=100, precision="auto", clip_norm=100.0, ema=0.05, keep="best"
+    return _staged(VQVAE(space, None, both), prior)
+
+
+@recipe(
+    family="latent",
+    likelihood="bound",
+    can=CODED,
+    paper="Esser, Rombach & Ommer, 2021, Taming transformers for high-resolution image synthesis, arXiv:2012.09841",
+    sampling=("noise", "prefix", "temperature", "top_k", "top_p"),
+    loss="stage 1: distortion + price of codes + what a critic sees; stage 2: −log p of codes, bits per code",
+    wants=("image",),
+)
+def vq_gan(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    codes: Count | None = None,
+    dims: Count = 16,
+    quantizer: Quantization = "averaged",
+    halvings: Count | None = None,
+    width: Count | None = None,
+    weight: Amount = 0.5,
+    features: Amount = 1.0,
+    begins: Share = 0.2,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """A `vq_vae` whose decoder also plays against a critic of patches, and matches what its layers see of the data.
+
+    Args:
+        size: As in `vq_vae`.
+        codes: How many codes there are; by default as size says.
+        dims: Numbers of a place that become a code, where there is a codebook.
+        quantizer: As in `vq_vae`.
+        halvings: How often the map of codes is halved; by default until its shorter side would be less than 6.
+        width: Channels at full size; by default as size says.
+        weight: How much game and features count, the likelihood counting 1, by the sizes of their gradients.
+        features: How much the critic's layers count beside its verdict.
+        begins: The share of the training after which they count.
+    """
+    from genzoo.models.adversarial import Hinge
+    from genzoo.models.autoencoders import VQVAE, Adversary
+    from genzoo.nn import PatchCritic
+
+    both = _coded(space, size, codes, dims, quantizer, halvings=halvings, width=width)
+    critic = PatchCritic(space.shape[0], (space.shape[1], space.shape[2]), width=16 if size == "small" else 64)
+    adversary = Adversary(critic, Hinge(), weight=weight, features=features, begins=begins)
+
+    def prior(latents: Space) -> Recipe:
+        return gpt(latents, given_space, size=size, drop_given=drop_given)
+
+    return _staged(VQVAE(space, None, both, adversary=adversary), prior, keep="last")
+
+
+@recipe(
+    family="latent",
+    likelihood="bound",
+    can=CODED,
+    paper="Razavi, van den Oord & Vinyals, 2019, Generating diverse images with VQ-VAE-2, arXiv:1906.00446",
+    sampling=("noise", "prefix", "temperature", "top_k", "top_p"),
+    loss=f"stage 1: distortion + price of codes, {NATS}; stage 2: −log p of codes, bits per code",
+    wants=("image",),
+)
+def vq_vae2(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    levels: Annotated[int, Field(ge=2, le=6)] = 2,
+    codes: Count | None = None,
+    dims: Count = 16,
+    quantizer: Quantization = "averaged",
+    halvings: Count | None = None,
+    width: Count | None = None,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """An autoencoder with maps of codes at several levels, and transformers of each map given the coarser ones.
+
+    Every transformer attends to all codes of the coarser maps and to the condition.
+
+    Args:
+        size: As in `vq_vae`.
+        levels: How many maps there are.
+        codes: How many codes each has; by default as size says.
+        dims: Numbers of a place that become a code, where there is a codebook.
+        quantizer: As in `vq_vae`.
+        halvings: How often the finest map is halved; by default until its shorter side would be less than 6.
+        width: Channels at full size; by default as size says.
+    """
+    from genzoo.models.autoencoders import VQVAE, CodePyramid
+
+    small = size == "small"
+    quantizers = [_quantizer(quantizer, codes or (256 if small else 512), dims) for _ in range(levels)]
+    both = CodePyramid(
+        space, quantizers, width=width or (24 if small else 64), halvings=halvings or _halvings(space), blocks=1
     )
-    first = Recipe(in_units(VQVAE(space, None, both)), config)
-    return first._replace(then=lambda model: over(model, prior), sees=unconditional)
+    counts = [places.stop - places.start for places in both.levels().values()][::-1]
+
+    def prior(latents: Space) -> Recipe:
+        return _level_by_level(latents, counts, given_space, size=size, drop_given=drop_given)
+
+    return _staged(VQVAE(space, None, both), prior)
+
+
+def _level_by_level(
+    latents: Space, counts: "Sequence[int]", given_space: GivenSpaceLike, *, size: Size, drop_given: float
+) -> Recipe:
+    """Transformers of parts of a sequence, each given those before it."""
+    from genzoo.core.given import as_given_space
+    from genzoo.models.joint import Joint
+
+    part, told = Space((counts[0],), levels=latents.levels), as_given_space(given_space)
+    built = gpt(part, given_space, size=size, drop_given=drop_given)
+    whole = cast("GenerativeModel", built.model)
+    for count in counts[1:]:
+        below = gpt(
+            Space((count,), levels=latents.levels), {"a": whole.space, **told}, size=size, drop_given=drop_given
+        )
+        both = Space((whole.space.dims + count,), levels=latents.levels)
+        whole = Joint(both, whole, cast("GenerativeModel", below.model), range(whole.space.dims))
+    return built._replace(model=whole)
+
+
+def _coded(
+    space: Space,
+    size: Size,
+    codes: int | None,
+    dims: int,
+    quantizer: str,
+    *,
+    halvings: int | None,
+    width: int | None,
+) -> "CodedAutoencoder":
+    """An autoencoder of one map of codes."""
+    from genzoo.models.autoencoders import CodedAutoencoder
+
+    small = size == "small"
+    return CodedAutoencoder.conv(
+        space,
+        _quantizer(quantizer, codes or (256 if small else 512), dims),
+        width=width or (24 if small else 64),
+        halvings=halvings or _halvings(space),
+        blocks=2,
+    )
+
+
+def _halvings(space: Space) -> int:
+    return max(1, int(math.log2(min(space.shape[1:]) / 6)))
+
+
+def _staged(
+    model: "GenerativeModel", prior: "Callable[[Space], Recipe]", keep: Literal["best", "last"] = "best"
+) -> Recipe:
+    """An autoencoder of codes with its training, and a prior over them afterwards."""
+    config = TrainConfig(
+        steps=3000, batch_size=64, lr=2e-3, warmup=100, precision="auto", clip_norm=100.0, ema=0.05, keep=keep
+    )
+    first = Recipe(in_units(model), config)
+    return first._replace(then=lambda trained: over(trained, prior), sees=unconditional)
 
 
 def _quantizer(name: str, codes: int, dims: int) -> "Quantizer":

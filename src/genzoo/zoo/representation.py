@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "autoencoder",
+    "denoising_autoencoder",
     "linear_autoencoder",
     "matrix_factorization",
     "nonlinear_factorization",
@@ -92,6 +93,58 @@ def autoencoder(
     _refuse(given_space, "autoencoder")
     length = code or _length(space, size)
     model = CodeAutoencoder.mlp(space, code=length, hidden=[hidden] * depth, loss=_loss(loss))
+    return _recipe(model, TrainConfig(steps=3000, lr=2e-3, warmup=100, keep="best"), prior)
+
+
+@recipe(
+    family="representation",
+    likelihood="none",
+    can=CAN,
+    paper="Vincent, Larochelle, Bengio & Manzagol, 2008, Extracting and composing robust features",
+    loss=LOSS,
+)
+def denoising_autoencoder(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    code: Count | None = None,
+    hidden: Count = 256,
+    depth: Count = 2,
+    corruption: Literal["gaussian", "mask", "salt"] = "gaussian",
+    amount: Positive | None = None,
+    loss: LossName = "squared",
+    prior: Prior = "none",
+) -> Recipe:
+    """A perceptron to a code and one back that makes x of a corrupted x: the mean of what it may have been.
+
+    With Gaussian noise and squared errors its change of x, divided by σ², is the score of the data with noise.
+
+    Args:
+        size: Small: 64 entries of code. Paper: 256.
+        code: The length of the code; by default as size says.
+        hidden: The width of the hidden layers.
+        depth: Their number.
+        corruption: Gaussian noise, entries that are lost, or salt and pepper: entries at either end.
+        amount: σ of the noise (0.5), or the share of entries (0.25 lost, 0.1 salt and pepper).
+        loss: What an error costs: squared, absolute, or huber (squared near zero, absolute far from it).
+        prior: A density fitted to the codes afterwards, which makes it sample; none by default.
+    """
+    from genzoo.models.representation import DenoisingAutoencoder, GaussianNoise, Masking, SaltAndPepper
+
+    _refuse(given_space, "denoising_autoencoder")
+    if corruption != "gaussian" and amount is not None and amount >= 1:
+        raise Mistake(f"`amount` is a share of entries, below 1, got {amount:g}.", "Set amount=0.25.")
+    end = 2.0 if space.is_real else 1.0  # of reals, two standard units
+    kinds = {
+        "gaussian": lambda: GaussianNoise(amount or 0.5),
+        "mask": lambda: Masking(amount or 0.25, 0.0 if space.is_real else -1.0),
+        "salt": lambda: SaltAndPepper(amount or 0.1, (-end, end)),
+    }
+    length = code or {"small": 64, "paper": 256}[size]
+    model = DenoisingAutoencoder.mlp(
+        space, code=length, corruption=kinds[corruption](), hidden=[hidden] * depth, loss=_loss(loss)
+    )
     return _recipe(model, TrainConfig(steps=3000, lr=2e-3, warmup=100, keep="best"), prior)
 
 

@@ -22,7 +22,7 @@ from genzoo.training.loop import train as play
 from genzoo.training.resources import OutOfMemory
 from genzoo.zoo import store
 from genzoo.zoo.card import card
-from genzoo.zoo.collapse import Collapsed, Outplayed
+from genzoo.zoo.collapse import Collapsed, FewCodes, Outplayed
 from genzoo.zoo.conditions import grid_conditions
 from genzoo.zoo.inputs import Inputs, seen_by, with_names
 from genzoo.zoo.loading import rebuilt
@@ -128,6 +128,7 @@ def _played_once(
         SampleGrid(path / "samples", codec, GRID, grid_conditions(rows.data, GRID), **_shown(stage.model)),
         Collapsed(),
         Outplayed(rows.valid),
+        FewCodes(),
         *_boards(path),
         *callbacks,
     ]

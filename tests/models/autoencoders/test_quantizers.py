@@ -84,6 +84,20 @@ def test_a_code_that_nobody_is_near_is_revived_unless_the_dead_are_left_alone(le
     assert used == (4 if least else 1)
 
 
+def test_a_dead_code_goes_to_where_vectors_are_unlike_not_to_where_there_are_most() -> None:
+    """Nine in ten vectors are one and the same, as the black of a background is."""
+    book = Codebook(8, 1, decay=0.8)
+    with torch.no_grad():
+        book.vectors.copy_(torch.tensor([[0.0], [5.0], *([[1000.0]] * 6)]))
+        book.total.copy_(book.vectors)
+    for step in range(60):
+        e = torch.cat([torch.zeros(1, 1, 900), 5 + Noise(step).normal(1, 1, 100)], dim=2)
+        book(e)
+        book.follow(Instant(step, noise=Noise(step, "follow")))
+    assert len(book(e).codes.unique()) == 8
+    assert (book.vectors > 2).sum() == 7
+
+
 def test_signs_pay_for_being_unsure_and_for_being_alike() -> None:
     free = LookupFree(1, beta=0.0, weight=1.0)
     even = torch.tensor([[[3.0, -3.0]]])

@@ -5,6 +5,9 @@ from genzoo._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "adversary": ["Adversary"],
+        "code_pyramid": ["CodePyramid"],
+        "coder": ["Coder", "Coding"],
         "gaussian": ["GaussianAutoencoder"],
         "given_normal": ["GivenNormal"],
         "ladder": ["Ladder", "LadderAutoencoder", "LadderPrior"],

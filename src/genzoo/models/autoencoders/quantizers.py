@@ -66,7 +66,8 @@ class Codebook(Quantizer):
     $$ k = \\arg\\min_j \\|e - v_j\\|^2, \\qquad z = v_k, \\qquad price = \\beta \\|e - v_k\\|^2, $$
 
     as averages over steps (or, learned, by a price $\\|e - v_k\\|^2$ of their own). They begin by k-means++. A code
-    that nobody has been near for long is put beside the busiest one.
+    that nobody has been near for long takes a half of what the worst one stands for: that whose vectors are farthest
+    from it, all together. The busiest may stand for one vector again and again, and have nothing to share.
 
     Args:
         levels: K.
@@ -92,7 +93,7 @@ class Codebook(Quantizer):
 
     size: Tensor
     total: Tensor
-    started: Tensor
+    error: Tensor
 
     def __init__(
         self,
@@ -125,7 +126,8 @@ class Codebook(Quantizer):
             self.vectors = nn.Parameter(vectors)
         self.register_buffer("size", torch.ones(levels))
         self.register_buffer("total", vectors.clone())
-        self.seen: tuple[Tensor, Tensor] | None = None  # of the last loss: how many were near each code, and their sum
+        self.register_buffer("error", torch.zeros(levels))
+        self.seen: tuple[Tensor, ...] | None = None  # of the last loss: how many were near each code, their sum, error
 
     def forward(self, e: Float[Tensor, "B D T"]) -> Quantized:
         flat = e.transpose(1, 2).flatten(0, 1)
@@ -135,7 +137,7 @@ class Codebook(Quantizer):
         if not self.averaged:
             price = price + (e.detach() - z).square().flatten(1).sum(1).mean()
         if self.training and torch.is_grad_enabled():
-            self.seen = self._near(flat.detach(), codes)
+            self.seen = (*self._near(flat.detach(), codes), self._far(flat.detach(), codes))
         return Quantized(_through(e, z), codes.view(len(e), -1), price)
 
     def nearest(self, e: Float[Tensor, "N D"]) -> Int[Tensor, " N"]:
@@ -163,11 +165,12 @@ class Codebook(Quantizer):
     def follow(self, now: Instant) -> None:
         if self.seen is None:
             return
-        size, total = (now.total(part.clone()) for part in self.seen)
+        size, total, error = (now.total(part.clone()) for part in self.seen)
         self.seen = None
         even = size.sum() / self.levels
         self.size.lerp_((size / even).to(self.size.dtype), 1 - self.decay)
         self.total.lerp_((total / even).to(self.total.dtype), 1 - self.decay)
+        self.error.lerp_((error / even).to(self.error.dtype), 1 - self.decay)
         if self.averaged:
             used = self.size > 1e-5
             self.vectors[used] = self.total[used] / self.size[used, None]
@@ -177,21 +180,28 @@ class Codebook(Quantizer):
         size = torch.bincount(codes, minlength=self.levels).to(e.dtype)
         return size, torch.zeros(self.levels, e.shape[1], dtype=e.dtype).index_add_(0, codes, e)
 
+    def _far(self, e: Tensor, codes: Tensor) -> Tensor:
+        """The squared distances of vectors from their codes, summed code by code."""
+        each = (e - self.vectors.detach()[codes].to(e.dtype)).square().sum(1)
+        return torch.zeros(self.levels, dtype=e.dtype, device=e.device).index_add_(0, codes, each)
+
     def _revive(self, noise: Noise) -> None:
-        """Puts dead codes beside the busiest, which share with them what is near; the same in every process."""
+        """Puts dead codes beside the worst, as far as its vectors are; the same in every process."""
         dead = (self.size < self.least).nonzero().flatten()
         if not self.least or not len(dead):
             return
-        busy = self.size.topk(min(len(dead), self.levels)).indices
-        dead, busy = dead[self.size[dead].argsort()], busy[self.size[busy] > 2 * self.least]
-        dead = dead[: len(busy)]
-        busy = busy[: len(dead)]
-        spread = 0.01 * self.vectors.std().clamp_min(1e-6)
-        moved = self.vectors[busy] + spread * noise.at("revive").normal(len(dead), self.dims, dtype=self.vectors.dtype)
+        worst = self.error.topk(min(len(dead), self.levels)).indices
+        dead, worst = dead[self.size[dead].argsort()], worst[self.size[worst] > 2 * self.least]
+        dead = dead[: len(worst)]
+        worst = worst[: len(dead)]
+        spread = (self.error[worst] / self.size[worst] / self.dims).sqrt().clamp_min(1e-6)[:, None]
+        aside = noise.at("revive").normal(len(dead), self.dims, dtype=self.vectors.dtype)
+        moved = self.vectors[worst] + spread.to(aside.dtype) * aside
         self.vectors[dead] = moved
-        share = self.size[busy] / 2
-        self.size[busy], self.size[dead] = share, share
-        self.total[busy], self.total[dead] = self.vectors[busy] * share[:, None], moved * share[:, None]
+        share = self.size[worst] / 2
+        self.size[worst], self.size[dead] = share, share
+        self.total[worst], self.total[dead] = self.vectors[worst] * share[:, None], moved * share[:, None]
+        self.error[worst] = self.error[dead] = self.error[worst] / 2
 
 
 class ScalarGrid(Quantizer):

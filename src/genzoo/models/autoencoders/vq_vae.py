@@ -3,7 +3,7 @@
 Codes are symbols, so that a model of symbols, a transformer, can take the prior's place afterwards.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import torch
@@ -11,7 +11,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from genzoo.core.component import Autoencoder
+from genzoo.core.abilities import Ability
 from genzoo.core.errors import DataError
 from genzoo.core.game import Batch, Instant, Objective, Player
 from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike, RowsAsked
@@ -20,17 +20,18 @@ from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.distributions.levels import Numbers
 from genzoo.distributions.observation import Observation
-from genzoo.distributions.point_mass import PointMass
+from genzoo.models.abilities import Codes
+from genzoo.models.autoencoders.adversary import Adversary
+from genzoo.models.autoencoders.coder import FIRST, Coder, Coding, first, perplexity
 from genzoo.models.autoencoders.quantizers import Quantized, Quantizer
+from genzoo.models.mapped import some
 from genzoo.nn.embedding import Conditioned
 from genzoo.nn.maps import MapDecoder, MapEncoder, halvings_of
 
 __all__ = ["VQVAE", "CodedAutoencoder"]
 
-FIRST = 20_000  # vectors from which a codebook begins
 
-
-class CodedAutoencoder(Autoencoder):
+class CodedAutoencoder(Coder):
     """q(z | x) is one code at each of T places, p(x | z) as suits the space: see `Observation`.
 
     Args:
@@ -65,20 +66,27 @@ class CodedAutoencoder(Autoencoder):
         said: Tensor = self.encoder(Numbers(self.space, dtype).of(x), given or None).to(dtype)
         return said.flatten(2)
 
-    def quantized(self, x: Shaped[Tensor, "B *event"], given: Given = NOTHING) -> Quantized:
-        """What becomes of rows."""
+    def coding(self, x: Shaped[Tensor, "B *event"], given: Given = NOTHING) -> Coding:
         found: Quantized = self.quantizer(self.vectors(x, given))
-        return found
+        said = self.said(found.z, given)
+        return Coding(found.codes, found.price, said, self.observation(said))
 
-    def decoded(self, z: Float[Tensor, "B D T"], given: Given = NOTHING) -> Distribution:
-        """p(x | z), z being what codes stand for."""
-        return self.observation(self.decoder(z.unflatten(2, self.places), given or None).to(z.dtype))
+    def said(self, z: Float[Tensor, "B D T"], given: Given = NOTHING) -> Float[Tensor, "B *outputs"]:
+        """What the decoder says, z being what codes stand for."""
+        said: Tensor = self.decoder(z.unflatten(2, self.places), given or None)
+        return said.to(z.dtype)
 
-    def posterior(self, x: Shaped[Tensor, "B *event"], given: Given = NOTHING) -> Distribution:
-        return PointMass(self.quantized(x, given).codes, 1)
+    def start(self, batches: Sequence[tuple[Tensor, Given]], noise: Noise) -> None:
+        said = (self.vectors(x, given).transpose(1, 2).flatten(0, 1) for x, given in batches)
+        self.quantizer.start(first(said), noise)
+
+    def follow(self, now: Instant) -> None:
+        self.quantizer.follow(now)
 
     def likelihood(self, z: Shaped[Tensor, "B T"], given: Given = NOTHING) -> Distribution:
-        return self.decoded(self.quantizer.embed(z.long()).to(next(self.decoder.parameters()).dtype), given)
+        meant = self.quantizer.embed(z.long()).to(next(self.decoder.parameters()).dtype)
+        law: Distribution = self.observation(self.said(meant, given))
+        return law
 
     @classmethod
     def conv(
@@ -123,7 +131,9 @@ class VQVAE(GenerativeModel):
     Args:
         space: What one x is.
         given_space: What the networks are conditioned on, if anything.
-        autoencoder: Encoder, quantizer and decoder.
+        autoencoder: Encoder, quantizer and decoder, of one level or of several.
+        adversary: A critic that sees what is decoded, with which it is VQ-GAN; without one it is trained by its
+            likelihood alone.
         drop_given: The share of conditions dropped in training.
 
     Example:
@@ -136,20 +146,27 @@ class VQVAE(GenerativeModel):
 
     References:
         van den Oord, Vinyals & Kavukcuoglu, 2017, "Neural discrete representation learning", arXiv:1711.00937
+        Esser, Rombach & Ommer, 2021, "Taming transformers for high-resolution image synthesis", arXiv:2012.09841
     """
 
     likelihood = Likelihood.NONE
     block = 1 << 17
 
     def __init__(
-        self, space: Space, given_space: GivenSpaceLike, autoencoder: CodedAutoencoder, *, drop_given: float = 0.0
+        self,
+        space: Space,
+        given_space: GivenSpaceLike,
+        autoencoder: Coder,
+        *,
+        adversary: Adversary | None = None,
+        drop_given: float = 0.0,
     ) -> None:
         super().__init__(space, given_space)
-        self.autoencoder, self.drop_given = autoencoder, drop_given
+        self.autoencoder, self.adversary, self.drop_given = autoencoder, adversary, drop_given
 
     def encode(self, x: RowsAsked, given: GivenAsked = None) -> Int[Tensor, "B T"]:
         """The codes of each x, place by place."""
-        return self.autoencoder.quantized(self.checked(x), self.checked_given(given, len(x))).codes
+        return self.autoencoder.coding(self.checked(x), self.checked_given(given, len(x))).codes
 
     def decode(self, z: RowsAsked, given: GivenAsked = None) -> Shaped[Tensor, "B *event"]:
         """The mean of p(x | z); of levels the one nearest to it.
@@ -158,7 +175,7 @@ class VQVAE(GenerativeModel):
             ValueError: If z are no codes.
         """
         codes = torch.as_tensor(z, device=self.device)
-        levels, shape = self.autoencoder.quantizer.levels, self.autoencoder.latent.shape
+        levels, shape = self.autoencoder.latent.levels or 0, self.autoencoder.latent.shape
         if codes.is_floating_point() or codes.shape[1:] != shape or bool(((codes < 0) | (codes >= levels)).any()):
             raise ValueError(
                 f"z must be codes in [0, {levels}) of shape {shape} a row, got {codes.dtype} of shape "
@@ -171,41 +188,47 @@ class VQVAE(GenerativeModel):
         return self.losses(batch)["loss"]
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """The loss with its parts, in nats per row, and the perplexity of the batch's codes."""
-        given = self.training_given(batch)
-        found = self.autoencoder.quantized(batch.x, given)
-        distortion = -self.autoencoder.decoded(found.z, given).log_prob(batch.x).mean()
-        share = (
-            torch.bincount(found.codes.flatten(), minlength=self.autoencoder.quantizer.levels) / found.codes.numel()
-        )
-        perplexity = torch.special.entr(share).sum().exp()
-        return {
-            "loss": distortion + found.price,
-            "distortion": distortion,
-            "price": found.price.detach(),
-            "perplexity": perplexity.to(distortion.dtype),
-        }
+        """The loss with its parts, in nats per row, and the perplexity of the batch's codes, level by level."""
+        found = self.autoencoder.coding(batch.x, self.training_given(batch))
+        distortion = -found.law.log_prob(batch.x).mean()
+        told = {"distortion": distortion, "price": found.price.detach()}
+        for name, places in (self.autoencoder.levels() or {"": slice(None)}).items():
+            use = perplexity(found.codes[:, places], self.autoencoder.latent.levels or 0)
+            told[f"{name}/perplexity".lstrip("/")] = use.to(distortion.dtype)
+        return {"loss": distortion + found.price + self._seen(batch, found, distortion, told)} | told
+
+    def critic_loss(self, batch: Batch) -> dict[str, Tensor]:
+        """What the critic lowers, where there is one."""
+        if self.adversary is None:
+            raise ValueError("There is no critic whose loss could be told. Pass adversary=Adversary(…).")
+        with torch.no_grad():
+            made = self._made(self.autoencoder.coding(batch.x, self.training_given(batch)))
+        return self.adversary.against(self._numbers(batch.x), made)
 
     def lowers(self) -> Objective:
+        if self.adversary is not None:
+            return Objective("distortion + price of codes + what a critic sees", ("distortion",), ("distortion",))
         return Objective("distortion + price of codes", nats=("loss", "distortion"), densities=("loss", "distortion"))
 
     def players(self) -> Sequence[Player]:
-        return [Player("model", self, self.losses, after=self._after)]
+        if self.adversary is None:
+            return [Player("model", self, self.losses, after=self._after)]
+        return [
+            Player("model", self.autoencoder, self.losses, after=self._after),
+            Player("critic", self.adversary, self.critic_loss, optimizer={"betas": (0.5, 0.9)}),
+        ]
+
+    def abilities(self) -> list[Ability]:
+        return [Coded(self)]
 
     @torch.no_grad()
     def prepare(self, batches: Iterable[Batch]) -> None:
         """Starts the codes from what the encoder says of the first rows."""
-        said: list[Tensor] = []
-        noise = None
-        for batch in batches:
-            noise = noise or Noise(batch.noise.seed, *batch.noise.path, "start", device=batch.x.device)
-            vectors = self.autoencoder.vectors(batch.x, self.given_of(batch))
-            said.append(vectors.transpose(1, 2).flatten(0, 1))
-            if sum(map(len, said)) >= FIRST:
-                break
-        if noise is None:
+        kept = list(some(batches, FIRST))
+        if not kept:
             raise DataError("Codes start from data, got no rows. Pass at least one batch.")
-        self.autoencoder.quantizer.start(torch.cat(said)[:FIRST], noise)
+        noise = Noise(kept[0].noise.seed, *kept[0].noise.path, "start", device=kept[0].x.device)
+        self.autoencoder.start([(batch.x, self.given_of(batch)) for batch in kept], noise)
 
     def draw(self, n: int, given: Given, noise: Noise, *_: Any, **options: Any) -> NoReturn:
         raise self.lacks(Capability.SAMPLE)
@@ -216,5 +239,33 @@ class VQVAE(GenerativeModel):
     def extra_repr(self) -> str:
         return f"{self.space}, given={self.given_space}, codes={self.autoencoder.latent}"
 
+    def _seen(self, batch: Batch, found: Coding, distortion: Tensor, told: dict[str, Tensor]) -> Tensor:
+        """What a critic adds to the loss: nothing before it begins, nor where nothing is trained."""
+        if self.adversary is None or batch.progress < self.adversary.begins or not found.said.requires_grad:
+            return distortion.new_zeros(())
+        added = self.adversary.toward(self._numbers(batch.x), self._made(found), distortion, found.said)
+        told |= {name: value for name, value in added.items() if name != "loss"}
+        return added["loss"]
+
+    def _made(self, found: Coding) -> Tensor:
+        """The mean of p(x | z) as networks see it."""
+        return self._numbers(found.law.mean)
+
+    def _numbers(self, x: Tensor) -> Tensor:
+        return Numbers(self.space, self.dtype).of(x)
+
     def _after(self, now: Instant) -> None:
-        self.autoencoder.quantizer.follow(now)
+        self.autoencoder.follow(now)
+
+
+class Coded(Codes):
+    """The codes of a model that has no prior over them yet."""
+
+    def __init__(self, model: VQVAE) -> None:
+        self.model, self.alphabet = model, model.autoencoder.latent.levels or 0
+
+    def of(self, x: Shaped[Tensor, "B *event"], given: Given = NOTHING) -> Mapping[str, Int[Tensor, "B T"]]:
+        codes = self.model.autoencoder.coding(x, given).codes
+        return {
+            name: codes[:, places] for name, places in (self.model.autoencoder.levels() or {"": slice(None)}).items()
+        }

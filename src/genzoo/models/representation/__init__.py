@@ -6,6 +6,8 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "autoencoder": ["CodeAutoencoder"],
+        "corruptions": ["Corruption", "GaussianNoise", "Masking", "SaltAndPepper"],
+        "denoising_autoencoder": ["DenoisingAutoencoder"],
         "factorization": ["MatrixFactorization"],
         "free_codes": ["FreeCodes"],
         "lasso": ["fista", "ista", "soft_threshold", "sparse_codes"],
