@@ -16,7 +16,12 @@ for path in sorted(HERE.glob("*.py")):
     module = importlib.import_module(f"tests.golden.{path.stem}") if path.stem != "__main__" else None
     if answers := getattr(module, "answers", None):
         file = path.with_suffix(".safetensors")
-        save_file({name: tensor.contiguous() for name, tensor in answers().items()}, file)
+        try:
+            found = answers()
+        except ModuleNotFoundError as error:  # an oracle that wants an environment of its own
+            print(f"{file.name}: not asked again, {error.name} is not installed")
+            continue
+        save_file({name: tensor.contiguous() for name, tensor in found.items()}, file)
         size = file.stat().st_size
         if size > LARGEST:
             raise SystemExit(f"{file.name} must be at most 1 MB, got {size:,} bytes. Ask for less.")

@@ -4,6 +4,7 @@ from genzoo.core import GivenSpaceLike, Space
 from genzoo.models import Standardized
 from genzoo.models.diffusion import (
     DDIM,
+    EDM,
     Ancestral,
     Cosine,
     Diffusion,
@@ -11,7 +12,6 @@ from genzoo.models.diffusion import (
     Linear,
     Predicts,
     Straight,
-    VarianceExploding,
 )
 from genzoo.nn import MLP, Timed, UNet
 from tests.zoo.entry import BITS, BOTH, BOUND, BYTES, EVEN, LABEL, PIXELS, REALS, Entry
@@ -40,7 +40,7 @@ DIFFUSION: dict[str, Entry] = {
         rounds=40,
     ),
     "diffusion/exploding": Entry(
-        lambda: diffusion(REALS, schedule=VarianceExploding(), predicts=Predicts.PRECONDITIONED),
+        lambda: diffusion(REALS, schedule=EDM(), predicts=Predicts.PRECONDITIONED),
         BOUND,
         "encode decode score latent denoise",
         rounds=40,

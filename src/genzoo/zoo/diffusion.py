@@ -32,9 +32,13 @@ DenoiserSize = Annotated[
     ),
 ]
 How = Annotated[
-    Literal["ancestral", "ddim", "euler", "heun", "multistep"],
+    Literal[
+        "ancestral", "ddim", "euler", "heun", "multistep", "ipndm", "dpm2", "dpm3", "dpm_sde", "unipc", "deis",
+        "predictor_corrector", "churn", "adaptive",
+    ],
     Field(description="How samples are drawn if nothing else is asked for."),
-]
+]  # fmt: skip
+SAMPLED = ("steps", "calls", "sampler", "grid", "guidance")
 
 
 @recipe(
@@ -43,7 +47,7 @@ How = Annotated[
     can=ABLE,
     compared=COMPARED,
     paper="Ho, Jain & Abbeel, 2020, Denoising diffusion probabilistic models, arXiv:2006.11239",
-    sampling=("steps", "calls", "sampler", "guidance"),
+    sampling=SAMPLED,
     loss="squared error of what is predicted (noise by default), the mean over entries",
 )
 def ddpm(
@@ -55,7 +59,7 @@ def ddpm(
     width: Width = None,
     depth: Depth = None,
     schedule: Literal["cosine", "linear"] = "cosine",
-    predicts: Literal["noise", "data", "velocity", "preconditioned"] = "noise",
+    predicts: Literal["noise", "data", "velocity", "v", "preconditioned"] = "noise",
     sampler: How = "ancestral",
     sampling_steps: Count | None = None,
     drop_given: DropGiven = 0.1,
@@ -89,7 +93,7 @@ def ddpm(
     can=ABLE,
     compared=COMPARED,
     paper="Lipman et al., 2023, Flow matching for generative modeling, arXiv:2210.02747",
-    sampling=("steps", "calls", "sampler", "guidance"),
+    sampling=SAMPLED,
     loss="squared error of the velocity, the mean over entries",
 )
 def flow_matching(

@@ -79,7 +79,7 @@ def latent_flow(
     can=("sample", "log_prob", "encode", "decode", "latent", "score", "denoise", "loss", "condition"),
     paper="Rombach et al., 2022, High-resolution image synthesis with latent diffusion models, arXiv:2112.10752",
     compared=COMPARED,
-    sampling=("noise", "steps", "calls", "sampler", "guidance"),
+    sampling=("noise", "steps", "calls", "sampler", "grid", "guidance"),
     loss=f"stage 1: −(bound on log p), {NATS}; stage 2: squared error of the velocity, the mean over entries",
 )
 def latent_diffusion(

@@ -75,7 +75,9 @@ SAMPLING = {
     "noise": "false: the mean of x given its latent in place of a draw, as pictures are by default.",
     "steps": "Steps from noise to a sample.",
     "calls": "Calls of the network, however many the sampler makes a step.",
-    "sampler": "How steps are taken: euler, ddim, heun, multistep or ancestral.",
+    "sampler": "How steps are taken: euler, ddim, heun, multistep, ipndm, dpm2, dpm3, unipc, deis, adaptive; and with "
+    "fresh noise ancestral, dpm_sde, churn, predictor_corrector.",
+    "grid": "Where the steps stop: uniform, quadratic, angle, karras, log_snr or diffusers.",
     "guidance": "How much the condition counts; 1 is the model.",
     "sweeps": "Sweeps of the Markov chain for a sample.",
     "method": "How the chain moves, or auto.",

@@ -5,9 +5,9 @@ the score, the flow from noise to data, and a bound of the likelihood. DDPM is (
 matching is (Straight, VELOCITY, Euler).
 """
 
-import dataclasses
 import math
 from collections.abc import Callable, Iterable
+from typing import Unpack
 
 import torch
 from jaxtyping import Float, Shaped
@@ -24,8 +24,12 @@ from genzoo.models.abilities import NormalLatent
 from genzoo.models.diffusion.bound import denoising_rate, level_log_prob, prior_rate, real_log_prob
 from genzoo.models.diffusion.guidance import ClassifierFree, Clipped
 from genzoo.models.diffusion.parametrization import Predicts
-from genzoo.models.diffusion.samplers import DDIM, Heun, Sampler, sampler_named
+from genzoo.models.diffusion.samplers.asked import Asked, chosen
+from genzoo.models.diffusion.samplers.ddim import DDIM
+from genzoo.models.diffusion.samplers.heun import Heun
+from genzoo.models.diffusion.samplers.sampler import Sampler, Watch
 from genzoo.models.diffusion.schedule import Moment, Schedule
+from genzoo.models.diffusion.time import spread
 from genzoo.models.diffusion.weight import Emphasis
 
 __all__ = ["Diffusion"]
@@ -100,9 +104,10 @@ class Diffusion(GenerativeModel):
         predicts.refuse(schedule)
         self.net, self.schedule, self.predicts = net, schedule, predicts
         self.emphasis, self.sampler, self.drop_given = emphasis or Emphasis(), sampler or DDIM(), drop_given
-        finest, levels = FINEST_ON_LEVELS if space.is_discrete else FINEST, space.levels or 0
-        noises = torch.tensor([TRAINED, finest, COARSEST], dtype=torch.float64)
-        self.t_trained, self.t_first, self.t_last = schedule.time(-2 * noises.log()).tolist()
+        self.emphasis.refuse(predicts, schedule)
+        self.times = self.emphasis.times  # so that what it learns is among the parameters
+        self._marks: tuple[float, float, float] | None = None
+        self._marks, levels = None if schedule.learns else self.marks(), space.levels or 0
         self.register_buffer("log_share", torch.full((levels,), -math.log(max(1, levels))))
         if not space.is_discrete:
             self.register_buffer("low", torch.full(space.shape, -torch.inf))
@@ -139,11 +144,10 @@ class Diffusion(GenerativeModel):
         given: Given,
         noise: Noise,
         *,
-        steps: int | None = None,
-        calls: int | None = None,
-        sampler: Sampler | str | None = None,
         guidance: float = 0.0,
         wrap: Callable[[Denoise], Denoise] | None = None,
+        watch: Watch | None = None,
+        **asked: Unpack[Asked],
     ) -> Shaped[Tensor, "n *event"]:
         """Samples.
 
@@ -151,23 +155,23 @@ class Diffusion(GenerativeModel):
             n: The number of rows.
             given: The condition.
             noise: Where the draws come from.
-            steps: The sampler's steps.
-            calls: The calls of the network that they may cost, where no steps are named.
-            sampler: A sampler, or its name.
             guidance: The weight of classifier-free guidance.
             wrap: From the denoiser of the samples to another one: a guide, a measurement that is to be met, a range.
+            watch: Is shown every time that is passed, with x there and the mean of the data; what it raises ends the
+                sampling. Many rows are drawn in blocks, one after the other.
+            asked: How steps are taken.
         """
-        chosen = sampler_named(sampler) if isinstance(sampler, str) else sampler or self.sampler
-        steps = max(1, calls // chosen.calls) if calls is not None and steps is None else steps
-        chosen = chosen if steps is None else dataclasses.replace(chosen, steps=steps)
-        start = self.start(n, noise)
+        sampler, start = chosen(self.sampler, asked), self.start(n, noise)
         denoise = self._guided(guidance)
         denoise = denoise if wrap is None else wrap(denoise)
         with torch.autocast(
             start.device.type, torch.bfloat16, enabled=False
         ):  # keeps halved weights from call to call
-            x = chosen(denoise, self.schedule, start, given, noise.at("steps"))
+            x = sampler(denoise, self.schedule, start, given, noise.at("steps"), watch)
         return self.numbers.back(x)
+
+    def options(self, method: str) -> frozenset[str]:
+        return super().options(method) | (frozenset(Asked.__annotations__) if method == "draw" else frozenset())
 
     def start(self, n: int, noise: Noise) -> Float[Tensor, "n *event"]:
         """x at the last time, where nothing of the data is left."""
@@ -220,13 +224,25 @@ class Diffusion(GenerativeModel):
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
         x, given = self.numbers.of(batch.x), self.training_given(batch)
-        share = self.emphasis.times.draw(len(x), batch.noise.at("time"), x.dtype)
-        at = self.schedule.at(self.t_trained + (self.t_last - self.t_trained) * share).over(x)
+        ends, u = self.marks()[::2], spread(len(x), batch.noise.at("time"))
+        t = self.times.at(u, self.schedule, ends).to(x.dtype)
+        at = self.schedule.at(t).over(x)
         noise = batch.noise.at("noise").normal(*x.shape, dtype=x.dtype)
         error = (self._said(at.mix(x, noise), at, given) - self.predicts.target(x, noise, at)).square()
-        if self.emphasis.weight is not None:
-            error = self.emphasis.weight(at.log_snr) * self.predicts.reach(at).square() * error
-        return error.mean()
+        if self.emphasis.weight is None:
+            return error.mean()
+        error = self.emphasis.weight(at.log_snr) * self.predicts.reach(at).square() * error
+        if not self.emphasis.weight.integrates:
+            return error.mean()
+        losses = error.flatten(1).mean(1) * self.times.stretch(u, self.schedule, ends).to(x.dtype)
+        return losses.mean() + self._regret(t, ends, losses)
+
+    def _regret(self, t: Tensor, ends: tuple[float, float], losses: Tensor) -> Tensor:
+        """What learned clocks lower: 0, with a gradient for them alone."""
+        regret = losses.new_zeros(())
+        if self.times.learns:
+            regret = regret + self.times.regret((t - ends[0]) / (ends[1] - ends[0]), losses)
+        return regret + self.schedule.regret(t, losses) if self.schedule.learns else regret
 
     def lowers(self) -> Objective:
         weighted = "" if self.emphasis.weight is None else ", weighted"
@@ -278,11 +294,24 @@ class Diffusion(GenerativeModel):
         """x carried along the flow from one time to another."""
         count = self.sampler.steps + 1
         times = torch.linspace(start.item(), end.item(), count, dtype=x.dtype, device=x.device)
-        return Heun().along(times, self.mean, self.schedule, x, given, Noise(0, device=x.device))
+
+        def mean(x_t: Tensor, t: Tensor) -> Tensor:
+            return self.mean(x_t, t, given)
+
+        return Heun().along(times, mean, self.schedule, x, Noise(0, device=x.device))
+
+    def marks(self) -> tuple[float, float, float]:
+        """The first time of training, the first and the last of the bound, by their noise."""
+        if self._marks is not None:
+            return self._marks
+        finest = FINEST_ON_LEVELS if self.space.is_discrete else FINEST
+        noises = torch.tensor([TRAINED, finest, COARSEST], dtype=torch.float64)
+        trained, first, last = self.schedule.time(-2 * noises.log()).tolist()
+        return trained, first, last
 
     def ends(self) -> tuple[Moment, Moment]:
         """The first time of the bound, of the finest noise that it knows, and the last."""
-        first, last = torch.tensor([self.t_first, self.t_last], dtype=self.dtype, device=self.device)
+        first, last = torch.tensor(self.marks()[1:], dtype=self.dtype, device=self.device)
         return self.schedule.at(first), self.schedule.at(last)
 
 

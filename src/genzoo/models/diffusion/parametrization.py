@@ -23,9 +23,10 @@ __all__ = ["Predicts"]
 class Predicts(enum.Enum):
     """What the network predicts.
 
-    DATA is x, NOISE is ε, VELOCITY is dx_t/dt = α' x + σ' ε, and PRECONDITIONED is the mixture (σ x − α ε)/ρ with
-    ρ² = α² + σ², uncorrelated with x_t for data of unit variance: the target of Karras et al., which keeps input,
-    target and error of unit size at every time.
+    DATA is x, NOISE is ε, SCORE is ∇ log p(x_t) = −ε/σ, VELOCITY is the flow's dx_t/dt = α' x + σ' ε, V is α ε − σ x,
+    the velocity along a quarter circle, and PRECONDITIONED is the mixture (σ x − α ε)/ρ with ρ² = α² + σ²,
+    uncorrelated with x_t for data of unit variance: the target of Karras et al., which keeps input, target and error
+    of unit size at every time.
 
     Example:
         >>> from genzoo.models.diffusion import Straight
@@ -36,13 +37,16 @@ class Predicts(enum.Enum):
 
     References:
         Ho, Jain & Abbeel, 2020, arXiv:2006.11239 (the noise)
-        Salimans & Ho, 2022, "Progressive distillation for fast sampling of diffusion models", arXiv:2202.00512
+        Song & Ermon, 2019, "Generative modeling by estimating gradients of the data distribution", arXiv:1907.05600
+        Salimans & Ho, 2022, "Progressive distillation for fast sampling of diffusion models", arXiv:2202.00512 (V)
         Karras, Aittala, Aila & Laine, 2022, arXiv:2206.00364 (preconditioning)
     """
 
     DATA = "data"
     NOISE = "noise"
+    SCORE = "score"
     VELOCITY = "velocity"
+    V = "v"
     PRECONDITIONED = "preconditioned"
 
     def target(
@@ -87,6 +91,10 @@ class Predicts(enum.Enum):
                 return torch.ones_like(at.alpha), torch.zeros_like(at.alpha)
             case Predicts.NOISE:
                 return torch.zeros_like(at.alpha), torch.ones_like(at.alpha)
+            case Predicts.SCORE:
+                return torch.zeros_like(at.alpha), -1 / at.sigma
+            case Predicts.V:
+                return -at.sigma, at.alpha
             case Predicts.VELOCITY:
                 return at.d_alpha, at.d_sigma
             case Predicts.PRECONDITIONED:

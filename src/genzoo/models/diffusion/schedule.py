@@ -10,6 +10,7 @@ the last time that is used; everything else follows from them.
 
 import abc
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -17,7 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["Cosine", "Linear", "Moment", "Schedule", "Straight", "VarianceExploding"]
+__all__ = ["EDM", "Cosine", "Linear", "Moment", "Schedule", "Straight", "VarianceExploding", "slope"]
 
 
 class Moment(NamedTuple):
@@ -64,18 +65,25 @@ class Schedule(abc.ABC):
     Attributes:
         t_max: The last time that is used, at most 1.
         is_smooth: Whether α and σ are smooth in t down to 0, so that steps equal in t keep a solver's order.
+        learns: Whether its clock is learned beside the network.
     """
 
     t_max: float = 1.0
+    learns: bool = False
     is_smooth: ClassVar[bool] = True
 
     @abc.abstractmethod
     def __call__(self, t: Float[Tensor, "*rows"]) -> tuple[Float[Tensor, "*rows"], Float[Tensor, "*rows"]]:
         """α and σ at times in [0, t_max]."""
 
-    @abc.abstractmethod
     def rates(self, t: Float[Tensor, "*rows"]) -> tuple[Float[Tensor, "*rows"], Float[Tensor, "*rows"]]:
-        """dα/dt and dσ/dt at times in (0, t_max]."""
+        """dα/dt and dσ/dt at times in (0, t_max]; by default by differentiation."""
+        return slope(lambda t: self(t)[0], t), slope(lambda t: self(t)[1], t)
+
+    def on_path(self, alpha: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        """The point of the schedule's own kind with some ratio of signal to noise; by default of equal variance."""
+        scale = torch.hypot(alpha, sigma)
+        return alpha / scale, sigma / scale
 
     def at(self, t: Float[Tensor, "*rows"]) -> Moment:
         """α, σ and their rates."""
@@ -87,19 +95,43 @@ class Schedule(abc.ABC):
         return 2 * (alpha.log() - sigma.log())
 
     def time(self, log_snr: Float[Tensor, "*rows"]) -> Float[Tensor, "*rows"]:
-        """The time of a log signal-to-noise ratio, by bisection; t_max for ratios that are not reached.
+        """The time of a log signal-to-noise ratio; t_max for ratios that are not reached.
 
         Example:
             >>> Straight().time(torch.tensor([0.0]))
             tensor([0.5000])
         """
-        wanted = log_snr.double()
+        return self.inverse(log_snr.double()).clamp_max(self.t_max).to(log_snr.dtype)
+
+    def inverse(self, log_snr: Float[Tensor, "*rows"]) -> Float[Tensor, "*rows"]:
+        """The same without an end; by default by bisection up to t_max."""
+        wanted = log_snr
         low, high = torch.zeros_like(wanted), torch.full_like(wanted, self.t_max)
         for _ in range(52):
             middle = (low + high) / 2
             early = self.log_snr(middle) > wanted
             low, high = torch.where(early, middle, low), torch.where(early, high, middle)
-        return high.to(log_snr.dtype)
+        return high
+
+    def regret(self, t: Float[Tensor, " n"], losses: Float[Tensor, " n"]) -> Float[Tensor, ""]:
+        """What a learned clock lowers: 0, with a gradient."""
+        raise TypeError(f"{type(self).__name__} is not learned.")
+
+
+def slope(function: Callable[[Tensor], Tensor], t: Float[Tensor, "*rows"]) -> Float[Tensor, "*rows"]:
+    """The derivative of a function of each time alone.
+
+    Args:
+        function: The function.
+        t: The times.
+
+    Example:
+        >>> slope(torch.square, torch.tensor([1.0, 3.0]))
+        tensor([2., 6.])
+    """
+    with torch.enable_grad():
+        t = t.detach().requires_grad_()
+        return torch.autograd.grad((function(t) + 0 * t).sum(), t)[0]
 
 
 @dataclass(frozen=True)
@@ -108,15 +140,20 @@ class Straight(Schedule):
 
     References:
         Lipman et al., 2023, "Flow matching for generative modeling", arXiv:2210.02747
-        Liu, Gong & Liu, 2023, "Flow straight and fast: learning to generate and transfer data with rectified flow",
-        arXiv:2209.03003
+        Liu, Gong & Liu, 2023, "Flow straight and fast", arXiv:2209.03003
     """
 
     def __call__(self, t: Float[Tensor, "*rows"]) -> tuple[Float[Tensor, "*rows"], Float[Tensor, "*rows"]]:
-        return 1 - t, t * 1.0
+        return 1 - t, t
 
     def rates(self, t: Float[Tensor, "*rows"]) -> tuple[Float[Tensor, "*rows"], Float[Tensor, "*rows"]]:
         return -torch.ones_like(t), torch.ones_like(t)
+
+    def inverse(self, log_snr: Float[Tensor, "*rows"]) -> Float[Tensor, "*rows"]:
+        return (-log_snr / 2).sigmoid()
+
+    def on_path(self, alpha: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        return alpha / (alpha + sigma), sigma / (alpha + sigma)
 
 
 @dataclass(frozen=True)
@@ -139,6 +176,9 @@ class Cosine(Schedule):
         alpha, sigma = self(t)
         return -math.pi / 2 * sigma, math.pi / 2 * alpha
 
+    def inverse(self, log_snr: Float[Tensor, "*rows"]) -> Float[Tensor, "*rows"]:
+        return 2 / math.pi * (-log_snr / 2).exp().atan()
+
 
 @dataclass(frozen=True)
 class Linear(Schedule):
@@ -149,7 +189,7 @@ class Linear(Schedule):
 
     Args:
         first: β₀.
-        last: β₁.
+        last: β₁, above β₀.
 
     References:
         Ho, Jain & Abbeel, 2020, "Denoising diffusion probabilistic models", arXiv:2006.11239
@@ -170,10 +210,49 @@ class Linear(Schedule):
         beta = self.first + (self.last - self.first) * t
         return -beta / 2 * alpha, beta / 2 * alpha**2 / sigma
 
+    def inverse(self, log_snr: Float[Tensor, "*rows"]) -> Float[Tensor, "*rows"]:
+        integral = torch.nn.functional.softplus(-log_snr)  # of β, −log α²
+        root = (self.first**2 + 2 * (self.last - self.first) * integral).sqrt()
+        return 2 * integral / (self.first + root)
+
 
 @dataclass(frozen=True)
 class VarianceExploding(Schedule):
-    """Data that keep their size while noise is added, α = 1, σ = σ₁ t^ρ.
+    """Data that keep their size while noise grows by equal ratios,
+
+    $$ \\alpha = 1, \\qquad \\sigma^2 = \\sigma_0^2\\left((\\sigma_1 / \\sigma_0)^{2t} - 1\\right). $$
+
+    Args:
+        first: σ₀, below which noise grows evenly.
+        last: σ₁, about the noise at t = 1, far above the data's deviation.
+
+    References:
+        Song & Ermon, 2019, "Generative modeling by estimating gradients of the data distribution", arXiv:1907.05600
+        Song et al., 2021, arXiv:2011.13456 (in continuous time)
+    """
+
+    is_smooth: ClassVar[bool] = False  # σ goes like √t
+    first: float = 0.01
+    last: float = 50.0
+
+    def __call__(self, t: Float[Tensor, "*rows"]) -> tuple[Float[Tensor, "*rows"], Float[Tensor, "*rows"]]:
+        return torch.ones_like(t), self.first * torch.expm1(2 * math.log(self.last / self.first) * t).sqrt()
+
+    def rates(self, t: Float[Tensor, "*rows"]) -> tuple[Float[Tensor, "*rows"], Float[Tensor, "*rows"]]:
+        rate = 2 * math.log(self.last / self.first)
+        grown = (rate * t).exp()
+        return torch.zeros_like(t), self.first * rate * grown / (2 * (grown - 1).sqrt())
+
+    def inverse(self, log_snr: Float[Tensor, "*rows"]) -> Float[Tensor, "*rows"]:
+        return torch.log1p((-log_snr).exp() / self.first**2) / (2 * math.log(self.last / self.first))
+
+    def on_path(self, alpha: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.ones_like(alpha), sigma / alpha
+
+
+@dataclass(frozen=True)
+class EDM(Schedule):
+    """Data that keep their size, and noise by a power of time: α = 1, σ = σ₁ t^ρ.
 
     Steps equal in t are the steps of Karras et al., many where the noise is small.
 
@@ -194,3 +273,9 @@ class VarianceExploding(Schedule):
 
     def rates(self, t: Float[Tensor, "*rows"]) -> tuple[Float[Tensor, "*rows"], Float[Tensor, "*rows"]]:
         return torch.zeros_like(t), self.last * self.power * t ** (self.power - 1)
+
+    def inverse(self, log_snr: Float[Tensor, "*rows"]) -> Float[Tensor, "*rows"]:
+        return ((-log_snr / 2).exp() / self.last) ** (1 / self.power)
+
+    def on_path(self, alpha: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.ones_like(alpha), sigma / alpha

@@ -1,35 +1,65 @@
 """Time distributions: at which times training looks.
 
-A distribution of times is its quantile function, a map from [0, 1) to [0, 1]. The uniform numbers that it maps are
-spread evenly over the rows of a batch, so that no batch happens to see only early or only late times.
+A distribution of times is its quantile function, a map from [0, 1) to the times of a schedule. The uniform numbers
+that it maps are spread evenly over the rows of a batch, so that no batch happens to see only early or only late times.
 """
 
 import abc
 import functools
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from genzoo.core.noise import Noise
+from genzoo.models.diffusion.schedule import Schedule, slope
 
-__all__ = ["LogitNormal", "Times", "Uniform", "spread"]
+__all__ = ["Levels", "LogNormal", "LogitNormal", "Times", "Uniform", "spread"]
 
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 class Times(abc.ABC):
-    """A distribution of times on [0, 1]."""
+    """A distribution of times.
+
+    Attributes:
+        learns: Whether it is learned beside the network.
+        has_gaps: Whether some times never occur.
+    """
+
+    learns: bool = False
+    has_gaps: ClassVar[bool] = False
 
     @abc.abstractmethod
     def quantile(self, u: Float[Tensor, "*rows"]) -> Float[Tensor, "*rows"]:
-        """The time below which a share u of them lies."""
+        """The share of the range below which a share u of the times lies."""
 
-    def draw(self, n: int, noise: Noise, dtype: torch.dtype = torch.float32) -> Float[Tensor, " n"]:
-        """One time a row, the rows of a batch spread evenly."""
-        return self.quantile(spread(n, noise)).to(dtype)
+    def at(self, u: Float[Tensor, "*rows"], schedule: Schedule, ends: tuple[float, float]) -> Float[Tensor, "*rows"]:
+        """The time below which a share u of them lies.
+
+        Args:
+            u: Shares.
+            schedule: The schedule.
+            ends: The least and the greatest time.
+        """
+        return ends[0] + (ends[1] - ends[0]) * self.quantile(u)
+
+    def stretch(
+        self, u: Float[Tensor, "*rows"], schedule: Schedule, ends: tuple[float, float]
+    ) -> Float[Tensor, "*rows"]:
+        """|dλ/du|, one over the density of these times on the axis of log signal-to-noise ratios."""
+
+        def log_snr(u: Tensor) -> Tensor:
+            return schedule.log_snr(self.at(u, schedule, ends))
+
+        return slope(log_snr, u).abs()
+
+    def regret(self, share: Float[Tensor, " n"], losses: Float[Tensor, " n"]) -> Float[Tensor, ""]:
+        """What a learned distribution lowers: 0, with a gradient."""
+        raise TypeError(f"{type(self).__name__} is not learned.")
 
 
 @dataclass(frozen=True)
@@ -38,6 +68,27 @@ class Uniform(Times):
 
     def quantile(self, u: Float[Tensor, "*rows"]) -> Float[Tensor, "*rows"]:
         return u
+
+
+@dataclass(frozen=True)
+class Levels(Times):
+    """The times 1/T, 2/T, …, 1 alike: those of a chain of T steps, and no others.
+
+    Args:
+        count: T.
+
+    References:
+        Ho, Jain & Abbeel, 2020, "Denoising diffusion probabilistic models", arXiv:2006.11239
+    """
+
+    has_gaps: ClassVar[bool] = True
+    count: int = 1000
+
+    def quantile(self, u: Float[Tensor, "*rows"]) -> Float[Tensor, "*rows"]:
+        return ((u * self.count).floor().clamp_max(self.count - 1) + 1) / self.count
+
+    def at(self, u: Float[Tensor, "*rows"], schedule: Schedule, ends: tuple[float, float]) -> Float[Tensor, "*rows"]:
+        return self.quantile(u)
 
 
 @dataclass(frozen=True)
@@ -54,6 +105,27 @@ class LogitNormal(Times):
 
     def quantile(self, u: Float[Tensor, "*rows"]) -> Float[Tensor, "*rows"]:
         return (self.mean + self.std * torch.special.ndtri(u.clamp(1e-12, 1 - 1e-12))).sigmoid()
+
+
+@dataclass(frozen=True)
+class LogNormal(Times):
+    """More at the noises that matter, whatever the clock: log σ/α ~ N(mean, std²), within the schedule's range.
+
+    References:
+        Karras, Aittala, Aila & Laine, 2022, "Elucidating the design space of diffusion-based generative models",
+        arXiv:2206.00364
+    """
+
+    mean: float = -1.2
+    std: float = 1.2
+
+    def quantile(self, u: Float[Tensor, "*rows"]) -> Float[Tensor, "*rows"]:
+        return torch.special.ndtri(u.clamp(1e-12, 1 - 1e-12))
+
+    def at(self, u: Float[Tensor, "*rows"], schedule: Schedule, ends: tuple[float, float]) -> Float[Tensor, "*rows"]:
+        log_noise = -schedule.log_snr(u.new_tensor(ends)) / 2
+        first, last = torch.special.ndtr((log_noise - self.mean) / self.std)
+        return schedule.time(-2 * (self.mean + self.std * self.quantile(first + (last - first) * u)))
 
 
 def spread(n: int, noise: Noise) -> Float[Tensor, " n"]:
