@@ -65,8 +65,8 @@ def wasserstein_1d(
     x, y = checked_numbers(a, b, what=WHAT)
     if weights is not None:
         return _weighted_power(x, y, weights, p) ** (1 / p)
-    x, y = (rows.T.contiguous() for rows in _near_zero(x[:, None], y[:, None]))
-    return _sorted_power(sorted_rows(x), sorted_rows(y), p).item() ** (1 / p)
+    x, y = (sorted_rows(numbers[None].clone()) for numbers in (x, y))  # their differences are rounded once
+    return _sorted_power(x, y, p).item() ** (1 / p)
 
 
 def directions(count: int, dims: int, noise: Noise) -> Float[Tensor, "count dims"]:
