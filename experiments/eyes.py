@@ -64,7 +64,7 @@ MODELS = (
 )
 WIDER = ("kde:bandwidth=0.1", "kde:bandwidth=0.3", "kde:bandwidth=0.6", "ppca:rank=100")  # good to middling
 SAMPLES, ROWS, CALLS = 400, 1000, 10  # calls of a network for a sample
-DOUBTED = ("cifar10-subset",)  # sets whose own judge is often wrong
+DOUBTED = ("cifar10-subset", "fashion-mnist")  # sets whose own judge is often wrong
 SHORT = 0.5  # core-minutes of a model; what took longer has an entry of its own in the record
 RUNGS = ("labels", "nearest", "views", "values", "random")
 

@@ -1,7 +1,7 @@
 """Autoregressive models: their tiny instances."""
 
 from genzoo.core import GivenSpaceLike, Space
-from genzoo.models.autoregressive import GPT, MADE, NADE, RNN, Bigram, MarkovDensity, MarkovMLP, SoftmaxChain
+from genzoo.models.autoregressive import GPT, MADE, NADE, RNN, Bigram, MarkovDensity, MarkovMLP, PixelCNN, SoftmaxChain
 from genzoo.nn import GPT2
 from tests.zoo.entry import BOTH, BYTES, EXACT, LABEL, REALS, TEXT, TINY, WORDS, Entry, stirred
 
@@ -20,6 +20,10 @@ def rnn(space: Space, given: GivenSpaceLike = None, **options: object) -> RNN:
 
 def nade(space: Space, given: GivenSpaceLike = None, **options: object) -> NADE:
     return stirred(NADE(space, given, width=8, **options))
+
+
+def pixelcnn(space: Space, given: GivenSpaceLike = None, **options: object) -> PixelCNN:
+    return stirred(PixelCNN(space, given, width=4, depth=2, kernel=3, components=2, **options))
 
 
 def chain(space: Space, given: GivenSpaceLike = None, **options: object) -> SoftmaxChain:
@@ -56,6 +60,8 @@ AUTOREGRESSIVE: dict[str, Entry] = {
     "rnn/gru": Entry(lambda: rnn(TINY, TEXT, cell="gru", depth=2, drop_given=0.2), EXACT, "step condition"),
     "nade": Entry(lambda: nade(TINY), EXACT, "step", rounds=40),
     "nade/many": Entry(lambda: nade(Space((2,), levels=40), LABEL, components=2), EXACT, "step condition"),
+    "pixelcnn": Entry(lambda: pixelcnn(Space((2, 2, 2), levels=5)), EXACT, "step", rounds=40),
+    "pixelcnn/bytes": Entry(lambda: pixelcnn(BYTES, LABEL), EXACT, "step condition"),
     "softmax_chain": Entry(lambda: chain(TINY, LABEL), EXACT, "step condition", rounds=40),
     "softmax_chain/bits": Entry(lambda: chain(Space((1, 3, 3), levels=2)), EXACT, "step"),
     "markov_mlp": Entry(lambda: markov(WORDS, LABEL), EXACT, "step condition", rounds=40),

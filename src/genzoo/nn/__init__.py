@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = attach(
         "embedding": ["Conditioned", "Embedding"],
         "equalized": ["EqualizedConv2d", "EqualizedLinear", "PixelNorm"],
         "fourier": ["Fourier"],
+        "gated": ["GatedPixels"],
         "joined": ["Joined"],
         "maps": ["MapDecoder", "MapEncoder"],
         "masked": ["Growing", "MaskedLinear", "MaskedMLP"],

@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = attach(
         "markov_density": ["MarkovDensity"],
         "markov_mlp": ["MarkovMLP"],
         "nade": ["NADE"],
+        "pixelcnn": ["PixelCNN"],
         "rnn": ["RNN"],
         "softmax_chain": ["SoftmaxChain"],
     },

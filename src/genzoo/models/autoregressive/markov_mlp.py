@@ -119,7 +119,7 @@ class MarkovMLP(Autoregressive):
 
 
 class Past(NamedTuple):
-    """What a chain of order d knows: the vectors of the last d, how many came before, and the condition as a vector."""
+    """What a chain of order d knows: the vectors of the last d, how many came, and the condition as a vector."""
 
     last: Float[Tensor, "n d features"]
     came: int

@@ -1,7 +1,9 @@
 """Recipes of models of rows of one length, entry after entry."""
 
 import logging
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from genzoo._files import memory
 from genzoo.core.space import Space
@@ -11,7 +13,7 @@ from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.recipe import Count, DropGiven, GivenSpaceLike, Recipe, Size, recipe
 from genzoo.zoo.units import in_units, over_reals
 
-__all__ = ["made", "markov_density", "nade", "softmax_chain"]
+__all__ = ["made", "markov_density", "nade", "pixelcnn", "softmax_chain"]
 
 BYTES = 16  # of a parameter in training: itself, its gradient, and two moments
 TOLD = 10_000_000  # parameters from which on they are told before a model is built
@@ -94,6 +96,55 @@ def nade(
     return Recipe(
         in_units(model), TrainConfig(steps=3000, lr=3e-3, warmup=100, clip_norm=100.0, ema=0.05, keep="best")
     )
+
+
+@recipe(
+    family="autoregressive",
+    likelihood="exact",
+    can=ABLE,
+    paper="van den Oord et al., 2016, Conditional image generation with PixelCNN decoders, arXiv:1606.05328",
+    columns="levels",
+    sampling=DRAWN,
+    wants=("image",),
+)
+def pixelcnn(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    width: Count | None = None,
+    depth: Count | None = None,
+    kernel: Annotated[int, Field(ge=3)] = 5,
+    components: Count = 5,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """Gated convolutions that see the pixels above and to the left: an exact mass on images of any number of levels.
+
+    Colors are logistics of which each moves with those before it, as in PixelCNN++.
+
+    Args:
+        size: Small: 8 layers of 48 channels. Paper: 15 of 128.
+        width: Channels; by default as size says.
+        depth: Gated layers; by default as size says.
+        kernel: The side of what a layer sees, an odd number.
+        components: The logistics of a mixture, for more than 32 levels or several channels.
+    """
+    from genzoo.models.autoregressive import PixelCNN
+
+    small = size == "small"
+    model = PixelCNN(
+        space,
+        given_space,
+        width=width or (48 if small else 128),
+        depth=depth or (8 if small else 15),
+        kernel=kernel,
+        components=components,
+        drop_given=drop_given,
+    )
+    config = TrainConfig(
+        steps=3000, batch_size=32, lr=2e-3, warmup=100, precision="auto", clip_norm=100.0, ema=0.05, keep="best"
+    )
+    return Recipe(in_units(model), config)
 
 
 @recipe(
