@@ -114,7 +114,7 @@ class PatchCritic(nn.Module):
 
     def features(
         self, x: Float[Tensor, "B C H W"], beside: Float[Tensor, "B D H W"] | None = None
-    ) -> list[Float[Tensor, "B D h w"]]:
+    ) -> list[Tensor]:
         """What is seen of an image, layer after layer.
 
         Args:

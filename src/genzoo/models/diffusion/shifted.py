@@ -28,6 +28,7 @@ class Shifted(Schedule):
         ValueError: If the factor is not positive.
 
     Example:
+        >>> import torch
         >>> from genzoo.models.diffusion import Straight
         >>> Shifted(Straight(), 3.0)(torch.tensor(0.5))
         (tensor(0.2500), tensor(0.7500))

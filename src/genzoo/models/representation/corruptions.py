@@ -32,8 +32,8 @@ class GaussianNoise(Corruption):
         ValueError: If it is not positive.
 
     Example:
-        >>> GaussianNoise(0.5).of(torch.zeros(1000, 2), Noise(0)).std().item()
-        0.5...
+        >>> round(GaussianNoise(0.5).of(torch.zeros(1000, 2), Noise(0)).std().item(), 1)
+        0.5
 
     References:
         Vincent, 2011, "A connection between score matching and denoising autoencoders"

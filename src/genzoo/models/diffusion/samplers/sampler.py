@@ -58,6 +58,7 @@ class Sampler(abc.ABC):
         ValueError: If there is no step, or no grid of that name.
 
     Example:
+        >>> import torch
         >>> from genzoo.models.diffusion import DDIM, Straight
         >>> def one(x_t, t, given):
         ...     return torch.ones_like(x_t)  # all data are 1
