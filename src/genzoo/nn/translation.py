@@ -112,9 +112,7 @@ class PatchCritic(nn.Module):
     ) -> Float[Tensor, "B patches"]:
         return self.verdict(self.features(x, beside)[-1])
 
-    def features(
-        self, x: Float[Tensor, "B C H W"], beside: Float[Tensor, "B D H W"] | None = None
-    ) -> list[Tensor]:
+    def features(self, x: Float[Tensor, "B C H W"], beside: Float[Tensor, "B D H W"] | None = None) -> list[Tensor]:
         """What is seen of an image, layer after layer.
 
         Args:
