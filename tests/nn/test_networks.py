@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from genzoo.core import Space
-from genzoo.nn import MLP, Conditioned, ConvDecoder, ConvEncoder, Embedding, Timed
+from genzoo.nn import MLP, Conditioned, ConvDecoder, ConvEncoder, Embedding, StridedDecoder, StridedEncoder, Timed
 from genzoo.nn.conv import stages
 
 SHAPES = [(1, 4, 4), (1, 8, 8), (3, 5, 9), (1, 28, 28), (2, 4, 17)]
@@ -18,6 +18,14 @@ def test_convolutions_go_down_and_up_again(shape: tuple[int, int, int]) -> None:
     z = ConvEncoder(shape, 6, width=4)(x)
     assert z.shape == (2, 6)
     assert ConvDecoder(6, shape, width=4)(z).shape == x.shape
+
+
+def test_strides_go_down_and_up_again_at_any_size() -> None:
+    for shape in ((1, 28, 28), (3, 64, 64), (2, 25, 18), (1, 5, 5), (1, 64, 4), (1, 1, 9)):
+        x = torch.randn(2, *shape)
+        for norm in (None, nn.BatchNorm2d):
+            down, up = StridedEncoder(shape, 6, width=2, norm=norm), StridedDecoder(6, shape, width=2, norm=norm)
+            assert up(down(x)).shape == x.shape, (shape, norm)
 
 
 def test_sizes_halve_rounding_up() -> None:
@@ -33,6 +41,8 @@ def test_sizes_halve_rounding_up() -> None:
 NETS = {
     "mlp": lambda width: (MLP(16, [8, 8], 2, given=width), (1, 4, 4)),
     "encoder": lambda width: (ConvEncoder((1, 4, 4), 2, width=4, given=width), (1, 4, 4)),
+    "strided encoder": lambda width: (StridedEncoder((1, 9, 9), 2, width=4, hidden=5, given=width), (1, 9, 9)),
+    "strided decoder": lambda width: (StridedDecoder(3, (1, 9, 9), width=4, hidden=5, given=width), (3,)),
     "decoder": lambda width: (ConvDecoder(3, (1, 4, 4), width=4, given=width), (3,)),
 }
 

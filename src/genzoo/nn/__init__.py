@@ -23,6 +23,7 @@ __getattr__, __dir__, __all__ = attach(
         "pyramid": ["Pyramid"],
         "residual": ["ResidualConv"],
         "spectrum": ["LogMel"],
+        "strided": ["StridedDecoder", "StridedEncoder"],
         "styled": ["AdaptiveNorm", "Mapping", "ModulatedConv2d", "Synthesis"],
         "time": ["TimeEmbedding", "Timed"],
         "transformer": ["FAST", "GPT2", "Style", "Transformer"],

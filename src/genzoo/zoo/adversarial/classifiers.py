@@ -88,7 +88,7 @@ def gan(
         seen = Deviating(trunk(space, shape, hidden, pack=pack), hidden)
         critic = Conditioned(seen, given_space, shape.across)
     model = GAN(space, given_space, generator, critic, rules, latent=shape.latent, drop_given=drop_given)
-    return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=64, ema=0.05))
+    return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=64, ema=0.05, precision=half(shape)))
 
 
 @recipe(
@@ -186,11 +186,11 @@ def r3gan(
     size: GanSize = "small",
     net: Networks = "auto",
     latent: Latent = None,
-    hidden: Count = 200,
+    hidden: Hidden = 200,
     depth: Count | None = None,
     width: Width = None,
     gamma: Amount | None = None,
-    every: Count = 1,
+    every: Count | None = None,
     octaves: Count | None = None,
     latent_octaves: Annotated[int, Field(ge=0)] = 0,
     path_length: Amount = 0.0,
@@ -201,11 +201,11 @@ def r3gan(
     """The GAN to begin with: relativistic pairs, and a critic that is flat where data and samples are.
 
     Args:
-        hidden: The width of the perceptrons' hidden layers.
-        depth: Their number; by default 3.
-        gamma: γ of both penalties at the beginning; it comes down to a tenth. By default 0.05, and
-            0.05 (D / 3072)² for more than 3072 entries.
-        every: The penalties come every so many rounds, as steps of their own, and count as many times more.
+        depth: The number of perceptrons' hidden layers; by default 3.
+        gamma: γ of both penalties at the beginning; it comes down to a tenth. By default 0.05 for perceptrons and 0.1
+            for convolutions, and (D / 3072)² times as much for more than 3072 entries.
+        every: The penalties come every so many rounds, as steps of their own, and count as many times more; by default
+            every round for perceptrons, every eighth for convolutions.
         octaves: Waves of each entry that the critic sees; by default 4 for rows of up to 16 entries.
         latent_octaves: Waves of each entry of z that the generator sees, so that it jumps between modes far apart.
         path_length: How much steps of one length in z are held to steps of one length in x, every fourth round.
@@ -214,7 +214,9 @@ def r3gan(
     from genzoo.models.adversarial import GAN, R1, R2, PathLength, Relativistic, Rules
 
     shape = shape_of(space, given_space, size, net=net, latent=latent, hidden=hidden, depth=depth or 3, width=width)
-    gamma = 0.05 * max(1.0, space.dims / 3072) ** 2 if gamma is None else gamma
+    if gamma is None:
+        gamma = (0.1 if shape.channels else 0.05) * max(1.0, space.dims / 3072) ** 2
+    every = every or (8 if shape.channels else 1)
     few = space.dims <= FEW and not shape.channels
     if shape.channels and (octaves or latent_octaves):
         raise Mistake("Perceptrons see waves, got convolutions.", "Set net=mlp, or leave octaves out.")
@@ -229,7 +231,8 @@ def r3gan(
     if latent_octaves:
         generator = waves(shape.latent, given_space, shape, space.dims, latent_octaves, **leaky(shape))
     model = GAN(space, given_space, generator, critic, rules, latent=shape.latent, drop_given=drop_given)
-    return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=256, ema=0.02, precision=half(shape)))
+    config = {"batch_size": 64, "ema": 0.05} if shape.channels else {"batch_size": 256, "ema": 0.02}
+    return Recipe(in_units(model), TrainConfig(steps=5000, precision=half(shape), **config))
 
 
 @recipe(

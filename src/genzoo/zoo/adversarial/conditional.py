@@ -12,6 +12,7 @@ from genzoo.zoo.adversarial.nets import (
     Networks,
     Shape,
     Width,
+    half,
     networks,
     shape_of,
     trunk,
@@ -61,19 +62,21 @@ def conditional_gan(
 
     shape = shape_of(space, given_space, size, net=net, latent=latent, hidden=hidden, depth=depth, width=width)
     rules = Rules(NonSaturating(), [R1(gamma)], lr=lr, betas=(0.5, 0.999))
-    generator, critic = networks(space, given_space, shape)
-    critic = critic if by == "concatenation" else _critic(space, given_space, shape, by)
+    generator, critic = networks(space, given_space, shape)[0], _critic(space, given_space, shape, by)
     kind = AuxiliaryGAN if by == "classifier" else GAN
     model = kind(space, given_space, generator, critic, rules, latent=shape.latent, drop_given=drop_given)
-    return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=64, ema=0.05))
+    return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=64, ema=0.05, precision=half(shape)))
 
 
 def _critic(space: Space, given_space: GivenSpaceLike, shape: Shape, by: By) -> Any:
-    """A critic that projects on the condition, or that tells it."""
+    """A critic that sees the condition, that projects on it, or that tells it."""
     from torch import nn
 
     from genzoo.core.given import as_given_space
-    from genzoo.nn import Classifying, Projected
+    from genzoo.nn import Classifying, Conditioned, Projected
+
+    if by == "concatenation":
+        return Conditioned(trunk(space, shape, 1), given_space, shape.across)
 
     width = shape.hidden[-1]
     features = nn.Sequential(trunk(space, shape._replace(across=0), width), nn.SiLU())

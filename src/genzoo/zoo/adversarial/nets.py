@@ -35,16 +35,19 @@ __all__ = [
 
 Net = Literal["auto", "mlp", "conv"]
 GanSize = Annotated[
-    Size, Field(description="Small: 32 latents (8 for tables), 32 channels. Paper: 128 latents, 64 channels.")
+    Size, Field(description="Small: 32 latents (8 for tables), 16 channels. Paper: 128 latents, 64 channels.")
 ]
 Networks = Annotated[
     Net, Field(description="Convolutions or multilayer perceptrons; auto: convolutions from 16×16 pixels on.")
 ]
 Latent = Annotated[Count | None, Field(description="The length of z; by default as size says.")]
-Hidden = Annotated[Count, Field(description="The width of the perceptrons' hidden layers.")]
+Hidden = Annotated[
+    Count, Field(description="The width of the perceptrons' hidden layers, and of the convolutions' one.")
+]
 Depth = Annotated[Count | None, Field(description="Their number; by default 2 for small, 3 for paper.")]
 Width = Annotated[
-    Count | None, Field(description="Channels of the convolutions at full size; by default as size says.")
+    Count | None,
+    Field(description="Channels of the convolutions at half size, doubled at each halving; by default as size says."),
 ]
 GAMES = {
     name: f"a game of two, of what is said of data, r, and of samples, f: the critic lowers {critic}, the "
@@ -100,7 +103,7 @@ def shape_of(
     Args:
         space: What one x is.
         given_space: The condition.
-        size: Small: 32 latents (8 for rows of few entries), two layers, 32 channels. Paper: 128, three, 64.
+        size: Small: 32 latents (8 for rows of few entries), two layers, 16 channels. Paper: 128, three, 64.
         net: Convolutions or perceptrons; auto: convolutions from 16×16 pixels on.
         latent: The length of z.
         hidden: The width of hidden layers.
@@ -110,7 +113,7 @@ def shape_of(
     small = size == "small"
     latent = latent or (128 if not small else 32 if space.dims > FEW else 8)
     images = len(space.shape) == 3 and min(space.shape[1:]) >= 16
-    channels = (width or (32 if small else 64)) if net == "conv" or (net == "auto" and images) else 0
+    channels = (width or (16 if small else 64)) if net == "conv" or (net == "auto" and images) else 0
     return Shape(latent, [hidden] * (depth or (2 if small else 3)), channels, 0 if given_space is None else ACROSS)
 
 
@@ -126,16 +129,21 @@ def networks(
         pack: Rows that the critic judges together.
         parts: The activation, as perceptrons or convolutions take it.
     """
-    from genzoo.nn import MLP, Conditioned, ConvDecoder
+    from torch import nn
+
+    from genzoo.nn import MLP, Conditioned, Projected, StridedDecoder
 
     latent, hidden, channels, across = shape
-    made: Any = (
-        ConvDecoder(latent, space.shape, width=channels, given=across, **parts)
-        if channels
-        else MLP(latent, hidden, space.dims, given=across, **parts)
-    )
-    critic = trunk(space, shape, 1, pack=pack, **parts)
-    return Conditioned(made, given_space, across), Conditioned(critic, given_space, across)
+    if not channels:
+        made = MLP(latent, hidden, space.dims, given=across, **parts)
+        critic = trunk(space, shape, 1, pack=pack, **parts)
+        return Conditioned(made, given_space, across), Conditioned(critic, given_space, across)
+    sizes: Any = {"width": channels, "hidden": hidden[-1], "given": across, "norm": nn.BatchNorm2d}
+    generator = Conditioned(StridedDecoder(latent, space.shape, **sizes, **parts), given_space, across)
+    if not across:
+        return generator, Conditioned(trunk(space, shape, 1, pack=pack, **parts))
+    features = trunk(space, shape._replace(across=0), hidden[-1], **parts)
+    return generator, Projected(nn.Sequential(features, features.activation), hidden[-1], given_space)
 
 
 def trunk(space: Space, shape: Shape, outputs: int, *, pack: int = 1, **parts: Any) -> Any:
@@ -148,11 +156,12 @@ def trunk(space: Space, shape: Shape, outputs: int, *, pack: int = 1, **parts: A
         pack: Rows that come side by side.
         parts: The activation.
     """
-    from genzoo.nn import MLP, ConvEncoder
+    from genzoo.nn import MLP, StridedEncoder
 
     if shape.channels:
-        packed = (pack * space.shape[0], *space.shape[1:])
-        return ConvEncoder(packed, outputs, width=shape.channels, given=shape.across, **parts)
+        packed, sizes = (pack * space.shape[0], *space.shape[1:]), {"width": shape.channels, "given": shape.across}
+        hidden = shape.hidden[-1] if outputs == 1 else 0  # a vector is a layer itself
+        return StridedEncoder(packed, outputs, hidden=hidden, **sizes, **parts)
     return MLP(pack * space.dims, shape.hidden, outputs, given=shape.across, **parts)
 
 
@@ -255,11 +264,12 @@ def normed(space: Space, given_space: GivenSpaceLike, shape: Shape) -> tuple[Any
     """
     from torch import nn
 
-    from genzoo.nn import Conditioned, ConvDecoder, ConvEncoder
+    from genzoo.nn import Conditioned, StridedDecoder, StridedEncoder
 
     latent, _, width, across = shape
-    generator = ConvDecoder(latent, space.shape, width=width, given=across, norm=nn.BatchNorm2d, activation=nn.ReLU())
-    critic = ConvEncoder(space.shape, 1, width=width, given=across, norm=nn.BatchNorm2d, activation=nn.LeakyReLU(0.2))
+    sizes: Any = {"width": width, "given": across, "norm": nn.BatchNorm2d}
+    generator = StridedDecoder(latent, space.shape, activation=nn.ReLU(), **sizes)
+    critic = StridedEncoder(space.shape, 1, activation=nn.LeakyReLU(0.2), **sizes)
     for layer in [*generator.modules(), *critic.modules()]:
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(layer.weight, std=0.02)
