@@ -26,8 +26,12 @@ import tempfile
 import time
 from pathlib import Path
 
+import torch
+from PIL import Image
+
 from benchmarks import record
 from genzoo.apps.cli.root import main as main_of_genzoo
+from genzoo.core import Noise
 from genzoo.training.checkpoint import checkpoints
 from genzoo.training.journal import CLOCK
 
@@ -40,7 +44,13 @@ SETTINGS = {
     "rbm": "--data digits --binarize threshold --steps 90 --train checkpoint_every=3",
     "ddpm": "--data moons --steps 90 --train checkpoint_every=3",
     "autoencoder": "--data digits --steps 120 --train checkpoint_every=4",  # a prior over its codes comes after it
+    "progan": "--data digits --steps 60 --set width=4 --set most=8 --train checkpoint_every=3",  # it grows
+    "cyclegan": "--data pairs --x a --given b --read paired=false --steps 60 --set width=4 --set pool=8 "
+    "--train checkpoint_every=3 --train batch_size=4",  # it has a pool of images
+    "unrolled_gan": "--data digits --steps 60 --set hidden=16 --train checkpoint_every=3",  # it looks ahead
+    "dcgan": "--data digits --steps 60 --set width=4 --set augment=0.6 --train checkpoint_every=3",  # it adapts
 }
+PAIRS = 12  # images in each of the two folders that "pairs" stands for
 LOADED = ("genzoo.zoo.run", "genzoo.zoo.progress", "genzoo.apps.cli.training")  # before forking
 SPOILT_OF = ("gaussian_mixture", "vae")  # whose finished runs are spoilt
 STAGES = ("stage-1", ".")  # where the checkpoints of a run may be, the last stage last
@@ -51,7 +61,17 @@ def command(*words: str) -> list[str]:
 
 
 def start(recipe: str, run: Path) -> list[str]:
-    return command(recipe, "--device", "cpu", "--seed", "5", "--out", str(run), *SETTINGS[recipe].split())
+    words = [str(run.parent / "pairs") if word == "pairs" else word for word in SETTINGS[recipe].split()]
+    return command(recipe, "--device", "cpu", "--seed", "5", "--out", str(run), *words)
+
+
+def write_pairs(folder: Path) -> None:
+    """Two folders of small images."""
+    for side in "ab":
+        (folder / "pairs" / side).mkdir(parents=True)
+        for k in range(PAIRS):
+            pixels = Noise(0, side, k).integers(256, 16, 16, 3).to(torch.uint8).numpy()
+            Image.fromarray(pixels).save(folder / "pairs" / side / f"{k}.png")
 
 
 def drafts(run: Path) -> list[Path]:
@@ -342,6 +362,7 @@ def main() -> None:
         importlib.import_module(name)
     whole_set = set(SETTINGS) <= set(options.recipes.split(","))
     with tempfile.TemporaryDirectory() as folder:
+        write_pairs(Path(folder))
         for recipe in options.recipes.split(","):
             results[recipe] = result = torment(recipe, options.kills, Path(folder), draw)
             good = not result["unlike"] and not result["unlike_after_spoiling"]

@@ -38,7 +38,7 @@ def kills() -> str:
     found = recorded("faults")
     good = sum(len(one["kills"]) for one in found["recipes"].values() if not one["unlike"])
     return (
-        f"{good} of {found['kills']} SIGKILLs over {len(found['recipes'])} recipes of as many families; "
+        f"{good} of {found['kills']} SIGKILLs over {len(found['recipes'])} recipes; "
         f"{found['mid_checkpoint']} while a checkpoint was being written"
     )
 
