@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from genzoo.core import Batch, Noise, Space, seeded
+from genzoo.core import Batch, Noise, Space
 from genzoo.data import read
 from genzoo.data.codecs.audio import companded
 from genzoo.evaluation.extractors import Extractor
@@ -191,21 +191,3 @@ def test_judges_know_their_data(name):
     x, label = data.test.head(300)
     sure = 4 * (judge.accuracy * (1 - judge.accuracy) / 300) ** 0.5
     assert accuracy(judge, x, label) > judge.accuracy - max(sure, 0.02)
-
-
-def test_networks_side_by_side_are_seen_together_and_judge_together(tmp_path):
-    with seeded(0):
-        judge = Judge(JudgeSettings("made", (1, 8, 8), ("a", "b", "c"), (4, 8), stride=1, networks=2)).eval()
-    x = Noise(0).integers(256, 5, 1, 8, 8).to(torch.uint8)
-    first, second = judge(x).chunk(2, dim=1)
-    assert judge.dims == 16
-    assert not torch.allclose(first, second)
-    weight, bias = judge.head.weight.chunk(2), judge.head.bias.chunk(2)
-    alone = [(h @ w.T + b).softmax(1) for h, w, b in zip((first, second), weight, bias, strict=True)]
-    assert torch.allclose(judge.probabilities(x), (alone[0] + alone[1]) / 2, atol=1e-6)
-    label = torch.tensor([0, 1, 2, 0, 1])
-    expected = -(alone[0].log() + alone[1].log())[range(5), label].mean() / 2
-    assert torch.allclose(judge.loss(Batch(x, {"label": label}, Noise(0))), expected, atol=1e-5)
-    again = read_judge(write_judge(judge, tmp_path / "judge.safetensors"))
-    assert torch.allclose(again(x), judge(x), atol=2e-2)
-    assert again.settings == judge.settings

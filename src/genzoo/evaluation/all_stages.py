@@ -8,7 +8,6 @@ from genzoo.core import seeded
 from genzoo.data import Data
 from genzoo.evaluation.judge import Judge
 from genzoo.evaluation.rows import spread
-from genzoo.nn.pyramid import Pyramid
 
 __all__ = ["AllStages", "with_all_stages"]
 
@@ -54,8 +53,6 @@ class AllStages(Judge):
         """The features of rows."""
 
         def means(part: Tensor) -> Tensor:
-            if not isinstance(self.net, Pyramid):
-                raise ValueError("The features of all stages are those of one network, got several. Take the judge.")
             return torch.cat([maps.mean((2, 3)) for maps in self.net.every(self.shown(part))], dim=1)
 
         return (self._of(x, means) - self.mean) / self.scale

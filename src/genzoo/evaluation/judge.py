@@ -13,7 +13,7 @@ import copy
 import dataclasses
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,8 +68,6 @@ class JudgeSettings:
         rate: Samples a second, of sounds only.
         dropout: The share of features hidden from the last layer in training.
         places: The side of the grid of places that the last layer sees; 1: their mean, which the features are.
-        networks: How many are trained side by side from other starts; the features are those of all. What one network
-            finds of use is partly chance, which more of them tell from what there is to see.
     """
 
     data: str
@@ -81,7 +79,6 @@ class JudgeSettings:
     rate: int | None = None
     dropout: float = 0.2
     places: int = 1
-    networks: int = 1
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "JudgeSettings":
@@ -118,14 +115,13 @@ class Judge(Trainable):
         self.settings, self.record = settings, dict(record or {})
         self.space = Space(settings.shape, levels=settings.levels)
         self.span: tuple[float, float] | None = None
-        self.classes, self.dims = list(settings.classes), settings.networks * settings.widths[-1]
+        self.classes, self.dims = list(settings.classes), settings.widths[-1]
         shape = settings.shape
         self.front = _Pixels(shape) if settings.rate is None else _Sound(settings.rate, shape[0])
         channels = settings.shape[0] if settings.rate is None else 1
-        nets = [Pyramid(channels, settings.widths, stride=settings.stride) for _ in range(settings.networks)]
-        self.net = nets[0] if len(nets) == 1 else _Several(nets)
+        self.net = Pyramid(channels, settings.widths, stride=settings.stride)
         self.hidden = nn.Dropout(settings.dropout)
-        self.head = nn.Linear(settings.widths[-1] * settings.places**2, settings.networks * len(settings.classes))
+        self.head = nn.Linear(self.dims * settings.places**2, len(settings.classes))
 
     @property
     def name(self) -> str:
@@ -145,10 +141,7 @@ class Judge(Trainable):
         """A short hash of the weights and of what happens before them."""
         before = () if self.fits(self.space) else (self.space.shape,)
         before = before if self.span is None else (*before, self.span)
-        made = dataclasses.asdict(self.settings)
-        if made["networks"] == 1:  # as it was named before there could be more
-            del made["networks"]
-        return fingerprint(json.dumps(made), dict(self.state_dict()), *before)
+        return fingerprint(json.dumps(dataclasses.asdict(self.settings)), dict(self.state_dict()), *before)
 
     def on(self, space: Space, span: tuple[float, float] | None = None) -> "Judge":
         """The same judge for rows of another space: other levels, sounds of another length, images of another size or
@@ -189,7 +182,7 @@ class Judge(Trainable):
 
     def probabilities(self, x: Shaped[Tensor, "n *shape"]) -> Float[Tensor, "n classes"]:
         """The probability of each class."""
-        return self._of(x, lambda part: self._logits(self.seen(self.features(part))).softmax(-1).mean(1))
+        return self._of(x, lambda part: self.head(self.seen(self.features(part))).softmax(-1))
 
     def maps(self, x: Shaped[Tensor, "n *shape"]) -> Float[Tensor, "n places"]:
         """Longer features, which tell where things are: what the last layer sees."""
@@ -219,14 +212,7 @@ class Judge(Trainable):
         (label,) = batch.given.values()
         x = self.shown(batch.x)
         x = self.front.varied(x, batch) if self.training else x
-        logits = self._logits(self.hidden(self.seen(self.net.maps(x))))
-        return nn.functional.cross_entropy(logits.flatten(0, 1), label.long().repeat_interleave(logits.shape[1]))
-
-    def _logits(self, seen: Float[Tensor, "B places"]) -> Float[Tensor, "B networks classes"]:
-        """What each network says of the classes, from what its last layer sees."""
-        count = self.settings.networks
-        weight, bias = self.head.weight.unflatten(0, (count, -1)), self.head.bias.unflatten(0, (count, -1))
-        return torch.einsum("bnd,ncd->bnc", seen.unflatten(1, (count, -1)), weight) + bias
+        return nn.functional.cross_entropy(self.head(self.hidden(self.seen(self.net.maps(x)))), label.long())
 
     def _of(self, x: Tensor, function: Any) -> Tensor:
         with evaluating(self):
@@ -249,18 +235,6 @@ def span_of(data: "Data") -> tuple[float, float] | None:
     x = data.train.head(MOST_LOOKED_AT)[0].float()
     low, high = float(x.min()), float(x.max())
     return None if (low >= 0 and high <= 1) or low == high else (low, high)
-
-
-class _Several(nn.Module):
-    """Networks side by side, their maps one after another."""
-
-    def __init__(self, nets: Sequence[Pyramid]) -> None:
-        super().__init__()
-        self.nets = nn.ModuleList(nets)
-
-    def maps(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D h w"]:
-        """The last feature maps of all."""
-        return torch.cat([net.maps(x) for net in self.nets if isinstance(net, Pyramid)], dim=1)
 
 
 class _Pixels(nn.Module):

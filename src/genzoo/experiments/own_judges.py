@@ -32,7 +32,6 @@ EVERY = ("*",)  # all that rows could be conditioned on
 SIDE = 32  # pixels; larger images are shown to a judge at this size
 CLASSES, PER_CLASS, HELD_OUT = 100, 10, 50  # at most, and rows of a class and validation rows at least
 PASSES, PILOT = 60, 6  # over the rows, at most; steps that tell what one costs
-MOST, EACH = 3, 40.0  # networks side by side, and the seconds that one needs
 FAR = 0.25  # of the way from chance to no error: what a judge's validation accuracy must reach
 NAMES = ("label", "class", "kind", "digit", "category", "target", "y")
 LABELS: dict[str, Any] = {"lr": 4e-3, "weight_decay": 0.05, "precision": "bf16"}
@@ -68,8 +67,6 @@ def label_of(data: Data) -> Label | None:
 def judge_of_labels(data: Data, seconds: float, folder: Path | None = None, *, seed: int = 0) -> Judge | None:
     """A judge trained on the labels of data; None where they have none, or it is not far better than chance.
 
-    It is of as many networks as there is time for, three at most.
-
     Args:
         data: Images or sounds. Whether models are conditioned on the label does not matter.
         seconds: Processor time that the training may take.
@@ -82,7 +79,7 @@ def judge_of_labels(data: Data, seconds: float, folder: Path | None = None, *, s
     key = fingerprint("labels", data.space, data.x, label.rows, *data.splits.values(), *([seed] if seed else []))
 
     def made() -> Judge:
-        settings = _settings(data, label.classes, networks=max(1, min(MOST, int(seconds / EACH))))
+        settings = _settings(data, label.classes)
         with seeded(seed):
             judge = Judge(settings).on(data.space, span_of(data))
         rows = _labeled(data, label, "train")
@@ -155,17 +152,15 @@ def _is_learnable(label: Label, data: Data) -> bool:
     return kinds >= 2 and classes <= CLASSES and enough
 
 
-def _settings(data: Data, classes: tuple[str, ...], networks: int = 1) -> JudgeSettings:
-    """Networks that suit the size of the images, or the length of the sounds."""
+def _settings(data: Data, classes: tuple[str, ...]) -> JudgeSettings:
+    """A network that suits the size of the images, or the length of the sounds."""
     rate, levels = getattr(data.codec, "rate", None), data.space.levels
     if rate is not None:
-        length = min(rate, data.space.shape[0])
-        return JudgeSettings(data.name, (length,), classes, (16, 32, 64), levels, rate=rate, networks=networks)
+        return JudgeSettings(data.name, (min(rate, data.space.shape[0]),), classes, (16, 32, 64), levels, rate=rate)
     channels, *size = data.space.shape
     shown = [max(4, round(side * min(1.0, SIDE / max(size)))) for side in size]
     widths = (16, 32, 64) if channels == 1 else (24, 48, 96)
-    stride = 1 if min(shown) <= 16 else 2
-    return JudgeSettings(data.name, (channels, *shown), classes, widths, levels, stride=stride, networks=networks)
+    return JudgeSettings(data.name, (channels, *shown), classes, widths, levels, stride=1 if min(shown) <= 16 else 2)
 
 
 def _labeled(data: Data, label: Label, split: str) -> Rows:
