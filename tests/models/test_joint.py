@@ -6,6 +6,7 @@ import torch
 from genzoo.core import Likelihood, Space
 from genzoo.models import Joint
 from genzoo.models.autoencoders import VAE, GaussianAutoencoder
+from genzoo.models.autoregressive import GPT
 from genzoo.models.classical import GaussianMixture
 from tests.zoo import ready
 from tests.zoo.composites import joint
@@ -74,3 +75,19 @@ def test_a_direct_fit_and_a_player_do_not_train_together():
     second = VAE(Space((1,)), rule, GaussianAutoencoder.mlp(Space((1,)), rule, latent=1, hidden=[8]))
     with pytest.raises(ValueError, match="in the same way"):
         Joint(Space((3,)), GaussianMixture(Space((2,))), second, [0, 1])
+
+
+def test_parts_that_start_from_no_data_are_not_shown_any():
+    first, second = Space((2,), levels=3), Space((4,), levels=3)
+    model = Joint(
+        Space((6,), levels=3),
+        GPT(first, width=8, depth=1, heads=2),
+        GPT(second, {"a": first}, width=8, depth=1, heads=2),
+        [0, 1],
+    )
+
+    def dear():
+        raise AssertionError("a look at the data is dear")
+        yield
+
+    model.prepare(dear())

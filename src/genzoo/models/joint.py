@@ -126,9 +126,9 @@ class Joint(GenerativeModel, DirectFit):
         return Objective("" if names == {"−log p"} else " + ".join(sorted(names)), nats=("loss",), densities=("loss",))
 
     def prepare(self, batches: Iterable[Batch]) -> None:
-        kept = list(some(batches))
-        self.first.prepare(self._first(batch) for batch in kept)
-        self.second.prepare(self._second(batch) for batch in kept)
+        first, second = itertools.tee(some(batches))  # a part that does not look costs nothing
+        self.first.prepare(self._first(batch) for batch in first)
+        self.second.prepare(self._second(batch) for batch in second)
 
     def begin(self) -> None:
         for part in self._passes():

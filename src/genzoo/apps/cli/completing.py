@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genzoo.apps.cli.heartbeat import Heartbeat
+from genzoo.apps.cli.pictures import codec_of, read_pictures, save_pictures
 from genzoo.apps.cli.words import pairs
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.store import read_config
-from genzoo.zoo.terminal import say
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,7 +38,6 @@ def complete(
     loaded, codec, x = _read(run, image)
     import torch
 
-    from genzoo.data.picture import grid
     from genzoo.models.sequences import flattened
     from genzoo.zoo.conditions import conditions
 
@@ -52,11 +51,9 @@ def complete(
         beat.say(f"drawing {len(prefix)} completions")
         asked: dict[str, Any] = pairs("--set", options or ())
         drawn = model.sample(len(prefix), rows or None, seed=seed, prefix=prefix, **asked).unflatten(0, (len(x), n))
-    path = out or run / "samples" / "complete.png"
-    path.parent.mkdir(parents=True, exist_ok=True)
     lines = torch.cat([_line(codec, x[i], drawn[i], kept) for i in range(len(x))])
-    grid(lines, columns=n + 2).save(path)
-    say(f"{n} completions of {len(x)} pictures, {kept / space.dims:.0%} of each kept: {path}")
+    said = f"{n} completions of {len(x)} pictures, {kept / space.dims:.0%} of each kept"
+    save_pictures(lines, n + 2, out or run / "samples" / "complete.png", said)
 
 
 def _line(codec: "ImageCodec", x: "Tensor", drawn: "Tensor", kept: int) -> "Tensor":
@@ -75,26 +72,17 @@ def _read(path: Path, images: list[Path]) -> "tuple[Run, ImageCodec, Tensor]":
     Raises:
         Mistake: If the run is none of images in an order, or a picture has another size.
     """
-    import torch
-
     from genzoo.core import Sequential
-    from genzoo.data.codecs.image import ImageCodec
     from genzoo.zoo.loading import load
 
     run = load(path)
-    model = run.generative
-    if not isinstance(run.codec, ImageCodec):
-        raise Mistake(f"Pictures are completed by runs of images, got one of {run.config.data.name}.", "Name another.")
-    if model.ability(Sequential) is None:
+    codec = codec_of(run)
+    if run.generative.ability(Sequential) is None:
         raise Mistake(
             f"A model must have an order of pixels to complete a picture, got {run.config.recipe.name}.",
             "Train made, pixelcnn or gpt.",
         )
-    read = [run.codec.load(image) for image in images]
-    if wrong := [image for image, x in zip(images, read, strict=True) if x.shape[1:] != model.space.shape]:
-        shape = "×".join(map(str, model.space.shape))
-        raise Mistake(f"A picture must be {shape}, the run's, got another in {wrong[0]}.", "Resize it.")
-    return run, run.codec, torch.cat(read)
+    return run, codec, read_pictures(run, images)
 
 
 COMMANDS: dict[Callable[..., None], str] = {

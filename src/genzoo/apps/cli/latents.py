@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 import typer
 
 from genzoo.apps.cli.heartbeat import Heartbeat
+from genzoo.apps.cli.pictures import codec_of, read_pictures, save_pictures
 from genzoo.apps.cli.words import pairs
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.store import read_config
@@ -198,11 +199,7 @@ def invert(
     from genzoo.tasks.latents import invert as search
     from genzoo.tasks.latents import pictured
 
-    read = [place.codec.load(path) for path in image]
-    if wrong := [path for path, x in zip(image, read, strict=True) if x.shape[1:] != place.run.generative.space.shape]:
-        shape = "×".join(map(str, place.run.generative.space.shape))
-        raise Mistake(f"A picture must be {shape}, the run's, got another in {wrong[0]}.", "Resize it.")
-    x, rows = torch.cat(read), place.given(len(read))
+    x, rows = read_pictures(place.run, image), place.given(len(image))
     with Heartbeat("invert") as beat:
         beat.say("searching")
         found = search(place.latent, x, rows, steps=steps, seed=seed)
@@ -215,21 +212,15 @@ def invert(
 def _place(path: Path, given: list[str] | None) -> Place:
     read_config(path)  # whatever is wrong with the folder is told before torch is loaded
     from genzoo.core import Latent
-    from genzoo.data.codecs.image import ImageCodec
     from genzoo.zoo.loading import load
 
     run = load(path)
-    if not isinstance(run.codec, ImageCodec):
-        raise Mistake(f"Pictures are drawn of runs of images, got one of {run.config.data.name}.", "Name another run.")
-    return Place(run, run.generative.able(Latent), run.codec, pairs("--given", given or (), as_text=True))
+    codec = codec_of(run)
+    return Place(run, run.generative.able(Latent), codec, pairs("--given", given or (), as_text=True))
 
 
 def _draw(place: Place, x: "Tensor", columns: int, path: Path) -> None:
-    from genzoo.data.picture import grid
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    grid(place.codec.pixels(x.cpu()), columns=columns).save(path)
-    say(f"{len(x)} pictures: {path}")
+    save_pictures(place.codec.pixels(x.cpu()), columns, path, f"{len(x)} pictures")
 
 
 def _numbers(words: str) -> list[float]:

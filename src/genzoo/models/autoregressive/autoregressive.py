@@ -6,7 +6,7 @@ A named model says how its conditionals are asked one by one (`steps`), and how 
 
 import abc
 
-from jaxtyping import Integer
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from genzoo.core.abilities import Ability, Sequential
@@ -14,6 +14,7 @@ from genzoo.core.given import Given
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.models.stepping import Choice, continued
+from genzoo.nn.embedding import Embedding
 
 __all__ = ["Autoregressive"]
 
@@ -29,6 +30,11 @@ class Autoregressive(GenerativeModel):
 
     likelihood = Likelihood.EXACT
     block = 1 << 17
+    embedding: Embedding | None
+
+    def embedded(self, given: Given) -> Float[Tensor, "B width"] | None:
+        """The condition as a vector, if there is one."""
+        return self.embedding(given) if self.embedding is not None and given else None
 
     @abc.abstractmethod
     def steps(self) -> Sequential:

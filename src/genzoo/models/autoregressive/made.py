@@ -128,10 +128,6 @@ class MADE(Autoregressive):
         numbers = tokens[..., None].to(self.dtype) * 2 - 1 if self.features is None else self.features(tokens)
         return numbers - self.center[entries]
 
-    def embedded(self, given: Given) -> Tensor | None:
-        """The condition as a vector, if there is one."""
-        return self.embedding(given) if self.embedding is not None and given else None
-
 
 class Steps(Sequential):
     """A masked network entry by entry: what is known of the hidden units grows."""

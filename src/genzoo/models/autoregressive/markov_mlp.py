@@ -110,10 +110,6 @@ class MarkovMLP(Autoregressive):
             return self.table(tokens)
         return pad(centered(tokens, self.space.levels or 0, self.dtype)[..., None], (0, 1), value=1.0)
 
-    def embedded(self, given: Given) -> Float[Tensor, "B width"] | None:
-        """The condition as a vector, if there is one."""
-        return self.embedding(given) if self.embedding is not None and given else None
-
     def extra_repr(self) -> str:
         return f"{self.space}, given={self.given_space}, order={self.order}"
 

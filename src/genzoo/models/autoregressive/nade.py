@@ -8,21 +8,17 @@ an entry comes in by are the same for all that follow it, as in a restricted Bol
 tractable relative.
 """
 
-from collections.abc import Iterable
-
 import torch
 from jaxtyping import Float, Int, Integer
 from torch import Tensor, nn
 
 from genzoo.core.abilities import Sequential
-from genzoo.core.game import Batch
 from genzoo.core.given import NOTHING, Given, GivenSpaceLike
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
-from genzoo.distributions.levels import centered
-from genzoo.models.autoregressive.autoregressive import Autoregressive
+from genzoo.models.autoregressive.centered import CenteredChain
 from genzoo.models.autoregressive.heads import CategoricalHead, Head, LogisticsHead
-from genzoo.models.sequences import first_tokens, flattened, refuse_unlike
+from genzoo.models.sequences import flattened
 from genzoo.nn.embedding import Embedding
 from genzoo.nn.growing_sum import growing_sum
 
@@ -31,7 +27,7 @@ __all__ = ["NADE"]
 FEW = 32  # levels up to which every one gets a logit
 
 
-class NADE(Autoregressive):
+class NADE(CenteredChain):
     """A neural autoregressive distribution estimator for levels of a fixed shape, in raster order.
 
     Args:
@@ -56,8 +52,6 @@ class NADE(Autoregressive):
         arXiv:1605.02226
     """
 
-    center: Tensor
-
     def __init__(
         self,
         space: Space,
@@ -68,7 +62,6 @@ class NADE(Autoregressive):
         drop_given: float = 0.0,
     ) -> None:
         super().__init__(space, given_space)
-        refuse_unlike(space, "NADE", ragged=False)
         if width < 1:
             raise ValueError(f"`width` must be at least 1, got {width}.")
         self.drop_given, levels = drop_given, space.levels or 0
@@ -78,15 +71,7 @@ class NADE(Autoregressive):
         self.outward = nn.Parameter(torch.zeros(space.dims, width, self.head.count))
         self.bias = nn.Parameter(self.head.broad().repeat(space.dims, 1))
         self.embedding = Embedding(given_space, width) if given_space else None
-        self.register_buffer("center", torch.zeros(space.dims))
         nn.init.normal_(self.inward, std=space.dims**-0.5)
-
-    def prepare(self, batches: Iterable[Batch]) -> None:
-        """Centers what comes in, and starts from each entry's frequencies."""
-        tokens = first_tokens(batches, self.space)
-        with torch.no_grad():
-            self.center.copy_(centered(tokens, self.space.levels or 0, self.dtype).mean(0))
-            self.bias.copy_(self.head.marginal(tokens))
 
     def log_density(self, x: Integer[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
         tokens = flattened(x, self.space)
@@ -97,18 +82,10 @@ class NADE(Autoregressive):
     def steps(self) -> Sequential:
         return Steps(self)
 
-    def numbers(self, tokens: Int[Tensor, "B T"], first: int = 0) -> Float[Tensor, "B T"]:
-        """Levels as numbers near zero."""
-        center = self.center[first : first + tokens.shape[1]]
-        return centered(tokens, self.space.levels or 0, self.dtype) - center
-
     def began(self, n: int, given: Given) -> Float[Tensor, "n width"]:
         """The sum before the first entry."""
-        told = self.embedding(given) if self.embedding is not None and given else None
+        told = self.embedded(given)
         return self.constant.expand(n, -1) if told is None else self.constant + told
-
-    def extra_repr(self) -> str:
-        return f"{self.space}, given={self.given_space}"
 
 
 class Steps(Sequential):

@@ -90,10 +90,6 @@ class PixelCNN(Autoregressive):
         """Levels as numbers in [−1, 1]."""
         return centered(x, self.space.levels or 0, self.dtype)
 
-    def embedded(self, given: Given) -> Float[Tensor, "B width"] | None:
-        """The condition as a vector, if there is one."""
-        return self.embedding(given) if self.embedding is not None and given else None
-
     def extra_repr(self) -> str:
         return f"{self.space}, given={self.given_space}"
 

@@ -94,10 +94,6 @@ class RNN(Autoregressive):
         vectors = self.table(tokens)
         return vectors if told is None else vectors + told[:, None]
 
-    def embedded(self, given: Given) -> Float[Tensor, "B width"] | None:
-        """The condition as a vector, if there is one."""
-        return self.embedding(given) if self.embedding is not None and given else None
-
     def extra_repr(self) -> str:
         return f"{self.space}, given={self.given_space}"
 

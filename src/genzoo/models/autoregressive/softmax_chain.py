@@ -7,21 +7,17 @@ does, this is the fully visible sigmoid belief network. There are L D (D − 1)/
 levels 78,776,320 numbers, biases included.
 """
 
-from collections.abc import Iterable
-
 import torch
 from jaxtyping import Float, Int, Integer
 from torch import Tensor, nn
 
 from genzoo.core.abilities import Sequential
-from genzoo.core.game import Batch
 from genzoo.core.given import NOTHING, Given, GivenSpaceLike
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
-from genzoo.distributions.levels import centered
-from genzoo.models.autoregressive.autoregressive import Autoregressive
+from genzoo.models.autoregressive.centered import CenteredChain
 from genzoo.models.autoregressive.heads import CategoricalHead
-from genzoo.models.sequences import first_tokens, flattened, refuse_unlike
+from genzoo.models.sequences import flattened
 from genzoo.nn.embedding import Embedding
 
 __all__ = ["SoftmaxChain"]
@@ -29,7 +25,7 @@ __all__ = ["SoftmaxChain"]
 GIVEN = 32  # the length of a condition's vector
 
 
-class SoftmaxChain(Autoregressive):
+class SoftmaxChain(CenteredChain):
     """A softmax regression for each entry on those before it, all trained at once.
 
     Biases start from the frequencies of the training rows, weights from zero. What comes in is centered, so that
@@ -56,11 +52,8 @@ class SoftmaxChain(Autoregressive):
         Neal, 1992, "Connectionist learning of belief networks" (sigmoid belief networks)
     """
 
-    center: Tensor
-
     def __init__(self, space: Space, given_space: GivenSpaceLike = None, *, drop_given: float = 0.0) -> None:
         super().__init__(space, given_space)
-        refuse_unlike(space, "SoftmaxChain", ragged=False)
         self.drop_given = drop_given
         self.head = CategoricalHead(space.levels or 0)
         before, count = space.dims * (space.dims - 1) // 2, self.head.count
@@ -68,14 +61,6 @@ class SoftmaxChain(Autoregressive):
         self.bias = nn.Parameter(torch.zeros(space.dims, count))
         self.embedding = Embedding(given_space, GIVEN) if given_space else None
         self.shift = nn.Linear(GIVEN, space.dims * count, bias=False) if given_space else None
-        self.register_buffer("center", torch.zeros(space.dims))
-
-    def prepare(self, batches: Iterable[Batch]) -> None:
-        """Centers what comes in, and starts from each entry's frequencies."""
-        tokens = first_tokens(batches, self.space)
-        with torch.no_grad():
-            self.center.copy_(centered(tokens, self.space.levels or 0, self.dtype).mean(0))
-            self.bias.copy_(self.head.marginal(tokens))
 
     def log_density(self, x: Integer[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
         tokens = flattened(x, self.space)
@@ -93,19 +78,10 @@ class SoftmaxChain(Autoregressive):
         """The weights of entries 1 … D − 1, a row for each entry before it."""
         return self.weight.split(list(range(1, self.space.dims)))
 
-    def numbers(self, tokens: Int[Tensor, "B T"], first: int = 0) -> Float[Tensor, "B T"]:
-        """Levels as numbers near zero."""
-        center = self.center[first : first + tokens.shape[1]]
-        return centered(tokens, self.space.levels or 0, self.dtype) - center
-
     def shifted(self, given: Given) -> Float[Tensor, "B D count"] | None:
         """What the condition adds to the logits, if there is one."""
-        if self.embedding is None or self.shift is None or not given:
-            return None
-        return self.shift(self.embedding(given)).unflatten(1, self.bias.shape)
-
-    def extra_repr(self) -> str:
-        return f"{self.space}, given={self.given_space}"
+        told = self.embedded(given)
+        return None if self.shift is None or told is None else self.shift(told).unflatten(1, self.bias.shape)
 
 
 class Steps(Sequential):

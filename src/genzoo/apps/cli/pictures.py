@@ -1,0 +1,54 @@
+"""Pictures that come in from files and go out as one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from genzoo.zoo.mistakes import Mistake
+from genzoo.zoo.terminal import say
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from genzoo.data.codecs.image import ImageCodec
+    from genzoo.zoo.loading import Run
+
+__all__ = ["codec_of", "read_pictures", "save_pictures"]
+
+
+def codec_of(run: "Run") -> "ImageCodec":
+    """The codec of a run of images.
+
+    Raises:
+        Mistake: If the run is of something else.
+    """
+    from genzoo.data.codecs.image import ImageCodec
+
+    if not isinstance(run.codec, ImageCodec):
+        raise Mistake(f"Pictures are drawn of runs of images, got one of {run.config.data.name}.", "Name another run.")
+    return run.codec
+
+
+def read_pictures(run: "Run", paths: Sequence[Path]) -> "Tensor":
+    """Pictures as rows of a run's space.
+
+    Raises:
+        Mistake: If one has another size.
+    """
+    import torch
+
+    codec, wanted = codec_of(run), run.generative.space.shape
+    read = [codec.load(path) for path in paths]
+    if wrong := [path for path, x in zip(paths, read, strict=True) if x.shape[1:] != wanted]:
+        shape = "×".join(map(str, wanted))
+        raise Mistake(f"A picture must be {shape}, the run's, got another in {wrong[0]}.", "Resize it.")
+    return torch.cat(read)
+
+
+def save_pictures(pixels: "Tensor", columns: int, path: Path, said: str) -> None:
+    """Writes bytes of pictures as one, so many in a line, and says what they are."""
+    from genzoo.data.picture import grid
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    grid(pixels, columns=columns).save(path)
+    say(f"{said}: {path}")
