@@ -17,6 +17,7 @@ from genzoo import evaluation, tasks
 from genzoo.apps.cli import app
 from genzoo.core import Latent, Noise
 from genzoo.evaluation import Protocol
+from genzoo.models.abilities import Inference
 from genzoo.sklearn_api import Estimator
 
 FEW = Protocol(rows=64, samples=64, seed=0)
@@ -76,6 +77,12 @@ def inverted(found: Any) -> tasks.Found:
     return tasks.invert(found.able(Latent), genzoo.read("digits").x[:2], given, steps=2)
 
 
+def guess(home: Path) -> tuple[Any, torch.Tensor, Any]:
+    """The inference of a model of images, with some rows and their conditions."""
+    found = model(home, "images")
+    return found.able(Inference), genzoo.read("digits").x[:2], found.checked_given(torch.tensor([3, 1]), 2)
+
+
 ENTRIES: dict[str, Callable[[Path, Path], object]] = {
     "read": lambda home, new: genzoo.read("moons"),
     "read a table": lambda home, new: genzoo.read(home / "table.csv"),
@@ -101,6 +108,13 @@ ENTRIES: dict[str, Callable[[Path, Path], object]] = {
     "score_gradients": lambda home, new: tasks.score_gradients(normal, torch.zeros(1), torch.square, Noise(0)),
     "reparametrized_gradients": lambda home, new: tasks.reparametrized_gradients(
         normal, torch.zeros(1), torch.square, Noise(0)
+    ),
+    "elbo": lambda home, new: tasks.elbo(*guess(home), draws=2),
+    "iwae": lambda home, new: tasks.iwae(*guess(home), k=2),
+    "fitted": lambda home, new: tasks.fitted(*guess(home), steps=2),
+    "gaps": lambda home, new: tasks.gaps(*guess(home), steps=2, draws=2),
+    "calibration": lambda home, new: tasks.calibration(
+        guess(home)[0], 20, draws=2, given=lambda n: {"given": torch.zeros(n, dtype=torch.long)}
     ),
     "invert": lambda home, new: inverted(model(home, "images")),
     "genzoo latent": lambda home, new: command(

@@ -22,7 +22,8 @@ from genzoo.models.autoencoders import (
     VampPrior,
 )
 from genzoo.models.autoregressive import GPT
-from genzoo.nn import PatchCritic
+from genzoo.models.flows import Autoregressive, Bijection, Chain, Planar, Radial
+from genzoo.nn import MaskedMLP, PatchCritic
 from tests.zoo.entry import BITS, BOTH, BOUND, BYTES, LABEL, NONE, PIXELS, REALS, TEXT, Entry
 
 
@@ -44,6 +45,16 @@ def cvae(space: Space, given: GivenSpaceLike, drop_given: float = 0.0) -> VAE:
 def ladder_vae(space: Space, given: GivenSpaceLike = None) -> VAE:
     both = LadderAutoencoder.mlp(space, given, sizes=[3, 2, 1], hidden=[16], embedding=8)
     return VAE(space, given, both, prior=LadderPrior(), drop_given=0.2 if given else 0.0)
+
+
+def pushed_vae(space: Space, *bijections: Bijection, given: GivenSpaceLike = None, **options: object) -> VAE:
+    """With a posterior that is pushed through bijections, which are told 3 numbers of a row."""
+    both = GaussianAutoencoder.mlp(space, given, latent=2, hidden=[16], flow=Chain(*bijections), context=3)
+    return VAE(space, given, both, **options)
+
+
+def iaf() -> list[Bijection]:
+    return [Autoregressive(MaskedMLP(2, 1, 2, width=8, depth=1, given=3), reverse=turned) for turned in (False, True)]
 
 
 def vq_vae(space: Space, given: GivenSpaceLike = None, quantizer: Quantizer | None = None) -> VQVAE:
@@ -82,6 +93,11 @@ AUTOENCODERS: dict[str, Entry] = {
     "cvae": Entry(lambda: cvae(BITS, TEXT, 0.2), BOUND, "encode decode latent condition", rounds=40),
     "ladder_vae": Entry(lambda: ladder_vae(BITS, LABEL), BOUND, "encode decode latent condition", rounds=40),
     "ladder_vae/reals": Entry(lambda: ladder_vae(REALS), BOUND, "encode decode score latent"),
+    "vae/iaf": Entry(lambda: pushed_vae(BITS, *iaf()), BOUND, "encode decode latent", rounds=40),
+    "vae/planar": Entry(lambda: pushed_vae(REALS, Planar(2, 3)), BOUND, "encode decode score latent"),
+    "vae/radial/given": Entry(
+        lambda: pushed_vae(BYTES, Radial(2, 3), given=LABEL, samples=3), BOUND, "encode decode latent condition"
+    ),
     "vq_vae": Entry(lambda: vq_vae(BYTES, LABEL), NONE, "encode decode loss condition", rounds=40),
     "vq_vae/learned": Entry(lambda: vq_vae(BITS, None, Codebook(5, 2, averaged=False)), NONE, "encode decode loss"),
     "vq_vae/scalar": Entry(lambda: vq_vae(BITS, None, ScalarGrid([3, 2])), NONE, "encode decode loss"),

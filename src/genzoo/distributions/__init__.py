@@ -35,6 +35,7 @@ __getattr__, __dir__, __all__ = attach(
         "observation": ["Observation"],
         "pairwise": ["nearest", "neighbor_radii", "squared_distances"],
         "point_mass": ["PointMass"],
+        "pushed": ["Invertible", "Pushed", "drawn"],
         "quadrature": ["integrated", "summed"],
         "quantiles": ["integrated_wasserstein"],
         "resampling": ["bootstrap_error", "chance_below", "require_rows", "share_of", "subsample_error"],

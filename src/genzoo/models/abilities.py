@@ -14,13 +14,14 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
+from torch.distributions import Distribution
 
 from genzoo.core.abilities import Ability, Denoiser, Latent, NumbersLike, Sequential
 from genzoo.core.given import NOTHING, Given
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 
-__all__ = ["Codes", "Critic", "Map", "MappedDenoiser", "NormalLatent", "behind"]
+__all__ = ["Codes", "Critic", "Inference", "Map", "MappedDenoiser", "NormalLatent", "behind"]
 
 
 class NormalLatent(Latent):
@@ -71,6 +72,32 @@ class Codes(Ability):
         """The codes of rows by the names of their levels, "" where there is one."""
 
 
+class Inference(Ability):
+    """A guess at the latent that made x, q(z | x, given), beside the law that it is a guess of, p(z) p(x | z).
+
+    Attributes:
+        latent: What one z is.
+    """
+
+    latent: Space
+
+    @abc.abstractmethod
+    def posterior(self, x: Shaped[Tensor, "B *event"], given: Given = NOTHING) -> Distribution:
+        """q(z | x, given)."""
+
+    @abc.abstractmethod
+    def log_joint(
+        self, x: Shaped[Tensor, "B *event"], z: Shaped[Tensor, "B *latent"], given: Given = NOTHING
+    ) -> Float[Tensor, " B"]:
+        """log p(x | z, given) + log p(z | given), of x in the units that the encoder sees."""
+
+    @abc.abstractmethod
+    def joint(
+        self, n: int, given: Given, noise: Noise
+    ) -> tuple[Shaped[Tensor, "n *event"], Shaped[Tensor, "n *latent"]]:
+        """n draws of x and z together."""
+
+
 @runtime_checkable
 class Map(Protocol):
     """What an ability needs of the map before it."""
@@ -94,7 +121,8 @@ def behind(ability: Any, before: Map) -> Ability:
         before: The map.
     """
     raise TypeError(
-        f"An ability must be a Latent, a Denoiser, a Sequential, a Critic or Codes, got {type(ability).__name__}."
+        "An ability must be a Latent, a Denoiser, a Sequential, a Critic, Codes or an Inference, "
+        f"got {type(ability).__name__}."
     )
 
 
@@ -156,6 +184,28 @@ class MappedCodes(Codes):
         return self.inner.of(*self.before.within(x, given))
 
 
+class MappedInference(Inference):
+    """The guess of a part."""
+
+    def __init__(self, inner: Inference, before: Map) -> None:
+        self.inner, self.before, self.latent = inner, before, inner.latent
+
+    def posterior(self, x: Shaped[Tensor, "B *event"], given: Given = NOTHING) -> Distribution:
+        return self.inner.posterior(*self.before.within(x, given))
+
+    def log_joint(
+        self, x: Shaped[Tensor, "B *event"], z: Shaped[Tensor, "B *latent"], given: Given = NOTHING
+    ) -> Float[Tensor, " B"]:
+        y, told = self.before.within(x, given)
+        return self.inner.log_joint(y, z, told)
+
+    def joint(
+        self, n: int, given: Given, noise: Noise
+    ) -> tuple[Shaped[Tensor, "n *event"], Shaped[Tensor, "n *latent"]]:
+        y, z = self.inner.joint(n, self.before.rule(given), noise)
+        return self.before.outward(y), z
+
+
 class MappedDenoiser(Denoiser):
     """The denoiser of a part."""
 
@@ -193,6 +243,7 @@ class MappedSequential(Sequential):
 
 behind.register(Codes, MappedCodes)
 behind.register(Critic, MappedCritic)
+behind.register(Inference, MappedInference)
 behind.register(Latent, MappedLatent)
 behind.register(Denoiser, MappedDenoiser)
 behind.register(Sequential, MappedSequential)

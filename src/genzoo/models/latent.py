@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
+from torch.distributions import Distribution
 
 from genzoo.core.abilities import Ability, Denoiser, Latent, NumbersLike
 from genzoo.core.component import Autoencoder
@@ -22,7 +23,8 @@ from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.distributions.draws import draw
 from genzoo.distributions.levels import Numbers
-from genzoo.models.abilities import MappedDenoiser
+from genzoo.distributions.pushed import drawn
+from genzoo.models.abilities import Inference, MappedDenoiser
 from genzoo.models.mapped import Mapped
 
 __all__ = ["LatentModel"]
@@ -97,17 +99,17 @@ class LatentModel(Mapped):
         z = z if self.autoencoder.latent.is_discrete else z.to(self.dtype)
         if not noise:
             return self.mean(z, given)
-        return self.outward(draw(self.autoencoder.likelihood(z, self._its(given)), source))
+        return self.outward(draw(self.autoencoder.likelihood(z, self.its(given)), source))
 
     def log_density(
         self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise, **options: Any
     ) -> Float[Tensor, " B"]:
         if not self.can(Capability.LOG_PROB):
             raise self.lacks(Capability.LOG_PROB)
-        q = self.autoencoder.posterior(x, self._its(given))
-        z = draw(q, noise)
+        q = self.autoencoder.posterior(x, self.its(given))
+        z, log_q = drawn(q, noise)
         prior = self.prior.log_density(z, given, noise.at("prior"), **options)
-        return self.autoencoder.likelihood(z, self._its(given)).log_prob(x) + prior - q.log_prob(z)
+        return self.autoencoder.likelihood(z, self.its(given)).log_prob(x) + prior - log_q
 
     def lowers(self) -> Objective:
         """That of the prior, whose rows are codes, with their dimensions and units."""
@@ -119,7 +121,7 @@ class LatentModel(Mapped):
         return self.within(self.checked(x), self.checked_given(given, len(x)))[0]
 
     def within(self, x: Shaped[Tensor, "B *event"], given: Given) -> tuple[Tensor, Given]:
-        return self.autoencoder.posterior(x, self._its(given)).mean, given
+        return self.autoencoder.posterior(x, self.its(given)).mean, given
 
     def decode(self, z: RowsAsked, given: GivenAsked = None) -> Shaped[Tensor, "B *event"]:
         """The mean of p(x | z); of levels the one nearest to it."""
@@ -130,7 +132,7 @@ class LatentModel(Mapped):
     ) -> Shaped[Tensor, "B *latent"]:
         """A draw from q(z | x)."""
         with torch.no_grad():
-            return draw(self.autoencoder.posterior(x, self._its(given)), noise)
+            return draw(self.autoencoder.posterior(x, self.its(given)), noise)
 
     def outward(self, y: Shaped[Tensor, "B *event"]) -> Shaped[Tensor, "B *event"]:
         return y.to(getattr(torch, self.space.dtype)) if self.space.is_discrete else y
@@ -160,24 +162,47 @@ class LatentModel(Mapped):
         is_one = any(isinstance(ability, Latent) for ability in found)
         if not is_one and self.prior.can(Capability.SAMPLE) and not self.prior.space.is_discrete:
             found.append(Decoded(self, Under(self.prior)))
-        return found
+        return [*found, Guess(self)] if self.can(Capability.LOG_PROB) else found
 
     def mean(self, z: Shaped[Tensor, "B *latent"], given: Given = NOTHING) -> Shaped[Tensor, "B *event"]:
         """The mean of p(x | z), in the space: of levels the one nearest to it."""
-        mean = self.autoencoder.mean(z, self._its(given))
+        mean = self.autoencoder.mean(z, self.its(given))
         return self.outward(mean.round() if self.space.is_discrete else mean)
 
     def shown(self, z: Float[Tensor, "B *latent"], given: Given = NOTHING) -> Float[Tensor, "B *event"]:
         """The mean of p(x | z) as numbers, differentiable."""
-        return Numbers(self.space, self.dtype).of(self.autoencoder.mean(z, self._its(given)))
+        return Numbers(self.space, self.dtype).of(self.autoencoder.mean(z, self.its(given)))
 
     def _inside(self, batch: Batch) -> Batch:
         x, given = self.seen(batch)
         return replace(batch, x=self.inward(x, batch.noise.at("latent"), given), given=given)
 
-    def _its(self, given: Given) -> Given:
+    def its(self, given: Given) -> Given:
         """What the autoencoder is given."""
         return given if self.passes_given else NOTHING
+
+
+class Guess(Inference):
+    """The autoencoder's guess at a latent, beside the law that the prior gives it."""
+
+    def __init__(self, model: LatentModel) -> None:
+        self.model, self.latent = model, model.autoencoder.latent
+
+    def posterior(self, x: Shaped[Tensor, "B *event"], given: Given = NOTHING) -> Distribution:
+        return self.model.autoencoder.posterior(x, self.model.its(given))
+
+    def log_joint(
+        self, x: Shaped[Tensor, "B *event"], z: Shaped[Tensor, "B *latent"], given: Given = NOTHING
+    ) -> Float[Tensor, " B"]:
+        log_prior = self.model.prior.log_density(z, given, Noise(0, "prior", device=z.device))
+        log_p: Tensor = self.model.autoencoder.likelihood(z, self.model.its(given)).log_prob(x) + log_prior
+        return log_p
+
+    def joint(
+        self, n: int, given: Given, noise: Noise
+    ) -> tuple[Shaped[Tensor, "n *event"], Shaped[Tensor, "n *latent"]]:
+        z = self.model.prior.draw(n, given, noise.at("prior"))
+        return self.model.outward(draw(self.model.autoencoder.likelihood(z, self.model.its(given)), noise)), z
 
 
 class Under(Latent):

@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = attach(
         "expression": ["Column", "Expression", "ExpressionError", "Form"],
         "gradients": ["reparametrized_gradients", "score_gradients", "score_surrogate"],
         "importance": ["Normalizer", "WeightsCollapsed", "effective_sample_size", "log_normalizer"],
+        "inference": ["Calibration", "Gaps", "calibration", "elbo", "fitted", "gaps", "iwae"],
         "intervals": ["Interval"],
         "latents": ["Direction", "Found", "along", "between", "direction", "invert", "pictured", "summed"],
         "minimization": ["ForwardKLFit", "JensenShannonFit", "NoRows", "ReverseKLFit", "WassersteinFit"],

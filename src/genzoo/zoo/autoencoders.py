@@ -1,6 +1,6 @@
 """Recipes of autoencoders."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -12,11 +12,12 @@ from genzoo.zoo.units import in_units
 
 if TYPE_CHECKING:
     from genzoo.core.component import Autoencoder
-    from genzoo.models.autoencoders import Prior, Rate
+    from genzoo.models.autoencoders import VAE
 
 __all__ = ["beta_vae", "cvae", "ladder_vae", "vae"]
 
 ABLE = ("sample", "log_prob", "encode", "decode", "latent", "score", "loss", "condition")
+CONTEXT = 64  # numbers of a row that flows of its posterior are told
 VaeSize = Annotated[
     Size, Field(description="Small: 16 latents (4 for tables), 16 channels. Paper: 32 latents, 64 channels.")
 ]
@@ -50,8 +51,11 @@ def vae(
     hidden: Hidden = 256,
     depth: Depth = 2,
     width: Width = None,
+    posterior: Literal["normal", "planar", "radial", "iaf"] = "normal",
+    flows: Count | None = None,
     prior: Literal["normal", "mixture", "vamp"] = "normal",
     components: Count = 50,
+    samples: Count = 1,
     beta: Amount = 1.0,
     free: Amount = 0.0,
     warm_up: WarmUp = 0.0,
@@ -62,21 +66,31 @@ def vae(
     Bytes get a discretized logistic, two levels a Bernoulli, real numbers a Gaussian in standard units.
 
     Args:
+        posterior: A Gaussian for each row, or one pushed through planar, radial or inverse autoregressive flows.
+        flows: How many of them, one after another; by default 2 autoregressive ones, 16 of the others.
         prior: N(0, I), a mixture of Gaussians that is learned, or the posteriors of made-up rows that are.
         components: Of a prior that is a mixture.
+        samples: Draws of z for each row in training; several raise the importance-weighted bound.
         beta: The weight of the rate in the loss; log_prob is the ELBO whatever it is.
         free: Nats of the rate, of each latent, that cost nothing, against latents that say nothing.
     """
-    from genzoo.models.autoencoders import MixturePrior, Rate, VampPrior
+    from genzoo.models.autoencoders import VAE, MixturePrior, Rate, VampPrior
 
-    both, conv = _networks(space, given_space, size, net, latent, hidden=hidden, depth=depth, width=width)
+    if posterior != "normal" and prior == "vamp":
+        raise Mistake(
+            f"A prior of made-up rows needs Gaussian posteriors, got posterior={posterior}.",
+            "Set prior=mixture, or posterior=normal.",
+        )
+    nets = Nets(net, latent, hidden, depth, width, posterior, flows)
+    both, conv = _networks(space, given_space, size, nets)
     priors = {
         "normal": lambda: None,
         "mixture": lambda: MixturePrior(both.latent, components),
         "vamp": lambda: VampPrior(space, components),
     }
     rate = Rate(beta, free=free, warm_up=warm_up)
-    return _whole(space, given_space, both, priors[prior](), rate, drop_given, size=size, conv=conv)
+    model = VAE(space, given_space, both, prior=priors[prior](), rate=rate, samples=samples, drop_given=drop_given)
+    return _whole(model, size, conv=conv)
 
 
 @recipe(
@@ -108,11 +122,11 @@ def beta_vae(
         beta: The weight of what is pressed; 1 is a plain `vae`.
         of: The whole rate, or its part that says how far the latents are from independent (β-TCVAE).
     """
-    from genzoo.models.autoencoders import Rate
+    from genzoo.models.autoencoders import VAE, Rate
 
-    both, conv = _networks(space, given_space, size, net, latent, hidden=hidden, depth=depth, width=width)
+    both, conv = _networks(space, given_space, size, Nets(net, latent, hidden, depth, width))
     rate = Rate(beta, warm_up=warm_up) if of == "rate" else Rate(correlation=beta, warm_up=warm_up)
-    return _whole(space, given_space, both, None, rate, drop_given, size=size, conv=conv)
+    return _whole(VAE(space, given_space, both, rate=rate, drop_given=drop_given), size, conv=conv)
 
 
 @recipe(
@@ -144,15 +158,13 @@ def cvae(
         beta: The weight of the rate in the loss; log_prob is the ELBO whatever it is.
         free: Nats of the rate, of each latent, that cost nothing, against latents that say nothing.
     """
-    from genzoo.models.autoencoders import GivenNormal, Rate
+    from genzoo.models.autoencoders import VAE, GivenNormal, Rate
 
     if given_space is None:
         raise Mistake("cvae is told a condition, got none.", "Name one by --given, or take vae.")
-    both, conv = _networks(space, given_space, size, net, latent, hidden=hidden, depth=depth, width=width)
-    rate = Rate(beta, free=free, warm_up=warm_up)
-    return _whole(
-        space, given_space, both, GivenNormal(both.latent, given_space), rate, drop_given, size=size, conv=conv
-    )
+    both, conv = _networks(space, given_space, size, Nets(net, latent, hidden, depth, width))
+    rate, prior = Rate(beta, free=free, warm_up=warm_up), GivenNormal(both.latent, given_space)
+    return _whole(VAE(space, given_space, both, prior=prior, rate=rate, drop_given=drop_given), size, conv=conv)
 
 
 @recipe(
@@ -186,7 +198,7 @@ def ladder_vae(
         beta: The weight of the rate in the loss; log_prob is the ELBO whatever it is.
         free: Nats of the rate, of each latent, that cost nothing, against levels that say nothing.
     """
-    from genzoo.models.autoencoders import LadderAutoencoder, LadderPrior, Rate
+    from genzoo.models.autoencoders import VAE, LadderAutoencoder, LadderPrior, Rate
 
     sizes, conv = latents or ((32, 16, 8) if space.dims > 16 else (4, 2)), _is_conv(space, net)
     if conv:
@@ -195,50 +207,59 @@ def ladder_vae(
     else:
         both = LadderAutoencoder.mlp(space, given_space, sizes=sizes, hidden=[hidden] * 2)
     rate = Rate(beta, free=free, warm_up=warm_up)
-    return _whole(space, given_space, both, LadderPrior(), rate, drop_given, size=size, conv=conv)
+    model = VAE(space, given_space, both, prior=LadderPrior(), rate=rate, drop_given=drop_given)
+    return _whole(model, size, conv=conv)
 
 
-def _networks(
-    space: Space,
-    given_space: GivenSpaceLike,
-    size: Size,
-    net: str,
-    latent: int | None,
-    *,
-    hidden: int,
-    depth: int,
-    width: int | None,
-) -> "tuple[Autoencoder, bool]":
+class Nets(NamedTuple):
+    """How the networks of an autoencoder are made, as its recipe says."""
+
+    net: str
+    latent: int | None
+    hidden: int
+    depth: int
+    width: int | None
+    posterior: str = "normal"
+    flows: int | None = None
+
+
+def _networks(space: Space, given_space: GivenSpaceLike, size: Size, nets: Nets) -> "tuple[Autoencoder, bool]":
     """Encoder and decoder, and whether they are of convolutions."""
     from genzoo.models.autoencoders import GaussianAutoencoder
 
     small = size == "small"
-    latent = latent or (32 if not small else 16 if space.dims > 16 else 4)
-    if _is_conv(space, net):
-        both = GaussianAutoencoder.conv(space, given_space, latent=latent, width=width or (16 if small else 64))
-        return both, True
-    return GaussianAutoencoder.mlp(space, given_space, latent=latent, hidden=[hidden] * depth), False
+    latent = nets.latent or (32 if not small else 16 if space.dims > 16 else 4)
+    given, flow = {"given_space": given_space, "latent": latent}, _flow(nets, latent)
+    if _is_conv(space, nets.net):
+        return GaussianAutoencoder.conv(space, width=nets.width or (16 if small else 64), **given, **flow), True
+    return GaussianAutoencoder.mlp(space, hidden=[nets.hidden] * nets.depth, **given, **flow), False
 
 
 def _is_conv(space: Space, net: str) -> bool:
     return net == "conv" or (net == "auto" and len(space.shape) == 3 and min(space.shape[1:]) >= 16)
 
 
-def _whole(
-    space: Space,
-    given_space: GivenSpaceLike,
-    both: "Autoencoder",
-    prior: "Prior | None",
-    rate: "Rate",
-    drop_given: float,
-    *,
-    size: Size,
-    conv: bool,
-) -> Recipe:
-    """The model with its training."""
-    from genzoo.models.autoencoders import VAE
+def _flow(nets: Nets, latent: int) -> dict[str, Any]:
+    """What makes z of a draw from a Gaussian, if anything, and how many numbers it is told of x."""
+    if nets.posterior == "normal":
+        return {}
+    from genzoo.models.flows import Autoregressive, Bijection, Chain, Planar, Radial
+    from genzoo.nn import MaskedMLP
 
-    model = VAE(space, given_space, both, prior=prior, rate=rate, drop_given=drop_given)
+    def autoregressive(i: int) -> Bijection:
+        return Autoregressive(MaskedMLP(latent, 1, 2, width=256, depth=2, given=CONTEXT), reverse=i % 2 == 1)
+
+    kinds = {
+        "iaf": autoregressive,
+        "planar": lambda i: Planar(latent, CONTEXT),
+        "radial": lambda i: Radial(latent, CONTEXT),
+    }
+    count = nets.flows or (2 if nets.posterior == "iaf" else 16)
+    return {"flow": Chain(*(kinds[nets.posterior](i) for i in range(count))), "context": CONTEXT}
+
+
+def _whole(model: "VAE", size: Size, *, conv: bool) -> Recipe:
+    """The model with its training."""
     config = TrainConfig(
         steps=3000,
         lr=2e-3 if size == "small" else 1e-3,

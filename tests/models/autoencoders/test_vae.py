@@ -5,12 +5,15 @@ import torch
 from torch.distributions import Distribution, Independent, Normal
 
 from genzoo.core import NOTHING, Autoencoder, Batch, Given, Noise, Space
+from genzoo.core.noise import seeded
 from genzoo.distributions.draws import draw
+from genzoo.distributions.pushed import Pushed
 from genzoo.models.autoencoders import VAE, GaussianAutoencoder, MixturePrior, Prior, Rate, VampPrior
 from genzoo.models.autoencoders.rate import total_correlation
+from genzoo.models.flows import Chain, Planar, Radial
 from genzoo.testing import rows
-from tests.zoo.autoencoders import vae
-from tests.zoo.entry import BITS, BYTES, LABEL, REALS
+from tests.zoo.autoencoders import iaf, vae
+from tests.zoo.entry import BITS, BYTES, LABEL, REALS, stirred
 
 
 class Linear(Autoencoder):
@@ -79,6 +82,49 @@ def test_impossible_arguments_are_refused() -> None:
             prior()
     with pytest.raises(ValueError, match="samples"):
         vae(REALS).log_prob(rows(REALS, 2), samples=0)
+
+
+def test_the_density_of_a_pushed_draw_is_that_of_its_inverse() -> None:
+    """Whatever makes the posterior: draws come with their density, which integrates to one."""
+    side = torch.linspace(-25, 25, 251).double()
+    z = torch.cartesian_prod(side, side)
+    for parts in ([Planar(2, 3), Planar(2, 3)], [Radial(2, 3)], iaf()):
+        with seeded(1):
+            through = stirred(Chain(*parts), 0.15).double()
+        told = torch.tensor([0.3, -0.5, 0.9], dtype=z.dtype)
+        q = Pushed(Independent(Normal(torch.zeros_like(z), 1.0), 1), through, told.expand(len(z), 3))
+        with torch.no_grad():
+            mass = q.log_prob(z).exp() * 0.04
+            drawn_z, log_q = q.drawn(Noise(0))
+            assert torch.allclose(q.log_prob(drawn_z), log_q, atol=1e-8)
+        assert mass.sum() == pytest.approx(1, abs=0.01)
+
+
+def test_a_flow_whose_maps_are_the_identity_changes_nothing() -> None:
+    both = GaussianAutoencoder.mlp(REALS, latent=2, hidden=[16], flow=Chain(*iaf()), context=3)
+    plain, x = GaussianAutoencoder(REALS, 2, both.encoder, both.decoder), rows(REALS, 4)
+    assert torch.equal(VAE(REALS, None, both).encode(x), VAE(REALS, None, plain).encode(x))
+    pushed, exact = (VAE(REALS, None, each).log_prob(x, samples=9) for each in (both, plain))
+    assert torch.allclose(pushed, exact, atol=1e-5)
+    with pytest.raises(TypeError, match="pushed through a flow"):
+        VAE(REALS, None, both, prior=VampPrior(REALS, 3)).log_prob(x)
+
+
+def test_training_by_several_draws_raises_their_bound() -> None:
+    both, x = GaussianAutoencoder.mlp(BYTES, LABEL, latent=2, hidden=[16]), rows(BYTES, 8)
+    given = {"given": torch.arange(8) % 3}
+    model = VAE(BYTES, LABEL, both, samples=5)
+    losses = model.losses(Batch(x, given, Noise(0)))
+    assert torch.allclose(losses["loss"], -model.log_density(x, given, Noise(0), samples=5).mean(), rtol=1e-5)
+    assert losses["loss"] <= losses["distortion"] + losses["rate"]
+    warming = VAE(BYTES, LABEL, both, samples=5, rate=Rate(warm_up=1)).losses(Batch(x, given, Noise(0), 0.0))
+    assert warming["loss"] <= warming["distortion"]  # where the rate counts nothing
+    assert warming["loss"] != losses["loss"]
+    for rate in (Rate(free=1.0), Rate(correlation=2.0)):
+        with pytest.raises(ValueError, match="bound of 5 draws"):
+            VAE(BYTES, LABEL, both, samples=5, rate=rate)
+    with pytest.raises(ValueError, match="`samples` must be at least 1"):
+        VAE(BYTES, LABEL, both, samples=0)
 
 
 def trained_terms(model: VAE, x: torch.Tensor, progress: float = 0.5) -> dict[str, torch.Tensor]:

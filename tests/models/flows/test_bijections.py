@@ -9,11 +9,14 @@ from torch import Tensor, nn
 from genzoo.models.flows import (
     ActNorm,
     Affine,
+    Autoregressive,
     Bijection,
     Chain,
     Coupling,
     Flatten,
     Logit,
+    Planar,
+    Radial,
     Shuffle,
     Spline,
     Split,
@@ -21,7 +24,7 @@ from genzoo.models.flows import (
 )
 from genzoo.models.flows.coupling import Elementwise
 from genzoo.models.flows.couplings import couplings, scales
-from genzoo.nn import MLP, ResidualConv
+from genzoo.nn import MLP, MaskedMLP, ResidualConv
 from tests.golden.couplings import BOUND, DIMS, FLIPS
 from tests.golden.couplings import WIDTH as WIDE
 from tests.golden.frozen import frozen
@@ -35,6 +38,10 @@ def perceptron(inputs: int, outputs: int) -> nn.Module:
 
 def convolutions(inputs: int, outputs: int) -> nn.Module:
     return ResidualConv(inputs, 8, outputs, given=WIDTH)
+
+
+def masked(outputs: int, transform: Elementwise | None = None, *, reverse: bool = False) -> Bijection:
+    return Autoregressive(MaskedMLP(5, 1, outputs, width=8, depth=2, given=WIDTH), transform, reverse=reverse)
 
 
 CASES: dict[str, tuple[Callable[[], Bijection], tuple[int, ...]]] = {
@@ -53,6 +60,11 @@ CASES: dict[str, tuple[Callable[[], Bijection], tuple[int, ...]]] = {
     "split": (lambda: Split(Chain(ActNorm(2), Flatten((2, 2, 2))), (3, 2, 2)), (3, 2, 2)),
     "chain": (lambda: couplings(5, 4, perceptron, Affine()), (5,)),
     "chain/spline": (lambda: couplings(5, 4, perceptron, Spline(4)), (5,)),
+    "planar": (lambda: Planar(5, WIDTH), (5,)),
+    "radial": (lambda: Radial(5, WIDTH), (5,)),
+    "autoregressive": (lambda: masked(2), (5,)),
+    "autoregressive/reverse": (lambda: masked(2, reverse=True), (5,)),
+    "autoregressive/spline": (lambda: masked(11, Spline(4, bound=1.0)), (5,)),
     "scales": (lambda: scales((1, 8, 8), 2, convolutions, Affine()), (1, 8, 8)),
 }
 
@@ -132,6 +144,26 @@ def test_log_scales_are_bounded() -> None:
     _, ladj = coupling(torch.randn(100, 4), torch.randn(100, WIDTH))
     assert ladj.abs().max() <= 2 * 0.5
     assert ladj.abs().max() > 0.9
+
+
+def test_an_entry_is_moved_as_those_before_it_say() -> None:
+    layer, x = made("autoregressive").double(), torch.randn(1, 5, dtype=torch.float64)
+    jacobian = torch.autograd.functional.jacobian(lambda x: layer(x)[0].squeeze(0), x).squeeze(1)
+    assert torch.equal(jacobian.triu(1), torch.zeros(5, 5))
+    assert (jacobian.tril(-1) != 0).sum() == 10
+    with pytest.raises(ValueError, match="say 2, got 1 and 3"):
+        Autoregressive(MaskedMLP(5, 1, 3, width=8, depth=1))
+
+
+@pytest.mark.parametrize("kind", [Planar, Radial])
+def test_what_presses_space_is_invertible_however_hard_it_presses(kind: type[Planar] | type[Radial]) -> None:
+    for size in (3.0, 30.0):
+        flow, x = kind(2).double(), 3 * torch.randn(200, 2, dtype=torch.float64)
+        for parameter in flow.parameters():
+            nn.init.normal_(parameter, std=size)
+        z, ladj = flow(x)
+        assert ladj.isfinite().all()
+        assert ((flow.inverse(z) - x).abs() * ladj.exp()[:, None].clamp_max(1)).max() < 1e-9  # as far as z can tell
 
 
 def test_a_squeeze_puts_the_colors_of_a_checkerboard_in_halves() -> None:

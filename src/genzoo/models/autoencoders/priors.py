@@ -175,6 +175,11 @@ class VampPrior(Components):
                 f"Rows that are made up need a Gaussian encoder of numbers, got {type(autoencoder).__name__}. "
                 "Take a MixturePrior."
             )
+        if autoencoder.flow is not None:
+            raise TypeError(
+                "Rows that are made up need Gaussian posteriors, got some pushed through a flow, whose density at any "
+                "other z is slow. Take a MixturePrior, or no flow."
+            )
         loc, scale = autoencoder.moments(self.rows)
         return loc.new_full((len(loc),), -math.log(len(loc))), loc, scale
 

@@ -17,12 +17,14 @@ from torch.distributions import Distribution
 from genzoo.core.abilities import Ability, Latent
 from genzoo.core.component import Autoencoder
 from genzoo.core.game import Batch, Objective, Player
-from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike, RowsAsked
+from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike, RowsAsked, map_given
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.distributions.draws import draw
 from genzoo.distributions.levels import Numbers
+from genzoo.distributions.pushed import Pushed, drawn
+from genzoo.models.abilities import Inference
 from genzoo.models.autoencoders.priors import Prior, StandardNormal
 from genzoo.models.autoencoders.rate import Rate, by_entry, total_correlation
 
@@ -39,8 +41,8 @@ class VAE(GenerativeModel):
 
     $$ \\log p(x) \\ge \\mathbb E \\log \\frac1k \\sum_{j=1}^k \\frac{p(x \\mid z_j)\\,p(z_j)}{q(z_j \\mid x)}. $$
 
-    Training lowers distortion and rate, the two parts of the bound. What the rate counts there changes what is learned
-    and never what `log_prob` says.
+    Training lowers distortion and rate, the two parts of the bound, or raises the importance-weighted bound of some
+    draws. What the rate counts there changes what is learned and never what `log_prob` says.
 
     Args:
         space: What one x is.
@@ -48,7 +50,11 @@ class VAE(GenerativeModel):
         autoencoder: q(z | x, given) and p(x | z, given).
         prior: p(z | given), by default N(0, I).
         rate: What the rate counts in training; by default what it does in the bound.
+        samples: k, the draws whose bound is raised in training.
         drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
+
+    Raises:
+        ValueError: If there is no draw, or several and a rate with free nats or a total correlation.
 
     Example:
         >>> from genzoo.models.autoencoders import GaussianAutoencoder
@@ -74,33 +80,39 @@ class VAE(GenerativeModel):
         *,
         prior: Prior | None = None,
         rate: Rate | None = None,
+        samples: int = 1,
         drop_given: float = 0.0,
     ) -> None:
         super().__init__(space, given_space)
         self.autoencoder, self.prior = autoencoder, prior or StandardNormal()
-        self.rate, self.drop_given = rate or Rate(), drop_given
+        self.rate, self.samples, self.drop_given = rate or Rate(), samples, drop_given
+        _check_samples(samples)
+        if samples > 1 and (self.rate.free or self.rate.correlation != 1):
+            raise ValueError(
+                f"The bound of {samples} draws has a rate without free nats or total correlation, got "
+                f"{self.rate}. Set samples=1, or neither of the two."
+            )
 
     def log_density(
         self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise, *, samples: int = 1
     ) -> Float[Tensor, " B"]:
-        if samples < 1:
-            raise ValueError(f"`samples` must be at least 1, got {samples}.")
+        _check_samples(samples)
         if samples == 1:
-            q, z, distortion = self._terms(x, given, noise)
-            return -(distortion + self._rates(q, z, given).sum(1))
+            q, z, distortion, log_q = self._terms(x, given, noise)
+            return -(distortion + self._rates(q, z, log_q, given).sum(1))
         q = self.autoencoder.posterior(x, given)
         total = x.new_full((len(x),), -torch.inf, dtype=self.dtype)
-        for _ in range(samples):
-            z = draw(q, noise)
-            weight = self._log_likelihood(x, z, given) + self.log_prior(z, given) - q.log_prob(z)
-            total = torch.logaddexp(total, weight)
+        at_once = max(1, self.block // max(1, x.numel()))  # as many draws as keep the memory that of one block
+        for k in range(0, samples, at_once):
+            distortion, rate = self._weighed(x, given, q, noise, min(at_once, samples - k))
+            total = torch.logaddexp(total, (-distortion - rate).logsumexp(0))
         return total - math.log(samples)
 
     def draw(self, n: int, given: Given, source: Noise, /, *, noise: bool = True) -> Shaped[Tensor, "n *event"]:
         """Samples; without `noise` the mean of p(x | z), not a draw from it, which spares the eye what every pixel
         draws for itself."""
         z = self.prior.draw(n, source, self.autoencoder, self.dtype, given)
-        return self._in_space(draw(self.autoencoder.likelihood(z, given), source)) if noise else self._mean(z, given)
+        return self.in_space(draw(self.autoencoder.likelihood(z, given), source)) if noise else self._mean(z, given)
 
     def encode(self, x: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B *latent"]:
         """The mean of q(z | x, given)."""
@@ -125,8 +137,10 @@ class VAE(GenerativeModel):
         """The loss with its parts: distortion −E log p(x | z) and rate KL(q ‖ p), in nats per row, the rate of each
         level where there are several; and how many latents say something, where each can be asked."""
         given = self.training_given(batch)
-        q, z, distortion = self._terms(batch.x, given, batch.noise)
-        rates = self._rates(q, z, given).mean(0)
+        if self.samples > 1:
+            return self._importance_losses(batch, given)
+        q, z, distortion, log_q = self._terms(batch.x, given, batch.noise)
+        rates = self._rates(q, z, log_q, given).mean(0)
         losses = {"loss": distortion.mean(), "distortion": distortion.mean(), "rate": rates.sum()}
         losses["loss"] = losses["loss"] + self.rate.at(batch.progress) * self._counted(rates)
         if self.rate.correlation != 1:
@@ -145,21 +159,44 @@ class VAE(GenerativeModel):
         return [Player("model", self, self.losses)]
 
     def abilities(self) -> list[Ability]:
-        return [Decoded(self)]
+        return [Decoded(self), Guess(self)]
 
     def extra_repr(self) -> str:
         return f"{self.space}, given={self.given_space}, rate={self.rate}"
 
-    def _terms(self, x: Tensor, given: Given, noise: Noise) -> tuple[Distribution, Tensor, Tensor]:
-        """The posterior of each row, a draw from it, and the distortion."""
-        q = self.autoencoder.posterior(x, given)
-        z = draw(q, noise)
-        return q, z, -self._log_likelihood(x, z, given)
+    def _importance_losses(self, batch: Batch, given: Given) -> dict[str, Tensor]:
+        """The loss −log of the mean weight of some draws, with the mean distortion and rate of one."""
+        q = self.autoencoder.posterior(batch.x, given)
+        distortion, rate = self._weighed(batch.x, given, q, batch.noise, self.samples)
+        bound = (-distortion - self.rate.at(batch.progress) * rate).logsumexp(0) - math.log(self.samples)
+        losses = {"loss": -bound.mean(), "distortion": distortion.mean(), "rate": rate.mean()}
+        each = by_entry(q)
+        return losses if each is None else losses | {"active": _active(each)}
 
-    def _rates(self, q: Distribution, z: Tensor, given: Given) -> Float[Tensor, "B parts"]:
+    def _weighed(
+        self, x: Tensor, given: Given, q: Distribution, noise: Noise, draws: int
+    ) -> tuple[Float[Tensor, "draws B"], Float[Tensor, "draws B"]]:
+        """−log p(x | z) and log q(z) − log p(z) of some draws of each row, all decoded at once."""
+        z, log_q = (torch.cat(part) for part in zip(*(drawn(q, noise) for _ in range(draws)), strict=True))
+        each, told = (
+            (x, given) if draws == 1 else (_repeated(x, draws), map_given(lambda g: _repeated(g, draws), given))
+        )
+        distortion = -self._log_likelihood(each, z, told)
+        rate = log_q - self.log_prior(z, told)
+        return distortion.unflatten(0, (draws, len(x))), rate.unflatten(0, (draws, len(x)))
+
+    def _terms(self, x: Tensor, given: Given, noise: Noise) -> tuple[Distribution, Tensor, Tensor, Tensor | None]:
+        """The posterior of each row, a draw from it, the distortion, and log q of the draw if it is known by then."""
+        q = self.autoencoder.posterior(x, given)
+        z, log_q = drawn(q, noise) if isinstance(q, Pushed) else (draw(q, noise), None)
+        return q, z, -self._log_likelihood(x, z, given), log_q
+
+    def _rates(self, q: Distribution, z: Tensor, log_q: Tensor | None, given: Given) -> Float[Tensor, "B parts"]:
         """KL(q ‖ p) of each row and latent; or of the row, log q(z) − log p(z), whose mean it is."""
         closed = self.prior.rates(q, z, self.autoencoder, given) if self.rate.exact else None
-        return (q.log_prob(z) - self.log_prior(z, given))[:, None] if closed is None else closed
+        if closed is not None:
+            return closed
+        return ((q.log_prob(z) if log_q is None else log_q) - self.log_prior(z, given))[:, None]
 
     def _counted(self, rates: Float[Tensor, " parts"]) -> Float[Tensor, ""]:
         """The rate with its free nats."""
@@ -172,7 +209,7 @@ class VAE(GenerativeModel):
         levels = {} if len(rates) == 1 else self.prior.levels(self.autoencoder)
         told = {f"{name}/rate": rates[entries].sum().detach() for name, entries in levels.items()}
         if each is not None:
-            told["active"] = (each.detach().mean(0) > ACTIVE).sum().to(rates.dtype)
+            told["active"] = _active(each)
         return told
 
     def _log_likelihood(self, x: Tensor, z: Tensor, given: Given) -> Tensor:
@@ -180,9 +217,10 @@ class VAE(GenerativeModel):
 
     def _mean(self, z: Tensor, given: Given) -> Tensor:
         mean = self.autoencoder.mean(z, given)
-        return self._in_space(mean.round() if self.space.is_discrete else mean)
+        return self.in_space(mean.round() if self.space.is_discrete else mean)
 
-    def _in_space(self, x: Tensor) -> Tensor:
+    def in_space(self, x: Tensor) -> Tensor:
+        """What is drawn or decoded, of the type of the space."""
         return x.to(getattr(torch, self.space.dtype)) if self.space.is_discrete else x
 
 
@@ -201,3 +239,40 @@ class Decoded(Latent):
 
     def generate(self, z: Float[Tensor, "B *latent"], given: Given = NOTHING) -> Float[Tensor, "B *event"]:
         return self.model.generate(z, given)
+
+
+class Guess(Inference):
+    """The encoder of a variational autoencoder, beside its prior and decoder."""
+
+    def __init__(self, model: VAE) -> None:
+        self.model, self.latent = model, model.autoencoder.latent
+
+    def posterior(self, x: Shaped[Tensor, "B *event"], given: Given = NOTHING) -> Distribution:
+        return self.model.autoencoder.posterior(x, given)
+
+    def log_joint(
+        self, x: Shaped[Tensor, "B *event"], z: Float[Tensor, "B *latent"], given: Given = NOTHING
+    ) -> Float[Tensor, " B"]:
+        log_p: Tensor = self.model.autoencoder.likelihood(z, given).log_prob(x) + self.model.log_prior(z, given)
+        return log_p
+
+    def joint(
+        self, n: int, given: Given, noise: Noise
+    ) -> tuple[Shaped[Tensor, "n *event"], Float[Tensor, "n *latent"]]:
+        model = self.model
+        z = model.prior.draw(n, noise, model.autoencoder, model.dtype, given)
+        return model.in_space(draw(model.autoencoder.likelihood(z, given), noise)), z
+
+
+def _check_samples(samples: int) -> None:
+    if samples < 1:
+        raise ValueError(f"`samples` must be at least 1, got {samples}. Set 1 for the evidence lower bound.")
+
+
+def _repeated(x: Tensor, times: int) -> Tensor:
+    return x.repeat(times, *[1] * (x.ndim - 1))
+
+
+def _active(each: Float[Tensor, "B latent"]) -> Float[Tensor, ""]:
+    """How many latents say something."""
+    return (each.detach().mean(0) > ACTIVE).sum().to(each.dtype)
