@@ -4,6 +4,7 @@ import time
 import pytest
 import torch
 
+from genzoo.core import Player
 from genzoo.models.standardized import Standardized
 from genzoo.training import TrainConfig, budget, train
 from genzoo.training.budget import rows_judged
@@ -103,6 +104,25 @@ def test_a_part_that_grows_is_timed_through_what_is_around_it(monkeypatch):
     train(model, normal_rows(), TrainConfig(core_minutes=0.2, batch_size=32, device="cpu"))
     assert int(model.model.rung) == 3
     assert 0.85 * 12 < clock.seconds < 1.02 * 12
+
+
+def test_a_part_that_comes_seldom_and_costs_much_is_in_the_budget(monkeypatch):
+    """Too little time is spent on timing to meet it by chance."""
+    clock = Clock(monkeypatch)
+
+    class Lazy(Line):
+        def players(self):
+            return [Player("often", self, self.takes(0.05)), Player("seldom", self, self.takes(0.8), every=16)]
+
+        def takes(self, seconds):
+            def loss(batch):
+                clock.seconds += seconds
+                return self.loss(batch)
+
+            return loss
+
+    train(Lazy(), normal_rows(), TrainConfig(core_minutes=0.2, batch_size=32, device="cpu"))
+    assert 0.85 * 12 < clock.seconds < 1.1 * 12
 
 
 class Costly(Line):

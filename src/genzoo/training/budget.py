@@ -6,6 +6,7 @@ where they are dear they are of fewer rows, or there are fewer of them.
 """
 
 import copy
+import itertools
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 from genzoo.core import Trainable
 from genzoo.training.callbacks import Callback, SampleGrid
 from genzoo.training.config import TrainConfig
-from genzoo.training.course import Course, Passes
+from genzoo.training.course import Course, Kind, Passes
 from genzoo.training.journal import Stopwatch
 from genzoo.training.state import GRIDS, VALIDATIONS, Plan
 from genzoo.training.timing import Cost, Deadline, TooLong, timed
@@ -157,18 +158,23 @@ def _step_at(progress: float, trial: Trial, least: float) -> float:
     for part in course.model.modules():
         if isinstance(part, Trainable):
             part.at(progress)
-    steps, spent, burst = 1, 0.0, 1
+    return sum(kind.share * _step_of(kind, course, kind.share * least, now) for kind in course.kinds())
+
+
+def _step_of(kind: Kind, course: Course, least: float, now: Now) -> float:
+    """Seconds of a step of one kind, which takes some seconds to time: the mean of the last burst, the longest."""
+    steps, spent, burst = kind.after(0), 0.0, 1
     while spent < least:
-        spent += (elapsed := course.team.agree(_burst(course, steps, burst, now)))
-        steps, burst = steps + burst, 2 * burst
-    return elapsed / (burst // 2)  # of the last burst, the longest
+        spent += (elapsed := course.team.agree(_burst(course, list(itertools.islice(steps, burst)), now)))
+        burst *= 2
+    return elapsed / (burst // 2)
 
 
-def _burst(course: Course, first: int, count: int, now: Now) -> float:
+def _burst(course: Course, steps: Sequence[int], now: Now) -> float:
     """Seconds of some steps."""
     start = now()
-    for step in range(first, first + count):
-        course.advance(step, first + count)
+    for step in steps:
+        course.advance(step, steps[-1] + 1)
     return now() - start
 
 
@@ -181,10 +187,10 @@ def _step_of_a_pass(trial: Trial, least: float) -> float:
         share = (step + 1) / course.stride
         if course.team.agree(now() - start) > max(least, share * trial.seconds / 2):  # there is time for few passes
             return course.team.agree(now() - start) / (step + 1)
-    first = course.team.agree(now() - start)
-    return (
-        first / course.stride if first >= least else _burst(course, course.stride, course.stride, now) / course.stride
-    )
+    spent = course.team.agree(now() - start)
+    if spent < least:  # there is time for a second pass, which nothing slows down
+        spent = _burst(course, range(course.stride, 2 * course.stride), now)
+    return spent / course.stride
 
 
 # --- what a run does between steps ----------------------------------------------------------------------------------

@@ -21,9 +21,26 @@ from genzoo.training.optimizers import Mover, clip, movers, rate
 from genzoo.training.order import Order, Part
 from genzoo.training.team import Team
 
-__all__ = ["Course", "Game", "Passes", "course_of"]
+__all__ = ["Course", "Game", "Kind", "Passes", "course_of"]
 
 DEFAULT_ROUNDS, DEFAULT_PASSES = 10_000, 100
+
+
+class Kind(NamedTuple):
+    """Steps that do the same, as places in a period of the training."""
+
+    period: int
+    places: list[int]
+
+    @property
+    def share(self) -> float:
+        """Their share of all steps."""
+        return len(self.places) / self.period
+
+    def after(self, first: int) -> Iterator[int]:
+        """Those after a first step."""
+        every = (k * self.period + place for k in itertools.count(first // self.period) for place in self.places)
+        return itertools.dropwhile(lambda step: step <= first, every)
 
 
 class Course(abc.ABC):
@@ -51,6 +68,10 @@ class Course(abc.ABC):
     @abc.abstractmethod
     def advance(self, step: int, total: int) -> Mapping[str, Tensor | float]:
         """Makes step number `step`; returns what to log, as `Done` when the training has converged."""
+
+    def kinds(self) -> list[Kind]:
+        """Steps that do the same."""
+        return [Kind(1, [0])]
 
     def remark(self) -> str | None:
         """What there is to say of all steps at the end."""
@@ -149,6 +170,15 @@ class Game(Course):
                         number += 1
                     logged |= {f"{turn.player.name}/{name}": value for name, value in losses.items()}
         return logged if self.prefix else {name.partition("/")[2]: value for name, value in logged.items()}
+
+    def kinds(self) -> list[Kind]:
+        """Rounds in which the same players play: those that come seldom may cost many times what the others do."""
+        period = math.lcm(*(turn.player.every for turn in self.turns))
+        alike: dict[tuple[bool, ...], list[int]] = {}
+        for step in range(period):
+            alike.setdefault(tuple(turn.plays(step) for turn in self.turns), []).append(step)
+
+        return [Kind(period, places) for places in alike.values()]
 
     def remark(self) -> str | None:
         count = self.skips.count
