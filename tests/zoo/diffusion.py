@@ -5,15 +5,19 @@ from genzoo.models import Standardized
 from genzoo.models.diffusion import (
     DDIM,
     EDM,
+    ELBO,
     Ancestral,
     Cosine,
     Diffusion,
+    Emphasis,
     Heun,
+    Learned,
     Linear,
+    MinibatchOT,
     Predicts,
     Straight,
 )
-from genzoo.nn import MLP, Timed, UNet
+from genzoo.nn import MLP, DiT, Timed, UNet
 from tests.zoo.entry import BITS, BOTH, BOUND, BYTES, EVEN, LABEL, PIXELS, REALS, Entry
 
 
@@ -26,6 +30,11 @@ def diffusion(space: Space, given: GivenSpaceLike = None, drop_given: float = 0.
 def unet_diffusion(space: Space, given: GivenSpaceLike = None) -> Diffusion:
     net = Timed(UNet(space.shape, given=8, widths=(4, 8), blocks=1), 8, given)
     return Diffusion(space, given, net, schedule=Cosine(), predicts=Predicts.NOISE, sampler=Ancestral(3))
+
+
+def dit_diffusion(space: Space, given: GivenSpaceLike = None) -> Diffusion:
+    net = Timed(DiT(space.shape, given=8, width=8, depth=1, heads=2, patch=2), 8, given)
+    return Diffusion(space, given, net, schedule=Straight(), predicts=Predicts.VELOCITY, sampler=Heun(3))
 
 
 DIFFUSION: dict[str, Entry] = {
@@ -48,6 +57,21 @@ DIFFUSION: dict[str, Entry] = {
     "diffusion/unet": Entry(lambda: unet_diffusion(PIXELS), BOUND, "encode decode score latent denoise"),
     "diffusion/unet/given": Entry(
         lambda: unet_diffusion(EVEN, LABEL), BOUND, "encode decode score latent denoise condition"
+    ),
+    "diffusion/dit": Entry(
+        lambda: dit_diffusion(PIXELS, LABEL), BOUND, "encode decode score latent denoise condition"
+    ),
+    "diffusion/paired": Entry(
+        lambda: diffusion(REALS, LABEL, 0.2, emphasis=Emphasis(coupling=MinibatchOT())),
+        BOUND,
+        "encode decode score latent denoise condition",
+        rounds=40,
+    ),
+    "diffusion/learned": Entry(
+        lambda: diffusion(REALS, schedule=Learned(Cosine()), predicts=Predicts.V, emphasis=Emphasis(weight=ELBO())),
+        BOUND,
+        "encode decode score latent denoise",
+        rounds=40,
     ),
     "diffusion/given/several": Entry(
         lambda: diffusion(REALS, BOTH, 0.2), BOUND, "encode decode score latent denoise condition"

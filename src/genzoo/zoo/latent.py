@@ -9,7 +9,8 @@ from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.autoencoders import vae
 from genzoo.zoo.autoregressive.symbols import gpt
-from genzoo.zoo.diffusion import COMPARED, flow_matching
+from genzoo.zoo.diffusion.flows import flow_matching
+from genzoo.zoo.diffusion.nets import COMPARED, SAMPLED
 from genzoo.zoo.flows import realnvp
 from genzoo.zoo.recipe import (
     NATS,
@@ -79,7 +80,7 @@ def latent_flow(
     can=("sample", "log_prob", "encode", "decode", "latent", "score", "denoise", "loss", "condition"),
     paper="Rombach et al., 2022, High-resolution image synthesis with latent diffusion models, arXiv:2112.10752",
     compared=COMPARED,
-    sampling=("noise", "steps", "calls", "sampler", "grid", "guidance"),
+    sampling=("noise", *SAMPLED),
     loss=f"stage 1: −(bound on log p), {NATS}; stage 2: squared error of the velocity, the mean over entries",
 )
 def latent_diffusion(

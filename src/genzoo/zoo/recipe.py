@@ -78,7 +78,12 @@ SAMPLING = {
     "sampler": "How steps are taken: euler, ddim, heun, multistep, ipndm, dpm2, dpm3, unipc, deis, adaptive; and with "
     "fresh noise ancestral, dpm_sde, churn, predictor_corrector.",
     "grid": "Where the steps stop: uniform, quadratic, angle, karras, log_snr or diffusers.",
-    "guidance": "How much the condition counts; 1 is the model.",
+    "guidance": "How much more the condition counts; 0 is the model.",
+    "guide": "What guidance makes of the answers with and without a condition: plain, rescaled (keeps the contrast), "
+    "projected (across the answer only), zero_star (of fitted velocities).",
+    "guided_from": "The least noise, in units of the signal, at which guidance is followed.",
+    "guided_to": "The largest.",
+    "against": "A condition to keep away from, in place of none.",
     "sweeps": "Sweeps of the Markov chain for a sample.",
     "method": "How the chain moves, or auto.",
     "anneal": "true: chains start hot and cool down.",
@@ -249,7 +254,7 @@ class RecipeInfo(Generic[P]):
         """Raises where something is not there that the recipe cannot do without."""
         spaces = [given_space] if isinstance(given_space, Space) else list((given_space or {}).values())
         if "image" in self.wants and not _is_image(space):
-            raise Mistake(f"{self.name} makes images of at least 4×4, got {space}.", "Take r3gan or gan for others.")
+            raise Mistake(f"{self.name} makes images of at least 4×4, got {space}.", "Take another for numbers.")
         if "condition" in self.wants and not spaces:
             raise Mistake(f"{self.name} needs a condition, got none.", "Name one with --given, or train r3gan.")
         if "image condition" in self.wants and not (len(spaces) == 1 and _is_image(spaces[0])):

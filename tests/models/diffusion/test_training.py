@@ -133,7 +133,7 @@ def test_guidance_goes_beyond_the_condition() -> None:
     plain, strong = (model.sample(3, given, seed=0, guidance=w, steps=1) for w in (0.0, 2.0))
     assert torch.allclose(plain[:, 0], torch.tensor([0.0, 1, 1]))
     assert torch.allclose(strong[:, 0], torch.tensor([2.0, 5, 5]))  # (1 + 2) c − 2 (−1)
-    guided = ClassifierFree(model.mean, -1.0)(torch.zeros(3, 2), torch.tensor(0.5), {"given": given})
+    guided = ClassifierFree(model.mean, -1.0, model.schedule)(torch.zeros(3, 2), torch.tensor(0.5), {"given": given})
     assert torch.equal(guided, torch.full((3, 2), -1.0))
 
 

@@ -22,7 +22,8 @@ from genzoo.core.space import Space
 from genzoo.distributions.levels import Numbers
 from genzoo.models.abilities import NormalLatent
 from genzoo.models.diffusion.bound import denoising_rate, level_log_prob, prior_rate, real_log_prob
-from genzoo.models.diffusion.guidance import ClassifierFree, Clipped
+from genzoo.models.diffusion.guidance.asked import AskedGuide, guided
+from genzoo.models.diffusion.guidance.clipped import Clipped
 from genzoo.models.diffusion.parametrization import Predicts
 from genzoo.models.diffusion.samplers.asked import Asked, chosen
 from genzoo.models.diffusion.samplers.ddim import DDIM
@@ -37,6 +38,10 @@ __all__ = ["Diffusion"]
 # Noise in units of the signal. Training goes down to the least that steps of a sampler meet. The bound stops earlier:
 # over reals below the finest structure, over levels where Bayes' rule for each entry alone does as well as a network.
 TRAINED, FINEST, FINEST_ON_LEVELS, COARSEST = 0.002, 0.02, 0.05, 400.0
+
+
+class AskedOfDraws(Asked, AskedGuide):
+    """What may be asked of samples."""
 
 
 class Diffusion(GenerativeModel):
@@ -54,7 +59,8 @@ class Diffusion(GenerativeModel):
         net: F, called as net(x, t, given) with one time a row; as many numbers as x has entries.
         schedule: α and σ.
         predicts: What F predicts, that is a and b.
-        emphasis: At which times training looks, and how much an error counts there; by default all times alike.
+        emphasis: At which times training looks, at which pairs of rows and noise, and how much an error counts there;
+            by default all alike.
         sampler: How samples are drawn if nothing else is asked for; by default DDIM.
         drop_given: The share of conditions dropped in training, which guidance needs.
 
@@ -144,10 +150,9 @@ class Diffusion(GenerativeModel):
         given: Given,
         noise: Noise,
         *,
-        guidance: float = 0.0,
         wrap: Callable[[Denoise], Denoise] | None = None,
         watch: Watch | None = None,
-        **asked: Unpack[Asked],
+        **asked: Unpack[AskedOfDraws],
     ) -> Shaped[Tensor, "n *event"]:
         """Samples.
 
@@ -155,14 +160,13 @@ class Diffusion(GenerativeModel):
             n: The number of rows.
             given: The condition.
             noise: Where the draws come from.
-            guidance: The weight of classifier-free guidance.
             wrap: From the denoiser of the samples to another one: a guide, a measurement that is to be met, a range.
             watch: Is shown every time that is passed, with x there and the mean of the data; what it raises ends the
                 sampling. Many rows are drawn in blocks, one after the other.
-            asked: How steps are taken.
+            asked: How steps are taken, and how strongly the condition is followed.
         """
         sampler, start = chosen(self.sampler, asked), self.start(n, noise)
-        denoise = self._guided(guidance)
+        denoise = self._guided(n, asked)
         denoise = denoise if wrap is None else wrap(denoise)
         with torch.autocast(
             start.device.type, torch.bfloat16, enabled=False
@@ -171,7 +175,7 @@ class Diffusion(GenerativeModel):
         return self.numbers.back(x)
 
     def options(self, method: str) -> frozenset[str]:
-        return super().options(method) | (frozenset(Asked.__annotations__) if method == "draw" else frozenset())
+        return super().options(method) | (frozenset(AskedOfDraws.__annotations__) if method == "draw" else frozenset())
 
     def start(self, n: int, noise: Noise) -> Float[Tensor, "n *event"]:
         """x at the last time, where nothing of the data is left."""
@@ -227,7 +231,7 @@ class Diffusion(GenerativeModel):
         ends, u = self.marks()[::2], spread(len(x), batch.noise.at("time"))
         t = self.times.at(u, self.schedule, ends).to(x.dtype)
         at = self.schedule.at(t).over(x)
-        noise = batch.noise.at("noise").normal(*x.shape, dtype=x.dtype)
+        x, noise = self.emphasis.coupling.pair(x, batch.noise.at("noise").normal(*x.shape, dtype=x.dtype), given)
         error = (self._said(at.mix(x, noise), at, given) - self.predicts.target(x, noise, at)).square()
         if self.emphasis.weight is None:
             return error.mean()
@@ -269,7 +273,7 @@ class Diffusion(GenerativeModel):
         said: Tensor = self.net(x_t / at.scale, at.t.flatten().expand(len(x_t)), given or None)
         return said.reshape(x_t.shape).to(x_t.dtype)
 
-    def _guided(self, weight: float) -> Denoise:
+    def _guided(self, n: int, asked: AskedGuide) -> Denoise:
         """The denoiser of samples, with its guidance.
 
         A mean of data lies between the least and the greatest of them. What a network says of nearly pure noise is
@@ -277,14 +281,16 @@ class Diffusion(GenerativeModel):
         all that the network says, for held-out rows may lie outside.
         """
         ends = self.log_share.new_tensor([-1.0, 1.0]) if self.space.is_discrete else (self.low, self.high)
-        if not weight:
+        against = asked.get("against")
+        if not asked.get("guidance"):
             return Clipped(self._sampled_mean, *ends)
-        if not self.takes_null() or not self.given_space:
+        if not self.given_space or (against is None and not self.takes_null()):
             raise ValueError(
                 f"Guidance needs a model that knows its condition and its absence, got given={self.given_space} and "
                 f"drop_given={self.drop_given}. Train with a condition and drop_given=0.1, or sample with guidance=0."
             )
-        return Clipped(ClassifierFree(self._sampled_mean, weight), *ends)
+        worse = None if against is None else self.checked_given(against, n)
+        return Clipped(guided(self._sampled_mean, self.schedule, asked, worse), *ends)
 
     def _sampled_mean(self, x_t: Tensor, t: Tensor, given: Given = NOTHING) -> Tensor:
         with torch.autocast(x_t.device.type, torch.bfloat16, enabled=self.in_half):

@@ -16,13 +16,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from genzoo.models.diffusion.coupling import Coupling, Independent
 from genzoo.models.diffusion.parametrization import Predicts
 from genzoo.models.diffusion.schedule import Schedule
 from genzoo.models.diffusion.time import Times, Uniform
 
 __all__ = ["ELBO", "P2", "SNR", "Emphasis", "MinSNR", "Preconditioned", "Sigmoid", "Unweighted", "Weight"]
 
-UNIFORM = Uniform()
+UNIFORM, ANY = Uniform(), Independent()
 
 
 class Weight(abc.ABC):
@@ -130,17 +131,20 @@ class ELBO(Weight):
 
 @dataclass(frozen=True)
 class Emphasis:
-    """What training cares about: at which times it looks, and how much an error there counts.
+    """What training cares about: at which times it looks, at which pairs, and how much an error there counts.
 
-    Only the product of the two matters in expectation; a wise distribution of times makes the same loss less noisy.
+    Of times and weight only the product matters in expectation; a wise distribution of times makes the same loss less
+    noisy.
 
     Args:
         times: The distribution of times.
         weight: The weight of an error of the mean; None is the plain error of what the network predicts.
+        coupling: Which noise goes with which row.
     """
 
     times: Times = UNIFORM
     weight: Weight | None = None
+    coupling: Coupling = ANY
 
     def refuse(self, predicts: Predicts, schedule: Schedule) -> None:
         """Raises if the parts do not make a loss that is finite and lowers what it says.

@@ -1,0 +1,131 @@
+"""Couplings: which noise is mixed with which row in training.
+
+A flow is learned from pairs (x, z) whose laws are those of the data and of the noise; which z goes with which x is
+free. Pairs that lie near make paths that hardly cross, so that few steps follow them.
+"""
+
+import abc
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from genzoo.core.abilities import Latent
+from genzoo.core.given import Given
+
+__all__ = ["Coupling", "Independent", "MinibatchOT", "Reflow", "assigned"]
+
+
+class Coupling(abc.ABC):
+    """Pairs of rows and noise."""
+
+    @abc.abstractmethod
+    def pair(
+        self, x: Float[Tensor, "B *event"], z: Float[Tensor, "B *event"], given: Given
+    ) -> tuple[Float[Tensor, "B *event"], Float[Tensor, "B *event"]]:
+        """Rows of data, as numbers, and independent noise, paired anew.
+
+        Args:
+            x: The rows.
+            z: As much noise.
+            given: The condition of each row.
+        """
+
+
+@dataclass(frozen=True)
+class Independent(Coupling):
+    """Any noise with any row."""
+
+    def pair(
+        self, x: Float[Tensor, "B *event"], z: Float[Tensor, "B *event"], given: Given
+    ) -> tuple[Float[Tensor, "B *event"], Float[Tensor, "B *event"]]:
+        return x, z
+
+
+@dataclass(frozen=True)
+class MinibatchOT(Coupling):
+    """Optimal transport within a batch: the permutation of its noise that lies nearest to its rows,
+
+    $$ \\min_\\pi \\sum_i \\|x_i - z_{\\pi(i)}\\|^2. $$
+
+    Every row and every noise is used once. Rows of one condition share out the noise that fell to them: across
+    conditions noise would tell of them, and samples given one, which start from any noise, would be of another law.
+
+    References:
+        Pooladian et al., 2023, "Multisample flow matching: straightening flows with minibatch couplings",
+        arXiv:2304.14772
+        Tong et al., 2024, "Improving and generalizing flow-based generative models with minibatch optimal transport",
+        arXiv:2302.00482
+        Cheng & Schwing, 2025, "The curse of conditions: analyzing and improving optimal transport for conditional
+        flow-based generation", arXiv:2503.10636
+    """
+
+    def pair(
+        self, x: Float[Tensor, "B *event"], z: Float[Tensor, "B *event"], given: Given
+    ) -> tuple[Float[Tensor, "B *event"], Float[Tensor, "B *event"]]:
+        order = torch.arange(len(x), device=x.device)
+        for rows in alike(given, len(x)):
+            order[rows] = rows[assigned(x[rows], z[rows])]
+        return x, z[order]
+
+
+class Reflow(Coupling):
+    """The noise with what a trained flow makes of it: the same law, and paths that hardly cross.
+
+    The batch's own rows are left aside; their conditions are those of what is made.
+
+    Args:
+        latent: The trained flow's latent, `model.able(Latent)`.
+
+    References:
+        Liu, Gong & Liu, 2023, "Flow straight and fast: learning to generate and transfer data with rectified flow",
+        arXiv:2209.03003
+    """
+
+    def __init__(self, latent: Latent) -> None:
+        self.latent = latent
+
+    def pair(
+        self, x: Float[Tensor, "B *event"], z: Float[Tensor, "B *event"], given: Given
+    ) -> tuple[Float[Tensor, "B *event"], Float[Tensor, "B *event"]]:
+        with torch.no_grad():
+            return self.latent.generate(z, given), z
+
+
+def alike(given: Given, n: int) -> list[Int[Tensor, " k"]]:
+    """The numbers of rows that have one condition in common.
+
+    Args:
+        given: The conditions.
+        n: The number of rows.
+
+    Example:
+        >>> alike({"label": torch.tensor([1, 0, 1])}, 3)
+        [tensor([1]), tensor([0, 2])]
+    """
+    if not given:
+        return [torch.arange(n)]
+    columns = torch.cat([rows.reshape(n, -1).double() for rows in given.values()], 1).nan_to_num(torch.inf)
+    kinds = columns.unique(dim=0, return_inverse=True)[1]
+    return [(kinds == kind).nonzero()[:, 0] for kind in range(int(kinds.max()) + 1)]
+
+
+def assigned(x: Float[Tensor, "B *event"], z: Float[Tensor, "B *event"]) -> Int[Tensor, " B"]:
+    """For each row of x the number of the row of z that optimal transport gives it.
+
+    Args:
+        x: Rows.
+        z: As many others.
+
+    Example:
+        >>> assigned(torch.tensor([[0.0], [5.0]]), torch.tensor([[6.0], [1.0]]))
+        tensor([1, 0])
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    a, b = x.detach().flatten(1).double(), z.detach().flatten(1).double()
+    gain = (a - a.mean(0)) @ (b - b.mean(0)).T  # ‖x − z‖² but for what no permutation changes
+    found = linear_sum_assignment(gain.cpu().numpy(), maximize=True)[1]
+    return torch.from_numpy(np.ascontiguousarray(found)).to(z.device)

@@ -1,0 +1,158 @@
+"""Recipes of flows from noise to data whose networks say a velocity."""
+
+from typing import Literal
+
+from genzoo.core.space import Space
+from genzoo.zoo.diffusion.nets import (
+    ABLE,
+    COMPARED,
+    SAMPLED,
+    DenoiserSize,
+    Depth,
+    How,
+    Net,
+    Width,
+    denoiser,
+    trained_well,
+)  # fmt: skip
+from genzoo.zoo.recipe import Count, DropGiven, GivenSpaceLike, Recipe, recipe
+
+__all__ = ["dit", "flow_matching", "ot_flow_matching"]
+
+
+@recipe(
+    family="diffusion",
+    likelihood="bound",
+    can=ABLE,
+    compared=COMPARED,
+    paper="Lipman et al., 2023, Flow matching for generative modeling, arXiv:2210.02747",
+    sampling=SAMPLED,
+    loss="squared error of the velocity, the mean over entries",
+)
+def flow_matching(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: DenoiserSize = "small",
+    net: Net = "auto",
+    width: Width = None,
+    depth: Depth = None,
+    times: Literal["logit_normal", "uniform"] = "logit_normal",
+    sampler: How = "heun",
+    sampling_steps: Count | None = None,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """Flow matching on straight lines from data to noise: the network predicts the velocity.
+
+    Args:
+        times: At which times training looks: most in the middle, or at all alike.
+        sampling_steps: In how many steps; by default 25, or 50 for paper size.
+    """
+    from genzoo.models.diffusion import Diffusion, Emphasis, LogitNormal, Predicts, Straight, Uniform
+    from genzoo.models.diffusion.samplers import sampler_named
+
+    steps = sampling_steps or (25 if size == "small" else 50)
+    model = Diffusion(
+        Space(space.shape, space.levels),
+        given_space,
+        denoiser(space, given_space, net, (width, depth), size),
+        schedule=Straight(),
+        predicts=Predicts.VELOCITY,
+        emphasis=Emphasis(LogitNormal() if times == "logit_normal" else Uniform()),
+        sampler=sampler_named(sampler, steps),
+        drop_given=drop_given,
+    )
+    return trained_well(model, space, net, size)
+
+
+@recipe(
+    family="diffusion",
+    likelihood="bound",
+    can=ABLE,
+    compared=COMPARED,
+    paper="Tong et al., 2024, Improving and generalizing flow-based generative models with minibatch optimal "
+    "transport, arXiv:2302.00482",
+    sampling=SAMPLED,
+    loss="squared error of the velocity, the mean over entries",
+)
+def ot_flow_matching(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: DenoiserSize = "small",
+    net: Net = "auto",
+    width: Width = None,
+    depth: Depth = None,
+    times: Literal["logit_normal", "uniform"] = "uniform",
+    sampler: How = "heun",
+    sampling_steps: Count | None = None,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """Flow matching of noise with the rows of a batch that lie nearest to it, so that few steps follow its paths.
+
+    Args:
+        times: At which times training looks: most in the middle, or at all alike.
+        sampling_steps: In how many steps; by default 12, or 25 for paper size.
+    """
+    from genzoo.models.diffusion import (
+        Diffusion,
+        Emphasis,
+        LogitNormal,
+        MinibatchOT,
+        Predicts,
+        Straight,
+        Uniform,
+    )  # fmt: skip
+    from genzoo.models.diffusion.samplers import sampler_named
+
+    looks = LogitNormal() if times == "logit_normal" else Uniform()
+    model = Diffusion(
+        Space(space.shape, space.levels),
+        given_space,
+        denoiser(space, given_space, net, (width, depth), size),
+        schedule=Straight(),
+        predicts=Predicts.VELOCITY,
+        emphasis=Emphasis(looks, coupling=MinibatchOT()),
+        sampler=sampler_named(sampler, sampling_steps or (12 if size == "small" else 25)),
+        drop_given=drop_given,
+    )
+    return trained_well(model, space, net, size)
+
+
+@recipe(
+    family="diffusion",
+    likelihood="bound",
+    can=tuple(each for each in ABLE if each != "score"),  # images of levels have none
+    compared=COMPARED,
+    wants=("image",),
+    paper="Peebles & Xie, 2023, Scalable diffusion models with transformers, arXiv:2212.09748",
+    sampling=SAMPLED,
+    loss="squared error of the velocity, the mean over entries",
+)
+def dit(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: DenoiserSize = "small",
+    width: Width = None,
+    depth: Depth = None,
+    sampler: How = "heun",
+    sampling_steps: Count | None = None,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """A transformer of an image's patches that says the velocity of flow matching.
+
+    Args:
+        sampling_steps: In how many steps; by default 25, or 50 for paper size.
+    """
+    return flow_matching.function(
+        space,
+        given_space,
+        size=size,
+        net="dit",
+        width=width,
+        depth=depth,
+        sampler=sampler,
+        sampling_steps=sampling_steps,
+        drop_given=drop_given,
+    )

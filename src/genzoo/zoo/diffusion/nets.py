@@ -1,0 +1,107 @@
+"""What recipes of diffusions share: their networks, how they are trained, and how they draw."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from genzoo.core.space import Space
+from genzoo.training.config import TrainConfig
+from genzoo.zoo.recipe import Count, GivenSpaceLike, Recipe, Size
+from genzoo.zoo.units import in_units
+
+__all__ = [
+    "ABLE", "COMPARED", "SAMPLED", "DenoiserSize", "Depth", "How", "Net", "Width", "denoiser", "trained_well",
+]  # fmt: skip
+
+ABLE = ("sample", "log_prob", "encode", "decode", "latent", "score", "denoise", "loss", "condition")
+COMPARED = {"calls": 50}  # of the network, at most, for a sample
+SAMPLED = ("steps", "calls", "sampler", "grid", "guidance", "guide", "guided_from", "guided_to", "against")
+Net = Annotated[
+    Literal["auto", "mlp", "unet", "dit"],
+    Field(description="A perceptron, a U-Net, or a transformer of patches; auto: a U-Net for images from 8×8 on."),
+]
+Width = Annotated[
+    Count | None,
+    Field(description="Channels of the U-Net at its finest, or of each layer or place; by default as size says."),
+]
+Depth = Annotated[
+    Count | None,
+    Field(description="Residual blocks at each level of the U-Net, layers or blocks; by default as size says."),
+]
+DenoiserSize = Annotated[
+    Size,
+    Field(
+        description="Small: a U-Net of 48 and 96 channels, a perceptron of 4 × 256, a transformer of 6 × 192. "
+        "Paper: 128, 256, 256; 6 × 512; 12 × 384."
+    ),
+]
+How = Annotated[
+    Literal[
+        "ancestral", "ddim", "euler", "heun", "multistep", "ipndm", "dpm2", "dpm3", "dpm_sde", "unipc", "deis",
+        "predictor_corrector", "churn", "adaptive",
+    ],
+    Field(description="How samples are drawn if nothing else is asked for."),
+]  # fmt: skip
+
+
+def denoiser(
+    space: Space, given_space: GivenSpaceLike, net: Net, sizes: tuple[int | None, int | None], size: Size
+) -> Any:
+    """A network that sees the time and the condition.
+
+    Args:
+        space: What it denoises.
+        given_space: The condition.
+        net: Which.
+        sizes: Its width and depth, None for what suits its size.
+        size: Small or paper.
+    """
+    from genzoo.core.given import as_given_space
+    from genzoo.nn import MLP, DiT, Timed, UNet, is_sequence
+
+    small, (width, depth), made = size == "small", sizes, _made(space, net)
+    attends = any(is_sequence(part) for part in as_given_space(given_space).values())
+    network: Any
+    if made == "mlp":
+        hidden = [width or (256 if small else 512)] * (depth or (4 if small else 6))
+        return Timed(MLP(space.dims, hidden, space.dims, given=128), 128, given_space)
+    if made == "dit":
+        width = width or (192 if small else 384)
+        patch = max(2, min(space.shape[1:]) // 7 if small else 2)
+        parts = {"depth": depth or (6 if small else 12), "heads": max(1, width // 64), "patch": patch}
+        network = DiT(space.shape, given=width, tokens=width if attends else 0, width=width, **parts)
+        return Timed(network, width, given_space, attends=attends)
+    base = width or (48 if small else 128)
+    widths = (base, 2 * base) if small else (base, 2 * base, 2 * base)
+    patch = 2 if small and min(space.shape[1:]) >= 16 else 1
+    tokens = 2 * base if attends else 0
+    network = UNet(space.shape, given=2 * base, tokens=tokens, widths=widths, blocks=depth or 2, patch=patch)
+    return Timed(network, 2 * base, given_space, attends=attends)
+
+
+def trained_well(model: Any, space: Space, net: Net, size: Size) -> Recipe:
+    """The recipe of a model: reals in standard units, images in smaller batches.
+
+    Args:
+        model: The model.
+        space: What it draws.
+        net: Its network.
+        size: Small or paper.
+    """
+    of_images = _made(space, net) != "mlp"
+    config = TrainConfig(
+        steps=5000,
+        batch_size=64 if of_images else 256,
+        lr=(1.5e-3 if of_images else 2e-3) if size == "small" else 2e-4,
+        warmup=100,
+        clip_norm=1.0 if of_images else None,
+        precision="auto" if of_images else "float32",
+        ema=0.05,
+    )
+    return Recipe(in_units(model), config)
+
+
+def _made(space: Space, net: Net) -> str:
+    """The network that is made."""
+    is_image = len(space.shape) == 3 and min(space.shape[1:]) >= 8
+    return net if net != "auto" else "unet" if is_image else "mlp"
