@@ -19,7 +19,8 @@ __all__ = ["beta_vae", "cvae", "ladder_vae", "vae"]
 ABLE = ("sample", "log_prob", "encode", "decode", "latent", "score", "loss", "condition")
 CONTEXT = 64  # numbers of a row that flows of its posterior are told
 VaeSize = Annotated[
-    Size, Field(description="Small: 16 latents (4 for tables), 16 channels. Paper: 32 latents, 64 channels.")
+    Size,
+    Field(description="Small: 16 latents (4 for tables), 16 channels. Paper: 32 latents, 64 channels."),
 ]
 Net = Annotated[
     Literal["auto", "mlp", "conv"],
@@ -29,7 +30,8 @@ Latent = Annotated[Count | None, Field(description="The length of z; by default 
 Hidden = Annotated[Count, Field(description="The width of a perceptron's hidden layers.")]
 Depth = Annotated[Count, Field(description="Their number.")]
 Width = Annotated[
-    Count | None, Field(description="Channels of the convolutions at full size; by default as size says.")
+    Count | None,
+    Field(description="Channels of the first convolution; by default as size says."),
 ]
 WarmUp = Annotated[float, Field(ge=0, le=1, description="The share of the training in which the rate's weight rises.")]
 

@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from torch.distributions import Distribution, Independent, Normal
+from torch.distributions import Distribution, Independent, MultivariateNormal, Normal, kl_divergence
 
 from genzoo.core import NOTHING, Autoencoder, Batch, Given, Noise, Space
 from genzoo.core.noise import seeded
 from genzoo.distributions.draws import draw
 from genzoo.distributions.pushed import Pushed
-from genzoo.models.autoencoders import VAE, GaussianAutoencoder, MixturePrior, Prior, Rate, VampPrior
+from genzoo.models.autoencoders import VAE, GaussianAutoencoder, GivenNormal, MixturePrior, Prior, Rate, VampPrior
 from genzoo.models.autoencoders.rate import total_correlation
 from genzoo.models.flows import Chain, Planar, Radial
 from genzoo.testing import rows
@@ -181,6 +181,25 @@ def test_learned_priors_are_densities_and_are_drawn_from(prior) -> None:
     losses["loss"].backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in made.parameters())
     assert torch.allclose(losses["loss"], -model.log_density(rows(REALS, 8), {}, Noise(0)).mean(), rtol=1e-5)
+
+
+def test_a_prior_that_is_told_has_the_density_the_rate_and_the_draws_of_its_gaussian() -> None:
+    with seeded(0):
+        prior = stirred(GivenNormal(Space((3,)), LABEL, width=8), 0.4)
+    given, z = {"given": torch.tensor([0, 1, 2, -1])}, torch.linspace(-2, 2, 12).reshape(4, 3)
+    found = prior.of(given)
+    exact = MultivariateNormal(found.loc, precision_matrix=found.root.mT @ found.root)
+    both = GaussianAutoencoder.mlp(REALS, latent=3, hidden=[4])
+    assert torch.allclose(prior.log_prob(z, both, given), exact.log_prob(z), atol=1e-4)
+    loc, scale = z / 3, torch.linspace(0.1, 2, 12).reshape(4, 3)
+    full = MultivariateNormal(loc, scale_tril=scale.diag_embed())
+    rates = prior.rates(Independent(Normal(loc, scale), 1), z, both, given)
+    assert torch.allclose(rates.sum(1), kl_divergence(full, exact), atol=1e-4)
+    assert prior.rates(full, z, both, given) is None
+    rows = {"given": torch.zeros(4000, dtype=torch.long)}
+    drawn = prior.draw(4000, Noise(0), both, torch.float32, rows)
+    assert (drawn.mean(0) - exact.mean[0]).abs().max() < 0.1 * exact.variance[0].max().sqrt()
+    assert (drawn.T.cov() - exact.covariance_matrix[0]).abs().max() < 0.1 * exact.variance[0].max()
 
 
 def test_made_up_rows_begin_as_rows_of_the_data() -> None:

@@ -1,7 +1,7 @@
 """Autoencoders with a Gaussian posterior, assembled from two networks."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
@@ -13,9 +13,9 @@ from genzoo.core.space import Space
 from genzoo.distributions.levels import Numbers
 from genzoo.distributions.observation import Observation
 from genzoo.distributions.pushed import Invertible, Pushed
-from genzoo.nn.conv import ConvDecoder, ConvEncoder
 from genzoo.nn.embedding import Conditioned
 from genzoo.nn.mlp import MLP
+from genzoo.nn.strided import StridedDecoder, StridedEncoder
 
 __all__ = ["GaussianAutoencoder"]
 
@@ -119,24 +119,31 @@ class GaussianAutoencoder(Autoencoder):
         *,
         latent: int = 32,
         width: int = 32,
+        hidden: int = 256,
         embedding: int = 32,
         flow: nn.Module | None = None,
         context: int = 0,
     ) -> "GaussianAutoencoder":
-        """With convolutional networks, for images of at least 4×4.
+        """With convolutional networks, for images; what each convolution says is normalized over all of a row.
 
         Args:
             space: Images, (C, H, W).
             given_space: What the networks are conditioned on, if anything.
             latent: The length of z.
-            width: Channels at full size.
+            width: Channels at half the size, doubled at each smaller one.
+            hidden: The width of a layer between the coarsest map and z.
             embedding: The length of the condition's embedding.
             flow: f of the posterior.
             context: The length of h, the embedding that f was built for.
         """
         across = embedding if given_space else 0
         outputs = (Observation(space).count * space.shape[0], *space.shape[1:])
-        encoder = ConvEncoder(space.shape, 2 * latent + context, width=width, given=across)
-        decoder = ConvDecoder(latent, outputs, width=width, given=across)
+        sizes: dict[str, Any] = {"width": width, "hidden": hidden, "given": across, "norm": _over_row}
+        encoder = StridedEncoder(space.shape, 2 * latent + context, **sizes)
+        decoder = StridedDecoder(latent, outputs, **sizes)
         both = Conditioned(encoder, given_space, across), Conditioned(decoder, given_space, across)
         return cls(space, latent, *both, flow)
+
+
+def _over_row(channels: int) -> nn.Module:
+    return nn.GroupNorm(1, channels)

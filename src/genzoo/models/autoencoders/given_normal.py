@@ -1,5 +1,8 @@
 """A prior that is told the condition, which makes of a variational autoencoder a conditional one."""
 
+import math
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -9,9 +12,7 @@ from genzoo.core.component import Autoencoder
 from genzoo.core.given import NOTHING, Given, GivenSpaceLike
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
-from genzoo.distributions.draws import draw
 from genzoo.models.autoencoders.priors import Prior
-from genzoo.models.autoencoders.rate import by_entry
 from genzoo.nn.embedding import Embedding
 
 __all__ = ["GivenNormal"]
@@ -20,7 +21,12 @@ __all__ = ["GivenNormal"]
 class GivenNormal(Prior):
     """A Gaussian for each condition, learned with the rest,
 
-    $$ p(z \\mid given) = N(z; \\mu(given), \\mathrm{diag}\\, \\sigma^2(given)). $$
+    $$ p(z \\mid given) = N(z; \\mu(given), \\Sigma(given)), \\qquad \\Sigma^{-1} = A^\\top A, $$
+
+    A being lower triangular, so that latents may depend on each other as they do among the rows of one class. The rate
+    of a posterior N(m, diag s²) is a sum over latents,
+
+    $$ \\sum_i \\tfrac12 \\Bigl(\\sum_j A_{ij}^2 s_j^2 + (A(m - \\mu))_i^2 - 1\\Bigr) - \\log A_{ii} - \\log s_i. $$
 
     Together with an autoencoder that is told the condition, the bound is that of the conditional variational
     autoencoder, and all three of its parts know the condition:
@@ -56,15 +62,21 @@ class GivenNormal(Prior):
             raise ValueError(f"A Gaussian is over vectors of reals, got latents {latent}. Take another prior.")
         if not given_space:
             raise ValueError("This prior is told a condition, got none. Pass given_space, or take StandardNormal().")
+        self.dims = latent.dims
         self.embedding = Embedding(given_space, width)
-        self.activation, self.last = nn.SiLU(), nn.Linear(width, 2 * latent.dims)
+        self.activation = nn.SiLU()
+        self.last = nn.Linear(width, 2 * self.dims + self.dims * (self.dims - 1) // 2)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
 
-    def of(self, given: Given, dtype: torch.dtype | None = None) -> Distribution:
-        """p(z | given), a row for each row of the condition."""
-        loc, log_scale = self.last(self.activation(self.embedding(given))).to(dtype).chunk(2, dim=1)
-        return Independent(Normal(loc, log_scale.exp(), validate_args=False), 1, validate_args=False)
+    def of(self, given: Given, dtype: torch.dtype | None = None) -> "Whitening":
+        """What makes p(z | given) standard, a row for each row of the condition."""
+        said = self.last(self.activation(self.embedding(given))).to(dtype)
+        loc, log_diagonal, links = said.split([self.dims, self.dims, said.shape[1] - 2 * self.dims], dim=1)
+        root = log_diagonal.exp().diag_embed()
+        below = torch.tril_indices(self.dims, self.dims, -1, device=said.device)
+        root[:, below[0], below[1]] = links
+        return Whitening(loc, root, log_diagonal)
 
     def log_prob(
         self, z: Float[Tensor, "B latent"], autoencoder: Autoencoder, given: Given = NOTHING
@@ -74,9 +86,42 @@ class GivenNormal(Prior):
     def draw(
         self, n: int, noise: Noise, autoencoder: Autoencoder, dtype: torch.dtype, given: Given = NOTHING
     ) -> Float[Tensor, "n latent"]:
-        return draw(self.of(given, dtype), noise)
+        return self.of(given, dtype).back(noise.normal(n, self.dims, dtype=dtype))
 
     def rates(
         self, q: Distribution, z: Float[Tensor, "B latent"], autoencoder: Autoencoder, given: Given = NOTHING
     ) -> Float[Tensor, "B latent"] | None:
-        return by_entry(q, self.of(given, z.dtype))
+        if not isinstance(q, Independent) or not isinstance(q.base_dist, Normal):
+            return None
+        return self.of(given, z.dtype).rates(q.base_dist.loc, q.base_dist.scale)
+
+
+class Whitening(NamedTuple):
+    """A (z − μ), which is standard where z is of the Gaussian of a row.
+
+    Attributes:
+        loc: μ.
+        root: A.
+        log_diagonal: log A_ii.
+    """
+
+    loc: Float[Tensor, "B latent"]
+    root: Float[Tensor, "B latent latent"]
+    log_diagonal: Float[Tensor, "B latent"]
+
+    def white(self, z: Float[Tensor, "B latent"]) -> Float[Tensor, "B latent"]:
+        """What becomes of z."""
+        return (self.root * (z - self.loc)[:, None]).sum(2)  # a product of matrices would be taken in half precision
+
+    def back(self, e: Float[Tensor, "B latent"]) -> Float[Tensor, "B latent"]:
+        """The z of which e came."""
+        return self.loc + torch.linalg.solve_triangular(self.root, e[:, :, None], upper=False).squeeze(2)
+
+    def log_prob(self, z: Float[Tensor, "B latent"]) -> Float[Tensor, " B"]:
+        """log p(z)."""
+        return (self.log_diagonal - (self.white(z).square() + math.log(2 * math.pi)) / 2).sum(1)
+
+    def rates(self, loc: Float[Tensor, "B latent"], scale: Float[Tensor, "B latent"]) -> Float[Tensor, "B latent"]:
+        """KL(N(m, diag s²) ‖ p), latent by latent."""
+        spread = (self.root * scale[:, None]).square().sum(2)
+        return (spread + self.white(loc).square() - 1) / 2 - self.log_diagonal - scale.log()
