@@ -28,6 +28,14 @@ def test_strides_go_down_and_up_again_at_any_size() -> None:
             assert up(down(x)).shape == x.shape, (shape, norm)
 
 
+def test_kernels_that_double_begin_without_a_checkerboard() -> None:
+    for side in (15, 16):  # kernels of 3 and of 4
+        layer = StridedDecoder(3, (1, side, side), width=4).layers[-1]
+        assert isinstance(layer, torch.nn.ConvTranspose2d)
+        flat = layer(torch.ones(1, layer.in_channels, 6, 6))[..., 2:-2, 2:-2]
+        assert torch.allclose(flat, flat[..., :1, :1].expand_as(flat), atol=1e-6), side
+
+
 def test_sizes_halve_rounding_up() -> None:
     assert stages(28, 28) == [(28, 28), (14, 14), (7, 7), (4, 4)]
     assert stages(8, 8) == [(8, 8), (4, 4)]

@@ -19,6 +19,7 @@ CASES = {
     "gan/augment": {"augment": 0.6},
     "wgan": {},
     "wgan_gp": {},
+    "dcgan": {"every": 2},
     "sngan": {"orthogonal": 1e-4},
     "r3gan": {"every": 2, "path_length": 1.0},
     "unrolled_gan": {"unrolled": 2},
@@ -35,7 +36,11 @@ CASES = {
     "stylegan/adaptive": {"kind": "adaptive", "path_length": 0.0},
 }
 TINY = {"width": 2, "most": 4, "latent": 4}
-OWN = {"biggan": TINY, "progan": TINY, "stylegan": TINY | {"style": 6}}
+OWN = {"dcgan": {"width": 2, "hidden": 8, "latent": 4}} | {
+    "biggan": TINY,
+    "progan": TINY,
+    "stylegan": TINY | {"style": 6},
+}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -61,8 +66,18 @@ def test_gamma_grows_with_the_square_of_the_size() -> None:
     def gamma(space: Space) -> float:
         return recipe_named("r3gan")(space, width=2, hidden=8).model.rules.penalties[0].weight(0.0) * 2
 
-    sides = {16: 0.1, 32: 0.1, 64: 1.6}  # of pictures with three channels: D = 3072 at 32
+    sides = {16: 0.3, 32: 0.3, 64: 4.8}  # of pictures with three channels: D = 3072 at 32
     assert {side: gamma(Space((3, side, side), levels=256)) for side in sides} == pytest.approx(sides)
+
+
+def test_small_networks_learn_faster_than_published_ones() -> None:
+    rates = {"dcgan": (1e-3, 2e-4), "sngan": (5e-4, 1e-4), "r3gan": (2e-3, 2e-4), "stylegan": (4e-3, 2e-3)}
+    for name, expected in rates.items():
+        tiny = OWN["stylegan"] | {"depth": 1} if name == "stylegan" else {"width": 2, "hidden": 8, "latent": 4}
+        models = [recipe_named(name)(PICTURE, LABEL, size=size, **tiny).model for size in ("small", "paper")]
+        assert tuple(model.rules.lr for model in models) == expected, name
+        held = {"dcgan": (1, 0), "sngan": (0, 0), "r3gan": (2, 2), "stylegan": (1, 1)}[name]
+        assert tuple(len(model.rules.penalties) for model in models) == held, name
 
 
 def test_rows_of_few_entries_are_seen_and_made_of_waves() -> None:

@@ -6,6 +6,7 @@ cost most of a step, so one takes a fraction of that of `genzoo.nn.conv`'s netwo
 """
 
 import itertools
+import math
 from collections.abc import Callable, Iterable
 
 import torch
@@ -147,6 +148,8 @@ class StridedDecoder(nn.Module):
             nn.ConvTranspose2d(a, b, _kernel(fine), stride=2, padding=1)
             for (a, b), fine in zip(itertools.pairwise([*widths, channels]), sizes[1:], strict=False)
         )
+        for layer in self.layers:
+            _smooth(layer.get_parameter("weight"))
         if len(sizes) == 1:
             self.layers.append(nn.Conv2d(width, channels, 3, padding=1))
         self.activation = activation or nn.SiLU()
@@ -166,3 +169,20 @@ class StridedDecoder(nn.Module):
 def _kernel(fine: tuple[int, int]) -> tuple[int, int]:
     """The kernel between a size and its half, rounded up."""
     return 4 - fine[0] % 2, 4 - fine[1] % 2
+
+
+def _smooth(weight: nn.Parameter) -> None:
+    """Makes kernels of doubling, in place, those of repeating every place and convolving with smaller kernels.
+
+    Places of one parity then begin like their neighbors. Kernels drawn entry by entry begin as a checkerboard, which a
+    generator has to unlearn.
+
+    References:
+        Aitken et al., 2017, "Checkerboard artifact free sub-pixel convolution", arXiv:1707.02937
+    """
+    with torch.no_grad():
+        for axis in (2, 3):
+            size = weight.shape[axis]
+            smaller, none = weight.narrow(axis, 0, size - 1), torch.zeros_like(weight.narrow(axis, 0, 1))
+            repeated = torch.cat([smaller, none], dim=axis) + torch.cat([none, smaller], dim=axis)
+            weight.copy_(repeated * math.sqrt(size / (2 * size - 2)))  # outputs are as large as before

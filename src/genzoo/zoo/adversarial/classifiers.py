@@ -107,7 +107,9 @@ def dcgan(
     latent: Latent = None,
     hidden: Count = 256,
     width: Width = None,
-    lr: Positive = 2e-4,
+    gamma: Amount | None = None,
+    every: Count = 8,
+    lr: Positive | None = None,
     augment: AugmentTo = 0.0,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
@@ -116,15 +118,20 @@ def dcgan(
     Args:
         size: Small: 32 latents (8 for tables), 16 channels. Paper: 100 latents, 128 channels.
         hidden: The width of the two hidden layers of perceptrons.
-        lr: Adam's rate for both players, with β₁ = 0.5.
+        gamma: γ, the weight of the penalty on the critic's slope at images; by default 0.1 for small, none for paper.
+        every: It comes every so many rounds, as a step of its own, and counts as many times more.
+        lr: Adam's rate for both players, with β₁ = 0.5; by default 1e-3 for small, the published 2e-4 for paper.
     """
-    from genzoo.models.adversarial import GAN, Rules
+    from genzoo.models.adversarial import GAN, R1, NonSaturating, Rules
 
     small, images = size == "small", len(space.shape) == 3 and min(space.shape[1:]) >= 8
     latent, width = latent or (None if small else 100), width or (16 if small else 128)
     net: Net = "conv" if images else "mlp"
     shape = shape_of(space, given_space, size, net=net, latent=latent, hidden=hidden, depth=2, width=width)
-    rules = Rules(lr=lr, betas=(0.5, 0.999), apart=True, augment=augment_to(augment, space))
+    gamma = (0.1 if small and images else 0.0) if gamma is None else gamma
+    held = [R1(gamma, every=every)] if gamma else []
+    lr = lr or (1e-3 if small else 2e-4)
+    rules = Rules(NonSaturating(), held, lr=lr, betas=(0.5, 0.999), apart=True, augment=augment_to(augment, space))
     nets = (normed if images else networks)(space, given_space, shape)
     model = GAN(space, given_space, *nets, rules, latent=shape.latent, drop_given=drop_given)
     return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=64, ema=0.05, precision=half(shape)))
@@ -148,8 +155,8 @@ def sngan(
     hidden: Hidden = 256,
     depth: Depth = None,
     width: Width = None,
-    lr: Positive = 1e-4,
-    critic_lr: Positive = 4e-4,
+    lr: Positive | None = None,
+    critic_lr: Positive | None = None,
     orthogonal: Amount = 0.0,
     augment: AugmentTo = 0.0,
     drop_given: DropGiven = 0.1,
@@ -157,8 +164,8 @@ def sngan(
     """A GAN with a hinge, whose critic's layers stretch nothing: spectral normalization, and two rates of learning.
 
     Args:
-        lr: Adam's rate for the generator.
-        critic_lr: Adam's rate for the critic, which one step a turn is enough for.
+        lr: Adam's rate for the generator: by default 5e-4 for small, the published 1e-4 for paper.
+        critic_lr: Adam's rate for the critic, which one step a turn is enough for: by default 1e-3, for paper 4e-4.
         orthogonal: How much the generator's matrices are held to orthogonal rows; published for BigGAN: 1e-4.
     """
     from genzoo.models.adversarial import GAN, Hinge, Orthogonal, Rules, spectral
@@ -166,6 +173,8 @@ def sngan(
     shape = shape_of(space, given_space, size, net=net, latent=latent, hidden=hidden, depth=depth, width=width)
     generator, critic = networks(space, given_space, shape)
     shaping = [Orthogonal(orthogonal)] if orthogonal else []
+    usual = (5e-4, 1e-3) if size == "small" else (1e-4, 4e-4)
+    lr, critic_lr = lr or usual[0], critic_lr or usual[1]
     rules = Rules(Hinge(), shaping=shaping, lr=lr, critic_lr=critic_lr, augment=augment_to(augment, space))
     model = GAN(space, given_space, generator, spectral(critic), rules, latent=shape.latent, drop_given=drop_given)
     return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=64, ema=0.05, precision=half(shape)))
@@ -194,7 +203,7 @@ def r3gan(
     octaves: Count | None = None,
     latent_octaves: Annotated[int, Field(ge=0)] = 0,
     path_length: Amount = 0.0,
-    lr: Positive = 1e-3,
+    lr: Positive | None = None,
     augment: AugmentTo = 0.0,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
@@ -202,21 +211,23 @@ def r3gan(
 
     Args:
         depth: The number of perceptrons' hidden layers; by default 3.
-        gamma: γ of both penalties at the beginning; it comes down to a tenth. By default 0.05 for perceptrons and 0.1
+        gamma: γ of both penalties at the beginning; it comes down to a tenth. By default 0.05 for perceptrons and 0.3
             for convolutions, and (D / 3072)² times as much for more than 3072 entries.
         every: The penalties come every so many rounds, as steps of their own, and count as many times more; by default
             every round for perceptrons, every eighth for convolutions.
         octaves: Waves of each entry that the critic sees; by default 4 for rows of up to 16 entries.
         latent_octaves: Waves of each entry of z that the generator sees, so that it jumps between modes far apart.
         path_length: How much steps of one length in z are held to steps of one length in x, every fourth round.
-        lr: Adam's rate for both players, without momentum.
+        lr: Adam's rate for both players, without momentum; by default 1e-3 for perceptrons, 2e-3 for convolutions
+            when small, 2e-4 for paper.
     """
     from genzoo.models.adversarial import GAN, R1, R2, PathLength, Relativistic, Rules
 
     shape = shape_of(space, given_space, size, net=net, latent=latent, hidden=hidden, depth=depth or 3, width=width)
     if gamma is None:
-        gamma = (0.1 if shape.channels else 0.05) * max(1.0, space.dims / 3072) ** 2
+        gamma = (0.3 if shape.channels else 0.05) * max(1.0, space.dims / 3072) ** 2
     every = every or (8 if shape.channels else 1)
+    lr = lr or (1e-3 if not shape.channels else 2e-3 if size == "small" else 2e-4)
     few = space.dims <= FEW and not shape.channels
     if shape.channels and (octaves or latent_octaves):
         raise Mistake("Perceptrons see waves, got convolutions.", "Set net=mlp, or leave octaves out.")

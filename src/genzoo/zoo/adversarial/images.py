@@ -42,25 +42,26 @@ def stylegan(
     mixing: Annotated[float, Field(ge=0, le=1)] = 0.9,
     gamma: Amount | None = None,
     every: Count = 16,
-    path_length: Amount = 2.0,
+    path_length: Amount | None = None,
     path_every: Count = 8,
-    lr: Positive = 2e-3,
+    lr: Positive | None = None,
     augment: AugmentTo = 0.0,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """A generator of images that is told its style at every layer; styles are mixed, and brought near their mean.
 
     Args:
-        size: Small: 64 latents, 2 layers to a style of 64, 16 to 64 channels. Paper: 512, 8, 512, 32 to 512.
+        size: Small: 64 latents, 2 layers to a style of 64, 8 to 64 channels. Paper: 512, 8, 512, 32 to 512.
         kind: Modulated: styles scale weights, as in StyleGAN2. Adaptive: they scale normalized features, as in 2018.
         style: The length of a style; by default as size says.
         depth: Layers from z to the style; by default as size says.
         mixing: The share of samples in training whose layers have two styles.
         gamma: γ, the weight of the penalty on the critic's slope at the data; by default 0.0002 H W / 16.
         every: It comes every so many rounds, and counts as many times more.
-        path_length: How much steps of one length in w are held to steps of one length in x.
+        path_length: How much steps of one length in w are held to steps of one length in x: by default not at all for
+            small, where rounds count for more, and 2 for paper.
         path_every: It comes every so many rounds.
-        lr: Adam's rate for both players, without momentum.
+        lr: Adam's rate for both players, without momentum: by default 4e-3 for small, 2e-3 for paper.
     """
     from genzoo.models.adversarial import R1, NonSaturating, PathLength, Rules, StyleGAN, StyleGenerator
     from genzoo.nn import Conditioned, Mapping, Synthesis
@@ -71,7 +72,9 @@ def stylegan(
         style or (64 if small else 512),
         depth or (2 if small else 8),
     )
-    width, most = width or (16 if small else 32), most or (64 if small else 512)
+    width, most = width or (8 if small else 32), most or (64 if small else 512)
+    path_length = (0.0 if small else 2.0) if path_length is None else path_length
+    lr = lr or (4e-3 if small else 2e-3)
     gamma = 0.0002 * space.shape[1] * space.shape[2] / 16 if gamma is None else gamma
     shaping = [PathLength(path_length, every=path_every)] if path_length else []
     rules = Rules(

@@ -255,7 +255,8 @@ def leaky(shape: Shape) -> dict[str, Any]:
 
 
 def normed(space: Space, given_space: GivenSpaceLike, shape: Shape) -> tuple[Any, Any]:
-    """DCGAN's networks: batch normalization in both, ReLU in the generator, leaky ReLU in the critic.
+    """DCGAN's networks: batch normalization in both, ReLU in the generator, leaky ReLU in the critic, which projects
+    on a condition.
 
     Args:
         space: What one x is.
@@ -264,13 +265,14 @@ def normed(space: Space, given_space: GivenSpaceLike, shape: Shape) -> tuple[Any
     """
     from torch import nn
 
-    from genzoo.nn import Conditioned, StridedDecoder, StridedEncoder
+    from genzoo.nn import Conditioned, Projected, StridedDecoder, StridedEncoder
 
-    latent, _, width, across = shape
-    sizes: Any = {"width": width, "given": across, "norm": nn.BatchNorm2d}
-    generator = StridedDecoder(latent, space.shape, activation=nn.ReLU(), **sizes)
-    critic = StridedEncoder(space.shape, 1, activation=nn.LeakyReLU(0.2), **sizes)
+    latent, hidden, width, across = shape
+    sizes: Any = {"width": width, "norm": nn.BatchNorm2d}
+    generator = StridedDecoder(latent, space.shape, activation=nn.ReLU(), given=across, **sizes)
+    features = StridedEncoder(space.shape, hidden[-1], activation=nn.LeakyReLU(0.2), **sizes)
+    critic = Projected(nn.Sequential(features, features.activation), hidden[-1], given_space)
     for layer in [*generator.modules(), *critic.modules()]:
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(layer.weight, std=0.02)
-    return Conditioned(generator, given_space, across), Conditioned(critic, given_space, across)
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Embedding):
+            layer.weight.data.mul_(0.02 / layer.weight.std())
+    return Conditioned(generator, given_space, across), critic
