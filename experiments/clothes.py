@@ -106,7 +106,7 @@ def figures_of(run: Run, real: Rows, judge: Judge) -> dict[str, Any]:
         "data": run.config.data.fingerprint,
         "versions": {name: each for name, each in run.config.versions.items() if name != "platform"},
     }
-    if run.generative.can("decode"):
+    if run.generative.can("encode"):
         back = reconstructed(run, x, labels)
         figures["reconstructions"] = distance(judge, back, reference)
         figures["squared_error"] = round(((back.float() - x.float()) / 255).square().mean().item(), 5)
