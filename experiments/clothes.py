@@ -6,9 +6,10 @@
 Each is trained for its processor time with the settings of its recipe, conditioned on the class. Of each the Fréchet
 distance in the features of the judge that comes with the package is taken, of 2,000 samples of the classes of test
 rows, as the model shows them, from the other 8,000 test rows; of an autoencoder also that of 2,000 reconstructions.
-The floor is training rows. The judge also says how many samples are of the class that was asked for. Of codes the
-share in use stands beside their perplexity. A run that was stopped goes on. Choices are made with `--valid`, by
-validation rows, whose record and pictures stay beside the runs.
+The judge also says how many samples are of the class that was asked for. The floor is the distance of training rows
+and the share of test rows. Of codes the share in use stands beside their perplexity; of a generator the same is said
+of latents that are cut short. A run that was stopped goes on. Choices are made with `--valid`, by validation rows,
+whose record and pictures stay beside the runs.
 
 References:
     Heusel et al., 2017, "GANs trained by a two time-scale update rule converge to a local Nash equilibrium",
@@ -42,6 +43,7 @@ FAMILIES = {
 }
 MINUTES = {name: minutes for family in FAMILIES.values() for name, minutes in family.items()}
 N, EACH = 2000, 3
+TRUNCATIONS = (1.5, 1.0, 0.5)
 CLASSES = 10
 RECORD = Path(__file__).parent / "records" / "clothes.json"
 
@@ -81,9 +83,9 @@ def use_of(run: Run, x: Tensor, labels: Tensor) -> dict[str, Any]:
     return {"codes": levels, "used": used, "perplexity": round(perplexity, 1)}
 
 
-def drawn(run: Run, n: int, labels: Tensor, seed: int) -> Tensor:
+def drawn(run: Run, n: int, labels: Tensor, seed: int, **options: Any) -> Tensor:
     """Samples of classes as the model shows them, some at a time."""
-    return run.generative.sample(n, labels, seed=seed, **as_shown(run.generative))
+    return run.generative.sample(n, labels, seed=seed, **as_shown(run.generative), **options)
 
 
 def distance(judge: Judge, rows: Tensor, reference: Tensor) -> list[float]:
@@ -92,20 +94,33 @@ def distance(judge: Judge, rows: Tensor, reference: Tensor) -> list[float]:
     return [round(found.value, 3), round(found.error or 0, 3)]
 
 
+def fidelity(judge: Judge, rows: Tensor, labels: Tensor) -> list[float]:
+    """The share of rows that the judge takes for their class, with its standard error."""
+    found = conditional_fidelity(judge.probabilities(rows), labels).overall
+    return [round(found.value, 4), round(found.error or 0, 4)]
+
+
+def verdict(judge: Judge, made: Tensor, labels: Tensor, reference: Tensor) -> dict[str, Any]:
+    """How far samples are from features of rows, and how many are of the class that was asked for."""
+    return {"frechet": distance(judge, made, reference), "fidelity": fidelity(judge, made, labels)}
+
+
 def figures_of(run: Run, real: Rows, judge: Judge) -> dict[str, Any]:
     """What is measured of a run."""
     x, labels = real.x[:N], labels_of(real)[:N]
-    reference, made = judge(real.x[N:]), drawn(run, N, labels, seed=0)
-    asked, last = conditional_fidelity(judge.probabilities(made), labels).overall, run.metrics[-1]
-    figures = {
-        "frechet": distance(judge, made, reference),
-        "fidelity": [round(asked.value, 4), round(asked.error or 0, 4)],
+    reference, last = judge(real.x[N:]), run.metrics[-1]
+    figures = verdict(judge, drawn(run, N, labels, seed=0), labels, reference) | {
         "steps": last["step"],
         "core_seconds": round(last["core_seconds"], 1),
         "settings": run.config.recipe.arguments,
         "data": run.config.data.fingerprint,
         "versions": {name: each for name, each in run.config.versions.items() if name != "platform"},
     }
+    if "truncation" in run.generative.options("draw"):
+        figures["truncated"] = {
+            f"{most:g}": verdict(judge, drawn(run, N, labels, seed=0, truncation=most), labels, reference)
+            for most in TRUNCATIONS
+        }
     if run.generative.can("encode"):
         back = reconstructed(run, x, labels)
         figures["reconstructions"] = distance(judge, back, reference)
@@ -147,7 +162,10 @@ def main() -> None:
     for name in [] if given.draw else given.only.split(","):
         minutes = given.minutes or MINUTES[name]
         run = run_of(name, data, minutes, given.out / name)
-        record["floor"] = distance(judge, data.train.x[:N], judge(data.test.x[N:]))
+        record["floor"] = {
+            "frechet": distance(judge, data.train.x[:N], judge(data.test.x[N:])),
+            "fidelity": fidelity(judge, data.test.x[:N], labels_of(data.test)[:N]),
+        }
         record[name] = {"minutes": minutes} | figures_of(run, data.valid if given.valid else data.test, judge)
         path.write_text(json.dumps(record, indent=1) + "\n")
         print(name, record[name]["frechet"], record[name]["fidelity"], record[name]["steps"], flush=True)
