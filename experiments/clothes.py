@@ -39,7 +39,7 @@ FAMILIES = {
     "autoencoders": dict.fromkeys(
         ("vae", "cvae", "latent_flow", "latent_diffusion", "vq_vae", "vq_vae2", "vq_gan"), 8
     ),
-    "diffusion": {"ddpm": 15, "flow_matching": 15},
+    "diffusion": dict.fromkeys(("ddpm", "edm", "flow_matching", "dit"), 15),
 }
 MINUTES = {name: minutes for family in FAMILIES.values() for name, minutes in family.items()}
 N, EACH = 2000, 3

@@ -31,7 +31,7 @@ Depth = Annotated[
 DenoiserSize = Annotated[
     Size,
     Field(
-        description="Small: a U-Net of 48 and 96 channels, a perceptron of 4 × 256, a transformer of 6 × 192. "
+        description="Small: a U-Net of 32 and 64 channels, a perceptron of 4 × 256, a transformer of 4 × 128. "
         "Paper: 128, 256, 256; 6 × 512; 12 × 384."
     ),
 ]
@@ -66,12 +66,12 @@ def denoiser(
         hidden = [width or (256 if small else 512)] * (depth or (4 if small else 6))
         return Timed(MLP(space.dims, hidden, space.dims, given=128), 128, given_space)
     if made == "dit":
-        width = width or (192 if small else 384)
+        width = width or (128 if small else 384)
         patch = max(2, min(space.shape[1:]) // 7 if small else 2)
-        parts = {"depth": depth or (6 if small else 12), "heads": max(1, width // 64), "patch": patch}
+        parts = {"depth": depth or (4 if small else 12), "heads": max(1, width // 64), "patch": patch}
         network = DiT(space.shape, given=width, tokens=width if attends else 0, width=width, **parts)
         return Timed(network, width, given_space, attends=attends)
-    base = width or (48 if small else 128)
+    base = width or (32 if small else 128)
     widths = (base, 2 * base) if small else (base, 2 * base, 2 * base)
     patch = 2 if small and min(space.shape[1:]) >= 16 else 1
     tokens = 2 * base if attends else 0
@@ -80,7 +80,7 @@ def denoiser(
 
 
 def trained_well(model: Any, space: Space, net: Net, size: Size) -> Recipe:
-    """The recipe of a model: reals in standard units, images in smaller batches.
+    """The recipe of a model: reals in standard units, images in small batches, of which a short run sees more.
 
     Args:
         model: The model.
@@ -90,8 +90,8 @@ def trained_well(model: Any, space: Space, net: Net, size: Size) -> Recipe:
     """
     of_images = _made(space, net) != "mlp"
     config = TrainConfig(
-        steps=5000,
-        batch_size=64 if of_images else 256,
+        steps=20_000 if of_images and size == "small" else 5000,
+        batch_size=256 if not of_images else 16 if size == "small" else 64,
         lr=(1.5e-3 if of_images else 2e-3) if size == "small" else 2e-4,
         warmup=100,
         clip_norm=1.0 if of_images else None,
