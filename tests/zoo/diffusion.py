@@ -1,6 +1,6 @@
 """Diffusion and flow matching: their tiny instances."""
 
-from genzoo.core import GivenSpaceLike, Space
+from genzoo.core import GivenSpaceLike, Likelihood, Space
 from genzoo.models import Standardized
 from genzoo.models.diffusion import (
     DDIM,
@@ -63,8 +63,8 @@ DIFFUSION: dict[str, Entry] = {
     ),
     "diffusion/paired": Entry(
         lambda: diffusion(REALS, LABEL, 0.2, emphasis=Emphasis(coupling=MinibatchOT())),
-        BOUND,
-        "encode decode score latent denoise condition",
+        Likelihood.ESTIMATE,
+        "encode decode latent condition",
         rounds=40,
     ),
     "diffusion/learned": Entry(

@@ -2,10 +2,22 @@
 
 import itertools
 
+import pytest
 import torch
 
-from genzoo.core import Batch, Noise, Space
-from genzoo.models.diffusion import Coupling, Diffusion, Emphasis, Independent, MinibatchOT, Predicts, Reflow, Straight
+from genzoo.core import Batch, Likelihood, Noise, Space
+from genzoo.models.diffusion import (
+    DDIM,
+    Coupling,
+    Diffusion,
+    Emphasis,
+    Independent,
+    MinibatchOT,
+    Predicts,
+    Reflow,
+    Straight,
+    flow_log_prob,
+)
 from genzoo.models.diffusion.coupling import alike
 from genzoo.nn import MLP, Timed
 
@@ -51,3 +63,16 @@ def test_what_a_flow_made_is_paired_with_its_noise() -> None:
     assert torch.equal(z, Z[:, :2])
     assert torch.allclose(x, teacher.decode(z), atol=1e-6)
     assert not x.requires_grad
+
+
+def test_what_pairs_learned_has_the_density_of_its_flow() -> None:
+    model, x = flow(MinibatchOT()).double().eval(), X[:, :2].double()
+    assert torch.allclose(model.log_prob(x), flow_log_prob(model, x, steps=50).value)
+    assert model.likelihood is Likelihood.ESTIMATE
+    assert not model.can("score")
+    assert not model.can("denoise")
+    for sampler in ("ancestral", "churn", "predictor_corrector", "dpm_sde", DDIM(eta=0.5)):
+        with pytest.raises(ValueError, match="without fresh noise"):
+            model.sample(2, seed=0, sampler=sampler)
+        assert flow(Independent()).sample(2, seed=0, sampler=sampler, steps=2).shape == (2, 2)
+    assert model.sample(2, seed=0, sampler="unipc", steps=2).shape == (2, 2)

@@ -6,6 +6,7 @@ free. Pairs that lie near make paths that hardly cross, so that few steps follow
 
 import abc
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -19,7 +20,13 @@ __all__ = ["Coupling", "Independent", "MinibatchOT", "Reflow", "assigned"]
 
 
 class Coupling(abc.ABC):
-    """Pairs of rows and noise."""
+    """Pairs of rows and noise.
+
+    Attributes:
+        is_independent: Whether noise tells nothing of the row that it goes with.
+    """
+
+    is_independent: ClassVar[bool] = False
 
     @abc.abstractmethod
     def pair(
@@ -37,6 +44,8 @@ class Coupling(abc.ABC):
 @dataclass(frozen=True)
 class Independent(Coupling):
     """Any noise with any row."""
+
+    is_independent: ClassVar[bool] = True
 
     def pair(
         self, x: Float[Tensor, "B *event"], z: Float[Tensor, "B *event"], given: Given

@@ -22,6 +22,7 @@ from genzoo.core.space import Space
 from genzoo.distributions.levels import Numbers
 from genzoo.models.abilities import NormalLatent
 from genzoo.models.diffusion.bound import denoising_rate, level_log_prob, prior_rate, real_log_prob
+from genzoo.models.diffusion.flow_likelihood import TRAINED, flow_log_density
 from genzoo.models.diffusion.guidance.asked import AskedGuide, guided
 from genzoo.models.diffusion.guidance.clipped import Clipped
 from genzoo.models.diffusion.parametrization import Predicts
@@ -37,7 +38,8 @@ __all__ = ["Diffusion"]
 
 # Noise in units of the signal. Training goes down to the least that steps of a sampler meet. The bound stops earlier:
 # over reals below the finest structure, over levels where Bayes' rule for each entry alone does as well as a network.
-TRAINED, FINEST, FINEST_ON_LEVELS, COARSEST = 0.002, 0.02, 0.05, 400.0
+FINEST, FINEST_ON_LEVELS, COARSEST = 0.02, 0.05, 400.0
+FOLLOWED, FEW = 50, 16  # steps along a flow for its density; entries up to which its divergence is exact
 
 
 class AskedOfDraws(Asked, AskedGuide):
@@ -52,6 +54,9 @@ class Diffusion(GenerativeModel):
     The network sees x_t in unit size, x_t / ρ. `log_prob` is the variational bound of the reverse process in
     continuous time, whatever the weight; samples take finitely many steps of it. Levels are numbers in [−1, 1] inside,
     and samples go to the nearest level. Reals should have about unit variance: see `Standardized`.
+
+    Where noise goes with chosen rows (`Emphasis.coupling`), x_t is no row with independent noise: the flow still leads
+    from noise to data, and `log_prob` is an estimate of its density; there is no score, and samples take no new noise.
 
     Args:
         space: What one x is.
@@ -111,6 +116,8 @@ class Diffusion(GenerativeModel):
         self.net, self.schedule, self.predicts = net, schedule, predicts
         self.emphasis, self.sampler, self.drop_given = emphasis or Emphasis(), sampler or DDIM(), drop_given
         self.emphasis.refuse(predicts, schedule)
+        if not self.emphasis.coupling.is_independent:
+            self.likelihood = Likelihood.ESTIMATE
         self.times = self.emphasis.times  # so that what it learns is among the parameters
         self._marks: tuple[float, float, float] | None = None
         self._marks, levels = None if schedule.learns else self.marks(), space.levels or 0
@@ -166,6 +173,11 @@ class Diffusion(GenerativeModel):
             asked: How steps are taken, and how strongly the condition is followed.
         """
         sampler, start = chosen(self.sampler, asked), self.start(n, noise)
+        if sampler.is_fresh and not self.emphasis.coupling.is_independent:
+            raise ValueError(
+                f"What learned from noise that goes with chosen rows draws without fresh noise, got {sampler}. Take "
+                "heun, euler, unipc, dpm2 or adaptive."
+            )
         denoise = self._guided(n, asked)
         denoise = denoise if wrap is None else wrap(denoise)
         with torch.autocast(
@@ -207,9 +219,13 @@ class Diffusion(GenerativeModel):
     def log_density(
         self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise, *, samples: int = 8
     ) -> Float[Tensor, " B"]:
-        """The bound, its integral from `samples` noise levels a row."""
+        """The bound, its integral from `samples` noise levels a row; where noise went with chosen rows, the flow's
+        density, from as many probes."""
         if samples < 1:
             raise ValueError(f"`samples` must be at least 1, got {samples}.")
+        if not self.emphasis.coupling.is_independent:
+            probes = None if self.space.dims <= FEW else samples
+            return flow_log_density(self, x, given, noise, FOLLOWED, probes).value
         first, last = self.ends()
         y = self.numbers.of(x)
         ends = first.log_snr.item(), last.log_snr.item()
@@ -259,10 +275,11 @@ class Diffusion(GenerativeModel):
 
     def abilities(self) -> list[Ability]:
         latent = NormalLatent(Space(self.space.shape), self.numbers, self.generate, self.dtype)
-        return [Denoised(self), latent]
+        return [Denoised(self), latent] if self.emphasis.coupling.is_independent else [latent]
 
     def can(self, capability: Capability | str) -> bool:
-        return super().can(capability) and not (Capability(capability) is Capability.SCORE and self.space.is_discrete)
+        scored = not self.space.is_discrete and self.emphasis.coupling.is_independent
+        return super().can(capability) and (scored or Capability(capability) is not Capability.SCORE)
 
     def extra_repr(self) -> str:
         parts = f"{self.schedule}, {self.predicts}, {self.emphasis}, {self.sampler}"

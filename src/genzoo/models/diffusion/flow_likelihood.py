@@ -16,19 +16,26 @@ References:
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from genzoo.core.given import GivenAsked, RowsAsked
+from genzoo.core.given import Given, GivenAsked, RowsAsked
 from genzoo.core.noise import Noise
-from genzoo.models.diffusion.diffusion import TRAINED, Diffusion
+from genzoo.core.space import Space
+from genzoo.distributions.levels import Numbers
 from genzoo.models.diffusion.samplers.heun import Heun
 from genzoo.models.diffusion.samplers.sampler import Passed
+from genzoo.models.diffusion.schedule import Moment, Schedule
 
-__all__ = ["FlowLikelihood", "flow_log_prob"]
+if TYPE_CHECKING:
+    from genzoo.models.diffusion.diffusion import Diffusion
+
+__all__ = ["TRAINED", "FlowLikelihood", "flow_log_density", "flow_log_prob"]
+
+TRAINED = 0.002  # the noise, in units of the signal, down to which steps go and training looks
 
 
 class FlowLikelihood(NamedTuple):
@@ -39,7 +46,7 @@ class FlowLikelihood(NamedTuple):
 
 
 def flow_log_prob(
-    model: Diffusion,
+    model: "Diffusion",
     x: RowsAsked,
     given: GivenAsked = None,
     *,
@@ -74,34 +81,73 @@ def flow_log_prob(
     """
     if probes is not None and probes < 1:
         raise ValueError(f"A trace needs at least one probe, got {probes}. Leave `probes` out for the exact one.")
-    rows, noise = model.checked(x), Noise(seed, "flow", device=model.device)
-    condition, y, volume = model.checked_given(given, len(rows)), model.numbers.of(rows), 0.0
-    if model.space.is_discrete:
-        width = 2 / max(1, (model.space.levels or 2) - 1)
-        y = y + width * (noise.at("cell").uniform(*y.shape, dtype=y.dtype) - 0.5)
-        volume = model.space.dims * math.log(width)
+    rows = model.checked(x)
+    condition = model.checked_given(given, len(rows))
+    return flow_log_density(model, rows, condition, Noise(seed, "flow", device=model.device), steps, probes)
+
+
+class Flowing(Protocol):
+    """What a flow from noise to data is asked for."""
+
+    schedule: Schedule
+    space: Space
+
+    @property
+    def numbers(self) -> Numbers:
+        """Data as numbers."""
+
+    def mean(self, x_t: Tensor, t: Tensor, given: Given) -> Tensor:
+        """What it says the data are."""
+
+    def ends(self) -> tuple[Moment, Moment]:
+        """The last of the two times is where it starts."""
+
+
+def flow_log_density(
+    model: Flowing, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise, steps: int, probes: int | None
+) -> FlowLikelihood:
+    """The same for rows and conditions in full, with noise of their own.
+
+    Args:
+        model: The diffusion.
+        x: The rows.
+        given: Their conditions.
+        noise: Where probes, and the places of levels in their cells, come from.
+        steps: Heun's steps.
+        probes: Random directions for the trace, or None for the exact one.
+    """
+    y, volume = _spread(model, x, noise)
     last = model.ends()[1]
     times = model.schedule.time(torch.linspace(-2 * math.log(TRAINED), last.log_snr.item(), steps + 1).double())
     first = model.schedule.at(times[0].to(y))
-    shape = y.shape if probes is None else (len(y), probes, *y.shape[1:])
-    signs = None if probes is None else noise.at("probes").integers(2, *shape).to(y.dtype) * 2 - 1
+    signs = None if probes is None else noise.at("probes").integers(2, len(y), probes, *y.shape[1:]).to(y) * 2 - 1
     seen: list[tuple[Tensor, Tensor]] = []
 
     def watch(passed: Passed) -> None:
         seen.append((passed.at.log_snr, passed.at.alpha * divergence(mean, passed, signs)))
 
     def mean(x_t: Tensor, t: Tensor) -> Tensor:
-        return model.mean(x_t, t, condition)
+        return model.mean(x_t, t, given)
 
     with torch.no_grad():
         z = Heun().along(times.to(y), mean, model.schedule, first.alpha * y, noise, watch)
     watch(Passed(last, z, z))
     clocks, traces = (torch.stack(each) for each in zip(*seen, strict=True))
     per_probe = (traces[1:] + traces[:-1]).mul((clocks[:-1] - clocks[1:])[:, None, None] / 4).sum(0)
-    dims = y[0].numel()
+    dims = math.prod(model.space.shape)
     base = -(z / last.scale).flatten(1).square().sum(1) / 2 - dims * (math.log(2 * math.pi) / 2 + last.scale.log())
     value = base + dims * (last.sigma * first.alpha / first.sigma).log() - per_probe.mean(1) + volume
     return FlowLikelihood(value, torch.zeros_like(value) if probes is None else _error(per_probe))
+
+
+def _spread(model: Flowing, x: Tensor, noise: Noise) -> tuple[Tensor, float]:
+    """Rows as reals, levels anywhere in their cells, and the log of a cell's volume."""
+    y = model.numbers.of(x)
+    if not model.space.is_discrete:
+        return y, 0.0
+    width = 2 / max(1, (model.space.levels or 2) - 1)
+    cell = noise.at("cell").uniform(*y.shape, dtype=y.dtype) - 0.5
+    return y + width * cell, model.space.dims * math.log(width)
 
 
 def _error(per_probe: Float[Tensor, "B probes"]) -> Float[Tensor, " B"]:

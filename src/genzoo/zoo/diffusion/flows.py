@@ -67,8 +67,8 @@ def flow_matching(
 
 @recipe(
     family="diffusion",
-    likelihood="bound",
-    can=ABLE,
+    likelihood="estimate",
+    can=tuple(each for each in ABLE if each not in ("score", "denoise")),
     compared=COMPARED,
     paper="Tong et al., 2024, Improving and generalizing flow-based generative models with minibatch optimal "
     "transport, arXiv:2302.00482",
@@ -84,7 +84,9 @@ def ot_flow_matching(
     width: Width = None,
     depth: Depth = None,
     times: Literal["logit_normal", "uniform"] = "uniform",
-    sampler: How = "heun",
+    sampler: Literal[
+        "euler", "ddim", "heun", "multistep", "ipndm", "dpm2", "dpm3", "unipc", "deis", "adaptive"
+    ] = "heun",
     sampling_steps: Count | None = None,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
@@ -92,6 +94,7 @@ def ot_flow_matching(
 
     Args:
         times: At which times training looks: most in the middle, or at all alike.
+        sampler: How samples are drawn if nothing else is asked for, without fresh noise.
         sampling_steps: In how many steps; by default 12, or 25 for paper size.
     """
     from genzoo.models.diffusion import (

@@ -28,6 +28,10 @@ class Ancestral(Sampler):
 
     steps: int = 100
 
+    @property
+    def is_fresh(self) -> bool:
+        return True
+
     def usual(self, schedule: Schedule) -> str:
         return "angle"
 

@@ -38,6 +38,10 @@ class Churn(Sampler):
     high: float = math.inf
     spread: float = 1.0
 
+    @property
+    def is_fresh(self) -> bool:
+        return True
+
     def usual(self, schedule: Schedule) -> str:
         return "karras"
 

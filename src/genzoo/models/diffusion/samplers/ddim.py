@@ -28,6 +28,10 @@ class DDIM(Sampler):
 
     eta: float = 0.0
 
+    @property
+    def is_fresh(self) -> bool:
+        return self.eta > 0
+
     def usual(self, schedule: Schedule) -> str:
         return "angle" if self.eta else "uniform"
 

@@ -39,6 +39,10 @@ class DPMSolver(Sampler):
     order: int = 2
     stochastic: bool = False
 
+    @property
+    def is_fresh(self) -> bool:
+        return self.stochastic
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 1 <= self.order <= 3 - self.stochastic:

@@ -37,6 +37,10 @@ class PredictorCorrector(Sampler):
     ratio: float = 0.16
 
     @property
+    def is_fresh(self) -> bool:
+        return True
+
+    @property
     def calls(self) -> int:  # type: ignore[override]
         """Of the network, in a step."""
         return 1 + self.corrections

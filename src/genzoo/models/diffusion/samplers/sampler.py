@@ -76,6 +76,11 @@ class Sampler(abc.ABC):
     steps: int = 50
     grid: Grid | str | None = None
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it draws noise on its way, as only those may that take x_t for a row with independent noise."""
+        return False
+
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ValueError(f"A sampler needs at least one step, got {self.steps}.")
