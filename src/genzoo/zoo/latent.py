@@ -126,7 +126,7 @@ def vq_vae(
     *,
     size: Size = "small",
     codes: Count | None = None,
-    dims: Count = 16,
+    dims: Count = 8,
     quantizer: Quantization = "averaged",
     halvings: Count | None = None,
     width: Count | None = None,
@@ -137,7 +137,7 @@ def vq_vae(
     The autoencoder is unconditional; the condition, if there is one, is the transformer's.
 
     Args:
-        size: Small: 256 codes, 24 channels and a transformer of 4 × 128. Paper: 512 codes, 64 channels, 12 × 768.
+        size: Small: 256 codes, 16 channels and a transformer of 4 × 128. Paper: 512 codes, 64 channels, 12 × 768.
         codes: How many codes there are, for scalar and signs about so many; by default as size says.
         dims: Numbers of a place that become a code, where there is a codebook.
         quantizer: A codebook of averages or of parameters; or, without one, places of a grid or signs.
@@ -169,7 +169,7 @@ def vq_gan(
     *,
     size: Size = "small",
     codes: Count | None = None,
-    dims: Count = 16,
+    dims: Count = 8,
     quantizer: Quantization = "averaged",
     halvings: Count | None = None,
     width: Count | None = None,
@@ -221,7 +221,7 @@ def vq_vae2(
     size: Size = "small",
     levels: Annotated[int, Field(ge=2, le=6)] = 2,
     codes: Count | None = None,
-    dims: Count = 16,
+    dims: Count = 8,
     quantizer: Quantization = "averaged",
     halvings: Count | None = None,
     width: Count | None = None,
@@ -245,7 +245,7 @@ def vq_vae2(
     small = size == "small"
     quantizers = [_quantizer(quantizer, codes or (256 if small else 512), dims) for _ in range(levels)]
     both = CodePyramid(
-        space, quantizers, width=width or (24 if small else 64), halvings=halvings or _halvings(space), blocks=1
+        space, quantizers, width=width or (16 if small else 64), halvings=halvings or _halvings(space), blocks=1
     )
     counts = [places.stop - places.start for places in both.levels().values()][::-1]
 
@@ -291,9 +291,9 @@ def _coded(
     return CodedAutoencoder.conv(
         space,
         _quantizer(quantizer, codes or (256 if small else 512), dims),
-        width=width or (24 if small else 64),
+        width=width or (16 if small else 64),
         halvings=halvings or _halvings(space),
-        blocks=2,
+        blocks=1 if small else 2,
     )
 
 

@@ -84,6 +84,16 @@ def test_a_code_that_nobody_is_near_is_revived_unless_the_dead_are_left_alone(le
     assert used == (4 if least else 1)
 
 
+def test_codes_are_in_use_where_vectors_move_far_in_the_first_steps() -> None:
+    book = Codebook(64, 2)
+    book.start(Noise(0).normal(500, 2), Noise(1))
+    for step in range(80):
+        e = min(1.0, step / 40) * torch.tensor([[8.0], [-8.0]]) + (1 + step / 20) * Noise(step).normal(1, 2, 600)
+        book(e)
+        book.follow(Instant(step, noise=Noise(step, "follow")))
+    assert len(book(e).codes.unique()) > 57  # of 64
+
+
 def test_a_dead_code_goes_to_where_vectors_are_unlike_not_to_where_there_are_most() -> None:
     """Nine in ten vectors are one and the same, as the black of a background is."""
     book = Codebook(8, 1, decay=0.8)

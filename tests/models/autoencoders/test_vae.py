@@ -1,5 +1,7 @@
 """The variational autoencoder against what can be computed otherwise."""
 
+import math
+
 import pytest
 import torch
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal, kl_divergence
@@ -200,6 +202,27 @@ def test_a_prior_that_is_told_has_the_density_the_rate_and_the_draws_of_its_gaus
     drawn = prior.draw(4000, Noise(0), both, torch.float32, rows)
     assert (drawn.mean(0) - exact.mean[0]).abs().max() < 0.1 * exact.variance[0].max().sqrt()
     assert (drawn.T.cov() - exact.covariance_matrix[0]).abs().max() < 0.1 * exact.variance[0].max()
+
+
+def test_a_prior_that_is_told_comes_to_the_law_of_a_class_while_the_rest_trains() -> None:
+    """At the rate of the rest and for a few hundred steps: what rows of a class lose to their best Gaussian."""
+    with seeded(0):
+        prior = GivenNormal(Space((4,)), LABEL)
+    both, noise, root = GaussianAutoencoder.mlp(REALS, latent=4, hidden=[4]), Noise(0), 1.5 * torch.ones(4, 4).tril()
+    adam = torch.optim.Adam(prior.parameters(), lr=2e-3)
+
+    def rate(label: torch.Tensor) -> torch.Tensor:
+        loc = torch.tensor([[3.0], [-3.0], [1.5]])[label] + noise.normal(len(label), 4) @ root.T
+        return prior.rates(Independent(Normal(loc, 0.3), 1), loc, both, {"given": label}).sum(1).mean()
+
+    for step in range(200):
+        adam.param_groups[0]["lr"] = 1e-3 * (1 + math.cos(math.pi * step / 200))
+        adam.zero_grad()
+        rate(torch.arange(32) % 3).backward()
+        adam.step()
+    best = torch.logdet(root @ root.T + 0.09 * torch.eye(4)) / 2 - 4 * math.log(0.3)
+    with torch.no_grad():
+        assert rate(torch.arange(3).repeat(2000)) - best < 0.1
 
 
 def test_made_up_rows_begin_as_rows_of_the_data() -> None:

@@ -74,7 +74,8 @@ class Codebook(Quantizer):
         dims: D.
         beta: β, what it costs vectors to be far from their code.
         averaged: Whether codes are averages; else parameters.
-        decay: What an average keeps at each step.
+        decay: What an average keeps at each step. The first steps of an encoder move its vectors far, and codes that
+            follow slowly, or are found dead late, are lost for good.
         least: The share of an even use below which a code is dead; 0 leaves the dead alone.
 
     Raises:
@@ -102,7 +103,7 @@ class Codebook(Quantizer):
         *,
         beta: float = 0.25,
         averaged: bool = True,
-        decay: float = 0.99,
+        decay: float = 0.9,
         least: float = 0.1,
     ) -> None:
         super().__init__()
