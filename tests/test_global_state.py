@@ -127,7 +127,8 @@ ENTRIES: dict[str, Callable[[Path, Path], object]] = {
     "genzoo expect": lambda home, new: command("expect", home / "points", "--of", "x[0] > 0", "-n", 100),
 }
 PURE = {
-    "recipe_named", "effective_sample_size", "score_surrogate", "pictured", "between", "summed", "direction", "along"
+    "recipe_named", "effective_sample_size", "score_surrogate", "pictured", "between", "summed", "direction", "along",
+    "plane", "traversed",
 }  # fmt: skip
 
 

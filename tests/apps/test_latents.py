@@ -42,6 +42,8 @@ def test_every_command_makes_its_picture(runs, tmp_path):
         ("truncate", "-n", 3, "--values", "0,1", "--given", "label=3"): (3, 2),
         ("arithmetic", "--plus", "1,2", "--minus", "0", "--plus", 3): (4, 1),
         ("direction", "--of", "mean(x)", "-n", 2): (7, 2),
+        ("traverse", "-n", 3, "--steps", 5, "--given", "label=3"): (5, 3),
+        ("manifold", "-n", 4, "--entries", "2,0", "--given", "label=3"): (4, 4),
     }
     for (command, *words), shape in cases.items():
         asked(command, style, *words, "--out", out)
@@ -66,6 +68,8 @@ def test_what_cannot_be_walked_in_is_refused(runs, tmp_path):
         ("walk", runs / "moons"): "runs of images",
         ("mix", runs / "gan"): "train stylegan",
         ("arithmetic", runs / "gan", "--plus", "a"): "with commas",
+        ("manifold", runs / "gan", "--entries", "1"): "two entries",
+        ("manifold", runs / "gan", "--entries", "1,9"): "in [0, 4)",
         ("invert", runs / "style", "--image", tmp_path / "large.png"): "must be 1×8×8",
         ("direction", runs / "gan", "--of", "mean(y)"): "y",
     }

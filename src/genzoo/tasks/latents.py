@@ -16,7 +16,20 @@ from torch import Tensor
 from genzoo.core import Latent, Noise
 from genzoo.core.given import NOTHING, Given, given_rows
 
-__all__ = ["Direction", "Found", "along", "between", "direction", "invert", "pictured", "summed"]
+__all__ = [
+    "Direction",
+    "Found",
+    "along",
+    "between",
+    "direction",
+    "invert",
+    "pictured",
+    "plane",
+    "summed",
+    "traversed",
+]
+
+DRAWS = 2000  # from which the law of an entry is known
 
 Way = Literal["slerp", "lerp"]
 
@@ -178,6 +191,86 @@ def along(
     across = z - torch.tensordot(z.flatten(1), unit.flatten(), 1).reshape(-1, *[1] * unit.ndim) * unit
     moved = torch.tensor(places, dtype=z.dtype).reshape(1, -1, *[1] * unit.ndim) * unit
     return across[:, None] + moved
+
+
+def traversed(
+    latent: Latent,
+    z: Float[Tensor, "*latent"],
+    places: Sequence[float],
+    *,
+    given: Callable[[int], Given] = lambda n: NOTHING,
+    seed: int = 0,
+) -> Float[Tensor, "entries places *latent"]:
+    """A latent of which each entry in turn is moved through its own law, and the others stay.
+
+    Args:
+        latent: A model's.
+        z: The latent.
+        places: Where to, in standard deviations from the mean of the entry, as draws of the latent have them.
+        given: From a number of rows to the conditions of so many.
+        seed: Names the draws.
+
+    Example:
+        >>> from genzoo.core import Space
+        >>> from genzoo.distributions.levels import Numbers
+        >>> from genzoo.models.abilities import NormalLatent
+        >>> twice = NormalLatent(Space((2,)), Numbers(Space((2,))), lambda z, given: 2 * z)
+        >>> traversed(twice, torch.tensor([5.0, 7.0]), [-1, 1]).round().tolist()
+        [[[-1.0, 7.0], [1.0, 7.0]], [[5.0, -1.0], [5.0, 1.0]]]
+
+    References:
+        Higgins et al., 2017, "beta-VAE: learning basic visual concepts with a constrained variational framework"
+    """
+    flat = latent.draw(DRAWS, given(DRAWS), Noise(seed, "traversed")).flatten(1)
+    moved = z.flatten().expand(flat.shape[1], len(places), -1).clone()
+    each, steps = torch.arange(flat.shape[1]), torch.tensor(places, dtype=z.dtype, device=z.device)
+    moved[each, :, each] = flat.mean(0)[:, None] + flat.std(0)[:, None] * steps
+    return moved.unflatten(2, z.shape)
+
+
+def plane(
+    latent: Latent,
+    n: int,
+    entries: tuple[int, int] = (0, 1),
+    *,
+    given: Callable[[int], Given] = lambda n: NOTHING,
+    seed: int = 0,
+) -> Float[Tensor, "lines columns *latent"]:
+    """A grid of latents over two of their entries, at quantiles of what draws have, so that each stands for as many
+    samples as any other; the other entries are at their means.
+
+    Args:
+        latent: A model's.
+        n: Lines, and columns.
+        entries: Which entry changes from line to line, and which from column to column.
+        given: From a number of rows to the conditions of so many.
+        seed: Names the draws.
+
+    Raises:
+        ValueError: If there are no two such entries.
+
+    Example:
+        >>> from genzoo.core import Space
+        >>> from genzoo.distributions.levels import Numbers
+        >>> from genzoo.models.abilities import NormalLatent
+        >>> twice = NormalLatent(Space((3,)), Numbers(Space((3,))), lambda z, given: 2 * z)
+        >>> grid = plane(twice, 5)
+        >>> grid.shape, bool((grid[1:, :, 0] > grid[:-1, :, 0]).all())
+        (torch.Size([5, 5, 3]), True)
+
+    References:
+        Kingma & Welling, 2014, "Auto-encoding variational Bayes", arXiv:1312.6114 (appendix A)
+    """
+    dims = latent.space.dims
+    if len(set(entries)) < 2 or not all(0 <= i < dims for i in entries):
+        raise ValueError(f"Two entries in [0, {dims}) must be named, got {entries[0]} and {entries[1]}. Name others.")
+    drawn = latent.draw(DRAWS, given(DRAWS), Noise(seed, "plane"))
+    flat = drawn.flatten(1)
+    shares = (torch.arange(n, dtype=flat.dtype, device=flat.device) + 0.5) / n
+    grid = flat.mean(0).expand(n, n, -1).clone()
+    grid[:, :, entries[0]] = flat[:, entries[0]].quantile(shares)[:, None]
+    grid[:, :, entries[1]] = flat[:, entries[1]].quantile(shares)
+    return grid.unflatten(2, drawn.shape[1:])
 
 
 @dataclass(frozen=True)

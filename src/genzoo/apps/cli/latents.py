@@ -184,6 +184,50 @@ def direction(
     say(f"{of} from −{REACH:g} to {REACH:g} standard deviations; the fit tells {max(0, fit.explained):.0%}{hardly}")
 
 
+def traverse(
+    run: RunPath,
+    n: Annotated[int, typer.Option("-n", min=1, help="Entries, those first that change most.")] = 10,
+    steps: Annotated[int, typer.Option(min=2, help="Pictures of a line.")] = 8,
+    seed: Seed = 0,
+    given: GivenOption = None,
+    out: Out = None,
+) -> None:
+    """Draw a sample of which one entry of the latent after the other is moved, a line for each."""
+    place = _place(run, given)
+    from genzoo.tasks.latents import pictured, traversed
+
+    z, places = place.drawn(1, seed)[0], [REACH * (2 * i / (steps - 1) - 1) for i in range(steps)]
+    with Heartbeat("traverse") as beat:
+        beat.say("drawing both ends of every entry")
+        ends = traversed(place.latent, z, [-REACH, REACH], given=place.given, seed=seed).flatten(0, 1)
+        seen = pictured(place.latent, ends, place.given(len(ends))).float().flatten(1).unflatten(0, (-1, 2))
+        entries = (seen[:, 1] - seen[:, 0]).square().mean(1).argsort(descending=True, stable=True)[:n]
+        lines = traversed(place.latent, z, places, given=place.given, seed=seed)[entries].flatten(0, 1)
+    made = pictured(place.latent, lines, place.given(len(lines)))
+    _draw(place, made, steps, out or run / "samples" / "traverse.png")
+    say(f"entries by line: {', '.join(map(str, entries.tolist()))}; from −{REACH:g} to {REACH:g} standard deviations")
+
+
+def manifold(
+    run: RunPath,
+    n: Annotated[int, typer.Option("-n", min=2, help="Lines, and columns.")] = 16,
+    entries: Annotated[str, typer.Option(help="Which two entries of the latent.")] = "0,1",
+    seed: Seed = 0,
+    given: GivenOption = None,
+    out: Out = None,
+) -> None:
+    """Draw the plane of two entries of the latent, at their quantiles; of a latent of two that is all of it."""
+    two = [int(i) for i in _numbers(entries)]
+    if len(two) != 2:
+        raise Mistake(f"A plane has two entries, got {entries!r}.", "Write --entries 0,1.")
+    place = _place(run, given)
+    from genzoo.tasks.latents import pictured, plane
+
+    z = plane(place.latent, n, (two[0], two[1]), given=place.given, seed=seed).flatten(0, 1)
+    made = pictured(place.latent, z, place.given(len(z)))
+    _draw(place, made, n, out or run / "samples" / "manifold.png")
+
+
 def invert(
     run: RunPath,
     image: Annotated[list[Path], typer.Option(help="A picture of the run's size, or several.")],
@@ -236,5 +280,7 @@ COMMANDS: dict[Callable[..., None], str] = {
     truncate: "genzoo latent truncate runs/stylegan-mnist --values 0,0.5,1",
     arithmetic: "genzoo latent arithmetic runs/r3gan-mnist --plus 3,7,9 --minus 1,2 --plus 5,8",
     direction: "genzoo latent direction runs/r3gan-mnist --of 'mean(x)'",
+    traverse: "genzoo latent traverse runs/vae-mnist --steps 8",
+    manifold: "genzoo latent manifold runs/vae-mnist -n 16",
     invert: "genzoo latent invert runs/r3gan-mnist --image three.png",
 }
