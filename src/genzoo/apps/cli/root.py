@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from genzoo import __version__
-from genzoo.apps.cli import catalog, completing, data, latents, reproduce, training, using
+from genzoo.apps.cli import catalog, completing, data, latents, posterior, reproduce, training, using
 from genzoo.apps.cli.mistakes import Commands
 from genzoo.zoo.terminal import Lines, say
 
@@ -38,8 +38,8 @@ def genzoo(
     """One toolkit for deep generative models: train, sample, score and compare them on your own data."""
 
 
-for commands in (catalog.COMMANDS, training.COMMANDS, using.COMMANDS, completing.COMMANDS, reproduce.COMMANDS):
-    for function, example in commands.items():
+for part in (catalog, training, using, posterior, completing, reproduce):
+    for function, example in part.COMMANDS.items():
         app.command(function.__name__.strip("_"), epilog=f"Example: {example}")(function)
 
 

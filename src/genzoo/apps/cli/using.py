@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from genzoo.data import Data
     from genzoo.zoo.loading import Run
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "DataOption", "RunPath", "SplitOption", "data_of", "loaded_on", "rows_of"]
 
 ROWS, ENTRIES = 1000, 1 << 22  # of samples that are drawn at a time, at most
 
@@ -47,7 +47,7 @@ def sample(
     from genzoo.core.noise import fresh_seed
     from genzoo.evaluation.shown import MEAN, as_shown
 
-    loaded, seed = _loaded(run, device), fresh_seed() if seed is None else seed
+    loaded, seed = loaded_on(run, device), fresh_seed() if seed is None else seed
     shown = as_shown(loaded.generative)
     wanted = shown | _sampling_options(loaded, pairs("--set", options or ()))
     words = pairs("--given", given or (), as_text=True)
@@ -78,11 +78,11 @@ def score(
     read_config(run)
     from genzoo.evaluation.likelihood import scores
 
-    loaded = _loaded(run, device)
+    loaded = loaded_on(run, device)
     with Heartbeat("score") as beat:
         beat.say("reading the data")
-        read = _data(loaded, data, online)
-    rows = read.rows() if data is not None and split is None else _rows(read, split or "test")
+        read = data_of(loaded, data, online)
+    rows = read.rows() if data is not None and split is None else rows_of(read, split or "test")
     name = split or ("test" if data is None else read.name)
     space, path = loaded.generative.space, out or run / f"scores-{name}.csv"
     columns = ["row", "log_prob", "bits_per_dim"] if space.is_discrete else ["row", "log_prob"]
@@ -131,11 +131,11 @@ def evaluate(
     from genzoo.zoo.card import card
     from genzoo.zoo.store import CARD
 
-    loaded = _loaded(run, device)
+    loaded = loaded_on(run, device)
     with Heartbeat("evaluate") as beat:
         beat.say("reading the data")
-        read = _data(loaded, data, online)
-        _rows(read, split)
+        read = data_of(loaded, data, online)
+        rows_of(read, split)
         protocol = Protocol(rows=rows, samples=samples, importance=importance, seed=seed, split=split)
         beat.say("choosing what sees samples")
         eye = eye_named(extractor, read, spent_by(loaded, "core_seconds"))
@@ -180,7 +180,7 @@ def expect(
     from genzoo.tasks import Expression, expectation, rare_event
     from genzoo.zoo.conditions import conditions, turns
 
-    loaded, places = _loaded(run, device), parsed_quantiles(quantiles)
+    loaded, places = loaded_on(run, device), parsed_quantiles(quantiles)
     asked, words = Expression(of, columns_of(loaded.codec)), pairs("--given", given or (), as_text=True)
     model, data = loaded.generative, loaded.config.data
     rows = conditions(model, data, words, turns(model, data, words), loaded.given_codecs)
@@ -203,7 +203,13 @@ def expect(
     return None
 
 
-def _loaded(path: Path, device: str) -> "Run":
+def loaded_on(path: Path, device: str) -> "Run":
+    """A run with its model on a device.
+
+    Args:
+        path: The run's folder.
+        device: Where, as auto or cuda:1.
+    """
     from genzoo.training.config import TrainConfig
     from genzoo.training.team import Team
     from genzoo.zoo.loading import load
@@ -214,8 +220,14 @@ def _loaded(path: Path, device: str) -> "Run":
     return run
 
 
-def _data(run: "Run", source: str | None, online: bool) -> "Data":
-    """The data to measure on, seen as the run saw its own."""
+def data_of(run: "Run", source: str | None, online: bool) -> "Data":
+    """The data to measure on, seen as the run saw its own.
+
+    Args:
+        run: The run.
+        source: A name, a file or a folder; by default the run's own data.
+        online: Whether they may be fetched.
+    """
     if source is None:
         return run.data(online=online)
     from genzoo.zoo.inputs import other_data
@@ -223,7 +235,16 @@ def _data(run: "Run", source: str | None, online: bool) -> "Data":
     return other_data(run.config, run.codec, source)
 
 
-def _rows(data: "Data", split: str) -> Any:
+def rows_of(data: "Data", split: str) -> Any:
+    """The rows of a split.
+
+    Args:
+        data: The data.
+        split: train, valid or test.
+
+    Raises:
+        Mistake: If there is no such split, or it has no rows.
+    """
     if split not in ("train", "valid", "test"):
         raise unknown("split", split, ("train", "valid", "test"))
     rows = data.split(split)
