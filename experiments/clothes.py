@@ -31,8 +31,7 @@ from genzoo.data import Data, Rows
 from genzoo.evaluation import conditional_fidelity, frechet_of_features, judge_made_for
 from genzoo.evaluation.judge import Judge
 from genzoo.evaluation.shown import as_shown
-from genzoo.zoo import load, resume, store
-from genzoo.zoo.run import Run
+from genzoo.zoo import Run, load, resume, store
 
 FAMILIES = {
     "adversarial": {"dcgan": 10, "stylegan": 10, "r3gan": 10, "wgan_gp": 5, "sngan": 5, "biggan": 5},
@@ -77,7 +76,7 @@ def use_of(run: Run, x: Tensor, labels: Tensor) -> dict[str, Any]:
     z = run.generative.encode(x, labels)
     if z.is_floating_point():
         return {}
-    levels = run.generative.prior.space.levels  # type: ignore[union-attr]
+    levels: int = run.generative.prior.space.levels  # type: ignore[union-attr,assignment]
     share = torch.bincount(z.flatten(), minlength=levels) / z.numel()
     used, perplexity = int((share > 0).sum()), torch.special.entr(share).sum().exp().item()
     return {"codes": levels, "used": used, "perplexity": round(perplexity, 1)}
