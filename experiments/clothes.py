@@ -76,7 +76,7 @@ def use_of(run: Run, x: Tensor, labels: Tensor) -> dict[str, Any]:
     z = run.generative.encode(x, labels)
     if z.is_floating_point():
         return {}
-    levels: int = run.generative.prior.space.levels  # type: ignore[union-attr,assignment]
+    levels: int = run.generative.prior.space.levels
     share = torch.bincount(z.flatten(), minlength=levels) / z.numel()
     used, perplexity = int((share > 0).sum()), torch.special.entr(share).sum().exp().item()
     return {"codes": levels, "used": used, "perplexity": round(perplexity, 1)}
