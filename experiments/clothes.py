@@ -73,7 +73,8 @@ def reconstructed(run: Run, x: Tensor, labels: Tensor) -> Tensor:
 
 def use_of(run: Run, x: Tensor, labels: Tensor) -> dict[str, Any]:
     """How many codes are in use, and their perplexity, where an encoder makes codes."""
-    z = run.generative.encode(x, labels)
+    with torch.no_grad():
+        z = run.generative.encode(x, labels)
     if z.is_floating_point():
         return {}
     levels: int = run.generative.prior.space.levels
@@ -120,7 +121,7 @@ def figures_of(run: Run, real: Rows, judge: Judge) -> dict[str, Any]:
             f"{most:g}": verdict(judge, drawn(run, N, labels, seed=0, truncation=most), labels, reference)
             for most in TRUNCATIONS
         }
-    if run.generative.can("encode"):
+    if run.config.recipe.name in FAMILIES["autoencoders"]:
         back = reconstructed(run, x, labels)
         figures["reconstructions"] = distance(judge, back, reference)
         figures["squared_error"] = round(((back.float() - x.float()) / 255).square().mean().item(), 5)
