@@ -211,7 +211,8 @@ def biggan(
     features = ResidualEncoder(space.shape, width=width, most=most)
     critic = spectral(Projected(features, features.width, given_space), embeddings=True)
     model = GAN(space, given_space, generator, critic, rules, latent=latent, drop_given=drop_given)
-    return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=64, ema=0.05, precision="auto"))
+    rows = 32 if small else 64
+    return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=rows, ema=0.05, precision="auto"))
 
 
 def _critic(space: Space, given_space: GivenSpaceLike, width: int, most: int, *, grows: bool) -> Any:
