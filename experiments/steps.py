@@ -66,8 +66,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
     """Both curves."""
     figure = Figure(figsize=(9, 3.4))
     left, right = figure.subplots(1, 2)
-    colors = [*COLORS, "#3a9a9a", "#7a5c3e", "#444444"]
-    for color, (name, by_calls) in zip(colors, found["samplers"].items(), strict=True):
+    for color, (name, by_calls) in zip([*COLORS, "#444444"], found["samplers"].items(), strict=True):
         values = [by_calls[calls][0] for calls in by_calls]
         left.plot([int(calls) for calls in by_calls], values, marker="o", markersize=3, color=color, label=name)
     left.set(xscale="log", yscale="log", xlabel="calls of the network", ylabel="Fréchet distance", xticks=CALLS)
