@@ -32,7 +32,7 @@ CALLS = (5, 10, 20, 50)
 SAMPLERS = ("euler", "heun", "multistep", "dpm2", "unipc", "ancestral")
 WEIGHTS = (0.0, 0.5, 1.0, 2.0, 4.0)
 RULES = ("plain", "projected")
-N, STEPS = 1000, 10
+N, STEPS, TICKS = 1000, 10, (2, 3, 5, 10, 20, 40)
 RECORD = Path(__file__).parent / "records" / "steps.json"
 
 
@@ -72,12 +72,14 @@ def draw(found: dict[str, Any], path: Path) -> None:
     left.set(xscale="log", yscale="log", xlabel="calls of the network", ylabel="Fréchet distance", xticks=CALLS)
     left.set_xticklabels([str(calls) for calls in CALLS])
     left.minorticks_off()
+    left.set_yticks(TICKS, [str(tick) for tick in TICKS])
     left.legend(fontsize=7, frameon=False)
     for color, (rule, by_weight) in zip(COLORS, found["guidance"].items(), strict=False):
         each = list(by_weight.values())
         told, apart = [one["fidelity"] for one in each], [one["frechet"][0] for one in each]
         right.plot(told, apart, marker="o", markersize=3, color=color, label=rule)
     right.set(xlabel="samples of the class that was asked for", ylabel="Fréchet distance")
+    right.set_xticks((0.8, 0.85, 0.9, 0.95))
     right.legend(fontsize=7, frameon=False)
     figure.tight_layout()
     save(figure, "diffusion-steps", path)
