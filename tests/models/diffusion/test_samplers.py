@@ -239,6 +239,18 @@ def test_encoding_and_decoding_follow_one_flow() -> None:
         assert torch.allclose(z, (x - MEAN) / STD, atol=0.02), schedule
 
 
+def test_flows_keep_a_graph_where_a_gradient_is_asked_for_alone() -> None:
+    """A graph of all steps of a few thousand pictures fills a machine."""
+    model, x = oracle(Straight(), sampler=Heun(4)), torch.tensor([[0.1]], dtype=torch.float64)
+    assert not model.encode(x).requires_grad
+    assert not model.decode(x).requires_grad
+    for way in (model.encode, model.decode):
+        asked = x.clone().requires_grad_()
+        way(asked).sum().backward()
+        assert asked.grad is not None
+        assert asked.grad.item() > 0
+
+
 def test_samplers_have_names_and_steps() -> None:
     model = oracle(Straight())
     assert torch.equal(model.sample(3, seed=0, sampler="heun", steps=9), model.sample(3, seed=0, sampler=Heun(9)))

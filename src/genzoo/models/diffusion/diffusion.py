@@ -195,13 +195,16 @@ class Diffusion(GenerativeModel):
 
     def encode(self, x: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B *event"]:
         """The noise that flows to x, by Heun's steps back along the flow."""
-        x, given = self.numbers.of(self.checked(x)), self.checked_given(given, len(x))
+        y, given = self.numbers.of(self.checked(x)), self.checked_given(given, len(x))
         first, last = self.ends()
-        return self.flow(first.t, last.t, first.alpha * x, given) / last.scale
+        with _graph_for(y):
+            return self.flow(first.t, last.t, first.alpha * y, given) / last.scale
 
     def decode(self, z: RowsAsked, given: GivenAsked = None) -> Shaped[Tensor, "B *event"]:
         """The x to which noise flows, by Heun's steps."""
-        return self.numbers.back(self.generate(self.latents(z), self.checked_given(given, len(z))))
+        z, given = self.latents(z), self.checked_given(given, len(z))
+        with _graph_for(z):
+            return self.numbers.back(self.generate(z, given))
 
     def generate(self, z: Float[Tensor, "B *event"], given: Given = NOTHING) -> Float[Tensor, "B *event"]:
         """The numbers to which noise flows, by Heun's steps; differentiable in the noise."""
@@ -336,6 +339,11 @@ class Diffusion(GenerativeModel):
         """The first time of the bound, of the finest noise that it knows, and the last."""
         first, last = torch.tensor(self.marks()[1:], dtype=self.dtype, device=self.device)
         return self.schedule.at(first), self.schedule.at(last)
+
+
+def _graph_for(x: Tensor) -> torch.set_grad_enabled:
+    """A graph of all steps along a flow where the gradient of rows is asked for, and no memory for one elsewhere."""
+    return torch.set_grad_enabled(torch.is_grad_enabled() and x.requires_grad)
 
 
 class Denoised(Denoiser):
