@@ -72,7 +72,7 @@ def flow_log_prob(
 
     Example:
         >>> from genzoo.core import Space
-        >>> from genzoo.models.diffusion import Cosine, Predicts
+        >>> from genzoo.models.diffusion import Cosine, Diffusion, Predicts
         >>> from genzoo.nn import MLP, Timed
         >>> net = Timed(MLP(2, [32], 2, given=16), 16)
         >>> model = Diffusion(Space((2,)), None, net, schedule=Cosine(), predicts=Predicts.PRECONDITIONED)
