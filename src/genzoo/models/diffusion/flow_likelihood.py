@@ -16,7 +16,7 @@ References:
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Shaped
@@ -86,6 +86,7 @@ def flow_log_prob(
     return flow_log_density(model, rows, condition, Noise(seed, "flow", device=model.device), steps, probes)
 
 
+@runtime_checkable
 class Flowing(Protocol):
     """What a flow from noise to data is asked for."""
 
