@@ -33,7 +33,7 @@ help:  ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 demo: $(READY)-base  ## train and compare the models on embedded data; writes runs/demo/report.html
-	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m genzoo.experiments.demo
+	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m genzoo demo
 
 test: lint types contracts pytest  ## lint, types, import contracts, tests and doctests
 

@@ -64,7 +64,3 @@ def print_leaderboard(comparison: Comparison, console: Console | None = None) ->
     for row in rows:
         table.add_row(*(Text(visible(row[i]["text"] + (" *" if row[i]["best"] else ""))) for i in shown))
     console.print(table)
-
-
-if __name__ == "__main__":
-    demonstrate()
