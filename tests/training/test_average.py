@@ -33,5 +33,5 @@ def test_the_last_step_is_always_taken_in():
     assert average.every == 50
     with torch.no_grad():
         line.weight.fill_(1.0)
-    average.follow(10_007)
+    average.follow(10_007, last=True)
     assert average.model.weight.item() == 1.0

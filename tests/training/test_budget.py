@@ -9,7 +9,7 @@ from genzoo.models.standardized import Standardized
 from genzoo.training import TrainConfig, budget, train
 from genzoo.training.budget import rows_judged
 from genzoo.training.callbacks import SampleGrid
-from tests.training.toys import Growing, Line, Moments, model_of, normal_rows
+from tests.training.toys import Clock, Growing, Line, Moments, model_of, normal_rows
 
 
 def test_short_runs_are_judged_on_few_rows_and_long_ones_on_all_that_are_allowed():
@@ -63,17 +63,6 @@ def test_core_minutes_count_processor_time_alone():
     trained = train(Idle(), normal_rows(), TrainConfig(core_minutes=0.01, device="cpu"), valid=normal_rows())
     assert trained.core_seconds < 2.5 * 0.6
     assert trained.seconds > 2 * trained.core_seconds
-
-
-class Clock:
-    """A clock that goes on only when somebody works; copies are the same clock."""
-
-    def __deepcopy__(self, memo):
-        return self
-
-    def __init__(self, monkeypatch):
-        self.seconds = 0.0
-        monkeypatch.setattr(time, "process_time", lambda: self.seconds)
 
 
 @pytest.mark.parametrize("costs", [(1, 2, 4, 12), (3, 3, 3, 3), (5, 4, 2, 1), (1, 1, 1, 1, 1, 1, 1, 30)])

@@ -174,16 +174,6 @@ def test_training_stops_early_when_validation_no_longer_improves():
     assert min(losses) == losses[-4] == trained.best
 
 
-def test_minutes_fix_a_number_of_steps_and_the_run_is_that_of_the_steps(tmp_path):
-    config = TrainConfig(minutes=0.02, device="cpu")
-    timed = train(model_of("line"), normal_rows(), config, valid=normal_rows(seed=1), run=tmp_path)
-    state = json.loads((tmp_path / f"checkpoints/step-{timed.steps:08d}/state.json").read_text())
-    assert state["total"] == timed.steps > 20
-    counted = train(model_of("line"), normal_rows(), TrainConfig(steps=timed.steps, device="cpu"))
-    for name, value in timed.model.state_dict().items():
-        assert torch.equal(value, counted.model.state_dict()[name])
-
-
 def test_losses_that_stay_nan_stop_the_training_and_one_alone_is_skipped():
     class Spoilt(Line):
         calls = 0

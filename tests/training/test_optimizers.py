@@ -5,11 +5,12 @@ from torch import nn
 from genzoo.core import Player
 from genzoo.training import TrainConfig
 from genzoo.training.optimizers import Mover, laid_out, movers, rate
+from genzoo.training.pace import Pace
 
 
 def test_the_rate_warms_up_and_ends_at_the_budget():
     config = TrainConfig(warmup=4)
-    rates = [rate(step, 100, config) for step in range(101)]
+    rates = [rate(step, Pace.even(100), config) for step in range(101)]
     assert rates[:5] == [0.25, 0.5, 0.75, 1.0, 1.0]
     assert sorted(rates[4:], reverse=True) == rates[4:]
     assert rates[100] == pytest.approx(0, abs=1e-12)

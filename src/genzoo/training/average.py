@@ -33,7 +33,7 @@ class Average:
 
     Args:
         model: What is followed.
-        total: N, the steps of the run.
+        total: N, the steps that the run was planned for.
         share: f, the length of the average as a share of the run.
 
     Example:
@@ -44,8 +44,8 @@ class Average:
         True
     """
 
-    def __init__(self, model: nn.Module, total: int, share: float) -> None:
-        self.source, self.total = model, total
+    def __init__(self, model: nn.Module, total: float, share: float) -> None:
+        self.source = model
         self.every = max(1, int(share * total / UPDATES))
         length = share * total / self.every
 
@@ -59,7 +59,7 @@ class Average:
         """The model with averaged weights."""
         return self.averaged.module
 
-    def follow(self, step: int) -> None:
-        """Takes in the model's weights after a step, if an update is due."""
-        if step % self.every == 0 or step == self.total:
+    def follow(self, step: int, *, last: bool = False) -> None:
+        """Takes in the model's weights after a step, if an update is due or it is the last."""
+        if step % self.every == 0 or last:
             self.averaged.update_parameters(self.source)

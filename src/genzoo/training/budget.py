@@ -1,8 +1,9 @@
 """Minutes as steps: everything that a run does is timed on a copy, and fixed in numbers before step 0.
 
-The training that follows is the one of that many steps, to the bit; only their number came from the clock, of the wall
-or of the processor. The checkpoint of step 0 holds it. Validations and grids of samples have their part of the budget:
-where they are dear they are of fewer rows, or there are fewer of them.
+The training that follows is the one of that many steps, to the bit, as long as these take what they took when they
+were timed (`genzoo.training.pace`); only their number came from the clock, of the wall or of the processor. The
+checkpoint of step 0 holds it. Validations and grids of samples have their part of the budget: where they are dear they
+are of fewer rows, or there are fewer of them.
 """
 
 import copy
@@ -18,6 +19,7 @@ from genzoo.training.callbacks import Callback, SampleGrid
 from genzoo.training.config import TrainConfig
 from genzoo.training.course import Course, Kind, Passes
 from genzoo.training.journal import Stopwatch
+from genzoo.training.pace import Pace
 from genzoo.training.state import GRIDS, VALIDATIONS, Plan
 from genzoo.training.timing import Cost, Deadline, TooLong, timed
 
@@ -33,6 +35,8 @@ ALIKE, CELLS = 1.25, 8  # costs that differ by more are timed again, in the midd
 MOST = 0.25  # the part of what is left that validations may take; else they have fewer rows
 BYTE = 2e-9  # seconds that a byte of a checkpoint takes to be copied, written and hashed
 LEAST = 3.0  # seconds that grids of samples may take in a run of steps, however short
+
+NUMBERS = ("steps", "judged", "validations", "grids", "shown")  # of a plan, which all processes must agree on
 
 Now = Callable[[], float]
 
@@ -78,12 +82,14 @@ def planned(
     seconds = 60 * (config.minutes or config.core_minutes or 0)
     trial = type(course)(copy.deepcopy(course.model), course.order, config, course.team, lambda _: None)
     course.wait(f"timing steps for a budget of {seconds:,.0f} s")
-    each = _mean_step(Trial(trial, now, seconds))
+    costs = _costs(Trial(trial, now, seconds))
     drawn = _drawing(trial.model, callbacks, Trial(trial, now, seconds), SHOWN * seconds / 2)
     judging = _judging(Trial(trial, now, seconds), validate, valid)
-    left, asked = began + seconds - now() - (_saving(trial) if saves else 0.0), _asked(callbacks)
-    plan = _fitted(course, MARGIN * left, each, judging, drawn, asked, available)
-    return Plan(**{name: int(course.team.agree(float(value or 0))) for name, value in vars(plan).items()})
+    spent, asked = now() - began, _asked(callbacks)
+    left = MARGIN * (seconds - spent - (_saving(trial) if saves else 0.0))
+    plan = _fitted(course, left, sum(costs) / len(costs), judging, drawn, asked, available)
+    agreed = {name: int(course.team.agree(getattr(plan, name) or 0)) for name in NUMBERS}
+    return Plan(**agreed, ends=course.team.agree(spent + left), costs=costs if math.isfinite(costs[0]) else (1.0,))
 
 
 def _fitted(
@@ -114,24 +120,23 @@ def _fitted(
 # --- steps ----------------------------------------------------------------------------------------------------------
 
 
-def _mean_step(trial: Trial) -> float:
-    """Seconds of a step, the mean along the training: at its beginning, middle and end, and at more places where these
-    differ."""
+def _costs(trial: Trial) -> tuple[float, ...]:
+    """Seconds of a step in equal parts of the training; one, if it is alike at the beginning, middle and end."""
     course, least = trial.course, STRETCH * trial.seconds
     try:
         if isinstance(course, Passes):
-            return _step_of_a_pass(trial, least)
+            return (_step_of_a_pass(trial, least),)
         if (warm := _first_step(trial)) >= WARM * trial.seconds:
-            return warm
+            return (warm,)
         first = _step_at(0.0, trial, least / len(ENDS))
         if not _grows(course.model) and first >= least:  # its first step has taken all that there is for timing
-            return first
+            return (first,)
         costs = [first, *(_step_at(progress, trial, least / len(ENDS)) for progress in ENDS[1:])]
         if max(costs) <= ALIKE * min(costs):
-            return sum(costs) / len(costs)
-        return sum(_step_at((i + 0.5) / CELLS, trial, least / CELLS) for i in range(CELLS)) / CELLS
+            return (sum(costs) / len(costs),)
+        return tuple(_step_at((i + 0.5) / CELLS, trial, least / CELLS) for i in range(CELLS))
     except TooLong:
-        return math.inf
+        return (math.inf,)
 
 
 def _grows(model: Trainable) -> bool:
@@ -148,7 +153,7 @@ def _first_step(trial: Trial) -> float:
     course = trial.course
     alone = course.team.size == 1  # a step that one of several processes leaves would keep the others waiting
     with Deadline(trial.now, trial.seconds if alone else math.inf):
-        return course.team.agree(timed(lambda: course.advance(0, 2), trial.now))
+        return course.team.agree(timed(lambda: course.advance(0, Pace.even(2)), trial.now))
 
 
 def _step_at(progress: float, trial: Trial, least: float) -> float:
@@ -174,7 +179,7 @@ def _burst(course: Course, steps: Sequence[int], now: Now) -> float:
     """Seconds of some steps."""
     start = now()
     for step in steps:
-        course.advance(step, steps[-1] + 1)
+        course.advance(step, Pace.even(steps[-1] + 1))
     return now() - start
 
 
@@ -183,7 +188,7 @@ def _step_of_a_pass(trial: Trial, least: float) -> float:
     course, now = trial.course, trial.now
     start = now()
     for step in range(course.stride):
-        course.advance(step, course.stride)
+        course.advance(step, Pace.even(course.stride))
         share = (step + 1) / course.stride
         if course.team.agree(now() - start) > max(least, share * trial.seconds / 2):  # there is time for few passes
             return course.team.agree(now() - start) / (step + 1)

@@ -19,6 +19,7 @@ from genzoo.training.config import TrainConfig
 from genzoo.training.finite import Skips, gradient_norm, spoilt_gradient
 from genzoo.training.optimizers import Mover, clip, movers, rate
 from genzoo.training.order import Order, Part
+from genzoo.training.pace import Pace
 from genzoo.training.team import Team
 
 __all__ = ["Course", "Game", "Kind", "Passes", "course_of"]
@@ -66,7 +67,7 @@ class Course(abc.ABC):
         """The steps that a budget amounts to."""
 
     @abc.abstractmethod
-    def advance(self, step: int, total: int) -> Mapping[str, Tensor | float]:
+    def advance(self, step: int, pace: Pace) -> Mapping[str, Tensor | float]:
         """Makes step number `step`; returns what to log, as `Done` when the training has converged."""
 
     def kinds(self) -> list[Kind]:
@@ -94,9 +95,9 @@ class Course(abc.ABC):
         """The precision that losses and sums are computed in."""
         return self.team.autocast(half=self.half)
 
-    def progress(self, step: int, total: int) -> float:
+    def progress(self, step: int, pace: Pace) -> float:
         """How far the training is before a step, from 0 to 1: a function of the two alone, so resuming is exact."""
-        return step / max(1, total) if self.pinned is None else self.pinned
+        return pace.progress(step) if self.pinned is None else self.pinned
 
     def batch(self, part: Part, noise: Noise, progress: float = 0.0) -> Batch:
         """Rows on the device, with the noise that belongs to them."""
@@ -158,9 +159,9 @@ class Game(Course):
     def total(self, steps: int | None) -> int:
         return DEFAULT_ROUNDS if steps is None else steps
 
-    def advance(self, step: int, total: int) -> Mapping[str, Tensor | float]:
+    def advance(self, step: int, pace: Pace) -> Mapping[str, Tensor | float]:
         logged = dict[str, Tensor]()
-        now = Now(rate(step, total, self.config), self.progress(step, total), self.progress(step + 1, total))
+        now = Now(rate(step, pace, self.config), self.progress(step, pace), self.progress(step + 1, pace))
         number = sum(turn.batches_before(step) for turn in self.turns)
         with self.seeded(step):
             for turn in self.turns:
@@ -277,13 +278,13 @@ class Passes(Course):
             return 0
         return self.looks + self.stride * (DEFAULT_PASSES if steps is None else -(-steps // self.stride))
 
-    def advance(self, step: int, total: int) -> Mapping[str, Tensor | float]:
+    def advance(self, step: int, pace: Pace) -> Mapping[str, Tensor | float]:
         fit, number = direct(self.model), step % self.stride
         if number == 0:
             fit.begin()
         with torch.no_grad(), self.autocast(), self.seeded(step):
             part = self.order.in_pass(number, self.team.share)
-            fit.accumulate(self.batch(part, self.noise, self.progress(step - number, total)))
+            fit.accumulate(self.batch(part, self.noise, self.progress(step - number, pace)))
         if number < self.stride - 1:
             return {}
         for tensor in fit.statistics():

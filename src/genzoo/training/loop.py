@@ -27,6 +27,7 @@ from genzoo.training.guard import Interrupted, Signals, locked
 from genzoo.training.journal import METRICS, Journal, Means, Stopwatch, read_rows
 from genzoo.training.optimizers import loaded
 from genzoo.training.order import Source, order_of
+from genzoo.training.pace import Pace, Pacer
 from genzoo.training.precision import half_on, resolved
 from genzoo.training.resources import explained
 from genzoo.training.state import ROWS, Kept, State
@@ -176,7 +177,7 @@ def _started(
     if run is not None and read_rows(run / METRICS):
         course.say(f"no checkpoint is left: the training begins again, in {run}")
     journal = Journal(run if team.is_first else None)
-    state = State(model, config, team, course, journal, plan.steps, plan, told_of(course), fresh=fresh)
+    state = State(model, config, team, course, journal, Pace.even(plan.steps), plan, told_of(course), fresh=fresh)
     state.average = _average(state)
     state.watch = watch
     _save(state, run)
@@ -188,11 +189,11 @@ def _resumed(course: Course, run: Path) -> State:
 
     def restored(found: disk.Checkpoint) -> State:
         kept, tensors = Kept(**found.state), found.tensors
-        total = _total(course, kept.config, kept.total, found.step)
-        longer = total > kept.total
+        pace = _pace(course, kept, found.step)
+        longer = pace.total > kept.pace.total
         journal = Journal(None)
         model, team = course.model, course.team
-        state = State(model, course.config, team, course, journal, total, kept.plan, kept.told, fresh=fresh)
+        state = State(model, course.config, team, course, journal, pace, kept.plan, kept.told, fresh=fresh)
         state.model.load_state_dict(tensors["model"])
         if spoilt := not_finite(tensors["model"], fresh):
             raise ValueError(spoilt[0])
@@ -212,29 +213,29 @@ def _resumed(course: Course, run: Path) -> State:
     return state
 
 
-def _total(course: Course, kept: TrainConfig, total: int, step: int) -> int:
-    """The steps of a training that is resumed: those it had, or more if the configuration now asks for more.
+def _pace(course: Course, kept: Kept, step: int) -> Pace:
+    """The pace of a training that is resumed: what it had, or that of more steps if the configuration asks for more.
 
     Raises:
         CheckpointError: If anything else in the configuration is another.
     """
-    now, before = course.config.model_dump(), kept.model_dump()
+    now, before = course.config.model_dump(), kept.config.model_dump()
     changed = [name for name, value in now.items() if before[name] != value]
     if not changed:
-        return total
+        return kept.pace
     longer = course.total(course.config.steps) if set(changed) <= set(BUDGETS) and course.config.steps else 0
-    if longer > max(total, step):
-        return longer
+    if longer > max(kept.pace.total, step):
+        return Pace.even(longer)
     raise disk.CheckpointError(
         f"A resumed training must keep its configuration, got other {', '.join(changed)}. Only steps may grow: it has "
-        f"made {step:,} of {total:,}."
+        f"made {step:,} of {kept.pace.total:,}."
     )
 
 
 def _average(state: State) -> Average | None:
     share = state.config.ema
     moves = next(state.model.parameters(), None) is not None  # a direct fit has nothing to follow
-    return Average(state.model, state.total, share) if share and moves else None
+    return Average(state.model, state.pace.planned, share) if share and moves else None
 
 
 def _play(
@@ -249,12 +250,15 @@ def _play(
     for callback in callbacks:
         callback.on_start(state)
     state.model.train()
+    pacer = Pacer(state)
     while state.step < state.total and not state.done:
-        logged = state.course.advance(state.step, state.total)
+        logged = state.course.advance(state.step, state.pace)
         state.step += 1
+        if bent := pacer.look(state):
+            state.pace = bent
         _between(state, logged, valid, callbacks)
         caught = state.team.most(signals.caught or 0)  # which one of several processes may have heard first
-        if _checkpoint_due(state, saved) or caught:
+        if _checkpoint_due(state, saved) or bent or caught:
             _save(state, run)
             saved = time.monotonic()
         if caught:
@@ -274,7 +278,7 @@ def _between(state: State, logged: Mapping[str, Any], valid: Source | None, call
     config = state.config
     state.done = is_done(logged)
     if state.average is not None:
-        state.average.follow(state.step)
+        state.average.follow(state.step, last=state.step == state.total)
     state.means.add(logged)
     rows = []
     if state.due(config.log_every, ROWS):
@@ -332,7 +336,7 @@ def _save(state: State, run: Path | None) -> None:
     if state.best_weights is not None:
         tensors["best"] = state.best_weights
     kept = {
-        "total": state.total,
+        "pace": dataclasses.asdict(state.pace),
         "plan": dataclasses.asdict(state.plan),
         "best": state.best,
         "best_step": state.best_step,

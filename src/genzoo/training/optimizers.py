@@ -11,6 +11,7 @@ from torch.optim.adamw import adamw
 
 from genzoo.core import Player
 from genzoo.training.config import TrainConfig
+from genzoo.training.pace import Pace
 
 __all__ = ["Mover", "laid_out", "loaded", "movers", "rate"]
 
@@ -28,21 +29,21 @@ def loaded(config: TrainConfig) -> None:
         Muon([nn.Parameter(torch.zeros(1, 1))])
 
 
-def rate(step: int, total: int, config: TrainConfig) -> float:
+def rate(step: int, pace: Pace, config: TrainConfig) -> float:
     """The share of the peak learning rate at a step: linear warm-up, then constant or a cosine to zero at the end,
 
     $$ r(s) = \\tfrac12 \\left(1 + \\cos \\pi \\frac{s - w}{N - w}\\right). $$
 
     Example:
         >>> config = TrainConfig(warmup=10)
-        >>> [round(rate(step, 110, config), 3) for step in (0, 9, 10, 60, 110)]
+        >>> [round(rate(step, Pace.even(110), config), 3) for step in (0, 9, 10, 60, 110)]
         [0.1, 1.0, 1.0, 0.5, 0.0]
     """
     if step < config.warmup:
         return (step + 1) / config.warmup
     if config.schedule == "constant":
         return 1.0
-    share = (step - config.warmup) / max(1, total - config.warmup)
+    share = (pace.place(step) - config.warmup) / max(1, pace.planned - config.warmup)
     return 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
 
 

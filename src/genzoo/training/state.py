@@ -12,6 +12,7 @@ from genzoo.training.average import Average
 from genzoo.training.config import TrainConfig
 from genzoo.training.course import Course
 from genzoo.training.journal import Journal, Means, Stopwatch
+from genzoo.training.pace import Pace
 from genzoo.training.team import Team
 from genzoo.training.told import Told
 
@@ -30,6 +31,8 @@ class Plan:
         validations: Validations in the run.
         grids: Grids of samples in the run.
         shown: The rows of each; None: to be found at the first.
+        ends: The seconds on the clock at which the last step is to be made; None in a run of steps.
+        costs: What steps cost in equal parts of the course, in any unit.
     """
 
     steps: int
@@ -37,6 +40,8 @@ class Plan:
     validations: int = VALIDATIONS
     grids: int = GRIDS
     shown: int | None = None
+    ends: float | None = None
+    costs: tuple[float, ...] = (1.0,)
 
 
 class Kept(BaseModel):
@@ -46,7 +51,7 @@ class Kept(BaseModel):
         pydantic.ValidationError: If something is not there, or not of its type.
     """
 
-    total: NonNegativeInt
+    pace: Pace
     plan: Plan
     best: FiniteFloat | None
     best_step: NonNegativeInt
@@ -65,6 +70,7 @@ class State:
     """A training under way: what callbacks see and checkpoints hold.
 
     Attributes:
+        pace: How far each step leads.
         step: Steps made so far, of `total`.
         plan: What was fixed before step 0.
         told: What the loss is, and the unit in which it is told.
@@ -82,7 +88,7 @@ class State:
     team: Team
     course: Course
     journal: Journal
-    total: int
+    pace: Pace
     plan: Plan
     told: Told
     average: Average | None = None
@@ -98,6 +104,11 @@ class State:
     fresh: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
+    def total(self) -> int:
+        """The steps of the run, as far as is known."""
+        return self.pace.total
+
+    @property
     def weights(self) -> Any:
         """The model with the weights that are validated, sampled and saved: the average if there is one."""
         return self.model if self.average is None else self.average.model
@@ -105,7 +116,7 @@ class State:
     @property
     def progress(self) -> float:
         """How far the training is, from 0 to 1."""
-        return self.course.progress(self.step, self.total)
+        return self.course.progress(self.step, self.pace)
 
     def due(self, every: int | None, times: int) -> bool:
         """Whether something is due after this step that happens every so many steps, or some times in the run."""
@@ -114,5 +125,5 @@ class State:
             return True
         if every is not None:
             return self.step % (-(-every // stride) * stride) == 0
-        made, all_of_them = self.step // stride, self.total // stride
-        return self.step % stride == 0 and made * times // all_of_them > (made - 1) * times // all_of_them
+        before, now = (self.pace.reached(step, times) for step in (self.step - stride, self.step))
+        return self.step % stride == 0 and now > before

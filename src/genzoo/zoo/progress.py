@@ -73,7 +73,8 @@ class Watch(Callback):
             return
         self.shown, self.pause = now, BAR_SECONDS if self.bar else LINE_SECONDS
         if self.bar:
-            self.bar.update(self.bar.task_ids[0], completed=state.step, text=self._text(state), refresh=True)
+            task, text = self.bar.task_ids[0], self._text(state)  # the total may change on the way
+            self.bar.update(task, total=state.total, completed=state.step, text=text, refresh=True)
         else:
             self.out.print(f"{self.called}: {self._text(state)}", highlight=False, soft_wrap=True)
 

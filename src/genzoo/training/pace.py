@@ -1,0 +1,132 @@
+"""How far a training is by its steps, and a budget of time held on the way.
+
+The number of steps is fixed before step 0. If they turn out to cost other than they were timed, the rest of the course
+is walked in fewer steps or more: rates, growth and what is due at parts of the run follow the place in the course, not
+the step. Where steps cost what they were timed, nothing changes, and the run is the one of that many steps.
+"""
+
+import bisect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from genzoo.training.state import State
+
+__all__ = ["Pace", "Pacer"]
+
+LOOKS = 8  # at the clock in a run
+NEAR = 0.03  # the part of a budget by which its end may be missed without a change of pace
+
+
+class Knot(NamedTuple):
+    """A step, and the place in the course that it reaches."""
+
+    step: int
+    place: float
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The place in a course of N planned steps that M real ones have reached: the same, or linear between knots.
+
+    Attributes:
+        knots: From (0, 0) to (M, N).
+
+    Example:
+        >>> pace = Pace.even(100)
+        >>> pace.place(20), pace.bent(20, 60).place(40), pace.bent(20, 60).place(60)
+        (20.0, 60.0, 100.0)
+    """
+
+    knots: tuple[Knot, ...]
+
+    @classmethod
+    def even(cls, steps: int) -> "Pace":
+        """Every step as long as the other."""
+        return cls((Knot(0, 0.0), Knot(steps, float(steps))))
+
+    @property
+    def total(self) -> int:
+        """M."""
+        return self.knots[-1].step
+
+    @property
+    def planned(self) -> float:
+        """N."""
+        return self.knots[-1].place
+
+    def place(self, step: int) -> float:
+        """From 0 to N."""
+        if step >= self.total:
+            return self.planned
+        i = bisect.bisect_right(self.knots, step, key=lambda knot: knot.step)
+        (start, place), (end, goal) = self.knots[i - 1], self.knots[i]
+        return place + (step - start) * ((goal - place) / (end - start))
+
+    def progress(self, step: int) -> float:
+        """The place as a share of N."""
+        return self.place(step) / max(1.0, self.planned)
+
+    def reached(self, step: int, times: int) -> int:
+        """How many of so many equal parts of the course lie behind."""
+        return int(self.place(step) * times // max(1.0, self.planned))
+
+    def bent(self, step: int, total: int) -> "Pace":
+        """The same up to a step, from which on the end is reached in another number of steps."""
+        before = tuple(knot for knot in self.knots if knot.step < step)
+        return Pace((*before, Knot(step, self.place(step)), Knot(total, self.planned)))
+
+
+class Stand(NamedTuple):
+    """Where a training stands."""
+
+    step: int
+    progress: float
+    seconds: float
+
+
+class Pacer:
+    """Looks at the clock eight times in a run, and says at what pace its budget is kept.
+
+    What steps cost since the last look tells what those to come will, in proportion to what was planned: a model that
+    grows is known to take longer steps at its end.
+
+    Args:
+        state: The training as it begins or goes on.
+    """
+
+    def __init__(self, state: "State") -> None:
+        self.last = _stand(state)
+
+    def look(self, state: "State") -> Pace | None:
+        """Another pace, if it is time to look and the present one would miss the budget's end."""
+        ends, course, step = state.plan.ends, state.course, state.step
+        if ends is None or step >= state.total or step % course.stride:
+            return None
+        now, last = _stand(state), self.last
+        passed = now.progress - last.progress
+        if course.team.size == 1:  # several processes have a clock each, and all must look after the same step
+            passed = max(passed, (now.seconds - last.seconds) / ends)
+        if passed < 1 / LOOKS:
+            return None
+        self.last = now
+        left, steps, costs = ends - now.seconds, state.total - step, state.plan.costs
+        each = (now.seconds - last.seconds) / (now.step - last.step) / _cost(costs, last.progress, now.progress)
+        expected = each * steps * _cost(costs, now.progress, 1.0)
+        if abs(course.team.agree(expected - left)) <= NEAR * ends:
+            return None
+        fit = int(course.team.agree(steps * max(0.0, left) / expected / course.stride + 0.5)) * course.stride
+        return state.pace.bent(step, max(course.least, step + fit))
+
+
+def _stand(state: "State") -> Stand:
+    watch = state.watch
+    seconds = watch.seconds if state.config.minutes else watch.core_seconds
+    return Stand(state.step, state.pace.progress(state.step), seconds)
+
+
+def _cost(costs: tuple[float, ...], a: float, b: float) -> float:
+    """What a step costs between two places of the course, the mean of costs that hold for equal parts of it each."""
+    parts = len(costs)
+    shares = [max(0.0, min(b, (i + 1) / parts) - max(a, i / parts)) for i in range(parts)]
+    return sum(cost * share for cost, share in zip(costs, shares, strict=True)) / sum(shares)
