@@ -11,9 +11,9 @@ from genzoo.zoo.diffusion.nets import (
     Depth,
     How,
     Net,
+    Network,
     Width,
-    denoiser,
-    trained_well,
+    assembled,
 )  # fmt: skip
 from genzoo.zoo.recipe import Count, DropGiven, GivenSpaceLike, Recipe, recipe
 
@@ -50,20 +50,19 @@ def ddpm(
         predicts: What the network predicts.
         sampling_steps: In how many steps; by default 100, or 1000 for paper size.
     """
-    from genzoo.models.diffusion import Cosine, Diffusion, Linear, Predicts
+    from genzoo.models.diffusion import Cosine, Linear, Predicts
     from genzoo.models.diffusion.samplers import sampler_named
 
     steps = sampling_steps or (100 if size == "small" else 1000)
-    model = Diffusion(
-        Space(space.shape, space.levels),
+    return assembled(
+        space,
         given_space,
-        denoiser(space, given_space, net, (width, depth), size),
+        Network(net, width, depth, size),
         schedule=Cosine() if schedule == "cosine" else Linear(),
         predicts=Predicts(predicts),
         sampler=sampler_named(sampler, steps),
         drop_given=drop_given,
     )
-    return trained_well(model, space, net, size)
 
 
 @recipe(
@@ -92,20 +91,19 @@ def edm(
     Args:
         sampling_steps: In how many steps; by default 18.
     """
-    from genzoo.models.diffusion import EDM, Diffusion, Emphasis, LogNormal, Preconditioned, Predicts
+    from genzoo.models.diffusion import EDM, Emphasis, LogNormal, Preconditioned, Predicts
     from genzoo.models.diffusion.samplers import sampler_named
 
-    model = Diffusion(
-        Space(space.shape, space.levels),
+    return assembled(
+        space,
         given_space,
-        denoiser(space, given_space, net, (width, depth), size),
+        Network(net, width, depth, size),
         schedule=EDM(),
         predicts=Predicts.PRECONDITIONED,
         emphasis=Emphasis(LogNormal(), Preconditioned()),
         sampler=sampler_named(sampler, sampling_steps or 18),
         drop_given=drop_given,
     )
-    return trained_well(model, space, net, size)
 
 
 @recipe(
@@ -135,20 +133,19 @@ def score_sde_ve(
     Args:
         sampling_steps: In how many steps; by default 100, or 1000 for paper size.
     """
-    from genzoo.models.diffusion import SNR, Diffusion, Emphasis, Predicts, VarianceExploding
+    from genzoo.models.diffusion import SNR, Emphasis, Predicts, VarianceExploding
     from genzoo.models.diffusion.samplers import sampler_named
 
-    model = Diffusion(
-        Space(space.shape, space.levels),
+    return assembled(
+        space,
         given_space,
-        denoiser(space, given_space, net, (width, depth), size),
+        Network(net, width, depth, size),
         schedule=VarianceExploding(),
         predicts=Predicts.SCORE,
         emphasis=Emphasis(weight=SNR()),
         sampler=sampler_named(sampler, sampling_steps or (100 if size == "small" else 1000)),
         drop_given=drop_given,
     )
-    return trained_well(model, space, net, size)
 
 
 @recipe(
@@ -178,20 +175,19 @@ def score_sde_vp(
     Args:
         sampling_steps: In how many steps; by default 100, or 1000 for paper size.
     """
-    from genzoo.models.diffusion import SNR, Diffusion, Emphasis, Linear, Predicts
+    from genzoo.models.diffusion import SNR, Emphasis, Linear, Predicts
     from genzoo.models.diffusion.samplers import sampler_named
 
-    model = Diffusion(
-        Space(space.shape, space.levels),
+    return assembled(
+        space,
         given_space,
-        denoiser(space, given_space, net, (width, depth), size),
+        Network(net, width, depth, size),
         schedule=Linear(),
         predicts=Predicts.SCORE,
         emphasis=Emphasis(weight=SNR()),
         sampler=sampler_named(sampler, sampling_steps or (100 if size == "small" else 1000)),
         drop_given=drop_given,
     )
-    return trained_well(model, space, net, size)
 
 
 @recipe(
@@ -222,17 +218,16 @@ def vdm(
         predicts: What the network predicts: the noise as published, or the velocity, which is steadier.
         sampling_steps: In how many steps; by default 100, or 1000 for paper size.
     """
-    from genzoo.models.diffusion import ELBO, Cosine, Diffusion, Emphasis, Learned, Predicts
+    from genzoo.models.diffusion import ELBO, Cosine, Emphasis, Learned, Predicts
     from genzoo.models.diffusion.samplers import sampler_named
 
-    model = Diffusion(
-        Space(space.shape, space.levels),
+    return assembled(
+        space,
         given_space,
-        denoiser(space, given_space, net, (width, depth), size),
+        Network(net, width, depth, size),
         schedule=Learned(Cosine()),
         predicts=Predicts(predicts),
         emphasis=Emphasis(weight=ELBO()),
         sampler=sampler_named(sampler, sampling_steps or (100 if size == "small" else 1000)),
         drop_given=drop_given,
     )
-    return trained_well(model, space, net, size)

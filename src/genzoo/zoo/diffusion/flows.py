@@ -11,9 +11,9 @@ from genzoo.zoo.diffusion.nets import (
     Depth,
     How,
     Net,
+    Network,
     Width,
-    denoiser,
-    trained_well,
+    assembled,
 )  # fmt: skip
 from genzoo.zoo.recipe import Count, DropGiven, GivenSpaceLike, Recipe, recipe
 
@@ -48,21 +48,20 @@ def flow_matching(
         times: At which times training looks: most in the middle, or at all alike.
         sampling_steps: In how many steps; by default 25, or 50 for paper size.
     """
-    from genzoo.models.diffusion import Diffusion, Emphasis, LogitNormal, Predicts, Straight, Uniform
+    from genzoo.models.diffusion import Emphasis, LogitNormal, Predicts, Straight, Uniform
     from genzoo.models.diffusion.samplers import sampler_named
 
     steps = sampling_steps or (25 if size == "small" else 50)
-    model = Diffusion(
-        Space(space.shape, space.levels),
+    return assembled(
+        space,
         given_space,
-        denoiser(space, given_space, net, (width, depth), size),
+        Network(net, width, depth, size),
         schedule=Straight(),
         predicts=Predicts.VELOCITY,
         emphasis=Emphasis(LogitNormal() if times == "logit_normal" else Uniform()),
         sampler=sampler_named(sampler, steps),
         drop_given=drop_given,
     )
-    return trained_well(model, space, net, size)
 
 
 @recipe(
@@ -98,7 +97,6 @@ def ot_flow_matching(
         sampling_steps: In how many steps; by default 12, or 25 for paper size.
     """
     from genzoo.models.diffusion import (
-        Diffusion,
         Emphasis,
         LogitNormal,
         MinibatchOT,
@@ -109,17 +107,16 @@ def ot_flow_matching(
     from genzoo.models.diffusion.samplers import sampler_named
 
     looks = LogitNormal() if times == "logit_normal" else Uniform()
-    model = Diffusion(
-        Space(space.shape, space.levels),
+    return assembled(
+        space,
         given_space,
-        denoiser(space, given_space, net, (width, depth), size),
+        Network(net, width, depth, size),
         schedule=Straight(),
         predicts=Predicts.VELOCITY,
         emphasis=Emphasis(looks, coupling=MinibatchOT()),
         sampler=sampler_named(sampler, sampling_steps or (12 if size == "small" else 25)),
         drop_given=drop_given,
     )
-    return trained_well(model, space, net, size)
 
 
 @recipe(

@@ -1,6 +1,6 @@
 """What recipes of diffusions share: their networks, how they are trained, and how they draw."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -10,7 +10,7 @@ from genzoo.zoo.recipe import Count, GivenSpaceLike, Recipe, Size
 from genzoo.zoo.units import in_units
 
 __all__ = [
-    "ABLE", "COMPARED", "SAMPLED", "DenoiserSize", "Depth", "How", "Net", "Width", "denoiser", "trained_well",
+    "ABLE", "COMPARED", "SAMPLED", "DenoiserSize", "Depth", "How", "Net", "Network", "Width", "assembled", "denoiser",
 ]  # fmt: skip
 
 ABLE = ("sample", "log_prob", "encode", "decode", "latent", "score", "denoise", "loss", "condition")
@@ -44,24 +44,63 @@ How = Annotated[
 ]  # fmt: skip
 
 
-def denoiser(
-    space: Space, given_space: GivenSpaceLike, net: Net, sizes: tuple[int | None, int | None], size: Size
-) -> Any:
+class Network(NamedTuple):
+    """Which network denoises.
+
+    Attributes:
+        net: Its kind.
+        width: Its width; None for what suits its size.
+        depth: Its depth, likewise.
+        size: Small or paper.
+    """
+
+    net: Net
+    width: Width
+    depth: Depth
+    size: Size
+
+
+def assembled(space: Space, given_space: GivenSpaceLike, network: Network, **parts: Any) -> Recipe:
+    """The recipe of a diffusion of some parts: reals in standard units, images in small batches, of which a short run
+    sees more.
+
+    Args:
+        space: What it draws.
+        given_space: The condition.
+        network: Its network.
+        parts: Its schedule, what it predicts and the other parts, as `Diffusion` takes them.
+    """
+    from genzoo.models.diffusion import Diffusion
+
+    of_images, small = _made(space, network.net) != "mlp", network.size == "small"
+    model = Diffusion(Space(space.shape, space.levels), given_space, denoiser(space, given_space, network), **parts)
+    config = TrainConfig(
+        steps=20_000 if of_images and small else 5000,
+        batch_size=256 if not of_images else 16 if small else 64,
+        lr=(1.5e-3 if of_images else 2e-3) if small else 2e-4,
+        warmup=100,
+        clip_norm=1.0 if of_images else None,
+        precision="auto" if of_images else "float32",
+        ema=0.05,
+    )
+    return Recipe(in_units(model), config)
+
+
+def denoiser(space: Space, given_space: GivenSpaceLike, network: Network) -> Any:
     """A network that sees the time and the condition.
 
     Args:
         space: What it denoises.
         given_space: The condition.
-        net: Which.
-        sizes: Its width and depth, None for what suits its size.
-        size: Small or paper.
+        network: Which.
     """
     from genzoo.core.given import as_given_space
     from genzoo.nn import MLP, DiT, Timed, UNet, is_sequence
 
-    small, (width, depth), made = size == "small", sizes, _made(space, net)
+    _, width, depth, size = network
+    small, made = size == "small", _made(space, network.net)
     attends = any(is_sequence(part) for part in as_given_space(given_space).values())
-    network: Any
+    layers: Any
     if made == "mlp":
         hidden = [width or (256 if small else 512)] * (depth or (4 if small else 6))
         return Timed(MLP(space.dims, hidden, space.dims, given=128), 128, given_space)
@@ -69,36 +108,14 @@ def denoiser(
         width = width or (128 if small else 384)
         patch = max(2, min(space.shape[1:]) // 7 if small else 2)
         parts = {"depth": depth or (4 if small else 12), "heads": max(1, width // 64), "patch": patch}
-        network = DiT(space.shape, given=width, tokens=width if attends else 0, width=width, **parts)
-        return Timed(network, width, given_space, attends=attends)
+        layers = DiT(space.shape, given=width, tokens=width if attends else 0, width=width, **parts)
+        return Timed(layers, width, given_space, attends=attends)
     base = width or (32 if small else 128)
     widths = (base, 2 * base) if small else (base, 2 * base, 2 * base)
     patch = 2 if small and min(space.shape[1:]) >= 16 else 1
     tokens = 2 * base if attends else 0
-    network = UNet(space.shape, given=2 * base, tokens=tokens, widths=widths, blocks=depth or 2, patch=patch)
-    return Timed(network, 2 * base, given_space, attends=attends)
-
-
-def trained_well(model: Any, space: Space, net: Net, size: Size) -> Recipe:
-    """The recipe of a model: reals in standard units, images in small batches, of which a short run sees more.
-
-    Args:
-        model: The model.
-        space: What it draws.
-        net: Its network.
-        size: Small or paper.
-    """
-    of_images = _made(space, net) != "mlp"
-    config = TrainConfig(
-        steps=20_000 if of_images and size == "small" else 5000,
-        batch_size=256 if not of_images else 16 if size == "small" else 64,
-        lr=(1.5e-3 if of_images else 2e-3) if size == "small" else 2e-4,
-        warmup=100,
-        clip_norm=1.0 if of_images else None,
-        precision="auto" if of_images else "float32",
-        ema=0.05,
-    )
-    return Recipe(in_units(model), config)
+    layers = UNet(space.shape, given=2 * base, tokens=tokens, widths=widths, blocks=depth or 2, patch=patch)
+    return Timed(layers, 2 * base, given_space, attends=attends)
 
 
 def _made(space: Space, net: Net) -> str:
