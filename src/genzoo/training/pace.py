@@ -6,6 +6,7 @@ the step. Where steps cost what they were timed, nothing changes, and the run is
 """
 
 import bisect
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -45,31 +46,39 @@ class Pace:
         """Every step as long as the other."""
         return cls((Knot(0, 0.0), Knot(steps, float(steps))))
 
-    @property
+    @functools.cached_property
     def total(self) -> int:
         """M."""
         return self.knots[-1].step
 
-    @property
+    @functools.cached_property
     def planned(self) -> float:
         """N."""
         return self.knots[-1].place
+
+    @functools.cached_property
+    def _last(self) -> tuple[int, float, float]:
+        """The beginning of the last part and its slope: every step asks for it several times."""
+        (start, place), (end, goal) = self.knots[-2:]
+        return start, place, (goal - place) / max(1, end - start)
 
     def place(self, step: int) -> float:
         """From 0 to N."""
         if step >= self.total:
             return self.planned
+        start, place, slope = self._last
+        if step >= start:
+            return place + (step - start) * slope
         i = bisect.bisect_right(self.knots, step, key=lambda knot: knot.step)
-        (start, place), (end, goal) = self.knots[i - 1], self.knots[i]
-        return place + (step - start) * ((goal - place) / (end - start))
+        return Pace(self.knots[: i + 1]).place(step)
 
     def progress(self, step: int) -> float:
         """The place as a share of N."""
-        return self.place(step) / max(1.0, self.planned)
+        return self.place(step) / (self.planned or 1.0)
 
     def reached(self, step: int, times: int) -> int:
         """How many of so many equal parts of the course lie behind."""
-        return int(self.place(step) * times // max(1.0, self.planned))
+        return int(self.place(step) * times // (self.planned or 1.0))
 
     def bent(self, step: int, total: int) -> "Pace":
         """The same up to a step, from which on the end is reached in another number of steps."""

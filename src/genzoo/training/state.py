@@ -125,5 +125,6 @@ class State:
             return True
         if every is not None:
             return self.step % (-(-every // stride) * stride) == 0
-        before, now = (self.pace.reached(step, times) for step in (self.step - stride, self.step))
-        return self.step % stride == 0 and now > before
+        if self.step % stride:
+            return False
+        return self.pace.reached(self.step, times) > self.pace.reached(self.step - stride, times)
