@@ -4,38 +4,20 @@ All of it is written once, on `Sequential`: a model says what comes next, given 
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int, Integer
+from jaxtyping import Bool, Float, Int, Integer
 from torch import Tensor
 
 from genzoo.core.abilities import Sequential
 from genzoo.core.given import NOTHING, Given, given_rows
 from genzoo.core.noise import Noise
-from genzoo.models.choice import check_choice, chosen
+from genzoo.models.choice import PLAIN, Choice, chosen, with_said
 from genzoo.models.sequences import counted, flattened, unflattened
 
-__all__ = ["Choice", "continued", "entry_log_probs", "first_symbols", "stream"]
+__all__ = ["continued", "entry_log_probs", "first_symbols", "none_said", "stream"]
 
 ROWS = 256  # rows that are drawn together, so that what they remember stays within memory
-
-
-class Choice(NamedTuple):
-    """How the next symbol is chosen: see `genzoo.models.choice`.
-
-    Attributes:
-        temperature: Divides the logits: below 1 the likely becomes likelier; 0 takes the likeliest.
-        top_k: Only the so many likeliest symbols are drawn from.
-        top_p: Only the likeliest symbols are drawn from that together have this probability.
-    """
-
-    temperature: float = 1.0
-    top_k: int | None = None
-    top_p: float | None = None
-
-
-PLAIN = Choice()
 
 
 def stream(
@@ -69,16 +51,18 @@ def stream(
         >>> len([symbol for symbol in stream(chain, 2, noise=Noise(0))])
         5
     """
-    check_choice(*choice)
+    choice.check()
     state, known = chain.begin(n, given), 0 if prefix is None else prefix.shape[1]
+    said = none_said(chain, n, noise.device) if choice.remembers else None
     end = chain.symbols - 1 if chain.space.ragged else -1
     ended: Tensor | None = None
     for t in range(chain.space.dims):
         if prefix is not None and t < known:
             symbol = prefix[:, t].to(noise.device)
         else:
-            symbol = chosen(chain.logits(state), noise.tick(t), *choice)
+            symbol = chosen(chain.logits(state), noise.tick(t), choice, said)
         symbol = symbol if ended is None else symbol.masked_fill(ended, end)
+        said = with_said(said, symbol[:, None])
         ended = symbol == end if ended is None else ended | (symbol == end)
         yield symbol
         if t + 1 < chain.space.dims and not (chain.space.ragged and bool(ended.all())):
@@ -109,7 +93,7 @@ def continued(
     Raises:
         ValueError: If the prefix does not fit, or a number of the choice is out of range.
     """
-    check_choice(*choice)
+    choice.check()
     start = first_symbols(chain, n, prefix)
     tokens = torch.full((n, chain.space.dims), chain.symbols - 1, device=noise.device)
     for first in range(0, n, ROWS):
@@ -137,6 +121,11 @@ def entry_log_probs(chain: Sequential, x: Integer[Tensor, "B *event"], given: Gi
         if t + 1 < tokens.shape[1]:
             state = chain.take(state, tokens[:, t])
     return torch.cat(steps, dim=1) * counted(tokens, chain.space)
+
+
+def none_said(chain: Sequential, n: int, device: torch.device) -> Bool[Tensor, "n symbols"]:
+    """That nothing has been said yet."""
+    return torch.zeros(n, chain.symbols, dtype=torch.bool, device=device)
 
 
 def first_symbols(chain: Sequential, n: int, prefix: Tensor | None) -> Int[Tensor, "n t"] | None:

@@ -104,6 +104,14 @@ class Cache:
         self.used = last
         return self.keys[:, :, :last], self.values[:, :, :last]
 
+    def select(self, rows: Tensor) -> "Cache":
+        """The same for some rows, of which one may come several times."""
+        other = Cache(self.keys, (len(rows), *self.keys.shape[1:]))
+        other.used, other.absent = self.used, None if self.absent is None else self.absent[rows]
+        other.keys[:, :, : self.used] = self.keys[rows, :, : self.used]
+        other.values[:, :, : self.used] = self.values[rows, :, : self.used]
+        return other
+
 
 class Normed(nn.Module):
     """Root-mean-square normalization without a gain."""

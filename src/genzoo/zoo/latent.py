@@ -8,7 +8,7 @@ from pydantic import Field
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.autoencoders import vae
-from genzoo.zoo.autoregressive.symbols import gpt
+from genzoo.zoo.autoregressive.symbols import GUESSED, gpt
 from genzoo.zoo.diffusion.flows import flow_matching
 from genzoo.zoo.diffusion.nets import COMPARED, SAMPLED
 from genzoo.zoo.flows import realnvp
@@ -116,7 +116,7 @@ def latent_diffusion(
     likelihood="bound",
     can=("sample", "log_prob", "encode", "decode", "loss", "condition"),
     paper="van den Oord, Vinyals & Kavukcuoglu, 2017, Neural discrete representation learning, arXiv:1711.00937",
-    sampling=("noise", "prefix", "temperature", "top_k", "top_p"),
+    sampling=("noise", *GUESSED),
     loss=f"stage 1: distortion + price of codes, {NATS}; stage 2: −log p of codes, bits per code",
     wants=("image",),
 )
@@ -159,7 +159,7 @@ def vq_vae(
     likelihood="bound",
     can=CODED,
     paper="Esser, Rombach & Ommer, 2021, Taming transformers for high-resolution image synthesis, arXiv:2012.09841",
-    sampling=("noise", "prefix", "temperature", "top_k", "top_p"),
+    sampling=("noise", *GUESSED),
     loss="stage 1: distortion + price of codes + what a critic sees; stage 2: −log p of codes, bits per code",
     wants=("image",),
 )
@@ -210,7 +210,7 @@ def vq_gan(
     likelihood="bound",
     can=CODED,
     paper="Razavi, van den Oord & Vinyals, 2019, Generating diverse images with VQ-VAE-2, arXiv:1906.00446",
-    sampling=("noise", "prefix", "temperature", "top_k", "top_p"),
+    sampling=("noise", *GUESSED),
     loss=f"stage 1: distortion + price of codes, {NATS}; stage 2: −log p of codes, bits per code",
     wants=("image",),
 )

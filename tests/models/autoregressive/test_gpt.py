@@ -6,7 +6,7 @@ from torch import Tensor
 
 from genzoo.core import Batch, Noise, Space
 from genzoo.models.autoregressive import GPT
-from genzoo.models.choice import chosen
+from genzoo.models.choice import Choice, chosen
 from genzoo.models.sequences import flattened
 from genzoo.nn import FAST, GPT2
 from genzoo.testing import conditions, rows
@@ -66,7 +66,7 @@ def test_logits_one_by_one_are_those_of_gpt2(gpt2: GPT, oracle: dict[str, Tensor
 def test_choices_are_those_of_transformers(oracle: dict[str, Tensor]) -> None:
     for name, option in (("top_k", {"top_k": 7}), ("top_p", {"top_p": 0.7})):
         for scores, kept in zip(oracle["scores"], oracle[name], strict=True):
-            drawn = chosen(scores.expand(20_000, -1), Noise(0), **option)
+            drawn = chosen(scores.expand(20_000, -1), Noise(0), Choice(**option))
             shares = drawn.bincount(minlength=SYMBOLS) / len(drawn)
             expected = scores.masked_fill(~kept, -torch.inf).softmax(-1)
             assert not shares[~kept].any()

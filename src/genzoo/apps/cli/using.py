@@ -264,16 +264,19 @@ def _sampling_options(run: "Run", wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def _in_symbols(run: "Run", options: dict[str, Any]) -> dict[str, Any]:
-    """Options of sampling as the model takes them: a prefix is told as text, or as a list of levels."""
-    if "prefix" not in options:
-        return options
+    """Options of sampling as the model takes them: a prefix is told as text, or as a list of levels, and a smaller
+    model as its run."""
     import torch
 
     from genzoo.data.codecs.text import SpellingCodec
 
-    prefix, codec = options["prefix"], run.codec
-    ids = codec.ids(str(prefix)) if isinstance(codec, SpellingCodec) else torch.tensor(prefix)
-    return options | {"prefix": ids}
+    changed = dict(options)
+    if (prefix := options.get("prefix")) is not None:
+        codec = run.codec
+        changed["prefix"] = codec.ids(str(prefix)) if isinstance(codec, SpellingCodec) else torch.tensor(prefix)
+    if (draft := options.get("draft")) is not None:
+        changed["draft"] = loaded_on(Path(str(draft)), str(run.generative.device)).generative
+    return changed
 
 
 def _output(run: "Run", path: Path) -> Path:

@@ -5,6 +5,7 @@ A named model says how its conditionals are asked one by one (`steps`), and how 
 """
 
 import abc
+from typing import Unpack
 
 from jaxtyping import Float, Integer
 from torch import Tensor
@@ -13,7 +14,8 @@ from genzoo.core.abilities import Ability, Sequential
 from genzoo.core.given import Given
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
-from genzoo.models.stepping import Choice, continued
+from genzoo.models.choice import Choice, Choosing
+from genzoo.models.stepping import continued
 from genzoo.nn.embedding import Embedding
 
 __all__ = ["Autoregressive"]
@@ -47,9 +49,7 @@ class Autoregressive(GenerativeModel):
         noise: Noise,
         *,
         prefix: Integer[Tensor, "..."] | None = None,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
+        **choosing: Unpack[Choosing],
     ) -> Integer[Tensor, "n *event"]:
         """Samples, symbol by symbol.
 
@@ -58,12 +58,13 @@ class Autoregressive(GenerativeModel):
             given: The condition.
             noise: Where the draws come from.
             prefix: The first symbols, (t,) for all rows or (n, t) for each; the rest is drawn to follow them.
-            temperature: Divides the logits: below 1 the likely becomes likelier; 0 takes the likeliest.
-            top_k: Only the so many likeliest symbols are drawn from.
-            top_p: Only the likeliest symbols are drawn from that together have this probability.
+            choosing: How the next symbol is chosen: `temperature`, `top_k`, `top_p`, `min_p`, `repetition`, as in
+                `genzoo.models.choice.Choice`.
         """
-        choice = Choice(temperature, top_k, top_p)
-        return continued(self.steps(), n, given, noise=noise, prefix=prefix, choice=choice)
+        return continued(self.steps(), n, given, noise=noise, prefix=prefix, choice=Choice(**choosing))
+
+    def options(self, method: str) -> frozenset[str]:
+        return super().options(method) | (frozenset(Choosing.__annotations__) if method == "draw" else frozenset())
 
     def abilities(self) -> list[Ability]:
         return [self.steps()]

@@ -7,22 +7,29 @@ place says what comes next. A condition stands before the start, as vectors of i
 """
 
 from dataclasses import dataclass
+from typing import Unpack
 
 import torch
 from jaxtyping import Float, Int, Integer
 from torch import Tensor, nn
 
-from genzoo.core.abilities import Sequential
 from genzoo.core.given import NOTHING, Given, GivenSpaceLike, given_rows
+from genzoo.core.model import GenerativeModel
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.models.ahead import drawn_ahead
 from genzoo.models.autoregressive.autoregressive import Autoregressive
-from genzoo.models.sequences import check_padding, counted, flattened, refuse_unlike, scored, symbols
+from genzoo.models.beams import likeliest
+from genzoo.models.choice import PLAIN, Choice, Choosing
+from genzoo.models.revisable import Revisable
+from genzoo.models.sequences import check_padding, counted, flattened, refuse_unlike, scored, symbols, unflattened
+from genzoo.models.stepping import continued, first_symbols
 from genzoo.nn.conditioning import Conditioning
 from genzoo.nn.transformer import FAST, Cache, Style, Transformer
 
 __all__ = ["GPT"]
 
+GUESSED = 4  # symbols of a draft at a time
 PLACES = 1 << 15  # places that are scored together, where no gradient is wanted
 
 
@@ -126,7 +133,51 @@ class GPT(Autoregressive):
         parts = [self._log_density(tokens[part], given_rows(given, part)) for part in blocks]
         return torch.cat(parts) if parts else torch.zeros(0, dtype=self.dtype, device=x.device)
 
-    def steps(self) -> Sequential:
+    def draw(
+        self,
+        n: int,
+        given: Given,
+        noise: Noise,
+        *,
+        prefix: Integer[Tensor, "..."] | None = None,
+        ahead: int | None = None,
+        draft: GenerativeModel | None = None,
+        beams: int | None = None,
+        **choosing: Unpack[Choosing],
+    ) -> Integer[Tensor, "n *event"]:
+        """Samples, symbol by symbol.
+
+        Args:
+            n: The number of rows.
+            given: The condition.
+            noise: Where the draws come from.
+            prefix: The first symbols, (t,) for all rows or (n, t) for each; the rest is drawn to follow them.
+            ahead: So many symbols are guessed at a time and checked at once: the same samples up to rounding, faster
+                for few rows, see `genzoo.models.ahead`.
+            draft: A smaller transformer of the same space and conditions that guesses them, by default 4.
+            beams: The likeliest sequence that a search along so many finds in place of a draw.
+            choosing: How the next symbol is chosen, as in `genzoo.models.choice.Choice`.
+
+        Raises:
+            ValueError: If options do not go together.
+        """
+        chain, choice = self.steps(), Choice(**choosing)
+        if ahead is None and draft is None and beams is None:
+            return continued(chain, n, given, noise=noise, prefix=prefix, choice=choice)
+        start = first_symbols(chain, n, prefix)
+        known = torch.zeros(n, 0, dtype=torch.long, device=self.device) if start is None else start.to(self.device)
+        if beams is not None:
+            if ahead is not None or draft is not None or choice != PLAIN:
+                raise ValueError("`beams` looks for the likeliest sequence: leave out what changes draws.")
+            return unflattened(likeliest(chain, n, given, prefix=known, beams=beams), self.space)
+        guesser = None if draft is None else draft.ability(Revisable)
+        if draft is not None and guesser is None:
+            raise ValueError(f"`draft` must be a gpt, got {type(draft).__name__}. Train a small one.")
+        window, choice = GUESSED if ahead is None else ahead, choice.check()
+        drawn = drawn_ahead(chain, n, given, noise=noise, prefix=known, choice=choice, window=window, draft=guesser)
+        return unflattened(drawn, self.space)
+
+    def steps(self) -> "Steps":
         return Steps(self)
 
     def extra_repr(self) -> str:
@@ -147,7 +198,7 @@ class Read:
     waiting: Int[Tensor, "n t"]
 
 
-class Steps(Sequential):
+class Steps(Revisable):
     """A transformer symbol by symbol: keys and values of the past are kept."""
 
     def __init__(self, model: GPT) -> None:
@@ -166,3 +217,20 @@ class Steps(Sequential):
         """Symbols wait until they are asked about, so that a prefix is read at once."""
         state.waiting = torch.cat([state.waiting, symbol[:, None]], dim=1)
         return state
+
+    def foresee(self, state: Read, symbols: Int[Tensor, "n k"]) -> Float[Tensor, "n places symbols"]:
+        tokens = torch.cat([state.waiting, symbols], dim=1)
+        said = self.model.logits(tokens, state.given, state.caches)[:, -symbols.shape[1] - 1 :]
+        state.waiting = state.waiting[:, :0]
+        return said
+
+    def rewind(self, state: Read, count: int) -> Read:
+        """Keys and values of what is taken back stay where they are, to be written over."""
+        waiting = min(count, state.waiting.shape[1])
+        state.waiting = state.waiting[:, : state.waiting.shape[1] - waiting]
+        for cache in state.caches:
+            cache.used -= count - waiting
+        return state
+
+    def select(self, state: Read, rows: Int[Tensor, " m"]) -> Read:
+        return Read([cache.select(rows) for cache in state.caches], given_rows(state.given, rows), state.waiting[rows])

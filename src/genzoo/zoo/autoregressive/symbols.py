@@ -10,7 +10,8 @@ from genzoo.zoo.units import in_units
 __all__ = ["bigram", "gpt", "markov_mlp", "rnn"]
 
 ABLE = ("sample", "log_prob", "step", "loss", "condition")
-DRAWN = ("temperature", "top_k", "top_p", "prefix")  # how samples may be asked for
+DRAWN = ("temperature", "top_k", "top_p", "min_p", "repetition", "prefix")  # how samples may be asked for
+GUESSED = (*DRAWN, "ahead", "draft", "beams")  # of what checks several symbols at once
 
 
 @recipe(
@@ -20,7 +21,7 @@ DRAWN = ("temperature", "top_k", "top_p", "prefix")  # how samples may be asked 
     paper="Radford et al., 2019, Language models are unsupervised multitask learners",
     columns="levels",
     ragged=True,
-    sampling=DRAWN,
+    sampling=GUESSED,
 )
 def gpt(
     space: Space,
