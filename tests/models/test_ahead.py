@@ -64,7 +64,7 @@ def test_options_that_do_not_go_together_are_refused():
     for options, said in (
         ({"ahead": 0}, "`ahead` must be at least 1"),
         ({"beams": 0}, "`beams` must be at least 1"),
-        ({"beams": 2, "temperature": 0.5}, "leave out what changes draws"),
+        ({"beams": 2, "temperature": 0.5}, "`beams` must stand alone"),
         ({"draft": Bigram(FIXED)}, "`draft` must be a gpt, got Bigram"),
         ({"draft": gpt(RAGGED)}, "`draft` must be a model of"),
         ({"ahead": 2, "top_k": 0}, "`top_k` must"),
