@@ -168,7 +168,7 @@ class GPT(Autoregressive):
         known = torch.zeros(n, 0, dtype=torch.long, device=self.device) if start is None else start.to(self.device)
         if beams is not None:
             if ahead is not None or draft is not None or choice != PLAIN:
-                raise ValueError("`beams` must stand alone, for it draws nothing, got other options. Leave out one of both.")
+                raise ValueError("`beams` must stand alone: it draws nothing. Leave out it, or the rest.")
             return unflattened(likeliest(chain, n, given, prefix=known, beams=beams), self.space)
         guesser = None if draft is None else draft.ability(Revisable)
         if draft is not None and guesser is None:
