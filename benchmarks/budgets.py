@@ -50,6 +50,7 @@ def kinds(rows: int) -> dict[str, Callable[[], Data]]:
         "sequences": lambda: read((x[:, 0, 0] % 4, label)),
         "labels of pictures": lambda: read((label.byte()[:, None], x)),
         "points": lambda: read(few),
+        "pairs of pictures": lambda: read((x, x.flip(-1))),
     }
 
 
