@@ -14,7 +14,7 @@ from genzoo.experiments.own_judges import judge_of_labels, judge_of_views
 
 __all__ = ["Eye", "eye_for", "eye_named"]
 
-SHARE, LEAST, MOST = 0.03, 20.0, 120.0  # of the comparison's core-seconds; core-seconds at least and at most
+SHARE, LEAST, MOST = 0.05, 20.0, 120.0  # of the comparison's core-seconds; core-seconds at least and at most
 NEAREST = (
     "It was made for other data: of the judges that come with the package, the one for images of the nearest color "
     "and size that recognizes these best. No labels of these data could be learned."
@@ -40,7 +40,7 @@ def eye_for(data: Data, core_seconds: float) -> Eye:
 
     Args:
         data: The data.
-        core_seconds: What the trainings of all models took; a judge's own training takes 3 % of it, between 20 and
+        core_seconds: What the trainings of all models took; a judge's own training takes 5 % of it, between 20 and
             120 core-seconds (without labels 60 at least), or fewer where the rows are few.
 
     Example:
