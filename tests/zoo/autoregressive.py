@@ -1,7 +1,18 @@
 """Autoregressive models: their tiny instances."""
 
 from genzoo.core import GivenSpaceLike, Space
-from genzoo.models.autoregressive import GPT, MADE, NADE, RNN, Bigram, MarkovDensity, MarkovMLP, PixelCNN, SoftmaxChain
+from genzoo.models.autoregressive import (
+    GPT,
+    MADE,
+    NADE,
+    RNN,
+    Bigram,
+    MarkovDensity,
+    MarkovMLP,
+    PixelCNN,
+    SoftmaxChain,
+    WaveNet,
+)
 from genzoo.nn import GPT2
 from tests.zoo.entry import BOTH, BYTES, EXACT, LABEL, REALS, TEXT, TINY, WORDS, Entry, stirred
 
@@ -24,6 +35,10 @@ def nade(space: Space, given: GivenSpaceLike = None, **options: object) -> NADE:
 
 def pixelcnn(space: Space, given: GivenSpaceLike = None, **options: object) -> PixelCNN:
     return stirred(PixelCNN(space, given, width=4, depth=2, kernel=3, components=2, **options))
+
+
+def wavenet(space: Space, given: GivenSpaceLike = None, **options: object) -> WaveNet:
+    return stirred(WaveNet(space, given, width=4, depth=2, **options))
 
 
 def chain(space: Space, given: GivenSpaceLike = None, **options: object) -> SoftmaxChain:
@@ -67,6 +82,7 @@ AUTOREGRESSIVE: dict[str, Entry] = {
     "markov_mlp": Entry(lambda: markov(WORDS, LABEL), EXACT, "step condition", rounds=40),
     "markov_mlp/many": Entry(lambda: markov(Space((2,), levels=150), places=True, components=2), EXACT, "step"),
     "markov_density": Entry(lambda: density(REALS, LABEL), EXACT, "score condition", rounds=40),
+    "wavenet": Entry(lambda: wavenet(WORDS, LABEL, drop_given=0.2), EXACT, "step condition", rounds=40),
     "bigram": Entry(lambda: bigram(TINY), EXACT, "step direct_fit"),
     "bigram/ragged": Entry(lambda: bigram(WORDS), EXACT, "step direct_fit"),
 }

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = attach(
         "classifying": ["Classifying"],
         "conditioning": ["Conditioning", "Tokens", "is_sequence"],
         "conv": ["ConvDecoder", "ConvEncoder"],
+        "dilated": ["Dilated"],
         "dit": ["DiT"],
         "deviation": ["Deviating", "deviation_in_groups"],
         "embedding": ["Conditioned", "Embedding"],

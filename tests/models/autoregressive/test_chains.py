@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from genzoo.core import Batch, GenerativeModel, Noise, Sequential, Space
-from genzoo.models.autoregressive import MADE, NADE, RNN, MarkovDensity, MarkovMLP, SoftmaxChain
+from genzoo.models.autoregressive import MADE, NADE, RNN, MarkovDensity, MarkovMLP, SoftmaxChain, WaveNet
 from genzoo.models.stepping import entry_log_probs
 from genzoo.nn.growing_sum import growing_sum
 from genzoo.testing import conditions, rows
-from tests.zoo.autoregressive import chain, density, markov, nade, rnn
+from tests.zoo.autoregressive import chain, density, markov, nade, rnn, wavenet
 from tests.zoo.entry import LABEL, TINY, WORDS
 
 MODELS = pytest.mark.parametrize(
@@ -22,6 +22,7 @@ MODELS = pytest.mark.parametrize(
         nade(TINY, LABEL),
         chain(TINY, LABEL),
         markov(WORDS, LABEL),
+        wavenet(WORDS, LABEL, cycles=2),
     ],
     ids=lambda model: f"{type(model).__name__}-{model.space.ragged}",
 )
@@ -37,14 +38,14 @@ def test_entries_one_by_one_are_those_of_whole_rows(model: GenerativeModel) -> N
     model.float()
 
 
-@pytest.mark.parametrize("make", [rnn, nade, chain, markov])
+@pytest.mark.parametrize("make", [rnn, nade, chain, markov, wavenet])
 def test_masses_of_all_rows_sum_to_one(make) -> None:
     model = make(Space((5,), levels=3)).double()
     every = torch.tensor(list(itertools.product(range(3), repeat=5)))
     assert model.log_prob(every).exp().sum().item() == pytest.approx(1, abs=1e-9)
 
 
-@pytest.mark.parametrize("make", [rnn, markov])
+@pytest.mark.parametrize("make", [rnn, markov, wavenet])
 def test_masses_of_all_lengths_sum_to_one(make) -> None:
     model = make(Space((3,), levels=2, ragged=True)).double()
     words = [[*word, *[2] * (3 - n)] for n in range(4) for word in itertools.product(range(2), repeat=n)]
@@ -59,6 +60,16 @@ def test_a_chain_of_order_d_sees_d_entries_and_no_more() -> None:
         after = entry_log_probs(model.able(Sequential), torch.cat([(x[:, :1] + 1) % 3, x[:, 1:]], dim=1))
     changed = (before != after)[0].tolist()
     assert changed == [True, True, True, False, False, False]
+
+
+def test_dilated_convolutions_see_their_reach_and_no_more() -> None:
+    model = WaveNet(Space((20,), levels=4), width=8, depth=3)
+    assert model.reach == 8
+    for layer in model.net.layers:  # so that nothing is cancelled by chance
+        torch.nn.init.uniform_(layer.gates.weight, 0.1, 0.5)
+    vectors = model.table(torch.zeros(1, 20, dtype=torch.long)).detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(model.net(vectors)[0, 15].sum(), vectors)
+    assert gradient[0].ne(0).any(1).nonzero().flatten().tolist() == list(range(8, 16))
 
 
 def test_a_chain_of_reals_is_a_density_that_sees_d_entries_and_no_more() -> None:

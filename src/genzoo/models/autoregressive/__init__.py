@@ -15,5 +15,6 @@ __getattr__, __dir__, __all__ = attach(
         "pixelcnn": ["PixelCNN"],
         "rnn": ["RNN"],
         "softmax_chain": ["SoftmaxChain"],
+        "wavenet": ["WaveNet"],
     },
 )

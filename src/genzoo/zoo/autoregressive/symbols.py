@@ -7,7 +7,7 @@ from genzoo.training.config import TrainConfig
 from genzoo.zoo.recipe import Count, DropGiven, GivenSpaceLike, Positive, Recipe, Share, Size, recipe
 from genzoo.zoo.units import in_units
 
-__all__ = ["bigram", "gpt", "markov_mlp", "rnn"]
+__all__ = ["bigram", "gpt", "markov_mlp", "rnn", "wavenet"]
 
 ABLE = ("sample", "log_prob", "step", "loss", "condition")
 DRAWN = ("temperature", "top_k", "top_p", "min_p", "repetition", "prefix")  # how samples may be asked for
@@ -116,6 +116,50 @@ def rnn(
         drop_given=drop_given,
     )
     config = TrainConfig(steps=3000, batch_size=64, lr=4e-3, warmup=50, clip_norm=1.0, keep="best")
+    return Recipe(in_units(model), config)
+
+
+@recipe(
+    family="autoregressive",
+    likelihood="exact",
+    can=ABLE,
+    paper="van den Oord et al., 2016, WaveNet: A generative model for raw audio, arXiv:1609.03499",
+    columns="levels",
+    ragged=True,
+    sampling=DRAWN,
+)
+def wavenet(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    width: Count | None = None,
+    depth: Count | None = None,
+    cycles: Count | None = None,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """Convolutions with holes over samples of sound, or any long row of symbols: each sees hundreds before it.
+
+    Args:
+        size: Small: a cycle of 9 layers of 48, which sees 512 symbols. Paper: three of 10 layers of 128.
+        width: The length of vectors; by default as size says.
+        depth: Layers of a cycle, the last of which looks 2^(depth − 1) places back; by default as size says.
+        cycles: How often that is repeated; by default as size says.
+    """
+    from genzoo.models.autoregressive import WaveNet
+
+    small = size == "small"
+    model = WaveNet(
+        space,
+        given_space,
+        width=width or (48 if small else 128),
+        depth=depth or (9 if small else 10),
+        cycles=cycles or (1 if small else 3),
+        drop_given=drop_given,
+    )
+    config = TrainConfig(
+        steps=3000, batch_size=4, lr=4e-3, warmup=100, clip_norm=100.0, precision="auto", ema=0.05, keep="best"
+    )
     return Recipe(in_units(model), config)
 
 
