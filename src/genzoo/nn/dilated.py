@@ -14,6 +14,7 @@ References:
     Le Paine et al., 2016, "Fast Wavenet generation algorithm", arXiv:1611.09482 (the rings)
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -85,7 +86,7 @@ class Dilated(nn.Module):
     ) -> Float[Tensor, "B T skip"]:
         """What is said of every place."""
         total: Tensor | None = None
-        for layer, part in zip(self.layers, self._told(told), strict=True):
+        for layer, part in zip(self._each(), self._told(told), strict=True):
             before = functional.pad(h, (0, 0, layer.dilation, 0))[:, : h.shape[1]]
             h, said = layer(before, h, None if part is None else part[:, None])
             total = said if total is None else total + said
@@ -94,13 +95,13 @@ class Dilated(nn.Module):
 
     def begin(self, n: int, told: Float[Tensor, "n given"] | None = None) -> Rings:
         """Rings for n sequences that have not begun."""
-        weight = self.layers[0].gates.weight
-        return Rings([weight.new_zeros(n, layer.dilation, self.width) for layer in self.layers], self._told(told))
+        kept = [layer.gates.weight.new_zeros(n, layer.dilation, self.width) for layer in self._each()]
+        return Rings(kept, self._told(told))
 
     def tell(self, rings: Rings, h: Float[Tensor, "n width"]) -> Float[Tensor, "n skip"]:
         """What is said of the next place; the rings take it in."""
         total: Tensor | None = None
-        for layer, ring, part in zip(self.layers, rings.kept, rings.told, strict=True):
+        for layer, ring, part in zip(self._each(), rings.kept, rings.told, strict=True):
             slot = ring[:, rings.place % layer.dilation]
             after, said = layer(slot, h, part)
             slot.copy_(h)
@@ -111,4 +112,7 @@ class Dilated(nn.Module):
 
     def _told(self, told: Tensor | None) -> list[Tensor | None]:
         """The condition's part of every layer's gates."""
-        return [None if layer.told is None or told is None else layer.told(told) for layer in self.layers]
+        return [None if layer.told is None or told is None else layer.told(told) for layer in self._each()]
+
+    def _each(self) -> Iterator[Layer]:
+        return (layer for layer in self.layers if isinstance(layer, Layer))

@@ -69,8 +69,9 @@ class WaveNet(Autoregressive):
         self.embedding = Embedding(given_space, width) if given_space else None
         given = width if given_space else 0
         self.net = Dilated(width, skip=skip, depth=depth, cycles=cycles, given=given)
-        self.head = nn.Sequential(nn.ReLU(), nn.Linear(skip, skip), nn.ReLU(), nn.Linear(skip, symbols(space)))
-        nn.init.zeros_(self.head[-1].weight)  # at first every symbol is as likely
+        last = nn.Linear(skip, symbols(space))
+        nn.init.zeros_(last.weight)  # at first every symbol is as likely
+        self.head = nn.Sequential(nn.ReLU(), nn.Linear(skip, skip), nn.ReLU(), last)
 
     @property
     def reach(self) -> int:
