@@ -108,6 +108,15 @@ def test_json_lines(tmp_path: Path) -> None:
         read(tmp_path / "t.jsonl", x="txt")
 
 
+def test_questions_are_texts_and_names_that_recur_are_classes(tmp_path: Path) -> None:
+    for rows, kinds, classes in ((150, 120, False), (300, 120, True), (150, 90, True)):
+        found = [{"answer": f"it is {i}.", "question": f"what is {i % kinds}?"} for i in range(rows)]
+        data = read(jsonl(tmp_path / f"{rows}-{kinds}.jsonl", found), x="answer", given="question")
+        assert (data.given_space == Space((), levels=kinds)) is classes
+        if not classes:
+            assert data.given_codecs[""].texts(data.given[:1]) == ["what is 0?"]
+
+
 def test_broken_json_lines_are_named_or_skipped(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text('{"text": "a"}\n[1]\n{"text": "\\ud800"}\n{"text": "bc"}\n{')

@@ -29,16 +29,17 @@ def visible(text: str) -> str:
     return UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def say(text: object = "", *, err: bool = False) -> None:
+def say(text: object = "", *, err: bool = False, end: str = "\n") -> None:
     """Writes a line to the standard output, or to the standard error.
 
     Args:
         text: The line.
         err: Which of the two.
+        end: What stands after it.
     """
     stream = sys.stderr if err else sys.stdout
     encoding = stream.encoding or "utf-8"
-    stream.write(visible(str(text)).encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    stream.write(visible(str(text)).encode(encoding, "backslashreplace").decode(encoding) + end)
     stream.flush()
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from genzoo.data import Data
     from genzoo.zoo.loading import Run
 
-__all__ = ["COMMANDS", "DataOption", "RunPath", "SplitOption", "data_of", "loaded_on", "rows_of"]
+__all__ = ["COMMANDS", "DataOption", "RunPath", "SplitOption", "data_of", "loaded_on", "rows_of", "sampling_options"]
 
 ROWS, ENTRIES = 1000, 1 << 22  # of samples that are drawn at a time, at most
 
@@ -49,7 +49,7 @@ def sample(
 
     loaded, seed = loaded_on(run, device), fresh_seed() if seed is None else seed
     shown = as_shown(loaded.generative)
-    wanted = shown | _sampling_options(loaded, pairs("--set", options or ()))
+    wanted = shown | sampling_options(loaded, pairs("--set", options or ()))
     words = pairs("--given", given or (), as_text=True)
     path = _output(loaded, out or run / "samples" / f"sample-seed{seed}-n{n}{loaded.codec.suffix}")
     with Heartbeat("sample") as beat, _whole(path) as draft:
@@ -253,7 +253,12 @@ def rows_of(data: "Data", split: str) -> Any:
     return rows
 
 
-def _sampling_options(run: "Run", wanted: dict[str, Any]) -> dict[str, Any]:
+def sampling_options(run: "Run", wanted: dict[str, Any]) -> dict[str, Any]:
+    """Options of sampling, if the run's model knows them.
+
+    Raises:
+        Mistake: If it does not know one.
+    """
     from genzoo.evaluation.likelihood import options_of
 
     known = options_of(run.generative, "draw")

@@ -378,12 +378,15 @@ def _texts(table: Table, x_names: Sequence[str], asked: Asked) -> frozenset[str]
     found = {name for name in (*x_names, *asked.given) if name in table.texts}
     if len(x_names) == 1 and (_is_text(table.columns[x_names[0]], asked) or _are_molecules(x_names[0], table)):
         found |= {x_names[0]}
-    found |= {
-        name
-        for name in asked.given
-        if _is_text(table.columns[name], asked) and len(different(table.columns[name])) > MOST_CLASSES
-    }
-    return frozenset(found)
+    return frozenset(found | {name for name in asked.given if _are_sentences(table.columns[name], asked)})
+
+
+def _are_sentences(cells: Sequence[str], asked: Asked) -> bool:
+    """Whether a condition is of texts: of many kinds, and long, or most of them in one row alone, as questions are."""
+    if isinstance(cells, Numbers) or len(found := different(cells)) <= MOST_CLASSES:
+        return False
+    own = 2 * len(found) > len(cells) and not all(is_number(cell) or is_missing(cell) for cell in found)
+    return own or _is_text(cells, asked)
 
 
 def _in_atoms(name: str, table: Table, asked: Asked) -> Asked:
