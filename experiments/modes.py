@@ -3,7 +3,7 @@
 Every model has a generator and a critic of perceptrons with three layers of 128, two latents, batches of 256 and a
 minute of one core; its settings are those of its recipe but for the rates, which are for hundreds of thousands of
 rounds. The points are fresh ones, 100,000 of each density; 2,500 samples are judged. What has a name with a number of
-minutes behind it has its recipe's own settings.
+minutes behind it, r3gan or drifting, has its recipe's own settings, and steps of its latents.
 
     python -m experiments.modes [--only r3gan,gan] [--data ring grid] [--minutes 1]
     python -m experiments.modes --only r3gan:2 --data ring      the GAN to begin with, two minutes
@@ -33,6 +33,7 @@ from genzoo.zoo.progress import Watch
 from genzoo.zoo.run import Run
 
 POINTS, SAMPLES, SHOWN = 100_000, 2_500, 400
+OWN = {"latent": 2, "latent_octaves": 4}
 NETS = {"latent": 2, "hidden": 128, "depth": 3}
 FIELD: dict[str, tuple[str, dict[str, Any]]] = {
     "gan": ("gan", {"lr": 5e-4}),
@@ -57,7 +58,7 @@ def run_of(name: str, data: str, minutes: float, seed: int, path: Path) -> Run:
         return resume(path, data=points, callbacks=[Watch(path.name)])
     kind, _, own = name.partition(":")
     recipe, settings = FIELD[kind]
-    settings, rows = ({"latent": 2}, {}) if own else (NETS | settings, {"batch_size": 256})
+    settings, rows = (OWN, {}) if own else (NETS | settings, {"batch_size": 256})
     options: dict[str, Any] = {"core_minutes": minutes, "seed": seed, "device": "cpu", **rows}
     return train(recipe, points, out=path, settings=settings, callbacks=[Watch(path.name)], **options)
 

@@ -5,7 +5,17 @@ import torch
 from torch import nn
 
 from genzoo.core import Space
-from genzoo.nn import MLP, Conditioned, ConvDecoder, ConvEncoder, Embedding, StridedDecoder, StridedEncoder, Timed
+from genzoo.nn import (
+    MLP,
+    Conditioned,
+    ConvDecoder,
+    ConvEncoder,
+    Embedding,
+    Steps,
+    StridedDecoder,
+    StridedEncoder,
+    Timed,
+)
 from genzoo.nn.conv import stages
 
 SHAPES = [(1, 4, 4), (1, 8, 8), (3, 5, 9), (1, 28, 28), (2, 4, 17)]
@@ -114,3 +124,17 @@ def test_one_time_for_all_rows_is_embedded_once() -> None:
     alike, apart = net(x, torch.tensor(0.3).expand(6)), net(x, torch.full((6,), 0.3))
     assert seen == [1, 6]
     assert torch.allclose(alike, apart, atol=1e-6)
+
+
+def test_steps_sharpen_along_the_training() -> None:
+    net, z = Steps(nn.Identity(), 1, first=2.0, last=50.0, until=0.5), torch.tensor([[-1e-3], [1e-3]])
+    jumps = []
+    for progress in (0.0, 0.25, 0.5, 1.0):
+        net.at(progress)
+        below, above = net(z)[:, 2]
+        jumps.append((below - above).item())
+    assert jumps[0] * 25 == pytest.approx(jumps[2], rel=0.01)
+    assert jumps[1] == pytest.approx((jumps[0] * jumps[2]) ** 0.5, rel=0.01)
+    assert jumps[3] == jumps[2]
+    with pytest.raises(ValueError, match="positive sharpness"):
+        Steps(nn.Identity(), 1, until=0.0)

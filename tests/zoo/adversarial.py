@@ -49,6 +49,7 @@ from genzoo.nn import (
     Projected,
     ResidualDecoder,
     ResidualEncoder,
+    Steps,
     Synthesis,
     Translator,
 )
@@ -110,7 +111,8 @@ def sngan() -> GAN:
 
 def r3gan() -> GAN:
     critic = Conditioned(Fourier(MLP(Fourier.width(REALS.dims, 2), [16], 1), 2))
-    return GAN(REALS, None, perceptrons(REALS)[0], critic, PAIRED, latent=4)
+    generator = Conditioned(Steps(MLP(Steps.width(4, 1), [16], REALS.dims), 1))
+    return GAN(REALS, None, generator, critic, PAIRED, latent=4)
 
 
 def deviating() -> GAN:

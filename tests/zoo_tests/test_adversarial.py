@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from genzoo.core import Batch, Noise, Space
+from genzoo.core import Batch, Instant, Noise, Space
 from genzoo.core.errors import DataError
 from genzoo.data import read
 from genzoo.data.codecs.catalog import codec_for
@@ -84,11 +84,14 @@ def test_rows_of_few_entries_are_seen_and_made_of_waves() -> None:
     few = recipe_named("r3gan")(Space((2,)), LABEL, hidden=8, latent=3, latent_octaves=3).model
     assert (few.model.generator.net.rates.numel(), few.model.critic.net.rates.numel()) == (3, 4)
     assert few.sample(4, torch.tensor([0, 1, 2, -1]), seed=0).shape == (4, 2)
+    few.model.follow(Instant(0, progress=1.0))
+    assert few.model.generator.net.sharpness == few.model.generator.net.last
     plain = recipe_named("r3gan")(Space((2,)), hidden=8).model
     assert isinstance(plain.model.generator.net, MLP)
-    for name in ("octaves", "latent_octaves"):
+    assert recipe_named("drifting")(Space((2,)), hidden=8, latent_octaves=3).model.model.steps
+    for name, octaves in (("r3gan", "octaves"), ("r3gan", "latent_octaves"), ("drifting", "latent_octaves")):
         with pytest.raises(Mistake, match="Perceptrons see waves"):
-            recipe_named("r3gan")(PICTURE, **{name: 2})
+            recipe_named(name)(PICTURE, **{octaves: 2})
 
 
 def test_a_condition_that_a_recipe_lacks_or_cannot_take_is_told() -> None:

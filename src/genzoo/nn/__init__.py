@@ -25,6 +25,7 @@ __getattr__, __dir__, __all__ = attach(
         "pyramid": ["Pyramid"],
         "residual": ["ResidualConv"],
         "spectrum": ["LogMel"],
+        "steps": ["Steps"],
         "strided": ["StridedDecoder", "StridedEncoder"],
         "styled": ["AdaptiveNorm", "Mapping", "ModulatedConv2d", "Synthesis"],
         "time": ["TimeEmbedding", "Timed"],

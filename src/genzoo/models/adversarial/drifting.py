@@ -7,13 +7,14 @@ does in a hundred steps of sampling is done in training; a sample is one call.
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from genzoo.core.game import Batch
+from genzoo.core.game import Batch, Player
 from genzoo.core.given import Given, GivenSpaceLike
 from genzoo.core.space import Space
 from genzoo.models.adversarial.generator import Generator
@@ -177,6 +178,9 @@ class Drifting(Generator):
                 "kernel, or train without a condition."
             )
         self.widths, self.wider, self.kernel = tuple(widths), wider, kernel
+
+    def players(self) -> Sequence[Player]:
+        return [replace(player, after=self.follow) for player in super().players()]
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
         given = self.training_given(batch)

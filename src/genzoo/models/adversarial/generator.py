@@ -24,6 +24,7 @@ from genzoo.models.abilities import Critic, NormalLatent
 from genzoo.models.adversarial.augmentation import Augment, Augmentation
 from genzoo.models.adversarial.objectives import NonSaturating, Objective
 from genzoo.models.adversarial.penalties import Encounter, Penalty, Shaping, turn
+from genzoo.nn import Steps
 
 __all__ = ["Adversarial", "Generator", "Rules", "truncated"]
 
@@ -125,6 +126,7 @@ class Generator(GenerativeModel):
     ) -> None:
         super().__init__(space, given_space)
         self.generator, self.latent, self.drop_given = generator, latent, drop_given
+        self.steps = [part for part in generator.modules() if isinstance(part, Steps)]
 
     def draw(
         self, n: int, given: Given, noise: Noise, *, truncation: float | None = None
@@ -143,6 +145,11 @@ class Generator(GenerativeModel):
         runs in less, for it is mixed with rows."""
         x = self.generator(z, given or None).reshape(len(z), *self.space.shape).to(self.dtype)
         return x.tanh() if self.space.is_discrete else x
+
+    def follow(self, now: Instant) -> None:
+        """Sharpens the steps that the generator sees of z, if it sees any."""
+        for net in self.steps:
+            net.at(now.progress)
 
     def latent_of(self, batch: Batch) -> Float[Tensor, "B latent"]:
         """The z of a batch."""
@@ -249,7 +256,7 @@ class Adversarial(Generator):
                 Player(f"every_{k}", self.critic, self._held_every(k), every=k, **of_critic)
                 for k in rules.lazy(of_critic=True)
             ),
-            Player("generator", makers, self.shaped_loss, optimizer=generator),
+            Player("generator", makers, self.shaped_loss, optimizer=generator, after=self.follow),
             *(
                 Player(f"shaped_every_{k}", makers, self._shaped_every(k), every=k, optimizer=generator)
                 for k in rules.lazy(of_critic=False)

@@ -1,8 +1,6 @@
 """Recipes whose critic is a classifier, of rows, packs or pairs; held by nothing, by its spectrum, by its slope."""
 
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
@@ -14,6 +12,7 @@ from genzoo.zoo.adversarial.nets import (
     GanSize,
     Hidden,
     Latent,
+    LatentOctaves,
     Net,
     Networks,
     Width,
@@ -26,7 +25,6 @@ from genzoo.zoo.adversarial.nets import (
     trunk,
     waves,
 )
-from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.recipe import Amount, Count, DropGiven, GivenSpaceLike, Positive, Recipe, Size, recipe
 from genzoo.zoo.units import in_units
 
@@ -201,7 +199,7 @@ def r3gan(
     gamma: Amount | None = None,
     every: Count | None = None,
     octaves: Count | None = None,
-    latent_octaves: Annotated[int, Field(ge=0)] = 0,
+    latent_octaves: LatentOctaves = 0,
     path_length: Amount = 0.0,
     lr: Positive | None = None,
     augment: AugmentTo = 0.0,
@@ -216,12 +214,12 @@ def r3gan(
         every: The penalties come every so many rounds, as steps of their own, and count as many times more; by default
             every round for perceptrons, every eighth for convolutions.
         octaves: Waves of each entry that the critic sees; by default 4 for rows of up to 16 entries.
-        latent_octaves: Waves of each entry of z that the generator sees, so that it jumps between modes far apart.
         path_length: How much steps of one length in z are held to steps of one length in x, every fourth round.
         lr: Adam's rate for both players, without momentum; by default 1e-3 for perceptrons, 2e-3 for convolutions
             when small, 2e-4 for paper.
     """
     from genzoo.models.adversarial import GAN, R1, R2, PathLength, Relativistic, Rules
+    from genzoo.nn import Fourier, Steps
 
     shape = shape_of(space, given_space, size, net=net, latent=latent, hidden=hidden, depth=depth or 3, width=width)
     if gamma is None:
@@ -229,8 +227,6 @@ def r3gan(
     every = every or (8 if shape.channels else 1)
     lr = lr or (1e-3 if not shape.channels else 2e-3 if size == "small" else 2e-4)
     few = space.dims <= FEW and not shape.channels
-    if shape.channels and (octaves or latent_octaves):
-        raise Mistake("Perceptrons see waves, got convolutions.", "Set net=mlp, or leave octaves out.")
     held = {"gamma": gamma, "last": gamma / 10, "until": 0.6, "every": every}
     shaping = [PathLength(path_length, every=4)] if path_length else []
     rules = Rules(
@@ -238,9 +234,9 @@ def r3gan(
     )
     generator, critic = networks(space, given_space, shape, **leaky(shape))
     if octaves := octaves or (4 if few else 0):
-        critic = waves(space.dims, given_space, shape, 1, octaves, **leaky(shape))
+        critic = waves(Fourier, space.dims, given_space, shape, 1, octaves, **leaky(shape))
     if latent_octaves:
-        generator = waves(shape.latent, given_space, shape, space.dims, latent_octaves, **leaky(shape))
+        generator = waves(Steps, shape.latent, given_space, shape, space.dims, latent_octaves, **leaky(shape))
     model = GAN(space, given_space, generator, critic, rules, latent=shape.latent, drop_given=drop_given)
     config = {"batch_size": 64, "ema": 0.05} if shape.channels else {"batch_size": 256, "ema": 0.02}
     return Recipe(in_units(model), TrainConfig(steps=5000, precision=half(shape), **config))

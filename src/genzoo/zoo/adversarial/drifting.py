@@ -4,7 +4,7 @@ from typing import Literal
 
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
-from genzoo.zoo.adversarial.nets import GanSize, Latent, Networks, Width, networks, shape_of
+from genzoo.zoo.adversarial.nets import GanSize, Latent, LatentOctaves, Networks, Width, networks, shape_of, waves
 from genzoo.zoo.recipe import Count, DropGiven, GivenSpaceLike, Positive, Recipe, recipe
 from genzoo.zoo.units import in_units
 
@@ -32,6 +32,7 @@ def drifting(
     reach: Positive = 0.02,
     wider: Positive = 50.0,
     kernel: Literal["laplace", "gauss", "sinkhorn"] = "laplace",
+    latent_octaves: LatentOctaves = 0,
     lr: Positive = 2e-3,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
@@ -47,9 +48,13 @@ def drifting(
         lr: Adam's peak rate.
     """
     from genzoo.models.adversarial import Drifting
+    from genzoo.nn import Steps
 
     shape = shape_of(space, given_space, size, net=net, latent=latent, hidden=hidden, depth=depth or 4, width=width)
-    generator, _ = networks(space, given_space, shape)
+    if latent_octaves:
+        generator = waves(Steps, shape.latent, given_space, shape, space.dims, latent_octaves)
+    else:
+        generator, _ = networks(space, given_space, shape)
     widths = [reach * space.dims**0.5]
     options = {"widths": widths, "wider": wider, "kernel": kernel}
     model = Drifting(space, given_space, generator, latent=shape.latent, drop_given=drop_given, **options)

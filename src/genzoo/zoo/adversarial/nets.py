@@ -1,13 +1,16 @@
 """The networks of adversarial recipes: generators, critics and encoders of perceptrons or of convolutions."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
 from genzoo.core.space import Space
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.recipe import Count, GivenSpaceLike, Share, Size
+
+if TYPE_CHECKING:
+    from genzoo.nn import Fourier, Steps
 
 __all__ = [
     "FEW",
@@ -17,6 +20,7 @@ __all__ = [
     "GanSize",
     "Hidden",
     "Latent",
+    "LatentOctaves",
     "Net",
     "Networks",
     "Shape",
@@ -48,6 +52,14 @@ Depth = Annotated[Count | None, Field(description="Their number; by default 2 fo
 Width = Annotated[
     Count | None,
     Field(description="Channels of the convolutions at half size, doubled at each halving; by default as size says."),
+]
+LatentOctaves = Annotated[
+    int,
+    Field(
+        ge=0,
+        description="Of perceptrons: waves of each entry of z that the generator sees, and that become steps along "
+        "the training, so that it jumps between modes far apart. 0: none.",
+    ),
 ]
 GAMES = {
     name: f"a game of two, of what is said of data, r, and of samples, f: the critic lowers {critic}, the "
@@ -216,21 +228,35 @@ def augment_to(target: float, space: Space) -> Any:
     return Augment(target)
 
 
-def waves(inputs: int, given_space: GivenSpaceLike, shape: Shape, outputs: int, octaves: int, **parts: Any) -> Any:
-    """A perceptron that sees Fourier features of few numbers.
+def waves(
+    kind: type["Fourier"] | type["Steps"],
+    inputs: int,
+    given_space: GivenSpaceLike,
+    shape: Shape,
+    outputs: int,
+    octaves: int,
+    **parts: Any,
+) -> Any:
+    """A perceptron that sees waves of few numbers.
 
     Args:
+        kind: `Fourier`, for rows of data; or `Steps`, for a latent.
         inputs: How many.
         given_space: The condition.
         shape: Its sizes.
         outputs: The length of what it makes.
         octaves: The number of waves of each entry, an octave apart.
         parts: The activation.
-    """
-    from genzoo.nn import MLP, Conditioned, Fourier
 
-    net = MLP(Fourier.width(inputs, octaves), shape.hidden, outputs, given=shape.across, **parts)
-    return Conditioned(Fourier(net, octaves), given_space, shape.across)
+    Raises:
+        Mistake: If the networks are convolutions.
+    """
+    from genzoo.nn import MLP, Conditioned
+
+    if shape.channels:
+        raise Mistake("Perceptrons see waves, got convolutions.", "Set net=mlp, or leave octaves out.")
+    net = MLP(kind.width(inputs, octaves), shape.hidden, outputs, given=shape.across, **parts)
+    return Conditioned(kind(net, octaves), given_space, shape.across)
 
 
 def half(shape: Shape) -> Literal["auto", "float32"]:
