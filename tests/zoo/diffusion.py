@@ -7,18 +7,23 @@ from genzoo.models.diffusion import (
     EDM,
     ELBO,
     Ancestral,
+    Bridge,
+    ClassifiedDiffusion,
     Cosine,
     Diffusion,
     Emphasis,
+    Entropic,
     Heun,
     Learned,
+    Line,
     Linear,
     MinibatchOT,
+    NoisyClassifier,
     Predicts,
     Straight,
 )
-from genzoo.nn import MLP, DiT, Timed, UNet
-from tests.zoo.entry import BITS, BOTH, BOUND, BYTES, EVEN, LABEL, PIXELS, REALS, Entry
+from genzoo.nn import MLP, DiT, Noticing, Timed, UNet
+from tests.zoo.entry import BITS, BOTH, BOUND, BYTES, EVEN, EXACT, LABEL, NONE, ONE_OF_3, PIXELS, REALS, Entry
 
 
 def diffusion(space: Space, given: GivenSpaceLike = None, drop_given: float = 0.0, **options: object) -> Diffusion:
@@ -35,6 +40,15 @@ def unet_diffusion(space: Space, given: GivenSpaceLike = None) -> Diffusion:
 def dit_diffusion(space: Space, given: GivenSpaceLike = None) -> Diffusion:
     net = Timed(DiT(space.shape, given=8, width=8, depth=1, heads=2, patch=2), 8, given)
     return Diffusion(space, given, net, schedule=Straight(), predicts=Predicts.VELOCITY, sampler=Heun(3))
+
+
+def bridge(space: Space) -> Bridge:
+    nets = [Timed(MLP(space.dims, [16], space.dims, given=8), 8) for _ in range(2)]
+    return Bridge(space, space, *nets, path=Line(0.5), coupling=Entropic(0.5), steps=4)
+
+
+def classifier(row: Space) -> NoisyClassifier:
+    return NoisyClassifier(ONE_OF_3, row, Timed(MLP(row.dims, [16], 3, given=8), 8))
 
 
 DIFFUSION: dict[str, Entry] = {
@@ -65,6 +79,20 @@ DIFFUSION: dict[str, Entry] = {
         lambda: diffusion(REALS, LABEL, 0.2, emphasis=Emphasis(coupling=MinibatchOT())),
         Likelihood.ESTIMATE,
         "encode decode latent condition",
+        rounds=40,
+    ),
+    "bridge": Entry(lambda: bridge(BYTES), NONE, "sample loss condition"),
+    "bridge/reals": Entry(lambda: bridge(REALS), NONE, "sample loss condition", rounds=40),
+    "noisy_classifier": Entry(
+        lambda: NoisyClassifier(ONE_OF_3, EVEN, Timed(Noticing(EVEN.shape, 3, given=8, widths=(4, 8)), 8)),
+        EXACT,
+        "condition",
+    ),
+    "noisy_classifier/reals": Entry(lambda: classifier(REALS), EXACT, "condition", rounds=40),
+    "diffusion/classified": Entry(
+        lambda: ClassifiedDiffusion(LABEL, diffusion(BYTES, sampler=Heun(3)), classifier(BYTES)),
+        NONE,
+        "sample loss condition",
         rounds=40,
     ),
     "diffusion/learned": Entry(

@@ -26,7 +26,9 @@ def models(name: str) -> dict[tuple[str, bool], GenerativeModel]:
     """A recipe's model, the last if it has stages, on every space that it takes, with and without a label."""
     made = {}
     for kind, space in (SPACES | LAST).items():
-        for given in () if kind in LAST and made else (None, LABEL, *[PICTURE] * (kind == "digits" and not made)):
+        for given in (
+            () if kind in LAST and made else (None, LABEL, *[PICTURE] * (kind in ("digits", "label") and not made))
+        ):
             try:
                 built = recipe_named(name)(space, given)
                 built = built if built.then is None else built.then(built.model)

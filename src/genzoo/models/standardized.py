@@ -29,6 +29,7 @@ class Standardized(Mapped):
     Args:
         model: A model whose x, or whose condition, holds reals.
         rows: The rows that the means and deviations are taken from, at most.
+        units: The units of x, where they are known rather than taken from rows.
         precise: Whether x comes and goes in float64, so that large numbers that differ in their last digits stay
             apart; the model sees them in its own precision, in standard units.
 
@@ -48,22 +49,24 @@ class Standardized(Mapped):
     shift: Tensor
     scale: Tensor
 
-    def __init__(self, model: GenerativeModel, *, rows: int = 50_000, precise: bool = False) -> None:
+    def __init__(
+        self, model: GenerativeModel, *, rows: int = 50_000, units: "Units | None" = None, precise: bool = False
+    ) -> None:
         names = real_conditions(model.given_space)
         if model.space.is_discrete and not names:
             refuse(model, "Standardized")
         super().__init__(model.space, model)
         self.rows, self.precise, self.likelihood = rows, precise, model.likelihood
         self.sees_reals, self.names = not model.space.is_discrete, names
-        units = Units(self.space.shape if self.sees_reals else ())
-        self.register_buffer("shift", units.shift.double() if precise else units.shift)
-        self.register_buffer("scale", units.scale.double() if precise else units.scale)
+        self.is_fitted, units = units is not None, units or Units(self.space.shape if self.sees_reals else ())
+        self.register_buffer("shift", units.shift.double() if precise else units.shift.clone())
+        self.register_buffer("scale", units.scale.double() if precise else units.scale.clone())
         self.conditions = nn.ModuleList(Units(shape) for shape in names.values())
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         kept = list(some(batches, self.rows))
         rows = [self.checked_batch(batch)[0] for batch in kept]
-        if self.sees_reals:
+        if self.sees_reals and not self.is_fitted:
             fit(self.shift, self.scale, torch.cat(rows), least=1e-13 if self.precise else 1e-6)
         for name, units in self._units():
             fit(units.shift, units.scale, torch.cat([self.given_of(batch)[name] for batch in kept]))

@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = attach(
         "joined": ["Joined"],
         "maps": ["MapDecoder", "MapEncoder"],
         "masked": ["Growing", "MaskedLinear", "MaskedMLP"],
+        "noticing": ["Noticing"],
         "progressive": ["Progressive", "ProgressiveDecoder", "ProgressiveEncoder", "doubled", "halved"],
         "projection": ["Projected"],
         "pyramid": ["Pyramid"],

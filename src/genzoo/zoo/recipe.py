@@ -89,6 +89,7 @@ SAMPLING = {
     "guided_from": "The least noise, in units of the signal, at which guidance is followed.",
     "guided_to": "The largest.",
     "against": "A condition to keep away from, in place of none.",
+    "fresh": "Fresh noise on the way, from 0, the flow, to 1, the diffusion; 1 where the way has noise.",
     "sweeps": "Sweeps of the Markov chain for a sample.",
     "method": "How the chain moves, or auto.",
     "anneal": "true: chains start hot and cool down.",

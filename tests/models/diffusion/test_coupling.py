@@ -25,7 +25,7 @@ X, Z = Noise(0).normal(5, 3), Noise(1).normal(5, 3)
 
 
 def test_transport_is_the_best_permutation() -> None:
-    x, z = MinibatchOT().pair(X, Z, {})
+    x, z = MinibatchOT().pair(X, Z, {}, Noise(5))
     costs = [(X - Z[list(order)]).square().sum() for order in itertools.permutations(range(5))]
     assert torch.isclose((x - z).square().sum(), min(costs))
     assert torch.equal(z.sort(0).values, Z.sort(0).values)
@@ -33,11 +33,11 @@ def test_transport_is_the_best_permutation() -> None:
 
 def test_noise_never_crosses_conditions() -> None:
     label = torch.tensor([0, 1, 0, -1, 1])
-    _, z = MinibatchOT().pair(X, Z, {"label": label})
+    _, z = MinibatchOT().pair(X, Z, {"label": label}, Noise(5))
     for kind in (-1, 0, 1):
         assert torch.equal(z[label == kind].sort(0).values, Z[label == kind].sort(0).values)
     own = Noise(3).normal(5, 2)
-    assert torch.equal(MinibatchOT().pair(X, Z, {"own": own})[1], Z)
+    assert torch.equal(MinibatchOT().pair(X, Z, {"own": own}, Noise(5))[1], Z)
     missing = own.clone()
     missing[1:3] = torch.nan
     assert sorted(map(len, alike({"own": missing}, 5))) == [1, 1, 1, 2]
@@ -59,7 +59,7 @@ def test_what_a_flow_made_is_paired_with_its_noise() -> None:
     from genzoo.core.abilities import Latent
 
     teacher = flow(Independent()).eval()
-    x, z = Reflow(teacher.able(Latent)).pair(X[:, :2], Z[:, :2], {})
+    x, z = Reflow(teacher.able(Latent)).pair(X[:, :2], Z[:, :2], {}, Noise(5))
     assert torch.equal(z, Z[:, :2])
     assert torch.allclose(x, teacher.decode(z), atol=1e-6)
     assert not x.requires_grad

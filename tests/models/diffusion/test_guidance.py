@@ -4,16 +4,21 @@ import math
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from genzoo.core import Given, Noise
+from genzoo.core import Given, Noise, Space
 from genzoo.models.diffusion import (
+    DDIM,
     RULES,
     AutoGuided,
+    ClassifiedDiffusion,
     ClassifierFree,
     ClassifierGuided,
     Cosine,
+    Diffusion,
+    NoisyClassifier,
     Plain,
+    Predicts,
     Projected,
     Rescaled,
     Schedule,
@@ -119,3 +124,51 @@ def test_what_no_guide_can_be_is_refused() -> None:
         model.sample(1, given, seed=0, guidance=2.0, guide="zero")
     with pytest.raises(ValueError, match="a larger one, got 2 and 1"):
         model.sample(1, given, seed=0, guidance=2.0, guided_from=2.0, guided_to=1.0)
+
+
+class Bayes(nn.Module):
+    """The logits of a mixture's components, of rows of unit size at times of the quarter circle."""
+
+    def forward(self, x: Tensor, t: Tensor, given: object) -> Tensor:
+        return torch.stack([of_component(k, Cosine(), x, t)[0] for k in range(3)], 1)
+
+
+def of_mixture(schedule: Schedule) -> ClassifiedDiffusion:
+    """A diffusion that knows the mixture, and a classifier that knows whence a row came."""
+
+    class Knows(nn.Module):
+        def forward(self, x: Tensor, t: Tensor, given: object) -> Tensor:
+            at = schedule.at(t).over(x)
+            return mixture_mean(x * at.scale, at.alpha, at.sigma)
+
+    plain = Diffusion(Space((1,)), None, Knows(), schedule=schedule, predicts=Predicts.DATA, sampler=DDIM(60))
+    label = Space((), levels=3)
+    return ClassifiedDiffusion(label, plain, NoisyClassifier(label, Space((1,)), Bayes()))
+
+
+@pytest.mark.parametrize("schedule", [Cosine(), VarianceExploding()], ids=str)
+def test_a_classifier_leads_to_the_component_by_bayes_rule(schedule: Schedule) -> None:
+    """Whatever the schedule of the diffusion: the classifier was trained on another."""
+    model, x_t = of_mixture(schedule), torch.linspace(-2, 2, 9)[:, None]
+    at = schedule.at(torch.tensor(0.4 * schedule.t_max))
+    for k, center in enumerate(CENTERS):
+        told = of_component(k, schedule, x_t, at.t.expand(9))[0]
+        assert torch.allclose(model.classifier.log_probs(x_t, at)[:, k], told, atol=1e-4)
+        x = model.sample(1000, k, seed=0)
+        assert abs(x.mean() - center) < 0.03
+        assert abs(x.std() / (STD / 2) - 1) < 0.1
+    anything, drawn = model.sample(1000, -1, seed=0), model.model.sample(1000, seed=0)
+    assert torch.allclose(anything, drawn, atol=1e-5)
+    far = model.sample(1000, 0, seed=0, guided_to=0.01)
+    assert (far > 0).float().mean() > 0.2  # hardly led at all
+
+
+def test_only_the_diffusion_learns_and_what_does_not_fit_is_refused() -> None:
+    model, label = of_mixture(Cosine()), Space((), levels=3)
+    assert [player.moves for player in model.players()] == [model.model]
+    for given in (None, Space((), levels=4), Space((2,))):
+        with pytest.raises(ValueError, match="of the rows and to the labels"):
+            ClassifiedDiffusion(given, model.model, model.classifier)
+    for space, given in ((Space((1,)), Space((1,))), (label, None), (label, {"a": Space((1,)), "b": Space((1,))})):
+        with pytest.raises(ValueError, match="one label of one row"):
+            NoisyClassifier(space, given, Bayes())

@@ -1,4 +1,4 @@
-"""Couplings: which noise is mixed with which row in training.
+"""Couplings: which noise, or which other row, is mixed with which row in training.
 
 A flow is learned from pairs (x, z) whose laws are those of the data and of the noise; which z goes with which x is
 free. Pairs that lie near make paths that hardly cross, so that few steps follow them.
@@ -15,8 +15,9 @@ from torch import Tensor
 
 from genzoo.core.abilities import Latent
 from genzoo.core.given import Given
+from genzoo.core.noise import Noise
 
-__all__ = ["Coupling", "Independent", "MinibatchOT", "Reflow", "assigned"]
+__all__ = ["Coupling", "Entropic", "Independent", "MinibatchOT", "Reflow", "assigned"]
 
 
 class Coupling(abc.ABC):
@@ -30,7 +31,7 @@ class Coupling(abc.ABC):
 
     @abc.abstractmethod
     def pair(
-        self, x: Float[Tensor, "B *event"], z: Float[Tensor, "B *event"], given: Given
+        self, x: Float[Tensor, "B *event"], z: Float[Tensor, "B *event"], given: Given, noise: Noise
     ) -> tuple[Float[Tensor, "B *event"], Float[Tensor, "B *event"]]:
         """Rows of data, as numbers, and independent noise, paired anew.
 
@@ -38,6 +39,7 @@ class Coupling(abc.ABC):
             x: The rows.
             z: As much noise.
             given: The condition of each row.
+            noise: Where the coupling's own draws come from.
         """
 
 
@@ -48,7 +50,7 @@ class Independent(Coupling):
     is_independent: ClassVar[bool] = True
 
     def pair(
-        self, x: Float[Tensor, "B *event"], z: Float[Tensor, "B *event"], given: Given
+        self, x: Float[Tensor, "B *event"], z: Float[Tensor, "B *event"], given: Given, noise: Noise
     ) -> tuple[Float[Tensor, "B *event"], Float[Tensor, "B *event"]]:
         return x, z
 
@@ -72,11 +74,48 @@ class MinibatchOT(Coupling):
     """
 
     def pair(
-        self, x: Float[Tensor, "B *event"], z: Float[Tensor, "B *event"], given: Given
+        self, x: Float[Tensor, "B *event"], z: Float[Tensor, "B *event"], given: Given, noise: Noise
     ) -> tuple[Float[Tensor, "B *event"], Float[Tensor, "B *event"]]:
         order = torch.arange(len(x), device=x.device)
         for rows in alike(given, len(x)):
             order[rows] = rows[assigned(x[rows], z[rows])]
+        return x, z[order]
+
+
+@dataclass(frozen=True)
+class Entropic(Coupling):
+    """Draws from the entropic plan of a batch, which neither crosses ways nor holds on to one partner,
+
+    $$ \\min_\\pi \\sum_{ij} \\pi_{ij} \\|x_i - z_j\\|^2 + \\varepsilon\\,KL(\\pi \\,\\|\\, p q^\\top). $$
+
+    Every row goes with one z, drawn from its part of the plan. With ε = 2 s² the pairs are those of the Schrödinger
+    bridge between both laws, the diffusion from the one to the other that is likest to Brownian motion of variance s².
+
+    Args:
+        epsilon: ε, in units of the squared distance.
+
+    Raises:
+        ValueError: If ε is not positive.
+
+    References:
+        Cuturi, 2013, "Sinkhorn distances: lightspeed computation of optimal transport", arXiv:1306.0895
+        Tong et al., 2024, "Simulation-free Schrödinger bridges via score and flow matching", arXiv:2307.03672
+    """
+
+    epsilon: float
+
+    def __post_init__(self) -> None:
+        if not self.epsilon > 0:
+            raise ValueError(f"`epsilon` must be positive, got {self.epsilon}. Take MinibatchOT() for ε = 0.")
+
+    def pair(
+        self, x: Float[Tensor, "B *event"], z: Float[Tensor, "B *event"], given: Given, noise: Noise
+    ) -> tuple[Float[Tensor, "B *event"], Float[Tensor, "B *event"]]:
+        order, u = torch.arange(len(x), device=x.device), noise.uniform(len(x), dtype=torch.float64)
+        for rows in alike(given, len(x)):
+            shares = entropic(x[rows], z[rows], self.epsilon).cumsum(1)
+            chosen = torch.searchsorted(shares, u[rows, None] * shares[:, -1:])[:, 0]
+            order[rows] = rows[chosen.clamp_max(len(rows) - 1)]
         return x, z[order]
 
 
@@ -97,7 +136,7 @@ class Reflow(Coupling):
         self.latent = latent
 
     def pair(
-        self, x: Float[Tensor, "B *event"], z: Float[Tensor, "B *event"], given: Given
+        self, x: Float[Tensor, "B *event"], z: Float[Tensor, "B *event"], given: Given, noise: Noise
     ) -> tuple[Float[Tensor, "B *event"], Float[Tensor, "B *event"]]:
         with torch.no_grad():
             return self.latent.generate(z, given), z
@@ -138,3 +177,32 @@ def assigned(x: Float[Tensor, "B *event"], z: Float[Tensor, "B *event"]) -> Int[
     gain = (a - a.mean(0)) @ (b - b.mean(0)).T  # ‖x − z‖² but for what no permutation changes
     found = linear_sum_assignment(gain.cpu().numpy(), maximize=True)[1]
     return torch.from_numpy(np.ascontiguousarray(found)).to(z.device)
+
+
+def entropic(
+    x: Float[Tensor, "B *event"], z: Float[Tensor, "B *event"], epsilon: float, steps: int = 100
+) -> Float[Tensor, "B B"]:
+    """The plan of smoothed transport between rows of equal masses, by Sinkhorn's iteration on potentials.
+
+    Args:
+        x: Rows.
+        z: As many others.
+        epsilon: How smooth, in units of the squared distance.
+        steps: At most how many; it ends where the masses agree to a thousandth.
+
+    Example:
+        >>> plan = entropic(torch.tensor([[0.0], [5.0]]), torch.tensor([[6.0], [1.0]]), 1.0)
+        >>> plan.round(decimals=3)
+        tensor([[0.0000, 0.5000],
+                [0.5000, 0.0000]], dtype=torch.float64)
+    """
+    a, b = x.detach().flatten(1).double(), z.detach().flatten(1).double()
+    log_kernel = -torch.cdist(a, b).square() / epsilon
+    f, g = log_kernel.new_zeros(len(a), 1), log_kernel.new_zeros(1, len(b))
+    for step in range(steps):
+        f = -torch.logsumexp(log_kernel + g, 1, keepdim=True)
+        sums = torch.logsumexp(log_kernel + f, 0, keepdim=True)
+        off, g = (sums + g).exp().sub(1).abs().mean(), -sums
+        if step and off < 1e-3:
+            break
+    return (log_kernel + f + g).exp() / len(a)

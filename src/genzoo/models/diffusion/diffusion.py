@@ -250,7 +250,8 @@ class Diffusion(GenerativeModel):
         ends, u = self.marks()[::2], spread(len(x), batch.noise.at("time"))
         t = self.times.at(u, self.schedule, ends).to(x.dtype)
         at = self.schedule.at(t).over(x)
-        x, noise = self.emphasis.coupling.pair(x, batch.noise.at("noise").normal(*x.shape, dtype=x.dtype), given)
+        noise = batch.noise.at("noise").normal(*x.shape, dtype=x.dtype)
+        x, noise = self.emphasis.coupling.pair(x, noise, given, batch.noise.at("pairs"))
         error = (self._said(at.mix(x, noise), at, given) - self.predicts.target(x, noise, at)).square()
         if self.emphasis.weight is None:
             return error.mean()
@@ -276,6 +277,13 @@ class Diffusion(GenerativeModel):
         """x as the network sees it."""
         return Numbers(self.space, self.dtype)
 
+    @property
+    def span(self) -> tuple[Tensor, Tensor]:
+        """Between what numbers the data lie."""
+        if not self.space.is_discrete:
+            return self.low, self.high
+        return self.log_share.new_tensor(-1.0), self.log_share.new_tensor(1.0)
+
     def abilities(self) -> list[Ability]:
         latent = NormalLatent(Space(self.space.shape), self.numbers, self.generate, self.dtype)
         return [Denoised(self), latent] if self.emphasis.coupling.is_independent else [latent]
@@ -300,8 +308,7 @@ class Diffusion(GenerativeModel):
         off by its error over alpha and would run away from there, so samples take what lies within. The bound takes
         all that the network says, for held-out rows may lie outside.
         """
-        ends = self.log_share.new_tensor([-1.0, 1.0]) if self.space.is_discrete else (self.low, self.high)
-        against = asked.get("against")
+        ends, against = self.span, asked.get("against")
         if not asked.get("guidance"):
             return Clipped(self._sampled_mean, *ends)
         if not self.given_space or (against is None and not self.takes_null()):

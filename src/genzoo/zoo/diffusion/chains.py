@@ -3,6 +3,7 @@
 from typing import Literal
 
 from genzoo.core.space import Space
+from genzoo.zoo.diffusion.led import led
 from genzoo.zoo.diffusion.nets import (
     ABLE,
     COMPARED,
@@ -15,7 +16,7 @@ from genzoo.zoo.diffusion.nets import (
     Width,
     assembled,
 )  # fmt: skip
-from genzoo.zoo.recipe import Count, DropGiven, GivenSpaceLike, Recipe, recipe
+from genzoo.zoo.recipe import Count, DropGiven, GivenSpaceLike, Recipe, RunPath, recipe
 
 __all__ = ["ddpm", "edm", "score_sde_ve", "score_sde_vp", "vdm"]
 
@@ -42,6 +43,7 @@ def ddpm(
     sampler: How = "ancestral",
     sampling_steps: Count | None = None,
     drop_given: DropGiven = 0.1,
+    classifier: RunPath | None = None,
 ) -> Recipe:
     """A denoising diffusion: the network predicts the noise, and samples are drawn step by step.
 
@@ -49,20 +51,21 @@ def ddpm(
         schedule: The amounts of signal and noise: a quarter circle, or DDPM's linear rate.
         predicts: What the network predicts.
         sampling_steps: In how many steps; by default 100, or 1000 for paper size.
+        classifier: The run of a noisy_classifier of the same rows, which leads samples to their label: the network
+            then knows none.
     """
     from genzoo.models.diffusion import Cosine, Linear, Predicts
     from genzoo.models.diffusion.samplers import sampler_named
 
-    steps = sampling_steps or (100 if size == "small" else 1000)
-    return assembled(
-        space,
-        given_space,
-        Network(net, width, depth, size),
-        schedule=Cosine() if schedule == "cosine" else Linear(),
-        predicts=Predicts(predicts),
-        sampler=sampler_named(sampler, steps),
-        drop_given=drop_given,
-    )
+    network = Network(net, width, depth, size)
+    parts = {
+        "schedule": Cosine() if schedule == "cosine" else Linear(),
+        "predicts": Predicts(predicts),
+        "sampler": sampler_named(sampler, sampling_steps or (100 if size == "small" else 1000)),
+    }
+    if classifier is not None:
+        return led(space, given_space, network, classifier, **parts)
+    return assembled(space, given_space, network, drop_given=drop_given, **parts)
 
 
 @recipe(

@@ -11,6 +11,7 @@ from genzoo.zoo.units import in_units
 
 __all__ = [
     "ABLE", "COMPARED", "SAMPLED", "DenoiserSize", "Depth", "How", "Net", "Network", "Width", "assembled", "denoiser",
+    "kind_of", "settings",
 ]  # fmt: skip
 
 ABLE = ("sample", "log_prob", "encode", "decode", "latent", "score", "denoise", "loss", "condition")
@@ -61,8 +62,7 @@ class Network(NamedTuple):
 
 
 def assembled(space: Space, given_space: GivenSpaceLike, network: Network, **parts: Any) -> Recipe:
-    """The recipe of a diffusion of some parts: reals in standard units, images in small batches, of which a short run
-    sees more.
+    """The recipe of a diffusion of some parts, reals in standard units.
 
     Args:
         space: What it draws.
@@ -72,9 +72,19 @@ def assembled(space: Space, given_space: GivenSpaceLike, network: Network, **par
     """
     from genzoo.models.diffusion import Diffusion
 
-    of_images, small = _made(space, network.net) != "mlp", network.size == "small"
     model = Diffusion(Space(space.shape, space.levels), given_space, denoiser(space, given_space, network), **parts)
-    config = TrainConfig(
+    return Recipe(in_units(model), settings(space, network))
+
+
+def settings(space: Space, network: Network) -> TrainConfig:
+    """How a denoiser is trained well: images in small batches, of which a short run sees more.
+
+    Args:
+        space: What it denoises.
+        network: Which.
+    """
+    of_images, small = kind_of(space, network.net) != "mlp", network.size == "small"
+    return TrainConfig(
         steps=20_000 if of_images and small else 5000,
         batch_size=256 if not of_images else 16 if small else 64,
         lr=(1.5e-3 if of_images else 2e-3) if small else 2e-4,
@@ -83,7 +93,6 @@ def assembled(space: Space, given_space: GivenSpaceLike, network: Network, **par
         precision="auto" if of_images else "float32",
         ema=0.05,
     )
-    return Recipe(in_units(model), config)
 
 
 def denoiser(space: Space, given_space: GivenSpaceLike, network: Network) -> Any:
@@ -98,7 +107,7 @@ def denoiser(space: Space, given_space: GivenSpaceLike, network: Network) -> Any
     from genzoo.nn import MLP, DiT, Timed, UNet, is_sequence
 
     _, width, depth, size = network
-    small, made = size == "small", _made(space, network.net)
+    small, made = size == "small", kind_of(space, network.net)
     attends = any(is_sequence(part) for part in as_given_space(given_space).values())
     layers: Any
     if made == "mlp":
@@ -118,7 +127,7 @@ def denoiser(space: Space, given_space: GivenSpaceLike, network: Network) -> Any
     return Timed(layers, 2 * base, given_space, attends=attends)
 
 
-def _made(space: Space, net: Net) -> str:
+def kind_of(space: Space, net: Net) -> str:
     """The network that is made."""
     is_image = len(space.shape) == 3 and min(space.shape[1:]) >= 8
     return net if net != "auto" else "unet" if is_image else "mlp"
