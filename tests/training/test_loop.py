@@ -18,6 +18,7 @@ SETTINGS = {
     "line": {
         "steps": 60,
         "ema": 0.1,
+        "averages": True,
         "keep": "best",
         "patience": 100,
         "accumulate": 3,

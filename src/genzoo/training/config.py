@@ -41,6 +41,7 @@ class TrainConfig(BaseModel):
     schedule: Literal["constant", "cosine"] = Field("cosine", description="what the rate does after warm-up")
     clip_norm: float | None = Field(None, gt=0, description="largest gradient norm of a step")
     ema: float | None = Field(None, gt=0, lt=1, description="length of the weight average, as a share of the run")
+    averages: bool = Field(False, description="save averages of which `genzoo average` makes one of any length")
     precision: Literal["auto", "float32", "bf16", "float64"] = Field(
         "float32", description="bf16 is autocast; auto: bf16 where the device is quick in it, else float32"
     )

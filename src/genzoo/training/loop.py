@@ -28,6 +28,7 @@ from genzoo.training.journal import METRICS, Journal, Means, Stopwatch, read_row
 from genzoo.training.optimizers import loaded
 from genzoo.training.order import Source, order_of
 from genzoo.training.pace import Pace, Pacer
+from genzoo.training.power import SAVES, Powers
 from genzoo.training.precision import half_on, resolved
 from genzoo.training.resources import explained
 from genzoo.training.state import ROWS, Kept, State
@@ -39,7 +40,7 @@ __all__ = ["Begin", "Trained", "train"]
 
 Begin = Literal["new", "warm", "resumed"]
 
-WEIGHTS = "model.safetensors"
+WEIGHTS, AVERAGES = "model.safetensors", "averages"
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ def _started(
         course.say(f"no checkpoint is left: the training begins again, in {run}")
     journal = Journal(run if team.is_first else None)
     state = State(model, config, team, course, journal, Pace.even(plan.steps), plan, told_of(course), fresh=fresh)
-    state.average = _average(state)
+    state.average, state.powers = _average(state), _powers(state)
     state.watch = watch
     _save(state, run)
     return state
@@ -198,9 +199,11 @@ def _resumed(course: Course, run: Path) -> State:
         if spoilt := not_finite(tensors["model"], fresh):
             raise ValueError(spoilt[0])
         course.load_state_tensors(tensors.get("course", {}))
-        state.average = _average(state)
+        state.average, state.powers = _average(state), _powers(state)
         if state.average is not None:
             state.average.averaged.load_state_dict(tensors["average"])
+        if state.powers is not None:
+            state.powers.load(tensors["powers"])
         state.means = Means(kept.means)
         state.step, state.best, state.best_step = found.step, kept.best, kept.best_step
         state.waited, state.done = (0, False) if longer else (kept.waited, kept.done)
@@ -234,8 +237,16 @@ def _pace(course: Course, kept: Kept, step: int) -> Pace:
 
 def _average(state: State) -> Average | None:
     share = state.config.ema
-    moves = next(state.model.parameters(), None) is not None  # a direct fit has nothing to follow
-    return Average(state.model, state.pace.planned, share) if share and moves else None
+    return Average(state.model, state.pace.planned, share) if share and _moves(state) else None
+
+
+def _powers(state: State) -> Powers | None:
+    return Powers(state.model, state.pace.planned) if state.config.averages and _moves(state) else None
+
+
+def _moves(state: State) -> bool:
+    """Whether there is anything to follow, as there is not in a direct fit."""
+    return next(state.model.parameters(), None) is not None
 
 
 def _play(
@@ -257,6 +268,8 @@ def _play(
         if bent := pacer.look(state):
             state.pace = bent
         _between(state, logged, valid, callbacks)
+        if state.powers is not None and run is not None and state.team.is_first and state.due(None, SAVES):
+            state.powers.save(run / AVERAGES)
         caught = state.team.most(signals.caught or 0)  # which one of several processes may have heard first
         if _checkpoint_due(state, saved) or bent or caught:
             _save(state, run)
@@ -279,6 +292,8 @@ def _between(state: State, logged: Mapping[str, Any], valid: Source | None, call
     state.done = is_done(logged)
     if state.average is not None:
         state.average.follow(state.step, last=state.step == state.total)
+    if state.powers is not None:
+        state.powers.follow(state.step, last=state.due(None, SAVES))
     state.means.add(logged)
     rows = []
     if state.due(config.log_every, ROWS):
@@ -333,6 +348,8 @@ def _save(state: State, run: Path | None) -> None:
     tensors = {"model": state.model.state_dict(), "course": state.course.state_tensors()}
     if state.average is not None:
         tensors["average"] = state.average.averaged.state_dict()
+    if state.powers is not None:
+        tensors["powers"] = state.powers.state()
     if state.best_weights is not None:
         tensors["best"] = state.best_weights
     kept = {

@@ -13,6 +13,7 @@ from genzoo.training.config import TrainConfig
 from genzoo.training.course import Course
 from genzoo.training.journal import Journal, Means, Stopwatch
 from genzoo.training.pace import Pace
+from genzoo.training.power import Powers
 from genzoo.training.team import Team
 from genzoo.training.told import Told
 
@@ -79,6 +80,8 @@ class State:
         waited: Validations since then.
         stopped: Whether it stopped early, for validation had long not become better.
         fresh: The tensors that were not finite in the model as it came, and may stay so.
+        average: The average of weights that is validated and kept, if there is one.
+        powers: The averages that others are made of afterwards, likewise.
         done: Whether the training has converged or stopped early.
         watch: Wall and processor time, over all sittings.
     """
@@ -92,6 +95,7 @@ class State:
     plan: Plan
     told: Told
     average: Average | None = None
+    powers: Powers | None = None
     means: Means = field(default_factory=Means)
     step: int = 0
     best: float | None = None

@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from genzoo import __version__
-from genzoo.apps.cli import catalog, chatting, completing, data, latents, posterior, reproduce, training, using
+from genzoo.apps.cli import (
+    averaging,
+    catalog,
+    chatting,
+    completing,
+    data,
+    latents,
+    posterior,
+    reproduce,
+    training,
+    using,
+)
 from genzoo.apps.cli.mistakes import Commands
 from genzoo.zoo.terminal import Lines, say
 
@@ -38,7 +49,7 @@ def genzoo(
     """One toolkit for deep generative models: train, sample, score and compare them on your own data."""
 
 
-for part in (catalog, training, using, posterior, completing, chatting, reproduce):
+for part in (catalog, training, using, averaging, posterior, completing, chatting, reproduce):
     for function, example in part.COMMANDS.items():
         app.command(function.__name__.strip("_"), epilog=f"Example: {example}")(function)
 
