@@ -1,14 +1,13 @@
 """Machine code is made late, once, and only where it pays."""
 
-import subprocess
 import sys
-import textwrap
 
 import numpy as np
 import pytest
 
 from genzoo import _compiled
 from genzoo._compiled import compiled, is_there, once_it_pays
+from tests.fresh import Fresh
 
 
 def doubled(x):
@@ -56,9 +55,9 @@ def test_without_numba_it_is_plain_or_an_error_with_a_way_out(without_numba, mon
         compiled(doubled)
 
 
-def test_small_programs_never_load_numba():
+def test_small_programs_never_load_numba(fresh: Fresh) -> None:
     """Draws of a training, a sort, clusters and a lattice."""
-    code = """
+    done = fresh("""
         import sys, torch
         from genzoo.core import Batch, Noise, Space
         from genzoo.distributions.sorting import sorted_rows
@@ -73,5 +72,5 @@ def test_small_programs_never_load_numba():
         model.accumulate(Batch(x))
         SquareLattice(16, beta=0.3).sweep(20)
         assert "numba" not in sys.modules
-    """
-    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
+    """)
+    assert done.returncode == 0, done.stderr

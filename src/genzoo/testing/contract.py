@@ -1,6 +1,7 @@
 """What every model promises: rows of its space, seeds that name them, honest refusals, and no trace of its use."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -159,7 +160,7 @@ def what_it_cannot_do_it_refuses(subject: Subject) -> None:
     for capability, call in calls.items():
         if not model.can(capability):
             refuses(call, capability, Unsupported)
-        elif capability != "decode":  # whose latent has a shape of its own
+        elif capability in ("score", "loss"):  # promises of their own call the others
             call()
     refuses(lambda: model.can("fly"), "an unknown capability")
     hold(subject.can("sample") or subject.can("encode", "decode"), "it neither samples nor encodes and decodes")
@@ -224,7 +225,9 @@ def _changed(before: dict[str, object], after: dict[str, object]) -> list[str]:
 
 
 def _randomness() -> tuple[object, ...]:
-    return torch.get_rng_state().tolist(), str(np.random.get_state())  # noqa: NPY002
+    state: Any = np.random.get_state(legacy=False)  # noqa: NPY002
+    numbers = state.pop("state")
+    return torch.get_rng_state().numpy().tobytes(), numbers["key"].tobytes(), numbers["pos"], state
 
 
 @promise()
@@ -282,8 +285,9 @@ def a_loss_reaches_the_parameters_of_its_player_and_no_others(subject: Subject) 
     for player in model.players():
         turn(model, player)
         loss_of(player, subject.batch(32)).backward()
+        its = {id(parameter) for parameter in player.parameters()}
         for name, parameter in model.named_parameters():
-            mine = any(parameter is other for other in player.parameters())
+            mine = id(parameter) in its
             hold(mine or parameter.grad is None, f"{player.name}: the loss reaches {name}, which is another's")
             owned |= {name} if mine else set()
             reached |= {name} if parameter.grad is not None and bool(parameter.grad.any()) else set()
