@@ -14,6 +14,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("complete")
     tiny = {"width": 4, "depth": 1}
     train("pixelcnn", "digits", given="label", settings=tiny, steps=1, out=folder / "pixels", device="cpu")
+    train("image_gpt", "digits", settings=tiny | {"colors": 3}, steps=10, out=folder / "colors", device="cpu")
     train("vae", "digits", settings={"hidden": 4, "latent": 2}, steps=1, out=folder / "vae", device="cpu")
     train("bigram", "verse", steps=1, out=folder / "verse", device="cpu")
     bright = (read("digits").test.x[:2, 0].float() * 255 / 16).round().to(torch.uint8)

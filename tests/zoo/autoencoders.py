@@ -10,6 +10,7 @@ from genzoo.models.autoencoders import (
     Codebook,
     CodedAutoencoder,
     CodePyramid,
+    Colors,
     GaussianAutoencoder,
     GivenNormal,
     LadderAutoencoder,
@@ -22,6 +23,7 @@ from genzoo.models.autoencoders import (
     VampPrior,
 )
 from genzoo.models.autoregressive import GPT
+from genzoo.models.classical import KMeans
 from genzoo.models.flows import Autoregressive, Bijection, Chain, Planar, Radial
 from genzoo.nn import MaskedMLP, PatchCritic
 from tests.zoo.entry import BITS, BOTH, BOUND, BYTES, LABEL, NONE, PIXELS, REALS, TEXT, Entry
@@ -78,6 +80,15 @@ def codes_under_a_prior() -> LatentModel:
     return LatentModel(BITS, both, GPT(both.latent, None, width=8, depth=1, heads=1))
 
 
+def colors(space: Space) -> Colors:
+    return Colors(space, KMeans(Space((space.shape[0],)), clusters=3))
+
+
+def palette_under_a_prior() -> LatentModel:
+    palette = colors(BYTES).autoencoder
+    return LatentModel(BYTES, palette, GPT(palette.latent, LABEL, width=8, depth=1, heads=1))
+
+
 def conv_vae(space: Space) -> VAE:
     return VAE(space, None, GaussianAutoencoder.conv(space, latent=2, width=4))
 
@@ -105,6 +116,8 @@ AUTOENCODERS: dict[str, Entry] = {
     "vq_gan": Entry(lambda: vq_gan(BYTES), NONE, "encode decode loss"),
     "vq_vae2": Entry(lambda: code_pyramid(BYTES), NONE, "encode decode loss", rounds=40),
     "latent/codes": Entry(codes_under_a_prior, BOUND, "encode decode"),
+    "colors": Entry(lambda: colors(BYTES), NONE, "encode decode direct_fit"),
+    "latent/colors": Entry(palette_under_a_prior, BOUND, "encode decode condition"),
     "vae/conv": Entry(lambda: conv_vae(BYTES), BOUND, "encode decode latent"),
     "vae/bits": Entry(lambda: vae(BITS), BOUND, "encode decode latent"),
     "vae/reals": Entry(lambda: vae(REALS), BOUND, "encode decode score latent"),

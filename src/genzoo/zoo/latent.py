@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from genzoo.core.model import GenerativeModel
     from genzoo.models.autoencoders import CodedAutoencoder, Quantizer
 
-__all__ = ["latent_diffusion", "latent_flow", "vq_gan", "vq_vae", "vq_vae2"]
+__all__ = ["image_gpt", "latent_diffusion", "latent_flow", "vq_gan", "vq_vae", "vq_vae2"]
 
 CODED = ("sample", "log_prob", "encode", "decode", "loss", "condition")
 Quantization = Literal["averaged", "learned", "scalar", "signs"]
@@ -152,6 +152,53 @@ def vq_vae(
         return gpt(latents, given_space, size=size, drop_given=drop_given)
 
     return _staged(VQVAE(space, None, both), prior)
+
+
+@recipe(
+    family="latent",
+    likelihood="bound",
+    can=("sample", "log_prob", "encode", "decode", "loss", "condition"),
+    paper="Chen et al., 2020, Generative pretraining from pixels",
+    sampling=("noise", *GUESSED),
+    loss="stage 1: squared distance of a pixel from its color; stage 2: −log p of codes, bits per code",
+    wants=("image",),
+)
+def image_gpt(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    colors: Count | None = None,
+    width: Count | None = None,
+    depth: Count | None = None,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """A transformer of pixels, each one of a palette that k-means finds: one symbol a pixel, however many colors.
+
+    The transformer is told the row and the column. `genzoo complete` keeps the upper part of pictures.
+
+    Args:
+        size: Small: 64 colors (16 of grey) and a transformer of 4 × 128. Paper: 512 colors, 12 × 768.
+        colors: How many colors the palette has; by default as size says.
+        width: The length of the transformer's vectors; by default as size says.
+        depth: Its blocks; by default as size says.
+    """
+    from genzoo.models.autoencoders import Colors
+    from genzoo.models.classical import KMeans
+
+    many = 512 if size == "paper" else 16 if space.shape[0] == 1 else 64
+    palette = Colors(space, KMeans(Space((space.shape[0],)), clusters=min(colors or many, _colors_at_most(space))))
+
+    def prior(latents: Space) -> Recipe:
+        return gpt(latents, given_space, size=size, width=width, depth=depth, drop_given=drop_given)
+
+    first = Recipe(palette, TrainConfig(batch_size=256), share=0.1)
+    return first._replace(then=lambda model: over(model, prior), sees=unconditional)
+
+
+def _colors_at_most(space: Space) -> int:
+    """The colors that images could have."""
+    return int((space.levels or 1) ** space.shape[0])
 
 
 @recipe(
@@ -342,13 +389,13 @@ def over(model: "GenerativeModel", prior: "Callable[[Space], Recipe]") -> Recipe
         model: A VAE or a VQVAE, or one in standard units.
         prior: Makes the recipe of a prior over the latents.
     """
-    from genzoo.models.autoencoders import VAE, VQVAE
+    from genzoo.models.autoencoders import VAE, VQVAE, Colors
     from genzoo.models.latent import LatentModel
     from genzoo.models.standardized import Standardized
 
     inner = model.model if isinstance(model, Standardized) else model
-    if not isinstance(inner, VAE | VQVAE):
-        raise TypeError(f"Stage one must be a VAE or a VQVAE, got {type(inner).__name__}.")
+    if not isinstance(inner, VAE | VQVAE | Colors):
+        raise TypeError(f"Stage one must be a VAE, a VQVAE or a palette, got {type(inner).__name__}.")
     built = prior(inner.autoencoder.latent)
     latent = LatentModel(inner.space, inner.autoencoder, cast("GenerativeModel", built.model))
     return Recipe(Standardized(latent) if isinstance(model, Standardized) else latent, built.config)

@@ -15,7 +15,9 @@ from genzoo.zoo.store import read_config
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from genzoo.core import GenerativeModel
     from genzoo.data.codecs.image import ImageCodec
+    from genzoo.models.autoencoders import Palette
     from genzoo.zoo.loading import Run
 
 __all__ = ["COMMANDS"]
@@ -38,21 +40,21 @@ def complete(
     loaded, codec, x = _read(run, image)
     import torch
 
-    from genzoo.models.sequences import flattened
     from genzoo.zoo.conditions import conditions
 
-    model, space = loaded.generative, loaded.generative.space
-    kept = round(keep * space.dims / space.shape[0]) * space.shape[0]  # whole pixels
+    model = loaded.generative
+    symbols, each = _symbols(model, x)
+    kept = round(keep * symbols.shape[1] / each)  # whole pixels
     words = pairs("--given", given or (), as_text=True)
     told = conditions(model, loaded.config.data, words, len(x), loaded.given_codecs) if words else None
     rows = {name: each.repeat_interleave(n, dim=0) for name, each in model.checked_given(told, len(x)).items()}
-    prefix = flattened(x, space)[:, :kept].repeat_interleave(n, dim=0)
+    prefix = symbols[:, : kept * each].repeat_interleave(n, dim=0)
     with Heartbeat("complete") as beat:
         beat.say(f"drawing {len(prefix)} completions")
         asked: dict[str, Any] = pairs("--set", options or ())
         drawn = model.sample(len(prefix), rows or None, seed=seed, prefix=prefix, **asked).unflatten(0, (len(x), n))
     lines = torch.cat([_line(codec, x[i], drawn[i], kept) for i in range(len(x))])
-    said = f"{n} completions of {len(x)} pictures, {kept / space.dims:.0%} of each kept"
+    said = f"{n} completions of {len(x)} pictures, {kept * each / symbols.shape[1]:.0%} of each kept"
     save_pictures(lines, n + 2, out or run / "samples" / "complete.png", said)
 
 
@@ -61,9 +63,27 @@ def _line(codec: "ImageCodec", x: "Tensor", drawn: "Tensor", kept: int) -> "Tens
     import torch
 
     pixels = codec.pixels(torch.cat([x[None], x[None], drawn]).cpu()).clone()
-    known = torch.arange(pixels[0, 0].numel()).reshape(pixels.shape[2:]) < kept // x.shape[0]
+    known = torch.arange(pixels[0, 0].numel()).reshape(pixels.shape[2:]) < kept
     pixels[1] = pixels[1].masked_fill(~known, int(GREY * 255))
     return pixels
+
+
+def _symbols(model: "GenerativeModel", x: "Tensor") -> "tuple[Tensor, int]":
+    """Pictures as the symbols that a model reads, and how many of them a pixel has: its colors, or its channels."""
+    from genzoo.models.sequences import flattened
+
+    if (palette := _palette(model)) is not None:
+        return flattened(palette.codes(x), palette.latent), 1
+    return flattened(x, model.space), model.space.shape[0]
+
+
+def _palette(model: "GenerativeModel") -> "Palette | None":
+    """The palette of a model of colors, if it is one."""
+    from genzoo.models import LatentModel
+    from genzoo.models.autoencoders import Palette
+
+    found = model.autoencoder if isinstance(model, LatentModel) else None
+    return found if isinstance(found, Palette) else None
 
 
 def _read(path: Path, images: list[Path]) -> "tuple[Run, ImageCodec, Tensor]":
@@ -77,10 +97,10 @@ def _read(path: Path, images: list[Path]) -> "tuple[Run, ImageCodec, Tensor]":
 
     run = load(path)
     codec = codec_of(run)
-    if run.generative.ability(Sequential) is None:
+    if run.generative.ability(Sequential) is None and _palette(run.generative) is None:
         raise Mistake(
             f"A model must have an order of pixels to complete a picture, got {run.config.recipe.name}.",
-            "Train made, pixelcnn or gpt.",
+            "Train made, pixelcnn, gpt or image_gpt.",
         )
     return run, codec, read_pictures(run, images)
 

@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = attach(
         "gaussian": ["GaussianAutoencoder"],
         "given_normal": ["GivenNormal"],
         "ladder": ["Ladder", "LadderAutoencoder", "LadderPrior"],
+        "palette": ["Colors", "Palette"],
         "priors": ["MixturePrior", "Prior", "StandardNormal", "VampPrior"],
         "quantizers": ["Codebook", "LookupFree", "Quantized", "Quantizer", "ScalarGrid"],
         "rate": ["Rate"],

@@ -83,6 +83,7 @@ class GPT(Autoregressive):
         places = (0 if self.prefix is None else sum(self.prefix.counts)) + space.dims
         self.table = nn.Embedding(1 + (space.levels or 0), width)  # the last one starts, and ends where lengths vary
         self.place = None if style.rotary else nn.Embedding(places, width)
+        self.grid = Grid(space.shape, width) if style.rotary and len(space.shape) == 3 else None
         self.drop = nn.Dropout(dropout)
         self.transformer = Transformer(width, depth, heads, places, style=style, dropout=dropout)
         self.head = nn.Embedding(symbols(space), width) if style.rotary else None
@@ -109,6 +110,9 @@ class GPT(Autoregressive):
         """
         h = self.table(tokens)
         begun, absent = caches[0].used if caches else 0, None
+        if self.grid is not None:
+            before = max(0, begun - (0 if self.prefix is None else sum(self.prefix.counts)))
+            h = h + self.grid(before, tokens.shape[1])
         if self.prefix is not None and not begun:
             told = self.prefix(given)
             h = torch.cat([told.values.to(h.dtype), h], dim=1)
@@ -187,6 +191,36 @@ class GPT(Autoregressive):
         """The log-probability of sequences, all places at once."""
         inputs = torch.cat([self.start(len(tokens)), tokens[:, :-1]], dim=1)
         return scored(self.logits(inputs, given), tokens, self.space)
+
+
+class Grid(nn.Module):
+    """Where the entry that comes next stands in an image: vectors of its row, its column and its channel.
+
+    Args:
+        shape: Channels, height and width; entries are read channel by channel, then along the rows.
+        width: The length of the vectors.
+
+    Example:
+        >>> grid = Grid((3, 4, 5), width=8)
+        >>> grid(2, 7).shape
+        torch.Size([7, 8])
+    """
+
+    def __init__(self, shape: tuple[int, ...], width: int) -> None:
+        super().__init__()
+        channels, height, columns = shape
+        self.sizes = height, columns, channels
+        self.row, self.column, self.channel = (nn.Embedding(size, width) for size in self.sizes)
+        for table in (self.row, self.column, self.channel):
+            nn.init.zeros_(table.weight)
+
+    def forward(self, first: int, count: int) -> Float[Tensor, "T width"]:
+        """The vectors of so many entries from one on."""
+        _, columns, channels = self.sizes
+        place = torch.arange(first, first + count, device=self.row.weight.device)
+        row, column, channel = place // (columns * channels), place // channels % columns, place % channels
+        where: Tensor = self.row(row) + self.column(column) + self.channel(channel)
+        return where
 
 
 @dataclass
