@@ -8,6 +8,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import gc
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jaxtyping
@@ -30,6 +31,7 @@ jaxtyping.install_import_hook(
 
 MANY = 1000  # tests, among which some will need what takes seconds to load: here once, or once in every copy
 CLOCK, LEDGER = Clock(), Ledger()
+_file = [Path()]  # of the test before
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -55,7 +57,17 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.set_threshold(10_000, 20, 20)
 
 
+def _settle(path: Path) -> None:
+    """What the files of tests before this one left stays too: to look through all of it takes a second each time."""
+    _, some, many = gc.get_count()
+    if path != _file[0] and (many or some > 4):
+        gc.collect()
+        gc.freeze()
+    _file[0] = path
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    _settle(item.path)
     shaped = item.path.parent.name in SHAPED
     typed.begin(shaped * (REPEATED if item.name.startswith("test_it_trains") else CHECKED))
     CLOCK.begin()

@@ -38,14 +38,15 @@ from genzoo.distributions import (
 )
 from genzoo.distributions.draws import draw
 
-CLIMB, ERROR = dual._climb, measure.bootstrap_error
+CLIMB, ERROR, HALVED = dual._climb, measure.bootstrap_error, measure.subsample_error
 
 
 @pytest.fixture(autouse=True)
 def _brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which way is taken, and what it says of itself, does not ask that a critic is trained to the end."""
+    """Which way is taken, and what it says of itself, does not ask for trained critics and errors of many draws."""
     monkeypatch.setattr(dual, "_climb", lambda critic, value, steps, lr: CLIMB(critic, value, min(steps, 20), lr))
     monkeypatch.setattr(measure, "bootstrap_error", lambda *args, rounds, **kwargs: ERROR(*args, rounds=30, **kwargs))
+    monkeypatch.setattr(measure, "subsample_error", lambda *args, **kwargs: HALVED(*args, rounds=5, **kwargs))
 
 
 def t(*numbers: float) -> torch.Tensor:

@@ -94,27 +94,27 @@ def conv_vae(space: Space) -> VAE:
 
 
 AUTOENCODERS: dict[str, Entry] = {
-    "standardized/vae": Entry(lambda: Standardized(vae(REALS)), BOUND, "encode decode score latent", rounds=40),
+    "standardized/vae": Entry(lambda: Standardized(vae(REALS)), BOUND, "encode decode score latent", rounds=15),
     "dequantized/vae": Entry(
         lambda: Dequantized(Standardized(vae(PIXELS, LABEL, 0.5)), 256), BOUND, "encode decode latent condition"
     ),
-    "vae": Entry(lambda: vae(BYTES), BOUND, "encode decode latent", rounds=40),
+    "vae": Entry(lambda: vae(BYTES), BOUND, "encode decode latent", rounds=15),
     "vae/mixture": Entry(lambda: mixed_vae(REALS, vamp=False), BOUND, "encode decode score latent"),
     "vae/vamp": Entry(lambda: mixed_vae(BITS, vamp=True), BOUND, "encode decode latent"),
-    "cvae": Entry(lambda: cvae(BITS, TEXT, 0.2), BOUND, "encode decode latent condition", rounds=40),
-    "ladder_vae": Entry(lambda: ladder_vae(BITS, LABEL), BOUND, "encode decode latent condition", rounds=40),
+    "cvae": Entry(lambda: cvae(BITS, TEXT, 0.2), BOUND, "encode decode latent condition", rounds=15),
+    "ladder_vae": Entry(lambda: ladder_vae(BITS, LABEL), BOUND, "encode decode latent condition", rounds=15),
     "ladder_vae/reals": Entry(lambda: ladder_vae(REALS), BOUND, "encode decode score latent"),
-    "vae/iaf": Entry(lambda: pushed_vae(BITS, *iaf()), BOUND, "encode decode latent", rounds=40),
+    "vae/iaf": Entry(lambda: pushed_vae(BITS, *iaf()), BOUND, "encode decode latent", rounds=15),
     "vae/planar": Entry(lambda: pushed_vae(REALS, Planar(2, 3)), BOUND, "encode decode score latent"),
     "vae/radial/given": Entry(
         lambda: pushed_vae(BYTES, Radial(2, 3), given=LABEL, samples=3), BOUND, "encode decode latent condition"
     ),
-    "vq_vae": Entry(lambda: vq_vae(BYTES, LABEL), NONE, "encode decode loss condition", rounds=40),
+    "vq_vae": Entry(lambda: vq_vae(BYTES, LABEL), NONE, "encode decode loss condition", rounds=15),
     "vq_vae/learned": Entry(lambda: vq_vae(BITS, None, Codebook(5, 2, averaged=False)), NONE, "encode decode loss"),
     "vq_vae/scalar": Entry(lambda: vq_vae(BITS, None, ScalarGrid([3, 2])), NONE, "encode decode loss"),
     "vq_vae/signs": Entry(lambda: vq_vae(BITS, None, LookupFree(3)), NONE, "encode decode loss"),
     "vq_gan": Entry(lambda: vq_gan(BYTES), NONE, "encode decode loss"),
-    "vq_vae2": Entry(lambda: code_pyramid(BYTES), NONE, "encode decode loss", rounds=40),
+    "vq_vae2": Entry(lambda: code_pyramid(BYTES), NONE, "encode decode loss", rounds=15),
     "latent/codes": Entry(codes_under_a_prior, BOUND, "encode decode"),
     "colors": Entry(lambda: colors(BYTES), NONE, "encode decode direct_fit"),
     "latent/colors": Entry(palette_under_a_prior, BOUND, "encode decode condition"),

@@ -36,8 +36,8 @@ def coder(space: Space) -> PointAutoencoder:
 
 
 COMPOSITES: dict[str, Entry] = {
-    "latent/diffusion": Entry(lambda: latent(BYTES, diffusion), BOUND, "encode decode latent denoise", rounds=40),
-    "joint": Entry(lambda: joint(REALS, Space((2,)), Space((1,)), None), BOUND, "score latent", rounds=40),
+    "latent/diffusion": Entry(lambda: latent(BYTES, diffusion), BOUND, "encode decode latent denoise", rounds=15),
+    "joint": Entry(lambda: joint(REALS, Space((2,)), Space((1,)), None), BOUND, "score latent", rounds=15),
     "joint/given": Entry(
         lambda: joint(BITS, Space((8,), levels=2), Space((2, 4), levels=2), LABEL), BOUND, "latent condition"
     ),
@@ -46,7 +46,7 @@ COMPOSITES: dict[str, Entry] = {
     ),
     "latent/vae": Entry(lambda: latent(BYTES, vae), BOUND, "encode decode latent"),
     "latent/wgan_gp/given": Entry(
-        lambda: latent(REALS, lambda z: wgan(z, LABEL)), NONE, "sample encode decode latent condition", rounds=40
+        lambda: latent(REALS, lambda z: wgan(z, LABEL)), NONE, "sample encode decode latent condition", rounds=15
     ),
     "latent/autoencoder": Entry(
         lambda: LatentModel(BYTES, coder(BYTES), mixture(Space((3,)))),

@@ -52,7 +52,7 @@ def classifier(row: Space) -> NoisyClassifier:
 
 
 DIFFUSION: dict[str, Entry] = {
-    "diffusion": Entry(lambda: diffusion(BYTES), BOUND, "encode decode latent denoise", rounds=40),
+    "diffusion": Entry(lambda: diffusion(BYTES), BOUND, "encode decode latent denoise", rounds=15),
     "diffusion/reals": Entry(
         lambda: diffusion(REALS, sampler=DDIM(6, eta=0.5)), BOUND, "encode decode score latent denoise"
     ),
@@ -60,13 +60,13 @@ DIFFUSION: dict[str, Entry] = {
         lambda: diffusion(BITS, schedule=Linear(), predicts=Predicts.DATA),
         BOUND,
         "encode decode latent denoise",
-        rounds=40,
+        rounds=15,
     ),
     "diffusion/exploding": Entry(
         lambda: diffusion(REALS, schedule=EDM(), predicts=Predicts.PRECONDITIONED),
         BOUND,
         "encode decode score latent denoise",
-        rounds=40,
+        rounds=15,
     ),
     "diffusion/unet": Entry(lambda: unet_diffusion(PIXELS), BOUND, "encode decode score latent denoise"),
     "diffusion/unet/given": Entry(
@@ -79,27 +79,27 @@ DIFFUSION: dict[str, Entry] = {
         lambda: diffusion(REALS, LABEL, 0.2, emphasis=Emphasis(coupling=MinibatchOT())),
         Likelihood.ESTIMATE,
         "encode decode latent condition",
-        rounds=40,
+        rounds=15,
     ),
     "bridge": Entry(lambda: bridge(BYTES), NONE, "sample loss condition"),
-    "bridge/reals": Entry(lambda: bridge(REALS), NONE, "sample loss condition", rounds=40),
+    "bridge/reals": Entry(lambda: bridge(REALS), NONE, "sample loss condition", rounds=15),
     "noisy_classifier": Entry(
         lambda: NoisyClassifier(ONE_OF_3, EVEN, Timed(Noticing(EVEN.shape, 3, given=8, widths=(4, 8)), 8)),
         EXACT,
         "condition",
     ),
-    "noisy_classifier/reals": Entry(lambda: classifier(REALS), EXACT, "condition", rounds=40),
+    "noisy_classifier/reals": Entry(lambda: classifier(REALS), EXACT, "condition", rounds=15),
     "diffusion/classified": Entry(
         lambda: ClassifiedDiffusion(LABEL, diffusion(BYTES, sampler=Heun(3)), classifier(BYTES)),
         NONE,
         "sample loss condition",
-        rounds=40,
+        rounds=15,
     ),
     "diffusion/learned": Entry(
         lambda: diffusion(REALS, schedule=Learned(Cosine()), predicts=Predicts.V, emphasis=Emphasis(weight=ELBO())),
         BOUND,
         "encode decode score latent denoise",
-        rounds=40,
+        rounds=15,
     ),
     "diffusion/given/several": Entry(
         lambda: diffusion(REALS, BOTH, 0.2), BOUND, "encode decode score latent denoise condition"

@@ -17,17 +17,17 @@ def spline_flow(space: Space, given: GivenSpaceLike = None, **options: object) -
 
 
 FLOWS: dict[str, Entry] = {
-    "realnvp": Entry(lambda: flow(REALS), EXACT, "encode decode score latent", rounds=40),
+    "realnvp": Entry(lambda: flow(REALS), EXACT, "encode decode score latent", rounds=15),
     "realnvp/given": Entry(lambda: flow(REALS, LABEL), EXACT, "encode decode score latent condition"),
     "realnvp/given/several": Entry(lambda: flow(REALS, BOTH, 0.2), EXACT, "encode decode score latent condition"),
     "standardized/realnvp": Entry(lambda: Standardized(flow(REALS)), EXACT, "encode decode score latent"),
     "dequantized/realnvp": Entry(
-        lambda: Dequantized(flow(PIXELS, high=256), 256), BOUND, "encode decode latent", rounds=40
+        lambda: Dequantized(flow(PIXELS, high=256), 256), BOUND, "encode decode latent", rounds=15
     ),
     "dequantized/realnvp/conv": Entry(
         lambda: Dequantized(flow(EVEN, LABEL, 0.5, net="conv", high=256), 256), BOUND, "encode decode latent condition"
     ),
-    "nsf": Entry(lambda: spline_flow(REALS), EXACT, "encode decode score latent", rounds=40),
+    "nsf": Entry(lambda: spline_flow(REALS), EXACT, "encode decode score latent", rounds=15),
     "nsf/given": Entry(
         lambda: spline_flow(REALS, LABEL, drop_given=0.2), EXACT, "encode decode score latent condition"
     ),

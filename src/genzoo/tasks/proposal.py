@@ -68,11 +68,11 @@ class Proposal:
 
     def log_density(self, u: Float[Tensor, "n D"]) -> Float[Tensor, "n K"]:
         """$\\log \\pi_k N(u; m_k, s_k^2)$ of each Gaussian."""
-        parts = [
-            standard((u - mean) / scale) - scale.log().sum()
-            for mean, scale in zip(self.means, self.scales, strict=True)
-        ]
-        return torch.stack(parts, dim=1) + self.shares.log()
+        means, scales = self.means.to(u.dtype), self.scales.to(u.dtype)
+        precision = scales**-2
+        squares = u.square() @ precision.T - 2 * u @ (precision * means).T + (precision * means**2).sum(1)
+        constant = scales.log().sum(1) + u.shape[1] * math.log(2 * math.pi) / 2
+        return self.shares.log() - constant - squares / 2
 
     @classmethod
     def fitted(
@@ -102,7 +102,7 @@ class Proposal:
         totals = weights.sum(0).clamp_min(1e-300)
         parts = (weights / totals).T
         means = parts @ u
-        squares = torch.stack([part @ (u - mean).square() for part, mean in zip(parts, means, strict=True)])
+        squares = (parts @ u.square() - means.square()).clamp_min(0)
         rows = u.new_tensor([max(1.0, worth * effective_sample_size(part.log())) for part in parts])[:, None]
         moved = (means.abs() > SIGNIFICANT / rows.sqrt()) | ((squares - 1).abs() > SIGNIFICANT * (2 / rows).sqrt())
         scales = torch.where(moved, squares.sqrt().clamp_min(NARROWEST), 1.0)

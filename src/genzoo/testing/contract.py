@@ -299,9 +299,10 @@ def turn(model: nn.Module, player: Player) -> Sequence[nn.Parameter]:
     """Makes it a player's turn: its parameters alone are free, and no gradient is left."""
     model.zero_grad()
     model.requires_grad_(False)
-    for parameter in player.parameters():
+    its = player.parameters()
+    for parameter in its:
         parameter.requires_grad_(True)
-    return player.parameters()
+    return its
 
 
 def _stirred(subject: Subject) -> GenerativeModel:
