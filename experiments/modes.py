@@ -33,7 +33,8 @@ from genzoo.zoo.progress import Watch
 from genzoo.zoo.run import Run
 
 POINTS, SAMPLES, SHOWN = 100_000, 2_500, 400
-OWN = {"latent": 2, "latent_octaves": 4}
+OWN, LONGER = {"latent": 2, "latent_octaves": 4}, ("r3gan", "drifting")
+DENSITIES = ("ring", "grid")
 NETS = {"latent": 2, "hidden": 128, "depth": 3}
 FIELD: dict[str, tuple[str, dict[str, Any]]] = {
     "gan": ("gan", {"lr": 5e-4}),
@@ -98,23 +99,31 @@ def keep(name: str, figures: dict[str, Any]) -> None:
 
 def draw(record: dict[str, Any]) -> None:
     """Samples of every model beside the data, a row for each density, with what each of them reaches."""
-    names = [name for name in FIELD if any(f"{name} on {data}" in record for data in ("ring", "grid"))]
-    figure = Figure(figsize=(1.75 * (len(names) + 1), 4.1))
-    rows = figure.subplots(2, len(names) + 1, squeeze=False)
-    for axes, data in zip(rows, ("ring", "grid"), strict=True):
+    columns = {name: [_of(record, name, data) for data in DENSITIES] for name in (*FIELD, *(f"{n}:" for n in LONGER))}
+    columns = {name: found for name, found in columns.items() if any(found)}
+    figure = Figure(figsize=(1.75 * (len(columns) + 1), 4.1))
+    rows = figure.subplots(2, len(columns) + 1, squeeze=False)
+    for number, data in enumerate(DENSITIES):
         density = toy.density(data)
-        points = density.draw(SHOWN, Noise(0, data)).tolist()
-        for place, name in zip(axes, ["data", *names], strict=True):
-            found = record.get(f"{name} on {data}")
-            shown = points if name == "data" else found["shown"] if found else []
-            x = torch.tensor(shown).reshape(-1, 2)
+        shown = [density.draw(SHOWN, Noise(0, data)).tolist()]
+        shown += [found[number]["shown"] if found[number] else [] for found in columns.values()]
+        for place, name, points in zip(rows[number], ["data", *columns], shown, strict=True):
+            x = torch.tensor(points).reshape(-1, 2)
             place.scatter(x[:, 0], x[:, 1], s=2, color=COLORS[0 if name == "data" else 1], linewidths=0)
             place.set(xticks=[], yticks=[], aspect="equal", xlim=_limits(density, 0), ylim=_limits(density, 1))
-            place.set_title(name if data == "ring" else "", fontsize=9)
-            if found:
+            place.set_title("" if number else name.replace(":", ", longer"), fontsize=9)
+            if name != "data" and (found := columns[name][number]):
                 share = found["high_quality"][0]
-                place.set_xlabel(f"{found['modes']} of {len(density.means)}, {share:.0%}", fontsize=8)
+                place.set_xlabel(f"{found['modes']} of {len(density.means)}, {share:.1%}", fontsize=8)
     save(figure, "modes", RECORD)
+
+
+def _of(record: dict[str, Any], name: str, data: str) -> dict[str, Any] | None:
+    """What stands of a model's first seed; of a name with a colon, after whatever number of minutes."""
+    titles = [
+        key for key in record if key.endswith(f" on {data}") and key.startswith(name if ":" in name else f"{name} ")
+    ]
+    return record[titles[0]] if titles else None
 
 
 def _limits(density: Any, axis: int) -> tuple[float, float]:
@@ -126,7 +135,7 @@ def main() -> None:
     """Trains what is asked for, measures it, keeps the record, and draws it."""
     asked = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     asked.add_argument("--only", default=",".join(FIELD), help="models by name, with :MINUTES for their own settings")
-    asked.add_argument("--data", nargs="+", default=["ring", "grid"])
+    asked.add_argument("--data", nargs="+", default=list(DENSITIES))
     asked.add_argument("--minutes", type=float, default=1.0)
     asked.add_argument("--seeds", type=int, nargs="+", default=[0])
     asked.add_argument("--out", type=Path, default=Path("runs/modes"))
