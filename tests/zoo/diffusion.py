@@ -22,7 +22,7 @@ from genzoo.models.diffusion import (
     Predicts,
     Straight,
 )
-from genzoo.nn import MLP, DiT, Noticing, Timed, UNet
+from genzoo.nn import MLP, DiT, LineUNet, Noticing, Timed, UNet, UViT
 from tests.zoo.entry import BITS, BOTH, BOUND, BYTES, EVEN, EXACT, LABEL, NONE, ONE_OF_3, PIXELS, REALS, Entry
 
 
@@ -39,6 +39,16 @@ def unet_diffusion(space: Space, given: GivenSpaceLike = None) -> Diffusion:
 
 def dit_diffusion(space: Space, given: GivenSpaceLike = None) -> Diffusion:
     net = Timed(DiT(space.shape, given=8, width=8, depth=1, heads=2, patch=2), 8, given)
+    return Diffusion(space, given, net, schedule=Straight(), predicts=Predicts.VELOCITY, sampler=Heun(3))
+
+
+def uvit_diffusion(space: Space, given: GivenSpaceLike = None) -> Diffusion:
+    net = Timed(UViT(space.shape, given=8, width=8, depth=3, heads=2, patch=2), 8, given)
+    return Diffusion(space, given, net, schedule=Cosine(), predicts=Predicts.V, sampler=Heun(3))
+
+
+def line_diffusion(space: Space, given: GivenSpaceLike = None) -> Diffusion:
+    net = Timed(LineUNet(space.shape, given=8, widths=(4, 8)), 8, given)
     return Diffusion(space, given, net, schedule=Straight(), predicts=Predicts.VELOCITY, sampler=Heun(3))
 
 
@@ -74,6 +84,12 @@ DIFFUSION: dict[str, Entry] = {
     ),
     "diffusion/dit": Entry(
         lambda: dit_diffusion(PIXELS, LABEL), BOUND, "encode decode score latent denoise condition"
+    ),
+    "diffusion/uvit": Entry(
+        lambda: uvit_diffusion(PIXELS, LABEL), BOUND, "encode decode score latent denoise condition"
+    ),
+    "diffusion/line": Entry(
+        lambda: line_diffusion(Space((6, 2)), LABEL), BOUND, "encode decode score latent denoise condition"
     ),
     "diffusion/paired": Entry(
         lambda: diffusion(REALS, LABEL, 0.2, emphasis=Emphasis(coupling=MinibatchOT())),

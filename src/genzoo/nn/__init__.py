@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = attach(
         "fourier": ["Fourier"],
         "gated": ["GatedPixels"],
         "joined": ["Joined"],
+        "line": ["LineUNet"],
         "maps": ["MapDecoder", "MapEncoder"],
         "masked": ["Growing", "MaskedLinear", "MaskedMLP"],
         "noticing": ["Noticing"],
@@ -33,6 +34,7 @@ __getattr__, __dir__, __all__ = attach(
         "transformer": ["FAST", "GPT2", "Style", "Transformer"],
         "translation": ["PatchCritic", "Translator"],
         "unet": ["UNet"],
+        "uvit": ["UViT"],
         "window": ["Window"],
     },
 )

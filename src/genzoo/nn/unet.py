@@ -7,6 +7,7 @@ positions; convolutions run channels-last; attention stands only at the coarsest
 import itertools
 import math
 from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float
@@ -17,6 +18,8 @@ from genzoo.nn.conditioning import Tokens
 from genzoo.nn.conv import image
 
 __all__ = ["UNet"]
+
+Convolution = TypeVar("Convolution", nn.Conv1d, nn.Conv2d)
 
 
 class Norm(nn.GroupNorm):
@@ -197,7 +200,7 @@ def groups(channels: int) -> int:
     return max(count for count in range(1, 9) if channels % count == 0)
 
 
-def silent(layer: nn.Conv2d) -> nn.Conv2d:
+def silent(layer: Convolution) -> Convolution:
     """A layer that begins by saying nothing, so that its block begins as the identity."""
     nn.init.zeros_(layer.weight)
     if layer.bias is not None:

@@ -18,8 +18,11 @@ ABLE = ("sample", "log_prob", "encode", "decode", "latent", "score", "denoise", 
 COMPARED = {"calls": 50}  # of the network, at most, for a sample
 SAMPLED = ("steps", "calls", "sampler", "grid", "guidance", "guide", "guided_from", "guided_to", "against")
 Net = Annotated[
-    Literal["auto", "mlp", "unet", "dit"],
-    Field(description="A perceptron, a U-Net, or a transformer of patches; auto: a U-Net for images from 8×8 on."),
+    Literal["auto", "mlp", "unet", "dit", "uvit", "line"],
+    Field(
+        description="A perceptron, a U-Net, a transformer of patches, one with the skips of a U-Net, or a U-Net along "
+        "a line, for sounds and series; auto: a U-Net for images from 8×8 on, else a perceptron."
+    ),
 ]
 Width = Annotated[
     Count | None,
@@ -104,22 +107,28 @@ def denoiser(space: Space, given_space: GivenSpaceLike, network: Network) -> Any
         network: Which.
     """
     from genzoo.core.given import as_given_space
-    from genzoo.nn import MLP, DiT, Timed, UNet, is_sequence
+    from genzoo.nn import MLP, DiT, LineUNet, Timed, UNet, UViT, is_sequence
 
     _, width, depth, size = network
-    small, made = size == "small", kind_of(space, network.net)
+    small, kind = size == "small", kind_of(space, network.net)
     attends = any(is_sequence(part) for part in as_given_space(given_space).values())
     layers: Any
-    if made == "mlp":
+    if kind == "mlp":
         hidden = [width or (256 if small else 512)] * (depth or (4 if small else 6))
         return Timed(MLP(space.dims, hidden, space.dims, given=128), 128, given_space)
-    if made == "dit":
+    if kind in ("dit", "uvit"):
         width = width or (128 if small else 384)
         patch = max(2, min(space.shape[1:]) // 7 if small else 2)
-        parts = {"depth": depth or (4 if small else 12), "heads": max(1, width // 64), "patch": patch}
-        layers = DiT(space.shape, given=width, tokens=width if attends else 0, width=width, **parts)
+        blocks = depth or ((4 if small else 12) + (kind == "uvit"))
+        parts = {"depth": blocks, "heads": max(1, width // 64), "patch": patch}
+        made = DiT if kind == "dit" else UViT
+        layers = made(space.shape, given=width, tokens=width if attends else 0, width=width, **parts)
         return Timed(layers, width, given_space, attends=attends)
     base = width or (32 if small else 128)
+    if kind == "line":
+        patch, blocks = max(1, space.shape[0] // 1024), depth or (1 if small else 2)
+        layers = LineUNet(space.shape, given=4 * base, widths=(base, 2 * base, 4 * base), blocks=blocks, patch=patch)
+        return Timed(layers, 4 * base, given_space)
     widths = (base, 2 * base) if small else (base, 2 * base, 2 * base)
     patch = 2 if small and min(space.shape[1:]) >= 16 else 1
     tokens = 2 * base if attends else 0
