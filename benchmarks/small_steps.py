@@ -3,13 +3,14 @@
 Both sides train the same networks on batches of one size, in turns, in one process, on one thread; genzoo by fused
 AdamW, the others by Adam, as their examples do. A ratio is the peer's processor time over genzoo's: more than 1 means
 that genzoo is faster. A peer that is not installed is left out; none but scikit-learn is among the tools of this
-package: pip install --no-deps torchcfm torchdiffeq.
+package: pip install --no-deps torchcfm torchdiffeq; pip install POT.
 
 Usage: OMP_NUM_THREADS=1 python -m benchmarks.small_steps [--rounds N] [--only NAME]
 """
 
 import argparse
 import copy
+import json
 import warnings
 from collections.abc import Callable
 
@@ -77,6 +78,28 @@ def flow_matching(rounds: int) -> Figures:
     }
 
 
+def ot_flow_matching(rounds: int) -> Figures:
+    """The same step where noise goes with the rows of the batch that lie nearest to it."""
+    from torchcfm.conditional_flow_matching import ExactOptimalTransportConditionalFlowMatcher
+
+    from genzoo.models.diffusion import Diffusion, Emphasis, MinibatchOT, Predicts, Straight
+    from genzoo.nn import MLP, Timed
+
+    x = Noise(0).normal(256, 2)
+    with seeded(0):
+        net = Timed(MLP(2, [64, 64, 64], 2, given=32), 32)
+    pairs, velocity = Emphasis(coupling=MinibatchOT()), Predicts.VELOCITY
+    model = Diffusion(Space((2,)), None, net, schedule=Straight(), predicts=velocity, emphasis=pairs)
+    peer, matcher = copy.deepcopy(net), ExactOptimalTransportConditionalFlowMatcher(sigma=0.0)
+
+    def loss(step: int) -> Tensor:
+        t, x_t, velocity = matcher.sample_location_and_conditional_flow(torch.randn_like(x), x)
+        return ((peer(x_t, t) - velocity) ** 2).mean()
+
+    trained = compared(own(model, x), steps(loss, torch.optim.Adam(peer.parameters())), rounds)
+    return {"OT flow matching, 2-D: step, torchcfm": trained}
+
+
 def rbm(rounds: int) -> Figures:
     """784 × 256 units, batches of 10 and of 100, beside scikit-learn's persistent contrastive divergence."""
     from sklearn.neural_network import BernoulliRBM
@@ -114,13 +137,17 @@ def persistent(model: GenerativeModel, x: Tensor, size: int) -> Callable[[], Non
     return run
 
 
-CASES: dict[str, Callable[[int], Figures]] = {"flow_matching": flow_matching, "rbm": rbm}
+CASES: dict[str, Callable[[int], Figures]] = {
+    "flow_matching": flow_matching,
+    "ot_flow_matching": ot_flow_matching,
+    "rbm": rbm,
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5, help="how many turns")
-    parser.add_argument("--only", choices=sorted(CASES), help="one case alone")
+    parser.add_argument("--only", choices=sorted(CASES), help="one case alone, beside what is kept of the others")
     said = parser.parse_args()
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")
@@ -132,8 +159,8 @@ def main() -> None:
             print(f"{name} is left out: {problem}")
     for name, values in figures.items():
         print(f"{name:52}", *(f"{what} {value:.4g}" for what, value in values.items()))
-    if said.only is None:
-        print("written to", record.write("small_steps", {"steps": STEPS, "figures": figures}))
+    kept = {} if said.only is None else json.loads((record.FOLDER / "small_steps.json").read_text())["figures"]
+    print("written to", record.write("small_steps", {"steps": STEPS, "figures": kept | figures}))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ from genzoo.core.noise import Noise
 
 __all__ = ["Coupling", "Entropic", "Independent", "MinibatchOT", "Reflow", "assigned"]
 
+SMOOTH, PASSES = 0.05, 20  # ε in units of the mean cost, and Sinkhorn's steps, of potentials to start from
+
 
 class Coupling(abc.ABC):
     """Pairs of rows and noise.
@@ -173,10 +175,36 @@ def assigned(x: Float[Tensor, "B *event"], z: Float[Tensor, "B *event"]) -> Int[
     """
     from scipy.optimize import linear_sum_assignment
 
-    a, b = x.detach().flatten(1).double(), z.detach().flatten(1).double()
-    gain = (a - a.mean(0)) @ (b - b.mean(0)).T  # ‖x − z‖² but for what no permutation changes
-    found = linear_sum_assignment(gain.cpu().numpy(), maximize=True)[1]
+    a, b = (rows.detach().flatten(1).double().cpu().numpy() for rows in (x, z))
+    cost = (a.mean(0) - a) @ (b - b.mean(0)).T  # ‖x − z‖²/2 but for what no permutation changes
+    found = linear_sum_assignment(lowered(cost))[1]
     return torch.from_numpy(np.ascontiguousarray(found)).to(z.device)
+
+
+def lowered(cost: Float[np.ndarray, "B B"]) -> Float[np.ndarray, "B B"]:
+    """Costs less a potential of each row and of each column, which leaves the best permutation as it is.
+
+    Those of a smooth plan are near the prices that prove the best one, from which few and short augmenting paths are
+    left to be found: half the time of an assignment, or less.
+
+    Args:
+        cost: What each pair costs.
+
+    Example:
+        >>> lowered(np.array([[3.0, 5.0], [4.0, 7.0]])).argmin(1)  # 5 + 4 is less than 3 + 7
+        array([1, 0])
+    """
+    cost = cost - cost.min(1, keepdims=True)
+    cost -= cost.min(0)
+    if not (unit := SMOOTH * cost.mean()) > 0:
+        return cost
+    kernel, v = np.exp(cost / -unit), np.ones(cost.shape[1])
+    for _ in range(PASSES):
+        u = 1 / (kernel @ v)
+        v = 1 / (u @ kernel)
+    with np.errstate(all="ignore"):
+        smooth = cost - unit * (np.log(u)[:, None] + np.log(v))
+    return smooth if np.isfinite(smooth).all() else cost
 
 
 def entropic(
