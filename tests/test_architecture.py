@@ -16,6 +16,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.fresh import Fresh
+from tests.source import nodes, tree
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "genzoo"
@@ -31,18 +32,13 @@ CORE_NAMES = (
 )
 
 
-@functools.cache
-def tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
 def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
 def functions() -> Iterator[tuple[Path, Function]]:
     for path in FILES:
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             if isinstance(node, Function):
                 yield path, node
 
@@ -66,9 +62,8 @@ def length(node: Function) -> int:
 
 def code_lines(path: Path) -> int:
     """Lines of a file that are code: neither blank, nor comment, docstring or import."""
-    nodes = list(ast.walk(tree(path)))
-    prose = set().union(*(docstring_lines(node) for node in nodes))
-    prose |= set().union(*(lines_of(node) for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)))
+    prose = set().union(*(docstring_lines(node) for node in nodes(path)))
+    prose |= set().union(*(lines_of(node) for node in nodes(path) if isinstance(node, ast.Import | ast.ImportFrom)))
     lines = enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
     return sum(bool(line.strip()) and not line.strip().startswith("#") and i not in prose for i, line in lines)
 
@@ -88,7 +83,7 @@ class Call(NamedTuple):
 def aliases(path: Path) -> dict[str, str]:
     """Local names to what they were imported from: np → numpy, load → torch.load."""
     found = {}
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 found[alias.asname or alias.name.split(".")[0]] = (
@@ -200,7 +195,7 @@ IMPORTERS = {"src/genzoo/_lazy.py", "src/genzoo/zoo/recipe.py"}
 
 
 def imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -294,7 +289,8 @@ def test_every_draw_comes_from_noise() -> None:
 
 def test_annotations_are_real() -> None:
     """Shapes are checked where they are written, so annotations are evaluated."""
-    assert not [name_of(path) for path in ALL_FILES if "__future__" in imported(path)]
+    named = (path for path in ALL_FILES if "__future__" in path.read_text(encoding="utf-8"))
+    assert not [name_of(path) for path in named if "__future__" in imported(path)]
 
 
 def texts() -> Iterator[Path]:

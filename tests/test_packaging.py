@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 
 import genzoo
 from genzoo.apps.cli.doctor import BRINGS
+from tests.source import nodes
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -56,7 +57,7 @@ def imported() -> set[str]:
     found = set()
     for folder in ("src", "tests", "benchmarks", "experiments", "docs"):
         for path in (ROOT / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for node in nodes(path):
                 found |= set(_modules(node))
     # torch brings the code for TensorBoard, which needs the package.
     found |= {"tensorboard"} if "torch.utils.tensorboard" in found else set()

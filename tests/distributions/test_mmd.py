@@ -47,7 +47,7 @@ def test_is_symmetric_zero_between_equals_and_blind_to_order(kernel):
 
 @pytest.mark.parametrize("shift", [0.0, 0.7])
 def test_the_unbiased_one_is_right_on_average_at_ten_rows(shift):
-    width, n, rounds = 1.0, 10, 1000
+    width, n, rounds = 1.0, 10, 400
     draws = Noise(5).normal(rounds, 2 * n, dtype=torch.float64)
     values = torch.tensor([mmd2(d[:n, None], d[n:, None] + shift, GaussianKernel(width)) for d in draws])
     flat = 1 / math.sqrt(1 + 2 / width**2)
