@@ -160,7 +160,7 @@ def test_a_dictionary_is_found_again() -> None:
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_a_dictionary_is_no_worse_than_scikit_learns() -> None:
-    x = table()
+    x = table(100)
     options = {"fit_algorithm": "cd", "transform_algorithm": "lasso_cd", "random_state": 0, "max_iter": 20}
     from sklearn.decomposition import DictionaryLearning as learning
 
@@ -205,7 +205,7 @@ def test_nonlinear_cells_follow_a_bend() -> None:
     deep = CodeAutoencoder.mlp(space, code=2, hidden=[32])
     free = FreeCodes(space, MLP(2, [32], 4), code=2, strength=1e-3, steps=40)
     descend(deep, x, 200)
-    descend(free, x, 50)
+    descend(free, x, 30)
     assert rest(deep, x) < 0.3 * rest(linear, x)
     assert rest(free, x) < 0.3 * rest(linear, x)
 
