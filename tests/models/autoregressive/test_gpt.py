@@ -1,11 +1,15 @@
 """The decoder-only transformer: GPT-2's own answers, what it may not see, what it keeps, what it is asked for."""
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from genzoo.core import Batch, Noise, Space
-from genzoo.models.autoregressive import GPT
+from genzoo.models.autoregressive import GPT, from_gpt2
 from genzoo.models.choice import Choice, chosen
 from genzoo.models.sequences import flattened
 from genzoo.nn import FAST, GPT2
@@ -23,27 +27,39 @@ def oracle() -> dict[str, Tensor]:
     return frozen("gpt2")
 
 
-def converted(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """GPT-2's weights under our names; its linear maps are stored the other way round."""
-    names = {"ln_1": "norm1", "ln_2": "norm2", "attn.c_attn": "attention.qkv", "attn.c_proj": "attention.out"}
-    names |= {"mlp.c_fc": "up", "mlp.c_proj": "down"}
-    ours = {"table.weight": weights["wte.weight"], "place.weight": weights["wpe.weight"]}
-    for name, tensor in weights.items():
-        if name.startswith("h."):
-            _, layer, rest = name.split(".", 2)
-            part, kind = rest.rsplit(".", 1)
-            turned = tensor.T if kind == "weight" and "ln" not in part else tensor
-            ours[f"transformer.blocks.{layer}.{names[part]}.{kind}"] = turned
-    return ours | {f"transformer.norm.{kind}": weights[f"ln_f.{kind}"] for kind in ("weight", "bias")}
+def saved(folder: Path, oracle: dict[str, Tensor], prefix: str = "", **changed: object) -> Path:
+    """The golden weights in a folder, as Hugging Face's transformers saves them."""
+    folder.mkdir(exist_ok=True)
+    named = {name.removeprefix("weights/"): t for name, t in oracle.items() if name.startswith("weights/")}
+    mask = {"h.0.attn.bias": torch.ones(1, 1, PLACES, PLACES)}  # older files hold it
+    save_file({prefix + name: t.contiguous() for name, t in (named | mask).items()}, folder / "model.safetensors")
+    config = {"n_positions": PLACES, "vocab_size": SYMBOLS, "n_embd": WIDTH, "n_layer": DEPTH, "n_head": HEADS}
+    (folder / "config.json").write_text(json.dumps(config | changed))
+    return folder
 
 
 @pytest.fixture(scope="module")
-def gpt2(oracle: dict[str, Tensor]) -> GPT:
-    space = Space((PLACES,), levels=SYMBOLS - 1, ragged=True)  # its last symbol starts and ends
-    model = GPT(space, width=WIDTH, depth=DEPTH, heads=HEADS, style=GPT2).eval()
-    weights = {name.removeprefix("weights/"): t for name, t in oracle.items() if name.startswith("weights/")}
-    model.load_state_dict(converted(weights))
-    return model
+def gpt2(oracle: dict[str, Tensor], tmp_path_factory: pytest.TempPathFactory) -> GPT:
+    return from_gpt2(saved(tmp_path_factory.mktemp("gpt2"), oracle))
+
+
+def test_files_in_the_format_of_gpt2_are_read_or_refused(oracle: dict[str, Tensor], gpt2: GPT, tmp_path: Path) -> None:
+    other = from_gpt2(saved(tmp_path / "named", oracle, prefix="transformer.", n_inner=4 * WIDTH))
+    assert all(torch.equal(a, b) for a, b in zip(gpt2.parameters(), other.parameters(), strict=True))
+    assert other.sample(1, seed=0).shape == (1, PLACES)
+    for changed, said in (
+        ({"activation_function": "relu"}, "activation_function must be 'gelu_new'"),
+        ({"n_layer": DEPTH + 1}, "model.safetensors must hold what config.json describes"),
+        ({"n_embd": None}, r"got none for \['n_embd'\]"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            from_gpt2(saved(tmp_path / "odd", oracle, **changed))
+    (tmp_path / "odd" / "model.safetensors").write_bytes(b"no weights")
+    (tmp_path / "odd" / "config.json").write_text((tmp_path / "named" / "config.json").read_text())
+    with pytest.raises(ValueError, match=r"model.safetensors must be whole"):
+        from_gpt2(tmp_path / "odd")
+    with pytest.raises(ValueError, match="got neither"):
+        from_gpt2(tmp_path)
 
 
 def test_logits_are_those_of_gpt2(gpt2: GPT, oracle: dict[str, Tensor]) -> None:

@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = attach(
         "autoregressive": ["Autoregressive"],
         "bigram": ["Bigram"],
         "gpt": ["GPT"],
+        "gpt2": ["from_gpt2"],
         "made": ["MADE"],
         "markov_density": ["MarkovDensity"],
         "markov_mlp": ["MarkovMLP"],
