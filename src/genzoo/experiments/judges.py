@@ -82,7 +82,7 @@ SCHOOLS = {
     "natural": School(
         "label",
         (32, 64, 96),
-        {"steps": 1600, "lr": 4e-3, "weight_decay": 0.05, "precision": "bf16"},
+        {"steps": 4800, "lr": 4e-3, "weight_decay": 0.05, "precision": "bf16"},
         "flip, shift=3:reflect",
         data="cifar10-subset",
         from_patches=True,

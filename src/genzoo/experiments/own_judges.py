@@ -182,9 +182,9 @@ def _trained(model: Trainable, rows: Rows, config: TrainConfig, seconds: float) 
     """A training of so many core-seconds, but of no more than some passes."""
     config = config.model_copy(update={"batch_size": min(config.batch_size, max(2, len(rows)))})
     pilot = train(copy.deepcopy(model), rows, config.model_copy(update={"steps": PILOT}), say=_quiet)
-    each = max(1e-6, pilot.core_seconds / PILOT)
-    steps = max(1, min(int(seconds / each), PASSES * -(-len(rows) // config.batch_size)))
-    return train(model, rows, config.model_copy(update={"steps": steps}), say=_quiet)
+    each, most = max(1e-6, pilot.core_seconds / PILOT), PASSES * -(-len(rows) // config.batch_size)
+    budget = {"steps": most} if most * each < seconds else {"core_minutes": seconds / 60}
+    return train(model, rows, config.model_copy(update=budget), say=_quiet)
 
 
 def _held_out(judge: Judge, rows: Rows) -> dict[str, float]:

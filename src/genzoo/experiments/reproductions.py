@@ -57,7 +57,7 @@ def reproductions() -> dict[str, Reproduction]:
         _judge("mnist", "mnist", "the judge of MNIST", "3 core-minutes", 0.992),
         _judge("fashion-mnist", "fashion-mnist", "the judge of Fashion-MNIST", "4.5 core-minutes", 0.925),
         _judge("fsdd", "fsdd", "the judge of spoken digits", "2 core-minutes", 0.97),
-        _judge("natural", "cifar10-subset", "the judge of small color images", "3 core-minutes", 0.70),
+        _judge("natural", "cifar10-subset", "the judge of small color images", "8 core-minutes", 0.74),
     ]
     every.append(Reproduction(
         "unseen-speakers", "spoken digits of speakers that the judge never heard, the mean over six", "fsdd",
