@@ -256,7 +256,9 @@ class Adversarial(Generator):
                 Player(f"every_{k}", self.critic, self._held_every(k), every=k, **of_critic)
                 for k in rules.lazy(of_critic=True)
             ),
-            Player("generator", makers, self.shaped_loss, optimizer=generator, after=self.follow),
+            Player(
+                "generator", makers, self.shaped_loss, optimizer=generator, after=self.follow if self.steps else None
+            ),
             *(
                 Player(f"shaped_every_{k}", makers, self._shaped_every(k), every=k, optimizer=generator)
                 for k in rules.lazy(of_critic=False)
