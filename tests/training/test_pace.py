@@ -2,13 +2,15 @@ import json
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from genzoo.core import seeded
 from genzoo.training import TrainConfig, train
 from genzoo.training.callbacks import Callback
 from genzoo.training.optimizers import rate
 from genzoo.training.pace import Knot, Pace
-from tests.training.toys import Clock, Growing, Line, Moments, normal_rows
+from genzoo.training.state import Kept
+from tests.training.toys import Clock, Growing, Line, Moments, model_of, normal_rows
 
 BUDGET = 12.0
 CONFIG = TrainConfig(core_minutes=BUDGET / 60, batch_size=32, device="cpu")
@@ -131,6 +133,16 @@ def test_a_bend_is_in_the_checkpoint_and_goes_on_from_there(monkeypatch, tmp_pat
     resumed = train(Changing(clock, 0.3, 0.3), normal_rows(), CONFIG, run=tmp_path, begin="resumed")
     assert resumed.core_seconds == pytest.approx(BUDGET, rel=0.1)
     assert _kept(tmp_path, resumed.steps)["pace"]["knots"][: len(kept) - 1] == kept[:-1]
+
+
+def test_a_checkpoint_that_says_steps_alone_has_an_even_pace(tmp_path):
+    config = TrainConfig(steps=7, batch_size=32, device="cpu")
+    train(model_of("line"), normal_rows(), config, run=tmp_path)
+    found = _kept(tmp_path, 7)
+    del found["pace"]
+    assert Kept(**found, total=7).pace == Pace.even(7)
+    with pytest.raises(ValidationError):
+        Kept(**found)
 
 
 def _kept(run, steps):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, Field, FiniteFloat, NonNegativeInt
+from pydantic import BaseModel, Field, FiniteFloat, NonNegativeInt, model_validator
 from torch import Tensor
 
 from genzoo.core import Trainable
@@ -64,6 +64,14 @@ class Kept(BaseModel):
     means: dict[str, tuple[float, NonNegativeInt]]
     journal: NonNegativeInt
     config: TrainConfig
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_a_pace(cls, found: Any) -> Any:
+        """Checkpoints of before budgets were held on the way say a number of steps."""
+        if isinstance(found, dict) and "pace" not in found and isinstance(found.get("total"), int):
+            return {**found, "pace": Pace.even(found["total"])}
+        return found
 
 
 @dataclass
