@@ -24,6 +24,7 @@ __all__ = [
     "counted",
     "first_tokens",
     "flattened",
+    "read",
     "refuse_unlike",
     "scored",
     "symbols",
@@ -105,6 +106,22 @@ def counted(tokens: Int[Tensor, "B D"], space: Space) -> Tensor:
     """
     before = tokens[:, :-1].ne(symbols(space) - 1 if space.ragged else -1)
     return torch.cat([torch.ones_like(tokens[:, :1], dtype=torch.bool), before], dim=1)
+
+
+def read(x: Integer[Tensor, "B *event"], space: Space) -> Int[Tensor, "B T"]:
+    """Rows as sequences up to the end of the longest: places where every row has ended teach nothing.
+
+    Raises:
+        ValueError: If a ragged row goes on after its padding began.
+
+    Example:
+        >>> read(torch.tensor([[0, 2, 2, 2], [1, 1, 2, 2]]), Space((4,), levels=2, ragged=True))
+        tensor([[0, 2, 2],
+                [1, 1, 2]])
+    """
+    check_padding(x, space)
+    tokens = flattened(x, space)
+    return tokens[:, : int(counted(tokens, space).sum(1).max())] if space.ragged and len(tokens) else tokens
 
 
 def scored(logits: Float[Tensor, "B T symbols"], tokens: Int[Tensor, "B T"], space: Space) -> Float[Tensor, " B"]:

@@ -22,7 +22,7 @@ from genzoo.models.autoregressive.autoregressive import Autoregressive
 from genzoo.models.beams import likeliest
 from genzoo.models.choice import PLAIN, Choice, Choosing
 from genzoo.models.revisable import Revisable
-from genzoo.models.sequences import check_padding, counted, flattened, refuse_unlike, scored, symbols, unflattened
+from genzoo.models.sequences import read, refuse_unlike, scored, symbols, unflattened
 from genzoo.models.stepping import continued, first_symbols
 from genzoo.nn.conditioning import Conditioning
 from genzoo.nn.transformer import FAST, Cache, Style, Transformer
@@ -128,10 +128,7 @@ class GPT(Autoregressive):
         return torch.full((n, 1), self.space.levels or 0, device=self.device)
 
     def log_density(self, x: Integer[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
-        check_padding(x, self.space)
-        tokens = flattened(x, self.space)
-        if self.space.ragged and len(tokens):  # nothing is learned from places where every row has ended
-            tokens = tokens[:, : int(counted(tokens, self.space).sum(1).max())]
+        tokens = read(x, self.space)
         rows = len(x) if torch.is_grad_enabled() else max(1, PLACES // tokens.shape[1])
         blocks = (slice(first, first + rows) for first in range(0, len(x), rows))
         parts = [self._log_density(tokens[part], given_rows(given, part)) for part in blocks]

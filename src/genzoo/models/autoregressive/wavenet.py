@@ -16,7 +16,7 @@ from genzoo.core.given import NOTHING, Given, GivenSpaceLike
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.models.autoregressive.autoregressive import Autoregressive
-from genzoo.models.sequences import check_padding, counted, flattened, refuse_unlike, scored, symbols
+from genzoo.models.sequences import read, refuse_unlike, scored, symbols
 from genzoo.nn.dilated import Dilated, Rings
 from genzoo.nn.embedding import Embedding
 
@@ -79,10 +79,7 @@ class WaveNet(Autoregressive):
         return self.net.reach
 
     def log_density(self, x: Integer[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
-        check_padding(x, self.space)
-        tokens = flattened(x, self.space)
-        if self.space.ragged and len(tokens):  # places where every row has ended say nothing
-            tokens = tokens[:, : int(counted(tokens, self.space).sum(1).max())]
+        tokens = read(x, self.space)
         before = torch.cat([self.start(len(tokens))[:, None], tokens[:, :-1]], dim=1)
         return scored(self.head(self.net(self.table(before), self.embedded(given))), tokens, self.space)
 
