@@ -8,20 +8,20 @@ part is given.
 
 import abc
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, Normal
 
 from genzoo.core.abilities import Ability, Denoiser, Latent, NumbersLike, Sequential
 from genzoo.core.given import NOTHING, Given
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 
-__all__ = ["Codes", "Critic", "Inference", "Map", "MappedDenoiser", "NormalLatent", "behind"]
+__all__ = ["Codes", "Critic", "Inference", "Layers", "Map", "MappedDenoiser", "NormalLatent", "behind"]
 
 
 class NormalLatent(Latent):
@@ -98,6 +98,30 @@ class Inference(Ability):
         """n draws of x and z together."""
 
 
+class Layers(Ability):
+    """Latents in layers from the top down, and x below them: the entries of a layer are independent given those above.
+
+    Attributes:
+        space: What one x is.
+        sizes: The lengths of the layers, from the top.
+    """
+
+    space: Space
+    sizes: tuple[int, ...]
+
+    @abc.abstractmethod
+    def guess(self, x: Shaped[Tensor, "B *event"], above: Sequence[Tensor], given: Given = NOTHING) -> Normal:
+        """q(z_l | x, z above) of the layer below those above."""
+
+    @abc.abstractmethod
+    def expected(self, n: int, above: Sequence[Tensor], given: Given = NOTHING) -> Normal:
+        """p(z_l | z above) of n rows."""
+
+    @abc.abstractmethod
+    def observed(self, z: Sequence[Tensor], given: Given = NOTHING) -> Distribution:
+        """p(x | z), given all layers from the top."""
+
+
 @runtime_checkable
 class Map(Protocol):
     """What an ability needs of the map before it."""
@@ -121,7 +145,7 @@ def behind(ability: Any, before: Map) -> Ability:
         before: The map.
     """
     raise TypeError(
-        "An ability must be a Latent, a Denoiser, a Sequential, a Critic, Codes or an Inference, "
+        "An ability must be a Latent, a Denoiser, a Sequential, a Critic, Codes, Layers or an Inference, "
         f"got {type(ability).__name__}."
     )
 
@@ -206,6 +230,22 @@ class MappedInference(Inference):
         return self.before.outward(y), z
 
 
+class MappedLayers(Layers):
+    """The layers of a part whose x is left as it is, and its condition not."""
+
+    def __init__(self, inner: Layers, before: Map) -> None:
+        self.inner, self.before, self.space, self.sizes = inner, before, inner.space, inner.sizes
+
+    def guess(self, x: Shaped[Tensor, "B *event"], above: Sequence[Tensor], given: Given = NOTHING) -> Normal:
+        return self.inner.guess(x, above, self.before.rule(given))
+
+    def expected(self, n: int, above: Sequence[Tensor], given: Given = NOTHING) -> Normal:
+        return self.inner.expected(n, above, self.before.rule(given))
+
+    def observed(self, z: Sequence[Tensor], given: Given = NOTHING) -> Distribution:
+        return self.inner.observed(z, self.before.rule(given))
+
+
 class MappedDenoiser(Denoiser):
     """The denoiser of a part."""
 
@@ -245,5 +285,6 @@ behind.register(Codes, MappedCodes)
 behind.register(Critic, MappedCritic)
 behind.register(Inference, MappedInference)
 behind.register(Latent, MappedLatent)
+behind.register(Layers, MappedLayers)
 behind.register(Denoiser, MappedDenoiser)
 behind.register(Sequential, MappedSequential)

@@ -18,6 +18,7 @@ SILENT = ("all", "dev", "docs", "experiments", "oracles")  # not asked for one b
 BRINGS = {
     "audio": "sounds other than WAV of whole numbers, as FLAC",
     "chem": "metrics of molecules, and SELFIES",
+    "compress": "files into bytes by a run, and back: genzoo compress",
     "fast": "compiled loops: the same numbers, sooner",
     "hub": "data sets of the Hugging Face hub, hub:NAME",
     "ot": "exact transport of many rows",

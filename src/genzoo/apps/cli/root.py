@@ -12,6 +12,7 @@ from genzoo.apps.cli import (
     catalog,
     chatting,
     completing,
+    compressing,
     data,
     latents,
     posterior,
@@ -49,7 +50,7 @@ def genzoo(
     """One toolkit for deep generative models: train, sample, score and compare them on your own data."""
 
 
-for part in (catalog, training, using, averaging, posterior, completing, chatting, reproduce):
+for part in (catalog, training, using, averaging, posterior, completing, compressing, chatting, reproduce):
     for function, example in part.COMMANDS.items():
         app.command(function.__name__.strip("_"), epilog=f"Example: {example}")(function)
 

@@ -152,10 +152,12 @@ class LadderAutoencoder(Autoencoder):
     def expected(self, z: Float[Tensor, "B latent"], given: Given = NOTHING) -> list[Normal]:
         """p(z_l | z_{l+1}) of each level, the last of them N(0, I)."""
         parts = z.split(self.sizes, dim=1)
-        below = [
-            _normal(down(part, given or None).to(z.dtype)) for down, part in zip(self.down, parts[1:], strict=True)
-        ]
+        below = [self.led(part, level, given) for level, part in enumerate(parts[1:])]
         return [*below, _standard(parts[-1])]
+
+    def led(self, above: Float[Tensor, "B above"], level: int, given: Given = NOTHING) -> Normal:
+        """p(z_l | z_{l+1}), what a level is led to expect by the one above; levels are counted from 0."""
+        return _normal(self.down[level](above, given or None).to(above.dtype))
 
     def descent(
         self, chosen: Callable[[Normal], Tensor], given: Given, seen: Sequence[Normal] | None, *, top: Normal
@@ -170,7 +172,7 @@ class LadderAutoencoder(Autoencoder):
         """
         z = [chosen(top if seen is None else combined(seen[-1], top))]
         for level in reversed(range(len(self.down))):
-            prior = _normal(self.down[level](z[0], given or None).to(top.loc.dtype))
+            prior = self.led(z[0], level, given)
             z.insert(0, chosen(prior if seen is None else combined(seen[level], prior)))
         return torch.cat(z, dim=1)
 

@@ -25,6 +25,7 @@ from genzoo.distributions.draws import draw
 from genzoo.distributions.levels import Numbers
 from genzoo.distributions.pushed import Pushed, drawn
 from genzoo.models.abilities import Inference
+from genzoo.models.autoencoders.layers import layers_of
 from genzoo.models.autoencoders.priors import Prior, StandardNormal
 from genzoo.models.autoencoders.rate import Rate, by_entry, total_correlation
 
@@ -159,7 +160,7 @@ class VAE(GenerativeModel):
         return [Player("model", self, self.losses)]
 
     def abilities(self) -> list[Ability]:
-        return [Decoded(self), Guess(self)]
+        return [Decoded(self), Guess(self), *layers_of(self.autoencoder, self.prior)]
 
     def extra_repr(self) -> str:
         return f"{self.space}, given={self.given_space}, rate={self.rate}"
