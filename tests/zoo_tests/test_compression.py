@@ -61,9 +61,7 @@ def test_the_price_is_the_model_s(home: Path, tmp_path: Path) -> None:
     said = -run.generative.log_prob(read("digits").test.x[:40]).sum().item() / np.log(2)
     assert report.bits == pytest.approx(said, rel=1e-5)
     assert 0 <= report.words / report.bits - 1 < 0.01
-    assert (
-        report.after == (tmp_path / "out.gz0").stat().st_size < report.words / 8 + 900
-    )
+    assert report.after == (tmp_path / "out.gz0").stat().st_size < report.words / 8 + 900
     assert report.charged == 0
 
 
