@@ -27,11 +27,12 @@ from genzoo.tasks.coding.fixed_point import MARGIN, STEP
 from genzoo.zoo import store
 from genzoo.zoo.conditions import conditions
 from genzoo.zoo.loading import Run
-from genzoo.zoo.members import Member, Rows, files_in, members_of, members_told, told_of, write_members
+from genzoo.zoo.members import Member, Rows, check_of, files_in, members_of, members_told, told_of, write_members
 from genzoo.zoo.mistakes import Mistake
 
 __all__ = ["Report", "compress", "decompress", "road_of"]
 
+UNLIKE = "Files have the content that they had and other bytes: who writes them here packs them otherwise."
 ARITHMETIC = {"step": STEP, "margin": MARGIN, "coder": "constriction 24 bits"}
 
 
@@ -180,14 +181,14 @@ def decompress(run: Run, path: Path, folder: Path) -> Report:
         road, members = _read(run, reader)
         try:
             draft.mkdir(parents=True)
-            notes = write_members(run, members, _unpacked(run, road, reader, members), draft, is_exact=road.is_exact)
+            check = write_members(run, members, _unpacked(run, road, reader, members), draft)
             if folder.exists():
                 folder.rmdir()
             draft.rename(folder)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
-    size = path.stat().st_size
-    before, entries = sum(member.size for member in members), sum(member.entries for member in members)
+    size, before, entries = path.stat().st_size, reader.header["size"], sum(member.entries for member in members)
+    notes = [] if check == reader.header["check"] else [UNLIKE]
     return Report(len(members), before, entries, size, seconds=time.perf_counter() - began, notes=notes)
 
 
@@ -219,6 +220,8 @@ def _header(
         "width": width,
         "arithmetic": ARITHMETIC,
         "given": dict(words),
+        "size": sum(member.size for member in members),
+        "check": check_of(members),
         "files": told_of(members),
     }
 

@@ -92,3 +92,9 @@ def test_a_wider_grid_is_fewer_bytes_and_farther(trained: GenerativeModel) -> No
     sizes, errors = zip(*found, strict=True)
     assert sizes[0] > sizes[1] > sizes[2]
     assert errors[0] <= errors[1] * 1.01 < errors[2]
+
+
+def test_a_grid_has_its_bounds(trained: GenerativeModel) -> None:
+    for width in (1e-30, 100.0):
+        with pytest.raises(DataError, match="A grid must be"):
+            Latents(trained.able(Layers), trained.decode, width).pack(pictures(2), {})

@@ -58,9 +58,14 @@ class Points:
     Args:
         doubts: Round what networks say.
         width: Between two points.
+
+    Raises:
+        DataError: If the width is too small or too large.
     """
 
     def __init__(self, doubts: Doubts, width: float = WIDTH) -> None:
+        if not WIDTH <= width <= WIDEST / 16:
+            raise DataError(f"A grid must be {WIDTH:g} to {WIDEST / 16:g} wide, got {width:g}. Take 0.5.")
         self.doubts, self.width, self.reach = doubts, width, int(WIDEST / width)
         models = coder().model
         self.family = models.QuantizedGaussian(-self.reach, self.reach)

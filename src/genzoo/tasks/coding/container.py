@@ -3,7 +3,7 @@
 ```text
 4 bytes      magic and the version of the format
 4 + 4 bytes  length and CRC-32 of the header
-             the header: JSON, packed by zlib
+             the header: JSON, packed by LZMA
              parts, each 4 bytes of the length of its doubts, 4 of that of its words, 4 of the CRC-32 of both,
              4 of the CRC-32 of what it unpacks to; doubts, words
 12 + 4 bytes ones, and the CRC-32 of the CRC-32s of the parts
@@ -13,6 +13,7 @@ All numbers are unsigned, of 32 bits, the lowest byte first.
 """
 
 import json
+import lzma
 import struct
 import zlib
 from collections.abc import Iterator
@@ -57,7 +58,8 @@ class Writer:
 
     def __init__(self, file: IO[bytes], header: dict[str, Any]) -> None:
         self.file, self.sum, self.length = file, 0, 0
-        packed = zlib.compress(json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode(), 9)
+        told = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+        packed = lzma.compress(told, lzma.FORMAT_ALONE)
         self._write(MAGIC + bytes([VERSION]) + struct.pack("<II", len(packed), zlib.crc32(packed)) + packed)
 
     def add(self, part: Part) -> None:
@@ -138,11 +140,11 @@ def _check(content: bytes, check: int) -> None:
 
 
 def _header(packed: bytes) -> dict[str, Any]:
-    inner = zlib.decompressobj()
+    inner = lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=LARGEST_HEADER)
     try:
         found = json.loads(inner.decompress(packed, LARGEST_HEADER))
-    except (zlib.error, ValueError) as error:
+    except (lzma.LZMAError, ValueError) as error:
         raise DataError(f"The file must begin with a header in JSON, got: {error}. {FETCH}") from error
-    if not isinstance(found, dict) or inner.unconsumed_tail:
+    if not isinstance(found, dict) or not inner.eof:
         raise DataError(f"The file must begin with a header of at most {LARGEST_HEADER:,} bytes, got more. {FETCH}")
     return found
