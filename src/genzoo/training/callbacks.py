@@ -67,6 +67,7 @@ class SampleGrid(Callback):
     ) -> None:
         self.folder, self.codec, self.n, self.given, self.seed = folder, codec, n, given, seed
         self.options = options
+        self.latest: Tensor | None = None  # what was drawn last, for whoever looks at it next
 
     def can_draw(self, model: Any) -> bool:
         """Whether a model has samples to show: a representation codes, and has none."""
@@ -89,8 +90,8 @@ class SampleGrid(Callback):
         if not n or not self.can_draw(state.model):
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        x = self.draw(state.weights, n, state.team.device)
-        self.codec.save(x.cpu(), self.folder / f"step-{state.step:08d}{self.codec.suffix}")
+        self.latest = self.draw(state.weights, n, state.team.device).cpu()
+        self.codec.save(self.latest, self.folder / f"step-{state.step:08d}{self.codec.suffix}")
 
 
 class TensorBoard(Callback):

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from genzoo._files import open_plain, read_json
 
-__all__ = ["Checkpoint", "CheckpointError", "newest", "save", "write_json", "write_tensors"]
+__all__ = ["Checkpoint", "CheckpointError", "newest", "save", "verified", "write_json", "write_tensors"]
 
 T = TypeVar("T")
 
@@ -79,19 +79,20 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
     return final
 
 
-def newest(folder: Path, say: Callable[[str], None], use: Callable[[Checkpoint], T]) -> T:
+def newest(folder: Path, say: Callable[[str], None], use: Callable[[Checkpoint], T], before: int | None = None) -> T:
     """What can be made of the newest checkpoint that is whole; what is spoilt is named through `say` and passed over.
 
     Args:
         folder: The folder of checkpoints.
         say: Where it is told which ones are passed over.
         use: Makes use of one; whatever it raises but `CheckpointError` says that this one is spoilt.
+        before: A step; only checkpoints of earlier ones are taken.
 
     Raises:
         CheckpointError: If there is none, or none is whole.
     """
     spoilt = []
-    for path in checkpoints(folder):
+    for path in checkpoints(folder, before):
         try:
             return use(_load(path))
         except CheckpointError:
@@ -107,9 +108,17 @@ def newest(folder: Path, say: Callable[[str], None], use: Callable[[Checkpoint],
     raise CheckpointError(f"A checkpoint must be in {folder} to resume, got none. Train without --resume.")
 
 
-def checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints in a folder, newest first."""
-    return sorted(folder.glob("step-*"), reverse=True)
+def checkpoints(folder: Path, before: int | None = None) -> list[Path]:
+    """The checkpoints in a folder, newest first; only those of steps before one, if it is named."""
+    found = sorted(folder.glob("step-*"), reverse=True)
+    return found if before is None else [path for path in found if path.name < STEP.format(before)]
+
+
+def drop_from(folder: Path, step: int) -> None:
+    """Removes the checkpoints after a step, of a training that has gone back to it."""
+    for path in checkpoints(folder):
+        if path.name > STEP.format(step):
+            shutil.rmtree(path)
 
 
 def sweep(folder: Path) -> None:
@@ -137,7 +146,15 @@ def _write(path: Path, write: Any) -> None:
     _sync(path.parent)
 
 
-def _load(path: Path) -> Checkpoint:
+def verified(path: Path) -> list[str]:
+    """The names of a checkpoint's files, after reading each of them through.
+
+    Args:
+        path: Its folder.
+
+    Raises:
+        ValueError: If it is not whole.
+    """
     sums = read_json(path / MANIFEST)
     if not {"state.json", "model.safetensors"} <= sums.keys():
         raise ValueError(f"{MANIFEST} does not name the files of a checkpoint")
@@ -146,11 +163,16 @@ def _load(path: Path) -> Checkpoint:
             raise ValueError(f"{name!r} is not a file of this folder")
         if _sha256(path / name) != expected:
             raise ValueError(f"the bytes of {name} are not those of its manifest")
+    return list(sums)
+
+
+def _load(path: Path) -> Checkpoint:
+    names = verified(path)
     state = read_json(path / "state.json")
     step = state.pop("step")
     if type(step) is not int or path.name != STEP.format(step):
         raise ValueError(f"state.json says step {step!r}")
-    files = [name for name in sums if name.endswith(".safetensors")]
+    files = [name for name in names if name.endswith(".safetensors")]
     return Checkpoint(step, state, {name.removesuffix(".safetensors"): load_file(path / name) for name in files})
 
 

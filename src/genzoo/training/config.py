@@ -40,6 +40,11 @@ class TrainConfig(BaseModel):
     warmup: int = Field(0, ge=0, description="rounds of linear warm-up")
     schedule: Literal["constant", "cosine"] = Field("cosine", description="what the rate does after warm-up")
     clip_norm: float | None = Field(None, gt=0, description="largest gradient norm of a step")
+    nonfinite: Literal["skip", "stop", "rollback"] = Field(
+        "skip",
+        description="steps whose loss is not finite: skip up to ten in a row; stop at the first; or, after ten, "
+        "go back to the last good checkpoint with half the rate, three times at most",
+    )
     ema: float | None = Field(None, gt=0, lt=1, description="length of the weight average, as a share of the run")
     averages: bool = Field(False, description="save averages of which `genzoo average` makes one of any length")
     precision: Literal["auto", "float32", "bf16", "float64"] = Field(

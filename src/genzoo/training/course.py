@@ -5,9 +5,10 @@ The loop in `genzoo.training.loop` plays either; what differs between them stand
 
 import abc
 import contextlib
+import functools
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -16,11 +17,12 @@ from torch import Tensor, nn
 
 from genzoo.core import Batch, DirectFit, Done, GenerativeModel, Instant, Noise, Player, Trainable, map_given, seeded
 from genzoo.training.config import TrainConfig
-from genzoo.training.finite import Skips, gradient_norm, spoilt_gradient
+from genzoo.training.finite import PATIENCE, Skips, gradient_norm, spoilt_gradient
 from genzoo.training.optimizers import Mover, clip, movers, rate
 from genzoo.training.order import Order, Part
 from genzoo.training.pace import Pace
 from genzoo.training.team import Team
+from genzoo.training.tracing import rows_named, traced
 
 __all__ = ["Course", "Game", "Kind", "Passes", "course_of"]
 
@@ -61,6 +63,7 @@ class Course(abc.ABC):
         self.wait: Callable[[str], None] = lambda what: None  # hears what is done before the first step
         self.least = 1  # the fewest steps that move the model
         self.pinned: float | None = None  # the progress to tell whatever the step, while a plan is timed
+        self.slowed = 1.0  # the share of the rate that is left after falling back
 
     @abc.abstractmethod
     def total(self, steps: int | None) -> int:
@@ -77,6 +80,10 @@ class Course(abc.ABC):
     def remark(self) -> str | None:
         """What there is to say of all steps at the end."""
         return None
+
+    def spoilt_from(self, step: int) -> int:
+        """The round from which on nothing was finite, of a training that ends after a step because of that."""
+        return step
 
     def state_tensors(self) -> dict[str, Tensor]:
         """What a checkpoint must hold besides the model."""
@@ -141,6 +148,15 @@ class Now(NamedTuple):
     after: float
 
 
+class Place(NamedTuple):
+    """A step of a player: its turn, the numbers of its batch and of the step, and the batch."""
+
+    turn: Turn
+    number: int
+    page: int
+    batch: Batch
+
+
 class Game(Course):
     """Rounds in which every player takes its turn, in order."""
 
@@ -154,14 +170,16 @@ class Game(Course):
             for player, mover in zip(players, movers(players, model, config), strict=True)
         ]
         self.prefix = len(players) > 1
-        self.skips = Skips()
+        self.skips = self._skips()
 
     def total(self, steps: int | None) -> int:
         return DEFAULT_ROUNDS if steps is None else steps
 
     def advance(self, step: int, pace: Pace) -> Mapping[str, Tensor | float]:
         logged = dict[str, Tensor]()
-        now = Now(rate(step, pace, self.config), self.progress(step, pace), self.progress(step + 1, pace))
+        now = Now(
+            self.slowed * rate(step, pace, self.config), self.progress(step, pace), self.progress(step + 1, pace)
+        )
         number = sum(turn.batches_before(step) for turn in self.turns)
         with self.seeded(step):
             for turn in self.turns:
@@ -185,14 +203,17 @@ class Game(Course):
         count = self.skips.count
         return f"{count:,} steps were skipped, for their loss or gradient was not finite" if count else None
 
+    def spoilt_from(self, step: int) -> int:
+        return self.skips.began if self.skips.streak else step
+
     def state_tensors(self) -> dict[str, Tensor]:
         named = {
             f"{i}/{name}": t for i, turn in enumerate(self.turns) for name, t in turn.mover.state_tensors().items()
         }
-        return named | {"skips": torch.tensor([self.skips.streak, self.skips.count])}
+        return named | {"skips": torch.tensor([self.skips.streak, self.skips.count, self.skips.began])}
 
     def load_state_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        self.skips = Skips(*tensors["skips"].tolist())
+        self.skips = self._skips(*tensors["skips"].tolist())
         for i, turn in enumerate(self.turns):
             own = {name.removeprefix(f"{i}/"): t for name, t in tensors.items() if name.startswith(f"{i}/")}
             turn.mover.load_state_tensors(own)
@@ -202,18 +223,15 @@ class Game(Course):
         noise = turn.noise.tick(page)
         part = self.order.batch(number, self.team.share)
         batch = self.batch(part, noise, now.before)
-        for parameter in turn.still:
-            parameter.requires_grad_(False)
-        try:
+        with _standing(turn.still):
             losses = self._backward(turn.player, batch, part.total)
-        finally:
-            for parameter in turn.still:
-                parameter.requires_grad_(True)
         losses = self._over_processes(losses) | {
             "loss": self.team.average_gradients(turn.mover.parameters, losses["loss"])
         }
         norm = gradient_norm(turn.mover.parameters)
-        if self._is_finite(losses["loss"], norm, page):
+        if norm is not None:
+            losses["gradient"] = norm
+        if self._is_finite(losses["loss"], norm, Place(turn, number, page, batch)):
             clip(turn.mover.parameters, self.config.clip_norm, norm)
             turn.mover.step(now.rate)
             if turn.player.after is not None:
@@ -241,18 +259,45 @@ class Game(Course):
         whole = self.team.total(torch.stack([value.float() for value in losses.values()]))
         return dict(zip(losses, whole, strict=True))
 
-    def _is_finite(self, loss: Tensor, norm: Tensor | None, page: int) -> bool:
+    def _is_finite(self, loss: Tensor, norm: Tensor | None, place: "Place") -> bool:
         """Whether a step may be made; if not, it is counted, and told."""
-        if math.isfinite(loss.item()):
-            if norm is None or math.isfinite(norm.item()):
-                self.skips.end_streak()
-                return True
-            why = spoilt_gradient(self.model)
-        else:
-            why = f"the loss is {loss.item()}"
-        if remark := self.skips.add(why, page):
+        value = loss.item()
+        if math.isfinite(value) and (norm is None or math.isfinite(norm.item())):
+            self.skips.end_streak()
+            return True
+        why = f"the loss is {value}" if not math.isfinite(value) else spoilt_gradient(self.model)
+        player = f" of {place.turn.player.name}" if self.prefix else ""
+        if remark := self.skips.add(
+            lambda: why + self._origin(place), f"step {place.page}{player}", place.page // place.turn.player.steps
+        ):
             self.say(remark)
         return False
+
+    def _origin(self, place: "Place") -> str:
+        """Where a loss or its gradient first stopped being finite, as far as can be found out."""
+        turn, done = place.turn, 0
+        numbers = self.order.numbers(place.number, self.team.share)
+        for part in _parts(place.batch, self.config.accumulate):
+            here = None if numbers is None else numbers[done : done + len(part)]
+            if rows := self._odd_rows(part):
+                return f"; x is not finite{rows_named(rows, len(part), here)}"
+            with _standing(turn.still), self.autocast(), self.seeded(place.page // turn.player.steps):
+                found = traced(self.model, len(part), functools.partial(_loss_of, turn.player, part))
+            if found is not None:
+                return f"; first of all {found[0]}{rows_named(found[1], len(part), here)}"
+            done += len(part)
+        return ""
+
+    def _odd_rows(self, batch: Batch) -> list[int]:
+        """The rows that are not finite as they are given, though none may be missing."""
+        x, model = batch.x, self.model
+        if not x.is_floating_point() or (isinstance(model, GenerativeModel) and model.can("missing")):
+            return []
+        rows: list[int] = (~x.isfinite()).flatten(1).any(1).nonzero().flatten().tolist()
+        return rows
+
+    def _skips(self, streak: int = 0, count: int = 0, began: int = 0) -> Skips:
+        return Skips(streak, count, began, 1 if self.config.nonfinite == "stop" else PATIENCE)
 
 
 class Passes(Course):
@@ -311,6 +356,23 @@ def direct(model: Trainable) -> DirectFit:
 def is_done(logged: Mapping[str, Any]) -> bool:
     """Whether a step's values say that the training has converged."""
     return isinstance(logged, Done)
+
+
+@contextlib.contextmanager
+def _standing(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Parameters that must not move, or even get a gradient, for a while."""
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)
+
+
+def _loss_of(player: Player, batch: Batch) -> Tensor:
+    losses = player.loss(batch)
+    return losses if isinstance(losses, Tensor) else losses["loss"]
 
 
 def _others(model: nn.Module, player: Player) -> list[nn.Parameter]:

@@ -1,11 +1,11 @@
 """What is not finite: gradients before a step, weights before they are saved and after they are read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["NotFinite", "Skips", "gradient_norm", "not_finite", "odd", "spoilt_gradient"]
+__all__ = ["NotFinite", "Skips", "gradient_norm", "not_finite", "odd", "spoilt_gradient", "what_is_odd"]
 
 PATIENCE = 10  # steps in a row that may be skipped before training stops
 TOLD = 3  # skipped steps that are told; the rest are counted
@@ -45,7 +45,7 @@ def spoilt_gradient(model: nn.Module) -> str:
     for name, parameter in model.named_parameters():
         if parameter.grad is not None and not parameter.grad.isfinite().all():
             layer = type(model.get_submodule(name.rpartition(".")[0])).__name__
-            return f"the gradient of {name} ({layer}) holds {_what(parameter.grad)}"
+            return f"the gradient of {name} ({layer}) holds {what_is_odd(parameter.grad)}"
     return "the norm of the gradient is infinite"
 
 
@@ -68,7 +68,7 @@ def not_finite(tensors: Mapping[str, Tensor], like: Mapping[str, Tensor]) -> lis
         if tensor.is_floating_point() and not tensor.isfinite().all():
             before = like.get(name)
             if before is None or before.isfinite().all() or (tensor.isnan().any() and not before.isnan().any()):
-                found.append(f"{name} holds {_what(tensor)}")
+                found.append(f"{name} holds {what_is_odd(tensor)}")
     return found
 
 
@@ -90,37 +90,55 @@ class Skips:
     Args:
         streak: Steps skipped in a row up to now.
         count: Steps skipped in all.
+        began: The round of the first in this row.
+        patience: How many in a row are too many.
 
     Example:
         >>> skips = Skips()
-        >>> skips.add("the loss is nan", 7)
+        >>> skips.add(lambda: "the loss is nan", "step 7", 7)
         'step 7 was skipped: the loss is nan'
         >>> skips.end_streak(); skips.count
         1
     """
 
-    def __init__(self, streak: int = 0, count: int = 0) -> None:
-        self.streak, self.count = streak, count
+    def __init__(self, streak: int = 0, count: int = 0, began: int = 0, patience: int = PATIENCE) -> None:
+        self.streak, self.count, self.began, self.patience = streak, count, began, patience
 
-    def add(self, why: str, step: int) -> str | None:
+    def add(self, why: Callable[[], str], step: str, number: int) -> str | None:
         """Counts a step that is skipped; returns what to say of it, if it is one of the first.
+
+        Args:
+            why: Finds out what is not finite, if that is to be said.
+            step: The step and who made it, in words.
+            number: The round.
 
         Raises:
             NotFinite: If it is one too many in a row.
         """
+        self.began = self.began if self.streak else number
         self.streak, self.count = self.streak + 1, self.count + 1
-        if self.streak >= PATIENCE:
+        if self.streak >= self.patience:
+            many = f"{self.streak} steps in a row where they are not, up to " if self.streak > 1 else ""
             raise NotFinite(
-                f"The loss and its gradient must be finite, got {PATIENCE} steps in a row where they are not, up to "
-                f"step {step}: {why}. Lower lr, set clip_norm, or look for extreme values in the data."
+                f"The loss and its gradient must be finite, got {many}{step}: {why()}. "
+                "Lower lr, set clip_norm, or look for extreme values in the data."
             )
         last = "; further ones are only counted" if self.count == TOLD else ""
-        return f"step {step} was skipped: {why}{last}" if self.count <= TOLD else None
+        return f"{step} was skipped: {why()}{last}" if self.count <= TOLD else None
 
     def end_streak(self) -> None:
         """Notes a step that was made."""
         self.streak = 0
 
 
-def _what(tensor: Tensor) -> str:
+def what_is_odd(tensor: Tensor) -> str:
+    """What a tensor holds that is not finite, in words.
+
+    Args:
+        tensor: One that is not finite.
+
+    Example:
+        >>> what_is_odd(torch.tensor([1.0, torch.inf]))
+        'infinite numbers'
+    """
     return "NaN" if tensor.isnan().any() else "infinite numbers"

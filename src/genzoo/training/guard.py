@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-from genzoo._files import check_plain
+from genzoo._files import check_plain, open_plain
 
-__all__ = ["Busy", "Interrupted", "Signals", "locked"]
+__all__ = ["Busy", "Interrupted", "Signals", "locked", "owner"]
 
 
 class Busy(RuntimeError):
@@ -55,6 +55,31 @@ def locked(folder: Path) -> Iterator[None]:
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()
         yield
+
+
+def owner(folder: Path) -> str | None:
+    """Who trains in a run's folder now, None if nobody does.
+
+    Args:
+        folder: The run's folder.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> with locked(folder):
+        ...     print(owner(folder))
+        process ... on ...
+        >>> owner(folder)
+    """
+    try:
+        with open_plain(folder / ".lock") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read(200).decode(errors="replace").strip() or "another process"
+    except (OSError, ValueError):  # there is none, or it is no file
+        return None
+    return None
 
 
 class Signals:

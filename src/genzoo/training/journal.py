@@ -19,9 +19,10 @@ from torch import Tensor
 
 from genzoo._files import check_plain, read_bytes
 
-__all__ = ["CLOCK", "METRICS", "Journal", "Means", "Stopwatch", "loss_words", "read_rows"]
+__all__ = ["CLOCK", "EVENT", "METRICS", "Journal", "Means", "Stopwatch", "loss_words", "read_rows"]
 
 METRICS = "metrics.jsonl"
+EVENT = "event"  # the split of rows that tell what has happened, and no metrics
 CLOCK = ("seconds", "core_seconds")  # columns that tell the time, and so differ between equal runs
 
 

@@ -8,7 +8,7 @@ a checkpoint holds, so a training killed at any instant and resumed ends bit for
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,10 +21,10 @@ from genzoo.training.average import Average
 from genzoo.training.budget import drawing, planned
 from genzoo.training.callbacks import Callback
 from genzoo.training.config import BUDGETS, TrainConfig
-from genzoo.training.course import Course, course_of, is_done
+from genzoo.training.course import Course, Passes, course_of, is_done
 from genzoo.training.finite import NotFinite, not_finite, odd
 from genzoo.training.guard import Interrupted, Signals, locked
-from genzoo.training.journal import METRICS, Journal, Means, Stopwatch, read_rows
+from genzoo.training.journal import EVENT, METRICS, Journal, Means, Stopwatch, read_rows
 from genzoo.training.optimizers import loaded
 from genzoo.training.order import Source, order_of
 from genzoo.training.pace import Pace, Pacer
@@ -33,7 +33,7 @@ from genzoo.training.precision import half_on, resolved
 from genzoo.training.resources import explained
 from genzoo.training.state import ROWS, Kept, State
 from genzoo.training.team import Team
-from genzoo.training.told import is_loss, told_of
+from genzoo.training.told import told_of
 from genzoo.training.validation import has_loss, judge, validate, verdict
 
 __all__ = ["Begin", "Trained", "train"]
@@ -41,6 +41,8 @@ __all__ = ["Begin", "Trained", "train"]
 Begin = Literal["new", "warm", "resumed"]
 
 WEIGHTS, AVERAGES = "model.safetensors", "averages"
+ROLLBACKS, SLOWER = 3, 0.5  # times that a training goes back, and the part of the rate that it then takes
+SAID = 500  # letters of an error that stand in the journal
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,8 @@ def train(
         CheckpointError: If there is nothing whole to resume from, or it is of another training.
         Interrupted: If SIGINT or SIGTERM asked to stop; a checkpoint was saved first.
         OutOfMemory: If the memory is too small, DiskFull if the disk is.
-        NotFinite: If the loss or its gradient stays infinite or NaN, or the weights become so.
+        NotFinite: If the loss or its gradient stays infinite or NaN, or the weights become so, and going back to a
+            checkpoint is not asked for or of no use.
 
     Example:
         >>> import genzoo
@@ -121,13 +124,16 @@ def train(
             state = _resumed(course, run)
         else:
             state = _started(course, valid, run, callbacks, watch, prepare=begin == "new")
-        _play(state, valid, run, callbacks, signals)
-        return _finished(state, run)
+        with _noted(state):
+            _play(state, valid, run, callbacks, signals)
+            return _finished(state, run)
 
 
 def _check(model: Trainable, config: TrainConfig, valid: Source | None, run: Path | None, begin: Begin) -> None:
     if begin == "resumed" and run is None:
         raise ValueError("A run folder must be named to resume, got none. Pass run=…")
+    if config.nonfinite == "rollback" and run is None:
+        raise ValueError("nonfinite='rollback' needs checkpoints to go back to, got no run folder. Pass run=…")
     if (config.keep == "best" or config.patience) and (valid is None or not has_loss(model)):
         raise ValueError(
             f"keep='best' and patience need a validation loss, and {type(model).__name__} has none here. "
@@ -189,31 +195,73 @@ def _resumed(course: Course, run: Path) -> State:
     fresh, say = odd(course.model), course.say
 
     def restored(found: disk.Checkpoint) -> State:
-        kept, tensors = Kept(**found.state), found.tensors
+        kept, model = Kept(**found.state), course.model
         pace = _pace(course, kept, found.step)
         longer = pace.total > kept.pace.total
-        journal = Journal(None)
-        model, team = course.model, course.team
-        state = State(model, course.config, team, course, journal, pace, kept.plan, kept.told, fresh=fresh)
-        state.model.load_state_dict(tensors["model"])
-        if spoilt := not_finite(tensors["model"], fresh):
-            raise ValueError(spoilt[0])
-        course.load_state_tensors(tensors.get("course", {}))
-        state.average, state.powers = _average(state), _powers(state)
-        if state.average is not None:
-            state.average.averaged.load_state_dict(tensors["average"])
-        if state.powers is not None:
-            state.powers.load(tensors["powers"])
-        state.means = Means(kept.means)
-        state.step, state.best, state.best_step = found.step, kept.best, kept.best_step
-        state.waited, state.done = (0, False) if longer else (kept.waited, kept.done)
-        state.watch, state.best_weights = Stopwatch(kept.seconds, kept.core_seconds), tensors.get("best")
-        state.journal = Journal(run if course.team.is_first else None, kept.journal)
+        state = State(
+            model, course.config, course.team, course, Journal(None), pace, kept.plan, kept.told, fresh=fresh
+        )
+        state.watch = Stopwatch(kept.seconds, kept.core_seconds)
+        _put_back(state, found, kept, run)
+        state.pace = pace
+        if longer:
+            state.waited, state.done = 0, False
         return state
 
     state = disk.newest(run / "checkpoints", say, restored)
     say(f"resuming after step {state.step} of {state.total}")
     return state
+
+
+def _put_back(state: State, found: disk.Checkpoint, kept: Kept, run: Path) -> None:
+    """Brings a training to where a checkpoint was taken, but for its clock.
+
+    Raises:
+        ValueError: If the checkpoint is not of this training, or not finite.
+    """
+    course, tensors = state.course, found.tensors
+    state.model.load_state_dict(tensors["model"])
+    if spoilt := not_finite(tensors["model"], state.fresh):
+        raise ValueError(spoilt[0])
+    course.load_state_tensors(tensors.get("course", {}))
+    state.average, state.powers = _average(state), _powers(state)
+    if state.average is not None:
+        state.average.averaged.load_state_dict(tensors["average"])
+    if state.powers is not None:
+        state.powers.load(tensors["powers"])
+    state.means, state.pace = Means(kept.means), kept.pace
+    state.step, state.best, state.best_step = found.step, kept.best, kept.best_step
+    state.waited, state.done, state.best_weights = kept.waited, kept.done, tensors.get("best")
+    state.rollbacks, course.slowed = kept.rollbacks, SLOWER**kept.rollbacks
+    state.journal = Journal(run if course.team.is_first else None, kept.journal)
+
+
+def _fall_back(state: State, run: Path | None, error: NotFinite) -> None:
+    """Goes back to the last checkpoint after which a round was finite, with half the rate from there on.
+
+    The same rows come again with the same noise; that less is made of them is all that is other than before.
+
+    Raises:
+        NotFinite: If the configuration does not ask for it, or it has been done too often, or there is no such
+            checkpoint.
+    """
+    limit, times = state.course.spoilt_from(state.step), state.rollbacks + 1
+    if run is None or state.config.nonfinite != "rollback" or isinstance(state.course, Passes):
+        raise error
+    if times > ROLLBACKS:
+        raise NotFinite(f"{error} It has gone back {ROLLBACKS} times.") from None
+    if not disk.checkpoints(run / "checkpoints", limit):
+        raise NotFinite(f"{error} There is no checkpoint before it to go back to.") from None
+    step, folder = state.step, run / "checkpoints"
+    disk.newest(folder, state.course.say, lambda found: _put_back(state, found, Kept(**found.state), run), limit)
+    state.rollbacks, state.course.slowed = times, SLOWER**times
+    state.team.wait()  # until all have read it
+    said = f"gone back from step {step:,} to {state.step:,}, with {SLOWER**times:g} of the rate from there on: {error}"
+    state.course.say(said)
+    state.journal.write(state.row(EVENT, {"event": "rollback", "said": said}))
+    if state.team.is_first:
+        disk.drop_from(folder, state.step)
+    _save(state, run)
 
 
 def _pace(course: Course, kept: Kept, step: int) -> Pace:
@@ -256,10 +304,25 @@ def _play(
     callbacks: Sequence[Callback],
     signals: Signals,
 ) -> None:
-    """Makes the steps that are left."""
-    saved = time.monotonic()
+    """Makes the steps that are left, going back if the configuration says so."""
     for callback in callbacks:
         callback.on_start(state)
+    while True:
+        try:
+            return _steps(state, valid, run, callbacks, signals)
+        except NotFinite as error:
+            _fall_back(state, run, error)
+
+
+def _steps(
+    state: State,
+    valid: Source | None,
+    run: Path | None,
+    callbacks: Sequence[Callback],
+    signals: Signals,
+) -> None:
+    """Makes the steps that are left."""
+    saved = time.monotonic()
     state.model.train()
     pacer = Pacer(state)
     while state.step < state.total and not state.done:
@@ -297,9 +360,9 @@ def _between(state: State, logged: Mapping[str, Any], valid: Source | None, call
     state.means.add(logged)
     rows = []
     if state.due(config.log_every, ROWS):
-        rows.append(_row(state, "train", state.told.values(state.means.take())))
+        rows.append(state.row("train", state.told.values(state.means.take())))
     if valid is not None and has_loss(state.model) and state.due(config.validate_every, state.plan.validations):
-        rows.append(_row(state, "valid", {"loss": judge(state, valid)}))
+        rows.append(state.row("valid", {"loss": judge(state, valid)}))
     for row in rows:
         state.journal.write(row)
     for callback in callbacks:
@@ -319,14 +382,10 @@ def _samples_due(state: State) -> bool:
     return bool(state.plan.grids) and state.due(state.config.sample_every, state.plan.grids)
 
 
-def _row(state: State, split: str, values: Mapping[str, float | None]) -> dict[str, Any]:
-    clock = {"seconds": round(state.watch.seconds, 3), "core_seconds": round(state.watch.core_seconds, 3)}
-    said = {"loss_is": state.told.words} if state.told.words and any(map(is_loss, values)) else {}
-    return {"step": state.step, "split": split, **values, **said, **clock}
-
-
 def _checkpoint_due(state: State, saved: float) -> bool:
     config = state.config
+    if state.course.spoilt_from(state.step) < state.step:  # it may have to go back to those that there are
+        return False
     if config.checkpoint_every is not None:
         return state.step % config.checkpoint_every == 0
     return time.monotonic() - saved > config.checkpoint_seconds
@@ -364,9 +423,22 @@ def _save(state: State, run: Path | None) -> None:
         "told": dataclasses.asdict(state.told),
         "means": state.means.state(),
         "journal": state.journal.settle(),
+        "rollbacks": state.rollbacks,
         "config": state.config.model_dump(mode="json"),
     }
     disk.save(run / "checkpoints", disk.Checkpoint(state.step, kept, tensors))
+
+
+@contextlib.contextmanager
+def _noted(state: State) -> Iterator[None]:
+    """Puts into the journal what ends a training, for whoever asks later; a resumed one takes it out again."""
+    try:
+        yield
+    except BaseException as error:
+        said = " ".join(str(error).split())[:SAID]
+        with contextlib.suppress(OSError):
+            state.journal.write(state.row(EVENT, {"event": type(error).__name__, "said": said}))
+        raise
 
 
 def _end(state: State, callbacks: Sequence[Callback]) -> None:

@@ -69,6 +69,10 @@ class Order(abc.ABC):
         """Batch `number` of the first pass, without the rows of the next that a whole batch would end with."""
         return self.batch(number)
 
+    def numbers(self, number: int, share: Share = whole) -> Tensor | None:
+        """The numbers in the data of the rows in a share of batch `number`; None if nobody knows them."""
+        return None
+
 
 class KeyedOrder(Order):
     """Our own order, a function of the seed.
@@ -111,6 +115,10 @@ class KeyedOrder(Order):
     def once(self, number: int) -> Part:
         rows = min(len(self.source) - number * self.batch_size, self.batch_size)
         return self.batch(number, lambda _: slice(0, rows))
+
+    def numbers(self, number: int, share: Share = whole) -> Tensor | None:
+        part, first = share(self.batch_size), number * self.batch_size
+        return torch.cat([index for _, index in self._segments(first + part.start, first + part.stop)])
 
     def _segments(self, begin: int, end: int) -> Iterator[tuple[int, Tensor]]:
         n = len(self.source)

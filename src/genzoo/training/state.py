@@ -15,7 +15,7 @@ from genzoo.training.journal import Journal, Means, Stopwatch
 from genzoo.training.pace import Pace
 from genzoo.training.power import Powers
 from genzoo.training.team import Team
-from genzoo.training.told import Told
+from genzoo.training.told import Told, is_loss
 
 __all__ = ["GRIDS", "VALIDATIONS", "Kept", "Plan", "State"]
 
@@ -63,6 +63,7 @@ class Kept(BaseModel):
     told: Told = Told()
     means: dict[str, tuple[float, NonNegativeInt]]
     journal: NonNegativeInt
+    rollbacks: NonNegativeInt = 0
     config: TrainConfig
 
     @model_validator(mode="before")
@@ -92,6 +93,7 @@ class State:
         powers: The averages that others are made of afterwards, likewise.
         done: Whether the training has converged or stopped early.
         watch: Wall and processor time, over all sittings.
+        rollbacks: How often it fell back to a checkpoint, for its loss or weights were not finite.
     """
 
     model: Trainable
@@ -114,6 +116,7 @@ class State:
     stopped: bool = False
     best_weights: dict[str, Tensor] | None = None
     fresh: Mapping[str, Tensor] = field(default_factory=dict)
+    rollbacks: int = 0
 
     @property
     def total(self) -> int:
@@ -129,6 +132,12 @@ class State:
     def progress(self) -> float:
         """How far the training is, from 0 to 1."""
         return self.course.progress(self.step, self.pace)
+
+    def row(self, split: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """A row of the journal, with what the loss is if there is one, and the clock."""
+        clock = {"seconds": round(self.watch.seconds, 3), "core_seconds": round(self.watch.core_seconds, 3)}
+        said = {"loss_is": self.told.words} if self.told.words and any(map(is_loss, values)) else {}
+        return {"step": self.step, "split": split, **values, **said, **clock}
 
     def due(self, every: int | None, times: int) -> bool:
         """Whether something is due after this step that happens every so many steps, or some times in the run."""
