@@ -68,6 +68,7 @@ ROWS = {
     "collapse": lambda a, b: sum(evaluation.collapse(a, b)),
     "mode_coverage": lambda a, b: evaluation.mode_coverage(a, b[:4], 1.0).quality.value,
     "find_copies": lambda a, b: evaluation.find_copies(a, b, b).share.value,
+    "copying": lambda a, b: sum(evaluation.copying(a, b, b)),
     "diversity_within": lambda a, b: evaluation.diversity_within(a, labels(a), b, labels(b)).samples.value,
 } | {
     f"distance, {each.name}": lambda a, b, each=each: distance(each, a, b).value
@@ -91,7 +92,7 @@ OTHERS = [  # public names that take no two sets of rows: formulas, densities, t
     "check_comparable pooled code_length options_of score Manifold TwoSample ModeCoverage histogram_divergence",
     "Memorization Fidelity LabelHistogram conditional_fidelity judge_score label_histogram Diversity Extractor",
     "OfModule RandomFeatures Values extractor_named Judge JudgeSettings judge_for judges read_judge shipped_judge",
-    "judge_made_for nearest_judge recognition Collapse",
+    "judge_made_for nearest_judge recognition Collapse Copying",
     "write_judge Examiner Findings Protocol evaluate WrongScale check_scale Canonical Molecules canonical",
     "internal_diversity molecule_metrics property_distances TableQuality columns_of missing_similarity",
     "table_quality ClosestRecords Utility closest_records table_utility Copied copied distinct length_distance",

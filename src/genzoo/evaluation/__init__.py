@@ -16,7 +16,7 @@ __getattr__, __dir__, __all__ = attach(
         "boosted_test": ["boosted_two_sample_test"],
         "two_sample": ["TwoSample", "two_sample_test"],
         "modes": ["ModeCoverage", "histogram_divergence", "mode_coverage"],
-        "memorization": ["Memorization", "find_copies"],
+        "memorization": ["Copying", "Memorization", "copying", "find_copies"],
         "judge_scores": ["Fidelity", "LabelHistogram", "conditional_fidelity", "judge_score", "label_histogram"],
         "diversity": ["Diversity", "diversity_within"],
         "extractors": ["Extractor", "OfModule", "RandomFeatures", "Values", "extractor_named"],

@@ -8,20 +8,25 @@ References:
     Meehan, Chaudhuri & Dasgupta, 2020, "A non-parametric test to detect data-copying in generative models",
         arXiv:2004.05675
     Carlini et al., 2023, "Extracting training data from diffusion models", arXiv:2301.13188
+    Yoon et al., 2023, "Diffusion probabilistic models generalize when they fail to memorize"
 """
 
 import math
 from typing import NamedTuple
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from genzoo.distributions.pairwise import nearest
+from genzoo.distributions.pairwise import nearest, products
 from genzoo.distributions.resampling import chance_below, require_rows, share_of
 from genzoo.distributions.samples import Samples, checked_rows
 from genzoo.evaluation.measurement import Estimate
 
-__all__ = ["Memorization", "find_copies"]
+__all__ = ["Copying", "Memorization", "copying", "find_copies", "isolation"]
+
+FLAGGED, AT_MOST = 0.05, 0.5  # the share of held-out rows that a threshold flags; the largest threshold
+MANY, SURELY = 0.25, 4.0  # the share above the floor that is memory, and how many standard errors it must be
 
 
 class Memorization(NamedTuple):
@@ -103,3 +108,80 @@ def find_copies(
         rows=rows,
         distances=distances,
     )
+
+
+class Copying(NamedTuple):
+    """How many of a few samples stand beside one training row and no other.
+
+    Attributes:
+        share: The share of samples that do.
+        floor: The share of held-out rows that do.
+        n: The number of samples.
+
+    Example:
+        >>> Copying(0.9, 0.05, 64).found, Copying(0.2, 0.05, 64).found, Copying(0.3, 0.05, 4).found
+        (True, False, False)
+    """
+
+    share: float
+    floor: float
+    n: int
+
+    @property
+    def found(self) -> bool:
+        """Whether the model knows training rows by heart."""
+        floor = max(self.floor, FLAGGED)
+        return self.share - floor >= max(MANY, SURELY * math.sqrt(floor * (1 - floor) / self.n))
+
+    def __str__(self) -> str:
+        alone = "stand beside one training row and no other"
+        return f"{self.share:.0%} of samples {alone}, of held-out rows {self.floor:.0%}"
+
+
+def isolation(rows: Samples, train: Samples, *, block: int = 1024) -> Float[Tensor, " n"]:
+    """How much nearer each row is to the nearest training row than to the next, d₁ / d₂: near 0 for a copy.
+
+    It does not take rows for copies that are near to many, as blurred samples are.
+
+    Args:
+        rows: The rows judged.
+        train: The rows that they may be copies of, at least two.
+        block: Rows at a time.
+
+    Example:
+        >>> isolation(torch.tensor([[0.0], [1.0]]), torch.tensor([[0.1], [2.0]]))
+        tensor([0.0500, 0.9000])
+    """
+    ours, known = checked_rows(rows, train, what="A look for copies")
+    require_rows(len(known), 2, "A look for copies among training rows")
+    two = torch.cat([products(part, known).clamp_min(0).topk(2, largest=False).values for part in ours.split(block)])
+    first, second = two.sqrt().unbind(1)
+    return torch.where(second > 0, first / second, 1.0)
+
+
+def copying(samples: Samples, train: Samples, held_out: Samples) -> Copying:
+    """How many samples stand beside one training row, as hardly any held-out row does.
+
+    The threshold is the 5 % quantile of d₁ / d₂ of held-out rows, and at most one half. Some dozens of samples do: it
+    asks whether a model knows its rows by heart, not which ones.
+
+    Args:
+        samples: The rows judged.
+        train: The rows that the model was trained on.
+        held_out: Rows of the same data that it was not trained on.
+
+    Raises:
+        TooFew: If there are fewer than twenty held-out rows, or two of others.
+        NotFinite: If a number is NaN or infinite.
+
+    Example:
+        >>> from genzoo.core import Noise
+        >>> train, held_out, fresh = Noise(0).normal(600, 8).split(200)
+        >>> copying(train + 0.01 * fresh, train, held_out).found, copying(fresh, train, held_out).found
+        (True, False)
+    """
+    require_rows(len(held_out), round(1 / FLAGGED), f"A threshold that {FLAGGED:.0%} of held-out rows reach")
+    ours, usual = isolation(samples, train), isolation(held_out, train)
+    threshold = min(float(usual.double().quantile(FLAGGED)), AT_MOST)
+    share, floor = ((part <= threshold).double().mean().item() for part in (ours, usual))
+    return Copying(share, floor, len(ours))

@@ -2,7 +2,8 @@
 
 Two numbers tell it while a model is trained, of some hundred samples and as many rows. Samples that repeat each other
 lie nearer to each other than rows do; samples that leave a part out lie among the data, and the balls around rows that
-they fall into (`manifold_values`) are few. A model that has not learned yet does neither: its samples lie elsewhere.
+they fall into (`manifold_values`) are few. A model that has not learned yet is like neither: its samples lie
+elsewhere, however alike, unless they are all the same.
 """
 
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from genzoo.evaluation.manifold import manifold_values
 
 __all__ = ["Collapse", "collapse"]
 
-REPEATING = 0.2  # of the distance between rows, at which samples repeat each other
+REPEATING, SAME = 0.2, 0.02  # of the distance between rows, at which samples repeat each other, or are all the same
 AMONG, LEFT_OUT = 0.7, 0.6  # the least share of samples among the data; of it, the share of rows that must be covered
 
 
@@ -40,14 +41,18 @@ class Collapse(NamedTuple):
     @property
     def found(self) -> bool:
         """Whether the samples have collapsed."""
-        return self.apart < REPEATING or self._leaves_out
+        return self._repeats or self._leaves_out
+
+    @property
+    def _repeats(self) -> bool:
+        return self.apart < (REPEATING if self.precision >= AMONG else SAME)
 
     @property
     def _leaves_out(self) -> bool:
         return self.precision >= AMONG and self.coverage < LEFT_OUT * self.precision
 
     def __str__(self) -> str:
-        if self.apart < REPEATING:
+        if self._repeats:
             return f"samples repeat each other: their distances are {self.apart:.0%} of those between rows"
         share = (
             f"{self.precision:.0%} of the samples lie among the data, and {self.coverage:.0%} of the rows are covered"

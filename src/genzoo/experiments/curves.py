@@ -11,6 +11,7 @@ __all__ = ["Curve", "curves_of", "draw_curves"]
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 480, 230, 52, 8, 10, 26
 SHOWN = 4  # curves of one figure
+SPLITS = ("train", "valid")
 
 Curve = tuple[str, list[tuple[float, float]]]
 
@@ -27,6 +28,8 @@ def curves_of(rows: Sequence[Mapping[str, Any]]) -> list[Curve]:
     """
     found: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
+        if row["split"] not in SPLITS:
+            continue
         prefix = "" if row["split"] == "train" else f"{row['split']} "
         for name, value in row.items():
             if isinstance(value, float) and name not in CLOCK:

@@ -22,8 +22,8 @@ from genzoo.training.loop import train as play
 from genzoo.training.resources import OutOfMemory
 from genzoo.zoo import store
 from genzoo.zoo.card import card
-from genzoo.zoo.collapse import Collapsed, FewCodes, Outplayed
 from genzoo.zoo.conditions import grid_conditions
+from genzoo.zoo.health.watch import Health
 from genzoo.zoo.inputs import Inputs, seen_by, with_names
 from genzoo.zoo.loading import rebuilt
 from genzoo.zoo.mistakes import Mistake
@@ -124,14 +124,8 @@ def _played_once(
     begun = _has_begun(path)
     stage = rebuilt(path, config, () if begun else before)
     rows, codec = seen_by(stage, rows), codec_of(stage.model, rows.data)
-    watching = [
-        SampleGrid(path / "samples", codec, GRID, grid_conditions(rows.data, GRID), **_shown(stage.model)),
-        Collapsed(),
-        Outplayed(rows.valid),
-        FewCodes(),
-        *_boards(path),
-        *callbacks,
-    ]
+    grid = SampleGrid(path / "samples", codec, GRID, grid_conditions(rows.data, GRID), **_shown(stage.model))
+    watching = [grid, Health(rows.valid, grid), *_boards(path), *callbacks]
     if config.start is not None and not begun:
         store.fill(stage.model, _started_from(path, config) / store.WEIGHTS)
     begin: Begin = "resumed" if begun else "new" if config.start is None else "warm"

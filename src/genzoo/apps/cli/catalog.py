@@ -82,8 +82,38 @@ def runs(
     return None
 
 
-def doctor(json: Json = False) -> None:
-    """Say what this machine has: versions, devices, extras, writable folders; one fix per problem."""
+def doctor(
+    run: Annotated[Path | None, typer.Argument(help="A run's folder; without one, the machine.")] = None,
+    json: Json = False,
+) -> None:
+    """Say what was wrong with a run's training, and how it ended; without a run, what this machine has."""
+    return _examine_machine(json) if run is None else _examine_run(run, json)
+
+
+def _examine_run(run: Path, json: bool) -> None:
+    """How each training of a run ended, how good it became, what was wrong with it, and what to do."""
+    from genzoo.zoo.health.examination import examined
+
+    found = examined(run)
+    if json:
+        return print_json([each.to_json() for each in found])
+    for each in found:
+        say(f"{each.folder} {each.ending}.")
+        print_table(("", ""), each.facts())
+        for what, lines in (
+            ("!!", each.findings),
+            ("ok", [each.improving] if each.improving else []),
+            ("do", each.advice),
+        ):
+            for line in lines:
+                say(f"{what}   {line}")
+        if not each.findings:
+            say("ok   nothing was found to be wrong with the training")
+    return None
+
+
+def _examine_machine(json: bool) -> None:
+    """Versions, devices, extras, writable folders; one fix per problem."""
     from genzoo.apps.cli.doctor import examined
 
     checks = examined()
@@ -181,6 +211,6 @@ COMMANDS: dict[Callable[..., None], str] = {
     list_: "genzoo list --json",
     show: "genzoo show vae",
     runs: "genzoo runs",
-    doctor: "genzoo doctor",
+    doctor: "genzoo doctor runs/vae-digits",
     bench: "genzoo bench --only gpt",
 }
