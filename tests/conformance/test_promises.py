@@ -45,6 +45,12 @@ def test_the_contract_holds(name: str) -> None:
     assert ("encoding and decoding are functions" in asked) == ("encode" in ZOO[name].capabilities)
 
 
+@pytest.mark.parametrize("name", [name for name in ZOO if "/" not in name or "several" in name])
+def test_it_is_used_as_it_says(name: str) -> None:
+    asked = {finding.promise for finding in check(subject(name), "use")}
+    assert ("every condition is used" in asked) == ("condition" in ZOO[name].capabilities)
+
+
 DENSITIES = [name for name, entry in ZOO.items() if entry.likelihood.value == "exact"]
 
 

@@ -171,7 +171,7 @@ def test_a_fault_is_found_and_told(said: str) -> None:
 @pytest.mark.parametrize("make", [Honest, lambda: Gaussian(REALS), lambda: Standardized(Honest())])
 def test_an_honest_model_passes(make: Callable[[], GenerativeModel]) -> None:
     findings = check(make())
-    assert {finding.kind for finding in findings} == {"contract", "density", "training"}
+    assert {finding.kind for finding in findings} == {"contract", "use", "density", "training"}
     assert not any(finding.broken for finding in findings)
 
 

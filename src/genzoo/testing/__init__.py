@@ -5,8 +5,8 @@ from genzoo._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "examination": ["Failed", "Finding", "check", "examine", "promises"],
-        "promise": ["Broken", "Promise", "Subject"],
+        "examination": ["Failed", "Finding", "asked", "check", "examine", "promises"],
+        "promise": ["Broken", "LeftOut", "Promise", "Subject"],
         "suitable": ["conditions", "rows"],
     },
 )

@@ -20,7 +20,7 @@ from genzoo.core import (
     null_like,
 )
 from genzoo.core.given import given_rows
-from genzoo.testing.promise import Broken, Subject, hold, promise, same
+from genzoo.testing.promise import ROWS, Broken, Subject, hold, promise, same
 
 __all__ = ["loss_of"]
 
@@ -31,13 +31,13 @@ __all__ = ["loss_of"]
 @promise("sample")
 def samples_are_rows_of_the_space(subject: Subject) -> None:
     model, given = subject.model, subject.batch(5).given
-    x = model.sample(5, given, seed=0)
+    x = model.sample(5, given, seed=0, **subject.options)
     hold(tuple(x.shape) == (5, *model.space.shape), f"5 samples have shape {tuple(x.shape)}")
     hold(x.dtype == getattr(torch, model.space.dtype), f"samples are {x.dtype}, the space's are {model.space.dtype}")
     hold(not x.requires_grad, "samples require gradients")
     hold(x.isfinite().all(), "samples are not finite")
     hold(model.checked(x) is x, "the model's own check of rows changes samples")
-    none = model.sample(0, subject.batch(0).given, seed=0)
+    none = model.sample(0, subject.batch(0).given, seed=0, **subject.options)
     hold(tuple(none.shape) == (0, *model.space.shape), f"no samples have shape {tuple(none.shape)}")
 
 
@@ -48,13 +48,15 @@ def a_row_depends_on_seed_and_number_alone(subject: Subject) -> None:
     model, given = subject.model, subject.batch(13).given
 
     def part(first: int, last: int, seed: int = 5) -> Tensor:
-        return model.sample(last - first, given_rows(given, slice(first, last)), seed=seed, start=first)
+        return model.sample(
+            last - first, given_rows(given, slice(first, last)), seed=seed, start=first, **subject.options
+        )
 
     whole = part(0, 13)
     parts = {first: part(first, last) for first, last in ((9, 13), (0, 1), (1, 9))}
     hold(same(torch.cat([parts[0], parts[1], parts[9]]), whole), "13 rows at once differ from 4, 1 and 8")
     hold(not torch.equal(part(0, 13, seed=6), whole), "two seeds give the same rows")
-    free = [model.sample(13, given) for _ in range(2)]
+    free = [model.sample(13, given, **subject.options) for _ in range(2)]
     hold(not torch.equal(*free), "two calls without a seed give the same rows")
 
 
@@ -116,16 +118,19 @@ def _told_by_row(subject: Subject) -> dict[str, Callable[[Tensor, Given], Tensor
 @promise("sample")
 def conditions_have_one_row_per_row(subject: Subject) -> None:
     wrong = subject.batch(3).given or torch.zeros(4)
-    refuses(lambda: subject.model.sample(4, wrong, seed=0), "a condition of other rows")
+    refuses(lambda: subject.model.sample(4, wrong, seed=0, **subject.options), "a condition of other rows")
 
 
 @promise("sample", "condition")
 def null_conditions_are_taken_or_refused(subject: Subject) -> None:
     model, null = subject.model, null_like(subject.batch(4).given)
     if not model.takes_null():
-        refuses(lambda: model.sample(4, seed=0), "no condition, where none was dropped in training")
+        refuses(lambda: model.sample(4, seed=0, **subject.options), "no condition, where none was dropped in training")
         return
-    hold(same(model.sample(4, seed=0), model.sample(4, null, seed=0)), "no condition and null rows sample unlike")
+    hold(
+        same(model.sample(4, seed=0, **subject.options), model.sample(4, null, seed=0, **subject.options)),
+        "no condition and null rows sample unlike",
+    )
     if subject.can("log_prob"):
         x = subject.x[:4]
         hold(
@@ -150,7 +155,7 @@ def refuses(call: Callable[[], object], what: str, kind: type[Exception] = Value
 def what_it_cannot_do_it_refuses(subject: Subject) -> None:
     model, data = subject.model, subject.batch(4)
     calls: dict[str, Callable[[], object]] = {
-        "sample": lambda: model.sample(4, data.given),
+        "sample": lambda: model.sample(4, data.given, **subject.options),
         "log_prob": lambda: model.log_prob(data.x, data.given),
         "encode": lambda: model.encode(data.x, data.given),
         "decode": lambda: model.decode(torch.zeros(4, 2), data.given),
@@ -196,8 +201,8 @@ def use_leaves_no_trace(subject: Subject) -> None:
     data, before, outside = subject.batch(6), _state(model), _randomness()
     hold(model.parameter_count > 0, "it counts no parameter")
     if subject.can("sample"):
-        model.sample(3, data[:3].given, seed=0)
-        model.sample(3, data[:3].given)
+        model.sample(3, data[:3].given, seed=0, **subject.options)
+        model.sample(3, data[:3].given, **subject.options)
     if subject.can("log_prob"):
         model.log_prob(data.x, data.given)
     if subject.can("encode"):
@@ -206,7 +211,7 @@ def use_leaves_no_trace(subject: Subject) -> None:
             model.decode(z, data.given)
     hold(_state(model) == before, f"it changes {', '.join(_changed(before, _state(model)))}")
     if subject.can("direct_fit"):
-        model.prepare([data])
+        model.prepare([subject.batch(ROWS)])
     else:
         for player in model.players():
             player.loss(data)
@@ -235,7 +240,7 @@ def a_double_model_needs_no_double_world(subject: Subject) -> None:
     subject = subject.double()
     model, data = subject.model, subject.batch(4)
     if subject.can("sample"):
-        model.checked(model.sample(4, data.given, seed=0))
+        model.checked(model.sample(4, data.given, seed=0, **subject.options))
     if subject.can("log_prob"):
         log_prob = model.log_prob(data.x, data.given)
         hold(log_prob.dtype == torch.float64 or model.can("direct_fit"), f"its log_prob is {log_prob.dtype}")
@@ -281,7 +286,7 @@ def players_share_out_all_parameters(subject: Subject) -> None:
 @promise(asked=trains)
 def a_loss_reaches_the_parameters_of_its_player_and_no_others(subject: Subject) -> None:
     """From weights that are stirred, since a layer that starts at zero hides those before it."""
-    model, owned, reached = _stirred(subject), set[str](), set[str]()
+    model, owned, reached = subject.stirred().train(), set[str](), set[str]()
     for player in model.players():
         turn(model, player)
         loss_of(player, subject.batch(32)).backward()
@@ -291,6 +296,8 @@ def a_loss_reaches_the_parameters_of_its_player_and_no_others(subject: Subject) 
             hold(mine or parameter.grad is None, f"{player.name}: the loss reaches {name}, which is another's")
             owned |= {name} if mine else set()
             reached |= {name} if parameter.grad is not None and bool(parameter.grad.any()) else set()
+    if subject.trained:  # a part that it has outgrown is shown no more
+        return
     silent = {name for name in owned - reached if not (subject.still and name.endswith(subject.still))}
     hold(not silent, f"no loss reaches {', '.join(sorted(silent))}")
 
@@ -303,11 +310,3 @@ def turn(model: nn.Module, player: Player) -> Sequence[nn.Parameter]:
     for parameter in its:
         parameter.requires_grad_(True)
     return its
-
-
-def _stirred(subject: Subject) -> GenerativeModel:
-    model, noise = subject.copy().train(), subject.batch(1).noise.at("stir")
-    with torch.no_grad():
-        for i, parameter in enumerate(model.parameters()):
-            parameter.add_(0.05 * noise.at(i).normal(*parameter.shape) if parameter.ndim else 0.05)
-    return model

@@ -1,13 +1,24 @@
 """Models held against their promises."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from genzoo.core import GenerativeModel
-from genzoo.testing import contract, density, training  # noqa: F401 — which register their promises
-from genzoo.testing.promise import Broken, Promise, Subject, every_promise
+from genzoo.testing import (  # noqa: F401 — which register their promises
+    bounds,
+    contract,
+    denoising,
+    density,
+    given,
+    kept,
+    latents,
+    order,
+    training,
+)
+from genzoo.testing.promise import Broken, LeftOut, Promise, Subject, every_promise
 
-__all__ = ["Failed", "Finding", "check", "examine", "promises"]
+__all__ = ["Failed", "Finding", "asked", "check", "examine", "promises"]
 
 
 @dataclass(frozen=True)
@@ -18,14 +29,27 @@ class Finding:
         promise: What must hold.
         kind: The kind of promise.
         broken: What was found instead; empty where it holds.
+        left_out: Why it was not asked after all, where it was not.
+        told: What was measured on the way, where it holds.
+        seconds: How long it took to ask.
     """
 
     promise: str
     kind: str
     broken: str = ""
+    left_out: str = ""
+    told: str = ""
+    seconds: float = field(default=0.0, compare=False)
 
     def __str__(self) -> str:
-        return f"{self.promise}: {self.broken or 'holds'}"
+        return f"{self.promise}: {self.words}"
+
+    @property
+    def words(self) -> str:
+        """What came of it."""
+        if self.left_out:
+            return f"not asked, {self.left_out}"
+        return self.broken or (f"holds, {self.told}" if self.told else "holds")
 
 
 class Failed(AssertionError):
@@ -39,7 +63,8 @@ class Failed(AssertionError):
     def __init__(self, name: str, findings: Sequence[Finding]) -> None:
         self.findings = [finding for finding in findings if finding.broken]
         told = "".join(f"\n  - {finding}" for finding in self.findings)
-        super().__init__(f"{name} breaks {len(self.findings)} of {len(findings)} promises:{told}")
+        asked = sum(not finding.left_out for finding in findings)
+        super().__init__(f"{name} breaks {len(self.findings)} of {asked} promises:{told}")
 
 
 def promises(*kinds: str) -> list[Promise]:
@@ -57,7 +82,7 @@ def examine(model: GenerativeModel | Subject, *kinds: str) -> list[Finding]:
 
     Args:
         model: The model, prepared as for its first round; or a `Subject`, which brings rows of its own.
-        kinds: "contract", "density", "training"; by default all.
+        kinds: "contract", "use", "density", "training"; by default all.
 
     Returns:
         A finding for each promise that the model makes; what it cannot do it is not asked for.
@@ -69,8 +94,29 @@ def examine(model: GenerativeModel | Subject, *kinds: str) -> list[Finding]:
         >>> [str(finding) for finding in findings if finding.broken]
         []
     """
-    subject = model if isinstance(model, Subject) else Subject.of(model)
-    return [_found(promise, subject) for promise in promises(*kinds) if promise.concerns(subject)]
+    return list(asked(model if isinstance(model, Subject) else Subject.of(model), *kinds))
+
+
+def asked(
+    subject: Subject, *kinds: str, seconds: float | None = None, also: Sequence[Promise] = ()
+) -> Iterator[Finding]:
+    """The same, one finding after another as they come.
+
+    Args:
+        subject: The model and its rows.
+        kinds: "contract", "use", "density", "training"; by default all.
+        seconds: After so many no promise is begun: the rest is left out.
+        also: Promises that are asked before these.
+    """
+    start = time.monotonic()
+    for promise in [*also, *promises(*kinds)]:
+        if not promise.concerns(subject):
+            continue
+        begun = time.monotonic()
+        if seconds is not None and begun - start > seconds:
+            yield Finding(promise.name, promise.kind, left_out=f"{seconds:g} seconds were over")
+        else:
+            yield replace(_found(promise, subject), seconds=time.monotonic() - begun)
 
 
 def check(model: GenerativeModel | Subject, *kinds: str) -> list[Finding]:
@@ -78,7 +124,7 @@ def check(model: GenerativeModel | Subject, *kinds: str) -> list[Finding]:
 
     Args:
         model: The model, prepared as for its first round; or a `Subject`, which brings rows of its own.
-        kinds: "contract", "density", "training"; by default all.
+        kinds: "contract", "use", "density", "training"; by default all.
 
     Raises:
         Failed: If a promise is broken.
@@ -107,9 +153,11 @@ def check(model: GenerativeModel | Subject, *kinds: str) -> list[Finding]:
 def _found(promise: Promise, subject: Subject) -> Finding:
     """What came of a promise; an error is a promise broken, for models raise only where they say so."""
     try:
-        promise.holds(subject)
+        told = promise.holds(subject)
     except Broken as broken:
         return Finding(promise.name, promise.kind, str(broken))
+    except LeftOut as why:
+        return Finding(promise.name, promise.kind, left_out=str(why))
     except Exception as error:
         return Finding(promise.name, promise.kind, f"raised {type(error).__name__}: {error}")
-    return Finding(promise.name, promise.kind)
+    return Finding(promise.name, promise.kind, told=told or "")

@@ -1,8 +1,9 @@
 """A promise: what is asked of a model, by which models, and what it says when it is broken."""
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,13 +12,17 @@ from genzoo.core import Batch, GenerativeModel, Given, Noise, map_given
 from genzoo.core.given import given_rows
 from genzoo.testing.suitable import conditions, rows
 
-__all__ = ["Broken", "Promise", "Subject", "every_promise", "hold", "promise", "same"]
+__all__ = ["Broken", "LeftOut", "Promise", "Subject", "every_promise", "hold", "promise", "same"]
 
 ROWS = 200
 
 
 class Broken(AssertionError):
     """A promise that does not hold: what must hold, and what was found."""
+
+
+class LeftOut(Exception):
+    """A promise that this model cannot be asked for, and why."""
 
 
 def hold(true: bool | Tensor, otherwise: str) -> None:
@@ -42,6 +47,9 @@ class Subject:
             is fitted directly to reals does.
         rounds: After how many rounds of training its loss must have fallen.
         still: How the names of parameters end that need not move: constants that cancel.
+        trained: Whether its weights are those of a training; else they are stirred where a start at zero hides
+            what a network does.
+        options: How samples are drawn where their number or their steps do not matter, as {"steps": 5}.
     """
 
     model: GenerativeModel
@@ -50,6 +58,8 @@ class Subject:
     unit: bool = False
     rounds: int = 40
     still: tuple[str, ...] = ()
+    trained: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, model: GenerativeModel) -> "Subject":
@@ -60,6 +70,14 @@ class Subject:
     def copy(self) -> GenerativeModel:
         """A model to be changed at will."""
         return copy.deepcopy(self.model)
+
+    def stirred(self, by: float = 0.05) -> GenerativeModel:
+        """A copy whose weights are moved at random, since a layer that starts at zero hides those before it."""
+        model, noise = self.copy(), self.batch(1).noise.at("stir")
+        with torch.no_grad():
+            for i, parameter in enumerate(model.parameters()):
+                parameter.add_(by * noise.at(i).normal(*parameter.shape) if parameter.ndim else by)
+        return model
 
     def double(self) -> "Subject":
         """The same in double precision."""
@@ -85,17 +103,18 @@ class Promise:
 
     Attributes:
         name: What must hold, in words.
-        kind: "contract" costs little, "density" compares with sums and integrals, "training" trains.
+        kind: "contract" costs little, "use" looks at what a trained model is used for, "density" compares with sums
+            and integrals, "training" trains.
         needs: The capabilities of those that are asked.
-        asked: Who of them is asked.
-        holds: Raises `Broken` where it does not hold.
+        asked: Who of them is asked; its docstring says it.
+        holds: Raises `Broken` where it does not hold; what it measured on its way, if anything, in words.
     """
 
     name: str
     kind: str
     needs: frozenset[str]
     asked: Callable[[Subject], bool]
-    holds: Callable[[Subject], None]
+    holds: Callable[[Subject], str | None]
 
     def concerns(self, subject: Subject) -> bool:
         """Whether a model makes this promise at all."""
@@ -107,10 +126,10 @@ every_promise: list[Promise] = []
 
 def promise(
     *needs: str, kind: str = "contract", asked: Callable[[Subject], bool] = lambda subject: True
-) -> Callable[[Callable[[Subject], None]], Callable[[Subject], None]]:
+) -> Callable[[Callable[[Subject], str | None]], Callable[[Subject], str | None]]:
     """Registers a function as a promise of its name, made by models with some capabilities."""
 
-    def register(holds: Callable[[Subject], None]) -> Callable[[Subject], None]:
+    def register(holds: Callable[[Subject], str | None]) -> Callable[[Subject], str | None]:
         name = holds.__name__.replace("_", " ")
         every_promise.append(Promise(name, kind, frozenset(needs), asked, holds))
         return holds

@@ -11,6 +11,7 @@ from genzoo.apps.cli import (
     averaging,
     catalog,
     chatting,
+    checking,
     completing,
     compressing,
     data,
@@ -50,7 +51,7 @@ def genzoo(
     """One toolkit for deep generative models: train, sample, score and compare them on your own data."""
 
 
-for part in (catalog, training, using, averaging, posterior, completing, compressing, chatting, reproduce):
+for part in (catalog, training, using, checking, averaging, posterior, completing, compressing, chatting, reproduce):
     for function, example in part.COMMANDS.items():
         app.command(function.__name__.strip("_"), epilog=f"Example: {example}")(function)
 

@@ -1,0 +1,89 @@
+"""Whether `genzoo check` is silent where nothing is wrong: on a run of every recipe, trained for some seconds.
+
+Every recipe is trained on the first of some small sets that it takes, so that each kind of x and of condition is met.
+
+Usage: python -m benchmarks.checks [--seconds 5] [--recipes vae,ddpm]
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks import record
+from benchmarks.budgets import kinds
+from genzoo.data import Data, read
+from genzoo.zoo import load, recipes, train
+from genzoo.zoo.checking import Checking
+from genzoo.zoo.mistakes import Mistake
+
+Row = dict[str, Any]
+ROWS, LIMIT = 1000, 60.0
+
+
+def sets() -> dict[str, Callable[[], Data]]:
+    """Small sets of several kinds."""
+    return {
+        "moons": lambda: read("moons"),
+        "digits with labels": lambda: read("digits", given="label"),
+        "digits": lambda: read("digits"),
+        **kinds(ROWS),
+    }
+
+
+def checked(name: str, data: Data, seconds: float, folder: str) -> Row:
+    """What came of the promises of a run."""
+    run = train(name, data, out=f"{folder}/run", core_minutes=seconds / 60, device="cpu", keep="last")
+    begun = time.process_time()
+    checking = Checking.of(load(run.path))
+    found = list(checking.findings(LIMIT))
+    return {
+        "asked": sum(not finding.left_out for finding in found),
+        "broken": {finding.promise: finding.broken for finding in found if finding.broken},
+        "left_out": {finding.promise: finding.left_out for finding in found if finding.left_out},
+        "told": {finding.promise: finding.told for finding in found if finding.told},
+        "seconds": round(time.process_time() - begun, 1),
+        "on": checking.on,
+    }
+
+
+def of(name: str, seconds: float, most: int) -> dict[str, Row]:
+    """The same on the first sets that a recipe takes, or why it takes none."""
+    found, reason = dict[str, Row](), ""
+    for kind, data in sets().items():
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                found[kind] = checked(name, data(), seconds, folder)
+            except (Mistake, ValueError, NotImplementedError) as error:
+                reason = reason or str(error)
+        if len(found) == most:
+            break
+    return found or {"": {"refused": reason}}
+
+
+def line(name: str, kind: str, row: Row) -> str:
+    """A row in words."""
+    if "refused" in row:
+        return f"{name:24} refuses: {row['refused'][:90]}"
+    told = "".join(f"\n    !! {promise}: {broken}" for promise, broken in row["broken"].items())
+    told += "".join(f"\n    –  {promise}: {why}" for promise, why in row["left_out"].items())
+    return f"{name:24} {kind:22} {row['asked']:3} asked, {len(row['broken'])} broken, {row['seconds']:5.1f} s{told}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--sets", type=int, default=2)
+    parser.add_argument("--recipes", default=",".join(recipes()))
+    options = parser.parse_args()
+    table: dict[str, dict[str, Row]] = {}
+    for name in options.recipes.split(","):
+        table[name] = of(name, options.seconds, options.sets)
+        for kind, row in table[name].items():
+            print(line(name, kind, row), flush=True)
+    print("written to", record.write("checks", {"seconds": options.seconds, "table": table}))
+
+
+if __name__ == "__main__":
+    main()

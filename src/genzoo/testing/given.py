@@ -1,0 +1,70 @@
+"""Conditions: what a model is given, it uses."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genzoo.core import Batch, GenerativeModel, Given
+from genzoo.core.given import given_rows
+from genzoo.testing.contract import loss_of
+from genzoo.testing.density import refitted
+from genzoo.testing.promise import LeftOut, Subject, hold, promise
+
+__all__: list[str] = []
+
+ROWS, MANY, FEW = 16, 200, 4  # rows that are asked, and among which others are found; entries that are few
+
+
+@promise("condition", kind="use")
+def every_condition_is_used(subject: Subject) -> None:
+    """With other values of one name of the condition, and the same noise, samples, likelihood and loss are others."""
+    subject = subject.double()
+    data, told = subject.batch(ROWS), _told(_that_shows(subject), subject.options)
+    if subject.trained and subject.model.space.is_discrete:  # a little of the condition moves no level
+        told |= _sampled(_that_shows(replace(subject, trained=False)), subject.options)
+    for name in subject.model.given_space:
+        changed = Batch(data.x, _others(subject, name), data.noise)
+        for what, tell in told.items():
+            hold(not torch.equal(tell(data), tell(changed)), f"{what} is the same whatever {name!r} is given")
+
+
+def _that_shows(subject: Subject) -> GenerativeModel:
+    """The model as trained; one that is not, stirred or fitted to its rows, so that it shows what it is given."""
+    if subject.trained:
+        return subject.model
+    if subject.can("direct_fit"):
+        return refitted(subject.copy(), subject.x, subject.given, passes=2)
+    return subject.stirred(0.3).eval()
+
+
+def _others(subject: Subject, name: str) -> Given:
+    """The condition with one name from rows further down, the nearest that have another value."""
+    rows = subject.given[name][:MANY]
+    n, kind = len(rows), rows.reshape(len(rows), -1).unique(dim=0, return_inverse=True)[1]
+    unlike, at = kind[:, None] != kind, torch.arange(n, device=rows.device)
+    if not unlike.any(1).all():
+        raise LeftOut(f"all rows at hand have the same {name!r}")
+    order = torch.where(unlike, (at - at[:, None]) % n, n).argmin(1)
+    return given_rows({**subject.given, name: rows[order]}, slice(ROWS))
+
+
+def _told(model: GenerativeModel, options: Mapping[str, Any]) -> dict[str, Callable[[Batch], Tensor]]:
+    """What must depend on the condition of rows; a model that stands on a frozen part may be given it by that part
+    alone."""
+    told = _sampled(model, options)
+    if model.can("log_prob"):
+        told["log_prob"] = lambda rows: model.log_prob(rows.x, rows.given)
+    if all(parameter.requires_grad for parameter in model.parameters()) and not model.can("direct_fit"):
+        told["the loss of every player"] = lambda rows: torch.stack([loss_of(each, rows) for each in model.players()])
+    return told
+
+
+def _sampled(model: GenerativeModel, options: Mapping[str, Any]) -> dict[str, Callable[[Batch], Tensor]]:
+    """Samples; a few levels may be drawn alike by chance, and are held against their masses elsewhere."""
+    by_chance = model.space.levels is not None and model.space.dims <= FEW and model.can("log_prob")
+    if by_chance or not model.can("sample"):
+        return {}
+    return {"sample": lambda rows: model.sample(len(rows), rows.given, seed=0, **options)}
