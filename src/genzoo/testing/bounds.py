@@ -1,7 +1,7 @@
 """Likelihoods against what no density can beat, in any number of dimensions.
 
-For any two densities, $E_q[\\log p] \\le E_q[\\log q]$ (Gibbs). With q of ours, of which we can draw, no density, and no
-bound of one, may do better on its draws; with draws of the model's own, none may do better than the model. A
+For any two densities, $E_q[\\log p] \\le E_q[\\log q]$ (Gibbs). With q of ours, of which we can draw, no density,
+and no bound of one, may do better on its draws; with draws of the model's own, none may do better than the model. A
 likelihood that lacks a term, or holds one twice, breaks one of the two once the term is larger than what p and q
 differ by.
 """

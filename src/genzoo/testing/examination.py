@@ -140,7 +140,7 @@ def check(model: GenerativeModel | Subject, *kinds: str) -> list[Finding]:
         >>> check(Wrong(Space((2,))), "density")
         Traceback (most recent call last):
         ...
-        genzoo.testing.examination.Failed: Wrong breaks 1 of 2 promises:
+        genzoo.testing.examination.Failed: Wrong breaks 1 of 4 promises:
           - samples have the moments of the density: the density integrates to 6.2... ± ...
     """
     findings = examine(model, *kinds)
