@@ -191,6 +191,30 @@ def lossy(data: Data, out: Path) -> dict[str, Any]:
     return found
 
 
+MEASURED = """
+import resource, sys
+from pathlib import Path
+from genzoo.zoo.compression import compress
+from genzoo.zoo.loading import load
+run, folder, out, n = sys.argv[1:]
+compress(load(run), sorted(Path(folder).iterdir())[: int(n)], Path(out), check=False)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def memory(data: Data, out: Path) -> dict[str, int]:
+    """The most memory, MiB, of a process that packs few and many pictures."""
+    run, folder = load(out / "vae-clothes"), out / "many"
+    if not folder.exists():
+        run.codec.save_each(data.test.x[:8000], folder)  # type: ignore[attr-defined]
+    found = {}
+    for n in (500, 8000):
+        command = [sys.executable, "-c", MEASURED, str(run.path), str(folder), str(out / "many.gz0"), str(n)]
+        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        found[f"{n} pictures"] = int(said)
+    return found
+
+
 def draw(record: dict[str, Any]) -> None:
     """Bits and decibels of lossy ways."""
     figure = Figure(figsize=(6, 4))
@@ -216,6 +240,7 @@ def main() -> None:
         data = genzoo.read(reading.pop("source"), **reading)
         if name == "lossy":
             record["lossy"] = lossy(data, given.out)
+            record["mebibytes"] = memory(data, given.out)
         for model, minutes in MODELS.get(name, {}).items():
             run = run_of(model, data, minutes, given.out / f"{model}-{name}", {})
             files = files_of(name, data, run, given.out / name)

@@ -2,7 +2,17 @@
 
 from genzoo.core import GivenSpaceLike, Space
 from genzoo.models import Dequantized, Standardized
-from genzoo.models.flows import Affine, Flow, Nets, Spline, coupling_flow
+from genzoo.models.flows import (
+    Additive,
+    Affine,
+    Elementwise,
+    Flow,
+    MaskedNets,
+    Nets,
+    Spline,
+    autoregressive_flow,
+    coupling_flow,
+)
 from tests.zoo.entry import BOTH, BOUND, EVEN, EXACT, LABEL, PIXELS, REALS, Entry, stirred
 
 
@@ -16,6 +26,11 @@ def spline_flow(space: Space, given: GivenSpaceLike = None, **options: object) -
     return stirred(coupling_flow(space, given, Spline(4), Nets(width=8, layers=1), depth=2, **options), 0.15)
 
 
+def maps(space: Space, given: GivenSpaceLike = None, transform: Elementwise | None = None, **options: object) -> Flow:
+    return stirred(autoregressive_flow(space, given, transform, MaskedNets(8, 1), depth=2, **options), 0.1)
+
+
+ABLE = "encode decode score latent"
 FLOWS: dict[str, Entry] = {
     "realnvp": Entry(lambda: flow(REALS), EXACT, "encode decode score latent", rounds=15),
     "realnvp/given": Entry(lambda: flow(REALS, LABEL), EXACT, "encode decode score latent condition"),
@@ -31,5 +46,17 @@ FLOWS: dict[str, Entry] = {
     "nsf/given": Entry(
         lambda: spline_flow(REALS, LABEL, drop_given=0.2), EXACT, "encode decode score latent condition"
     ),
+    "nice": Entry(lambda: coupling_flow(REALS, None, Additive(), Nets("mlp", 8, 1), depth=2), EXACT, ABLE, rounds=15),
+    "glow": Entry(
+        lambda: Dequantized(
+            coupling_flow(EVEN, None, Affine(), Nets("conv", 8, 1), depth=1, mixing="lu", high=256), 256
+        ),
+        BOUND,
+        "encode decode latent",
+    ),
+    "maf": Entry(lambda: maps(REALS), EXACT, ABLE, rounds=15),
+    "maf/given": Entry(lambda: maps(REALS, LABEL, drop_given=0.2), EXACT, f"{ABLE} condition"),
+    "iaf": Entry(lambda: maps(REALS, inverse=True), EXACT, ABLE, rounds=15),
+    "nsf_autoregressive": Entry(lambda: maps(REALS, None, Spline(3)), EXACT, ABLE, rounds=15),
     "dequantized/nsf": Entry(lambda: Dequantized(spline_flow(PIXELS, high=256), 256), BOUND, "encode decode latent"),
 }

@@ -187,6 +187,9 @@ def claimed(home: Path, run: Run, folder: Path) -> dict[str, object]:
 def test_what_is_there_already_stays(home: Path, tmp_path: Path) -> None:
     run = load(home / "pixels")
     compress(run, [home / "digits"], tmp_path / "out.gz0", check=False)
+    (tmp_path / ".again.draft").mkdir()  # of one that was killed
+    decompress(run, tmp_path / "out.gz0", tmp_path / "again")
+    assert contents(tmp_path / "again") == contents(home / "digits")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine").write_text("mine")
     with pytest.raises(Mistake, match="new folder"):

@@ -180,6 +180,7 @@ def decompress(run: Run, path: Path, folder: Path) -> Report:
         reader = Reader(file)
         road, members = _read(run, reader)
         try:
+            shutil.rmtree(draft, ignore_errors=True)  # of one that was killed
             draft.mkdir(parents=True)
             check = write_members(run, members, _unpacked(run, road, reader, members), draft)
             if folder.exists():

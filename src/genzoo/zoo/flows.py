@@ -10,15 +10,17 @@ from genzoo.zoo.recipe import Count, DropGiven, GivenSpaceLike, Recipe, Size, re
 from genzoo.zoo.units import in_units
 
 if TYPE_CHECKING:
-    from genzoo.models.flows import Elementwise, Nets
+    from genzoo.core.model import GenerativeModel
+    from genzoo.models.flows import Elementwise, Flow, MaskedNets, Nets
 
-__all__ = ["nsf", "realnvp"]
+__all__ = ["glow", "iaf", "maf", "nice", "nsf", "nsf_autoregressive", "realnvp"]
 
 Net = Annotated[
     Literal["auto", "mlp", "conv"],
     Field(description="Convolutions or perceptrons; auto: convolutions over images of even sides."),
 ]
 Depth = Annotated[Count | None, Field(description="Couplings, at each scale; by default as size says.")]
+Maps = Annotated[Count | None, Field(description="Maps, by turns from the first entry and from the last.")]
 Width = Annotated[
     Count | None,
     Field(description="Hidden entries of the perceptrons, or channels of the convolutions; by default as size says."),
@@ -29,11 +31,14 @@ Layers = Annotated[
 ]
 
 
+ABLE = ("sample", "log_prob", "encode", "decode", "latent", "score", "loss", "condition")
+
+
 @recipe(
     family="flows",
     likelihood="exact",
     on_levels="bound",
-    can=("sample", "log_prob", "encode", "decode", "latent", "score", "loss", "condition"),
+    can=ABLE,
     paper="Dinh, Sohl-Dickstein & Bengio, 2017, Density estimation using Real NVP, arXiv:1605.08803",
     sampling=("temperature",),
 )
@@ -66,7 +71,7 @@ def realnvp(
     family="flows",
     likelihood="exact",
     on_levels="bound",
-    can=("sample", "log_prob", "encode", "decode", "latent", "score", "loss", "condition"),
+    can=ABLE,
     paper="Durkan, Bekasov, Murray & Papamakarios, 2019, Neural spline flows, arXiv:1906.04032",
     sampling=("temperature",),
 )
@@ -97,6 +102,164 @@ def nsf(
     return _couplings(space, given_space, Spline(bins), nets, depth, drop_given, lr=1e-3 if small else 5e-4)
 
 
+@recipe(
+    family="flows",
+    likelihood="exact",
+    on_levels="bound",
+    can=ABLE,
+    paper="Dinh, Krueger & Bengio, 2015, NICE: non-linear independent components estimation, arXiv:1410.8516",
+    sampling=("temperature",),
+)
+def nice(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    net: Net = "auto",
+    depth: Depth = None,
+    width: Width = None,
+    layers: Layers = None,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """Additive couplings, which change no volume, between scales of each entry.
+
+    Real numbers are seen in standard units; levels through uniform dequantization and a logit.
+
+    Args:
+        size: Small: 8 couplings of width 128; images 8 of 32 a scale. Paper: 16 of 1000; images 16 of 128.
+    """
+    from genzoo.models.flows import Additive
+
+    small, nets = size == "small", _nets(space, size, net, width or (None if size == "small" else 1000), layers)
+    return _couplings(space, given_space, Additive(), nets, depth or (8 if small else 16), drop_given, lr=1e-3)
+
+
+@recipe(
+    family="flows",
+    likelihood="exact",
+    on_levels="bound",
+    can=ABLE,
+    paper="Kingma & Dhariwal, 2018, Glow: generative flow with invertible 1×1 convolutions, arXiv:1807.03039",
+    sampling=("temperature",),
+)
+def glow(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    net: Net = "auto",
+    depth: Depth = None,
+    width: Width = None,
+    layers: Layers = None,
+    mixing: Annotated[Literal["lu", "plain"], Field(description="The matrix by its factors, or as it is.")] = "lu",
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """Affine couplings, each after a learned mixing of the channels, over images at several scales.
+
+    Real numbers are seen in standard units; levels through uniform dequantization and a logit.
+
+    Args:
+        size: Small: 8 couplings of width 128; images 8 of 32 a scale. Paper: 32 of 512.
+    """
+    from genzoo.models.flows import Affine
+
+    small, nets = size == "small", _nets(space, size, net, width or (None if size == "small" else 512), layers)
+    depth = depth or (8 if small else 32)
+    return _couplings(space, given_space, Affine(), nets, depth, drop_given, lr=1e-3, mixing=mixing)
+
+
+@recipe(
+    family="flows",
+    likelihood="exact",
+    on_levels="bound",
+    can=ABLE,
+    paper="Papamakarios, Pavlakou & Murray, 2017, Masked autoregressive flow, arXiv:1705.07057",
+    sampling=("temperature",),
+)
+def maf(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    depth: Maps = None,
+    width: Width = None,
+    layers: Layers = None,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """Affine maps of each entry given those before it: scores in one pass, draws entry by entry.
+
+    Real numbers are seen in standard units; levels through uniform dequantization and a logit.
+
+    Args:
+        size: Small: 5 maps of width 128. Paper: 10 of 512.
+    """
+    from genzoo.models.flows import Affine
+
+    return _maps(space, given_space, Affine(), _masked(size, depth, width, layers), drop_given)
+
+
+@recipe(
+    family="flows",
+    likelihood="exact",
+    on_levels="bound",
+    can=ABLE,
+    paper="Kingma et al., 2016, Improved variational inference with inverse autoregressive flow, arXiv:1606.04934",
+    sampling=("temperature",),
+)
+def iaf(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    depth: Maps = None,
+    width: Width = None,
+    layers: Layers = None,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """The other way round than `maf`: draws in one pass, scores entry by entry, and trains a pass an entry.
+
+    Real numbers are seen in standard units; levels through uniform dequantization and a logit.
+
+    Args:
+        size: Small: 5 maps of width 128. Paper: 10 of 512.
+    """
+    from genzoo.models.flows import Affine
+
+    return _maps(space, given_space, Affine(), _masked(size, depth, width, layers), drop_given, inverse=True)
+
+
+@recipe(
+    family="flows",
+    likelihood="exact",
+    on_levels="bound",
+    can=ABLE,
+    paper="Durkan, Bekasov, Murray & Papamakarios, 2019, Neural spline flows, arXiv:1906.04032",
+    sampling=("temperature",),
+)
+def nsf_autoregressive(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    depth: Maps = None,
+    width: Width = None,
+    layers: Layers = None,
+    bins: Count = 8,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """Rational quadratic splines of each entry given those before it.
+
+    Real numbers are seen in standard units; levels through uniform dequantization and a logit.
+
+    Args:
+        size: Small: 5 maps of width 128. Paper: 10 of 512.
+        bins: Pieces of a spline.
+    """
+    from genzoo.models.flows import Spline
+
+    return _maps(space, given_space, Spline(bins), _masked(size, depth, width, layers), drop_given)
+
+
 def _nets(space: Space, size: Size, net: Net, width: int | None, layers: int | None) -> "Nets":
     from genzoo.models.flows import Nets
 
@@ -115,14 +278,13 @@ def _couplings(
     drop_given: float,
     *,
     lr: float,
+    mixing: Literal["lu", "plain"] | None = None,
 ) -> Recipe:
     """A flow of couplings over a space, in its units."""
-    from genzoo.models.dequantized import Dequantized
     from genzoo.models.flows import coupling_flow
 
-    flow = coupling_flow(
-        Space(space.shape), given_space, transform, nets, depth=depth, high=space.levels, drop_given=drop_given
-    )
+    over = {"high": space.levels, "mixing": mixing, "drop_given": drop_given}
+    flow = coupling_flow(Space(space.shape), given_space, transform, nets, depth=depth, **over)
     config = TrainConfig(
         steps=4000,
         batch_size=64 if nets.kind == "conv" else 256,
@@ -132,4 +294,37 @@ def _couplings(
         ema=0.05,
         keep="best",
     )
-    return Recipe(in_units(flow if space.levels is None else Dequantized(flow, space.levels)), config)
+    return Recipe(_over(space, flow), config)
+
+
+def _maps(
+    space: Space,
+    given_space: GivenSpaceLike,
+    transform: "Elementwise",
+    sizes: tuple[int, "MaskedNets"],
+    drop_given: float,
+    *,
+    inverse: bool = False,
+) -> Recipe:
+    """A flow of autoregressive maps over a space, in its units."""
+    from genzoo.models.flows import autoregressive_flow
+
+    (depth, nets), over = sizes, {"high": space.levels, "inverse": inverse, "drop_given": drop_given}
+    flow = autoregressive_flow(Space(space.shape), given_space, transform, nets, depth=depth, **over)
+    config = TrainConfig(steps=4000, batch_size=256, lr=1e-3, warmup=100, clip_norm=10.0, ema=0.05, keep="best")
+    return Recipe(_over(space, flow), config)
+
+
+def _masked(size: Size, depth: int | None, width: int | None, layers: int | None) -> "tuple[int, MaskedNets]":
+    """How many maps, and their networks."""
+    from genzoo.models.flows import MaskedNets
+
+    small = size == "small"
+    return depth or (5 if small else 10), MaskedNets(width or (128 if small else 512), layers or 2)
+
+
+def _over(space: Space, flow: "Flow") -> "GenerativeModel":
+    """A flow in standard units, or over levels."""
+    from genzoo.models.dequantized import Dequantized
+
+    return in_units(flow if space.levels is None else Dequantized(flow, space.levels))

@@ -1,5 +1,6 @@
 """Bijections: they invert, and their log-determinants are those of autograd's Jacobians."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -8,13 +9,16 @@ from torch import Tensor, nn
 
 from genzoo.models.flows import (
     ActNorm,
+    Additive,
     Affine,
     Autoregressive,
     Bijection,
     Chain,
     Coupling,
     Flatten,
+    Inverse,
     Logit,
+    Mixing,
     Planar,
     Radial,
     Shuffle,
@@ -59,13 +63,19 @@ CASES: dict[str, tuple[Callable[[], Bijection], tuple[int, ...]]] = {
     "logit": (lambda: Logit(3, alpha=0.01), (5,)),
     "split": (lambda: Split(Chain(ActNorm(2), Flatten((2, 2, 2))), (3, 2, 2)), (3, 2, 2)),
     "chain": (lambda: couplings(5, 4, perceptron, Affine()), (5,)),
+    "chain/mixing": (lambda: couplings(5, 4, perceptron, Additive(), "lu"), (5,)),
+    "mixing": (lambda: Mixing(5), (5,)),
+    "mixing/image": (lambda: Mixing(2), IMAGE),
+    "mixing/image/plain": (lambda: Mixing(2, "plain"), IMAGE),
+    "coupling/additive": (lambda: Coupling(perceptron(3, 2), 5, Additive()), (5,)),
+    "inverse": (lambda: Inverse(masked(2)), (5,)),
     "chain/spline": (lambda: couplings(5, 4, perceptron, Spline(4)), (5,)),
     "planar": (lambda: Planar(5, WIDTH), (5,)),
     "radial": (lambda: Radial(5, WIDTH), (5,)),
     "autoregressive": (lambda: masked(2), (5,)),
     "autoregressive/reverse": (lambda: masked(2, reverse=True), (5,)),
     "autoregressive/spline": (lambda: masked(11, Spline(4, bound=1.0)), (5,)),
-    "scales": (lambda: scales((1, 8, 8), 2, convolutions, Affine()), (1, 8, 8)),
+    "scales": (lambda: scales((1, 8, 8), lambda channels: couplings(channels, 2, convolutions, Affine())), (1, 8, 8)),
 }
 
 
@@ -116,7 +126,7 @@ def test_no_rows_are_rows(name: str) -> None:
     assert bijection.inverse(z, given).shape == x.shape
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if "norm" not in name and name != "logit"])
+@pytest.mark.parametrize("name", [name for name in CASES if not re.search("norm|logit|mixing", name)])
 def test_couplings_start_as_the_identity(name: str) -> None:
     bijection = CASES[name][0]()
     x, given = rows(name)
@@ -207,7 +217,10 @@ def test_actnorm_starts_once() -> None:
 
 
 def test_every_actnorm_starts_from_what_stands_before_it() -> None:
-    chain, given = scales((1, 8, 8), 2, convolutions, Affine()), torch.zeros(300, WIDTH)
+    chain, given = (
+        scales((1, 8, 8), lambda channels: couplings(channels, 2, convolutions, Affine())),
+        torch.zeros(300, WIDTH),
+    )
     chain.start(3 + 2 * torch.randn(300, 1, 8, 8), given)
     seen = []
     for part in chain.modules():
@@ -241,3 +254,31 @@ def test_couplings_are_those_of_zuko() -> None:
     z, ladj = chain(oracle["x"])
     assert torch.allclose(z, oracle["z"], rtol=1e-12, atol=1e-12)
     assert torch.allclose(ladj, oracle["ladj"], rtol=1e-12, atol=1e-12)
+
+
+def test_a_mixing_that_lost_its_inverse_says_so() -> None:
+    mixing = Mixing(3, "plain")
+    with torch.no_grad():
+        mixing.weight[0] = 0
+    with pytest.raises(ValueError, match="singular matrix"):
+        mixing(torch.ones(2, 3))
+    with pytest.raises(ValueError, match="lu or plain"):
+        Mixing(3, "qr")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["lu", "plain"])
+def test_a_mixing_starts_as_a_rotation_and_is_the_same_at_every_pixel(kind: str) -> None:
+    mixing, x = Mixing(4, kind), torch.randn(3, 4, 5, 2)  # type: ignore[arg-type]
+    z, ladj = mixing(x)
+    assert ladj.abs().max() < 1e-4
+    assert torch.allclose(z.square().sum(1), x.square().sum(1), atol=1e-4)
+    assert torch.allclose(z[:, :, 3, 1], mixing(x[:, :, 3, 1])[0], atol=1e-6)
+
+
+def test_drawing_entry_by_entry_and_by_passes_are_one() -> None:
+    layer, z, given = masked(2, reverse=True), torch.randn(4, 5), torch.randn(4, WIDTH)
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    with torch.no_grad():
+        grown = layer.inverse(z, given)
+    assert torch.allclose(layer.inverse(z, given), grown, atol=1e-6)

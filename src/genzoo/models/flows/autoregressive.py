@@ -12,6 +12,7 @@ References:
     Papamakarios, Pavlakou & Murray, 2017, "Masked autoregressive flow for density estimation", arXiv:1705.07057
 """
 
+from collections.abc import Callable
 from typing import cast
 
 import torch
@@ -66,15 +67,28 @@ class Autoregressive(Bijection):
         return self._turned(z), ladj.sum(1)
 
     def inverse(self, z: Float[Tensor, "B D"], given: Embedded = None) -> Float[Tensor, "B D"]:
-        z, growing = self._turned(z), Growing(self.net, len(z), given)
-        said, known = growing.first(), []
+        """The x whose z this is, entry by entry: each unit once, or where gradients are asked for a pass an entry."""
+        z = self._turned(z)
+        said, known = self._told(len(z), given), list[Tensor]()
         for d in range(z.shape[1]):
-            known.append(self.transform.inverse(z[:, d : d + 1], said.to(z.dtype)[:, :, None]))
-            said = growing.tell(known[-1]) if d + 1 < z.shape[1] else said
+            known.append(self.transform.inverse(z[:, d : d + 1], said(known).to(z.dtype)[:, :, None]))
         return self._turned(torch.cat(known, 1))
+
+    def _told(self, n: int, given: Embedded) -> Callable[[list[Tensor]], Tensor]:
+        """What the network says of the next entry from those that are known."""
+        if torch.is_grad_enabled():
+            return lambda known: self.net(_padded(known, n, self.net), given)[:, len(known)]
+        growing = Growing(self.net, n, given)
+        return lambda known: growing.tell(known[-1]) if known else growing.first()
 
     def extra_repr(self) -> str:
         return f"transform={self.transform}, reverse={self.reverse}"
 
     def _turned(self, x: Tensor) -> Tensor:
         return x.flip(1) if self.reverse else x
+
+
+def _padded(known: list[Tensor], n: int, net: MaskedMLP) -> Float[Tensor, "B D 1"]:
+    """Known entries, and zeros in the place of the others."""
+    zeros = net.last.weight.new_zeros(n, net.entries - len(known))
+    return torch.cat([*known, zeros.to(known[0].dtype) if known else zeros], 1)[..., None]

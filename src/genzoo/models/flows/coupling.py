@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from genzoo.models.flows.bijection import Bijection, Embedded
 
-__all__ = ["Affine", "Coupling", "Elementwise"]
+__all__ = ["Additive", "Affine", "Coupling", "Elementwise"]
 
 
 class Elementwise(abc.ABC):
@@ -47,6 +47,32 @@ class Elementwise(abc.ABC):
         self, z: Float[Tensor, "B C *rest"], raw: Float[Tensor, "B numbers C *rest"]
     ) -> Float[Tensor, "B C *rest"]:
         """The x whose z this is."""
+
+
+@dataclass(frozen=True)
+class Additive(Elementwise):
+    """$z = x + t$, which changes no volume.
+
+    Example:
+        >>> z, ladj = Additive().forward(torch.ones(1, 1), torch.tensor([[[2.0]]]))
+        >>> z.item(), ladj.item()
+        (3.0, 0.0)
+
+    References:
+        Dinh, Krueger & Bengio, 2015, "NICE: non-linear independent components estimation", arXiv:1410.8516
+    """
+
+    @property
+    def numbers(self) -> int:
+        return 1
+
+    def forward(
+        self, x: Float[Tensor, "B C *rest"], raw: Float[Tensor, "B 1 C *rest"]
+    ) -> tuple[Float[Tensor, "B C *rest"], Float[Tensor, "B C *rest"]]:
+        return x + raw[:, 0], torch.zeros_like(x)
+
+    def inverse(self, z: Float[Tensor, "B C *rest"], raw: Float[Tensor, "B 1 C *rest"]) -> Float[Tensor, "B C *rest"]:
+        return z - raw[:, 0]
 
 
 @dataclass(frozen=True)

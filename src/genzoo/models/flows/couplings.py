@@ -24,6 +24,7 @@ from genzoo.models.flows.bijection import Bijection, Chain
 from genzoo.models.flows.coupling import Affine, Coupling, Elementwise
 from genzoo.models.flows.flow import Flow
 from genzoo.models.flows.logit import Logit
+from genzoo.models.flows.mixing import Kind, Mixing
 from genzoo.models.flows.rearrange import Flatten, Shuffle, Squeeze
 from genzoo.models.flows.split import Split
 from genzoo.nn.mlp import MLP
@@ -66,6 +67,7 @@ def coupling_flow(
     nets: Nets | None = None,
     *,
     depth: int = 8,
+    mixing: Kind | None = None,
     high: int | float | None = None,
     drop_given: float = 0.0,
 ) -> Flow:
@@ -77,6 +79,8 @@ def coupling_flow(
         transform: What a coupling does to an entry: `Affine` by default, or a `Spline`.
         nets: What tells it the parameters; perceptrons by default.
         depth: Couplings, at each scale.
+        mixing: The kind of a learned `Mixing` before each coupling, which then changes the back half alone; by default
+            couplings change one half and then the other, with a shuffle between pairs.
         high: L, if x lies in [0, L]: the flow then begins with a logit.
         drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
 
@@ -97,33 +101,34 @@ def coupling_flow(
         return nets.of(inputs, outputs, embedding)
 
     if nets.kind == "conv":
-        body = scales(space.shape, depth, net, transform)
+        body = scales(space.shape, lambda channels: couplings(channels, depth, net, transform, mixing))
     else:
-        body = Chain(Flatten(space.shape), couplings(space.dims, depth, net, transform))
+        body = Chain(Flatten(space.shape), couplings(space.dims, depth, net, transform, mixing))
     start = [] if high is None else [Logit(high)]
     return Flow(
         space, given_space, Chain(*start, body), latent=(space.dims,), embedding=embedding or 32, drop_given=drop_given
     )
 
 
-def couplings(channels: int, depth: int, net: Net, transform: Elementwise) -> Chain:
-    """Pairs of couplings that change one half and then the other, with a shuffle between pairs."""
+def couplings(channels: int, depth: int, net: Net, transform: Elementwise, mixing: Kind | None = None) -> Chain:
+    """Couplings, each after an activation normalization."""
     front, back = (channels + 1) // 2, channels // 2
     parts: list[Bijection] = []
     for k in range(depth):
-        flip = k % 2 == 1
+        flip = mixing is None and k % 2 == 1
         inside = net(back, transform.numbers * front) if flip else net(front, transform.numbers * back)
-        parts += [ActNorm(channels), Coupling(inside, channels, transform, flip=flip)]
+        mixed = [] if mixing is None else [Mixing(channels, mixing)]
+        parts += [ActNorm(channels), *mixed, Coupling(inside, channels, transform, flip=flip)]
         if flip:
             parts.append(Shuffle())
     return Chain(*parts, ActNorm(channels))
 
 
-def scales(shape: tuple[int, ...], depth: int, net: Net, transform: Elementwise) -> Chain:
+def scales(shape: tuple[int, ...], at: Callable[[int], Bijection]) -> Chain:
     """Couplings at half the resolution, and what they leave at a quarter, as long as sides are even."""
     channels, height, width = 4 * shape[0], shape[1] // 2, shape[2] // 2
     half = (channels // 2, height, width)
-    here: list[Bijection] = [Squeeze(), couplings(channels, depth, net, transform)]
+    here: list[Bijection] = [Squeeze(), at(channels)]
     if height % 2 or width % 2 or min(height, width) < 4:
         return Chain(*here, Flatten((channels, height, width)))
-    return Chain(*here, Split(scales(half, depth, net, transform), (channels, height, width)))
+    return Chain(*here, Split(scales(half, at), (channels, height, width)))
