@@ -154,7 +154,7 @@ class Stuck(GenerativeModel):
         return self.weight.square()
 
 
-def said(model, steps=600):
+def said(model, steps=1000):
     """What is said in a training of samples that have collapsed."""
     lines: list[str] = []
     config = TrainConfig(steps=steps, batch_size=10, device="cpu", sample_every=steps)
@@ -164,10 +164,10 @@ def said(model, steps=600):
 
 def test_samples_that_have_collapsed_are_told_of_once(tmp_path):
     (line,) = said(Stuck(2))
-    assert line.startswith("after 600 steps: mode collapse: a part of the data is left out")
+    assert line.startswith("after 1,000 steps: mode collapse: a part of the data is left out")
     assert "Try r3gan" in line
     assert not said(Stuck(8))
-    assert not said(Stuck(2), steps=50)  # too early to tell
+    assert not said(Stuck(2), steps=900)  # too early to tell
 
 
 def test_a_foreign_loader_is_not_disturbed():

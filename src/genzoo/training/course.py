@@ -176,7 +176,7 @@ class Game(Course):
         return DEFAULT_ROUNDS if steps is None else steps
 
     def advance(self, step: int, pace: Pace) -> Mapping[str, Tensor | float]:
-        logged = dict[str, Tensor]()
+        logged = dict[str, Tensor | float]()
         now = Now(
             self.slowed * rate(step, pace, self.config), self.progress(step, pace), self.progress(step + 1, pace)
         )
@@ -218,7 +218,7 @@ class Game(Course):
             own = {name.removeprefix(f"{i}/"): t for name, t in tensors.items() if name.startswith(f"{i}/")}
             turn.mover.load_state_tensors(own)
 
-    def _step(self, turn: Turn, number: int, page: int, now: Now) -> Mapping[str, Tensor]:
+    def _step(self, turn: Turn, number: int, page: int, now: Now) -> Mapping[str, Tensor | float]:
         turn.mover.zero_grad()
         noise = turn.noise.tick(page)
         part = self.order.batch(number, self.team.share)
@@ -229,14 +229,13 @@ class Game(Course):
             "loss": self.team.average_gradients(turn.mover.parameters, losses["loss"])
         }
         norm = gradient_norm(turn.mover.parameters)
-        if norm is not None:
-            losses["gradient"] = norm
-        if self._is_finite(losses["loss"], norm, Place(turn, number, page, batch)):
+        size = None if norm is None else norm.item()
+        if self._is_finite(losses["loss"].item(), size, Place(turn, number, page, batch)):
             clip(turn.mover.parameters, self.config.clip_norm, norm)
             turn.mover.step(now.rate)
             if turn.player.after is not None:
                 turn.player.after(Instant(page, now.after, noise.at("after"), self.team.total))
-        return losses
+        return losses if size is None else {**losses, "gradient": size}
 
     def _backward(self, player: Player, batch: Batch, total: int) -> dict[str, Tensor]:
         """Gradients of this process's share of the loss, part by part; returns the share's logged values."""
@@ -259,13 +258,12 @@ class Game(Course):
         whole = self.team.total(torch.stack([value.float() for value in losses.values()]))
         return dict(zip(losses, whole, strict=True))
 
-    def _is_finite(self, loss: Tensor, norm: Tensor | None, place: "Place") -> bool:
+    def _is_finite(self, loss: float, norm: float | None, place: "Place") -> bool:
         """Whether a step may be made; if not, it is counted, and told."""
-        value = loss.item()
-        if math.isfinite(value) and (norm is None or math.isfinite(norm.item())):
+        if math.isfinite(loss) and (norm is None or math.isfinite(norm)):
             self.skips.end_streak()
             return True
-        why = f"the loss is {value}" if not math.isfinite(value) else spoilt_gradient(self.model)
+        why = f"the loss is {loss}" if not math.isfinite(loss) else spoilt_gradient(self.model)
         player = f" of {place.turn.player.name}" if self.prefix else ""
         if remark := self.skips.add(
             lambda: why + self._origin(place), f"step {place.page}{player}", place.page // place.turn.player.steps

@@ -122,7 +122,12 @@ def high_rate(history: History) -> Finding | None:
 
 def _is_learning(history: History, loss: Curve) -> bool:
     """Whether there is one loss that gradients lower, long enough to tell."""
-    return "gradient" in history.names and history.step >= FEW and len(loss.values) >= 4 * JUDGED
+    return "gradient" in history.names and not _is_short(history) and len(loss.values) >= 4 * JUDGED
+
+
+def _is_short(history: History) -> bool:
+    """Whether a training by gradients has made too few steps; a fit in passes makes few."""
+    return "gradient" in history.names and history.step < FEW
 
 
 def lagging_average(history: History) -> Finding | None:
@@ -140,7 +145,7 @@ def lagging_average(history: History) -> Finding | None:
 def overfitting(history: History) -> Finding | None:
     """Validation that has risen for a third of the run, while the loss went on falling."""
     valid, loss = history.curve("loss", "valid").finite, history.curve("loss").finite
-    if len(valid.values) < JUDGED or not loss.values:
+    if len(valid.values) < JUDGED or not loss.values or _is_short(history):
         return None
     lowest = min(valid.values)
     best = valid.steps[valid.values.index(lowest)]

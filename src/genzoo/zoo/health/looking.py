@@ -23,8 +23,9 @@ __all__ = ["Seen", "is_early", "looked"]
 
 Seen = dict[str, float | int | str]
 
-ROWS, WIDEST = 400, 1 << 14  # rows that are looked at; the most entries of one
+ROWS, LEAST, SHARE, WIDEST = 400, 200, 0.01, 1 << 14  # rows that are looked at, of those seen; entries of one
 EARLY, FEW = 0.35, 100  # the progress and the steps before which samples may be alike, for nothing has been learned
+SPREAD = 1000  # rounds before which a healthy generator, too, makes samples that are much alike
 LATE = 0.7  # the progress from which averages have settled, and rows may be known by heart
 OFTEN, HELD, KNOWN = 20, 100, 1 << 23  # times that a row was seen; held-out rows; entries of those that are compared
 BYTES = 256
@@ -68,9 +69,9 @@ def _is_over(state: State) -> bool:
 def _samples(state: State, order: KeyedOrder) -> Seen:
     """Samples beside rows, with the conditions of these, where nothing but its samples tells of a model."""
     model = state.weights
-    if not _is_judged(model):
+    if state.step < SPREAD or not _is_judged(model):
         return {}
-    rows, given = order.source.gather(order.permutation(0)[:ROWS], seed=order.seed)
+    rows, given = _first(state, order)
     samples = model.sample(len(rows), map_given(lambda names: names.to(state.team.device), given), seed=0)
     try:
         return collapse(*(x.flatten(1).cpu().to(torch.float32) for x in (samples, rows)))._asdict()
@@ -90,8 +91,8 @@ def _critic(state: State, order: KeyedOrder, held: Source) -> Seen:
     critic = state.model.ability(Critic)
     if critic is None:
         return {}
-    noise, unseen = Noise(0, "critic"), held.gather(torch.arange(min(ROWS, len(held))))
-    (x, given), (y, other) = (_placed(state, part) for part in (_first(order), unseen))
+    noise, unseen = Noise(0, "critic"), held.gather(torch.arange(min(_count(state), len(held))))
+    (x, given), (y, other) = (_placed(state, part) for part in (_first(state, order), unseen))
     told = (
         critic.of_rows(x, given, noise),
         critic.of_rows(y, other, noise),
@@ -111,7 +112,7 @@ def _codes(state: State, order: KeyedOrder) -> Seen:
     if codes is None:
         return {}
     with torch.no_grad():
-        found = codes.of(*_placed(state, _first(order)))
+        found = codes.of(*_placed(state, _first(state, order)))
     counts = {level: (len(each.unique()), min(codes.alphabet, each.numel())) for level, each in found.items()}
     level, (used, possible) = min(counts.items(), key=lambda item: item[1][0] / item[1][1])
     return {"codes": used, "codes_possible": possible, "codes_of": codes.alphabet, "codes_level": level}
@@ -134,7 +135,8 @@ def _copies(source: Source, held: Source, samples: Tensor, state: State) -> Seen
 
 def _has_distances(space: Space) -> bool:
     """Whether entries are alike, and numbers rather than names."""
-    return space.columns is None and not space.ragged and (space.levels or BYTES) in (2, BYTES)
+    is_picture = len(space.shape) == 3
+    return space.columns is None and not space.ragged and (is_picture or (space.levels or BYTES) in (2, BYTES))
 
 
 def _average(state: State, held: Source) -> Seen:
@@ -147,8 +149,13 @@ def _average(state: State, held: Source) -> Seen:
     return {"averaged": averaged, "raw": raw}
 
 
-def _first(order: KeyedOrder) -> tuple[Tensor, GivenLike]:
-    return order.source.gather(order.permutation(0)[:ROWS], seed=order.seed)
+def _count(state: State) -> int:
+    """How many rows are looked at: fewer in a short run, so that it is not spent on looks."""
+    return max(LEAST, min(ROWS, int(SHARE * state.step * state.config.batch_size)))
+
+
+def _first(state: State, order: KeyedOrder) -> tuple[Tensor, GivenLike]:
+    return order.source.gather(order.permutation(0)[: _count(state)], seed=order.seed)
 
 
 def _placed(state: State, part: tuple[Tensor, GivenLike]) -> tuple[Tensor, Given]:
