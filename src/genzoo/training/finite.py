@@ -1,5 +1,6 @@
 """What is not finite: gradients before a step, weights before they are saved and after they are read."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -34,19 +35,27 @@ def gradient_norm(parameters: Sequence[nn.Parameter]) -> Tensor | None:
 
 
 def spoilt_gradient(model: nn.Module) -> str:
-    """Which gradient is not finite, by the name and the layer of its parameter.
+    """Which gradient is not finite, by the name and the layer of its parameter; where each is, and their norm is not,
+    the largest.
 
     Example:
         >>> line = nn.Linear(1, 1)
         >>> line.weight.grad = torch.full((1, 1), torch.nan)
         >>> spoilt_gradient(line)
         'the gradient of weight (Linear) holds NaN'
+        >>> line.weight.grad = torch.full((1, 1), 1e30)
+        >>> spoilt_gradient(line)
+        'the norm of the gradient is infinite, that of weight (Linear) reaches 1e+30'
     """
-    for name, parameter in model.named_parameters():
-        if parameter.grad is not None and not parameter.grad.isfinite().all():
-            layer = type(model.get_submodule(name.rpartition(".")[0])).__name__
-            return f"the gradient of {name} ({layer}) holds {what_is_odd(parameter.grad)}"
-    return "the norm of the gradient is infinite"
+    grads = {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}
+    sizes = {name: float(grad.abs().max()) for name, grad in grads.items() if grad.numel()}
+    if not sizes:
+        return "the norm of the gradient is not finite"
+    name = next((name for name, size in sizes.items() if not math.isfinite(size)), max(sizes, key=sizes.__getitem__))
+    who = f"{name} ({type(model.get_submodule(name.rpartition('.')[0])).__name__})"
+    if math.isfinite(sizes[name]):
+        return f"the norm of the gradient is infinite, that of {who} reaches {sizes[name]:.3g}"
+    return f"the gradient of {who} holds {what_is_odd(grads[name])}"
 
 
 def not_finite(tensors: Mapping[str, Tensor], like: Mapping[str, Tensor]) -> list[str]:

@@ -26,7 +26,7 @@ HIGH, LOST, PEAK, SHAKES = 0.03, 0.25, 0.5, 0.5  # of lr; of what was gained; of
 LAG = 0.02  # of the gain
 THIRD, RISE, AGREE = 1 / 3, 0.02, 0.5  # of the run; of the gain; Kendall's τ of a curve that rises
 IMPROVES = 0.02  # of the gain, in the last quarter of the run
-INFORMED = 0.5  # latents that say something, in the mean over batches
+INFORMED, WAKES = 0.5, 1.2  # latents that say something, in the mean over batches; the growth of a rate that wakes
 LEAST_CODES = 0.25  # the share of codes in use below which the others are lost
 BLIND = 1e-3  # the spread of what a critic says at which it says the same of everything
 
@@ -176,10 +176,17 @@ def posterior_collapse(history: History) -> Finding | None:
     active, rate = history.curve("active").finite, history.curve("rate").finite
     if history.step < FEW or len(active.values) < JUDGED or (now := active.middle(0.9)) >= INFORMED:
         return None
+    if history.step < history.total and (2 * history.step < history.total or _wakes(rate)):
+        return None  # latents often fall silent at first, and find their words later
     told = f" and the rate is {rate.middle(0.9):.2g}" if rate.values else ""
     seen = f"{now:.2g} latents say more than 0.01 nats of a row{told}: samples are of the decoder alone"
     advice = "Try free nats (free=0.1), a slower warm-up of the rate, a smaller beta, or a weaker decoder."
     return Finding("posterior collapse", seen, advice, history.step)
+
+
+def _wakes(rate: Curve) -> bool:
+    """Whether a rate is on the rise: that of the last tenth over that of a third before."""
+    return len(rate.values) >= JUDGED and rate.middle(0.9) > WAKES * rate.middle(0.6, 0.7)
 
 
 def mode_collapse(history: History) -> Finding | None:
