@@ -120,6 +120,7 @@ ENTRIES: dict[str, Callable[[Path, Path], object]] = {
     "genzoo latent": lambda home, new: command(
         "latent", "walk", home / "images", "-n", 2, "--steps", 2, "--given", "label=1,2", "--out", f"{new}.png"
     ),
+    "export": lambda home, new: genzoo.export(home / "points", new, graphs=["sample"], formats=["pt2"]),
     "judge": lambda home, new: evaluation.shipped_judge("digits"),
     "estimator": lambda home, new: Estimator("ppca").fit(Noise(0).normal(60, 3).numpy()).sample(2),
     "genzoo sample": lambda home, new: command("sample", home / "points", "-n", 4),

@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = attach(
         "training": ["TrainConfig"],
         "evaluation": ["Measurement", "evaluate"],
         "zoo": ["Mistake", "Recipe", "Run", "load", "recipe_named", "recipes", "resume", "train"],
+        "artifacts": ["export"],
         "experiments.compare": ["compare"],
     },
 )

@@ -123,6 +123,9 @@ def choose(
         tensor([0, 1, 2])
     """
     logits, uniform, shape, levels = logits.detach(), _single(uniform), uniform.shape, logits.shape[-1]
+    if torch.compiler.is_exporting():  # by operations that every format has
+        edges = _edges(logits, probs)
+        return edges.le(uniform.unsqueeze(-1) * edges[..., -1:]).sum(-1).clamp_max(levels - 1)
     if logits.device.type != "cpu" or not uniform.numel():
         return _search(_edges(logits, probs), uniform.unsqueeze(-1)).squeeze(-1)
     if all(size == 1 or step == 0 for size, step in zip(shape, logits.stride(), strict=False)):

@@ -19,7 +19,7 @@ def one_of(rows: Float[Tensor, "B *rest"]) -> Float[Tensor, "_ *rest"]:
         >>> one_of(torch.zeros(1, 3).expand(5, 3)).shape, one_of(torch.zeros(5, 3)).shape
         (torch.Size([1, 3]), torch.Size([5, 3]))
     """
-    return rows[:1] if len(rows) > 1 and rows.stride(0) == 0 else rows
+    return rows[:1] if rows.stride(0) == 0 and len(rows) > 1 else rows
 
 
 class MLP(nn.Module):

@@ -19,6 +19,7 @@ BRINGS = {
     "audio": "sounds other than WAV of whole numbers, as FLAC",
     "chem": "metrics of molecules, and SELFIES",
     "compress": "files into bytes by a run, and back: genzoo compress",
+    "export": "graphs of a run as ONNX: genzoo export",
     "fast": "compiled loops: the same numbers, sooner",
     "hub": "data sets of the Hugging Face hub, hub:NAME",
     "ot": "exact transport of many rows",

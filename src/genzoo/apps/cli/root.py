@@ -15,6 +15,7 @@ from genzoo.apps.cli import (
     completing,
     compressing,
     data,
+    exporting,
     latents,
     posterior,
     reproduce,
@@ -51,7 +52,10 @@ def genzoo(
     """One toolkit for deep generative models: train, sample, score and compare them on your own data."""
 
 
-for part in (catalog, training, using, checking, averaging, posterior, completing, compressing, chatting, reproduce):
+PARTS = (
+    catalog, training, using, checking, averaging, exporting, posterior, completing, compressing, chatting, reproduce,
+)  # fmt: skip
+for part in PARTS:
     for function, example in part.COMMANDS.items():
         app.command(function.__name__.strip("_"), epilog=f"Example: {example}")(function)
 

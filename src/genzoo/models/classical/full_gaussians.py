@@ -81,6 +81,8 @@ class FullGaussians(Gaussians):
         self._set(covariance.expand_as(self.scale))
 
     def spread(self, which: Int[Tensor, " n"], normal: Float[Tensor, "n D"]) -> Float[Tensor, "n D"]:
+        if torch.compiler.is_exporting():
+            return (self.scale[which] @ normal.unsqueeze(-1)).squeeze(-1)
         out = torch.empty_like(normal)
         for k in which.unique().tolist():
             rows = which == k

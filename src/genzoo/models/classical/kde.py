@@ -118,6 +118,10 @@ class KernelDensity(GenerativeModel, DirectFit):
 
     def log_density(self, x: Float[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
         flat, labels = x.flatten(1), _labels(given, len(x), x.device)
+        if torch.compiler.is_exporting():
+            each = torch.stack([self._of_class(flat, c) for c in range(len(self.counts))])
+            every = torch.cat([self._mixed(each)[None], each])
+            return every.gather(0, labels[None] + 1).squeeze(0)
         out = flat.new_zeros(len(x), dtype=torch.promote_types(x.dtype, self.rows.dtype))
         for label in labels.unique().tolist():
             of = (labels == label).nonzero().squeeze(1)
@@ -132,7 +136,10 @@ class KernelDensity(GenerativeModel, DirectFit):
         among = torch.where(labels < 0, ends[-1], counts[place])
         which = first + (noise.uniform(n, dtype=torch.float64) * among).long()
         y = rows[which].double() + KERNELS[self.kernel].draw(n, self.space.dims, noise.at("kernel"))
-        classes = torch.searchsorted(ends, which, right=True)
+        classes = ends.le(which[:, None]).sum(1)
+        if torch.compiler.is_exporting():
+            y = self.center[classes] + (self.scale[classes] @ y.unsqueeze(-1)).squeeze(-1)
+            return y.to(self.rows.dtype).unflatten(1, self.space.shape)
         for c in classes.unique().tolist():
             y[classes == c] = self.center[c] + y[classes == c] @ self.scale[c].T
         return y.to(self.rows.dtype).unflatten(1, self.space.shape)
@@ -211,8 +218,12 @@ class KernelDensity(GenerativeModel, DirectFit):
 
     def _marginal(self, x: Tensor) -> Tensor:
         """log Σ_c p(c) p(x | c)."""
-        shares = (self._sorted()[1].double() / self._sorted()[1].sum()).log().tolist()
-        return torch.stack([share + self._of_class(x, c) for c, share in enumerate(shares)]).logsumexp(0)
+        return self._mixed(torch.stack([self._of_class(x, c) for c in range(len(self.counts))]))
+
+    def _mixed(self, each: Float[Tensor, "C B"]) -> Float[Tensor, " B"]:
+        """The same of log p(x | c)."""
+        counts = self._sorted()[1].double()
+        return (each + (counts / counts.sum()).log().to(each.dtype)[:, None]).logsumexp(0)
 
     def _of_class(self, x: Tensor, c: int) -> Tensor:
         """log p(x | c)."""
@@ -220,9 +231,9 @@ class KernelDensity(GenerativeModel, DirectFit):
         part = rows.split(counts.tolist())[c]
         y = (x.double() - self.center[c]) @ self.whitener[c].T
         dtype = torch.promote_types(x.dtype, rows.dtype)
-        precise = torch.float64 if self.reach[c] > WIDE else dtype
+        precise = torch.float64 if torch.compiler.is_exporting() or self.reach[c] > WIDE else dtype
         sums = KERNELS[self.kernel].log_sum(y.to(precise), part.to(precise))
-        log_det = float(self.scale[c].diagonal().log().sum())
+        log_det = self.scale[c].diagonal().log().sum()
         constant = KERNELS[self.kernel].log_constant(self.space.dims)
         return (sums + (constant - log_det - math.log(len(part)))).to(dtype)
 

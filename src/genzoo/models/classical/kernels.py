@@ -92,7 +92,7 @@ class GaussianKernel(Kernel):
     def log_sum(
         self, y: Float[Tensor, "n D"], rows: Float[Tensor, "m D"], own: Int[Tensor, " n"] | None = None
     ) -> Float[Tensor, " n"]:
-        if y.requires_grad and torch.is_grad_enabled():
+        if (y.requires_grad and torch.is_grad_enabled()) or torch.compiler.is_exporting():
             return self._careful(y, rows, own)
         sums, limits = self._sums(y, rows, own), torch.finfo(y.dtype)
         lost = (sums < len(rows) * limits.tiny / limits.eps**2).nonzero().squeeze(1)
