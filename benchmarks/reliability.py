@@ -111,17 +111,33 @@ TABLE: dict[str, list[Promise]] = {
             "A training always stops: there is no way to go on without checkpoints.",
         ),
         Promise(
-            "A loss or gradient that is not finite is skipped before the step, told with its step, tensor and layer, "
-            "and counted; ten in a row end the training. No checkpoint holds a number that is not finite, and no file "
-            "with one is loaded.",
+            "A loss or gradient that is not finite is skipped before the step, told with its step, player, the layer "
+            "and the rows where it began, and counted; ten in a row end the training, or bring it back to its last "
+            "good checkpoint at half the rate. No checkpoint holds a number that is not finite, and no file with one "
+            "is loaded.",
             (
                 "training/test_finite.py::test_a_skipped_step_moves_nothing",
+                "training/test_finite.py::test_the_first_layer_and_the_rows_that_were_not_finite_are_named",
+                "training/test_finite.py::"
+                "test_a_training_goes_back_with_half_the_rate_and_goes_on_the_same_when_it_is_killed",
                 "training/test_finite.py::test_gradients_that_stay_nan_end_the_training_and_every_checkpoint_is_finite",
                 "training/test_finite.py::test_weights_that_are_not_finite_are_never_saved",
                 "zoo_tests/test_faults.py::test_weights_that_are_not_finite_are_refused",
             ),
             "",
-            "The rows of the batch are not listed: the step names them, since a batch is a function of its number.",
+            "Rows are named where a layer's output has one of each; what is computed outside of layers is told by its "
+            "loss alone. Fits in passes do not go back.",
+        ),
+        Promise(
+            "How a training ended, however it did, and what was wrong with it can be told of its folder, without its "
+            "data and without building its model.",
+            (
+                "zoo_tests/test_examination.py::test_a_run_that_an_error_ended_one_that_was_killed_and_one_that_runs",
+                "zoo_tests/test_examination.py::test_what_is_spoilt_is_told_and_what_is_whole_is_used",
+                "zoo_tests/test_examination.py::test_data_that_are_gone_and_a_disk_that_is_full_are_told",
+            ),
+            "",
+            "Where the disk was so full that the journal took no last line, a run looks as if it had been killed.",
         ),
         Promise(
             "A validation that is NaN is never the best one; which step is kept is said, and a training that keeps "

@@ -132,7 +132,7 @@ def test_latents_that_say_nothing_are_told_of(tmp_path):
     def trained(beta):
         data = genzoo.read("ring")
         model = genzoo.recipe_named("vae")(data.space, latent=2, width=16, depth=1, beta=beta).model
-        return watched(model, (data.train, data.valid), tmp_path, steps=150, lr=1e-2)[0]
+        return watched(model, (data.train, data.valid), tmp_path, steps=120, lr=1e-2)[0]
 
     assert signs(trained(60.0)) == ["posterior collapse"]
     assert not findings(trained(1.0))
@@ -224,16 +224,16 @@ def of_codes(levels: int, lost: bool) -> list[str]:
     if lost:
         model.autoencoder.quantizer.start = lambda e, noise: book.vectors[1:].fill_(1e6)
     lines: list[str] = []
-    x = Noise(5).at("rows").integers(256, 200, 20).reshape(200, *BYTES.shape).to(torch.uint8)
-    data = Rows(x, None, torch.arange(200), BYTES)
-    config = TrainConfig(steps=110, batch_size=8, device="cpu", sample_every=110)
+    x = Noise(5).at("rows").integers(256, 100, 20).reshape(100, *BYTES.shape).to(torch.uint8)
+    data = Rows(x, None, torch.arange(100), BYTES)
+    config = TrainConfig(steps=100, batch_size=4, device="cpu", sample_every=100)
     train(model, data, config, callbacks=[Health(None)], say=lines.append)
     return [line for line in lines if "codebook" in line]
 
 
 def test_lost_codes_are_told_with_what_to_try():
     (line,) = of_codes(32, lost=True)
-    assert line.startswith("after 110 steps: codebook collapse: 1 of 32 codes are used. Try quantizer=")
+    assert line.startswith("after 100 steps: codebook collapse: 1 of 32 codes are used. Try quantizer=")
     assert not of_codes(4, lost=False)
 
 
