@@ -40,6 +40,23 @@ def test_canonical_is_one_spelling_of_a_molecule(capfd):
     assert capfd.readouterr().err == ""
 
 
+def test_another_spelling_changes_no_score():
+    """Molecules are read and written anew before they are compared, so that it does not matter from which atom on, and
+    what was written once is written so again."""
+    from rdkit import Chem
+
+    known = chains(1, 40)
+    molecules = [Chem.MolFromSmiles(smiles) for smiles in known]
+    other = [
+        Chem.MolToSmiles(molecule, rootedAtAtom=molecule.GetNumAtoms() - 1, canonical=False) for molecule in molecules
+    ]
+    assert other != known
+    assert canonical(other) == canonical(known) == canonical(canonical(known))
+    real, train = chains(2, 30), chains(3, 30)
+    assert molecule_metrics(other, real, train) == molecule_metrics(known, real, train)
+    assert unique_at(known + other, 80) == unique_at(known * 2, 80)
+
+
 def test_shares_are_counted():
     samples = ["CCO", "OCC", "C((", "c1ccccc1"]
     assert valid(samples).value == 3 / 4

@@ -16,7 +16,7 @@ FEW = 5000  # elements of a space that is summed over
 DRAWS = 4000
 CENTERS = 200
 SURE = 5.0  # standard errors
-UNITS = (1e-3, 2.0**10)
+UNITS = ((1e-3, 0.0), (2.0**10, -300.0))  # c and b of c x + b
 
 
 def every(space: Space) -> Tensor:
@@ -153,14 +153,14 @@ def refitted(model: GenerativeModel, x: Tensor, given: Given, passes: int = 5) -
 
 @promise("log_prob", kind="density", asked=lambda subject: subject.unit)
 def its_likelihood_moves_with_the_unit(subject: Subject) -> None:
-    """In another unit, x → c x, it is less by D log c, exactly, once the model has seen the rows in that unit."""
+    """In another unit, x → c x + b, it is less by D log c, exactly, once the model has seen the rows in that unit."""
     subject = subject.double()
     x, given = subject.x, subject.given
     one = refitted(subject.copy(), x, given)
-    for unit in UNITS:
-        other = refitted(subject.copy(), unit * x, given)
+    for unit, shift in UNITS:
+        other = refitted(subject.copy(), unit * x + shift, given)
         with torch.no_grad():
-            moved = one.log_prob(x, given).double() - other.log_prob(unit * x, given).double()
+            moved = one.log_prob(x, given).double() - other.log_prob(unit * x + shift, given).double()
         wanted = subject.model.space.dims * math.log(unit)
         worst = (moved - wanted).abs().max().item()
-        hold(worst < 1e-5 * max(1.0, abs(wanted)), f"in units of {unit:g} log_prob is off by {worst:.3g} nats")
+        hold(worst < 1e-5 * max(1.0, abs(wanted)), f"of {unit:g} x + {shift:g} log_prob is off by {worst:.3g} nats")

@@ -28,6 +28,21 @@ def log_prob_is_the_sum_of_its_steps(subject: Subject) -> None:
     hold(worst < 1e-3, f"log_prob of whole rows is {worst:.2%} off the sum of what is said entry by entry")
 
 
+def tells_nats(subject: Subject) -> bool:
+    """a model with an exact likelihood that is trained on it"""
+    model = subject.model
+    return model.likelihood is Likelihood.EXACT and "loss" in model.lowers().nats and not model.lowers().name
+
+
+@promise("log_prob", "loss", asked=tells_nats)
+def a_loss_that_is_told_in_nats_is_that_of_log_prob(subject: Subject) -> None:
+    """In evaluation, where nothing is dropped."""
+    model, data = subject.model, subject.batch(ROWS)
+    with torch.no_grad():
+        loss, nats = model.loss(data).item(), -model.log_prob(data.x, data.given).mean().item()
+    hold(abs(loss - nats) <= 1e-3 * max(1.0, abs(nats)), f"the loss is {loss:.5g} and −log p {nats:.5g} nats a row")
+
+
 def by_steps(chain: Sequential, x: Tensor, given: dict[str, Tensor]) -> Tensor:
     """log p(x_t | x_<t, given) of every entry, zero after the end of a row.
 

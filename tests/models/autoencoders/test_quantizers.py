@@ -37,6 +37,15 @@ def test_without_a_codebook_every_code_has_a_place_of_its_own(name: str) -> None
     assert torch.equal(quantizer(2 * z).codes, codes)
 
 
+@pytest.mark.parametrize("name", MAKERS)
+def test_what_a_code_stands_for_gets_that_code_again(name: str) -> None:
+    """Exactly, however close codes lie; of a grid the places are those within the curve that leads to them."""
+    quantizer: Quantizer = MAKERS[name]().eval()
+    codes = torch.arange(quantizer.levels)[None]
+    z = quantizer.embed(codes)
+    assert torch.equal(quantizer(z.atanh() if name == "scalar" else z).codes, codes)
+
+
 def test_the_nearest_code_is_taken_and_costs_its_distance() -> None:
     book = Codebook(2, 1, beta=0.5, averaged=False)
     with torch.no_grad():

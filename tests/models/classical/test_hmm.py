@@ -269,3 +269,19 @@ def test_entries_one_by_one_multiply_to_the_mass(name: str) -> None:
 def test_reals_have_no_symbols_to_go_on_from() -> None:
     with pytest.raises(Unsupported, match="step"):
         ready("hmm/reals").sample(2, seed=0, prefix=torch.tensor([1]))
+
+
+def test_a_state_in_two_equal_halves_changes_nothing() -> None:
+    """Rows that end, and reals: each half is entered half as often, and leaves and emits as the whole did."""
+    halves, share = torch.tensor([0, 0, 1, 2, 3]), torch.tensor([0.5, 0.5, 1, 1, 1], dtype=torch.float64)
+    for kind in ("words", "reals"):
+        whole, data = fitted(SPACES[kind])
+        split, kept = HMM(SPACES[kind], states=4), dict[str, Tensor]()
+        split.prepare([data])  # so that it has all buffers
+        for name, tensor in whole.state_dict().items():
+            wanted = split.state_dict()[name].shape
+            for axis in (axis for axis, size in enumerate(wanted) if size != tensor.shape[axis]):
+                tensor = tensor.index_select(axis, halves[: wanted[axis]])
+            kept[name] = tensor * share if name in ("initial", "transition") else tensor
+        split.load_state_dict(kept)
+        assert torch.allclose(split.log_prob(data.x), whole.log_prob(data.x), atol=1e-10), kind
