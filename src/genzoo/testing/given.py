@@ -1,8 +1,7 @@
 """Conditions: what a model is given, it uses."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,9 +21,9 @@ ROWS, MANY, FEW = 16, 200, 4  # rows that are asked, and among which others are 
 def every_condition_is_used(subject: Subject) -> None:
     """With other values of one name of the condition, and the same noise, samples, likelihood and loss are others."""
     subject = subject.double()
-    data, told = subject.batch(ROWS), _told(_that_shows(subject), subject.options)
+    data, told = subject.batch(ROWS), _told(_that_shows(subject), subject)
     if subject.trained and subject.model.space.is_discrete:  # a little of the condition moves no level
-        told |= _sampled(_that_shows(replace(subject, trained=False)), subject.options)
+        told |= _sampled(_that_shows(replace(subject, trained=False)), subject)
     for name in subject.model.given_space:
         changed = Batch(data.x, _others(subject, name), data.noise)
         for what, tell in told.items():
@@ -51,20 +50,20 @@ def _others(subject: Subject, name: str) -> Given:
     return given_rows({**subject.given, name: rows[order]}, slice(ROWS))
 
 
-def _told(model: GenerativeModel, options: Mapping[str, Any]) -> dict[str, Callable[[Batch], Tensor]]:
+def _told(model: GenerativeModel, subject: Subject) -> dict[str, Callable[[Batch], Tensor]]:
     """What must depend on the condition of rows; a model that stands on a frozen part may be given it by that part
     alone."""
-    told = _sampled(model, options)
+    told = _sampled(model, subject)
     if model.can("log_prob"):
-        told["log_prob"] = lambda rows: model.log_prob(rows.x, rows.given)
+        told["log_prob"] = lambda rows: model.log_prob(rows.x, rows.given, **subject.scoring)
     if all(parameter.requires_grad for parameter in model.parameters()) and not model.can("direct_fit"):
         told["the loss of every player"] = lambda rows: torch.stack([loss_of(each, rows) for each in model.players()])
     return told
 
 
-def _sampled(model: GenerativeModel, options: Mapping[str, Any]) -> dict[str, Callable[[Batch], Tensor]]:
+def _sampled(model: GenerativeModel, subject: Subject) -> dict[str, Callable[[Batch], Tensor]]:
     """Samples; a few levels may be drawn alike by chance, and are held against their masses elsewhere."""
     by_chance = model.space.levels is not None and model.space.dims <= FEW and model.can("log_prob")
     if by_chance or not model.can("sample"):
         return {}
-    return {"sample": lambda rows: model.sample(len(rows), rows.given, seed=0, **options)}
+    return {"sample": lambda rows: model.sample(len(rows), rows.given, seed=0, **subject.options)}

@@ -37,7 +37,7 @@ def told(subject: Subject, model: GenerativeModel) -> dict[str, Tensor]:
         if model.can("sample"):
             found["sample"] = model.sample(2, data.given, seed=3, **subject.options)
         if model.can("log_prob"):
-            found["log_prob"] = model.log_prob(data.x, data.given, seed=3)
+            found["log_prob"] = model.log_prob(data.x, data.given, seed=3, **subject.scoring)
         if model.can("encode"):
             found["encode"] = model.encode(data.x, data.given)
     return found

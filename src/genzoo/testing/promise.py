@@ -49,7 +49,8 @@ class Subject:
         still: How the names of parameters end that need not move: constants that cancel.
         trained: Whether its weights are those of a training; else they are stirred where a start at zero hides
             what a network does.
-        options: How samples are drawn where their number or their steps do not matter, as {"steps": 5}.
+        options: How samples are drawn where it does not matter how good they are, as {"steps": 5}.
+        scoring: How log_prob is told where it does not matter how well, as {"temperatures": 5}.
     """
 
     model: GenerativeModel
@@ -60,6 +61,7 @@ class Subject:
     still: tuple[str, ...] = ()
     trained: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
+    scoring: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, model: GenerativeModel) -> "Subject":

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from genzoo.core import Given, GivenSpaceLike, Noise, Space, as_given_space
+from genzoo.core import Column, Given, GivenSpaceLike, Noise, Space, as_given_space
 
 __all__ = ["conditions", "rows"]
 
@@ -21,6 +21,9 @@ def rows(space: Space, n: int, name: str = "data") -> Tensor:
         torch.Size([3, 2, 2])
     """
     noise, one = Noise(1, name), [1] * len(space.shape)
+    if space.columns is not None:
+        entries = [_entry(column, n, noise.at(i)) for i, column in enumerate(space.columns)]
+        return torch.stack(entries, 1).to(getattr(torch, space.dtype))
     if space.levels is None:
         side = noise.integers(2, n, *one).to(torch.get_default_dtype())
         return 2 + 3 * side + noise.normal(n, *space.shape)
@@ -31,6 +34,14 @@ def rows(space: Space, n: int, name: str = "data") -> Tensor:
         return x
     length = noise.integers(1 + space.shape[0], n, 1)
     return x.masked_fill(torch.arange(space.shape[0]) >= length, space.levels)
+
+
+def _entry(column: Column, n: int, noise: Noise) -> Tensor:
+    """One column of rows."""
+    if column.levels is not None:
+        return noise.integers(column.levels, n)
+    x = noise.normal(n, dtype=torch.float64)
+    return (10 * x).round() if column.is_discrete else x
 
 
 def conditions(given_space: GivenSpaceLike, n: int) -> Given:

@@ -1,8 +1,7 @@
 """Runs held against what their models promise, on rows that their training did not see."""
 
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -28,7 +27,7 @@ __all__ = ["Checking"]
 
 ROWS, ENTRIES = 200, 1 << 21  # rows of the run's data that are taken; entries in all, at most
 SECONDS = 60.0
-DEAR, STEPS = 0.2, 5  # seconds that a sample may take before it is drawn in fewer steps, and in how many then
+QUICK = {"steps": 5, "sweeps": 5, "temperatures": 5, "chains": 4}
 
 
 @dataclass(frozen=True)
@@ -64,8 +63,8 @@ class Checking:
         model = run.generative
         x, given, on = _rows_of(run, model, online)
         unit = model.space.is_real and isinstance(model, Standardized) and model.can("log_prob")
-        subject = Subject(model, x, given, unit, trained=True)
-        return cls(run, replace(subject, options=_quick(subject)), on)
+        quick = {"options": _quick(model, "draw"), "scoring": _quick(model, "log_density")}
+        return cls(run, Subject(model, x, given, unit, trained=True, **quick), on)
 
     def findings(self, seconds: float = SECONDS) -> Iterator[Finding]:
         """What came of each promise, the cheap ones first.
@@ -147,13 +146,9 @@ def _first(error: Exception) -> str:
     return str(error).split(", got ")[0].split(". ")[0]
 
 
-def _quick(subject: Subject) -> dict[str, Any]:
-    """How samples are drawn where their steps do not matter, if each is dear."""
-    model, begun = subject.model, time.monotonic()
-    if "steps" not in model.options("draw") or not subject.can("sample"):
-        return {}
-    model.sample(1, subject.batch(1).given, seed=0)
-    return {"steps": STEPS} if time.monotonic() - begun > DEAR else {}
+def _quick(model: GenerativeModel, method: str) -> dict[str, int]:
+    """How few steps samples or likelihoods are made in, where it does not matter how good they are."""
+    return {name: few for name, few in QUICK.items() if name in model.options(method)}
 
 
 def _keeps_codes(subject: Subject) -> str:
