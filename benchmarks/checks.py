@@ -2,10 +2,11 @@
 
 Every recipe is trained on the first sets that it takes, of points, pictures with labels, sequences and pairs.
 
-Usage: python -m benchmarks.checks [--seconds 1] [--sets 1] [--recipes vae,ddpm]
+Usage: python -m benchmarks.checks [--seconds 1] [--sets 1] [--recipes vae,ddpm] [--keep]
 """
 
 import argparse
+import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -75,9 +76,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--sets", type=int, default=1)
+    parser.add_argument("--keep", action="store_true", help="the other recipes stay as the record has them")
     parser.add_argument("--recipes", default=",".join(recipes()))
     options = parser.parse_args()
-    table: dict[str, dict[str, Row]] = {}
+    table: dict[str, dict[str, Row]] = _before() if options.keep else {}
     for name in options.recipes.split(","):
         table[name] = of(name, options.seconds, options.sets)
         for kind, row in table[name].items():
@@ -85,6 +87,11 @@ def main() -> None:
         record.write(
             "checks", {"seconds": options.seconds, "sets": options.sets, "total": total(table), "table": table}
         )
+
+
+def _before() -> dict[str, dict[str, Row]]:
+    path = record.FOLDER / "checks.json"
+    return dict(json.loads(path.read_text())["table"]) if path.exists() else {}
 
 
 def total(table: dict[str, dict[str, Row]]) -> Row:
