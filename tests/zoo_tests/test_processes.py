@@ -16,6 +16,7 @@ from genzoo.models.autoencoders import VAE
 from genzoo.training.checkpoint import CheckpointError
 from genzoo.training.guard import Interrupted
 from genzoo.training.resources import OutOfMemory
+from genzoo.zoo.health import examined
 from tests.logged import logged
 
 SETTINGS = {"steps": 12, "checkpoint_every": 5, "device": "cpu"}
@@ -94,7 +95,7 @@ def hungry(monkeypatch, most):
     monkeypatch.setattr(VAE, loss.__name__, guarded)
 
 
-def test_what_does_not_fit_into_the_memory_is_told_and_can_be_halved(tmp_path, monkeypatch):
+def test_what_does_not_fit_into_the_memory_is_told_and_can_be_halved(tmp_path, monkeypatch, capsys):
     hungry(monkeypatch, 40)
     with pytest.raises(OutOfMemory, match=r"batches of 128 rows \(2.50 GiB more were wanted\).* --auto-batch"):
         genzoo.train("vae", "moons", out=tmp_path / "one", batch_size=128, **SETTINGS)
@@ -103,6 +104,7 @@ def test_what_does_not_fit_into_the_memory_is_told_and_can_be_halved(tmp_path, m
     assert run.config.train.batch_size == genzoo.load(run.path).config.train.batch_size == 32
     told = "batches of {} rows do not fit into the memory: trying {}".format
     assert [message for message in messages if "do not fit" in message] == [told(128, 64), told(64, 32)]
+    assert "begins again" not in capsys.readouterr().out
     whole = genzoo.train("vae", "moons", out=tmp_path / "three", batch_size=32, **SETTINGS)
     assert weights(run.path) == weights(whole.path)
 
@@ -134,5 +136,8 @@ def test_a_full_disk_is_the_users_message(tmp_path, monkeypatch, error, words):
     assert f"--resume {tmp_path}/run" in result.stderr
     assert "should not have happened" not in result.stderr
     monkeypatch.setattr(checkpoint, "save_file", save)
+    (found,) = examined(tmp_path / "run")
+    assert found.state == "failed"
+    assert type(error).__name__ in found.ending
     genzoo.resume(tmp_path / "run")
     assert json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])["step"] == 12

@@ -181,7 +181,7 @@ def _started(
             model.prepare(course.look())
     team.share_state(model)
     plan = planned(course, validate, valid, callbacks, watch, saves=run is not None)
-    if run is not None and read_rows(run / METRICS):
+    if run is not None and any(row["split"] != EVENT for row in read_rows(run / METRICS)):
         course.say(f"no checkpoint is left: the training begins again, in {run}")
     journal = Journal(run if team.is_first else None)
     state = State(model, config, team, course, journal, Pace.even(plan.steps), plan, told_of(course), fresh=fresh)

@@ -208,7 +208,8 @@ def _total(kept: Mapping[str, Any], config: TrainConfig) -> int:
     """The steps that a training was planned for, as its checkpoint says, or its configuration; 0 if nobody knows."""
     with contextlib.suppress(KeyError, TypeError, ValueError, IndexError):
         return int(kept["pace"]["knots"][-1][0])
-    return config.steps or 0
+    before = kept.get("total")  # of checkpoints that say no pace
+    return before if isinstance(before, int) else config.steps or 0
 
 
 def _ending(folder: Path, history: History, kept: Mapping[str, Any], saved: Sequence[Saved]) -> tuple[State, str]:
