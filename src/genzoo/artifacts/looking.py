@@ -24,6 +24,7 @@ Seen = Mapping[str, Sequence[Any]]  # what was seen by each line, in order
 # `tensor.__bool__` and its like are what Python calls; the others are called by name.
 NAMES = ("__bool__", "__int__", "__float__", "__index__", "item", "tolist", "equal", "allclose", "is_nonzero")
 LOOKS = {getattr(Tensor, name) for name in NAMES} | {torch.equal, torch.allclose, torch.is_nonzero}
+MOST = 4000  # operations of a graph
 NOISE = ("_random.py", "_stream.py", "core/noise.py")  # which has its own way through a graph
 CHECKS = ("core/model.py", "core/given.py", "core/errors.py")  # which look at values to refuse them, and go on
 FIX = "Export another of its graphs, or take a model that treats all rows alike."
@@ -32,9 +33,11 @@ FIX = "Export another of its graphs, or take a model that treats all rows alike.
 class Looking(TorchFunctionMode):
     """Keeps what is seen while it is on.
 
+    Args:
+        most: How many tensors may be made, for so long a graph may be.
+
     Attributes:
         seen: By the lines that looked, in order.
-        calls: How many tensors were made.
 
     Example:
         >>> with Looking() as looks:
@@ -44,16 +47,21 @@ class Looking(TorchFunctionMode):
         [[True]]
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST) -> None:
         super().__init__()
         self.seen: dict[str, list[Any]] = collections.defaultdict(list)
-        self.calls = 0
+        self.most, self.calls = most, 0
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         value = func(*args, **(kwargs or {}))
         self.calls += isinstance(value, Tensor)
+        if self.calls > self.most:
+            raise CannotExport(
+                f"it takes more than {self.most:,} operations, one after another",
+                "Ask for fewer steps, as steps=10, or export one step (denoise, logits), or log_prob.",
+            )
         if func in LOOKS:
             self.seen[place()].append(value)
         return value
