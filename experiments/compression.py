@@ -185,7 +185,7 @@ def lossy(data: Data, out: Path) -> dict[str, Any]:
     }.items():
         points = found[f"{name}, one sheet"] = []
         for quality in QUALITIES:
-            content = written(whole, format=name, quality=quality, **options)
+            content = written(whole, quality=quality, **options)
             back = np.asarray(Image.open(io.BytesIO(content)).convert("L"), float)
             points.append(rate(len(content), pixels, float(((back - np.asarray(whole, float)) ** 2).mean())))
     return found

@@ -143,6 +143,7 @@ class BitsBack(Road):
     def __init__(self, layers: LayersLike) -> None:
         self.layers, self.space, self.rows = layers, layers.space, ROWS
 
+    @torch.no_grad()
     def pack(self, x: Shaped[Tensor, "n *event"], given: Given = NOTHING) -> Packed:
         doubts, first = Doubts(), _first(self._needed(len(x)))
         stack, laws = coder().stack.AnsCoder(first, seal=True), Points(doubts)
@@ -155,6 +156,7 @@ class BitsBack(Road):
         head = np.array([same], dtype="<u4").tobytes()
         return Packed(head + words[same:].astype("<u4").tobytes(), doubts.to_bytes(), nats, charged)
 
+    @torch.no_grad()
     def unpack(self, words: bytes, doubts: bytes, n: int, given: Given = NOTHING) -> Shaped[Tensor, "n *event"]:
         first, said = _first(self._needed(n)), words_of(words)
         if not len(said) or said[0] > len(first):

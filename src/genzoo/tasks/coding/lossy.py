@@ -34,9 +34,11 @@ class Codes(Road):
     ) -> None:
         self.inner, self.encode, self.decode, self.rows = inner, encode, decode, inner.rows
 
+    @torch.no_grad()
     def pack(self, x: Shaped[Tensor, "n *event"], given: Given = NOTHING) -> Packed:
         return self.inner.pack(self.encode(x, given), given)
 
+    @torch.no_grad()
     def unpack(self, words: bytes, doubts: bytes, n: int, given: Given = NOTHING) -> Shaped[Tensor, "n *event"]:
         return self.decode(self.inner.unpack(words, doubts, n, given), given)
 
@@ -56,6 +58,7 @@ class Latents(Road):
     def __init__(self, layers: LayersLike, decode: Callable[[Tensor, Given], Tensor], width: float) -> None:
         self.layers, self.decode, self.width = layers, decode, width
 
+    @torch.no_grad()
     def pack(self, x: Shaped[Tensor, "n *event"], given: Given = NOTHING) -> Packed:
         doubts, encoder = Doubts(), coder().queue.RangeEncoder()
         laws, z = Points(doubts, self.width), list[Tensor]()
@@ -67,6 +70,7 @@ class Latents(Road):
             z.append(laws.z(points, mean))
         return Packed(encoder.get_compressed().astype("<u4").tobytes(), doubts.to_bytes())
 
+    @torch.no_grad()
     def unpack(self, words: bytes, doubts: bytes, n: int, given: Given = NOTHING) -> Shaped[Tensor, "n *event"]:
         decoder, laws = coder().queue.RangeDecoder(words_of(words)), Points(Doubts(doubts), self.width)
         z = list[Tensor]()

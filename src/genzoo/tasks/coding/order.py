@@ -59,9 +59,11 @@ class Order(Road):
         self.end = chain.symbols - 1 if chain.space.ragged else None
         self.rows = min(MOST, max(LEAST, SYMBOLS // max(1, chain.space.dims)))
 
+    @torch.no_grad()
     def pack(self, x: Shaped[Tensor, "n *event"], given: Given = NOTHING) -> Packed:
         return self.pack_symbols(self.as_symbols(x), None, given)
 
+    @torch.no_grad()
     def unpack(self, words: bytes, doubts: bytes, n: int, given: Given = NOTHING) -> Shaped[Tensor, "n *event"]:
         longest = self.chain.space.dims
         found = self.unpack_symbols(words, doubts, np.full(n, longest), given)
@@ -69,6 +71,7 @@ class Order(Road):
             found = torch.nn.functional.pad(found, (0, longest - found.shape[1]), value=self.end)
         return self.as_rows(found)
 
+    @torch.no_grad()
     def pack_symbols(self, symbols: Int[Tensor, "n T"], lengths: np.ndarray | None, given: Given = NOTHING) -> Packed:
         """Sequences as bytes. They may be longer than the model's: it then reads the last half of what it can before
         it goes on.
@@ -93,6 +96,7 @@ class Order(Road):
             ended |= self._ends(known[:, t])
         return Packed(encoder.get_compressed().astype("<u4").tobytes(), doubts.to_bytes(), nats, charged)
 
+    @torch.no_grad()
     def unpack_symbols(self, words: bytes, doubts: bytes, lengths: np.ndarray, given: Given = NOTHING) -> Tensor:
         """The sequences that bytes are, those that ended going on with their end.
 
