@@ -155,7 +155,7 @@ FAULTS = {
     "the loss of model is": Rising,
     "rows of another shape: is not refused": Mute,
     "two seeds give the same rows": Fixed,
-    "encode: rows 3 and 4 of eight": Neighborly,
+    "encode: rows 1 and 2 of four": Neighborly,
     "samples follow the masses": Lopsided,
 }
 

@@ -16,6 +16,7 @@ FEW = 5000  # elements of a space that is summed over
 DRAWS = 4000
 CENTERS = 200
 SURE = 5.0  # standard errors
+KINKS = 2  # of 8 rows
 UNITS = ((1e-3, 0.0), (2.0**10, -300.0))  # c and b of c x + b
 
 
@@ -61,17 +62,17 @@ def masses_sum_to_one(subject: Subject) -> None:
 
 @promise("log_prob", "score", kind="density", asked=is_low)
 def scores_are_gradients(subject: Subject) -> None:
+    """A row may lie on a kink of a network, where there is no slope; not many do."""
     subject = subject.double()
-    model, data, step = subject.model, subject.batch(4), 1e-5
+    model, data, step = subject.model, subject.batch(8), 1e-6
     score = model.score(data.x, data.given).flatten(1)
     for d in range(model.space.dims):
         side = torch.zeros(model.space.dims, dtype=torch.float64)
         side[d] = step
         side = side.reshape(model.space.shape)
         slope = (model.log_prob(data.x + side, data.given) - model.log_prob(data.x - side, data.given)) / (2 * step)
-        hold(
-            torch.allclose(slope, score[:, d], rtol=1e-5, atol=1e-6), f"entry {d} of the score is no slope of log_prob"
-        )
+        off = int((~torch.isclose(slope, score[:, d], rtol=1e-5, atol=1e-6)).sum())
+        hold(off <= KINKS, f"entry {d} of the score is no slope of log_prob in {off} of {len(slope)} rows")
 
 
 @promise("log_prob", "sample", kind="density", asked=is_small)

@@ -1,7 +1,6 @@
 """Conditions: what a model is given, it uses."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -18,25 +17,33 @@ ROWS, MANY, FEW = 16, 200, 4  # rows that are asked, and among which others are 
 
 
 @promise("condition", kind="use")
-def every_condition_is_used(subject: Subject) -> None:
+def every_condition_is_used(subject: Subject) -> str:
     """With other values of one name of the condition, and the same noise, samples, likelihood and loss are others."""
     subject = subject.double()
-    data, told = subject.batch(ROWS), _told(_that_shows(subject), subject)
-    if subject.trained and subject.model.space.is_discrete:  # a little of the condition moves no level
-        told |= _sampled(_that_shows(replace(subject, trained=False)), subject)
+    data, told, moved = subject.batch(ROWS), _told(_that_shows(subject), subject), dict[str, float]()
     for name in subject.model.given_space:
         changed = Batch(data.x, _others(subject, name), data.noise)
         for what, tell in told.items():
             hold(not torch.equal(tell(data), tell(changed)), f"{what} is the same whatever {name!r} is given")
+        if subject.trained and subject.can("log_prob"):
+            moved[name] = _moved(subject, data, changed)
+    return ", ".join(f"another {name!r} moves log_prob by {nats:.3g} nats" for name, nats in moved.items())
 
 
 def _that_shows(subject: Subject) -> GenerativeModel:
-    """The model as trained; one that is not, stirred or fitted to its rows, so that it shows what it is given."""
-    if subject.trained:
-        return subject.model
-    if subject.can("direct_fit"):
-        return refitted(subject.copy(), subject.x, subject.given, passes=2)
-    return subject.stirred(0.3).eval()
+    """The model stirred, or fitted to its rows, so that it shows what it is given: levels that are drawn move with a
+    condition only where it counts for much."""
+    if not subject.can("direct_fit"):
+        return subject.stirred(0.3).eval()
+    return subject.model if subject.trained else refitted(subject.copy(), subject.x, subject.given, passes=2)
+
+
+def _moved(subject: Subject, data: Batch, other: Batch) -> float:
+    """By how many nats log_prob of rows changes with another condition, on average."""
+    model = subject.model
+    with torch.no_grad():
+        told = [model.log_prob(each.x, each.given, **subject.scoring) for each in (data, other)]
+    return (told[0] - told[1]).abs().mean().item()
 
 
 def _others(subject: Subject, name: str) -> Given:
