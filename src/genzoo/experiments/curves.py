@@ -17,13 +17,14 @@ Curve = tuple[str, list[tuple[float, float]]]
 
 
 def curves_of(rows: Sequence[Mapping[str, Any]]) -> list[Curve]:
-    """The logged values of a training by name, those of validation apart.
+    """The logged values of a training by name, those of validation apart; without the sizes of gradients, which are
+    not on the scale of a loss, and without what was seen or happened besides.
 
     Args:
         rows: The rows of metrics.
 
     Example:
-        >>> curves_of([{"step": 1, "split": "train", "loss": 2.0, "seconds": 0.1}])
+        >>> curves_of([{"step": 1, "split": "train", "loss": 2.0, "gradient": 30.0, "seconds": 0.1}])
         [('loss', [(1.0, 2.0)])]
     """
     found: dict[str, list[tuple[float, float]]] = {}
@@ -32,7 +33,7 @@ def curves_of(rows: Sequence[Mapping[str, Any]]) -> list[Curve]:
             continue
         prefix = "" if row["split"] == "train" else f"{row['split']} "
         for name, value in row.items():
-            if isinstance(value, float) and name not in CLOCK:
+            if isinstance(value, float) and name not in CLOCK and name.rpartition("/")[2] != "gradient":
                 found.setdefault(prefix + name, []).append((float(row["step"]), value))
     order = sorted(found, key=lambda name: not name.endswith("loss"))  # losses first, parts after them
     return [(name, found[name]) for name in order[:SHOWN]]
