@@ -45,6 +45,8 @@ def test_a_step_whose_gradient_is_not_finite_is_skipped_and_told(clip_norm, opti
     why = "was skipped: the gradient of root (Slope) holds NaN"
     assert heard[:2] == [f"step 2 {why}", f"step 4 {why}"]
     assert heard[2:] == ["2 steps were skipped, for their loss or gradient was not finite"]
+    events = [(row["step"], row["event"], row["said"]) for row in trained.metrics if row["split"] == "event"]
+    assert events == [(3, "skipped", heard[0]), (5, "skipped", heard[1])]
 
 
 def test_a_skipped_step_moves_nothing():

@@ -64,6 +64,7 @@ class Course(abc.ABC):
         self.least = 1  # the fewest steps that move the model
         self.pinned: float | None = None  # the progress to tell whatever the step, while a plan is timed
         self.slowed = 1.0  # the share of the rate that is left after falling back
+        self.notes: list[str] = []  # what has happened in a step, for the journal
 
     @abc.abstractmethod
     def total(self, steps: int | None) -> int:
@@ -269,6 +270,7 @@ class Game(Course):
             lambda: why + self._origin(place), f"step {place.page}{player}", place.page // place.turn.player.steps
         ):
             self.say(remark)
+            self.notes.append(remark)
         return False
 
     def _origin(self, place: "Place") -> str:

@@ -19,10 +19,22 @@ from torch import Tensor
 
 from genzoo._files import check_plain, read_bytes
 
-__all__ = ["CLOCK", "EVENT", "METRICS", "Journal", "Means", "Stopwatch", "loss_words", "read_rows"]
+__all__ = [
+    "CLOCK",
+    "EVENT",
+    "METRICS",
+    "ROLLBACK",
+    "SKIPPED",
+    "Journal",
+    "Means",
+    "Stopwatch",
+    "loss_words",
+    "read_rows",
+]
 
 METRICS = "metrics.jsonl"
 EVENT = "event"  # the split of rows that tell what has happened, and no metrics
+SKIPPED, ROLLBACK = "skipped", "rollback"  # events after which a training goes on
 CLOCK = ("seconds", "core_seconds")  # columns that tell the time, and so differ between equal runs
 
 

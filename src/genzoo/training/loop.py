@@ -24,7 +24,7 @@ from genzoo.training.config import BUDGETS, TrainConfig
 from genzoo.training.course import Course, Passes, course_of, is_done
 from genzoo.training.finite import NotFinite, not_finite, odd
 from genzoo.training.guard import Interrupted, Signals, locked
-from genzoo.training.journal import EVENT, METRICS, Journal, Means, Stopwatch, read_rows
+from genzoo.training.journal import EVENT, METRICS, ROLLBACK, SKIPPED, Journal, Means, Stopwatch, read_rows
 from genzoo.training.optimizers import loaded
 from genzoo.training.order import Source, order_of
 from genzoo.training.pace import Pace, Pacer
@@ -258,7 +258,7 @@ def _fall_back(state: State, run: Path | None, error: NotFinite) -> None:
     state.team.wait()  # until all have read it
     said = f"gone back from step {step:,} to {state.step:,}, with {SLOWER**times:g} of the rate from there on: {error}"
     state.course.say(said)
-    state.journal.write(state.row(EVENT, {"event": "rollback", "said": said}))
+    state.journal.write(state.row(EVENT, {"event": ROLLBACK, "said": said}))
     if state.team.is_first:
         disk.drop_from(folder, state.step)
     _save(state, run)
@@ -358,6 +358,9 @@ def _between(state: State, logged: Mapping[str, Any], valid: Source | None, call
     if state.powers is not None:
         state.powers.follow(state.step, last=state.due(None, SAVES))
     state.means.add(logged)
+    for note in state.course.notes:
+        state.journal.write(state.row(EVENT, {"event": SKIPPED, "said": note}))
+    state.course.notes = []
     rows = []
     if state.due(config.log_every, ROWS):
         rows.append(state.row("train", state.told.values(state.means.take())))

@@ -16,7 +16,7 @@ from genzoo._files import read_json
 from genzoo.training.checkpoint import checkpoints, verified
 from genzoo.training.config import TrainConfig
 from genzoo.training.guard import owner
-from genzoo.training.journal import CLOCK, EVENT, loss_words
+from genzoo.training.journal import CLOCK, EVENT, ROLLBACK, SKIPPED, loss_words
 from genzoo.zoo import store
 from genzoo.zoo.health.detectors import findings, still_improving
 from genzoo.zoo.health.history import Finding, History, number
@@ -228,7 +228,7 @@ def _ending(folder: Path, history: History, kept: Mapping[str, Any], saved: Sequ
     last = history.rows[-1] if history.rows else {}
     if last.get("split") == EVENT and last.get("event") in ("Interrupted", "KeyboardInterrupt"):
         return "interrupted", f"was interrupted after {made}"
-    if last.get("split") == EVENT and last.get("event") != "rollback":
+    if last.get("split") == EVENT and last.get("event") not in (SKIPPED, ROLLBACK):
         return "failed", f"ended after {made} by {last.get('event')}: {last.get('said')}"
     whole = next((one for one in saved if one.fault is None), None)
     since = "no whole checkpoint" if whole is None else f"the newest whole checkpoint is of step {whole.step:,}"
