@@ -1,9 +1,10 @@
-"""Couplings beside packages of flows: training steps, densities and draws of vectors of 63 entries.
+"""Flows beside packages of flows: training steps, densities and draws of vectors of 63 entries.
 
 Eight couplings of perceptrons of 2 × 128 over 512 rows, affine ones beside normflows, splines of eight bins beside
-zuko. All train by fused AdamW, in turns, in one process, on one thread. A ratio is the peer's processor time over
-genzoo's: more than 1 means that genzoo is faster. A peer that is not installed is left out; none is among the tools of
-this package: pip install --no-deps normflows zuko.
+zuko; and five autoregressive maps with networks of that size, affine and splines, beside zuko. All train by fused
+AdamW, in turns, in one process, on one thread. A ratio is the peer's processor time over genzoo's: more than 1 means
+that genzoo is faster. A peer that is not installed is left out; none is among the tools of this package: pip install
+--no-deps normflows zuko.
 
 Usage: OMP_NUM_THREADS=1 python -m benchmarks.flows [--rounds N]
 """
@@ -20,9 +21,9 @@ from benchmarks.small_steps import Figures, fused, own, steps
 from benchmarks.tables import compared
 from genzoo.core import Batch, Noise, Space
 from genzoo.core.noise import seeded
-from genzoo.models.flows import Flow, Nets, Spline, coupling_flow
+from genzoo.models.flows import Flow, MaskedNets, Nets, Spline, autoregressive_flow, coupling_flow
 
-DIMS, ROWS, WIDTH, DEPTH, STEPS = 63, 512, 128, 8, 10
+DIMS, ROWS, WIDTH, DEPTH, MAPS, STEPS = 63, 512, 128, 8, 5, 10
 LogProb = Callable[[Tensor], Tensor]
 
 
@@ -30,6 +31,14 @@ def flow(spline: bool) -> Flow:
     with seeded(0):
         transform = Spline() if spline else None
         model = coupling_flow(Space((DIMS,)), None, transform, Nets("mlp", WIDTH, 2), depth=DEPTH)
+    model.prepare([Batch(_rows(), None, Noise(0))])
+    return model
+
+
+def maps(spline: bool) -> Flow:
+    with seeded(0):
+        nets = MaskedNets(WIDTH, 2)
+        model = autoregressive_flow(Space((DIMS,)), None, Spline() if spline else None, nets, depth=MAPS)
     model.prepare([Batch(_rows(), None, Noise(0))])
     return model
 
@@ -52,9 +61,17 @@ def zuko_spline() -> tuple[nn.Module, LogProb, Callable[[], object]]:
     return model, lambda x: model().log_prob(x), lambda: model().sample((ROWS,))
 
 
-def beside(name: str, spline: bool, peer: Callable[[], tuple[nn.Module, LogProb, Callable[[], object]]],
+def zuko_maps(spline: bool) -> tuple[nn.Module, LogProb, Callable[[], object]]:
+    import zuko
+
+    sizes = {"transforms": MAPS, "hidden_features": [WIDTH] * 2}
+    model = zuko.flows.NSF(DIMS, bins=8, **sizes) if spline else zuko.flows.MAF(DIMS, **sizes)
+    return model, lambda x: model().log_prob(x), lambda: model().sample((ROWS,))
+
+
+def beside(name: str, model: Flow, peer: Callable[[], tuple[nn.Module, LogProb, Callable[[], object]]],
            rounds: int) -> Figures:  # fmt: skip
-    x, model = _rows(), flow(spline)
+    x = _rows()
     with seeded(0):
         theirs, log_prob, draw = peer()
     log_prob(x)  # what starts from data
@@ -86,12 +103,14 @@ def main() -> None:
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")
     figures: Figures = {}
-    for name, spline, peer in (
-        ("realnvp, normflows", False, normflows_affine),
-        ("nsf, zuko", True, zuko_spline),
+    for name, ours, peer in (
+        ("realnvp, normflows", lambda: flow(spline=False), normflows_affine),
+        ("nsf, zuko", lambda: flow(spline=True), zuko_spline),
+        ("maf, zuko", lambda: maps(spline=False), lambda: zuko_maps(spline=False)),
+        ("nsf_autoregressive, zuko", lambda: maps(spline=True), lambda: zuko_maps(spline=True)),
     ):
         try:
-            figures |= beside(name, spline, peer, said.rounds)
+            figures |= beside(name, ours(), peer, said.rounds)
         except ImportError as problem:
             print(f"{name} is left out: {problem}")
     for name, values in figures.items():
