@@ -20,22 +20,25 @@ ROWS, MANY, FEW = 16, 200, 4  # rows that are asked, and among which others are 
 def every_condition_is_used(subject: Subject) -> str:
     """With other values of one name of the condition, and the same noise, samples, likelihood and loss are others."""
     subject = subject.double()
-    data, told, moved = subject.batch(ROWS), _told(_that_shows(subject), subject), dict[str, float]()
+    data, moved = subject.batch(ROWS), dict[str, float]()
+    ways = [_told(model, subject) for model in _that_show(subject)]
     for name in subject.model.given_space:
         changed = Batch(data.x, _others(subject, name), data.noise)
-        for what, tell in told.items():
-            hold(not torch.equal(tell(data), tell(changed)), f"{what} is the same whatever {name!r} is given")
+        for what in ways[0]:
+            shown = (not torch.equal(told[what](data), told[what](changed)) for told in ways)
+            hold(any(shown), f"{what} is the same whatever {name!r} is given")
         if subject.trained and subject.can("log_prob"):
             moved[name] = _moved(subject, data, changed)
     return ", ".join(f"another {name!r} moves log_prob by {nats:.3g} nats" for name, nats in moved.items())
 
 
-def _that_shows(subject: Subject) -> GenerativeModel:
-    """The model stirred, or fitted to its rows, so that it shows what it is given: levels that are drawn move with a
-    condition only where it counts for much."""
-    if not subject.can("direct_fit"):
-        return subject.stirred(0.3).eval()
-    return subject.model if subject.trained else refitted(subject.copy(), subject.x, subject.given, passes=2)
+def _that_show(subject: Subject) -> list[GenerativeModel]:
+    """Models that show what they are given: fitted to their rows, or stirred. One that is trained shows it as it is,
+    or stirred: levels that are drawn move only where the condition counts for much, and weights that were trained may
+    say nothing more once they are stirred."""
+    if subject.can("direct_fit"):
+        return [subject.model if subject.trained else refitted(subject.copy(), subject.x, subject.given, passes=2)]
+    return [subject.model, subject.stirred(0.3).eval()] if subject.trained else [subject.stirred(0.3).eval()]
 
 
 def _moved(subject: Subject, data: Batch, other: Batch) -> float:
