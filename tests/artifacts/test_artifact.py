@@ -49,10 +49,10 @@ class Toy(GenerativeModel):
 
     def __init__(self) -> None:
         super().__init__(Space((3,)))
-        self.weight = nn.Parameter(torch.tensor([40.0, -40.0, 0.5]))
+        self.weight, self.drop = nn.Parameter(torch.tensor([40.0, -40.0, 0.5])), nn.Dropout(0.5)
 
     def draw(self, n: int, given: Given, noise: Noise) -> Tensor:
-        return noise.normal(n, 3) * self.weight
+        return self.drop(noise.normal(n, 3)) * self.weight
 
     def log_density(self, x: Tensor, given: Given, noise: Noise) -> Tensor:
         logs = nn.functional.logsigmoid(x * self.weight).sum(1, keepdim=True)
@@ -137,7 +137,7 @@ def test_the_files_themselves_tell_their_parity_and_hold_no_pickled_weights(foun
 
 def test_far_out_a_graph_says_what_torch_says() -> None:
     """The runtime's own sigmoid and sum of exponentials lose what is far out."""
-    model = Toy()
+    model = Toy().eval()
     (question,) = (each for each in questions(model, {}) if each.name == "log_prob")
     program = traced(model, question)
     run = written_onnx(program, "log_prob").run
@@ -150,7 +150,7 @@ def test_far_out_a_graph_says_what_torch_says() -> None:
 
 
 def test_parity_finds_what_differs_where_nobody_looks() -> None:
-    model = Toy()
+    model = Toy().eval()
     question = next(questions(model, {}))
     program = traced(model, question)
     run = written_pt2(program).run
@@ -200,6 +200,14 @@ def test_steps_stand_in_for_samples_of_many(tmp_path: Path) -> None:
         assert torch.allclose(total, model.log_prob(x), atol=1e-5)
     program = torch.export.load(made.files["logits", "pt2"]).module()
     assert torch.allclose(program(x), said, atol=1e-6)
+
+
+def test_dropout_is_off_in_a_graph_and_on_again_after(tmp_path: Path) -> None:
+    model = Toy().train()
+    made = export(model, tmp_path / "toy", graphs=["sample"], formats=["pt2"])
+    assert made.parity["sample", "pt2"].largest == 0
+    assert model.training
+    assert model.drop.training
 
 
 def test_nothing_is_left_behind() -> None:

@@ -68,7 +68,7 @@ def export(
 
     Raises:
         CannotExport: If no graph can be made, with the reason of the first.
-        Mistake: If a graph, a format or a folder is unknown or taken.
+        Mistake: If a graph, a format or an option is unknown, or the folder is taken.
 
     Example:
         >>> import tempfile
@@ -84,7 +84,11 @@ def export(
                 raise unknown(what, word, known)
     run = load(model) if isinstance(model, str | Path) else model
     own = run.generative if isinstance(run, Run) else run
-    own._refuse_unknown("draw", options) if options else None
+    for name in options:
+        if name not in own.options("draw"):
+            raise unknown("sampling option", name, own.options("draw"))
+    if own.device.type != "cpu":
+        raise CannotExport(f"the model lies on {own.device}", "Move it first: model.to('cpu').")
     found, about = Exported(checked_folder(out)), _about(run, own)
     with evaluating(own), torch.no_grad():
         for question in questions(own, options):

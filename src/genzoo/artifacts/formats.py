@@ -20,6 +20,7 @@ from genzoo.artifacts.translations import translations
 __all__ = ["FORMATS", "Written", "written_onnx", "written_pt2"]
 
 FORMATS = ("onnx", "pt2")
+LARGEST = 2_000_000_000  # bytes of a file of ONNX
 RANDOM = ("Random", "Bernoulli", "Multinomial", "Dropout")  # operations of ONNX that draw for themselves
 DRAWS = ("rand", "normal", "bernoulli", "multinomial", "dropout", "poisson", "exponential")  # and torch's
 
@@ -47,7 +48,7 @@ def written_pt2(program: Program) -> Written:
     Raises:
         CannotExport: If it draws for itself.
     """
-    drawn = [str(node.target) for node in program.program.graph.nodes if _draws(str(node.target))]
+    drawn = [str(node.target) for node in program.program.graph.nodes if _draws(node)]
     if drawn:
         raise CannotExport(f"it draws numbers of its own, {drawn[0]}", "Draw them from the noise that it is handed.")
     run = program.program.module(check_guards=False)
@@ -71,7 +72,9 @@ def written_onnx(program: Program, name: str) -> Written:
         CannotExport: If an operation has no counterpart, or draws for itself.
         ImportError: If ONNX is not installed.
     """
-    session_of = _runtime()
+    session_of, weights = _runtime(), program.program.state_dict.values()
+    if sum(x.numel() * x.element_size() for x in weights) > LARGEST:
+        raise CannotExport("a file of ONNX holds less than 2 GB, and its weights are more", "Take the graph of torch.")
     model = _translated(program, name)
     drawn = [node.op_type for node in model.graph.node if node.op_type.startswith(RANDOM)]
     if drawn:
@@ -121,9 +124,11 @@ def _runtime() -> Callable[[bytes], Any]:
     return lambda model: onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def _draws(target: str) -> bool:
-    parts = target.split(".")
-    return "aten" in parts and parts[-2 if len(parts) > 2 else -1].rstrip("_").startswith(DRAWS)
+def _draws(node: Any) -> bool:
+    """Whether a node of torch's draws for itself; dropout does so in training alone."""
+    parts = str(node.target).split(".")
+    name = parts[-2 if len(parts) > 2 else -1]
+    return "aten" in parts and name.startswith(DRAWS) and (name != "dropout" or bool(node.args[2]))
 
 
 def _line(error: BaseException) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor
 from genzoo.artifacts import philox
 from genzoo.artifacts.formats import Run
 from genzoo.artifacts.graph import Program, Question, answered
-from genzoo.artifacts.listening import Asked
+from genzoo.artifacts.listening import Asked, Listening, fed
 from genzoo.artifacts.refusal import CannotExport
 from genzoo.core.given import Given, null_like
 from genzoo.core.model import GenerativeModel
@@ -155,8 +155,6 @@ def replayed(
     model: GenerativeModel, question: Question, rows: Mapping[str, Tensor], given: Given, noise: Mapping[Asked, Tensor]
 ) -> Tensor:
     """What the model says of noise that it is handed."""
-    from genzoo.artifacts.listening import Listening, fed
-
     n = len(next(iter([*rows.values(), *given.values(), *noise.values()])))
     with torch.no_grad():
         return question.answer(model, n, rows, given, Listening(n, question.name, answer=fed(noise)))

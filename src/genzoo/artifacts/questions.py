@@ -47,13 +47,12 @@ def questions(model: GenerativeModel, options: Mapping[str, Any]) -> Iterator[Qu
 
 
 def some_rows(model: GenerativeModel, n: int, seed: int) -> Rows:
-    """Rows to ask about: some that suit the space, and for every other seed samples of the model among them."""
+    """Rows to ask about, in the model's precision."""
     suitable = rows(model.space, n, f"rows {seed}")
     if model.space.columns is not None:
         suitable = _in_columns(model, suitable)
-    suitable = suitable.to(getattr(torch, model.space.dtype)) if model.space.dtype != "float32" else suitable
-    suitable = suitable.to(model.dtype) if model.space.dtype == "float32" else suitable
-    return {"x": suitable}
+    dtype = model.dtype if model.space.dtype == "float32" else getattr(torch, model.space.dtype)
+    return {"x": suitable.to(dtype)}
 
 
 def some_conditions(model: GenerativeModel, n: int, seed: int) -> Given:
