@@ -176,7 +176,7 @@ def posterior_collapse(history: History) -> Finding | None:
     active, rate = history.curve("active").finite, history.curve("rate").finite
     if history.step < FEW or len(active.values) < JUDGED or (now := active.middle(0.9)) >= INFORMED:
         return None
-    if history.step < history.total and (2 * history.step < history.total or _wakes(rate)):
+    if 2 * history.step < history.total or _wakes(rate):
         return None  # latents often fall silent at first, and find their words later
     told = f" and the rate is {rate.middle(0.9):.2g}" if rate.values else ""
     seen = f"{now:.2g} latents say more than 0.01 nats of a row{told}: samples are of the decoder alone"
