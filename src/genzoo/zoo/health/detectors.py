@@ -26,9 +26,10 @@ HIGH, LOST, PEAK, SHAKES = 0.03, 0.25, 0.5, 0.5  # of lr; of what was gained; of
 LAG = 0.02  # of the gain
 THIRD, RISE, AGREE = 1 / 3, 0.02, 0.5  # of the run; of the gain; Kendall's τ of a curve that rises
 IMPROVES = 0.02  # of the gain, in the last quarter of the run
+SILENT = 300  # steps in which healthy latents, too, may be silent
 INFORMED, WAKES = 0.5, 1.2  # latents that say something, in the mean over batches; the growth of a rate that wakes
 LEAST_CODES = 0.25  # the share of codes in use below which the others are lost
-BLIND = 1e-3  # the spread of what a critic says at which it says the same of everything
+BLIND = 1e-5  # the spread of what a critic says, over its size, at which it says the same of everything
 
 
 def exploding_gradients(history: History) -> Finding | None:
@@ -105,7 +106,7 @@ def high_rate(history: History) -> Finding | None:
     first, last, lowest, jitter = history.begin, loss.middle(0.9), min(loss.smooth.values), loss.jitter
     peak = max(loss.values)
     rose, high = peak - first > max(HARM * jitter, PEAK * abs(first)), config.lr >= HIGH
-    if last - lowest > max(LOST * gain, HARM * jitter):
+    if last - lowest > max(LOST * gain, HARM * jitter) and _bound_rises(history):
         at = loss.steps[loss.smooth.values.index(lowest)]
         seen = f"the loss was {lowest:.4g} at step {at:,} and is {last:.4g} after {history.step:,}"
     elif (high or rose) and first - last < LOST * abs(first):
@@ -118,6 +119,18 @@ def high_rate(history: History) -> Finding | None:
     return Finding(
         "learning rate too high", seen, f"Try lr={config.lr / 10:g}, clip_norm=1, or warmup=100.", history.step
     )
+
+
+def _bound_rises(history: History) -> bool:
+    """Whether the bound has risen with the loss, where a loss weighs its parts anew as it goes on: distortion and rate
+    together, if there are such."""
+    parts = history.curve("distortion"), history.curve("rate")
+    if not all(part.values for part in parts) or parts[0].steps != parts[1].steps:
+        return True
+    bound = Curve(parts[0].steps, [a + b for a, b in zip(parts[0].values, parts[1].values, strict=True)]).finite
+    lowest = min(bound.smooth.values, default=0.0)
+    gain = bound.values[0] - lowest if bound.values else 0.0
+    return bool(bound.values) and bound.middle(0.9) - lowest > max(LOST * gain, HARM * bound.jitter)
 
 
 def _is_learning(history: History, loss: Curve) -> bool:
@@ -174,7 +187,7 @@ def _tau(values: Sequence[float]) -> float:
 def posterior_collapse(history: History) -> Finding | None:
     """Latents none of which says anything of x."""
     active, rate = history.curve("active").finite, history.curve("rate").finite
-    if history.step < FEW or len(active.values) < JUDGED or (now := active.middle(0.9)) >= INFORMED:
+    if history.step < SILENT or len(active.values) < JUDGED or (now := active.middle(0.9)) >= INFORMED:
         return None
     if 2 * history.step < history.total or _wakes(rate):
         return None  # latents often fall silent at first, and find their words later
@@ -222,7 +235,7 @@ def dead_critic(history: History) -> Finding | None:
         return None
     found = Standing(look["ahead"], look["known"], look["known_error"])
     if look["spread"] <= BLIND:
-        seen = f"the critic says the same of all rows and samples, to within {look['spread']:.1g}"
+        seen = f"the critic says the same of all rows and samples, to within {look['spread']:.1g} of what it says"
         advice = "It is dead: try a lower critic_lr, a smaller penalty, or another network of the critic."
     elif found.overfit:
         seen = str(found)

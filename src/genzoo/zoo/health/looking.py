@@ -102,7 +102,9 @@ def _critic(state: State, order: KeyedOrder, held: Source) -> Seen:
         found = standing(*told)
     except TooFew:
         return {}
-    spread = torch.cat(told).double().std().item()
+    every = torch.cat(told).double()
+    size = every.square().mean().sqrt().item()  # critics have no common scale: clipped ones say little of anything
+    spread = every.std().item() / size if size else 0.0
     return {"ahead": found.ahead, "known": found.known, "known_error": found.error, "spread": spread}
 
 
