@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ import genzoo
 from genzoo.apps.cli import app
 from genzoo.training import TrainConfig
 from genzoo.training.callbacks import Callback
+from genzoo.zoo import recipes
 from genzoo.zoo.health import History, examined
 from genzoo.zoo.health.detectors import still_improving
 from genzoo.zoo.mistakes import Mistake
@@ -174,3 +176,13 @@ def test_a_run_that_was_still_improving_is_told_to_go_on():
     assert found.seen == "validation fell by 2 in the last quarter, to 3: 29% of all that it fell"
     assert found.advice == "Try a longer run, as steps=160."
     assert still_improving(history([10.0 / (1 + i) ** 3 for i in range(20)])) is None
+
+
+def test_the_page_tells_what_the_record_of_false_alarms_holds():
+    home = Path(__file__).parents[2]
+    table = json.loads((home / "benchmarks/records/doctor.json").read_text())["table"]
+    page = (home / "docs/doctor.md").read_text(encoding="utf-8")
+    trained = {name: row for name, row in table.items() if "refused" not in row}
+    assert f"{len(trained)} trainings" in page
+    assert all(f"`{name.partition(' on ')[0]}`" in page for name, row in trained.items() if row["says"])
+    assert {name.partition(" on ")[0] for name in trained} <= set(recipes())
