@@ -1,6 +1,7 @@
 """Files into bytes and back: byte for byte, by whoever has the run, and by nobody else."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,15 @@ def test_who_writes_files_otherwise_says_so(home: Path, tmp_path: Path, monkeypa
     written = members._written
     monkeypatch.setattr(members, "_written", lambda *rest: written(*rest) + b"x")
     assert "other bytes" in decompress(run, tmp_path / "out.gz0", tmp_path / "again").notes[0]
+
+
+def test_what_is_no_file_is_not_replaced_by_one(home: Path, tmp_path: Path) -> None:
+    run, pipe = load(home / "pixels"), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path):
+        with pytest.raises(Mistake, match="plain file"):
+            compress(run, [home / "digits" / "00.png"], path)
+    assert pipe.is_fifo()
 
 
 def test_it_depends_on_the_run_alone(home: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Files into bytes by a run, and back."""
 
+import contextlib
 import copy
 import hashlib
 import shutil
@@ -142,8 +143,7 @@ def compress(
     words = dict(words or {})
     _check_condition(run, words)
     header = _header(run, road, members, words, width if lossy else None)
-    draft = out.with_name(f".{out.name}.draft")
-    try:
+    with store.whole(out) as draft:
         with draft.open("wb") as file:
             writer, totals = Writer(file, header), np.zeros(3)
             for part, priced in _packed(run, road, members, words):
@@ -152,9 +152,6 @@ def compress(
             writer.close()
         if check and road.is_exact:
             _compare(run, draft, members)
-        draft.replace(out)
-    finally:
-        draft.unlink(missing_ok=True)
     return Report(
         len(members), sum(member.size for member in members), sum(member.entries for member in members), writer.length,
         totals[0] / np.log(2), int(totals[1]), int(totals[2]), time.perf_counter() - began, _notes(members, road),
@@ -175,22 +172,29 @@ def decompress(run: Run, path: Path, folder: Path) -> Report:
     began = time.perf_counter()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Mistake(f"Files are unpacked into a new folder, got {str(folder)!r}, which holds some.", "Name another.")
-    draft = folder.with_name(f".{folder.name}.draft")
-    with told(path.name, "be a whole compressed file", "Fetch it again.", Mistake), open_plain(path) as file:
+    is_whole = told(path.name, "be a whole compressed file", "Fetch it again.", Mistake)
+    with _emptied(folder) as draft, is_whole, open_plain(path) as file:
         reader = Reader(file)
         road, members = _read(run, reader)
-        try:
-            shutil.rmtree(draft, ignore_errors=True)  # of one that was killed
-            draft.mkdir(parents=True)
-            check = write_members(run, members, _unpacked(run, road, reader, members), draft)
-            if folder.exists():
-                folder.rmdir()
-            draft.rename(folder)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+        check = write_members(run, members, _unpacked(run, road, reader, members), draft)
     size, before, entries = path.stat().st_size, reader.header["size"], sum(member.entries for member in members)
     notes = [] if check == reader.header["check"] else [UNLIKE]
     return Report(len(members), before, entries, size, seconds=time.perf_counter() - began, notes=notes)
+
+
+@contextlib.contextmanager
+def _emptied(folder: Path) -> Iterator[Path]:
+    """Another folder to write into, which gets the name of a folder, if that is empty, when all is written."""
+    draft = folder.with_name(f".{folder.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)  # of one that was killed
+    draft.mkdir(parents=True)
+    try:
+        yield draft
+        if folder.exists():
+            folder.rmdir()
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _road(run: Run, *, lossy: bool, width: float | None) -> Road:

@@ -4,17 +4,18 @@
 rebuilt model by name, shape and type before a byte is copied. Nothing is ever unpickled.
 """
 
+import contextlib
 import os
 import platform
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from genzoo._files import check_plain, read_json, told
+from genzoo._files import FileError, check_plain, read_json, told
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.mistakes import Mistake
@@ -23,7 +24,7 @@ from genzoo.zoo.recipe import GivenSpaceLike
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["CONFIG", "FORMAT", "WEIGHTS", "RunConfig", "fill", "fresh_folder", "read_config", "run_folders"]
+__all__ = ["CONFIG", "FORMAT", "WEIGHTS", "RunConfig", "fill", "fresh_folder", "read_config", "run_folders", "whole"]
 
 FORMAT = 2
 MOST_STAGES = 100
@@ -331,3 +332,24 @@ def _runs_nearby(path: Path) -> str:
     if not names:
         return "List the runs that there are: genzoo runs"
     return f"Runs in {home} are: {', '.join(sorted(names)[:5])}."
+
+
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Another name to write a file under, which gets its own when it is whole; what was there stays until then.
+
+    Raises:
+        Mistake: If a pipe, a device, a socket or a folder is there, which no file is to take the place of.
+    """
+    try:
+        check_plain(path)
+    except FileNotFoundError:
+        pass
+    except FileError as error:
+        raise Mistake(error.cause, "Give --out another name.") from None
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        yield draft
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,6 +1,5 @@
 """What a trained run is good for: samples, scores, measurements."""
 
-import contextlib
 import csv
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -9,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genzoo._files import FileError, check_plain
 from genzoo.apps.cli.heartbeat import Heartbeat
 from genzoo.apps.cli.words import pairs, print_json, print_table
 from genzoo.zoo.mistakes import Mistake, unknown
-from genzoo.zoo.store import read_config
+from genzoo.zoo.store import read_config, whole
 from genzoo.zoo.terminal import say
 
 if TYPE_CHECKING:
@@ -52,11 +50,11 @@ def sample(
     wanted = shown | sampling_options(loaded, pairs("--set", options or ()))
     words = pairs("--given", given or (), as_text=True)
     path = _output(loaded, out or run / "samples" / f"sample-seed{seed}-n{n}{loaded.codec.suffix}")
-    with Heartbeat("sample") as beat, _whole(path) as draft:
+    with Heartbeat("sample") as beat, whole(path) as draft:
         beat.say(f"drawing {n:,} samples")
         _write_samples(loaded, _samples(loaded, n, seed, words, _in_symbols(loaded, wanted)), n, draft)
     record = {"run": str(run), "n": n, "seed": seed, "given": given or [], "options": wanted}
-    with _whole(path.with_suffix(".json")) as draft:
+    with whole(path.with_suffix(".json")) as draft:
         _write_record(draft, record, lambda: _conditions(loaded, n, words))
     say(f"{n} samples with seed {seed}: {path}")
     if shown and not wanted["noise"]:
@@ -89,7 +87,7 @@ def score(
     numbers = rows.numbers if read.numbers is None else read.numbers[rows.numbers]
     told, total = 0, 0.0
     _make_folder(path.parent)
-    with Heartbeat("score"), _whole(path) as draft, draft.open("w", newline="") as file:
+    with Heartbeat("score"), whole(path) as draft, draft.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
         for part in scores(loaded.generative, rows, seed=seed):
@@ -344,27 +342,6 @@ def _write_record(path: Path, record: Mapping[str, Any], parts: Callable[[], Ite
                 file.write((", " if number else "") + json.dumps(part[name])[1:-1])
             file.write("]")
         file.write("\n }\n}\n" if names else "}\n}\n")
-
-
-@contextlib.contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """Another name to write a file under, which gets its own when it is whole; what was there stays until then.
-
-    Raises:
-        Mistake: If a pipe, a device, a socket or a folder is there, which no file is to take the place of.
-    """
-    try:
-        check_plain(path)
-    except FileNotFoundError:
-        pass
-    except FileError as error:
-        raise Mistake(error.cause, "Give --out another name.") from None
-    draft = path.with_name(f".{path.name}.draft")
-    try:
-        yield draft
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _make_folder(path: Path) -> None:
