@@ -12,11 +12,23 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
     """Ours, by torch's operations."""
     aten = torch.ops.aten
     return {
+        aten.hypot.default: hypot,
         aten.log_sigmoid.default: log_sigmoid,
         aten.logsumexp.default: log_sum_exp,
         aten.split.Tensor: split,
         aten.unbind.int: unbind,
     }
+
+
+def hypot(x: Any, y: Any) -> Any:
+    """√(x² + y²), of which there is none.
+
+    Args:
+        x: Any numbers.
+        y: Others.
+    """
+    op = _operations()
+    return op.Sqrt(op.Add(op.Mul(x, x), op.Mul(y, y)))
 
 
 def log_sigmoid(x: Any) -> Any:
