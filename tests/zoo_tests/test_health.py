@@ -138,6 +138,21 @@ def test_latents_that_say_nothing_are_told_of(tmp_path):
     assert not findings(trained(1.0))
 
 
+def test_a_level_that_says_nothing_is_told_of(tmp_path):
+    """Of a ladder on two numbers, which one level says; with free nats both have their say."""
+
+    def trained(free):
+        data = genzoo.read("8gaussians")
+        with seeded(0):
+            model = genzoo.recipe_named("ladder_vae")(data.space, latents=(2, 1), hidden=16, free=free).model
+        return watched(model, (data.train, data.valid), tmp_path, steps=300, lr=1e-2, log_every=15)[0]
+
+    (found,) = findings(trained(0.0))
+    assert found.sign == "posterior collapse"
+    assert found.seen.startswith("of 2 levels level-2 said less than 0.0001 of the rate")
+    assert not findings(trained(0.3))
+
+
 class Stuck(GenerativeModel):
     """A model that moves, and whose samples are those of some modes."""
 

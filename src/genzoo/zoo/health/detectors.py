@@ -28,6 +28,7 @@ THIRD, RISE, AGREE = 1 / 3, 0.02, 0.5  # of the run; of the gain; Kendall's τ o
 IMPROVES = 0.02  # of the gain, in the last quarter of the run
 SILENT = 300  # steps in which healthy latents, too, may be silent
 INFORMED, WAKES = 0.5, 1.2  # latents that say something, in the mean over batches; the growth of a rate that wakes
+NOTHING = 1e-4  # the share of the rate at which a level of latents says nothing
 LEAST_CODES = 0.25  # the share of codes in use below which the others are lost
 BLIND = 1e-5  # the spread of what a critic says, over its size, at which it says the same of everything
 
@@ -197,6 +198,20 @@ def posterior_collapse(history: History) -> Finding | None:
     return Finding("posterior collapse", seen, advice, history.step)
 
 
+def silent_level(history: History) -> Finding | None:
+    """A level of a hierarchy of latents that says nothing, while others do."""
+    rate = history.curve("rate").finite
+    if history.step < SILENT or 2 * history.step < history.total or len(rate.values) < JUDGED:
+        return None
+    levels = {name: history.curve(name).finite for name in history.names if name.endswith("/rate")}
+    least = NOTHING * (total := rate.middle(0.9))
+    silent = [name.partition("/")[0] for name, each in levels.items() if each.values and each.middle(0.9) < least]
+    if not silent or len(silent) == len(levels):
+        return None
+    seen = f"of {len(levels)} levels {', '.join(silent)} said less than {NOTHING:g} of the rate, {total:.2g}"
+    return Finding("posterior collapse", seen, "Try free nats (free=0.1), or fewer levels.", history.step)
+
+
 def _wakes(rate: Curve) -> bool:
     """Whether a rate is on the rise: that of the last tenth over that of a third before."""
     return len(rate.values) >= JUDGED and rate.middle(0.9) > WAKES * rate.middle(0.6, 0.7)
@@ -264,6 +279,7 @@ DETECTORS: tuple[Detector, ...] = (
     lagging_average,
     overfitting,
     posterior_collapse,
+    silent_level,
     mode_collapse,
     codebook_collapse,
     dead_critic,
