@@ -119,6 +119,8 @@ def read(x: Integer[Tensor, "B *event"], space: Space) -> Int[Tensor, "B T"]:
         tensor([[0, 2, 2],
                 [1, 1, 2]])
     """
+    if torch.compiler.is_exporting():  # a graph looks at no values
+        return flattened(x, space)
     check_padding(x, space)
     tokens = flattened(x, space)
     return tokens[:, : int(counted(tokens, space).sum(1).max())] if space.ragged and len(tokens) else tokens
@@ -132,7 +134,10 @@ def scored(logits: Float[Tensor, "B T symbols"], tokens: Int[Tensor, "B T"], spa
         tensor([0.1250])
     """
     logits = logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
-    nats = cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none").view_as(tokens)
+    if torch.compiler.is_exporting():  # ONNX has no counterpart of a cross entropy that is not reduced
+        nats = -logits.log_softmax(-1).gather(-1, tokens[..., None])[..., 0]
+    else:
+        nats = cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none").view_as(tokens)
     return -(nats * counted(tokens, space)).sum(1)
 
 
