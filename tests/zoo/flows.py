@@ -11,6 +11,7 @@ from genzoo.models.flows import (
     Nets,
     Spline,
     autoregressive_flow,
+    continuous_flow,
     coupling_flow,
 )
 from tests.zoo.entry import BOTH, BOUND, EVEN, EXACT, LABEL, PIXELS, REALS, Entry, stirred
@@ -28,6 +29,10 @@ def spline_flow(space: Space, given: GivenSpaceLike = None, **options: object) -
 
 def maps(space: Space, given: GivenSpaceLike = None, transform: Elementwise | None = None, **options: object) -> Flow:
     return stirred(autoregressive_flow(space, given, transform, MaskedNets(8, 1), depth=2, **options), 0.1)
+
+
+def moving(space: Space, given: GivenSpaceLike = None, **options: object) -> Flow:
+    return stirred(continuous_flow(space, given, Nets(width=4), tolerance=1e-7, coarse=0.1, **options), 0.08)
 
 
 ABLE = "encode decode score latent"
@@ -58,5 +63,7 @@ FLOWS: dict[str, Entry] = {
     "maf/given": Entry(lambda: maps(REALS, LABEL, drop_given=0.2), EXACT, f"{ABLE} condition"),
     "iaf": Entry(lambda: maps(REALS, inverse=True), EXACT, ABLE, rounds=15),
     "nsf_autoregressive": Entry(lambda: maps(REALS, None, Spline(3)), EXACT, ABLE, rounds=15),
+    "ffjord": Entry(lambda: moving(REALS), EXACT, ABLE, rounds=8),
+    "ffjord/given": Entry(lambda: moving(REALS, LABEL, drop_given=0.2), EXACT, f"{ABLE} condition"),
     "dequantized/nsf": Entry(lambda: Dequantized(spline_flow(PIXELS, high=256), 256), BOUND, "encode decode latent"),
 }

@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = attach(
         "deviation": ["Deviating", "deviation_in_groups"],
         "embedding": ["Conditioned", "Embedding"],
         "equalized": ["EqualizedConv2d", "EqualizedLinear", "PixelNorm"],
+        "fields": ["Field", "MLPField", "TracedMLP", "traces"],
         "fourier": ["Fourier"],
         "gated": ["GatedPixels"],
         "joined": ["Joined"],

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-__all__ = ["MLP", "one_of"]
+__all__ = ["MLP", "one_of", "zeroed"]
 
 
 def one_of(rows: Float[Tensor, "B *rest"]) -> Float[Tensor, "_ *rest"]:
@@ -68,3 +68,14 @@ class MLP(nn.Module):
 def _shifted(layer: Any, h: Float[Tensor, "B width"], shift: Float[Tensor, "_ out"]) -> Float[Tensor, "B out"]:
     """A layer's answer and a shift; one shift for all rows is as good as more of its constant."""
     return linear(h, layer.weight, layer.bias + shift[0]) if len(shift) == 1 else layer(h) + shift
+
+
+def zeroed(net: nn.Module) -> nn.Module:
+    """The network with its layer `last` at zero.
+
+    Args:
+        net: The network.
+    """
+    for parameter in net.get_submodule("last").parameters():
+        nn.init.zeros_(parameter)
+    return net

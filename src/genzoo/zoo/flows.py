@@ -1,19 +1,19 @@
 """Recipes of flows."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
-from genzoo.zoo.recipe import Count, DropGiven, GivenSpaceLike, Recipe, Size, recipe
+from genzoo.zoo.recipe import Count, DropGiven, GivenSpaceLike, Positive, Recipe, Size, recipe
 from genzoo.zoo.units import in_units
 
 if TYPE_CHECKING:
     from genzoo.core.model import GenerativeModel
     from genzoo.models.flows import Elementwise, Flow, MaskedNets, Nets
 
-__all__ = ["glow", "iaf", "maf", "nice", "nsf", "nsf_autoregressive", "realnvp"]
+__all__ = ["ffjord", "glow", "iaf", "maf", "nice", "nsf", "nsf_autoregressive", "realnvp"]
 
 Net = Annotated[
     Literal["auto", "mlp", "conv"],
@@ -260,6 +260,47 @@ def nsf_autoregressive(
     return _maps(space, given_space, Spline(bins), _masked(size, depth, width, layers), drop_given)
 
 
+@recipe(
+    family="flows",
+    likelihood="exact",
+    on_levels="bound",
+    can=ABLE,
+    paper="Grathwohl et al., 2019, FFJORD: free-form continuous dynamics, arXiv:1810.01367",
+    sampling=("temperature",),
+)
+def ffjord(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    depth: Annotated[Count, Field(description="Velocities one after another, each for a time of its own.")] = 1,
+    width: Width = None,
+    layers: Layers = None,
+    tolerance: Annotated[Positive, Field(description="The error of a step along a velocity.")] = 1e-6,
+    coarse: Annotated[Positive, Field(description="The same in training.")] = 1e-3,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """A continuous flow along a learned velocity, whose divergence is exact with two hidden layers.
+
+    Real numbers are seen in standard units; levels through uniform dequantization and a logit.
+
+    Args:
+        size: Small: width 64. Paper: 256.
+    """
+    from genzoo.models.flows import Nets, continuous_flow
+
+    nets = Nets("mlp", width or (64 if size == "small" else 256), layers or 2)
+    over = {"high": space.levels, "depth": depth, "tolerance": tolerance, "coarse": coarse, "drop_given": drop_given}
+    flow = continuous_flow(Space(space.shape), given_space, nets, **over)
+    return Recipe(_over(space, flow), _trained(lr=3e-3))
+
+
+def _trained(**settings: Any) -> TrainConfig:
+    """How flows of vectors are trained."""
+    usual = {"steps": 4000, "batch_size": 256, "lr": 1e-3, "warmup": 100, "clip_norm": 10.0, "ema": 0.05}
+    return TrainConfig(**(usual | settings), keep="best")
+
+
 def _nets(space: Space, size: Size, net: Net, width: int | None, layers: int | None) -> "Nets":
     from genzoo.models.flows import Nets
 
@@ -285,16 +326,7 @@ def _couplings(
 
     over = {"high": space.levels, "mixing": mixing, "drop_given": drop_given}
     flow = coupling_flow(Space(space.shape), given_space, transform, nets, depth=depth, **over)
-    config = TrainConfig(
-        steps=4000,
-        batch_size=64 if nets.kind == "conv" else 256,
-        lr=lr,
-        warmup=100,
-        clip_norm=10.0,
-        ema=0.05,
-        keep="best",
-    )
-    return Recipe(_over(space, flow), config)
+    return Recipe(_over(space, flow), _trained(lr=lr, batch_size=64 if nets.kind == "conv" else 256))
 
 
 def _maps(
@@ -311,8 +343,7 @@ def _maps(
 
     (depth, nets), over = sizes, {"high": space.levels, "inverse": inverse, "drop_given": drop_given}
     flow = autoregressive_flow(Space(space.shape), given_space, transform, nets, depth=depth, **over)
-    config = TrainConfig(steps=4000, batch_size=256, lr=1e-3, warmup=100, clip_norm=10.0, ema=0.05, keep="best")
-    return Recipe(_over(space, flow), config)
+    return Recipe(_over(space, flow), _trained())
 
 
 def _masked(size: Size, depth: int | None, width: int | None, layers: int | None) -> "tuple[int, MaskedNets]":

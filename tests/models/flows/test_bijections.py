@@ -14,6 +14,7 @@ from genzoo.models.flows import (
     Autoregressive,
     Bijection,
     Chain,
+    Continuous,
     Coupling,
     Flatten,
     Inverse,
@@ -28,7 +29,7 @@ from genzoo.models.flows import (
 )
 from genzoo.models.flows.coupling import Elementwise
 from genzoo.models.flows.couplings import couplings, scales
-from genzoo.nn import MLP, MaskedMLP, ResidualConv
+from genzoo.nn import MLP, MaskedMLP, MLPField, ResidualConv, TracedMLP
 from tests.golden.couplings import BOUND, DIMS, FLIPS
 from tests.golden.couplings import WIDTH as WIDE
 from tests.golden.frozen import frozen
@@ -72,6 +73,8 @@ CASES: dict[str, tuple[Callable[[], Bijection], tuple[int, ...]]] = {
     "chain/spline": (lambda: couplings(5, 4, perceptron, Spline(4)), (5,)),
     "planar": (lambda: Planar(5, WIDTH), (5,)),
     "radial": (lambda: Radial(5, WIDTH), (5,)),
+    "continuous": (lambda: Continuous(TracedMLP(5, 8, WIDTH), tolerance=1e-11), (5,)),
+    "continuous/layers": (lambda: Continuous(MLPField(5, [8], WIDTH), tolerance=1e-11), (5,)),
     "autoregressive": (lambda: masked(2), (5,)),
     "autoregressive/reverse": (lambda: masked(2, reverse=True), (5,)),
     "autoregressive/spline": (lambda: masked(11, Spline(4, bound=1.0)), (5,)),

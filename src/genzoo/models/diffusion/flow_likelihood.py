@@ -15,7 +15,6 @@ References:
 """
 
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -29,6 +28,7 @@ from genzoo.distributions.levels import Numbers
 from genzoo.models.diffusion.samplers.heun import Heun
 from genzoo.models.diffusion.samplers.sampler import Passed
 from genzoo.models.diffusion.schedule import Moment, Schedule
+from genzoo.nn.fields import traces
 
 if TYPE_CHECKING:
     from genzoo.models.diffusion.diffusion import Diffusion
@@ -125,16 +125,16 @@ def flow_log_density(
     seen: list[tuple[Tensor, Tensor]] = []
 
     def watch(passed: Passed) -> None:
-        seen.append((passed.at.log_snr, passed.at.alpha * divergence(mean, passed, signs)))
+        seen.append((passed.at.log_snr, passed.at.alpha * traces(lambda x: mean(x, passed.at.t), passed.x, signs)[1]))
 
     def mean(x_t: Tensor, t: Tensor) -> Tensor:
         return model.mean(x_t, t, given)
 
     with torch.no_grad():
         z = Heun().along(times.to(y), mean, model.schedule, first.alpha * y, noise, watch)
-    watch(Passed(last, z, z))
-    clocks, traces = (torch.stack(each) for each in zip(*seen, strict=True))
-    per_probe = (traces[1:] + traces[:-1]).mul((clocks[:-1] - clocks[1:])[:, None, None] / 4).sum(0)
+        watch(Passed(last, z, z))
+    clocks, found = (torch.stack(each) for each in zip(*seen, strict=True))
+    per_probe = (found[1:] + found[:-1]).mul((clocks[:-1] - clocks[1:])[:, None, None] / 4).sum(0)
     dims = math.prod(model.space.shape)
     base = -(z / last.scale).flatten(1).square().sum(1) / 2 - dims * (math.log(2 * math.pi) / 2 + last.scale.log())
     value = base + dims * (last.sigma * first.alpha / first.sigma).log() - per_probe.mean(1) + volume
@@ -155,31 +155,3 @@ def _error(per_probe: Float[Tensor, "B probes"]) -> Float[Tensor, " B"]:
     """The standard error of the mean over probes."""
     count = per_probe.shape[1]
     return per_probe.std(1) / math.sqrt(count) if count > 1 else torch.full_like(per_probe[:, 0], torch.nan)
-
-
-def divergence(
-    mean: Callable[[Tensor, Tensor], Tensor], passed: Passed, signs: Tensor | None
-) -> Float[Tensor, "B probes"]:
-    """∇·x̂ at some rows, once for each probe; once in all where it is exact.
-
-    Args:
-        mean: x̂.
-        passed: Where.
-        signs: Random signs, (B, probes, …), or None.
-    """
-    with torch.enable_grad():
-        x = passed.x.detach().requires_grad_()
-        said = mean(x, passed.at.t)
-        probes = signs.unbind(1) if signs is not None else one_hots(x)
-        found = [(torch.autograd.grad(said, x, v, retain_graph=True)[0] * v).flatten(1).sum(1) for v in probes]
-    return torch.stack(found, 1) if signs is not None else torch.stack(found, 1).sum(1, keepdim=True)
-
-
-def one_hots(x: Tensor) -> list[Tensor]:
-    """Every entry alone, in the shape of rows.
-
-    Args:
-        x: The rows.
-    """
-    basis = torch.eye(x[0].numel(), dtype=x.dtype, device=x.device)
-    return [row.reshape(x.shape[1:]).expand_as(x) for row in basis]

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = attach(
         "autoregressive": ["Autoregressive"],
         "base": ["Base", "NormalBase", "StandardNormal"],
         "bijection": ["Bijection", "Chain"],
+        "continuous": ["Continuous", "continuous_flow"],
         "coupling": ["Additive", "Affine", "Coupling", "Elementwise"],
         "couplings": ["Nets", "coupling_flow"],
         "flow": ["Flow"],

@@ -20,6 +20,8 @@ from typing import cast
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from genzoo.core.noise import Noise
+
 __all__ = ["Bijection", "Chain"]
 
 Embedded = Float[Tensor, "B width"] | None
@@ -50,6 +52,13 @@ class Bijection(nn.Module, abc.ABC):
     def inverse(self, z: Float[Tensor, "B *latent"], given: Embedded = None) -> Float[Tensor, "B *event"]:
         """The x whose z this is."""
 
+    def estimated(
+        self, x: Float[Tensor, "B *event"], given: Embedded, noise: Noise
+    ) -> tuple[Float[Tensor, "B *latent"], Float[Tensor, " B"]]:
+        """The same as training sees it: an unbiased estimate of the determinant's logarithm, where the exact one is
+        dear."""
+        return self(x, given)
+
     def start(self, x: Float[Tensor, "B *event"], given: Embedded = None) -> Float[Tensor, "B *latent"]:
         """Takes a data-dependent start from rows, where the bijection has one, and returns their z."""
         return self(x, given)[0]
@@ -78,6 +87,15 @@ class Chain(Bijection):
         ladj = x.new_zeros(len(x))
         for part in self.parts:
             x, change = part(x, given)
+            ladj = ladj + change
+        return x, ladj
+
+    def estimated(
+        self, x: Float[Tensor, "B *event"], given: Embedded, noise: Noise
+    ) -> tuple[Float[Tensor, "B *latent"], Float[Tensor, " B"]]:
+        ladj = x.new_zeros(len(x))
+        for part in self.parts:
+            x, change = part.estimated(x, given, noise)
             ladj = ladj + change
         return x, ladj
 

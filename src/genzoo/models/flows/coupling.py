@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from genzoo.models.flows.bijection import Bijection, Embedded
+from genzoo.nn.mlp import zeroed
 
 __all__ = ["Additive", "Affine", "Coupling", "Elementwise"]
 
@@ -198,10 +199,3 @@ class Coupling(Bijection):
 
     def _whole(self, a: Tensor, b: Tensor) -> Tensor:
         return torch.cat([b, a] if self.flip else [a, b], dim=1)
-
-
-def zeroed(net: nn.Module) -> nn.Module:
-    """The network with its layer `last` at zero."""
-    for parameter in net.get_submodule("last").parameters():
-        nn.init.zeros_(parameter)
-    return net

@@ -30,7 +30,7 @@ class Flow(GenerativeModel):
 
     $$ \\log p(x) = \\log p_z(f(x)) + \\log \\left| \\det \\frac{\\partial f}{\\partial x} \\right|. $$
 
-    The condition is embedded once, and f sees the embedding.
+    The condition is embedded once, and f sees the embedding. In training the determinant may be an estimate.
 
     Args:
         space: What one x is: real numbers of a fixed shape.
@@ -89,7 +89,10 @@ class Flow(GenerativeModel):
 
     def log_density(self, x: Float[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
         embedded = self.embedded(given)
-        z, ladj = self.bijection(x, embedded)
+        if self.training:
+            z, ladj = self.bijection.estimated(x, embedded, noise)
+        else:
+            z, ladj = self.bijection(x, embedded)
         return self.base.log_prob(z, embedded) + ladj
 
     def draw(self, n: int, given: Given, noise: Noise, *, temperature: float = 1.0) -> Float[Tensor, "n *event"]:

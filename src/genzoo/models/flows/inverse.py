@@ -3,6 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor
 
+from genzoo.core.noise import Noise
 from genzoo.models.flows.bijection import Bijection, Embedded
 
 __all__ = ["Inverse"]
@@ -35,6 +36,12 @@ class Inverse(Bijection):
     ) -> tuple[Float[Tensor, "B *latent"], Float[Tensor, " B"]]:
         z = self.inner.inverse(x, given)
         return z, -self.inner(z, given)[1]
+
+    def estimated(
+        self, x: Float[Tensor, "B *event"], given: Embedded, noise: Noise
+    ) -> tuple[Float[Tensor, "B *latent"], Float[Tensor, " B"]]:
+        z = self.inner.inverse(x, given)
+        return z, -self.inner.estimated(z, given, noise)[1]
 
     def inverse(self, z: Float[Tensor, "B *latent"], given: Embedded = None) -> Float[Tensor, "B *event"]:
         return self.inner(z, given)[0]

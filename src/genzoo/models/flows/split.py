@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from genzoo.core.noise import Noise
 from genzoo.models.flows.bijection import Bijection, Embedded
 
 __all__ = ["Split"]
@@ -46,6 +47,12 @@ class Split(Bijection):
         self, x: Float[Tensor, "B C *rest"], given: Embedded = None
     ) -> tuple[Float[Tensor, "B D"], Float[Tensor, " B"]]:
         z, ladj = self.rest(x[:, : self.front], given)
+        return torch.cat([z, x[:, self.front :].flatten(1)], dim=1), ladj
+
+    def estimated(
+        self, x: Float[Tensor, "B C *rest"], given: Embedded, noise: Noise
+    ) -> tuple[Float[Tensor, "B D"], Float[Tensor, " B"]]:
+        z, ladj = self.rest.estimated(x[:, : self.front], given, noise)
         return torch.cat([z, x[:, self.front :].flatten(1)], dim=1), ladj
 
     def inverse(self, z: Float[Tensor, "B D"], given: Embedded = None) -> Float[Tensor, "B C *rest"]:
