@@ -10,7 +10,9 @@ from genzoo.models.flows import (
     MaskedNets,
     Nets,
     Spline,
+    Transformers,
     autoregressive_flow,
+    causal_flow,
     continuous_flow,
     coupling_flow,
 )
@@ -33,6 +35,10 @@ def maps(space: Space, given: GivenSpaceLike = None, transform: Elementwise | No
 
 def moving(space: Space, given: GivenSpaceLike = None, **options: object) -> Flow:
     return stirred(continuous_flow(space, given, Nets(width=4), tolerance=1e-7, coarse=0.1, **options), 0.08)
+
+
+def patches(space: Space, given: GivenSpaceLike = None, **options: object) -> Flow:
+    return stirred(causal_flow(space, given, nets=Transformers(8, 1, 2), depth=2, **options), 0.05)
 
 
 ABLE = "encode decode score latent"
@@ -65,5 +71,12 @@ FLOWS: dict[str, Entry] = {
     "nsf_autoregressive": Entry(lambda: maps(REALS, None, Spline(3)), EXACT, ABLE, rounds=15),
     "ffjord": Entry(lambda: moving(REALS), EXACT, ABLE, rounds=8),
     "ffjord/given": Entry(lambda: moving(REALS, LABEL, drop_given=0.2), EXACT, f"{ABLE} condition"),
+    "tarflow": Entry(
+        lambda: Dequantized(patches(EVEN, LABEL, patch=4, drop_given=0.2, high=256), 256),
+        BOUND,
+        "encode decode latent condition",
+        rounds=15,
+    ),
+    "tarflow/vector": Entry(lambda: patches(REALS), EXACT, ABLE),
     "dequantized/nsf": Entry(lambda: Dequantized(spline_flow(PIXELS, high=256), 256), BOUND, "encode decode latent"),
 }

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from genzoo.core.model import GenerativeModel
     from genzoo.models.flows import Elementwise, Flow, MaskedNets, Nets
 
-__all__ = ["ffjord", "glow", "iaf", "maf", "nice", "nsf", "nsf_autoregressive", "realnvp"]
+__all__ = ["ffjord", "glow", "iaf", "maf", "nice", "nsf", "nsf_autoregressive", "realnvp", "tarflow"]
 
 Net = Annotated[
     Literal["auto", "mlp", "conv"],
@@ -299,6 +299,68 @@ def _trained(**settings: Any) -> TrainConfig:
     """How flows of vectors are trained."""
     usual = {"steps": 4000, "batch_size": 256, "lr": 1e-3, "warmup": 100, "clip_norm": 10.0, "ema": 0.05}
     return TrainConfig(**(usual | settings), keep="best")
+
+
+@recipe(
+    family="flows",
+    likelihood="exact",
+    on_levels="bound",
+    can=ABLE,
+    paper="Zhai et al., 2024, Normalizing flows are capable generative models, arXiv:2412.06329",
+    sampling=("temperature",),
+)
+def tarflow(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    transform: Annotated[
+        Literal["affine", "logistics"], Field(description="What is done to an entry: logistics fit gaps and modes.")
+    ] = "affine",
+    patch: Annotated[
+        Count | None, Field(description="Side of a square of pixels, or length of a stretch; by default as size says.")
+    ] = None,
+    depth: Annotated[
+        Count | None,
+        Field(description="Maps, by turns from the first patch and the last; by default as size says."),
+    ] = None,
+    width: Annotated[Count | None, Field(description="Width of the transformers; by default as size says.")] = None,
+    layers: Annotated[Count | None, Field(description="Blocks of each transformer; by default as size says.")] = None,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """Transformers over patches: each is transformed as those before it say, by turns from the first and the last.
+
+    Real numbers are seen in standard units; levels through uniform dequantization and a logit.
+
+    Args:
+        size: Small: 4 maps of 3 blocks of width 128, patches of 4 × 4. Paper: 8 of 8 of 768, patches of 2 × 2. Rows
+            that are no images have patches of one entry.
+    """
+    from genzoo.models.flows import Affine, Logistics, Transformers, causal_flow
+
+    small, width = size == "small", width or (128 if size == "small" else 768)
+    side = patch or _side(space, 4 if small else 2)
+    nets = Transformers(width, layers or (3 if small else 8), max(1, width // (32 if small else 64)))
+    flow = causal_flow(
+        Space(space.shape),
+        given_space,
+        Affine() if transform == "affine" else Logistics(),
+        nets,
+        depth=depth or (4 if small else 8),
+        patch=side,
+        high=space.levels,
+        drop_given=drop_given,
+    )
+    places = max(1, space.dims // side ** min(2, len(space.shape)))
+    over = {"optimizer": "muon", "lr": 3e-3, "betas": (0.9, 0.98), "warmup": 50, "ema": None}
+    return Recipe(_over(space, flow), _trained(batch_size=max(8, min(256, (1 << 12) // places)), **over))
+
+
+def _side(space: Space, most: int) -> int:
+    """The side of patches that fill an image; 1 for what is none."""
+    if len(space.shape) != 3:
+        return 1
+    return next(side for side in range(most, 0, -1) if not space.shape[1] % side and not space.shape[2] % side)
 
 
 def _nets(space: Space, size: Size, net: Net, width: int | None, layers: int | None) -> "Nets":

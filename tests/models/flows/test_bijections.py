@@ -13,13 +13,16 @@ from genzoo.models.flows import (
     Affine,
     Autoregressive,
     Bijection,
+    Causal,
     Chain,
     Continuous,
     Coupling,
     Flatten,
     Inverse,
+    Logistics,
     Logit,
     Mixing,
+    Patches,
     Planar,
     Radial,
     Shuffle,
@@ -29,7 +32,7 @@ from genzoo.models.flows import (
 )
 from genzoo.models.flows.coupling import Elementwise
 from genzoo.models.flows.couplings import couplings, scales
-from genzoo.nn import MLP, MaskedMLP, MLPField, ResidualConv, TracedMLP
+from genzoo.nn import MLP, MaskedMLP, MLPField, ResidualConv, TracedMLP, Transformer
 from tests.golden.couplings import BOUND, DIMS, FLIPS
 from tests.golden.couplings import WIDTH as WIDE
 from tests.golden.frozen import frozen
@@ -47,6 +50,12 @@ def convolutions(inputs: int, outputs: int) -> nn.Module:
 
 def masked(outputs: int, transform: Elementwise | None = None, *, reverse: bool = False) -> Bijection:
     return Autoregressive(MaskedMLP(5, 1, outputs, width=8, depth=2, given=WIDTH), transform, reverse=reverse)
+
+
+def causal(transform: Elementwise | None = None, *, reverse: bool = False, window: int = 16) -> Bijection:
+    """A causal map of 5 places with 2 numbers each."""
+    net = Transformer(8, 2, 2, 5)
+    return Causal(net, 8, 2, transform, reverse=reverse, given=WIDTH, window=window)
 
 
 CASES: dict[str, tuple[Callable[[], Bijection], tuple[int, ...]]] = {
@@ -78,6 +87,12 @@ CASES: dict[str, tuple[Callable[[], Bijection], tuple[int, ...]]] = {
     "autoregressive": (lambda: masked(2), (5,)),
     "autoregressive/reverse": (lambda: masked(2, reverse=True), (5,)),
     "autoregressive/spline": (lambda: masked(11, Spline(4, bound=1.0)), (5,)),
+    "causal": (causal, (5, 2)),
+    "causal/reverse/windows": (lambda: causal(reverse=True, window=2), (5, 2)),
+    "causal/logistics": (lambda: causal(Logistics(3)), (5, 2)),
+    "coupling/logistics": (lambda: Coupling(perceptron(3, 2 * 11), 5, Logistics(3)), (5,)),
+    "patches": (lambda: Patches(IMAGE, 2), IMAGE),
+    "patches/vector": (lambda: Patches((6,), 3), (6,)),
     "scales": (lambda: scales((1, 8, 8), lambda channels: couplings(channels, 2, convolutions, Affine())), (1, 8, 8)),
 }
 
@@ -129,7 +144,7 @@ def test_no_rows_are_rows(name: str) -> None:
     assert bijection.inverse(z, given).shape == x.shape
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if not re.search("norm|logit|mixing", name)])
+@pytest.mark.parametrize("name", [name for name in CASES if not re.search("norm|logi|mixing", name)])
 def test_couplings_start_as_the_identity(name: str) -> None:
     bijection = CASES[name][0]()
     x, given = rows(name)
@@ -139,7 +154,7 @@ def test_couplings_start_as_the_identity(name: str) -> None:
     assert torch.allclose(z.flatten().sort().values, x.flatten().sort().values, rtol=0, atol=error)
 
 
-@pytest.mark.parametrize("transform", [Affine(), Spline(2, bound=2.0), Spline(3, bound=2.0)], ids=repr)
+@pytest.mark.parametrize("transform", [Affine(), Spline(2, bound=2.0), Spline(3, bound=2.0), Logistics(3)], ids=repr)
 def test_ways_back_that_are_written_out_are_the_derivatives(transform: Elementwise) -> None:
     x = torch.linspace(-2.3, 2.3, 7, dtype=torch.float64).reshape(7, 1).requires_grad_()  # both tails, every bin
     raw = torch.randn(7, transform.numbers, 1, dtype=torch.float64).requires_grad_()
@@ -285,3 +300,64 @@ def test_drawing_entry_by_entry_and_by_passes_are_one() -> None:
     with torch.no_grad():
         grown = layer.inverse(z, given)
     assert torch.allclose(layer.inverse(z, given), grown, atol=1e-6)
+
+
+def test_a_place_is_moved_as_those_before_it_say() -> None:
+    layer, x = made("causal").double(), torch.randn(1, 5, 2, dtype=torch.float64)
+    jacobian = torch.autograd.functional.jacobian(lambda x: layer(x)[0].squeeze(0), x).squeeze(2)  # (5, 2, 5, 2)
+    for t in range(5):
+        assert torch.equal(jacobian[t, :, t].fill_diagonal_(0), torch.zeros(2, 2))
+        assert (jacobian[t, :, :t] != 0).all()
+        assert (jacobian[t, :, t + 1 :] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("transform", "dtype", "error"), [(Affine(), torch.float32, 1e-5), (Logistics(3), torch.float64, 1e-9)]
+)
+def test_solving_for_places_together_is_going_place_by_place(
+    transform: Elementwise, dtype: torch.dtype, error: float
+) -> None:
+    layer, z, given = causal(transform, reverse=True).to(dtype), torch.randn(6, 5, 2), torch.randn(6, WIDTH)
+    z, given = z.to(dtype), given.to(dtype)
+    for parameter in layer.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    found = {}
+    for window in (1, 2, 5):
+        layer.window = window
+        with torch.no_grad():
+            found[window] = layer.inverse(z, given)
+    passes = layer.inverse(z, given)
+    assert all(torch.allclose(x, passes, rtol=0, atol=error) for x in found.values())
+    (gradient,) = torch.autograd.grad(layer.inverse(z.requires_grad_(), given).sum(), z)
+    assert (gradient[:, -1] != 0).all()  # the first place in this order, which all others look at
+    with pytest.raises(ValueError, match="window"):
+        causal(window=0)
+
+
+def test_mixtures_of_logistics_make_their_law_a_logistic() -> None:
+    raw = torch.randn(1, 14, 1, dtype=torch.float64)
+    raw[:, -2:] = 0
+    weights, places, scales = raw[0, :-2, 0].chunk(3)
+    places, scales = places + torch.linspace(-1, 1, 4, dtype=torch.float64), (7 * (scales / 7).tanh()).exp()
+    x = torch.linspace(-6, 6, 50, dtype=torch.float64)
+    below = (weights.softmax(0) * torch.sigmoid((x[:, None] - places) / scales)).sum(1)
+    z, _ = Logistics(4).forward(x[:, None], raw.expand(50, -1, -1))
+    assert torch.allclose(z[:, 0], torch.logit(below), atol=1e-9)
+
+
+def test_mixtures_of_logistics_are_inverted_far_out_and_in_their_gaps() -> None:
+    map_, raw = Logistics(5), 3 * torch.randn(2000, 17, 1, dtype=torch.float64)
+    z = torch.cat([torch.linspace(-40, 40, 1000), torch.linspace(-1e4, 1e4, 1000)]).double()[:, None]
+    x = map_.inverse(z, raw)
+    again, ladj = map_.forward(x, raw)
+    assert ((again - z).abs() / z.abs().clamp_min(1)).max() < 1e-9
+    assert ((map_.inverse(again, raw) - x).abs() * ladj.exp().clamp_max(1) / x.abs().clamp_min(1)).max() < 1e-9
+    with pytest.raises(ValueError, match="components"):
+        Logistics(0)
+
+
+def test_patches_fill_what_they_cut() -> None:
+    with pytest.raises(ValueError, match="Patches must fill"):
+        Patches((1, 4, 6), 4)
+    with pytest.raises(ValueError, match="Patches must fill"):
+        Patches((), 1)

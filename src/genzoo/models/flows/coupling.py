@@ -25,7 +25,7 @@ __all__ = ["Additive", "Affine", "Coupling", "Elementwise"]
 
 
 class Elementwise(abc.ABC):
-    """An increasing map of each entry, by parameters of its own; the identity where they are zero.
+    """An increasing map of each entry, by parameters of its own; the identity, or near it, where they are zero.
 
     Example:
         >>> Affine().numbers

@@ -1,12 +1,14 @@
 """Bijections that move entries about and change no volume."""
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from genzoo.models.flows.bijection import Bijection, Embedded
 
-__all__ = ["Flatten", "Shuffle", "Squeeze"]
+__all__ = ["Flatten", "Patches", "Shuffle", "Squeeze"]
 
 CORNERS = ((0, 0), (1, 1), (0, 1), (1, 0))  # of a 2 × 2 square: the black ones, then the white ones
 
@@ -33,6 +35,56 @@ class Flatten(Bijection):
 
     def inverse(self, z: Float[Tensor, "B D"], given: Embedded = None) -> Float[Tensor, "B *event"]:
         return z.unflatten(1, self.shape)
+
+
+class Patches(Bijection):
+    """Rows as sequences of patches: squares of an image, row after row, or stretches of axis 0.
+
+    Args:
+        shape: The shape of one x: (channels, height, width), else (length, …).
+        side: The side of a square, or the length of a stretch.
+
+    Raises:
+        ValueError: If patches do not fill it.
+
+    Example:
+        >>> Patches((1, 4, 6), 2)(torch.arange(24.0).reshape(1, 1, 4, 6))[0][0, :2].tolist()
+        [[0.0, 1.0, 6.0, 7.0], [2.0, 3.0, 8.0, 9.0]]
+        >>> Patches((6,), 3)(torch.arange(6.0)[None])[0].tolist()
+        [[[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]]
+
+    References:
+        Dosovitskiy et al., 2021, "An image is worth 16×16 words", arXiv:2010.11929
+    """
+
+    def __init__(self, shape: tuple[int, ...], side: int) -> None:
+        super().__init__()
+        self.shape, self.side = tuple(shape), side
+        cut = self.shape[1:] if len(self.shape) == 3 else self.shape[:1]
+        if side < 1 or not cut or any(length % side for length in cut):
+            raise ValueError(f"Patches must fill {self.shape}, got a side of {side}. Take a divisor, or 1.")
+        self.count, self.numbers = math.prod(cut) // side ** len(cut), math.prod(self.shape) * side ** len(cut)
+        self.numbers //= math.prod(cut)
+
+    def forward(
+        self, x: Float[Tensor, "B *event"], given: Embedded = None
+    ) -> tuple[Float[Tensor, "B T D"], Float[Tensor, " B"]]:
+        return self._cut(x), x.new_zeros(len(x))
+
+    def inverse(self, z: Float[Tensor, "B T D"], given: Embedded = None) -> Float[Tensor, "B *event"]:
+        if len(self.shape) != 3:
+            return z.reshape(len(z), *self.shape)
+        channels, height, width = self.shape
+        parts = z.reshape(len(z), height // self.side, width // self.side, channels, self.side, self.side)
+        return parts.permute(0, 3, 1, 4, 2, 5).reshape(len(z), *self.shape)
+
+    def extra_repr(self) -> str:
+        return f"shape={self.shape}, side={self.side}"
+
+    def _cut(self, x: Tensor) -> Tensor:
+        if len(self.shape) == 3:
+            x = x.unfold(2, self.side, self.side).unfold(3, self.side, self.side).permute(0, 2, 3, 1, 4, 5)
+        return x.reshape(len(x), self.count, self.numbers)
 
 
 class Shuffle(Bijection):
