@@ -15,6 +15,7 @@ from genzoo.models.flows import (
     causal_flow,
     continuous_flow,
     coupling_flow,
+    residual_flow,
 )
 from tests.zoo.entry import BOTH, BOUND, EVEN, EXACT, LABEL, PIXELS, REALS, Entry, stirred
 
@@ -34,7 +35,11 @@ def maps(space: Space, given: GivenSpaceLike = None, transform: Elementwise | No
 
 
 def moving(space: Space, given: GivenSpaceLike = None, **options: object) -> Flow:
-    return stirred(continuous_flow(space, given, Nets(width=4), tolerance=1e-7, coarse=0.1, **options), 0.08)
+    return stirred(continuous_flow(space, given, Nets(width=4), tolerance=1e-7, **options), 0.08)
+
+
+def blocks(space: Space, given: GivenSpaceLike = None, **options: object) -> Flow:
+    return stirred(residual_flow(space, given, width=6, depth=2, **options), 0.15)
 
 
 def patches(space: Space, given: GivenSpaceLike = None, **options: object) -> Flow:
@@ -78,5 +83,7 @@ FLOWS: dict[str, Entry] = {
         rounds=15,
     ),
     "tarflow/vector": Entry(lambda: patches(REALS), EXACT, ABLE),
+    "residual_flow": Entry(lambda: blocks(REALS), EXACT, ABLE, rounds=15),
+    "residual_flow/given": Entry(lambda: blocks(REALS, LABEL, drop_given=0.2), EXACT, f"{ABLE} condition"),
     "dequantized/nsf": Entry(lambda: Dequantized(spline_flow(PIXELS, high=256), 256), BOUND, "encode decode latent"),
 }

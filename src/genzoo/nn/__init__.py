@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = attach(
         "gated": ["GatedPixels"],
         "joined": ["Joined"],
         "line": ["LineUNet"],
+        "lipschitz": ["LipschitzMLP", "spectral_bound"],
         "maps": ["MapDecoder", "MapEncoder"],
         "masked": ["Growing", "MaskedLinear", "MaskedMLP"],
         "noticing": ["Noticing"],

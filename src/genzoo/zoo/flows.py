@@ -6,14 +6,14 @@ from pydantic import Field
 
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
-from genzoo.zoo.recipe import Count, DropGiven, GivenSpaceLike, Positive, Recipe, Size, recipe
+from genzoo.zoo.recipe import Amount, Count, DropGiven, GivenSpaceLike, Positive, Recipe, Size, recipe
 from genzoo.zoo.units import in_units
 
 if TYPE_CHECKING:
     from genzoo.core.model import GenerativeModel
     from genzoo.models.flows import Elementwise, Flow, MaskedNets, Nets
 
-__all__ = ["ffjord", "glow", "iaf", "maf", "nice", "nsf", "nsf_autoregressive", "realnvp", "tarflow"]
+__all__ = ["ffjord", "glow", "iaf", "maf", "nice", "nsf", "nsf_autoregressive", "realnvp", "residual_flow", "tarflow"]
 
 Net = Annotated[
     Literal["auto", "mlp", "conv"],
@@ -277,7 +277,7 @@ def ffjord(
     width: Width = None,
     layers: Layers = None,
     tolerance: Annotated[Positive, Field(description="The error of a step along a velocity.")] = 1e-6,
-    coarse: Annotated[Positive, Field(description="The same in training.")] = 1e-3,
+    kinetic: Annotated[Amount, Field(description="Nats by which training punishes a squared velocity.")] = 0.01,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """A continuous flow along a learned velocity, whose divergence is exact with two hidden layers.
@@ -290,9 +290,42 @@ def ffjord(
     from genzoo.models.flows import Nets, continuous_flow
 
     nets = Nets("mlp", width or (64 if size == "small" else 256), layers or 2)
-    over = {"high": space.levels, "depth": depth, "tolerance": tolerance, "coarse": coarse, "drop_given": drop_given}
+    over = {"high": space.levels, "depth": depth, "tolerance": tolerance, "kinetic": kinetic, "drop_given": drop_given}
     flow = continuous_flow(Space(space.shape), given_space, nets, **over)
     return Recipe(_over(space, flow), _trained(lr=3e-3))
+
+
+@recipe(
+    family="flows",
+    likelihood="exact",
+    on_levels="bound",
+    can=ABLE,
+    paper="Chen, Behrmann, Duvenaud & Jacobsen, 2019, Residual flows, arXiv:1906.02735",
+    sampling=("temperature",),
+)
+def residual_flow(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    depth: Annotated[Count | None, Field(description="Residual blocks; by default as size says.")] = None,
+    width: Width = None,
+    bound: Annotated[float, Field(gt=0, lt=1, description="What a block may stretch distances by, at most.")] = 0.9,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """Residual blocks that stretch distances by less than 1, hence invertible, without any mask or split.
+
+    Real numbers are seen in standard units; levels through uniform dequantization and a logit.
+
+    Args:
+        size: Small: 16 blocks of width 64. Paper: 100 of 128.
+    """
+    from genzoo.models.flows import residual_flow as built
+
+    small, over = size == "small", {"bound": bound, "high": space.levels, "drop_given": drop_given}
+    width, depth = width or (64 if small else 128), depth or (16 if small else 100)
+    flow = built(Space(space.shape), given_space, width=width, depth=depth, **over)
+    return Recipe(_over(space, flow), _trained(lr=2e-3))
 
 
 def _trained(**settings: Any) -> TrainConfig:

@@ -25,6 +25,7 @@ from genzoo.models.flows import (
     Patches,
     Planar,
     Radial,
+    Residual,
     Shuffle,
     Spline,
     Split,
@@ -32,7 +33,7 @@ from genzoo.models.flows import (
 )
 from genzoo.models.flows.coupling import Elementwise
 from genzoo.models.flows.couplings import couplings, scales
-from genzoo.nn import MLP, MaskedMLP, MLPField, ResidualConv, TracedMLP, Transformer
+from genzoo.nn import MLP, LipschitzMLP, MaskedMLP, MLPField, ResidualConv, TracedMLP, Transformer
 from tests.golden.couplings import BOUND, DIMS, FLIPS
 from tests.golden.couplings import WIDTH as WIDE
 from tests.golden.frozen import frozen
@@ -84,6 +85,8 @@ CASES: dict[str, tuple[Callable[[], Bijection], tuple[int, ...]]] = {
     "radial": (lambda: Radial(5, WIDTH), (5,)),
     "continuous": (lambda: Continuous(TracedMLP(5, 8, WIDTH), tolerance=1e-11), (5,)),
     "continuous/layers": (lambda: Continuous(MLPField(5, [8], WIDTH), tolerance=1e-11), (5,)),
+    "residual": (lambda: Residual(LipschitzMLP(5, 8, WIDTH)), (5,)),
+    "residual/many": (lambda: Residual(LipschitzMLP(12, 8, WIDTH)), (12,)),
     "autoregressive": (lambda: masked(2), (5,)),
     "autoregressive/reverse": (lambda: masked(2, reverse=True), (5,)),
     "autoregressive/spline": (lambda: masked(11, Spline(4, bound=1.0)), (5,)),

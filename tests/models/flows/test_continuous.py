@@ -124,3 +124,16 @@ def test_a_row_that_is_lost_stays_lost_and_the_others_arrive() -> None:
     y = solved(lambda y, t: y, torch.tensor([[1.0], [math.nan], [math.inf]]))
     assert y[0].item() == pytest.approx(math.e, abs=1e-3)
     assert not y[1:].isfinite().any()
+
+
+def test_a_penalty_on_speed_is_what_training_pays() -> None:
+    x = torch.randn(20, 2).double()
+    plain, slow = (Continuous(Linear(TURN), coarse=1e-6, kinetic=by) for by in (0.0, 0.1))
+    paid = plain.estimated(x, None, Noise(0))[1] - slow.estimated(x, None, Noise(0))[1]
+    times = torch.linspace(0, 1, 2001).double()
+    ways = [x @ torch.linalg.matrix_exp(t**2 * TURN).T for t in times]
+    speed = torch.stack([(2 * t * way @ TURN.T).square().sum(1) for t, way in zip(times, ways, strict=True)])
+    assert torch.allclose(paid, 0.1 * torch.trapezoid(speed, times, dim=0), rtol=1e-3, atol=1e-5)
+    assert torch.equal(plain(x)[1], slow(x)[1])
+    with pytest.raises(ValueError, match="must not be negative, got -1"):
+        Continuous(Linear(TURN), kinetic=-1)

@@ -22,6 +22,7 @@ __getattr__, __dir__, __all__ = attach(
         "planar": ["Planar"],
         "radial": ["Radial"],
         "rearrange": ["Flatten", "Patches", "Shuffle", "Squeeze"],
+        "residual": ["Residual", "residual_flow"],
         "spline": ["Spline"],
         "split": ["Split"],
         "tarflow": ["Transformers", "causal_flow"],
