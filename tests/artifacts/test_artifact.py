@@ -59,6 +59,22 @@ class Toy(GenerativeModel):
         return torch.cat([torch.where(logs > 1, logs, -torch.inf), logs], 1).logsumexp(1)
 
 
+class Doubles(Toy):
+    """What the runtime lacks for doubles, numbers that single floats have not, and two chains of clips of one value,
+    which the exporter mixes up."""
+
+    def log_density(self, x: Tensor, given: Given, noise: Noise) -> Tensor:
+        scaled = x.detach().double() * self.weight
+        smooth = nn.functional.softplus(scaled, beta=0.1).atan() + nn.functional.softplus(scaled)
+        ends = scaled.clamp_max(3).clamp_min(1) + scaled.clamp_min(0).clamp_max(2)
+        guarded = scaled.clamp(1e-300, 1 - 1e-12).log() - torch.full_like(scaled, 0.1).clamp_min(1e-300).log1p()
+        filled = scaled.masked_fill(scaled > 0.1, 0.1) * torch.linspace(0.1, 0.7, 3, dtype=torch.float64)
+        edges = torch.arange(4.0, dtype=torch.float64)
+        below = torch.searchsorted(edges, scaled) + 10 * torch.searchsorted(edges, scaled, right=True)
+        whole = torch.cat([below, torch.full_like(below, 3), torch.full(tuple(below.shape), 2)], 1).sum(1)
+        return (smooth + ends + guarded + filled + torch.full((1, 3), 0.1, dtype=torch.float64)).sum(1) + whole
+
+
 class Careless(Toy):
     """One that looks at its rows, one that draws for itself, one that takes very many steps."""
 
@@ -147,6 +163,23 @@ def test_far_out_a_graph_says_what_torch_says() -> None:
     assert said[1] < -2000
     assert difference(run([x]), said) < 1e-6
     assert parity(run, program, model, question).largest < 1e-5
+
+
+def test_doubles_stay_doubles_and_clips_their_own() -> None:
+    model = Doubles().eval()
+    (question,) = (each for each in questions(model, {}) if each.name == "log_prob")
+    program = traced(model, question)
+    x = torch.tensor([[1.0, 1.0, 1.0], [-30.0, 30.0, 5.0], [0.01, 0.02, 0.4], [0.0, 1e-4, -1e-4], [1e3, 1e-6, 700.0]])
+    with torch.no_grad():
+        said = model.log_prob(x)
+    assert said.dtype == torch.float64
+    assert difference(written_onnx(program, "log_prob").run([x]), said) < 1e-14
+
+
+def test_weights_stay_weights_where_there_is_no_linear_algebra() -> None:
+    """A graph that is folded for nothing is traced twice."""
+    question = next(questions(Doubles().eval(), {}))
+    assert "model.weight" in traced(Doubles().eval(), question).program.state_dict
 
 
 def test_parity_finds_what_differs_where_nobody_looks() -> None:

@@ -106,10 +106,21 @@ def _translated(program: Program, name: str) -> Any:
                 program.program, input_names=program.names, output_names=[name], dynamo=True, verbose=False,
                 custom_translation_table=translations(),
             )  # fmt: skip
+        _kept_constants(found.model.graph)
         return found.model_proto
     except Exception as error:
         problem = error.__cause__ or error
         raise CannotExport(f"ONNX has no counterpart: {_line(problem)}", "Take the graph of torch.") from error
+
+
+def _kept_constants(graph: Any) -> None:
+    """Writes down the constants that the exporter's optimizer lost: where it joins two chains of clips of one value it
+    calls the ends of both the same, and the second's replace the first's."""
+    for node in graph.all_nodes():
+        for value in node.inputs:
+            constant = value is not None and value.producer() is None and value.const_value is not None
+            if constant and value.name not in graph.initializers:
+                graph.register_initializer(value)
 
 
 def _runtime() -> Callable[[bytes], Any]:
