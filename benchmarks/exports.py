@@ -25,13 +25,16 @@ from genzoo.zoo.mistakes import Mistake
 ROWS, STEPS = 256, 8
 PAGE = Path(__file__).parents[1] / "docs" / "export.md"
 BEGIN, END = "<!-- table -->", "<!-- end of the table -->"
+SHORT = {"iaf": "points"}  # data for what learns entry by entry: a pass for each of 768 takes all memory
 Row = dict[str, Any]
 
 
 def trained(recipe: str, folder: str) -> Run:
     """A run of a step, or of a second where steps are the recipe's own, on the first kind of data that it takes."""
     reason = ""
-    for (kind, data), budget in itertools.product(kinds(ROWS).items(), ({"steps": 1}, {"core_minutes": 1 / 60})):
+    known = kinds(ROWS)
+    offered = {SHORT[recipe]: known[SHORT[recipe]]} if recipe in SHORT else known
+    for (kind, data), budget in itertools.product(offered.items(), ({"steps": 1}, {"core_minutes": 1 / 60})):
         out = f"{folder}/{recipe} on {kind} for {next(iter(budget))}"
         try:
             return train(recipe, data(), out=out, device="cpu", keep="last", batch_size=32, **budget)

@@ -14,7 +14,7 @@
 #   x * 0.1                       largest difference 1.5e-09
 #   torch.full_like(x, 0.1)       largest difference 1.5e-09
 #   x.clamp(min=1e-300).log()     torch [-690.775527898, -690.775527898], graph [-inf, -inf]
-#   (-x.clamp(max=guard)).log1p() torch [-27.631021116, -27.631021116], graph [-inf, -inf]; guard = 1 - 1e-12
+#   (-x.clamp(max=guard)).log1p() torch [-27.631043238, -27.631043238], graph [-inf, -inf]; guard = 1 - 1e-12
 set -euo pipefail
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT

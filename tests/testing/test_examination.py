@@ -10,6 +10,7 @@ from genzoo.core import Batch, GenerativeModel, Given, Likelihood, Noise, Player
 from genzoo.models import Standardized
 from genzoo.models.classical import Gaussian
 from genzoo.testing import Failed, Finding, Subject, check, examine, promises
+from genzoo.testing.examination import asked
 
 REALS, LEVELS = Space((2,)), Space((3,), levels=3)
 
@@ -212,3 +213,20 @@ def test_an_error_is_a_promise_broken() -> None:
 
     found = examine(Raising(), "contract")
     assert Finding("samples are rows of the space", "contract", "raised KeyError: 'nothing here'") in found
+
+
+def test_time_that_is_up_ends_a_promise_in_its_middle() -> None:
+    class Endless(Honest):
+        def draw(self, n: int, given: Given, noise: Noise) -> Tensor:
+            while True:
+                self.m.detach() + 1
+
+    found = list(asked(Subject.of(Endless()), "contract", "density", seconds=0.2))
+    assert sum(each.seconds for each in found) < 5
+    assert {each.left_out for each in found} == {"0.2 seconds were over"}
+    assert not [each for each in examine(Honest(), "contract") if each.left_out]
+
+
+def test_the_cheap_are_asked_first() -> None:
+    kinds = [promise.kind for promise in promises()]
+    assert kinds == sorted(kinds, key=["contract", "use", "density", "training"].index)

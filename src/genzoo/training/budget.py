@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from genzoo._deadline import Deadline, TooLong
 from genzoo.core import Trainable
 from genzoo.training.callbacks import Callback, SampleGrid
 from genzoo.training.config import TrainConfig
@@ -21,7 +22,7 @@ from genzoo.training.course import Course, Kind, Passes
 from genzoo.training.journal import Stopwatch
 from genzoo.training.pace import Pace
 from genzoo.training.state import GRIDS, VALIDATIONS, Plan
-from genzoo.training.timing import Cost, Deadline, TooLong, timed
+from genzoo.training.timing import Cost, timed
 
 __all__ = ["drawing", "planned", "rows_judged"]
 

@@ -70,7 +70,7 @@ class Checking:
         """What came of each promise, the cheap ones first.
 
         Args:
-            seconds: After so many no promise is begun.
+            seconds: After so many the rest is left out.
         """
         return asked(self.subject, "contract", "use", "density", seconds=seconds, also=self._promises())
 

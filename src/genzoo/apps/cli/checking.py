@@ -19,7 +19,7 @@ __all__ = ["COMMANDS"]
 
 def check(
     run: RunPath,
-    seconds: Annotated[float, typer.Option(min=1, help="After so many no promise is begun.")] = 60.0,
+    seconds: Annotated[float, typer.Option(min=1, help="After so many the rest is left out.")] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     online: Annotated[bool, typer.Option("--online", help="Fetch the run's data, if they lie on the hub.")] = False,
 ) -> None:

@@ -2,7 +2,7 @@ import itertools
 
 import torch
 
-from genzoo.training.timing import Deadline, TooLong
+from genzoo._deadline import Deadline, TooLong
 
 
 def test_whenever_time_is_up_modes_are_as_they_were():
