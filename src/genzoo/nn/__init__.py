@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "mlp": ["MLP"],
+        "angles": ["AngleMLP"],
         "big": ["ConditionalNorm", "ResidualDecoder", "ResidualEncoder"],
         "classifying": ["Classifying"],
         "conditioning": ["Conditioning", "Tokens", "is_sequence"],

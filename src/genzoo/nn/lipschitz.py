@@ -1,8 +1,12 @@
 """Networks that stretch no distance by more than they promise."""
 
+from collections.abc import Sequence
+from typing import Any, cast
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear, softplus
 
 from genzoo.nn.mlp import one_of
@@ -10,6 +14,7 @@ from genzoo.nn.mlp import one_of
 __all__ = ["LipschitzMLP", "spectral_bound"]
 
 SQUARINGS = 8
+STEEP = 8.0  # softplus(β) at first: a bound on all units together leaves each of them short ways
 STEEPEST = 1.1  # the largest slope of h σ(βh), whatever β is: 1.0998
 
 
@@ -28,21 +33,43 @@ def spectral_bound(weight: Float[Tensor, "out in"]) -> Float[Tensor, ""]:
         >>> round(spectral_bound(torch.diag(torch.tensor([3.0, 1.0]))).item(), 4)
         3.0
     """
-    power = weight @ weight.T if weight.shape[0] < weight.shape[1] else weight.T @ weight
-    log = weight.new_zeros(())
-    for k in range(SQUARINGS + 1):
-        size = power.diagonal().sum().clamp_min(torch.finfo(weight.dtype).tiny)
-        log = log + size.log() / 2**k
-        power = (power / size) @ (power / size)
-    return (log / 2).exp()
+    return _Schatten.apply(weight)
+
+
+class _Schatten(torch.autograd.Function):
+    """With Q a matrix's square divided by its trace, and so on, the norm is a product of roots of the traces. Its
+    gradient is proportional to Q₀ Q₁ ⋯ W, for 1 + 2 + 4 + ⋯ is p / 2 − 1; and a norm is its gradient times W."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor) -> Tensor:
+        wide = weight.shape[0] < weight.shape[1]
+        power, log, powers = weight @ weight.T if wide else weight.T @ weight, weight.new_zeros(()), list[Tensor]()
+        for k in range(SQUARINGS + 1):
+            size = power.diagonal().sum().clamp_min(torch.finfo(weight.dtype).tiny)
+            log += size.log() / 2 ** (k + 1)
+            powers.append(power / size)
+            power = powers[-1] @ powers[-1]
+        norm = log.exp()
+        ctx.save_for_backward(weight, norm, *powers[:-1])
+        ctx.wide = wide
+        return norm
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        weight, norm, *powers = ctx.saved_tensors
+        slope = weight
+        for power in powers:
+            slope = power @ slope if ctx.wide else slope @ power
+        return grad * norm / (slope * weight).sum().clamp_min(torch.finfo(weight.dtype).tiny) * slope
 
 
 class LipschitzMLP(nn.Module):
     """A perceptron g of two hidden layers with |g(x) − g(y)| ≤ κ |x − y|, and its derivatives written out.
 
     Each matrix is divided by what its `spectral_bound` exceeds κ^{1/3}; the activation is h σ(βh) / 1.1, whose slope
-    neither exceeds 1 nor dies out. A condition shifts the hidden layers, which changes no slope's bound. The last
-    layer starts at zero.
+    neither exceeds 1 nor dies out. It bends sharply at first, for under such a bound a unit sees but a part of x. A
+    condition shifts the hidden layers, which changes no slope's bound. The last layer starts at zero.
 
     Args:
         dims: The entries of x, and of g.
@@ -68,10 +95,15 @@ class LipschitzMLP(nn.Module):
         super().__init__()
         if not 0 < bound < 1:
             raise ValueError(f"`bound` must be in (0, 1), got {bound}. Take 0.9; nearer to 1 is slower to invert.")
-        self.bound, self.beta = bound, nn.Parameter(torch.full((2,), 0.5))
+        self.bound, self.beta = bound, nn.Parameter(torch.full((2,), STEEP))
         self.layers = nn.ModuleList([nn.Linear(dims, width), nn.Linear(width, width), nn.Linear(width, dims)])
         self.shifts = nn.Linear(given, 2 * width, bias=False) if given else None
-        for parameter in self.layers[-1].parameters():
+        first, second, last = cast(Sequence[nn.Linear], self.layers)
+        with torch.no_grad():  # units that bend where data in standard units are
+            for layer in (first, second):
+                nn.init.orthogonal_(layer.weight, bound ** (1 / 3))
+            first.bias.copy_(-(first.weight * nn.init.normal_(torch.empty(width, dims))).sum(1))
+        for parameter in last.parameters():
             nn.init.zeros_(parameter)
 
     def weights(self) -> list[Tensor]:

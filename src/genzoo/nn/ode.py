@@ -63,7 +63,7 @@ def solved(
     """
     (first, last), t, slope = span, y.new_full((len(y),), span[0]), None
     tolerance = max(tolerance, 4 * torch.finfo(y.dtype).eps)
-    length, end = torch.full_like(t, last - first), torch.full_like(t, last)
+    length, end = torch.full_like(t, (last - first) / 8), torch.full_like(t, last)
     for _ in range(most):
         left = end - t
         going = (left != 0) & y.detach().isfinite().all(1)  # what is not finite stays where it is

@@ -15,22 +15,28 @@ from genzoo.models.flows import (
     Bijection,
     Causal,
     Chain,
+    CircularSpline,
     Continuous,
     Coupling,
     Flatten,
     Inverse,
     Logistics,
     Logit,
+    LogRatio,
     Mixing,
     Patches,
     Planar,
     Radial,
     Residual,
+    Separate,
     Shuffle,
     Spline,
     Split,
     Squeeze,
+    StickBreaking,
+    Sylvester,
 )
+from genzoo.models.flows.circle import wrapped
 from genzoo.models.flows.coupling import Elementwise
 from genzoo.models.flows.couplings import couplings, scales
 from genzoo.nn import MLP, LipschitzMLP, MaskedMLP, MLPField, ResidualConv, TracedMLP, Transformer
@@ -81,6 +87,13 @@ CASES: dict[str, tuple[Callable[[], Bijection], tuple[int, ...]]] = {
     "coupling/additive": (lambda: Coupling(perceptron(3, 2), 5, Additive()), (5,)),
     "inverse": (lambda: Inverse(masked(2)), (5,)),
     "chain/spline": (lambda: couplings(5, 4, perceptron, Spline(4)), (5,)),
+    "sylvester": (lambda: Sylvester(5, 3, WIDTH), (5,)),
+    "sylvester/all": (lambda: Sylvester(4, given=WIDTH), (4,)),
+    "separate": (lambda: Separate(5, Spline(4), WIDTH), (5,)),
+    "circle": (lambda: Separate(5, CircularSpline(4), WIDTH), (5,)),
+    "circle/coupling": (lambda: Coupling(perceptron(3, 2 * 13), 5, CircularSpline(4)), (5,)),
+    "simplex/ratio": (LogRatio, (5,)),
+    "simplex/stick": (StickBreaking, (5,)),
     "planar": (lambda: Planar(5, WIDTH), (5,)),
     "radial": (lambda: Radial(5, WIDTH), (5,)),
     "continuous": (lambda: Continuous(TracedMLP(5, 8, WIDTH), tolerance=1e-11), (5,)),
@@ -111,6 +124,10 @@ def made(name: str) -> Bijection:
 
 def rows(name: str, n: int = 4) -> tuple[Tensor, Tensor]:
     x = torch.randn(n, *CASES[name][1])
+    if "circle" in name:
+        x = wrapped(x)
+    if "simplex" in name:
+        x = torch.nn.functional.pad(x, (0, 1)).softmax(1)[:, :-1]
     return (3 * torch.rand_like(x) if name == "logit" else x), torch.randn(n, WIDTH)
 
 
@@ -139,6 +156,19 @@ def test_ladj_is_that_of_the_jacobian(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
+def test_derivatives_of_the_inverse_are_those_of_a_solution(name: str) -> None:
+    """However it is found, by a formula, bisection, Newton's steps or a differential equation."""
+    bijection = made(name).double()
+    if isinstance(bijection, Continuous):
+        bijection.tolerance = 1e-7
+    x, given = (part.double() for part in rows(name, 1))
+    z = bijection(x, given)[0].detach()
+    there = torch.autograd.functional.jacobian(lambda x: bijection(x[None], given)[0].flatten(), x[0]).flatten(1)
+    back = torch.autograd.functional.jacobian(lambda z: bijection.inverse(z[None], given).flatten(), z[0]).flatten(1)
+    assert torch.allclose(back @ there, torch.eye(len(there)).double(), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_no_rows_are_rows(name: str) -> None:
     bijection = made(name)
     x, given = rows(name, 0)
@@ -147,12 +177,12 @@ def test_no_rows_are_rows(name: str) -> None:
     assert bijection.inverse(z, given).shape == x.shape
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if not re.search("norm|logi|mixing", name)])
+@pytest.mark.parametrize("name", [name for name in CASES if not re.search("norm|logi|mixing|simplex", name)])
 def test_couplings_start_as_the_identity(name: str) -> None:
     bijection = CASES[name][0]()
     x, given = rows(name)
     z, ladj = bijection(x, given)
-    error = 1e-5 if "spline" in name else 0
+    error = 1e-5 if re.search("spline|separate|circle", name) else 0
     assert torch.allclose(ladj, torch.zeros(4), rtol=0, atol=error)
     assert torch.allclose(z.flatten().sort().values, x.flatten().sort().values, rtol=0, atol=error)
 

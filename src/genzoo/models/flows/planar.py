@@ -57,12 +57,7 @@ class Planar(Bijection):
     def inverse(self, z: Float[Tensor, "B D"], given: Embedded = None) -> Float[Tensor, "B D"]:
         w, u, b = self._of(z, given)
         reached, push = (z * w).sum(1, keepdim=True) + b, (w * u).sum(1, keepdim=True)
-        low, high = reached - push.abs(), reached + push.abs()
-        for _ in range(70 if z.dtype == torch.float64 else 36):
-            middle = (low + high) / 2
-            below = middle + push * torch.tanh(middle) < reached
-            low, high = torch.where(below, middle, low), torch.where(below, high, middle)
-        return z - u * torch.tanh((low + high) / 2)
+        return z - u * torch.tanh(bisected(reached, push))
 
     def _of(self, x: Tensor, given: Embedded) -> tuple[Tensor, Tensor, Tensor]:
         """w, û and b of each row, or of all."""
@@ -73,3 +68,28 @@ class Planar(Bijection):
         along = (w * u).sum(1, keepdim=True)
         allowed = softplus(along + ONE) - 1  # above −1, and 0 at 0
         return w, u + (allowed - along) * w / w.square().sum(1, keepdim=True).clamp_min(LEAST), b
+
+
+def bisected(reached: Float[Tensor, "*rows"], push: Float[Tensor, "*rows"]) -> Float[Tensor, "*rows"]:
+    """The a for which a + push tanh a is what was reached, to the last bit, if the push is above −1.
+
+    Its derivatives are those of the solution: a step of Newton's, which changes nothing, brings them in.
+
+    Args:
+        reached: Where the way ends.
+        push: How hard it presses, above −1.
+
+    Example:
+        >>> bisected(torch.tensor([1.0]), torch.tensor([0.0]))
+        tensor([1.])
+    """
+    with torch.no_grad():
+        low, high = reached - push.abs(), reached + push.abs()
+        for _ in range(70 if reached.dtype == torch.float64 else 36):
+            middle = (low + high) / 2
+            below = middle + push * torch.tanh(middle) < reached
+            low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+        a = (low + high) / 2
+        bent = torch.tanh(a)
+        steep = (1 + push * (1 - bent.square())).clamp_min(LEAST)
+    return a - (a + push * bent - reached) / steep if torch.is_grad_enabled() else a
