@@ -5,6 +5,7 @@ from genzoo.models import Dequantized, Standardized
 from genzoo.models.flows import (
     Additive,
     Affine,
+    CellFlow,
     Elementwise,
     Flow,
     MaskedNets,
@@ -46,6 +47,7 @@ def patches(space: Space, given: GivenSpaceLike = None, **options: object) -> Fl
     return stirred(causal_flow(space, given, nets=Transformers(8, 1, 2), depth=2, **options), 0.05)
 
 
+BYTES_EVEN = Space(EVEN.shape, levels=256)
 ABLE = "encode decode score latent"
 FLOWS: dict[str, Entry] = {
     "realnvp": Entry(lambda: flow(REALS), EXACT, "encode decode score latent", rounds=15),
@@ -85,5 +87,11 @@ FLOWS: dict[str, Entry] = {
     "tarflow/vector": Entry(lambda: patches(REALS), EXACT, ABLE),
     "residual_flow": Entry(lambda: blocks(REALS), EXACT, ABLE, rounds=15),
     "residual_flow/given": Entry(lambda: blocks(REALS, LABEL, drop_given=0.2), EXACT, f"{ABLE} condition"),
+    "dequantized/variational": Entry(
+        lambda: Dequantized(flow(EVEN, net="conv", high=256), 256, fill=CellFlow(BYTES_EVEN, Nets("conv", 8, 1))),
+        BOUND,
+        "encode decode latent",
+        rounds=15,
+    ),
     "dequantized/nsf": Entry(lambda: Dequantized(spline_flow(PIXELS, high=256), 256), BOUND, "encode decode latent"),
 }

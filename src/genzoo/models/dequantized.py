@@ -1,15 +1,15 @@
 """A continuous model on integer levels, or on rows of columns of several kinds, with an honest likelihood."""
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Shaped
-from torch import Tensor
+from torch import Tensor, nn
 
 from genzoo._random import at_least_single
-from genzoo.core.game import Batch
+from genzoo.core.game import Batch, Player
 from genzoo.core.given import Given
 from genzoo.core.model import Capability, GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
@@ -17,7 +17,20 @@ from genzoo.core.space import Column, Space
 from genzoo.models.cells import Cells
 from genzoo.models.mapped import Mapped, refuse, some
 
-__all__ = ["Dequantized"]
+__all__ = ["Dequantized", "Fill"]
+
+
+@runtime_checkable
+class Fill(Protocol):
+    """A law of the place within a cell, given the levels."""
+
+    def __call__(
+        self, uniform: Float[Tensor, "B *event"], x: Shaped[Tensor, "B *event"], /
+    ) -> tuple[Float[Tensor, "B *event"], Float[Tensor, " B"]]:
+        """u in [0, 1) and log q(u | x), of uniform numbers."""
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """What of it is trained."""
 
 
 class Dequantized(Mapped):
@@ -40,13 +53,19 @@ class Dequantized(Mapped):
     column by itself is its frequencies, without a gap. Samples of whole numbers stay within the range of the training
     rows: what lies beyond goes to the nearest end, whose probability the bound then understates, and never overstates.
 
+    Instead of uniform, u may come from a law that is trained beside the model (variational dequantization),
+
+    $$ \\log P(x) \\ge \\mathbb E_{u_1 … u_k \\sim q(u | x)} \\log \\frac1k \\sum_j \\frac{p(x + u_j)}{q(u_j | x)}. $$
+
     Args:
         model: A model over reals of the data's shape; its unit is one level.
         levels: L, the number of values an entry takes, or what each column is.
         draws: k, the number of draws in the bound; the option `draws` of `log_prob` overrides it.
+        fill: q, called on uniform numbers and x, which returns u and log q(u | x); by default u is uniform.
 
     Raises:
-        ValueError: If the model's space is not real, or `draws` is not positive.
+        ValueError: If the model's space is not real, `draws` is not positive, or `fill` is for columns or for a model
+            whose loss is not −log p.
 
     Example:
         >>> from genzoo.models.classical import GaussianMixture
@@ -61,18 +80,25 @@ class Dequantized(Mapped):
     References:
         Theis, van den Oord & Bethge, 2016, "A note on the evaluation of generative models", arXiv:1511.01844
         Burda, Grosse & Salakhutdinov, 2016, "Importance weighted autoencoders", arXiv:1509.00519 (several draws)
+        Ho et al., 2019, "Flow++", arXiv:1902.00275 (variational dequantization)
     """
 
     by_column = True
 
-    def __init__(self, model: GenerativeModel, levels: int | Sequence[Column], *, draws: int = 1) -> None:
+    def __init__(
+        self, model: GenerativeModel, levels: int | Sequence[Column], *, draws: int = 1, fill: Fill | None = None
+    ) -> None:
         refuse(model, "Dequantized")
         space = _space(model.space.shape, levels)
         super().__init__(space, model)
         if draws < 1:
             raise ValueError(f"`draws` must be at least 1, got {draws}.")
         self.cells = None if space.columns is None else Cells(space.columns)
-        self.levels, self.draws = space.levels, draws
+        self.levels, self.draws, self.fill = space.levels, draws, fill
+        if fill is not None and (self.cells is not None or not model.lowers().densities):
+            raise ValueError(
+                f"`fill` is for levels and losses that are −log p, got {space} and {model}. Leave it out."
+            )
         kind = Likelihood.EXACT if space.is_real else Likelihood.BOUND
         self.likelihood = Likelihood.weakest(kind, model.likelihood)
 
@@ -86,10 +112,20 @@ class Dequantized(Mapped):
         super().prepare(batches)
 
     def inward(self, x: Shaped[Tensor, "B *event"], noise: Noise) -> Float[Tensor, "B *event"]:
+        return self._filled(x, noise)[0]
+
+    def _filled(
+        self, x: Shaped[Tensor, "B *event"], noise: Noise
+    ) -> tuple[Float[Tensor, "B *event"], Float[Tensor, " B"] | None]:
+        """A place in each cell, and what a density there lacks to be a mass, if anything."""
         if self.cells is not None:
-            return self.cells(x, noise.uniform(*x.shape, dtype=torch.float64))
+            y = self.cells(x, noise.uniform(*x.shape, dtype=torch.float64))
+            return y, self.cells.log_slope(x, y)
         uniform = noise.uniform(*x.shape, dtype=at_least_single(self.dtype))
-        return x.to(uniform.dtype) + uniform
+        if self.fill is None:
+            return x.to(uniform.dtype) + uniform, None
+        u, log_q = self.fill(uniform, x)
+        return x.to(uniform.dtype) + u, -log_q
 
     def outward(self, y: Float[Tensor, "B *event"]) -> Shaped[Tensor, "B *event"]:
         if self.cells is not None:
@@ -104,10 +140,22 @@ class Dequantized(Mapped):
         count, terms = draws or self.draws, []
         for k in range(count):
             draw = noise.at(k)
-            y = self.inward(x, draw.at("cell"))
-            term, ladj = self.model.log_density(y, given, draw, **options), self.ladj(x, y)
+            y, ladj = self._filled(x, draw.at("cell"))
+            term = self.model.log_density(y, given, draw, **options)
             terms.append(term if ladj is None else term + ladj)
         return terms[0] if count == 1 else torch.stack(terms).logsumexp(0) - math.log(count)
+
+    def loss(self, batch: Batch) -> Tensor:
+        return super().loss(batch) if self.fill is None else GenerativeModel.loss(self, batch)
+
+    def players(self) -> Sequence[Player]:
+        return super().players() if self.fill is None else GenerativeModel.players(self)
+
+    @property
+    def parameter_count(self) -> int:
+        return self.model.parameter_count + (
+            0 if self.fill is None else sum(p.numel() for p in self.fill.parameters())
+        )
 
     def ladj(self, x: Shaped[Tensor, "B *event"], y: Float[Tensor, "B *event"]) -> Float[Tensor, " B"] | None:
         """log |dy/du| of the place u in each cell; the cells of levels alone have length 1."""

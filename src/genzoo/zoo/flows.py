@@ -31,6 +31,11 @@ Layers = Annotated[
 ]
 
 
+Filling = Annotated[
+    Literal["uniform", "variational"],
+    Field(description="How levels become reals: uniform in their cells, or by a law that is trained too."),
+]
+
 ABLE = ("sample", "log_prob", "encode", "decode", "latent", "score", "loss", "condition")
 
 
@@ -51,6 +56,7 @@ def realnvp(
     depth: Depth = None,
     width: Width = None,
     layers: Layers = None,
+    dequantization: Filling = "uniform",
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """Affine couplings with activation normalization, over images at several scales.
@@ -64,7 +70,8 @@ def realnvp(
 
     small, nets = size == "small", _nets(space, size, net, width, layers)
     depth = depth or ((8 if nets.kind == "conv" else 12) * (1 if small else 2))
-    return _couplings(space, given_space, Affine(), nets, depth, drop_given, lr=2e-3 if small else 1e-3)
+    over: dict[str, Any] = {"drop_given": drop_given, "dequantization": dequantization}
+    return _couplings(space, given_space, Affine(), nets, depth, lr=2e-3 if small else 1e-3, **over)
 
 
 @recipe(
@@ -99,7 +106,7 @@ def nsf(
 
     small, nets = size == "small", _nets(space, size, net, width, layers)
     depth = depth or ((4 if small else 12) if nets.kind == "conv" else (6 if small else 20))
-    return _couplings(space, given_space, Spline(bins), nets, depth, drop_given, lr=1e-3 if small else 5e-4)
+    return _couplings(space, given_space, Spline(bins), nets, depth, drop_given=drop_given, lr=1e-3 if small else 5e-4)
 
 
 @recipe(
@@ -131,7 +138,8 @@ def nice(
     from genzoo.models.flows import Additive
 
     small, nets = size == "small", _nets(space, size, net, width or (None if size == "small" else 1000), layers)
-    return _couplings(space, given_space, Additive(), nets, depth or (8 if small else 16), drop_given, lr=1e-3)
+    depth = depth or (8 if small else 16)
+    return _couplings(space, given_space, Additive(), nets, depth, lr=1e-3, drop_given=drop_given)
 
 
 @recipe(
@@ -152,6 +160,7 @@ def glow(
     width: Width = None,
     layers: Layers = None,
     mixing: Annotated[Literal["lu", "plain"], Field(description="The matrix by its factors, or as it is.")] = "lu",
+    dequantization: Filling = "uniform",
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """Affine couplings, each after a learned mixing of the channels, over images at several scales.
@@ -165,7 +174,8 @@ def glow(
 
     small, nets = size == "small", _nets(space, size, net, width or (None if size == "small" else 512), layers)
     depth = depth or (8 if small else 32)
-    return _couplings(space, given_space, Affine(), nets, depth, drop_given, lr=1e-3, mixing=mixing)
+    over: dict[str, Any] = {"mixing": mixing, "drop_given": drop_given, "dequantization": dequantization}
+    return _couplings(space, given_space, Affine(), nets, depth, lr=1e-3, **over)
 
 
 @recipe(
@@ -359,6 +369,7 @@ def tarflow(
     ] = None,
     width: Annotated[Count | None, Field(description="Width of the transformers; by default as size says.")] = None,
     layers: Annotated[Count | None, Field(description="Blocks of each transformer; by default as size says.")] = None,
+    dequantization: Filling = "uniform",
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """Transformers over patches: each is transformed as those before it say, by turns from the first and the last.
@@ -386,7 +397,9 @@ def tarflow(
     )
     places = max(1, space.dims // side ** min(2, len(space.shape)))
     over = {"optimizer": "muon", "lr": 3e-3, "betas": (0.9, 0.98), "warmup": 50, "ema": None}
-    return Recipe(_over(space, flow), _trained(batch_size=max(8, min(256, (1 << 12) // places)), **over))
+    return Recipe(
+        _over(space, flow, dequantization), _trained(batch_size=max(8, min(256, (1 << 12) // places)), **over)
+    )
 
 
 def _side(space: Space, most: int) -> int:
@@ -411,17 +424,17 @@ def _couplings(
     transform: "Elementwise",
     nets: "Nets",
     depth: int,
-    drop_given: float,
     *,
     lr: float,
-    mixing: Literal["lu", "plain"] | None = None,
+    dequantization: Filling = "uniform",
+    **over: Any,
 ) -> Recipe:
-    """A flow of couplings over a space, in its units."""
+    """A flow of couplings over a space, in its units; what else it is built with, in `over`."""
     from genzoo.models.flows import coupling_flow
 
-    over = {"high": space.levels, "mixing": mixing, "drop_given": drop_given}
-    flow = coupling_flow(Space(space.shape), given_space, transform, nets, depth=depth, **over)
-    return Recipe(_over(space, flow), _trained(lr=lr, batch_size=64 if nets.kind == "conv" else 256))
+    flow = coupling_flow(Space(space.shape), given_space, transform, nets, depth=depth, high=space.levels, **over)
+    config = _trained(lr=lr, batch_size=64 if nets.kind == "conv" else 256)
+    return Recipe(_over(space, flow, dequantization), config)
 
 
 def _maps(
@@ -449,8 +462,11 @@ def _masked(size: Size, depth: int | None, width: int | None, layers: int | None
     return depth or (5 if small else 10), MaskedNets(width or (128 if small else 512), layers or 2)
 
 
-def _over(space: Space, flow: "Flow") -> "GenerativeModel":
+def _over(space: Space, flow: "Flow", dequantization: Filling = "uniform") -> "GenerativeModel":
     """A flow in standard units, or over levels."""
     from genzoo.models.dequantized import Dequantized
+    from genzoo.models.flows import CellFlow
 
-    return in_units(flow if space.levels is None else Dequantized(flow, space.levels))
+    if space.levels is None:
+        return in_units(flow)
+    return in_units(Dequantized(flow, space.levels, fill=CellFlow(space) if dequantization == "variational" else None))

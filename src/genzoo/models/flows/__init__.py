@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = attach(
         "base": ["Base", "NormalBase", "StandardNormal"],
         "bijection": ["Bijection", "Chain"],
         "causal": ["Causal"],
+        "cell_flow": ["CellFlow"],
         "circle": ["CircularSpline", "Torus"],
         "continuous": ["Continuous", "continuous_flow"],
         "coupling": ["Additive", "Affine", "Coupling", "Elementwise"],

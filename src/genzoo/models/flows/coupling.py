@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from genzoo.models.flows.bijection import Bijection, Embedded
 from genzoo.nn.mlp import zeroed
 
-__all__ = ["Additive", "Affine", "Coupling", "Elementwise"]
+__all__ = ["Additive", "Affine", "Coupling", "Elementwise", "zeroed"]
 
 
 class Elementwise(abc.ABC):

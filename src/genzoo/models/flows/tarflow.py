@@ -8,6 +8,7 @@ References:
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from genzoo.core.given import GivenSpaceLike
 from genzoo.core.space import Space
@@ -22,6 +23,8 @@ from genzoo.models.flows.rearrange import Flatten, Patches
 from genzoo.nn.transformer import Transformer
 
 __all__ = ["Transformers", "causal_flow"]
+
+ROWS = 256  # that the start is taken from: all pass through the transformers, for minutes if they are many
 
 
 @dataclass(frozen=True)
@@ -86,4 +89,5 @@ def causal_flow(
         turn, net = k % 2 == 1, nets.of(patches.count)
         parts.append(Causal(net, nets.width, patches.numbers, transform, reverse=turn, given=embedding))
     body = Chain(*parts, Flatten((patches.count, patches.numbers)))
-    return Flow(space, given_space, body, latent=(space.dims,), embedding=embedding or 32, drop_given=drop_given)
+    over: dict[str, Any] = {"embedding": embedding or 32, "drop_given": drop_given, "rows": ROWS}
+    return Flow(space, given_space, body, latent=(space.dims,), **over)
