@@ -1,15 +1,16 @@
 """Flows beside packages of flows: training steps, densities and draws of vectors of 63 entries.
 
 Eight couplings of perceptrons of 2 × 128 over 512 rows, affine ones beside normflows, splines of eight bins beside
-zuko; and five autoregressive maps with networks of that size, affine and splines, beside zuko. All train by fused
-AdamW, in turns, in one process, on one thread. A ratio is the peer's processor time over genzoo's: more than 1 means
+zuko; and five autoregressive maps with networks of that size, affine and splines, beside zuko. 2,048 rows are drawn at
+a time. All train by fused AdamW, in turns, in one process, on one thread. A ratio is the peer's processor time over genzoo's: more than 1 means
 that genzoo is faster. A peer that is not installed is left out; none is among the tools of this package: pip install
 --no-deps normflows zuko.
 
-Usage: OMP_NUM_THREADS=1 python -m benchmarks.flows [--rounds N]
+Usage: OMP_NUM_THREADS=1 python -m benchmarks.flows [--rounds N] [--only NAME]
 """
 
 import argparse
+import json
 import warnings
 from collections.abc import Callable
 
@@ -23,7 +24,7 @@ from genzoo.core import Batch, Noise, Space
 from genzoo.core.noise import seeded
 from genzoo.models.flows import Flow, MaskedNets, Nets, Spline, autoregressive_flow, coupling_flow
 
-DIMS, ROWS, WIDTH, DEPTH, MAPS, STEPS = 63, 512, 128, 8, 5, 10
+DIMS, ROWS, WIDTH, DEPTH, MAPS, STEPS, DRAWN = 63, 512, 128, 8, 5, 10, 2048
 LogProb = Callable[[Tensor], Tensor]
 
 
@@ -51,14 +52,14 @@ def normflows_affine() -> tuple[nn.Module, LogProb, Callable[[], object]]:
         net = normflows.nets.MLP([(DIMS + 1) // 2, WIDTH, WIDTH, 2 * (DIMS // 2)], init_zeros=True)
         parts += [normflows.flows.AffineCouplingBlock(net), normflows.flows.Permute(DIMS, mode="swap")]
     model = normflows.NormalizingFlow(normflows.distributions.DiagGaussian(DIMS, trainable=False), parts)
-    return model, model.log_prob, lambda: model.sample(ROWS)
+    return model, model.log_prob, lambda: model.sample(DRAWN)
 
 
 def zuko_spline() -> tuple[nn.Module, LogProb, Callable[[], object]]:
     import zuko
 
     model = zuko.flows.NSF(DIMS, bins=8, transforms=DEPTH, passes=2, hidden_features=[WIDTH] * 2)
-    return model, lambda x: model().log_prob(x), lambda: model().sample((ROWS,))
+    return model, lambda x: model().log_prob(x), lambda: model().sample((DRAWN,))
 
 
 def zuko_maps(spline: bool) -> tuple[nn.Module, LogProb, Callable[[], object]]:
@@ -66,7 +67,7 @@ def zuko_maps(spline: bool) -> tuple[nn.Module, LogProb, Callable[[], object]]:
 
     sizes = {"transforms": MAPS, "hidden_features": [WIDTH] * 2}
     model = zuko.flows.NSF(DIMS, bins=8, **sizes) if spline else zuko.flows.MAF(DIMS, **sizes)
-    return model, lambda x: model().log_prob(x), lambda: model().sample((ROWS,))
+    return model, lambda x: model().log_prob(x), lambda: model().sample((DRAWN,))
 
 
 def beside(name: str, model: Flow, peer: Callable[[], tuple[nn.Module, LogProb, Callable[[], object]]],
@@ -77,18 +78,18 @@ def beside(name: str, model: Flow, peer: Callable[[], tuple[nn.Module, LogProb, 
     log_prob(x)  # what starts from data
     trained = compared(own(model, x, STEPS), steps(lambda step: -log_prob(x).mean(), fused(theirs), STEPS), rounds)
 
-    def without(run: Callable[[], object]) -> Callable[[], None]:
+    def without(run: Callable[[], object], times: int = 1) -> Callable[[], None]:
         def several() -> None:
             with torch.no_grad():
-                for _ in range(STEPS):
+                for _ in range(times):
                     run()
 
         return several
 
     return {
         f"{name}: a step": trained,
-        f"{name}: log p": compared(without(lambda: model.log_prob(x)), without(lambda: log_prob(x)), rounds),
-        f"{name}: samples": compared(without(lambda: model.sample(ROWS, seed=0)), without(draw), rounds),
+        f"{name}: log p": compared(without(lambda: model.log_prob(x), STEPS), without(lambda: log_prob(x), STEPS), rounds),
+        f"{name}: samples": compared(without(lambda: model.sample(DRAWN, seed=0)), without(draw), rounds),
     }
 
 
@@ -96,26 +97,32 @@ def _rows() -> Tensor:
     return Noise(0, "rows").normal(ROWS, DIMS)
 
 
+CASES: dict[str, tuple[Callable[[], Flow], Callable[[], tuple[nn.Module, LogProb, Callable[[], object]]]]] = {
+    "realnvp, normflows": (lambda: flow(spline=False), normflows_affine),
+    "nsf, zuko": (lambda: flow(spline=True), zuko_spline),
+    "maf, zuko": (lambda: maps(spline=False), lambda: zuko_maps(spline=False)),
+    "nsf_autoregressive, zuko": (lambda: maps(spline=True), lambda: zuko_maps(spline=True)),
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5, help="how many turns")
+    parser.add_argument("--only", choices=CASES, help="one case alone, beside what is kept of the others")
     said = parser.parse_args()
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")
     figures: Figures = {}
-    for name, ours, peer in (
-        ("realnvp, normflows", lambda: flow(spline=False), normflows_affine),
-        ("nsf, zuko", lambda: flow(spline=True), zuko_spline),
-        ("maf, zuko", lambda: maps(spline=False), lambda: zuko_maps(spline=False)),
-        ("nsf_autoregressive, zuko", lambda: maps(spline=True), lambda: zuko_maps(spline=True)),
-    ):
+    if said.only is not None:
+        figures = json.loads((record.FOLDER / "flows.json").read_text())["figures"]
+    for name, (ours, peer) in CASES.items():
         try:
-            figures |= beside(name, ours(), peer, said.rounds)
+            figures |= beside(name, ours(), peer, said.rounds) if said.only in (None, name) else {}
         except ImportError as problem:
             print(f"{name} is left out: {problem}")
     for name, values in figures.items():
         print(f"{name:32}", *(f"{what} {value:.4g}" for what, value in values.items()))
-    sizes = {"dims": DIMS, "rows": ROWS, "width": WIDTH, "depth": DEPTH, "steps": STEPS}
+    sizes = {"dims": DIMS, "rows": ROWS, "width": WIDTH, "depth": DEPTH, "steps": STEPS, "drawn": DRAWN}
     print("written to", record.write("flows", sizes | {"figures": figures}))
 
 

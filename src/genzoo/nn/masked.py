@@ -10,12 +10,19 @@ References:
     arXiv:1502.03509
 """
 
+import itertools
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import linear, relu
+from torch.nn.functional import linear
+
+from genzoo.nn.masked_pass import Plan, masked_pass
 
 __all__ = ["Growing", "MaskedLinear", "MaskedMLP"]
+
+SPAN = 16  # entries that are grown one by one
 
 
 class MaskedLinear(nn.Linear):
@@ -36,14 +43,15 @@ class MaskedLinear(nn.Linear):
 
     def __init__(self, seen: Int[Tensor, " inputs"], of: Int[Tensor, " outputs"], *, bias: bool = True) -> None:
         super().__init__(len(seen), len(of), bias=bias)
-        self.register_buffer("mask", of[:, None] >= seen[None, :], persistent=False)
+        mask = (of[:, None] >= seen[None, :]).to(self.weight.dtype)  # a factor: choices take several times as long
+        self.register_buffer("mask", mask, persistent=False)
         nn.init.normal_(self.weight)
         with torch.no_grad():  # He's scale for the inputs that an output sees, not for all
             self.weight.mul_(self.mask * (2 / self.mask.sum(1, keepdim=True).clamp_min(1)).sqrt())
 
     def masked(self) -> Float[Tensor, "outputs inputs"]:
         """The weights with zeros where nothing is seen."""
-        return torch.where(self.mask, self.weight, 0)
+        return self.weight * self.mask
 
     def forward(self, input: Float[Tensor, "B inputs"]) -> Float[Tensor, "B outputs"]:
         return linear(input, self.masked(), self.bias)
@@ -71,6 +79,8 @@ class MaskedMLP(nn.Module):
         torch.Size([5, 6, 2])
     """
 
+    place: Tensor
+
     def __init__(
         self, entries: int, features: int, outputs: int, *, width: int = 512, depth: int = 2, given: int = 0
     ) -> None:
@@ -81,6 +91,9 @@ class MaskedMLP(nn.Module):
         each = torch.arange(entries)
         inputs = each.repeat_interleave(features)
         degrees = torch.arange(width) * max(1, entries - 1) // width
+        self.units = [0, *torch.searchsorted(degrees, each, right=True).tolist()]  # that so many entries complete
+        order = torch.cat([inputs, degrees]).argsort(stable=True)
+        self.register_buffer("place", order.argsort(), persistent=False)  # of inputs and units, as they become known
         before = (each - 1).repeat_interleave(outputs)
         self.layers = nn.ModuleList(MaskedLinear(inputs if i == 0 else degrees, degrees) for i in range(depth))
         self.last, self.shortcut = MaskedLinear(degrees, before), MaskedLinear(each, before, bias=False)
@@ -92,12 +105,22 @@ class MaskedMLP(nn.Module):
     def forward(
         self, x: Float[Tensor, "B D features"], given: Float[Tensor, "B width"] | None = None
     ) -> Float[Tensor, "B D outputs"]:
-        *shifts, shift = self.shifted(given)
-        h = x.flatten(1)
-        for i, (layer, v) in enumerate(zip(self.layers, shifts, strict=True)):
-            new = relu(layer(h) + v)
-            h = new if i == 0 else h + new
-        return (self.last(h) + self.shortcut(x[..., 0]) + shift).unflatten(1, (self.entries, self.outputs))
+        return self._pass(x, given, by_number=False).unflatten(1, (self.entries, self.outputs))
+
+    def by_number(
+        self, x: Float[Tensor, "B D features"], given: Float[Tensor, "B width"] | None = None
+    ) -> Float[Tensor, "B outputs D"]:
+        """The same with all first numbers side by side, then all second ones, as transforms of entries read them."""
+        return self._pass(x, given, by_number=True).unflatten(1, (self.outputs, self.entries))
+
+    def _pass(self, x: Tensor, given: Tensor | None, *, by_number: bool) -> Tensor:
+        every = [layer for layer in (*self.layers, self.last, self.shortcut) if isinstance(layer, MaskedLinear)]
+        biases, shifts = [layer.bias for layer in every[:-1]], self.shifted(given)
+        constants = [b if isinstance(shift, float) else b + shift for b, shift in zip(biases, shifts, strict=True)]
+        kind, dtype = x.device.type, self.last.weight.dtype
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else dtype
+        plan = Plan(tuple(layer.mask for layer in every), self.entries, by_number, dtype)
+        return masked_pass(plan, x.flatten(1), constants, [layer.weight for layer in every])
 
     def shifted(self, given: Tensor | None) -> list[Tensor | float]:
         """What the condition adds to each layer, and last to the output."""
@@ -107,7 +130,12 @@ class MaskedMLP(nn.Module):
 
 
 class Growing:
-    """A pass through a masked network entry by entry: each call tells one more and asks about the next.
+    """A pass through a masked network entry by entry, without gradients: each call tells one more and asks about the
+    next.
+
+    Rows stand side by side, so that what an entry adds is a few rows of numbers in one piece. Entries are taken in
+    spans: what all before a span add to it is a product of large matrices, and what is left within it is so small that
+    the calls themselves cost more. For numbers that are not known yet the masked weights are zero.
 
     Args:
         net: The network; its weights are read once.
@@ -117,49 +145,76 @@ class Growing:
     Example:
         >>> net = MaskedMLP(entries=6, features=1, outputs=2, width=32, depth=2)
         >>> x, growing = torch.randn(5, 6, 1), Growing(net, 5)
-        >>> said = [growing.first(), *(growing.tell(x[:, d]) for d in range(5))]
-        >>> torch.allclose(torch.stack(said, 1), net(x), atol=1e-6)
+        >>> said = [growing.first(), *(growing.tell(x[:, d].T) for d in range(5))]
+        >>> torch.allclose(torch.stack(said).permute(2, 0, 1), net(x), atol=1e-6)
         True
     """
 
+    @torch.no_grad()
     def __init__(self, net: MaskedMLP, rows: int, given: Float[Tensor, "B width"] | None = None) -> None:
-        self.net, self.known = net, 0
+        self.net, self.known, self.units, like = net, 0, net.units, net.last.weight
+        self.tips = [known * net.features + units for known, units in enumerate(self.units)]
+        numbers, units = net.place.split([net.entries * net.features, net.width])
         layers = [layer for layer in net.layers if isinstance(layer, MaskedLinear)]
-        self.layers = [(layer.masked(), layer.bias) for layer in layers]
-        self.last, self.shortcut = net.last.masked(), net.shortcut.masked()
-        self.shifts = net.shifted(given)
-        like = net.last.weight
-        self.x = like.new_zeros(rows, net.entries * net.features)
-        self.h = [like.new_zeros(rows, net.width) for _ in net.layers]
-        degrees = torch.arange(net.width) * max(1, net.entries - 1) // net.width
-        self.edges = [0, *torch.searchsorted(degrees, torch.arange(net.entries), right=True).tolist()]
+        inward, tip = like.new_zeros(net.width, self.tips[-1]), like.new_zeros(len(like), self.tips[-1])
+        inward[:, numbers], tip[:, units] = layers[0].masked(), net.last.masked()
+        tip[:, numbers[:: net.features]] = net.shortcut.masked()
+        self.weights = [inward, *(layer.masked() for layer in layers[1:]), tip]
+        biases, shifts = [*(layer.bias for layer in layers), net.last.bias], net.shifted(given)
+        self.constants = [_beside(bias, shift) for bias, shift in zip(biases, shifts, strict=True)]
+        self.tip = like.new_zeros(self.tips[-1], rows)  # entries, and what the last hidden layer makes of them
+        self.h = [like.new_zeros(net.width, rows) for _ in layers[1:]]
+        self._open()
 
-    def first(self) -> Float[Tensor, "B outputs"]:
+    def first(self) -> Float[Tensor, "outputs B"]:
         """What is said of entry 0."""
         return self._said()
 
-    def tell(self, x: Float[Tensor, "B features"]) -> Float[Tensor, "B outputs"]:
+    def tell(self, x: Float[Tensor, "features B"]) -> Float[Tensor, "outputs B"]:
         """Takes in the next entry; returns what is said of the one after it."""
-        net = self.net
-        self.x[:, self.known * net.features : (self.known + 1) * net.features] = x
+        d, below = self.known - self.start, None
+        self.slots[d].copy_(x.detach())
+        for layer, slots in self.span:
+            new = slots[d]
+            torch.addmm(layer.begun[d], layer.weights[d], layer.reads, out=new).relu_()
+            below = new if below is None else new.add_(below)
         self.known += 1
-        new, upto = slice(*self.edges[self.known - 1 : self.known + 1]), self.edges[self.known]
-        if new.start < new.stop:
-            below, seen = self.x, self.known * net.features
-            for i, ((weight, bias), h) in enumerate(zip(self.layers, self.h, strict=True)):
-                value = relu(linear(below[:, :seen], weight[new, :seen], bias[new]) + part(self.shifts[i], new))
-                h[:, new] = value if i == 0 else below[:, new] + value
-                below, seen = h, upto
+        if self.known - self.start == len(self.slots) and self.known < self.net.entries:
+            self._open()
         return self._said()
 
     def _said(self) -> Tensor:
-        net, upto = self.net, self.edges[self.known]
-        of = slice(self.known * net.outputs, (self.known + 1) * net.outputs)
-        said = linear(self.h[-1][:, :upto], self.last[of, :upto], net.last.bias[of])
-        first = self.x[:, : self.known * net.features : net.features]
-        return said + linear(first, self.shortcut[of, : self.known]) + part(self.shifts[-1], of)
+        said, d = self.said, self.known - self.start
+        return torch.addmm(said.begun[d], said.weights[d], said.reads)
+
+    def _open(self) -> None:
+        """Begins a span of entries: what is known adds to all that is made of them."""
+        net, self.start = self.net, self.known
+        stop = min(self.known + SPAN, net.entries)
+        counts = [b - a for a, b in itertools.pairwise(self.units[self.known : stop + 1])]
+        here, units = (slice(edges[self.known], edges[stop]) for edges in (self.tips, self.units))
+        inner = self.tip[here].split([size for count in counts for size in (net.features, count)])
+        self.slots, made = inner[::2], [*(h[units].split(counts) for h in self.h), inner[1::2]]
+        reads = [(self.tip, here), *((h, units) for h in self.h)]
+        layers = [self._begun(i, units, counts, *read) for i, read in enumerate(reads)]
+        self.span = list(zip(layers, made, strict=True))
+        rows, sizes = slice(self.known * net.outputs, stop * net.outputs), [net.outputs] * (stop - self.known)
+        self.said = self._begun(len(layers), rows, sizes, self.tip, here)
+
+    def _begun(self, layer: int, rows: slice, sizes: list[int], source: Tensor, here: slice) -> "_Begun":
+        weight = self.weights[layer][rows]
+        begun = torch.addmm(self.constants[layer][rows], weight[:, : here.start], source[: here.start])
+        return _Begun(begun.split(sizes), weight[:, here].split(sizes), source[here])
 
 
-def part(shift: Tensor | float, columns: slice) -> Tensor | float:
-    """Some columns of what a condition adds, if there is one."""
-    return shift if isinstance(shift, float) else shift[:, columns]
+class _Begun(NamedTuple):
+    """What a layer makes of the entries before a span, its weights of those within, entry by entry, and these."""
+
+    begun: tuple[Tensor, ...]
+    weights: tuple[Tensor, ...]
+    reads: Tensor
+
+
+def _beside(bias: Float[Tensor, " units"], shift: Tensor | float) -> Float[Tensor, "units _"]:
+    """What is added to units, one number for all rows or one a row."""
+    return bias[:, None] if isinstance(shift, float) else (bias + shift).T.contiguous()

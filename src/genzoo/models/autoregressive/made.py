@@ -141,12 +141,12 @@ class Steps(Sequential):
 
     def logits(self, state: tuple[Growing, Tensor]) -> Float[Tensor, "n symbols"]:
         growing, said = state
-        return self.model.head.logits(self.model.owned(said, growing.known))
+        return self.model.head.logits(self.model.owned(said.T, growing.known))
 
     def take(self, state: tuple[Growing, Tensor], symbol: Int[Tensor, " n"]) -> tuple[Growing, Tensor]:
         growing = state[0]
         entry = slice(growing.known, growing.known + 1)
-        return growing, growing.tell(self.model.features_of(symbol[:, None], entry).squeeze(1))
+        return growing, growing.tell(self.model.features_of(symbol[:, None], entry).squeeze(1).T)
 
 
 def waves(levels: int, features: int) -> Float[Tensor, "levels features"]:

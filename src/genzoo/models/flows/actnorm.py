@@ -1,5 +1,7 @@
 """Activation normalization: a scale and shift of each channel that starts from data."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -46,10 +48,8 @@ class ActNorm(Bijection):
     def forward(
         self, x: Float[Tensor, "B C *rest"], given: Embedded = None
     ) -> tuple[Float[Tensor, "B C *rest"], Float[Tensor, " B"]]:
-        mean, log_scale = self._shaped(x)
-        ladj = -self.log_scale.sum() * x[0, 0].numel() if len(x) else x.new_zeros(())
-        scale = (-log_scale).exp()
-        return torch.addcmul(-mean * scale, x, scale), ladj.expand(len(x))
+        z, ladj = _Normed.apply(x, *self._shaped(x))
+        return z, ladj.expand(len(x))
 
     def inverse(self, z: Float[Tensor, "B C *rest"], given: Embedded = None) -> Float[Tensor, "B C *rest"]:
         mean, log_scale = self._shaped(z)
@@ -68,3 +68,30 @@ class ActNorm(Bijection):
     def _shaped(self, x: Tensor) -> tuple[Tensor, Tensor]:
         shape = (1, -1, *[1] * (x.ndim - 2))
         return self.mean.reshape(shape), self.log_scale.reshape(shape)
+
+
+class _Normed(torch.autograd.Function):
+    """z and the ladj of a row, the way back written out: it takes a third of the operations that autograd would."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, mean: Tensor, log_scale: Tensor) -> tuple[Tensor, Tensor]:
+        scale = (-log_scale).exp()
+        z = torch.addcmul(-mean * scale, x, scale)
+        ctx.save_for_backward(x, mean, log_scale, scale, z)
+        return z, -log_scale.sum() * _pixels(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad_z: Tensor, grad_ladj: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x, mean, log_scale, scale, z = ctx.saved_tensors
+        if torch.is_grad_enabled():  # a second derivative is asked for
+            told = (x - mean) * (-log_scale).exp(), -log_scale.sum() * _pixels(x)
+            back = torch.autograd.grad(told, (x, mean, log_scale), (grad_z, grad_ladj), create_graph=True)
+            return back[0], back[1], back[2]
+        axes = [axis for axis in range(x.ndim) if axis != 1]
+        to_scale = (grad_z * z).sum(axes, keepdim=True).add_(_pixels(x) * grad_ladj).neg_()
+        return grad_z * scale, -scale * grad_z.sum(axes, keepdim=True), to_scale
+
+
+def _pixels(x: Tensor) -> int:
+    """How many numbers of a row a channel holds."""
+    return x[0, 0].numel() if len(x) else 0

@@ -12,7 +12,6 @@ References:
     Papamakarios, Pavlakou & Murray, 2017, "Masked autoregressive flow for density estimation", arXiv:1705.07057
 """
 
-from collections.abc import Callable
 from typing import cast
 
 import torch
@@ -62,24 +61,30 @@ class Autoregressive(Bijection):
         self, x: Float[Tensor, "B D"], given: Embedded = None
     ) -> tuple[Float[Tensor, "B D"], Float[Tensor, " B"]]:
         x = self._turned(x)
-        said = self.net(x[..., None], given).to(x.dtype)  # under autocast the network is coarser than x
-        z, ladj = self.transform.forward(x, said.transpose(1, 2).contiguous())
+        said = self.net.by_number(x[..., None], given).to(x.dtype)  # under autocast the network is coarser than x
+        z, ladj = self.transform.forward(x, said)
         return self._turned(z), ladj.sum(1)
 
     def inverse(self, z: Float[Tensor, "B D"], given: Embedded = None) -> Float[Tensor, "B D"]:
-        """The x whose z this is, entry by entry: each unit once, or where gradients are asked for a pass an entry."""
+        """The x whose z this is, entry by entry: each unit once, or a pass an entry where gradients are asked for."""
         z = self._turned(z)
-        said, known = self._told(len(z), given), list[Tensor]()
-        for d in range(z.shape[1]):
-            known.append(self.transform.inverse(z[:, d : d + 1], said(known).to(z.dtype)[:, :, None]))
-        return self._turned(torch.cat(known, 1))
+        return self._turned(self._passes(z, given) if torch.is_grad_enabled() else self._grown(z, given))
 
-    def _told(self, n: int, given: Embedded) -> Callable[[list[Tensor]], Tensor]:
-        """What the network says of the next entry from those that are known."""
-        if torch.is_grad_enabled():
-            return lambda known: self.net(_padded(known, n, self.net), given)[:, len(known)]
-        growing = Growing(self.net, n, given)
-        return lambda known: growing.tell(known[-1]) if known else growing.first()
+    def _grown(self, z: Tensor, given: Embedded) -> Tensor:
+        """Each unit once; entries are rows and rows columns, of which each entry needs one in one piece."""
+        growing, known = Growing(self.net, len(z), given), list[Tensor]()
+        for column in z.T.contiguous().split(1):
+            said = growing.tell(known[-1]) if known else growing.first()
+            known.append(self.transform.inverse(column, said[None].to(z.dtype)))
+        return torch.cat(known).T
+
+    def _passes(self, z: Tensor, given: Embedded) -> Tensor:
+        """A pass an entry, whose gradients are known."""
+        known = list[Tensor]()
+        for column in z.split(1, dim=1):
+            said = self.net(_padded(known, len(z), self.net), given)[:, len(known)].to(z.dtype)
+            known.append(self.transform.inverse(column, said[:, :, None]))
+        return torch.cat(known, 1)
 
     def extra_repr(self) -> str:
         return f"transform={self.transform}, reverse={self.reverse}"

@@ -112,7 +112,8 @@ class Affine(Elementwise):
         return z, scale
 
     def inverse(self, z: Float[Tensor, "B C *rest"], raw: Float[Tensor, "B 2 C *rest"]) -> Float[Tensor, "B C *rest"]:
-        return (z - raw[:, 1]) * (-self.bound * torch.tanh(raw[:, 0] / self.bound)).exp()
+        scale, shift = raw.unbind(1)
+        return (z - shift) * (self.bound * torch.tanh(scale / -self.bound)).exp_()
 
 
 class _Affine(torch.autograd.Function):
