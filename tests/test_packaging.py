@@ -30,9 +30,9 @@ BROUGHT = {
     "markupsafe": "jinja2",
     "pydantic_core": "pydantic",
 }  # by a package that is declared, in whose name they act
-OPTIONAL = {  # asked only where they are: another name of the same code, a user's own table, peers in speed
+OPTIONAL = {  # asked only where they are: another name of the same code, a user's own table, peers
     "lightning", "polars", "jax", "blackjax", "numpyro", "thrml", "hmmlearn",
-    "normflows", "torchcfm", "torchdiffeq", "diffusers",
+    "normflows", "nflows", "torchcfm", "torchdiffeq", "diffusers",
 }  # fmt: skip
 
 

@@ -335,7 +335,7 @@ def residual_flow(
     small, over = size == "small", {"bound": bound, "high": space.levels, "drop_given": drop_given}
     width, depth = width or (64 if small else 128), depth or (16 if small else 100)
     flow = built(Space(space.shape), given_space, width=width, depth=depth, **over)
-    return Recipe(_over(space, flow), _trained(lr=2e-3))
+    return Recipe(_over(space, flow), _trained(lr=5e-3))
 
 
 def _trained(**settings: Any) -> TrainConfig:

@@ -1,190 +1,39 @@
 """Bijections: they invert, and their log-determinants are those of autograd's Jacobians."""
 
-import re
-from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from genzoo.models.flows import (
     ActNorm,
     Additive,
     Affine,
     Autoregressive,
-    Bijection,
-    Causal,
     Chain,
-    CircularSpline,
-    Continuous,
     Coupling,
-    Flatten,
-    Inverse,
     Logistics,
     Logit,
-    LogRatio,
     Mixing,
     Patches,
     Planar,
     Radial,
-    Residual,
-    Separate,
     Shuffle,
     Spline,
     Split,
     Squeeze,
-    StickBreaking,
-    Sylvester,
 )
-from genzoo.models.flows.circle import wrapped
 from genzoo.models.flows.coupling import Elementwise
 from genzoo.models.flows.couplings import couplings, scales
-from genzoo.nn import MLP, LipschitzMLP, MaskedMLP, MLPField, ResidualConv, TracedMLP, Transformer
+from genzoo.models.flows.spline_steps import ONE
+from genzoo.nn import MLP, MaskedMLP
+from tests.golden import maps, splines
 from tests.golden.couplings import BOUND, DIMS, FLIPS
 from tests.golden.couplings import WIDTH as WIDE
 from tests.golden.frozen import frozen
-
-IMAGE, WIDTH = (2, 4, 6), 3
-
-
-def perceptron(inputs: int, outputs: int) -> nn.Module:
-    return MLP(inputs, [8], outputs, given=WIDTH)
-
-
-def convolutions(inputs: int, outputs: int) -> nn.Module:
-    return ResidualConv(inputs, 8, outputs, given=WIDTH)
-
-
-def masked(outputs: int, transform: Elementwise | None = None, *, reverse: bool = False) -> Bijection:
-    return Autoregressive(MaskedMLP(5, 1, outputs, width=8, depth=2, given=WIDTH), transform, reverse=reverse)
-
-
-def causal(transform: Elementwise | None = None, *, reverse: bool = False, window: int = 16) -> Bijection:
-    """A causal map of 5 places with 2 numbers each."""
-    net = Transformer(8, 2, 2, 5)
-    return Causal(net, 8, 2, transform, reverse=reverse, given=WIDTH, window=window)
-
-
-CASES: dict[str, tuple[Callable[[], Bijection], tuple[int, ...]]] = {
-    "actnorm": (lambda: ActNorm(5), (5,)),
-    "actnorm/image": (lambda: ActNorm(2), IMAGE),
-    "coupling": (lambda: Coupling(perceptron(3, 4), 5), (5,)),
-    "coupling/flip": (lambda: Coupling(perceptron(2, 6), 5, flip=True), (5,)),
-    "coupling/spline": (lambda: Coupling(perceptron(3, 2 * 11), 5, Spline(4, bound=1.0)), (5,)),
-    "coupling/image/spline": (lambda: Coupling(convolutions(1, 5), 2, Spline(2)), IMAGE),
-    "coupling/image": (lambda: Coupling(convolutions(1, 2), 2), IMAGE),
-    "flatten": (lambda: Flatten(IMAGE), IMAGE),
-    "shuffle": (Shuffle, (5,)),
-    "shuffle/image": (Shuffle, IMAGE),
-    "squeeze": (Squeeze, IMAGE),
-    "logit": (lambda: Logit(3, alpha=0.01), (5,)),
-    "split": (lambda: Split(Chain(ActNorm(2), Flatten((2, 2, 2))), (3, 2, 2)), (3, 2, 2)),
-    "chain": (lambda: couplings(5, 4, perceptron, Affine()), (5,)),
-    "chain/mixing": (lambda: couplings(5, 4, perceptron, Additive(), "lu"), (5,)),
-    "mixing": (lambda: Mixing(5), (5,)),
-    "mixing/image": (lambda: Mixing(2), IMAGE),
-    "mixing/image/plain": (lambda: Mixing(2, "plain"), IMAGE),
-    "coupling/additive": (lambda: Coupling(perceptron(3, 2), 5, Additive()), (5,)),
-    "inverse": (lambda: Inverse(masked(2)), (5,)),
-    "chain/spline": (lambda: couplings(5, 4, perceptron, Spline(4)), (5,)),
-    "sylvester": (lambda: Sylvester(5, 3, WIDTH), (5,)),
-    "sylvester/all": (lambda: Sylvester(4, given=WIDTH), (4,)),
-    "separate": (lambda: Separate(5, Spline(4), WIDTH), (5,)),
-    "circle": (lambda: Separate(5, CircularSpline(4), WIDTH), (5,)),
-    "circle/coupling": (lambda: Coupling(perceptron(3, 2 * 13), 5, CircularSpline(4)), (5,)),
-    "simplex/ratio": (LogRatio, (5,)),
-    "simplex/stick": (StickBreaking, (5,)),
-    "planar": (lambda: Planar(5, WIDTH), (5,)),
-    "radial": (lambda: Radial(5, WIDTH), (5,)),
-    "continuous": (lambda: Continuous(TracedMLP(5, 8, WIDTH), tolerance=1e-11), (5,)),
-    "continuous/layers": (lambda: Continuous(MLPField(5, [8], WIDTH), tolerance=1e-11), (5,)),
-    "residual": (lambda: Residual(LipschitzMLP(5, 8, WIDTH)), (5,)),
-    "residual/many": (lambda: Residual(LipschitzMLP(12, 8, WIDTH)), (12,)),
-    "autoregressive": (lambda: masked(2), (5,)),
-    "autoregressive/reverse": (lambda: masked(2, reverse=True), (5,)),
-    "autoregressive/spline": (lambda: masked(11, Spline(4, bound=1.0)), (5,)),
-    "causal": (causal, (5, 2)),
-    "causal/reverse/windows": (lambda: causal(reverse=True, window=2), (5, 2)),
-    "causal/logistics": (lambda: causal(Logistics(3)), (5, 2)),
-    "coupling/logistics": (lambda: Coupling(perceptron(3, 2 * 11), 5, Logistics(3)), (5,)),
-    "patches": (lambda: Patches(IMAGE, 2), IMAGE),
-    "patches/vector": (lambda: Patches((6,), 3), (6,)),
-    "scales": (lambda: scales((1, 8, 8), lambda channels: couplings(channels, 2, convolutions, Affine())), (1, 8, 8)),
-}
-
-
-def made(name: str) -> Bijection:
-    """A bijection away from its start, which is near the identity."""
-    bijection = CASES[name][0]()
-    for parameter in bijection.parameters():
-        with torch.no_grad():
-            parameter.add_(0.1 * torch.randn_like(parameter))
-    return bijection
-
-
-def rows(name: str, n: int = 4) -> tuple[Tensor, Tensor]:
-    x = torch.randn(n, *CASES[name][1])
-    if "circle" in name:
-        x = wrapped(x)
-    if "simplex" in name:
-        x = torch.nn.functional.pad(x, (0, 1)).softmax(1)[:, :-1]
-    return (3 * torch.rand_like(x) if name == "logit" else x), torch.randn(n, WIDTH)
-
-
-@pytest.mark.parametrize(("dtype", "error"), [(torch.float64, 1e-9), (torch.float32, 1e-4)])
-@pytest.mark.parametrize("name", CASES)
-def test_inverses_bring_back_x(name: str, dtype: torch.dtype, error: float) -> None:
-    bijection = made(name).to(dtype)
-    x, given = (part.to(dtype) for part in rows(name, 50))
-    with torch.no_grad():
-        z, ladj = bijection(x, given)
-        assert (bijection.inverse(z, given) - x).abs().max() < error
-    assert ladj.shape == (50,)
-    assert z.dtype == ladj.dtype == dtype
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_ladj_is_that_of_the_jacobian(name: str) -> None:
-    bijection = made(name).double()
-    x, given = (part.double() for part in rows(name))
-    _, ladj = bijection(x, given)
-    for row, condition, expected in zip(x, given, ladj, strict=True):
-        jacobian = torch.autograd.functional.jacobian(
-            lambda x, condition=condition: bijection(x[None], condition[None])[0].flatten(), row
-        )
-        assert torch.linalg.slogdet(jacobian.flatten(1)).logabsdet.item() == pytest.approx(expected.item(), abs=1e-8)
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_derivatives_of_the_inverse_are_those_of_a_solution(name: str) -> None:
-    """However it is found, by a formula, bisection, Newton's steps or a differential equation."""
-    bijection = made(name).double()
-    if isinstance(bijection, Continuous):
-        bijection.tolerance = 1e-7
-    x, given = (part.double() for part in rows(name, 1))
-    z = bijection(x, given)[0].detach()
-    there = torch.autograd.functional.jacobian(lambda x: bijection(x[None], given)[0].flatten(), x[0]).flatten(1)
-    back = torch.autograd.functional.jacobian(lambda z: bijection.inverse(z[None], given).flatten(), z[0]).flatten(1)
-    assert torch.allclose(back @ there, torch.eye(len(there)).double(), atol=1e-6)
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_no_rows_are_rows(name: str) -> None:
-    bijection = made(name)
-    x, given = rows(name, 0)
-    z, ladj = bijection(x, given)
-    assert ladj.shape == (0,)
-    assert bijection.inverse(z, given).shape == x.shape
-
-
-@pytest.mark.parametrize("name", [name for name in CASES if not re.search("norm|logi|mixing|simplex", name)])
-def test_couplings_start_as_the_identity(name: str) -> None:
-    bijection = CASES[name][0]()
-    x, given = rows(name)
-    z, ladj = bijection(x, given)
-    error = 1e-5 if re.search("spline|separate|circle", name) else 0
-    assert torch.allclose(ladj, torch.zeros(4), rtol=0, atol=error)
-    assert torch.allclose(z.flatten().sort().values, x.flatten().sort().values, rtol=0, atol=error)
+from tests.models.flows.cases import WIDTH, causal, convolutions, made, masked, perceptron
 
 
 @pytest.mark.parametrize("transform", [Affine(), Spline(2, bound=2.0), Spline(3, bound=2.0), Logistics(3)], ids=repr)
@@ -305,6 +154,90 @@ def test_couplings_are_those_of_zuko() -> None:
     z, ladj = chain(oracle["x"])
     assert torch.allclose(z, oracle["z"], rtol=1e-12, atol=1e-12)
     assert torch.allclose(ladj, oracle["ladj"], rtol=1e-12, atol=1e-12)
+
+
+def renumbered(weight: Tensor, numbers: int) -> Tensor:
+    """Parameters that stand entry by entry, as ours: first ones first, slopes counted from that of the identity."""
+    weight = weight.unflatten(0, (-1, numbers))
+    if weight.ndim == 2:
+        weight = torch.cat([weight[:, : 2 * splines.BINS], weight[:, 2 * splines.BINS :] - ONE], 1)
+    return weight.transpose(0, 1).flatten(0, 1)
+
+
+def test_spline_couplings_are_those_of_nflows() -> None:
+    oracle, parts = frozen("splines"), []
+    for i, flip in enumerate(splines.FLIPS):
+        a, b = (2, 3) if flip else (3, 2)
+        net = MLP(a, [splines.WIDTH], splines.NUMBERS * b, activation=nn.ReLU)
+        coupling = Coupling(net, splines.DIMS, Spline(splines.BINS, splines.BOUND), flip=flip).double()
+        said = {name: oracle[f"coupling/{i}/{name}"] for name in ("first.weight", "first.bias")}
+        names = ("last.weight", "last.bias")
+        last = {name: renumbered(oracle[f"coupling/{i}/{name}"], splines.NUMBERS) for name in names}
+        net.load_state_dict({name.replace("first", "layers.0"): weight for name, weight in said.items()} | last)
+        parts.append(coupling)
+    z, ladj = Chain(*parts)(oracle["x"])
+    assert (oracle["x"].abs() > splines.BOUND).any()
+    assert torch.allclose(z, oracle["coupling/z"], rtol=0, atol=1e-9)
+    assert torch.allclose(ladj, oracle["coupling/ladj"], rtol=0, atol=1e-6)
+
+
+def as_masked(oracle: dict[str, Tensor], prefix: str, transform: Elementwise, width: int) -> Autoregressive:
+    """A map with the weights of an oracle, whose network has no shortcut."""
+    dims, numbers = oracle["x"].shape[1], transform.numbers
+    layer = Autoregressive(MaskedMLP(dims, 1, numbers, width=width, depth=1), transform).double()
+    bias = oracle[f"{prefix}last.bias"].unflatten(0, (dims, numbers)).clone()
+    if isinstance(transform, Spline):
+        bias[:, 2 * transform.bins :] -= ONE
+    layer.net.load_state_dict(
+        {
+            "layers.0.weight": oracle[f"{prefix}first.weight"],
+            "layers.0.bias": oracle[f"{prefix}first.bias"],
+            "last.weight": oracle[f"{prefix}last.weight"],
+            "last.bias": bias.flatten(),
+            "shortcut.weight": torch.zeros(dims * numbers, dims),
+        }
+    )
+    return layer
+
+
+def test_autoregressive_splines_are_those_of_nflows() -> None:
+    oracle = frozen("splines")
+    layer = as_masked(oracle, "masked/", Spline(splines.BINS, splines.BOUND), splines.WIDTH)
+    z, ladj = layer(oracle["x"])
+    assert torch.allclose(z, oracle["masked/z"], rtol=0, atol=1e-9)
+    assert torch.allclose(ladj, oracle["masked/ladj"], rtol=0, atol=1e-6)
+
+
+def test_autoregressive_affine_maps_are_those_of_zuko() -> None:
+    oracle = frozen("maps")
+    layer = as_masked(oracle, "", Affine(maps.BOUND), maps.WIDTH)
+    z, ladj = layer(oracle["x"])
+    assert torch.allclose(z, oracle["z"], rtol=1e-12, atol=1e-12)
+    assert torch.allclose(ladj, oracle["ladj"], rtol=1e-12, atol=1e-12)
+    assert torch.allclose(layer.inverse(oracle["x"]), oracle["back"], rtol=1e-9)
+
+
+class Written(TorchDispatchMode):
+    """Counts the numbers that operations write."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found = func(*args, **(kwargs or {}))
+        self.count += sum(part.numel() for part in (found if isinstance(found, tuple | list) else [found]))
+        return found
+
+
+@pytest.mark.parametrize("transform", [Affine(), Additive(), Spline(4)], ids=repr)
+def test_a_coupling_costs_what_its_entries_do(transform: Elementwise) -> None:
+    """Twice the entries, twice the numbers written, determinant and all; a determinant of a matrix would cost more."""
+    written = []
+    for dims in (32, 64, 128):
+        coupling = Coupling(MLP(dims // 2, [4], transform.numbers * dims // 2), dims, transform)
+        with torch.no_grad(), Written() as mode:
+            coupling(torch.randn(10, dims))
+        written.append(mode.count)
+    assert written[2] - written[1] == 2 * (written[1] - written[0])
 
 
 def test_a_mixing_that_lost_its_inverse_says_so() -> None:
