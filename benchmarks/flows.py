@@ -88,7 +88,9 @@ def beside(name: str, model: Flow, peer: Callable[[], tuple[nn.Module, LogProb, 
 
     return {
         f"{name}: a step": trained,
-        f"{name}: log p": compared(without(lambda: model.log_prob(x), STEPS), without(lambda: log_prob(x), STEPS), rounds),
+        f"{name}: log p": compared(
+            without(lambda: model.log_prob(x), STEPS), without(lambda: log_prob(x), STEPS), rounds
+        ),
         f"{name}: samples": compared(without(lambda: model.sample(DRAWN, seed=0)), without(draw), rounds),
     }
 
