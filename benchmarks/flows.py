@@ -2,9 +2,9 @@
 
 Eight couplings of perceptrons of 2 × 128 over 512 rows, affine ones beside normflows, splines of eight bins beside
 zuko; and five autoregressive maps with networks of that size, affine and splines, beside zuko. 2,048 rows are drawn at
-a time. All train by fused AdamW, in turns, in one process, on one thread. A ratio is the peer's processor time over genzoo's: more than 1 means
-that genzoo is faster. A peer that is not installed is left out; none is among the tools of this package: pip install
---no-deps normflows zuko.
+a time. All train by fused AdamW, in turns, in one process, on one thread. A ratio is the peer's processor time over
+genzoo's: more than 1 means that genzoo is faster. A peer that is not installed is left out; none is among the tools of
+this package: pip install --no-deps normflows zuko.
 
 Usage: OMP_NUM_THREADS=1 python -m benchmarks.flows [--rounds N] [--only NAME]
 """
@@ -86,11 +86,10 @@ def beside(name: str, model: Flow, peer: Callable[[], tuple[nn.Module, LogProb, 
 
         return several
 
+    scored = compared(without(lambda: model.log_prob(x), STEPS), without(lambda: log_prob(x), STEPS), rounds)
     return {
         f"{name}: a step": trained,
-        f"{name}: log p": compared(
-            without(lambda: model.log_prob(x), STEPS), without(lambda: log_prob(x), STEPS), rounds
-        ),
+        f"{name}: log p": scored,
         f"{name}: samples": compared(without(lambda: model.sample(DRAWN, seed=0)), without(draw), rounds),
     }
 

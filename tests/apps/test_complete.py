@@ -1,4 +1,6 @@
-"""`genzoo complete`: the rest of pictures, and what it refuses."""
+"""`genzoo complete`: the rest of pictures and of rows, and what it refuses."""
+
+import csv
 
 import pytest
 import torch
@@ -17,6 +19,10 @@ def folder(tmp_path_factory):
     train("image_gpt", "digits", settings=tiny | {"colors": 3}, steps=10, out=folder / "colors", device="cpu")
     train("vae", "digits", settings={"hidden": 4, "latent": 2}, steps=1, out=folder / "vae", device="cpu")
     train("bigram", "verse", steps=1, out=folder / "verse", device="cpu")
+    rows = torch.randn(200, 2)
+    lines = [f"{a:.4f},{a + 0.1 * b:.4f},{b:.4f}\n" for a, b in rows.tolist()]
+    (folder / "table.csv").write_text("first,the-sum,last\n" + "".join(lines))
+    train("gaussian", folder / "table.csv", out=folder / "table", device="cpu")
     bright = (read("digits").test.x[:2, 0].float() * 255 / 16).round().to(torch.uint8)
     for i, x in enumerate(bright):
         Image.fromarray(x.numpy()).save(folder / f"{i}.png")
@@ -53,5 +59,31 @@ def test_the_upper_part_is_kept_and_the_rest_is_drawn(folder, tmp_path):
 )
 def test_what_cannot_be_completed_is_refused(folder, run, picture, said):
     found = asked(folder / run, "--image", folder / picture)
+    assert found.exit_code != 0
+    assert said in " ".join(found.output.split())
+
+
+def test_columns_are_drawn_given_others(folder, tmp_path):
+    out = tmp_path / "rows.csv"
+    found = asked(folder / "table", "--known", "the-sum=2", "-n", 50, "--out", out)
+    assert found.exit_code == 0, found.output
+    assert "weighted draws, worth" in found.output
+    with out.open() as file:
+        rows = [list(map(float, row)) for row in list(csv.reader(file))[1:]]
+    assert len(rows) == 50
+    assert all(row[1] == 2 and abs(row[0] + 0.1 * row[2] - 2) < 0.1 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["table"], "Either pictures or columns"),
+        (["table", "--known", "middle=2"], "no column 'middle'"),
+        (["table", "--known", "last=high"], "must be a number"),
+        (["pixels", "--known", "last=2"], "known of tables"),
+    ],
+)
+def test_what_is_known_of_a_row_must_be_numbers_of_its_columns(folder, words, said):
+    found = asked(folder / words[0], *words[1:])
     assert found.exit_code != 0
     assert said in " ".join(found.output.split())

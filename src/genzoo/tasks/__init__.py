@@ -5,6 +5,7 @@ from genzoo._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "conditionals": ["Conditional", "conditional"],
         "expectations": ["Expectation", "expectation"],
         "expression": ["Column", "Expression", "ExpressionError", "Form"],
         "gradients": ["reparametrized_gradients", "score_gradients", "score_surrogate"],
