@@ -18,8 +18,8 @@ from torch import Tensor
 
 from genzoo.core.game import Done, Metrics
 from genzoo.core.space import Space
+from genzoo.distributions.degenerate import refuse_dependent
 from genzoo.models.classical.linear_gaussian import LinearGaussian, signed
-from genzoo.models.classical.refusals import refuse_dependent
 
 __all__ = ["FactorAnalysis"]
 

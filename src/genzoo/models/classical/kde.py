@@ -25,8 +25,8 @@ from genzoo.core.given import Given, GivenSpaceLike
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.distributions.degenerate import refuse_dependent, refuse_still
 from genzoo.models.classical.kernels import KERNELS
-from genzoo.models.classical.refusals import refuse_dependent, refuse_still
 from genzoo.models.labels import classes_in, labels_of
 
 __all__ = ["KernelDensity"]

@@ -26,10 +26,10 @@ from genzoo.core.given import Given, GivenAsked, RowsAsked
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.distributions.degenerate import refuse_still
 from genzoo.distributions.levels import Numbers
 from genzoo.models.abilities import NormalLatent
 from genzoo.models.classical.moments import RunningMoments
-from genzoo.models.classical.refusals import refuse_still
 
 __all__ = ["LinearGaussian", "signed"]
 

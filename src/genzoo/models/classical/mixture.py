@@ -28,11 +28,12 @@ from genzoo.core.given import Given, GivenAsked, GivenSpaceLike, RowsAsked
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.distributions.degenerate import refuse_still
 from genzoo.models.classical.float64_buffers import Wide
 from genzoo.models.classical.full_gaussians import FullGaussians, TiedGaussians
 from genzoo.models.classical.gaussians import ALL, FAINT, DiagonalGaussians, Gaussians, Lens
 from genzoo.models.classical.parts import alike, part_logits
-from genzoo.models.classical.refusals import refuse_singular, refuse_still
+from genzoo.models.classical.refusals import refuse_singular
 from genzoo.models.labels import classes_in, labels_of
 from genzoo.models.mapped import Mapped
 

@@ -20,6 +20,7 @@ from genzoo.core.space import Space
 from genzoo.distributions.levels import Numbers
 from genzoo.models.flows.base import Base, StandardNormal
 from genzoo.models.flows.bijection import Bijection
+from genzoo.models.flows.lost import lost_layer, refuse_degenerate, refuse_lost
 from genzoo.nn.embedding import Embedding
 
 __all__ = ["Flow"]
@@ -92,8 +93,12 @@ class Flow(GenerativeModel):
         if self.training:
             z, ladj = self.bijection.estimated(x, embedded, noise)
         else:
+            refuse_lost(x)
             z, ladj = self.bijection(x, embedded)
-        return self.base.log_prob(z, embedded) + ladj
+        log_prob = self.base.log_prob(z, embedded) + ladj
+        if not self.training and log_prob.isnan().any() and (error := lost_layer(self.bijection, x, embedded)):
+            raise error  # in training the loop says it, and goes on
+        return log_prob
 
     def draw(self, n: int, given: Given, noise: Noise, *, temperature: float = 1.0) -> Float[Tensor, "n *event"]:
         """Samples; a `temperature` below 1 shrinks the noise, for cleaner and less varied samples."""
@@ -107,8 +112,18 @@ class Flow(GenerativeModel):
         return [Inverted(self)]
 
     def encode(self, x: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B *latent"]:
-        """z = f(x; given)."""
-        return self.bijection(self.checked(x), self.embedded(self.checked_given(given, len(x))))[0]
+        """z = f(x; given).
+
+        Raises:
+            DataError: If an entry of x is not finite.
+            ArithmeticError: If one of z is not; it names the layer.
+        """
+        x, embedded = self.checked(x), self.embedded(self.checked_given(given, len(x)))
+        refuse_lost(x)
+        z, ladj = self.bijection(x, embedded)
+        if not (z.sum() + ladj.sum()).isfinite() and (error := lost_layer(self.bijection, x, embedded)):
+            raise error
+        return z
 
     def decode(self, z: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B *event"]:
         """The x whose z this is."""
@@ -116,7 +131,12 @@ class Flow(GenerativeModel):
 
     @torch.no_grad()
     def prepare(self, batches: Iterable[Batch]) -> None:
-        """Starts the bijections one after another from the first rows, each from what those before it make."""
+        """Starts the bijections one after another from the first rows, each from what those before it make.
+
+        Raises:
+            DataError: If an entry is not finite.
+            ColumnError: If columns of vectors never vary, or determine each other: their density has no bound.
+        """
         some: list[Batch] = []
         for batch in batches:
             some.append(batch)
@@ -124,7 +144,11 @@ class Flow(GenerativeModel):
                 break
         given = [self.embedded(self.given_of(b)) for b in some]
         embedded = torch.cat([g for g in given if g is not None]) if self.embedding else None
-        self.bijection.start(torch.cat([batch.x for batch in some]), embedded)
+        x = torch.cat([batch.x for batch in some])
+        refuse_lost(x)
+        if len(self.space.shape) == 1 and len(x) > self.space.dims:
+            refuse_degenerate(x)
+        self.bijection.start(x, embedded)
 
     def extra_repr(self) -> str:
         return f"{self.space}, given={self.given_space}, latent={self.latent}"

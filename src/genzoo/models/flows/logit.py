@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from genzoo.core.errors import DataError
 from genzoo.models.flows.bijection import Bijection, Embedded
 
 __all__ = ["Logit"]
@@ -25,6 +26,7 @@ class Logit(Bijection):
 
     Raises:
         ValueError: If the interval is empty, or α is not in (0, 1/2).
+        DataError: From `forward`, if an entry is outside the interval and its margin.
 
     Example:
         >>> z, ladj = Logit(256)(torch.tensor([[0.0, 128.0, 256.0]]))
@@ -46,6 +48,7 @@ class Logit(Bijection):
     ) -> tuple[Float[Tensor, "B *event"], Float[Tensor, " B"]]:
         slope = (1 - 2 * self.alpha) / self.high
         y = self.alpha + slope * x
+        _check(x, y, self.high)
         log_y, log_rest = y.log(), (1 - y).log()
         ladj = x[0].numel() * math.log(slope) - (log_y + log_rest).flatten(1).sum(1) if len(x) else x.new_zeros(0)
         return log_y - log_rest, ladj
@@ -55,3 +58,14 @@ class Logit(Bijection):
 
     def extra_repr(self) -> str:
         return f"high={self.high}, alpha={self.alpha}"
+
+
+def _check(x: Tensor, y: Tensor, high: int | float) -> None:
+    """Refuses rows outside the interval and its margin."""
+    wrong = ((y <= 0) | (y >= 1)).nonzero()
+    if len(wrong):
+        row, *entry = wrong[0].tolist()
+        raise DataError(
+            f"Entries must lie in [0, {high:g}], got {x[(row, *entry)].item():g} in row {row}, entry "
+            f"{', '.join(map(str, entry))}. Rescale or clip them, or give the right upper end."
+        )

@@ -27,7 +27,7 @@ class Mixing(Bijection):
         kind: "lu" or "plain".
 
     Raises:
-        ValueError: If the kind is unknown; from `forward`, if a plain W has become singular.
+        ValueError: If the kind is unknown; from both ways, if W has become singular, or holds NaN.
 
     Example:
         >>> mixing, x = Mixing(3), torch.randn(5, 3, 4, 4)
@@ -65,8 +65,9 @@ class Mixing(Bijection):
         return _mixed(x, weight), (pixels * log_det).to(x.dtype).expand(len(x))
 
     def inverse(self, z: Float[Tensor, "B C *rest"], given: Embedded = None) -> Float[Tensor, "B C *rest"]:
+        weight, _ = self._matrix()
         if self.kind == "plain":
-            return _mixed(z, self.weight.inverse())
+            return _mixed(z, weight.inverse())
         lower, upper = self._triangles()
         inner = torch.linalg.solve_triangular(lower, self.permutation.T, upper=False, unitriangular=True)
         return _mixed(z, torch.linalg.solve_triangular(upper, inner, upper=True))
@@ -76,13 +77,19 @@ class Mixing(Bijection):
 
     def _matrix(self) -> tuple[Tensor, Tensor]:
         """W and log |det W|."""
+        weight: Tensor
         if self.kind == "plain":
-            log_det = torch.linalg.slogdet(self.weight).logabsdet
-            if not log_det.isfinite():
-                raise ValueError("A mixing must have an inverse, got a singular matrix. Lower lr, or take kind='lu'.")
-            return self.weight, log_det
-        lower, upper = self._triangles()
-        return self.permutation @ lower @ upper, self.log_scale.sum()
+            weight, log_det = self.weight, torch.linalg.slogdet(self.weight).logabsdet
+        else:
+            lower, upper = self._triangles()
+            weight, log_det = self.permutation @ lower @ upper, self.log_scale.sum()
+        if not log_det.isfinite():
+            lu = ", or take kind='lu'" if self.kind == "plain" else ""
+            raise ValueError(
+                "A mixing must have an inverse, got a singular matrix or one of NaN. "
+                f"Load an earlier checkpoint, lower lr{lu}."
+            )
+        return weight, log_det
 
     def _triangles(self) -> tuple[Tensor, Tensor]:
         one = torch.eye(len(self.signs), dtype=self.lower.dtype, device=self.lower.device)

@@ -34,6 +34,10 @@ class Flatten(Bijection):
         return x.flatten(1), x.new_zeros(len(x))
 
     def inverse(self, z: Float[Tensor, "B D"], given: Embedded = None) -> Float[Tensor, "B *event"]:
+        if z.shape[1] != math.prod(self.shape):
+            raise ValueError(
+                f"Rows of shape {self.shape} have {math.prod(self.shape)} entries, got {z.shape[1]}. Pass as many."
+            )
         return z.unflatten(1, self.shape)
 
 
@@ -116,6 +120,9 @@ class Squeeze(Bijection):
     The front half of the channels is then the black squares of a checkerboard and the back half the white ones, so a
     coupling between contiguous halves is the checkerboard coupling of RealNVP, at a quarter of the pixels.
 
+    Raises:
+        ValueError: From both ways, if the sides are odd, or the channels no multiple of 4.
+
     Example:
         >>> x = torch.arange(16.0).reshape(1, 1, 4, 4)
         >>> Squeeze()(x)[0][0, :, 0, 0]  # of rows 0 1 and 4 5
@@ -128,10 +135,17 @@ class Squeeze(Bijection):
     def forward(
         self, x: Float[Tensor, "B C H W"], given: Embedded = None
     ) -> tuple[Float[Tensor, "B C4 H2 W2"], Float[Tensor, " B"]]:
+        height, width = x.shape[2:]
+        if height % 2 or width % 2:
+            raise ValueError(
+                f"A squeeze needs an even height and width, got {height} × {width}. Crop or pad the images."
+            )
         return torch.cat([x[..., i::2, j::2] for i, j in CORNERS], dim=1), x.new_zeros(len(x))
 
     def inverse(self, z: Float[Tensor, "B C4 H2 W2"], given: Embedded = None) -> Float[Tensor, "B C H W"]:
         n, channels, height, width = z.shape
+        if channels % 4:
+            raise ValueError(f"A squeeze leaves a multiple of 4 channels, got {channels}. Pass what `forward` gave.")
         x = z.new_empty(n, channels // 4, 2 * height, 2 * width)
         for (i, j), part in zip(CORNERS, z.chunk(4, dim=1), strict=True):
             x[..., i::2, j::2] = part
