@@ -149,6 +149,10 @@ def test_the_files_themselves_tell_their_parity_and_hold_no_pickled_weights(foun
     assert configs
     assert not [each for config in configs for each in config["config"].values() if each["use_pickle"]]
     assert not [name for name in configs[0]["config"] if ".encoder." in name], "what samples needs no encoder"
+    home = str(Path(export.__code__.co_filename).parents[1]).encode()
+    assert not [path for path in found.files.values() if home in path.read_bytes()], (
+        "whose folders are nobody's matter"
+    )
 
 
 def test_far_out_a_graph_says_what_torch_says() -> None:

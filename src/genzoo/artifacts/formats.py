@@ -107,6 +107,8 @@ def _translated(program: Program, name: str) -> Any:
                 custom_translation_table=translations(),
             )  # fmt: skip
         _kept_constants(found.model.graph)
+        for node in found.model.graph.all_nodes():
+            node.metadata_props.clear()  # the exporter's own words, nine tenths of a small file
         return found.model_proto
     except Exception as error:
         problem = error.__cause__ or error

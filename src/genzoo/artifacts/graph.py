@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import jaxtyping
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.distributions import Distribution
 
 from genzoo.artifacts.folding import folded
@@ -198,7 +198,8 @@ def said(name: str) -> str:
 
 
 def pruned(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
-    """A program without the weights that it makes no use of, for a decoder needs no encoder, and without gradients.
+    """A program without the weights that it makes no use of, for a decoder needs no encoder, without gradients, and
+    without the lines of source that made each node, which are most of a file and name folders of whoever wrote it.
 
     Args:
         program: The program; it is changed.
@@ -214,6 +215,9 @@ def pruned(program: torch.export.ExportedProgram) -> torch.export.ExportedProgra
     for name, tensor in program.state_dict.items():
         if isinstance(tensor, nn.Parameter):
             program.state_dict[name] = nn.Parameter(tensor.detach(), requires_grad=False)
+    for part in program.graph_module.modules():
+        for node in part.graph.nodes if isinstance(part, fx.GraphModule) else ():
+            node.meta = {"val": node.meta["val"]} if "val" in node.meta else {}
     program.graph_module.recompile()
     return program
 
