@@ -62,9 +62,9 @@ class Logit(Bijection):
 
 def _check(x: Tensor, y: Tensor, high: int | float) -> None:
     """Refuses rows outside the interval and its margin."""
-    wrong = ((y <= 0) | (y >= 1)).nonzero()
-    if len(wrong):
-        row, *entry = wrong[0].tolist()
+    wrong = (y <= 0) | (y >= 1)
+    if wrong.any():
+        row, *entry = wrong.nonzero()[0].tolist()
         raise DataError(
             f"Entries must lie in [0, {high:g}], got {x[(row, *entry)].item():g} in row {row}, entry "
             f"{', '.join(map(str, entry))}. Rescale or clip them, or give the right upper end."
