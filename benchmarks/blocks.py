@@ -19,7 +19,7 @@ from benchmarks.tables import compared
 from genzoo.core import GenerativeModel, Space
 from genzoo.zoo.adversarial.wasserstein import wgan_gp
 from genzoo.zoo.autoencoders import vae
-from genzoo.zoo.flows import realnvp
+from genzoo.zoo.flows.maps import realnvp
 
 IMAGES = Space((1, 28, 28), levels=256)
 PEAK = """

@@ -8,6 +8,7 @@ from genzoo.models.flows import (
     CellFlow,
     Elementwise,
     Flow,
+    IntegerFlow,
     MaskedNets,
     Nets,
     Spline,
@@ -18,7 +19,7 @@ from genzoo.models.flows import (
     coupling_flow,
     residual_flow,
 )
-from tests.zoo.entry import BOTH, BOUND, EVEN, EXACT, LABEL, PIXELS, REALS, Entry, stirred
+from tests.zoo.entry import BOTH, BOUND, EVEN, EXACT, LABEL, PIXELS, REALS, TINY, Entry, stirred
 
 
 def flow(
@@ -45,6 +46,10 @@ def blocks(space: Space, given: GivenSpaceLike = None, **options: object) -> Flo
 
 def patches(space: Space, given: GivenSpaceLike = None, **options: object) -> Flow:
     return stirred(causal_flow(space, given, nets=Transformers(8, 1, 2), depth=2, **options), 0.05)
+
+
+def whole(space: Space, given: GivenSpaceLike = None, net: str = "mlp", **options: object) -> IntegerFlow:
+    return stirred(IntegerFlow(space, given, Nets(net, 8, 1), depth=2, components=2, **options), 0.05)
 
 
 BYTES_EVEN = Space(EVEN.shape, levels=256)
@@ -93,5 +98,9 @@ FLOWS: dict[str, Entry] = {
         "encode decode latent",
         rounds=15,
     ),
+    "idf": Entry(
+        lambda: whole(BYTES_EVEN, LABEL, "conv", drop_given=0.2), BOUND, "encode decode condition", rounds=15
+    ),
+    "idf/vector": Entry(lambda: whole(TINY), BOUND, "encode decode"),
     "dequantized/nsf": Entry(lambda: Dequantized(spline_flow(PIXELS, high=256), 256), BOUND, "encode decode latent"),
 }

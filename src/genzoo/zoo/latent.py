@@ -11,7 +11,7 @@ from genzoo.zoo.autoencoders import vae
 from genzoo.zoo.autoregressive.symbols import GUESSED, gpt
 from genzoo.zoo.diffusion.flows import flow_matching
 from genzoo.zoo.diffusion.nets import COMPARED, SAMPLED
-from genzoo.zoo.flows import realnvp
+from genzoo.zoo.flows.maps import realnvp
 from genzoo.zoo.recipe import (
     NATS,
     Amount,

@@ -54,7 +54,7 @@ def masked(outputs: int, transform: Elementwise | None = None, *, reverse: bool 
     return Autoregressive(MaskedMLP(5, 1, outputs, width=8, depth=2, given=WIDTH), transform, reverse=reverse)
 
 
-def causal(transform: Elementwise | None = None, *, reverse: bool = False, window: int = 16) -> Bijection:
+def causal(transform: Elementwise | None = None, *, reverse: bool = False, window: int | None = None) -> Bijection:
     """A causal map of 5 places with 2 numbers each."""
     net = Transformer(8, 2, 2, 5)
     return Causal(net, 8, 2, transform, reverse=reverse, given=WIDTH, window=window)

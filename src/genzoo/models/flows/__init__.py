@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = attach(
         "coupling": ["Additive", "Affine", "Coupling", "Elementwise"],
         "couplings": ["Nets", "coupling_flow"],
         "flow": ["Flow"],
+        "integer": ["GridLogistics", "IntegerFlow", "Rounded"],
         "inverse": ["Inverse"],
         "logistics": ["Logistics"],
         "logit": ["Logit"],

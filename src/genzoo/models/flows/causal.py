@@ -25,6 +25,7 @@ from genzoo.nn.transformer import Cache, Transformer
 __all__ = ["Causal"]
 
 BLOCK = 64  # rows that are looked at together for a start
+FEW, TOGETHER = 2, 48  # rows up to which places are solved for together, and how many
 STILL = 1e-7  # what moves less from one pass to the next, beside the largest number, has arrived
 
 
@@ -40,7 +41,8 @@ class Causal(Bijection):
         transform: τ, by default affine.
         reverse: Whether places are taken from the last to the first; what follows on another should be turned.
         given: The width of the condition's embedding, 0 for none.
-        window: How many places the way back solves for at a time; 1 goes place by place.
+        window: How many places the way back solves for at a time; 1 goes place by place. By default 48 for a row or
+            two, where a pass over several places costs little more than one over a single place, and 1 for more rows.
 
     Raises:
         ValueError: If the window is none.
@@ -61,10 +63,10 @@ class Causal(Bijection):
         *,
         reverse: bool = False,
         given: int = 0,
-        window: int = 16,
+        window: int | None = None,
     ) -> None:
         super().__init__()
-        if window < 1:
+        if window is not None and window < 1:
             raise ValueError(f"`window` must be at least 1, got {window}. Take 1 to go place by place.")
         self.net, self.transform, self.reverse, self.window = net, transform or Affine(), reverse, window
         self.first = nn.Linear(numbers, width)
@@ -106,8 +108,9 @@ class Causal(Bijection):
         """Windows in turn, each by Jacobi's iteration; what is known of those before stands in caches."""
         x, length = z.clone(), z.shape[1]
         caches = self.net.caches(len(z), like=self.places.weight)
-        for start in range(0, length, self.window):
-            here = slice(start, min(start + self.window, length))
+        window = self.window or (TOGETHER if len(z) <= FEW else 1)
+        for start in range(0, length, window):
+            here = slice(start, min(start + window, length))
             for _ in range(here.stop - here.start):
                 for cache in caches:
                     cache.used = start

@@ -1,42 +1,27 @@
-"""Recipes of flows."""
+"""Recipes of couplings and of maps entry by entry, and of flows along velocities and through residual blocks."""
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
 from genzoo.core.space import Space
-from genzoo.training.config import TrainConfig
+from genzoo.zoo.flows.nets import ABLE, Depth, Filling, Layers, Maps, Net, Width, nets_of, over_units, trained
 from genzoo.zoo.recipe import Amount, Count, DropGiven, GivenSpaceLike, Positive, Recipe, Size, recipe
-from genzoo.zoo.units import in_units
 
 if TYPE_CHECKING:
-    from genzoo.core.model import GenerativeModel
-    from genzoo.models.flows import Elementwise, Flow, MaskedNets, Nets
+    from genzoo.models.flows import Elementwise, MaskedNets, Nets
 
-__all__ = ["ffjord", "glow", "iaf", "maf", "nice", "nsf", "nsf_autoregressive", "realnvp", "residual_flow", "tarflow"]
-
-Net = Annotated[
-    Literal["auto", "mlp", "conv"],
-    Field(description="Convolutions or perceptrons; auto: convolutions over images of even sides."),
+__all__ = [
+    "ffjord",
+    "glow",
+    "iaf",
+    "maf",
+    "nice",
+    "nsf",
+    "nsf_autoregressive",
+    "realnvp",
+    "residual_flow",
 ]
-Depth = Annotated[Count | None, Field(description="Couplings, at each scale; by default as size says.")]
-Maps = Annotated[Count | None, Field(description="Maps, by turns from the first entry and from the last.")]
-Width = Annotated[
-    Count | None,
-    Field(description="Hidden entries of the perceptrons, or channels of the convolutions; by default as size says."),
-]
-Layers = Annotated[
-    Count | None,
-    Field(description="Hidden layers of the perceptrons, or residual blocks; by default 2 (1 in small images)."),
-]
-
-
-Filling = Annotated[
-    Literal["uniform", "variational"],
-    Field(description="How levels become reals: uniform in their cells, or by a law that is trained too."),
-]
-
-ABLE = ("sample", "log_prob", "encode", "decode", "latent", "score", "loss", "condition")
 
 
 @recipe(
@@ -68,7 +53,7 @@ def realnvp(
     """
     from genzoo.models.flows import Affine
 
-    small, nets = size == "small", _nets(space, size, net, width, layers)
+    small, nets = size == "small", nets_of(space, size, net, width, layers)
     depth = depth or ((8 if nets.kind == "conv" else 12) * (1 if small else 2))
     over: dict[str, Any] = {"drop_given": drop_given, "dequantization": dequantization}
     return _couplings(space, given_space, Affine(), nets, depth, lr=2e-3 if small else 1e-3, **over)
@@ -104,7 +89,7 @@ def nsf(
     """
     from genzoo.models.flows import Spline
 
-    small, nets = size == "small", _nets(space, size, net, width, layers)
+    small, nets = size == "small", nets_of(space, size, net, width, layers)
     depth = depth or ((4 if small else 12) if nets.kind == "conv" else (6 if small else 20))
     return _couplings(space, given_space, Spline(bins), nets, depth, drop_given=drop_given, lr=1e-3 if small else 5e-4)
 
@@ -137,7 +122,7 @@ def nice(
     """
     from genzoo.models.flows import Additive
 
-    small, nets = size == "small", _nets(space, size, net, width or (None if size == "small" else 1000), layers)
+    small, nets = size == "small", nets_of(space, size, net, width or (None if size == "small" else 1000), layers)
     depth = depth or (8 if small else 16)
     return _couplings(space, given_space, Additive(), nets, depth, lr=1e-3, drop_given=drop_given)
 
@@ -172,7 +157,7 @@ def glow(
     """
     from genzoo.models.flows import Affine
 
-    small, nets = size == "small", _nets(space, size, net, width or (None if size == "small" else 512), layers)
+    small, nets = size == "small", nets_of(space, size, net, width or (None if size == "small" else 512), layers)
     depth = depth or (8 if small else 32)
     over: dict[str, Any] = {"mixing": mixing, "drop_given": drop_given, "dequantization": dequantization}
     return _couplings(space, given_space, Affine(), nets, depth, lr=1e-3, **over)
@@ -302,7 +287,7 @@ def ffjord(
     nets = Nets("mlp", width or (64 if size == "small" else 256), layers or 2)
     over = {"high": space.levels, "depth": depth, "tolerance": tolerance, "kinetic": kinetic, "drop_given": drop_given}
     flow = continuous_flow(Space(space.shape), given_space, nets, **over)
-    return Recipe(_over(space, flow), _trained(lr=3e-3))
+    return Recipe(over_units(space, flow), trained(lr=3e-3))
 
 
 @recipe(
@@ -335,87 +320,7 @@ def residual_flow(
     small, over = size == "small", {"bound": bound, "high": space.levels, "drop_given": drop_given}
     width, depth = width or (64 if small else 128), depth or (16 if small else 100)
     flow = built(Space(space.shape), given_space, width=width, depth=depth, **over)
-    return Recipe(_over(space, flow), _trained(lr=5e-3))
-
-
-def _trained(**settings: Any) -> TrainConfig:
-    """How flows of vectors are trained."""
-    usual = {"steps": 4000, "batch_size": 256, "lr": 1e-3, "warmup": 100, "clip_norm": 10.0, "ema": 0.05}
-    return TrainConfig(**(usual | settings), keep="best")
-
-
-@recipe(
-    family="flows",
-    likelihood="exact",
-    on_levels="bound",
-    can=ABLE,
-    paper="Zhai et al., 2024, Normalizing flows are capable generative models, arXiv:2412.06329",
-    sampling=("temperature",),
-)
-def tarflow(
-    space: Space,
-    given_space: GivenSpaceLike = None,
-    *,
-    size: Size = "small",
-    transform: Annotated[
-        Literal["affine", "logistics"], Field(description="What is done to an entry: logistics fit gaps and modes.")
-    ] = "affine",
-    patch: Annotated[
-        Count | None, Field(description="Side of a square of pixels, or length of a stretch; by default as size says.")
-    ] = None,
-    depth: Annotated[
-        Count | None,
-        Field(description="Maps, by turns from the first patch and the last; by default as size says."),
-    ] = None,
-    width: Annotated[Count | None, Field(description="Width of the transformers; by default as size says.")] = None,
-    layers: Annotated[Count | None, Field(description="Blocks of each transformer; by default as size says.")] = None,
-    dequantization: Filling = "uniform",
-    drop_given: DropGiven = 0.1,
-) -> Recipe:
-    """Transformers over patches: each is transformed as those before it say, by turns from the first and the last.
-
-    Real numbers are seen in standard units; levels through uniform dequantization and a logit.
-
-    Args:
-        size: Small: 4 maps of 3 blocks of width 128, patches of 4 × 4. Paper: 8 of 8 of 768, patches of 2 × 2. Rows
-            that are no images have patches of one entry.
-    """
-    from genzoo.models.flows import Affine, Logistics, Transformers, causal_flow
-
-    small, width = size == "small", width or (128 if size == "small" else 768)
-    side = patch or _side(space, 4 if small else 2)
-    nets = Transformers(width, layers or (3 if small else 8), max(1, width // (32 if small else 64)))
-    flow = causal_flow(
-        Space(space.shape),
-        given_space,
-        Affine() if transform == "affine" else Logistics(),
-        nets,
-        depth=depth or (4 if small else 8),
-        patch=side,
-        high=space.levels,
-        drop_given=drop_given,
-    )
-    places = max(1, space.dims // side ** min(2, len(space.shape)))
-    over = {"optimizer": "muon", "lr": 3e-3, "betas": (0.9, 0.98), "warmup": 50, "ema": None}
-    return Recipe(
-        _over(space, flow, dequantization), _trained(batch_size=max(8, min(256, (1 << 12) // places)), **over)
-    )
-
-
-def _side(space: Space, most: int) -> int:
-    """The side of patches that fill an image; 1 for what is none."""
-    if len(space.shape) != 3:
-        return 1
-    return next(side for side in range(most, 0, -1) if not space.shape[1] % side and not space.shape[2] % side)
-
-
-def _nets(space: Space, size: Size, net: Net, width: int | None, layers: int | None) -> "Nets":
-    from genzoo.models.flows import Nets
-
-    even = len(space.shape) == 3 and space.shape[1] % 2 == 0 and space.shape[2] % 2 == 0
-    if net == "conv" or (net == "auto" and even):
-        return Nets("conv", width or (32 if size == "small" else 128), layers or (1 if size == "small" else 2))
-    return Nets("mlp", width or (128 if size == "small" else 256), layers or 2)
+    return Recipe(over_units(space, flow), trained(lr=5e-3))
 
 
 def _couplings(
@@ -433,8 +338,8 @@ def _couplings(
     from genzoo.models.flows import coupling_flow
 
     flow = coupling_flow(Space(space.shape), given_space, transform, nets, depth=depth, high=space.levels, **over)
-    config = _trained(lr=lr, batch_size=64 if nets.kind == "conv" else 256)
-    return Recipe(_over(space, flow, dequantization), config)
+    config = trained(lr=lr, batch_size=64 if nets.kind == "conv" else 256)
+    return Recipe(over_units(space, flow, dequantization), config)
 
 
 def _maps(
@@ -451,7 +356,7 @@ def _maps(
 
     (depth, nets), over = sizes, {"high": space.levels, "inverse": inverse, "drop_given": drop_given}
     flow = autoregressive_flow(Space(space.shape), given_space, transform, nets, depth=depth, **over)
-    return Recipe(_over(space, flow), _trained())
+    return Recipe(over_units(space, flow), trained())
 
 
 def _masked(size: Size, depth: int | None, width: int | None, layers: int | None) -> "tuple[int, MaskedNets]":
@@ -460,13 +365,3 @@ def _masked(size: Size, depth: int | None, width: int | None, layers: int | None
 
     small = size == "small"
     return depth or (5 if small else 10), MaskedNets(width or (128 if small else 512), layers or 2)
-
-
-def _over(space: Space, flow: "Flow", dequantization: Filling = "uniform") -> "GenerativeModel":
-    """A flow in standard units, or over levels."""
-    from genzoo.models.dequantized import Dequantized
-    from genzoo.models.flows import CellFlow
-
-    if space.levels is None:
-        return in_units(flow)
-    return in_units(Dequantized(flow, space.levels, fill=CellFlow(space) if dequantization == "variational" else None))
