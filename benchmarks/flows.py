@@ -1,7 +1,8 @@
 """Flows beside packages of flows: training steps, densities and draws of vectors of 63 entries.
 
 Eight couplings of perceptrons of 2 × 128 over 512 rows, affine ones beside normflows, splines of eight bins beside
-zuko; and five autoregressive maps with networks of that size, affine and splines, beside zuko. 2,048 rows are drawn at
+zuko; glow with four steps of 32 channels at each of four scales over 32 images beside normflows, the same networks in
+both; and five autoregressive maps with networks of that size, affine and splines, beside zuko. 2,048 rows are drawn at
 a time. All train by fused AdamW, in turns, in one process, on one thread. A ratio is the peer's processor time over
 genzoo's: more than 1 means that genzoo is faster. A peer that is not installed is left out; none is among the tools of
 this package: pip install --no-deps normflows zuko.
@@ -11,20 +12,24 @@ Usage: OMP_NUM_THREADS=1 python -m benchmarks.flows [--rounds N] [--only NAME]
 
 import argparse
 import json
+import math
 import warnings
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import relu
 
 from benchmarks import record
 from benchmarks.small_steps import Figures, fused, own, steps
 from benchmarks.tables import compared
 from genzoo.core import Batch, Noise, Space
 from genzoo.core.noise import seeded
-from genzoo.models.flows import Flow, MaskedNets, Nets, Spline, autoregressive_flow, coupling_flow
+from genzoo.models.flows import Affine, Flow, MaskedNets, Nets, Spline, autoregressive_flow, coupling_flow
+from genzoo.models.flows.couplings import couplings, scales
 
 DIMS, ROWS, WIDTH, DEPTH, MAPS, STEPS, DRAWN = 63, 512, 128, 8, 5, 10, 2048
+IMAGE, IMAGES, SCALES, GLOWS, CHANNELS = (1, 32, 32), 32, 4, 4, 32  # of glow: its images, steps of a scale, channels
 LogProb = Callable[[Tensor], Tensor]
 
 
@@ -70,9 +75,47 @@ def zuko_maps(spline: bool) -> tuple[nn.Module, LogProb, Callable[[], object]]:
     return model, lambda x: model().log_prob(x), lambda: model().sample((DRAWN,))
 
 
+class Convs(nn.Module):
+    """The network of a step of glow: convolutions of 3×3, 1×1 and 3×3."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.first, self.middle = nn.Conv2d(inputs, CHANNELS, 3, padding=1), nn.Conv2d(CHANNELS, CHANNELS, 1)
+        self.last = nn.Conv2d(CHANNELS, outputs, 3, padding=1)
+
+    def forward(self, x: Tensor, given: Tensor | None = None) -> Tensor:
+        x = x.contiguous(memory_format=torch.channels_last)  # as the package's own networks do
+        y: Tensor = self.last(relu(self.middle(relu(self.first(x)))))
+        return y.contiguous()
+
+
+def glow() -> Flow:
+    with seeded(0):
+        body = scales(IMAGE, lambda channels: couplings(channels, GLOWS, Convs, Affine(), "lu"))
+    model = Flow(Space(IMAGE), None, body, latent=(math.prod(IMAGE),))
+    model.prepare([Batch(_rows(IMAGES, *IMAGE), None, Noise(0))])
+    return model
+
+
+def normflows_glow() -> tuple[nn.Module, LogProb, Callable[[], object]]:
+    """As many scales as ours."""
+    import normflows
+
+    bases, merges, flows = [], [], []
+    for scale in range(SCALES):
+        channels, side = 2 ** (SCALES + 1 - scale), IMAGE[1] // 2 ** (SCALES - scale)
+        blocks = [normflows.flows.GlowBlock(channels, CHANNELS) for _ in range(GLOWS)]
+        flows.append([*blocks, normflows.flows.Squeeze()])
+        merges += [normflows.flows.Merge()] if scale else []
+        shape = (channels // 2 if scale else channels, side, side)
+        bases.append(normflows.distributions.DiagGaussian(shape, trainable=False))
+    model = normflows.MultiscaleFlow(bases, flows, merges, class_cond=False)
+    return model, lambda x: model.log_prob(x, None), lambda: model.sample(IMAGES)
+
+
 def beside(name: str, model: Flow, peer: Callable[[], tuple[nn.Module, LogProb, Callable[[], object]]],
            rounds: int) -> Figures:  # fmt: skip
-    x = _rows()
+    x, drawn = (_rows(), DRAWN) if len(model.space.shape) == 1 else (_rows(IMAGES, *IMAGE), IMAGES)
     with seeded(0):
         theirs, log_prob, draw = peer()
     log_prob(x)  # what starts from data
@@ -90,17 +133,18 @@ def beside(name: str, model: Flow, peer: Callable[[], tuple[nn.Module, LogProb, 
     return {
         f"{name}: a step": trained,
         f"{name}: log p": scored,
-        f"{name}: samples": compared(without(lambda: model.sample(DRAWN, seed=0)), without(draw), rounds),
+        f"{name}: samples": compared(without(lambda: model.sample(drawn, seed=0)), without(draw), rounds),
     }
 
 
-def _rows() -> Tensor:
-    return Noise(0, "rows").normal(ROWS, DIMS)
+def _rows(*shape: int) -> Tensor:
+    return Noise(0, "rows").normal(*(shape or (ROWS, DIMS)))
 
 
 CASES: dict[str, tuple[Callable[[], Flow], Callable[[], tuple[nn.Module, LogProb, Callable[[], object]]]]] = {
     "realnvp, normflows": (lambda: flow(spline=False), normflows_affine),
     "nsf, zuko": (lambda: flow(spline=True), zuko_spline),
+    "glow, normflows": (glow, normflows_glow),
     "maf, zuko": (lambda: maps(spline=False), lambda: zuko_maps(spline=False)),
     "nsf_autoregressive, zuko": (lambda: maps(spline=True), lambda: zuko_maps(spline=True)),
 }

@@ -103,6 +103,7 @@ ENTRIES: dict[str, Callable[[Path, Path], object]] = {
     "evaluate a text": lambda home, new: genzoo.evaluate(model(home, "text"), genzoo.read("verse"), protocol=FEW),
     "compare": lambda home, new: genzoo.compare("moons", ["gaussian"], out=new, protocol=FEW, **QUIET),
     "expectation": lambda home, new: tasks.expectation(model(home), lambda x: x[:, 0], 100),
+    "conditional": lambda home, new: tasks.conditional(model(home), {0: 0.5}, 20, fewest=2),
     "rare_event": lambda home, new: tasks.rare_event(model(home), lambda x: x[:, 0] - 2, 100),
     "log_normalizer": lambda home, new: tasks.log_normalizer(model(home), lambda x: -x.square().sum(1), 100),
     "score_gradients": lambda home, new: tasks.score_gradients(normal, torch.zeros(1), torch.square, Noise(0)),

@@ -71,7 +71,7 @@ def test_no_rows_are_rows(name: str) -> None:
     assert bijection.inverse(z, given).shape == x.shape
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if not re.search("norm|logi|mixing|simplex", name)])
+@pytest.mark.parametrize("name", [name for name in CASES if not re.search("norm|logi|mixing|simplex|tails", name)])
 def test_couplings_start_as_the_identity(name: str) -> None:
     bijection = CASES[name][0]()
     x, given = rows(name)

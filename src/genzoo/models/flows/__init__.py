@@ -31,6 +31,7 @@ __getattr__, __dir__, __all__ = attach(
         "spline": ["Spline"],
         "split": ["Split"],
         "sylvester": ["Sylvester"],
+        "tails": ["LogTails"],
         "tarflow": ["Transformers", "causal_flow"],
     },
 )

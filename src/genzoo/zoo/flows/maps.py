@@ -81,7 +81,8 @@ def nsf(
 ) -> Recipe:
     """Couplings by rational quadratic splines: fewer of them follow sharper shapes than affine ones do.
 
-    Real numbers are seen in standard units; levels through uniform dequantization and a logit.
+    Real numbers are seen in standard units, far ones by their logarithm; levels through uniform dequantization and
+    a logit.
 
     Args:
         size: Small: 6 couplings of width 128; images 4 of 32 a scale. Paper: 20 of 256; images 12 of 128.
@@ -244,7 +245,8 @@ def nsf_autoregressive(
 ) -> Recipe:
     """Rational quadratic splines of each entry given those before it.
 
-    Real numbers are seen in standard units; levels through uniform dequantization and a logit.
+    Real numbers are seen in standard units, far ones by their logarithm; levels through uniform dequantization and
+    a logit.
 
     Args:
         size: Small: 5 maps of width 128. Paper: 10 of 512.
@@ -338,6 +340,7 @@ def _couplings(
     from genzoo.models.flows import coupling_flow
 
     flow = coupling_flow(Space(space.shape), given_space, transform, nets, depth=depth, high=space.levels, **over)
+    flow = _drawn_in(space, flow, transform)
     config = trained(lr=lr, batch_size=64 if nets.kind == "conv" else 256)
     return Recipe(over_units(space, flow, dequantization), config)
 
@@ -356,7 +359,16 @@ def _maps(
 
     (depth, nets), over = sizes, {"high": space.levels, "inverse": inverse, "drop_given": drop_given}
     flow = autoregressive_flow(Space(space.shape), given_space, transform, nets, depth=depth, **over)
-    return Recipe(over_units(space, flow), trained())
+    return Recipe(over_units(space, _drawn_in(space, flow, transform)), trained())
+
+
+def _drawn_in(space: Space, flow: "Flow", transform: "Elementwise") -> "Flow":
+    """A flow of splines over reals that sees far rows in the splines' box."""
+    from genzoo.models.flows import Chain, LogTails, Spline
+
+    if space.levels is None and isinstance(transform, Spline):
+        flow.bijection = Chain(LogTails(space.shape), flow.bijection)
+    return flow
 
 
 def _masked(size: Size, depth: int | None, width: int | None, layers: int | None) -> "tuple[int, MaskedNets]":
