@@ -19,6 +19,7 @@ from genzoo.artifacts.parity import difference, parity
 from genzoo.artifacts.questions import questions
 from genzoo.core import GenerativeModel, Given, Likelihood, Noise
 from genzoo.models.sequences import flattened
+from genzoo.zoo import train
 from tests.zoo import ready
 
 BARE = """
@@ -226,6 +227,15 @@ def test_what_cannot_be_a_graph_is_refused_with_the_reason(tmp_path: Path) -> No
     (tmp_path / "mine" / "thesis.tex").write_text("")
     with pytest.raises(Mistake, match="folder of its own"):
         export(Toy(), tmp_path / "mine")
+
+
+def test_a_table_with_words_is_wholly_exported(tmp_path: Path) -> None:
+    """Columns that are ranked, counted and chosen from want quantiles and places among edges."""
+    rows = [f"{'RROL'[i % 4]},{20 + i},{1.5 * i + i % 7}" for i in range(100)]
+    (tmp_path / "shop.csv").write_text("\n".join(["city,age,income", *rows]))
+    run = train("gaussian_mixture", tmp_path / "shop.csv", out=tmp_path / "run", steps=5, device="cpu")
+    found = export(run, tmp_path / "exported", graphs=["sample"], formats=["onnx"])
+    assert found.parity["sample", "onnx"].largest < 1e-5
 
 
 def test_steps_stand_in_for_samples_of_many(tmp_path: Path) -> None:
