@@ -53,7 +53,7 @@ def forgotten_logit_term(patch: Patch) -> GenerativeModel:
 
 
 def forgotten_dequantization(patch: Patch) -> GenerativeModel:
-    patch.setattr(Dequantized, "inward", lambda self, x, noise: x.to(self.dtype))
+    patch.setattr(Dequantized, "_filled", lambda self, x, noise: (x.to(self.dtype), None))
     model = Dequantized(KernelDensity(Space(LEVELS.shape), bandwidth="likelihood"), 8)
     return refitted(model, suitable(LEVELS, 64), {}, passes=2)
 
