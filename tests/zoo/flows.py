@@ -1,7 +1,7 @@
 """Flows: their tiny instances."""
 
 from genzoo.core import GivenSpaceLike, Space
-from genzoo.models import Dequantized, Standardized
+from genzoo.models import Denoised, Dequantized, Standardized
 from genzoo.models.flows import (
     Additive,
     Affine,
@@ -19,7 +19,7 @@ from genzoo.models.flows import (
     coupling_flow,
     residual_flow,
 )
-from tests.zoo.entry import BOTH, BOUND, EVEN, EXACT, LABEL, PIXELS, REALS, TINY, Entry, stirred
+from tests.zoo.entry import BOTH, BOUND, EVEN, EXACT, LABEL, NONE, PIXELS, REALS, TINY, Entry, stirred
 
 
 def flow(
@@ -97,6 +97,11 @@ FLOWS: dict[str, Entry] = {
         BOUND,
         "encode decode latent",
         rounds=15,
+    ),
+    "denoised/tarflow": Entry(
+        lambda: Denoised(patches(EVEN, LABEL, patch=4, drop_given=0.2), BYTES_EVEN, sigma=6.0),
+        NONE,
+        "sample loss encode decode latent condition",
     ),
     "idf": Entry(
         lambda: whole(BYTES_EVEN, LABEL, "conv", drop_given=0.2), BOUND, "encode decode condition", rounds=15

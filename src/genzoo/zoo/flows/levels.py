@@ -38,16 +38,21 @@ def tarflow(
     width: Annotated[Count | None, Field(description="Width of the transformers; by default as size says.")] = None,
     layers: Annotated[Count | None, Field(description="Blocks of each transformer; by default as size says.")] = None,
     dequantization: Filling = "uniform",
+    noise: Annotated[
+        float, Field(ge=0, description="σ of noise added to levels in [−1, 1], or to reals; samples are denoised.")
+    ] = 0.0,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """Transformers over patches: each is transformed as those before it say, by turns from the first and the last.
 
-    Real numbers are seen in standard units; levels through uniform dequantization and a logit.
+    Real numbers are seen in standard units; levels through uniform dequantization and a logit. With `noise`, the
+    density is that of noisy rows, and samples, denoised by its score, have none.
 
     Args:
         size: Small: 4 maps of 3 blocks of width 128, patches of 4 × 4. Paper: 8 of 8 of 768, patches of 2 × 2. Rows
             that are no images have patches of one entry.
     """
+    from genzoo.models.denoised import Denoised
     from genzoo.models.flows import Affine, Logistics, Transformers, causal_flow
 
     small, width = size == "small", width or (128 if size == "small" else 768)
@@ -60,14 +65,15 @@ def tarflow(
         nets,
         depth=depth or (4 if small else 8),
         patch=side,
-        high=space.levels,
+        high=None if noise else space.levels,
         drop_given=drop_given,
     )
     places = max(1, space.dims // side ** min(2, len(space.shape)))
     over = {"optimizer": "muon", "lr": 3e-3, "betas": (0.9, 0.98), "warmup": 50, "ema": None}
-    return Recipe(
-        over_units(space, flow, dequantization), trained(batch_size=max(8, min(256, (1 << 12) // places)), **over)
-    )
+    config = trained(batch_size=max(8, min(256, (1 << 12) // places)), **over)
+    if not noise:
+        return Recipe(over_units(space, flow, dequantization), config)
+    return Recipe(in_units(Denoised(flow, space, sigma=noise * (space.levels or 2) / 2)), config)
 
 
 @recipe(
