@@ -15,6 +15,7 @@ __all__ = ["COMMANDS"]
 def reproduce(
     name: Annotated[str | None, typer.Argument(help="What to remake; without it, a list of what there is.")] = None,
     out: Annotated[Path | None, typer.Option(help="The folder to write to; by default runs/NAME.")] = None,
+    data: Annotated[Path | None, typer.Option(help="The folder of files that are not shipped.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Remake a result and say what it reached beside what it must reach and what stands in the record."""
@@ -23,7 +24,7 @@ def reproduce(
     if name is None:
         return _listed(as_json)
     asked = reproduction_named(name)
-    outcome = asked.run(out or Path("runs") / name, lambda line: say(line, err=True))
+    outcome = asked.run(out or Path("runs") / name, lambda line: say(line, err=True), data)
     reached = outcome.value >= asked.goal
     if as_json:
         said = {"reached": outcome.value, "recorded": outcome.recorded, "goal": asked.goal, "file": str(outcome.path)}

@@ -9,7 +9,7 @@ from genzoo.zoo.flows.nets import ABLE, Depth, Filling, Layers, Maps, Net, Width
 from genzoo.zoo.recipe import Amount, Count, DropGiven, GivenSpaceLike, Positive, Recipe, Size, recipe
 
 if TYPE_CHECKING:
-    from genzoo.models.flows import Elementwise, MaskedNets, Nets
+    from genzoo.models.flows import Elementwise, Flow, MaskedNets, Nets
 
 __all__ = [
     "ffjord",
