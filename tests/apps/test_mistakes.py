@@ -16,6 +16,7 @@ def places(tmp_path_factory):
     genzoo.train("wgan_gp", "moons", out=home / "wgan", steps=1, settings={"hidden": 8})
     (home / "empty").mkdir()
     (home / "file.doc").write_text("words")
+    (home / "gaps.csv").write_text("a,b\n" + "\n".join(f"{i},{i or ''}" for i in range(20)))
     (home / "table.csv").write_text("a,b\n" + "\n".join(f"{i},{i * i}" for i in range(20)))
     newer = home / "newer"
     newer.mkdir()
@@ -27,12 +28,14 @@ def places(tmp_path_factory):
         "empty": home / "empty",
         "doc": home / "file.doc",
         "newer": newer,
+        "gaps": home / "gaps.csv",
         "home": home,
     }
 
 
 TRAIN = "train vae --data digits --steps 1"
 MISTAKES = [
+    ("train nsf --data {gaps}", "got 1 of 20 rows with some missing", "Pass --read missing=drop (those rows)"),
     ("trian vae", "no command 'trian'", "'train'"),
     ("sampel {run}", "no command 'sampel'", "'sample'"),
     ("train vae --stpes 3", "--stpes", "--steps"),

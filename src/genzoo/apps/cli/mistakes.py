@@ -2,6 +2,8 @@
 
 import contextlib
 import errno
+import re
+import shlex
 import traceback
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +13,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from genzoo._memory import is_out_of_memory
+from genzoo.core.errors import DataError
 from genzoo.zoo.mistakes import Mistake, nearest, unknown
 from genzoo.zoo.terminal import Screen, say
 
@@ -83,10 +86,27 @@ def _judged(error: Exception) -> tuple[int, Mistake]:
     if is_out_of_memory(error) and not ours:
         fix = "Ask for fewer rows or samples, take --device cpu, or train a smaller model."
         return 2, Mistake(f"There is not enough memory for this: {_first_line(error)}.", fix)
+    if isinstance(error, DataError):
+        mistake = Mistake.of(error)
+        return 2, Mistake(mistake.cause, _as_options(mistake.fix))
     if ours or isinstance(error, ValueError | NotImplementedError | ArithmeticError):
         return 2, Mistake.of(error)
     cause = f"This should not have happened: {type(error).__name__}: {error}."
     return 1, Mistake(cause, "Run again with --debug, and report what it prints.")
+
+
+def _as_options(fix: str) -> str:
+    """What is passed to `read` is an option here.
+
+    Example:
+        >>> _as_options("Pass missing='drop' or 'keep'; else pass dates='day first'.")
+        "Pass --read missing=drop or 'keep'; else pass --read 'dates=day first'."
+    """
+
+    def option(found: re.Match[str]) -> str:
+        return f"{found[1]} --read {shlex.quote(f'{found[2]}={found[3].strip(chr(39))}')}"
+
+    return re.sub(r"\b([Pp]ass) (\w+)=('[^']*'|\w+)", option, fix)
 
 
 def _first_line(error: Exception) -> str:
