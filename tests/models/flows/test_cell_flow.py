@@ -74,10 +74,12 @@ def test_an_untrained_law_of_places_is_uniform() -> None:
     assert log_q.abs().max() < 1e-3
 
 
-@pytest.mark.parametrize("name", ["realnvp", "glow", "tarflow"])
-def test_recipes_take_it_by_a_setting(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "more"), [("realnvp", {}), ("glow", {"transform": "logistics"}), ("tarflow", {"transform": "logistics"})]
+)
+def test_recipes_take_it_by_a_setting(name: str, more: dict[str, str]) -> None:
     space = Space((1, 4, 4), levels=256)
-    model = recipe_named(name)(space, None, dequantization="variational", depth=1).model
+    model = recipe_named(name)(space, None, dequantization="variational", depth=1, **more).model
     assert isinstance(model, Dequantized)
     assert isinstance(model.fill, CellFlow)
     assert model.parameter_count == sum(p.numel() for p in model.parameters())

@@ -1,11 +1,23 @@
 """Recipes of flows for images above all: transformers over patches, and maps of whole numbers."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from genzoo.core.space import Space
-from genzoo.zoo.flows.nets import ABLE, Depth, Filling, Layers, Net, Width, nets_of, over_units, trained
+from genzoo.zoo.flows.nets import (
+    ABLE,
+    Depth,
+    Filling,
+    Layers,
+    Net,
+    Transform,
+    Width,
+    nets_of,
+    over_units,
+    trained,
+    transform_of,
+)
 from genzoo.zoo.recipe import Count, DropGiven, GivenSpaceLike, Recipe, Size, recipe
 from genzoo.zoo.units import in_units
 
@@ -25,9 +37,7 @@ def tarflow(
     given_space: GivenSpaceLike = None,
     *,
     size: Size = "small",
-    transform: Annotated[
-        Literal["affine", "logistics"], Field(description="What is done to an entry: logistics fit gaps and modes.")
-    ] = "affine",
+    transform: Transform = "affine",
     patch: Annotated[
         Count | None, Field(description="Side of a square of pixels, or length of a stretch; by default as size says.")
     ] = None,
@@ -53,7 +63,7 @@ def tarflow(
             that are no images have patches of one entry.
     """
     from genzoo.models.denoised import Denoised
-    from genzoo.models.flows import Affine, Logistics, Transformers, causal_flow
+    from genzoo.models.flows import Transformers, causal_flow
 
     small, width = size == "small", width or (128 if size == "small" else 768)
     side = patch or _side(space, 4 if small else 2)
@@ -61,7 +71,7 @@ def tarflow(
     flow = causal_flow(
         Space(space.shape),
         given_space,
-        Affine() if transform == "affine" else Logistics(),
+        transform_of(transform),
         nets,
         depth=depth or (4 if small else 8),
         patch=side,

@@ -5,7 +5,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from genzoo.core.space import Space
-from genzoo.zoo.flows.nets import ABLE, Depth, Filling, Layers, Maps, Net, Width, nets_of, over_units, trained
+from genzoo.zoo.flows.nets import (
+    ABLE,
+    Depth,
+    Filling,
+    Layers,
+    Maps,
+    Net,
+    Transform,
+    Width,
+    nets_of,
+    over_units,
+    trained,
+    transform_of,
+)
 from genzoo.zoo.recipe import Amount, Count, DropGiven, GivenSpaceLike, Positive, Recipe, Size, recipe
 
 if TYPE_CHECKING:
@@ -147,21 +160,20 @@ def glow(
     layers: Layers = None,
     mixing: Annotated[Literal["lu", "plain"], Field(description="The matrix by its factors, or as it is.")] = "lu",
     dequantization: Filling = "uniform",
+    transform: Transform = "affine",
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
-    """Affine couplings, each after a learned mixing of the channels, over images at several scales.
+    """Couplings, each after a learned mixing of the channels, over images at several scales.
 
     Real numbers are seen in standard units; levels through uniform dequantization and a logit.
 
     Args:
         size: Small: 8 couplings of width 128; images 8 of 32 a scale. Paper: 32 of 512.
     """
-    from genzoo.models.flows import Affine
-
     small, nets = size == "small", nets_of(space, size, net, width or (None if size == "small" else 512), layers)
     depth = depth or (8 if small else 32)
     over: dict[str, Any] = {"mixing": mixing, "drop_given": drop_given, "dequantization": dequantization}
-    return _couplings(space, given_space, Affine(), nets, depth, lr=1e-3, **over)
+    return _couplings(space, given_space, transform_of(transform), nets, depth, lr=1e-3, **over)
 
 
 @recipe(

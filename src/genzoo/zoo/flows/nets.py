@@ -11,9 +11,22 @@ from genzoo.zoo.units import in_units
 
 if TYPE_CHECKING:
     from genzoo.core.model import GenerativeModel
-    from genzoo.models.flows import Flow, Nets
+    from genzoo.models.flows import Elementwise, Flow, Nets
 
-__all__ = ["ABLE", "Depth", "Filling", "Layers", "Maps", "Net", "Width", "nets_of", "over_units", "trained"]
+__all__ = [
+    "ABLE",
+    "Depth",
+    "Filling",
+    "Layers",
+    "Maps",
+    "Net",
+    "Transform",
+    "Width",
+    "nets_of",
+    "over_units",
+    "trained",
+    "transform_of",
+]
 
 Net = Annotated[
     Literal["auto", "mlp", "conv"],
@@ -35,6 +48,10 @@ Filling = Annotated[
     Field(description="How levels become reals: uniform in their cells, or by a law that is trained too."),
 ]
 
+Transform = Annotated[
+    Literal["affine", "logistics"], Field(description="What is done to an entry: logistics fit gaps and modes.")
+]
+
 ABLE = ("sample", "log_prob", "encode", "decode", "latent", "score", "loss", "condition")
 
 
@@ -46,6 +63,13 @@ def nets_of(space: Space, size: Size, net: Net, width: int | None, layers: int |
     if net == "conv" or (net == "auto" and even):
         return Nets("conv", width or (32 if size == "small" else 128), layers or (1 if size == "small" else 2))
     return Nets("mlp", width or (128 if size == "small" else 256), layers or 2)
+
+
+def transform_of(name: Transform) -> "Elementwise":
+    """What is done to an entry."""
+    from genzoo.models.flows import Affine, Logistics
+
+    return Affine() if name == "affine" else Logistics()
 
 
 def trained(**settings: Any) -> TrainConfig:
