@@ -47,7 +47,7 @@ class Continuous(Bijection):
 
     Args:
         field: f.
-        tolerance: The error that is let through in a step, relative to 1 + |x|; smaller ones need double precision.
+        tolerance: The error that is let through in a step, relative to 1 + |x|; of double numbers a hundredth of it.
         coarse: The same in training.
         probed: Whether the divergence is estimated in training.
         kinetic: λ: training adds λ ∫ |f|² dt nats to what it lowers, since straighter ways take fewer steps.
@@ -83,7 +83,7 @@ class Continuous(Bijection):
     def forward(
         self, x: Float[Tensor, "B D"], given: Embedded = None
     ) -> tuple[Float[Tensor, "B D"], Float[Tensor, " B"]]:
-        return self._moved(lambda x, t: self.field.traced(x, t, given), x, self.tolerance)
+        return self._moved(lambda x, t: self.field.traced(x, t, given), x, self._fine(x))
 
     def estimated(
         self, x: Float[Tensor, "B D"], given: Embedded, noise: Noise
@@ -97,7 +97,11 @@ class Continuous(Bijection):
         return self._moved(told, x, self.coarse)
 
     def inverse(self, z: Float[Tensor, "B D"], given: Embedded = None) -> Float[Tensor, "B D"]:
-        return solved(lambda y, t: self.field(y, t, given), z, (1.0, 0.0), tolerance=self.tolerance)
+        return solved(lambda y, t: self.field(y, t, given), z, (1.0, 0.0), tolerance=self._fine(z))
+
+    def _fine(self, x: Tensor) -> float:
+        """The tolerance that the digits of x allow."""
+        return self.tolerance if x.dtype != torch.float64 else self.tolerance / 100
 
     def extra_repr(self) -> str:
         return f"tolerance={self.tolerance:g}, coarse={self.coarse:g}, probed={self.probed}"
