@@ -80,7 +80,7 @@ def tarflow(
     )
     places = max(1, space.dims // side ** min(2, len(space.shape)))
     over = {"optimizer": "muon", "lr": 3e-3, "betas": (0.9, 0.98), "warmup": 50, "ema": None}
-    config = trained(batch_size=max(8, min(256, (1 << 12) // places)), **over)
+    config = trained(batch_size=max(8, min(256, (1 << 11) // places)), **over)
     if not noise:
         return Recipe(over_units(space, flow, dequantization), config)
     return Recipe(in_units(Denoised(flow, space, sigma=noise * (space.levels or 2) / 2)), config)
