@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import linear
+from torch.nn.functional import linear, relu
 
 from genzoo.nn.masked_pass import Plan, masked_pass
 
@@ -92,8 +92,8 @@ class MaskedMLP(nn.Module):
         inputs = each.repeat_interleave(features)
         degrees = torch.arange(width) * max(1, entries - 1) // width
         self.units = [0, *torch.searchsorted(degrees, each, right=True).tolist()]  # that so many entries complete
-        order = torch.cat([inputs, degrees]).argsort(stable=True)
-        self.register_buffer("place", order.argsort(), persistent=False)  # of inputs and units, as they become known
+        order = torch.cat([each, degrees]).argsort(stable=True)
+        self.register_buffer("place", order.argsort(), persistent=False)  # of entries and units, as they become known
         before = (each - 1).repeat_interleave(outputs)
         self.layers = nn.ModuleList(MaskedLinear(inputs if i == 0 else degrees, degrees) for i in range(depth))
         self.last, self.shortcut = MaskedLinear(degrees, before), MaskedLinear(each, before, bias=False)
@@ -105,22 +105,25 @@ class MaskedMLP(nn.Module):
     def forward(
         self, x: Float[Tensor, "B D features"], given: Float[Tensor, "B width"] | None = None
     ) -> Float[Tensor, "B D outputs"]:
-        return self._pass(x, given, by_number=False).unflatten(1, (self.entries, self.outputs))
+        *shifts, shift = self.shifted(given)
+        h = x.flatten(1)
+        for i, (layer, v) in enumerate(zip(self.layers, shifts, strict=True)):
+            new = relu(layer(h) + v)
+            h = new if i == 0 else h + new
+        return (self.last(h) + self.shortcut(x[..., 0]) + shift).unflatten(1, (self.entries, self.outputs))
 
     def by_number(
         self, x: Float[Tensor, "B D features"], given: Float[Tensor, "B width"] | None = None
     ) -> Float[Tensor, "B outputs D"]:
         """The same with all first numbers side by side, then all second ones, as transforms of entries read them."""
-        return self._pass(x, given, by_number=True).unflatten(1, (self.outputs, self.entries))
-
-    def _pass(self, x: Tensor, given: Tensor | None, *, by_number: bool) -> Tensor:
         every = [layer for layer in (*self.layers, self.last, self.shortcut) if isinstance(layer, MaskedLinear)]
         biases, shifts = [layer.bias for layer in every[:-1]], self.shifted(given)
         constants = [b if isinstance(shift, float) else b + shift for b, shift in zip(biases, shifts, strict=True)]
         kind, dtype = x.device.type, self.last.weight.dtype
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else dtype
-        plan = Plan(tuple(layer.mask for layer in every), self.entries, by_number, dtype)
-        return masked_pass(plan, x.flatten(1), constants, [layer.weight for layer in every])
+        plan = Plan(tuple(layer.mask for layer in every), self.entries, dtype)
+        said = masked_pass(plan, x.flatten(1), constants, [layer.weight for layer in every])
+        return said.unflatten(1, (self.outputs, self.entries))
 
     def shifted(self, given: Tensor | None) -> list[Tensor | float]:
         """What the condition adds to each layer, and last to the output."""
@@ -153,16 +156,18 @@ class Growing:
     @torch.no_grad()
     def __init__(self, net: MaskedMLP, rows: int, given: Float[Tensor, "B width"] | None = None) -> None:
         self.net, self.known, self.units, like = net, 0, net.units, net.last.weight
-        self.tips = [known * net.features + units for known, units in enumerate(self.units)]
-        numbers, units = net.place.split([net.entries * net.features, net.width])
+        self.tips, wide = [known + units for known, units in enumerate(self.units)], net.entries + net.width
+        firsts, units = net.place.split([net.entries, net.width])
         layers = [layer for layer in net.layers if isinstance(layer, MaskedLinear)]
-        inward, tip = like.new_zeros(net.width, self.tips[-1]), like.new_zeros(len(like), self.tips[-1])
-        inward[:, numbers], tip[:, units] = layers[0].masked(), net.last.masked()
-        tip[:, numbers[:: net.features]] = net.shortcut.masked()
+        inward, tip = layers[0].masked(), like.new_empty(len(like), wide)
+        tip[:, units], tip[:, firsts] = net.last.masked(), net.shortcut.masked()
+        self.x = None if net.features == 1 else like.new_zeros(net.entries * net.features, rows)
+        if self.x is None:  # then the first layer reads entries where the last one does
+            inward = like.new_zeros(net.width, wide).index_copy_(1, firsts, inward)
         self.weights = [inward, *(layer.masked() for layer in layers[1:]), tip]
         biases, shifts = [*(layer.bias for layer in layers), net.last.bias], net.shifted(given)
         self.constants = [_beside(bias, shift) for bias, shift in zip(biases, shifts, strict=True)]
-        self.tip = like.new_zeros(self.tips[-1], rows)  # entries, and what the last hidden layer makes of them
+        self.tip = like.new_zeros(wide, rows)  # entries, and what the last hidden layer makes of them
         self.h = [like.new_zeros(net.width, rows) for _ in layers[1:]]
         self._open()
 
@@ -173,7 +178,10 @@ class Growing:
     def tell(self, x: Float[Tensor, "features B"]) -> Float[Tensor, "outputs B"]:
         """Takes in the next entry; returns what is said of the one after it."""
         d, below = self.known - self.start, None
-        self.slots[d].copy_(x.detach())
+        x = x.detach()
+        self.slots[d].copy_(x[:1])
+        if self.x is not None:
+            self.x[self.known * len(x) : (self.known + 1) * len(x)] = x
         for layer, slots in self.span:
             new = slots[d]
             torch.addmm(layer.begun[d], layer.weights[d], layer.reads, out=new).relu_()
@@ -193,9 +201,10 @@ class Growing:
         stop = min(self.known + SPAN, net.entries)
         counts = [b - a for a, b in itertools.pairwise(self.units[self.known : stop + 1])]
         here, units = (slice(edges[self.known], edges[stop]) for edges in (self.tips, self.units))
-        inner = self.tip[here].split([size for count in counts for size in (net.features, count)])
+        inner = self.tip[here].split([size for count in counts for size in (1, count)])
         self.slots, made = inner[::2], [*(h[units].split(counts) for h in self.h), inner[1::2]]
-        reads = [(self.tip, here), *((h, units) for h in self.h)]
+        entries = slice(self.known * net.features, stop * net.features)
+        reads = [(self.tip, here) if self.x is None else (self.x, entries), *((h, units) for h in self.h)]
         layers = [self._begun(i, units, counts, *read) for i, read in enumerate(reads)]
         self.span = list(zip(layers, made, strict=True))
         rows, sizes = slice(self.known * net.outputs, stop * net.outputs), [net.outputs] * (stop - self.known)

@@ -29,22 +29,20 @@ class Plan(NamedTuple):
     Attributes:
         masks: Masks of 0 and 1: of the hidden layers, the last one and the shortcut.
         entries: D.
-        by_number: Whether of what is said all first numbers stand together, then all second ones; else entry by entry.
         dtype: In which numbers are multiplied.
     """
 
     masks: tuple[Tensor, ...]
     entries: int
-    by_number: bool
     dtype: torch.dtype
 
     def ordered(self, said: Tensor, axis: int) -> Tensor:
-        """Entry by entry along an axis → as asked for."""
-        return _turned(said, axis, self.entries) if self.by_number else said
+        """Entry by entry along an axis → all first numbers, then all second ones."""
+        return _turned(said, axis, self.entries)
 
     def restored(self, said: Tensor, axis: int) -> Tensor:
-        """As asked for → entry by entry."""
-        return _turned(said, axis, said.shape[axis] // self.entries) if self.by_number else said
+        """The other way."""
+        return _turned(said, axis, said.shape[axis] // self.entries)
 
 
 def _turned(said: Tensor, axis: int, count: int) -> Tensor:
@@ -55,17 +53,17 @@ def _turned(said: Tensor, axis: int, count: int) -> Tensor:
 def masked_pass(
     plan: Plan, x: Float[Tensor, "B inputs"], constants: Sequence[Tensor], weights: Sequence[Tensor]
 ) -> Float[Tensor, "B said"]:
-    """What a masked residual network says.
+    """What a masked residual network says, all first numbers of entries before all second ones.
 
     Args:
-        plan: Its masks, and the order of what it says.
+        plan: Its masks.
         x: Entries, by some numbers each; the shortcut sees the first of each.
         constants: What is added to each hidden layer and to the output, one for all rows or one a row.
         weights: Of the hidden layers, the last one and the shortcut, not masked yet.
 
     Example:
         >>> one = torch.ones(1, 1)
-        >>> plan = Plan((one, one, one), entries=1, by_number=False, dtype=torch.float32)
+        >>> plan = Plan((one, one, one), entries=1, dtype=torch.float32)
         >>> masked_pass(plan, one, [torch.zeros(1)] * 2, [one, one, one])
         tensor([[2.]])
     """
