@@ -37,7 +37,7 @@ def maps(space: Space, given: GivenSpaceLike = None, transform: Elementwise | No
 
 
 def moving(space: Space, given: GivenSpaceLike = None, **options: object) -> Flow:
-    return stirred(continuous_flow(space, given, Nets(width=4), tolerance=1e-7, **options), 0.08)
+    return stirred(continuous_flow(space, given, Nets(width=3), tolerance=1e-5, **options), 0.04)
 
 
 def blocks(space: Space, given: GivenSpaceLike = None, **options: object) -> Flow:
@@ -81,7 +81,7 @@ FLOWS: dict[str, Entry] = {
     "maf/given": Entry(lambda: maps(REALS, LABEL, drop_given=0.2), EXACT, f"{ABLE} condition"),
     "iaf": Entry(lambda: maps(REALS, inverse=True), EXACT, ABLE, rounds=15),
     "nsf_autoregressive": Entry(lambda: maps(REALS, None, Spline(3)), EXACT, ABLE, rounds=15),
-    "ffjord": Entry(lambda: moving(REALS), EXACT, ABLE, rounds=8),
+    "ffjord": Entry(lambda: moving(REALS), EXACT, ABLE, rounds=5),
     "ffjord/given": Entry(lambda: moving(REALS, LABEL, drop_given=0.2), EXACT, f"{ABLE} condition"),
     "tarflow": Entry(
         lambda: Dequantized(patches(EVEN, LABEL, patch=4, drop_given=0.2, high=256), 256),
