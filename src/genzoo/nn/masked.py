@@ -22,7 +22,7 @@ from genzoo.nn.masked_pass import Plan, masked_pass
 
 __all__ = ["Growing", "MaskedLinear", "MaskedMLP"]
 
-SPAN = 16  # entries that are grown one by one
+SPAN = 12  # entries that are grown one by one
 
 
 class MaskedLinear(nn.Linear):
