@@ -8,7 +8,7 @@ part is given.
 
 import abc
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -21,7 +21,20 @@ from genzoo.core.given import NOTHING, Given
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 
-__all__ = ["Codes", "Critic", "Inference", "Layers", "Map", "MappedDenoiser", "NormalLatent", "behind"]
+__all__ = [
+    "Codes",
+    "Critic",
+    "Inference",
+    "Lattice",
+    "Law",
+    "Layers",
+    "Map",
+    "MappedDenoiser",
+    "NormalLatent",
+    "Settle",
+    "Unfolding",
+    "behind",
+]
 
 
 class NormalLatent(Latent):
@@ -120,6 +133,36 @@ class Layers(Ability):
     @abc.abstractmethod
     def observed(self, z: Sequence[Tensor], given: Given = NOTHING) -> Distribution:
         """p(x | z), given all layers from the top."""
+
+
+class Settle(Protocol):
+    """Rounds numbers, under a key that is told once."""
+
+    def __call__(self, t: Tensor, /, key: int) -> Tensor: ...
+
+
+class Lattice(Ability):
+    """x as whole numbers in parts, the entries of a part independent given those before; nothing is lost on the way.
+
+    Attributes:
+        space: What one x is.
+    """
+
+    space: Space
+
+    @abc.abstractmethod
+    def parts(self, x: Shaped[Tensor, "B *event"], given: Given = NOTHING) -> Sequence[Int[Tensor, "B D_k"]]:
+        """The whole numbers of rows, part after part."""
+
+    @abc.abstractmethod
+    def unfold(self, n: int, given: Given, settle: Settle) -> "Unfolding":
+        """Asked for one part after another: each time its law, log P (n, d, m) of m whole numbers for a slice
+        of d of its entries; it is sent the part. At its end it returns x. What is rounded on the way, `settle`
+        rounds."""
+
+
+Law = Callable[[Tensor, slice], Tensor]
+Unfolding = Generator[Law, Tensor, Tensor]
 
 
 @runtime_checkable

@@ -21,9 +21,9 @@ from genzoo._files import open_plain, told
 from genzoo.core import GenerativeModel, Likelihood, Sequential, Unsupported
 from genzoo.core.given import Given
 from genzoo.models import LatentModel
-from genzoo.models.abilities import Layers
+from genzoo.models.abilities import Lattice, Layers
 from genzoo.models.sequences import flattened, unflattened
-from genzoo.tasks.coding import BitsBack, Codes, Latents, Order, Part, Reader, Road, Writer
+from genzoo.tasks.coding import BitsBack, Codes, Latents, Order, Part, Reader, Road, Whole, Writer
 from genzoo.tasks.coding.fixed_point import MARGIN, STEP
 from genzoo.zoo import store
 from genzoo.zoo.conditions import conditions
@@ -65,8 +65,8 @@ class Report:
 
 
 def road_of(model: GenerativeModel, *, width: float | None = None, lossy: bool = False) -> Road:
-    """The way of a model between rows and bytes: by its conditionals over an order, by bits back through its latents,
-    or, if rows need not come back as they were, by its codes.
+    """The way of a model between rows and bytes: by its conditionals over an order, by whole numbers that it makes of
+    rows, by bits back through its latents, or, if rows need not come back as they were, by its codes.
 
     Args:
         model: The model; a copy of it in double precision is asked.
@@ -86,10 +86,12 @@ def road_of(model: GenerativeModel, *, width: float | None = None, lossy: bool =
         return _in_order(order)
     if layers is not None and layers.space == model.space:
         return BitsBack(layers)
+    lattice = exact.ability(Lattice)
+    if lattice is not None and lattice.space == model.space:
+        return Whole(lattice)
     raise Unsupported(
-        f"A model must have conditionals over an order or latents in layers of Gaussians to code rows, got "
-        f"{type(model).__name__}. "
-        "Train pixelcnn, gpt, made, vae or ladder_vae."
+        "A model must have conditionals over an order, whole numbers that it makes of rows, or latents in layers of "
+        f"Gaussians to code rows, got {type(model).__name__}. Train pixelcnn, gpt, made, idf, vae or ladder_vae."
     )
 
 

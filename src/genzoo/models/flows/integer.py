@@ -17,18 +17,23 @@ References:
     van den Berg et al., 2021, "IDF++", arXiv:2006.12459 (gradients that pass the rounding are good enough)
 """
 
+import contextlib
+import functools
 import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
-from genzoo.core.given import Given, GivenAsked, GivenSpaceLike, RowsAsked
+from genzoo.core.abilities import Ability
+from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike, RowsAsked
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.models.abilities import Lattice, Law, Settle, Unfolding
 from genzoo.models.flows.bijection import Bijection, Chain, Embedded
 from genzoo.models.flows.coupling import Coupling, Elementwise, zeroed
 from genzoo.models.flows.couplings import Nets
@@ -46,6 +51,7 @@ class Rounded(Elementwise):
 
     Attributes:
         step: h, a power of two, so that sums of numbers of the grid are exact.
+        settle: Rounds t / h; another way lets who decodes a file round as who wrote it did.
 
     Example:
         >>> z, ladj = Rounded(0.5).forward(torch.ones(1, 1), torch.tensor([[[0.7]]]))
@@ -58,6 +64,7 @@ class Rounded(Elementwise):
     """
 
     step: float
+    settle: Callable[[Tensor], Tensor] = torch.round
 
     @property
     def numbers(self) -> int:
@@ -72,7 +79,7 @@ class Rounded(Elementwise):
         return z - self._shift(raw[:, 0])
 
     def _shift(self, t: Tensor) -> Tensor:
-        rounded = (t.detach() / self.step).round() * self.step
+        rounded = self.settle(t.detach() / self.step) * self.step
         return rounded + (t - t.detach())
 
 
@@ -238,9 +245,9 @@ class IntegerFlow(GenerativeModel):
         return Scale(Chain(*parts), self.law, net, channels)
 
     def log_density(self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
-        h, embedded = self._on_grid(x), self._embedded(given)
+        h, embedded = self._on_grid(x), self.embedded(given)
         total = h.new_zeros(len(h))
-        for scale in self._each():
+        for scale in self.stages():
             h, back = scale.body(h, embedded)[0].split(scale.sizes, dim=1)
             total = total + self.law.log_prob(back, scale.told(h, embedded)).flatten(1).sum(1)
         return total + self.law.log_prob(h, self.last(len(h), embedded)).flatten(1).sum(1)
@@ -249,46 +256,100 @@ class IntegerFlow(GenerativeModel):
         """Samples; a `temperature` below 1 narrows every logistic, for cleaner and less varied samples."""
         if temperature < 0:
             raise ValueError(f"`temperature` must not be negative, got {temperature}.")
-        embedded = self._embedded(given)
+        embedded = self.embedded(given)
         h = self.law.draw(self.last(n, embedded), noise.at("last"), temperature)
-        for k, scale in reversed(list(enumerate(self._each()))):
+        for k, scale in reversed(list(enumerate(self.stages()))):
             back = self.law.draw(scale.told(h, embedded), noise.at(k), temperature)
             h = scale.body.inverse(torch.cat([h, back], dim=1), embedded)
-        return self._as_levels(h)
+        return self.as_levels(h)
 
     def encode(self, x: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B D"]:
         """z = f(x; given), as whole numbers times the grid's step, the last of the scales first."""
-        h, embedded = self._on_grid(self.checked(x)), self._embedded(self.checked_given(given, len(x)))
+        return torch.cat(self.parts(self.checked(x), self.checked_given(given, len(x))), dim=1)
+
+    def parts(self, x: Shaped[Tensor, "B *event"], given: Given) -> list[Float[Tensor, "B D_k"]]:
+        """The same, scale by scale."""
+        h, embedded = self._on_grid(x), self.embedded(given)
         done: list[Tensor] = []
-        for scale in self._each():
+        for scale in self.stages():
             h, back = scale.body(h, embedded)[0].split(scale.sizes, dim=1)
             done.append(back.flatten(1))
-        return torch.cat([h.flatten(1), *reversed(done)], dim=1)
+        return [h.flatten(1), *reversed(done)]
 
     def decode(self, z: RowsAsked, given: GivenAsked = None) -> Shaped[Tensor, "B *event"]:
         """The levels whose z this is."""
-        z, embedded = torch.as_tensor(z), self._embedded(self.checked_given(given, len(z)))
+        z, embedded = torch.as_tensor(z), self.embedded(self.checked_given(given, len(z)))
         used = self.last.table[0].numel()
         h, rest = z[:, :used].unflatten(1, self.last.table.shape[1:]), z[:, used:]
-        for scale in reversed(self._each()):
+        for scale in reversed(self.stages()):
             shape = (scale.sizes[1], *h.shape[2:])
             back, rest = rest[:, : math.prod(shape)].unflatten(1, shape), rest[:, math.prod(shape) :]
             h = scale.body.inverse(torch.cat([h, back], dim=1), embedded)
-        return self._as_levels(h)
+        return self.as_levels(h)
+
+    def abilities(self) -> Sequence[Ability]:
+        return (Numbers(self),)
 
     def extra_repr(self) -> str:
         return f"{self.space}, given={self.given_space}, step={self.step}"
 
-    def _each(self) -> list[Scale]:
+    def stages(self) -> list[Scale]:
+        """The scales, from the data on."""
         return list(self.scales)  # type: ignore[arg-type]
 
-    def _embedded(self, given: Given) -> Tensor | None:
+    def embedded(self, given: Given) -> Tensor | None:
+        """The condition as networks see it."""
         return self.embedding(given) if self.embedding is not None and given else None
 
     def _on_grid(self, x: Tensor) -> Tensor:
         """Levels as numbers of the grid in [−1, 1]."""
         return (x.to(self.dtype) - (self.space.levels or 1) // 2) * self.step
 
-    def _as_levels(self, h: Tensor) -> Tensor:
+    def as_levels(self, h: Tensor) -> Tensor:
+        """Numbers of the grid as the nearest levels."""
         levels = self.space.levels or 1
         return ((h / self.step).round() + levels // 2).clamp(0, levels - 1).to(getattr(torch, self.space.dtype))
+
+
+class Numbers(Lattice):
+    """An integer flow as its z, those of the last scale first, each under its law.
+
+    Args:
+        model: The flow.
+    """
+
+    def __init__(self, model: IntegerFlow) -> None:
+        self.model, self.space = model, model.space
+
+    def parts(self, x: Shaped[Tensor, "B *event"], given: Given = NOTHING) -> Sequence[Int[Tensor, "B D_k"]]:
+        return [(part / self.model.step).round().long() for part in self.model.parts(x, given)]
+
+    def unfold(self, n: int, given: Given, settle: Settle) -> Unfolding:
+        model, embedded = self.model, self.model.embedded(given)
+        with self._settled(settle):
+            h = self._on_grid((yield self._law(model.last(n, embedded))), model.last.table.shape[1:])
+            for scale in reversed(model.stages()):
+                back = self._on_grid((yield self._law(scale.told(h, embedded))), (scale.sizes[1], *h.shape[2:]))
+                h = scale.body.inverse(torch.cat([h, back], dim=1), embedded)
+        return model.as_levels(h)
+
+    def _law(self, raw: Float[Tensor, "B numbers C *rest"]) -> Law:
+        raw = raw.flatten(2)[..., None]
+        grid = self.model.step
+        return lambda values, part: self.model.law.log_prob(grid * values.to(raw)[None, None], raw[:, :, part])
+
+    def _on_grid(self, numbers: Int[Tensor, "B D_k"], shape: Sequence[int]) -> Tensor:
+        return (numbers.to(self.model.dtype) * self.model.step).unflatten(1, shape)
+
+    @contextlib.contextmanager
+    def _settled(self, settle: Settle) -> Iterator[None]:
+        """For a while each coupling rounds under a key of its own."""
+        couplings = [part for part in self.model.modules() if isinstance(part, Coupling)]
+        before = [coupling.transform for coupling in couplings]
+        for key, coupling in enumerate(couplings):
+            coupling.transform = Rounded(self.model.step, functools.partial(settle, key=key))
+        try:
+            yield
+        finally:
+            for coupling, transform in zip(couplings, before, strict=True):
+                coupling.transform = transform

@@ -11,5 +11,6 @@ __getattr__, __dir__, __all__ = attach(
         "lossy": ["Codes", "Latents"],
         "order": ["Order"],
         "road": ["Packed", "Road"],
+        "whole": ["Whole"],
     },
 )
