@@ -98,6 +98,13 @@ class Careless(Toy):
         return x if self.fault != "other rows" else x + noise.normal(1, 3)
 
 
+class Lost(Careless):
+    """One whose density is careless, too."""
+
+    def log_density(self, x: Tensor, given: Given, noise: Noise) -> Tensor:
+        return torch.from_numpy(x.numpy()).sum(1)
+
+
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     return export(ready("vae/given"), tmp_path_factory.mktemp("exports") / "vae")
@@ -218,6 +225,8 @@ def test_what_cannot_be_a_graph_is_refused_with_the_reason(tmp_path: Path) -> No
     for fault, reason in reasons.items():
         with pytest.raises(CannotExport, match=reason):
             export(Careless(fault), tmp_path / fault, graphs=["sample"], formats=["pt2"])
+    with pytest.raises(CannotExport, match=r"sample: .*values of its rows.*; log_prob: it leaves torch for NumPy"):
+        export(Lost("looks"), tmp_path / "lost", formats=["pt2"])
     with pytest.raises(CannotExport, match="can be asked none of these graphs"):
         export(Toy(), tmp_path / "none", graphs=["encode"], formats=["pt2"])
     for wrong in ({"graphs": ["samples"]}, {"formats": ["pt"]}):

@@ -67,7 +67,7 @@ def export(
         options: Those of sampling, which are fixed in the graph, as `steps=10`.
 
     Raises:
-        CannotExport: If no graph can be made, with the reason of the first.
+        CannotExport: If no graph can be made, with the reasons.
         Mistake: If a graph, a format or an option is unknown, or the folder is taken.
 
     Example:
@@ -95,7 +95,7 @@ def export(
             if question.name in graphs if graphs is not None else _is_wanted(question.name, found, own):
                 _export_one(found, about, own, question, formats)
     if not found.files:
-        raise CannotExport(*_first_reason(found, own))
+        raise CannotExport(*_every_reason(found, own))
     about["refused"] = {" ".join(name): reason for name, reason in found.refused.items()}
     write_guide(found.path, about)
     return found
@@ -164,8 +164,12 @@ def _reason(refusal: CannotExport) -> str:
     return f"{refusal.cause}. {refusal.fix}"
 
 
-def _first_reason(found: Exported, model: GenerativeModel) -> tuple[str, str]:
-    for reason in found.refused.values():
-        cause, _, fix = reason.rpartition(". ")
-        return cause, fix
-    return f"{type(model).__name__} can be asked none of these graphs", "Ask for another with --graphs."
+def _every_reason(found: Exported, model: GenerativeModel) -> tuple[str, str]:
+    """Why no graph was made: the reason of each, where they differ."""
+    if not found.refused:
+        return f"{type(model).__name__} can be asked none of these graphs", "Ask for another with --graphs."
+    by_graph = {graph: reason.rpartition(". ") for (graph, _), reason in found.refused.items()}
+    causes = {cause for cause, _, _ in by_graph.values()}
+    told = "; ".join(f"{graph}: {cause}" for graph, (cause, _, _) in by_graph.items())
+    first = next(iter(by_graph.values()))
+    return (told if len(causes) > 1 else first[0]), first[2]
