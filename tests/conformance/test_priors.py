@@ -56,7 +56,7 @@ def test_every_prior_fits_every_autoencoder(case: tuple[str, str, str, bool]) ->
     assert whole.likelihood is Likelihood.weakest(own, model.prior.likelihood)
     assert whole.can("log_prob") == (whole.likelihood is not Likelihood.NONE)
     if case[3]:
-        latents = [model.prior.draw(8, {"given": torch.full((8,), label)}, Noise(0)) for label in (0, 1)]
+        latents = [model.prior.draw(64, {"given": torch.full((64,), label)}, Noise(0)) for label in (0, 1)]
         rows = [model.draw(8, {"given": torch.full((8,), label)}, Noise(0)) for label in (0, 1)]
         assert not torch.equal(*latents), "the condition does not reach the prior"
         assert rows[0].shape == (8, *SPACES[case[2]].shape)

@@ -40,7 +40,7 @@ def bootstrap(
 
     Example:
         >>> x = np.arange(100.0)
-        >>> bootstrap(lambda w: [x @ w], 100)[0].value
+        >>> round(bootstrap(lambda w: [x @ w], 100)[0].value, 6)
         49.5
     """
     weights = (resampled(n, draws, seed, part) for part, n in enumerate(sizes))

@@ -34,8 +34,8 @@ CLASSES, PER_CLASS, HELD_OUT = 100, 10, 50  # at most, and rows of a class and v
 PASSES, PILOT = 60, 6  # over the rows, at most; steps that tell what one costs
 FAR = 0.25  # of the way from chance to no error: what a judge's validation accuracy must reach
 NAMES = ("label", "class", "kind", "digit", "category", "target", "y")
-LABELS: dict[str, Any] = {"lr": 4e-3, "weight_decay": 0.05, "precision": "bf16"}
-VIEWS: dict[str, Any] = {"lr": 2e-3, "weight_decay": 0.01, "batch_size": 256, "precision": "bf16"}
+LABELS: dict[str, Any] = {"lr": 4e-3, "weight_decay": 0.05, "precision": "auto"}
+VIEWS: dict[str, Any] = {"lr": 2e-3, "weight_decay": 0.01, "batch_size": 256, "precision": "auto"}
 
 
 class Label(NamedTuple):

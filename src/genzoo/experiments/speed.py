@@ -145,8 +145,8 @@ def advice(found: Mapping[str, Mapping[Way, float]], lacking: Sequence[str] = ()
 
     Example:
         >>> one, half = Way(False, 1), Way(True, 1)
-        >>> advice({"gpt": {one: 10.0, half: 5.0}, "vae": {one: 10.0, half: 10.0}})[0]
-        'bf16 pays for gpt (2.0 ×). precision=auto takes it here.'
+        >>> advice({"gpt": {one: 10.0, half: 5.0}, "vae": {one: 10.0, half: 10.0}})[0].split(". ")[0]
+        'bf16 pays for gpt (2.0 ×)'
     """
     return [*_precision(found), *_of_threads(found), *_of_extras(lacking)]
 

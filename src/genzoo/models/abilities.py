@@ -135,6 +135,7 @@ class Layers(Ability):
         """p(x | z), given all layers from the top."""
 
 
+@runtime_checkable
 class Settle(Protocol):
     """Rounds numbers, under a key that is told once."""
 

@@ -13,7 +13,6 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from genzoo._memory import is_out_of_memory
-from genzoo.core.errors import DataError
 from genzoo.zoo.mistakes import Mistake, nearest, unknown
 from genzoo.zoo.terminal import Screen, say
 
@@ -71,6 +70,8 @@ def tell(mistake: Mistake) -> None:
 
 def _judged(error: Exception) -> tuple[int, Mistake]:
     """The exit code and the words for an error."""
+    from genzoo.core.errors import DataError
+
     if isinstance(error, UsageError):
         return 2, _of_usage(error)
     if type(error).__name__ == "Interrupted":

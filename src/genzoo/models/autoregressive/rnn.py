@@ -5,6 +5,7 @@ $$ h_t = f(h_{t-1}, x_{t-1}, given), \\qquad p(x_t \\mid x_{<t}, given) = \\math
 All that has come before stands in one vector h, so a further symbol costs the same however many came before it.
 """
 
+import contextlib
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -76,7 +77,8 @@ class RNN(Autoregressive):
     def log_density(self, x: Integer[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
         tokens = read(x, self.space)
         before = torch.cat([self.start(len(tokens))[:, None], tokens[:, :-1]], dim=1)
-        h, _ = self.net(self.read(before, self.embedded(given)))
+        with torch.autocast(x.device.type, enabled=False) if _lacks_half(x.device) else contextlib.nullcontext():
+            h, _ = self.net(self.read(before, self.embedded(given)))
         return scored(self.head(self.drop(h)), tokens, self.space)
 
     def steps(self) -> Sequential:
@@ -107,6 +109,11 @@ class Memory(NamedTuple):
     said: Tensor
     hidden: Any
     told: Tensor | None
+
+
+def _lacks_half(device: torch.device) -> bool:
+    """Whether recurrent networks cannot be computed in half precision: oneDNN has none for older processors."""
+    return device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 class Steps(Sequential):

@@ -70,7 +70,7 @@ class Planar(Bijection):
         return w, u + (allowed - along) * w / w.square().sum(1, keepdim=True).clamp_min(LEAST), b
 
 
-def bisected(reached: Float[Tensor, "*rows"], push: Float[Tensor, "*rows"]) -> Float[Tensor, "*rows"]:
+def bisected(reached: Float[Tensor, "..."], push: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """The a for which a + push tanh a is what was reached, to the last bit, if the push is above −1.
 
     Its derivatives are those of the solution: a step of Newton's, which changes nothing, brings them in.

@@ -60,20 +60,22 @@ class Residual(Bijection):
     def forward(
         self, x: Float[Tensor, "B D"], given: Embedded = None
     ) -> tuple[Float[Tensor, "B D"], Float[Tensor, " B"]]:
-        weights = self.net.weights()
-        g, slopes = self.net.told(x, given, weights)
-        return x + g, torch.linalg.slogdet(self._around(slopes, weights)).logabsdet
+        with _in_full(x):
+            weights = self.net.weights()
+            g, slopes = self.net.told(x, None if given is None else given.to(x), weights)
+            return x + g, torch.linalg.slogdet(self._around(slopes, weights)).logabsdet
 
     def estimated(
         self, x: Float[Tensor, "B D"], given: Embedded, noise: Noise
     ) -> tuple[Float[Tensor, "B D"], Float[Tensor, " B"]]:
         if self.exact or (self.exact is None and x.shape[1] <= FEW):
             return self(x, given)
-        weights = self.net.weights()
-        g, slopes = self.net.told(x, given, weights)
         signs = noise.integers(2, *x.shape).to(x) * 2 - 1
         more = (1 - noise.uniform(len(x), dtype=torch.float64)).log() / math.log(ON)
-        return x + g, self.series(signs, SURE + more.long(), slopes, weights)
+        with _in_full(x):
+            weights = self.net.weights()
+            g, slopes = self.net.told(x, None if given is None else given.to(x), weights)
+            return x + g, self.series(signs, SURE + more.long(), slopes, weights)
 
     def series(
         self, signs: Float[Tensor, "B D"], terms: Tensor, slopes: list[Tensor], weights: list[Tensor]
@@ -169,3 +171,8 @@ def residual_flow(
         parts += [ActNorm(dims), Residual(LipschitzMLP(dims, width, embedding, bound=bound))]
     body = Chain(*parts, ActNorm(dims))
     return Flow(space, given_space, body, latent=(dims,), embedding=embedding or 32, drop_given=drop_given)
+
+
+def _in_full(x: Tensor) -> torch.autocast:
+    """Half precision would let a block stretch distances that its matrices' bounds forbid."""
+    return torch.autocast(x.device.type, enabled=False)
