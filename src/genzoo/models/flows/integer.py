@@ -104,9 +104,9 @@ class GridLogistics(nn.Module):
         self.step, self.components, self.numbers = step, components, 3 * components
 
     def log_prob(
-        self, z: Float[Tensor, "B C *rest"], raw: Float[Tensor, "B numbers C *rest"]
-    ) -> Float[Tensor, "B C *rest"]:
-        """log P of each number, by parameters along axis 1."""
+        self, z: Float[Tensor, "#B #C *#rest"], raw: Float[Tensor, "#B numbers #C *#rest"]
+    ) -> Float[Tensor, "..."]:
+        """log P of each number, by parameters along axis 1; axes of one are broadcast."""
         weights, places, scales = self._mixture(raw)
         narrow = self.step * (-scales).exp()
         middle = (z.unsqueeze(1) - places) * (-scales).exp()
