@@ -20,10 +20,13 @@ from genzoo.core.abilities import Ability, Denoiser, Latent, NumbersLike, Sequen
 from genzoo.core.given import NOTHING, Given
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.distributions.region import Region
 
 __all__ = [
     "Codes",
     "Critic",
+    "Events",
+    "Imputation",
     "Inference",
     "Lattice",
     "Law",
@@ -160,6 +163,42 @@ class Lattice(Ability):
         """Asked for one part after another: each time its law, log P (n, d, m) of m whole numbers for a slice
         of d of its entries; it is sent the part. At its end it returns x. What is rounded on the way, `settle`
         rounds."""
+
+
+class Imputation(Ability):
+    """Entries of a row given the others, drawn without approximation,
+
+    $$ x_m \\sim p(x_m \\mid x_k, given). $$
+
+    Attributes:
+        space: What one x is.
+    """
+
+    space: Space
+
+    @abc.abstractmethod
+    def impute(self, x: Float[Tensor, "B *event"], given: Given, noise: Noise) -> Shaped[Tensor, "B *event"]:
+        """Rows of the space: entries that are there as they are, those that are missing (NaN) drawn given them."""
+
+
+class Events(Ability):
+    """Probabilities of regions in closed form, and draws from within,
+
+    $$ P(x \\in R \\mid given), \\qquad x \\sim p(x \\mid x \\in R, given). $$
+
+    Attributes:
+        space: What one x is.
+    """
+
+    space: Space
+
+    @abc.abstractmethod
+    def log_mass(self, n: int, region: Region, given: Given) -> Float[Tensor, " n"]:
+        """log P(x in R | given) for each of n rows of the condition; −∞ where there is none."""
+
+    @abc.abstractmethod
+    def draw_within(self, n: int, region: Region, given: Given, noise: Noise) -> Shaped[Tensor, "n *event"]:
+        """Draws from the model within a region that has mass."""
 
 
 Law = Callable[[Tensor, slice], Tensor]
