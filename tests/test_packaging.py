@@ -19,7 +19,7 @@ from tests.source import nodes
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-FOR_DEVELOPERS = {"all", "dev", "docs", "experiments", "oracles"}
+FOR_DEVELOPERS = {"all", "dev", "docs", "oracles"}
 OURS = {"genzoo", "tests", "benchmarks", "experiments"}
 MODULES = {"pot": "ot", "scikit-learn": "sklearn", "pillow": "PIL", "pyyaml": "yaml"}  # named unlike their packages
 TOOLS = {  # called by name: by the Makefile, by pytest, by mypy, or by Sphinx as its configuration says

@@ -14,7 +14,7 @@ from genzoo.zoo.recipe import recipes
 __all__ = ["Check", "examined", "lacking"]
 
 
-SILENT = ("all", "dev", "docs", "experiments", "oracles")  # not asked for one by one
+SILENT = ("all", "dev", "docs", "oracles")  # not asked for one by one
 BRINGS = {
     "audio": "sounds other than WAV of whole numbers, as FLAC",
     "chem": "metrics of molecules, and SELFIES",
@@ -22,6 +22,7 @@ BRINGS = {
     "export": "graphs of a run as ONNX: genzoo export",
     "fast": "compiled loops: the same numbers, sooner",
     "hub": "data sets of the Hugging Face hub, hub:NAME",
+    "lectures": "figures of the lectures: genzoo lecture",
     "ot": "exact transport of many rows",
     "sklearn": "every recipe as an estimator, and tests by boosted trees",
     "tables": "tables in Parquet",

@@ -17,6 +17,7 @@ from genzoo.apps.cli import (
     data,
     exporting,
     latents,
+    lecturing,
     posterior,
     reproduce,
     training,
@@ -54,6 +55,7 @@ def genzoo(
 
 PARTS = (
     catalog, training, using, checking, averaging, exporting, posterior, completing, compressing, chatting, reproduce,
+    lecturing,
 )  # fmt: skip
 for part in PARTS:
     for function, example in part.COMMANDS.items():

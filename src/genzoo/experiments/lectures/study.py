@@ -1,0 +1,147 @@
+"""A sheet on which an item of a lecture puts what it found: numbers that must hold, and a figure."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from genzoo.core.noise import Noise
+from genzoo.distributions.estimate import Estimate
+from genzoo.experiments.lectures.style import new_figure, to_svg
+from genzoo.zoo.store import whole
+
+__all__ = ["Check", "Study"]
+
+Number = float | int | str | bool | Tensor | Sequence[Any]
+
+
+class Check(NamedTuple):
+    """A number beside what it must be.
+
+    Attributes:
+        name: What it is, in words or symbols.
+        got: What was found.
+        want: What must be found.
+        within: How far it may be off; or "at most", "at least".
+        holds: Whether it is so.
+    """
+
+    name: str
+    got: Any
+    want: Any
+    within: float | str
+    holds: bool
+
+    def __str__(self) -> str:
+        by = self.within if isinstance(self.within, str) else f"± {self.within:.3g}"
+        beside = f"= {_short(self.want)}" if self.within == 0 else f"{by} {_short(self.want)}"
+        if not isinstance(self.within, str) and self.within:
+            beside = f"= {_short(self.want)} {by}"
+        return f"{'✓' if self.holds else '✗'} {self.name}: {_short(self.got)} ({beside})"
+
+
+class Study:
+    """What an item is given: a seed, a folder, how much time there is, and a place for what it finds.
+
+    Args:
+        number: The item's.
+        folder: Where its files go.
+        seed: Names every random draw.
+        quick: Whether seconds must do where it would take minutes.
+        train: Whether long trainings are redone, rather than their records drawn.
+
+    Example:
+        >>> s = Study("000.0", Path("runs"))
+        >>> s.near("two thirds", 0.6666, 2 / 3, within=1e-3); s.equal("words", [1, 2], [1, 2])
+        >>> [check.holds for check in s.checks]
+        [True, True]
+    """
+
+    def __init__(self, number: str, folder: Path, *, seed: int = 0, quick: bool = False, train: bool = False) -> None:
+        self.number, self.folder, self.seed, self.quick, self.train = number, folder, seed, quick, train
+        self.checks: list[Check] = []
+        self.numbers: dict[str, Any] = {}
+        self.files: list[Path] = []
+        self._figures: list[tuple[Any, str]] = []
+
+    def noise(self, *path: str | int) -> Noise:
+        """The noise of this item, under a name."""
+        return Noise(self.seed, "lecture", self.number, *path)
+
+    def equal(self, name: str, got: Number, want: Number) -> None:
+        """Must be the very same."""
+        got, want = _plain(got), _plain(want)
+        self.checks.append(Check(name, got, want, 0, bool(got == want)))
+
+    def near(self, name: str, got: Number, want: Number, *, within: float) -> None:
+        """Must be as near as that; of several numbers each."""
+        off = (torch.as_tensor(_plain(got)).double() - torch.as_tensor(_plain(want)).double()).abs()
+        self.checks.append(Check(name, _plain(got), _plain(want), within, bool((off <= within).all())))
+
+    def expect(self, name: str, got: Estimate, want: float, *, errors: float = 4.0) -> None:
+        """An estimate must lie within some standard errors of the truth."""
+        self.near(name, got.value, want, within=errors * float(got.error or 0.0))
+
+    def most(self, name: str, got: Number, bound: float) -> None:
+        """Must be at most that; of several numbers each."""
+        value = float(torch.as_tensor(_plain(got)).double().max())
+        self.checks.append(Check(name, value, bound, "at most", value <= bound))
+
+    def least(self, name: str, got: Number, bound: float) -> None:
+        """Must be at least that; of several numbers each."""
+        value = float(torch.as_tensor(_plain(got)).double().min())
+        self.checks.append(Check(name, value, bound, "at least", value >= bound))
+
+    def note(self, name: str, value: Number) -> None:
+        """A number of which nothing is claimed."""
+        self.numbers[name] = _plain(value)
+
+    def figure(self, rows: int = 1, columns: int = 1, *, alt: str, **how: Any) -> Any:
+        """A figure and its axes, written when the item is done.
+
+        Args:
+            rows: Of axes.
+            columns: Of axes.
+            alt: What it shows, in a sentence, for those who cannot see it.
+            how: Its `size` in inches, and what `Figure.subplots` takes.
+        """
+        figure, axes = new_figure(rows, columns, **how)
+        self._figures.append((figure, alt))
+        return figure, axes
+
+    def keep(self, path: Path) -> None:
+        """Another file that belongs to it: a sound, a page."""
+        self.files.append(path)
+
+    def draw(self) -> list[Path]:
+        """Writes the figures, and tells all files."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for place, (figure, alt) in enumerate(self._figures):
+            path = self.folder / f"figure{'' if place == 0 else f'-{place + 1}'}.svg"
+            with whole(path) as draft:
+                draft.write_text(to_svg(figure, alt), encoding="utf-8")
+            self.files.append(path)
+        return self.files
+
+
+def _plain(value: Any) -> Any:
+    """Numbers as JSON has them."""
+    if isinstance(value, Tensor):
+        return value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value.item() if hasattr(value, "item") else value
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, bool | str):
+        return str(value)
+    if isinstance(value, list):
+        few = ", ".join(map(_short, value[:6]))
+        return few + (f", … ({len(value)})" if len(value) > 6 else "")
+    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value) and value == int(value)):
+        return f"{int(value)}" if abs(value) < 1e9 else f"{value:.6g}"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,73 @@
+"""The lectures: every item that stands holds, and its figure says what it shows."""
+
+import ast
+import inspect
+import json
+from xml.etree import ElementTree
+
+import pytest
+import torch
+
+from genzoo import Mistake
+from genzoo.distributions import Estimate
+from genzoo.experiments.lectures import DECKS, ITEMS, Study, coverage, item_named, items_of, run_item
+from genzoo.experiments.lectures.style import GRID, INK, PAPER
+
+HERE = [item for item in ITEMS if item.place is not None]
+LONGEST = 40  # lines of an item, its text aside
+HEAVIEST = 150_000  # bytes of a figure
+
+
+@pytest.mark.parametrize("item", HERE, ids=lambda item: item.number)
+def test_items_hold(item, tmp_path):
+    result = run_item(item, tmp_path / item.number, quick=True)
+    assert not [str(check) for check in result.checks if not check.holds]
+    assert result.checks
+    record = json.loads((tmp_path / item.number / "result.json").read_text())
+    assert [check["name"] for check in record["checks"]] == [check.name for check in result.checks]
+    figures = sorted((tmp_path / item.number).glob("*.svg"))
+    assert figures or result.files[:-1]
+    for figure in figures:
+        text = figure.read_text()
+        drawn = ElementTree.fromstring(text)
+        assert len(drawn.attrib["aria-label"]) > 20
+        assert len(text) < HEAVIEST
+        assert not [color for color in (INK, GRID, PAPER) if color in text]  # all are left to the style sheet
+
+
+@pytest.mark.parametrize("item", HERE, ids=lambda item: item.number)
+def test_items_are_short_and_say_what_they_are(item):
+    function = item.function()
+    tree = ast.parse(inspect.getsource(function)).body[0]
+    assert isinstance(tree, ast.FunctionDef)
+    said = tree.body[0]
+    text = inspect.getdoc(function) or ""
+    assert (tree.end_lineno or 0) - tree.lineno - ((said.end_lineno or 0) - said.lineno) <= LONGEST
+    assert len(text) > 120
+    assert "Next: [" in text
+
+
+def test_there_are_seventy_four():
+    assert coverage() == (len(HERE), 74)
+    assert [len(items_of(deck)) for deck in DECKS] == [15, 15, 14, 15, 15]
+    assert len({item.number for item in ITEMS}) == 74
+    with pytest.raises(Mistake, match=r"003\.7"):
+        item_named("003.77")
+
+
+def test_what_is_planned_says_so(tmp_path):
+    planned = next(item for item in ITEMS if item.place is None)
+    with pytest.raises(Mistake, match="do not stand yet"):
+        run_item(planned, tmp_path)
+
+
+def test_a_study_knows_what_does_not_hold(tmp_path):
+    s = Study("000.0", tmp_path)
+    s.near("far", [1.0, 2.0], torch.tensor([1.0, 2.1]), within=0.05)
+    s.equal("same", torch.tensor([1, 2]), [1, 2])
+    s.expect("guess", Estimate(1.0, 0.1), 1.5)
+    s.most("least", [1.0, 3.0], 2.0)
+    s.least("most", [1.0, 3.0], 1.0)
+    s.near("not a number", float("nan"), 0.0, within=1.0)
+    assert [check.holds for check in s.checks] == [False, True, False, False, True, False]
+    assert "✗ far: 1, 2 (= 1, 2.1 ± 0.05)" in str(s.checks[0])
