@@ -13,8 +13,9 @@ from genzoo.distributions.estimate import Estimate
 from genzoo.experiments.lectures.style import new_figure, to_svg
 from genzoo.zoo.store import whole
 
-__all__ = ["Check", "Study"]
+__all__ = ["Check", "Study", "short"]
 
+MOST = 8  # numbers that are written out
 Number = float | int | str | bool | Tensor | Sequence[Any]
 
 
@@ -35,12 +36,26 @@ class Check(NamedTuple):
     within: float | str
     holds: bool
 
+    @property
+    def found(self) -> str:
+        """What was found, in few letters; of many numbers how far they are off."""
+        got = _flat(self.got)
+        if len(got) <= MOST or isinstance(self.within, str):
+            return ", ".join(map(short, got))
+        off = max((abs(a - b) for a, b in zip(got, _flat(self.want), strict=True)), default=0.0)
+        return f"{len(got)} numbers, off by at most {off:.2g}"
+
+    @property
+    def wanted(self) -> str:
+        """What must be found, in few letters."""
+        want = _flat(self.want)
+        if isinstance(self.within, str):
+            return f"{self.within} {', '.join(map(short, want))}"
+        by = f" ± {self.within:.2g}" if self.within else ""
+        return (", ".join(map(short, want)) if len(want) <= MOST else "the same") + by
+
     def __str__(self) -> str:
-        by = self.within if isinstance(self.within, str) else f"± {self.within:.3g}"
-        beside = f"= {_short(self.want)}" if self.within == 0 else f"{by} {_short(self.want)}"
-        if not isinstance(self.within, str) and self.within:
-            beside = f"= {_short(self.want)} {by}"
-        return f"{'✓' if self.holds else '✗'} {self.name}: {_short(self.got)} ({beside})"
+        return f"{'✓' if self.holds else '✗'} {self.name}: {self.found} (must be {self.wanted})"
 
 
 class Study:
@@ -136,12 +151,22 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _short(value: Any) -> str:
-    if isinstance(value, bool | str):
+def short(value: Any) -> str:
+    """A number or a word in few letters.
+
+    Args:
+        value: Which.
+
+    Example:
+        >>> short(2.0), short(-0.123456789), short(1e-9), short(True)
+        ('2', '−0.123457', '1e−9', 'True')
+    """
+    if isinstance(value, bool | str) or not isinstance(value, int | float):
         return str(value)
-    if isinstance(value, list):
-        few = ", ".join(map(_short, value[:6]))
-        return few + (f", … ({len(value)})" if len(value) > 6 else "")
-    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value) and value == int(value)):
-        return f"{int(value)}" if abs(value) < 1e9 else f"{value:.6g}"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    whole = isinstance(value, int) or (math.isfinite(value) and value == int(value) and abs(value) < 1e9)
+    text = f"{int(value):,}" if whole else f"{value:.6g}"
+    return text.replace("e-0", "e-").replace("e+0", "e").replace("-", "−")
+
+
+def _flat(value: Any) -> list[Any]:
+    return [each for part in value for each in _flat(part)] if isinstance(value, list | tuple) else [value]
