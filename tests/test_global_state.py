@@ -17,6 +17,7 @@ from genzoo import evaluation, tasks
 from genzoo.apps.cli import app
 from genzoo.core import Latent, Noise
 from genzoo.evaluation import Protocol
+from genzoo.distributions import Interval
 from genzoo.models.abilities import Inference
 from genzoo.sklearn_api import Estimator
 
@@ -104,6 +105,9 @@ ENTRIES: dict[str, Callable[[Path, Path], object]] = {
     "compare": lambda home, new: genzoo.compare("moons", ["gaussian"], out=new, protocol=FEW, **QUIET),
     "expectation": lambda home, new: tasks.expectation(model(home), lambda x: x[:, 0], 100),
     "conditional": lambda home, new: tasks.conditional(model(home), {0: 0.5}, 20, fewest=2),
+    "impute": lambda home, new: tasks.impute(model(home), torch.tensor([[0.5, torch.nan]]), 2),
+    "boxed": lambda home, new: tasks.boxed(model(home), [{0: Interval(low=0.5)}], 4),
+    "rejected": lambda home, new: tasks.rejected(model(home), lambda x: x[:, 0] > 0, 4),
     "rare_event": lambda home, new: tasks.rare_event(model(home), lambda x: x[:, 0] - 2, 100),
     "log_normalizer": lambda home, new: tasks.log_normalizer(model(home), lambda x: -x.square().sum(1), 100),
     "score_gradients": lambda home, new: tasks.score_gradients(normal, torch.zeros(1), torch.square, Noise(0)),
@@ -130,7 +134,7 @@ ENTRIES: dict[str, Callable[[Path, Path], object]] = {
 }
 PURE = {
     "recipe_named", "effective_sample_size", "score_surrogate", "pictured", "between", "summed", "direction", "along",
-    "plane", "traversed",
+    "plane", "traversed", "boxes",
 }  # fmt: skip
 
 

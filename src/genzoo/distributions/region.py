@@ -6,13 +6,16 @@ A region is a box, an interval or a set of levels for each entry that it names. 
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Shaped
 from torch import Tensor
 
-__all__ = ["Interval", "Region", "inside"]
+from genzoo.core.given import Given
+from genzoo.core.noise import Noise
+
+__all__ = ["EventsLike", "ImputationLike", "Interval", "Region", "inside", "moved_into"]
 
 
 class Interval(NamedTuple):
@@ -65,3 +68,50 @@ def inside(x: Shaped[Tensor, "B D"], region: Region) -> Bool[Tensor, " B"]:
         else:
             found &= torch.isin(column, torch.tensor(sorted(part), dtype=column.dtype, device=x.device))
     return found
+
+
+def moved_into(x: Shaped[Tensor, "B D"], region: Region) -> Shaped[Tensor, "B D"]:
+    """Rows of a region that rounding has pushed out of it, back in: each entry goes to the nearest value within.
+
+    Args:
+        x: Rows in the region, but for rounding.
+        region: Where they lie.
+
+    Example:
+        >>> moved_into(torch.tensor([[60.0, 3.0]]), {0: Interval(60, above=True), 1: frozenset([0, 2])})
+        tensor([[60.0000,  2.0000]])
+    """
+    kind, x = x.dtype, x.clone() if x.is_floating_point() else x.double()
+    for entry, part in region.items():
+        column = x[:, entry]
+        if isinstance(part, Interval):
+            low, high = (torch.tensor(end, dtype=torch.float64).to(x) for end in (part.low, part.high))
+            up, down = x.new_tensor(math.inf), x.new_tensor(-math.inf)
+            low = torch.nextafter(low, up) if part.above or low.double() < part.low else low
+            high = torch.nextafter(high, down) if part.below or high.double() > part.high else high
+            x[:, entry] = column.clamp(low, high)
+        else:
+            values = torch.tensor(sorted(part), dtype=x.dtype, device=x.device)
+            x[:, entry] = values[(column[:, None] - values).abs().argmin(1)]
+    return x.to(kind)
+
+
+@runtime_checkable
+class ImputationLike(Protocol):
+    """What draws the entries of rows that are missing, given the others."""
+
+    exact: bool
+
+    def impute(self, x: Tensor, given: Given, noise: Noise) -> Tensor:
+        """Rows whose missing entries (NaN) are drawn."""
+
+
+@runtime_checkable
+class EventsLike(Protocol):
+    """What knows the probability of a region, and draws from within."""
+
+    def log_mass(self, n: int, region: Region, given: Given) -> Tensor:
+        """log P(x in R | given) for each of n rows of the condition."""
+
+    def draw_within(self, n: int, region: Region, given: Given, noise: Noise) -> Tensor:
+        """n rows within."""

@@ -172,9 +172,11 @@ class Imputation(Ability):
 
     Attributes:
         space: What one x is.
+        exact: Whether that is so; where x is seen through a random place in its cell, a few places are tried.
     """
 
     space: Space
+    exact: bool = True
 
     @abc.abstractmethod
     def impute(self, x: Float[Tensor, "B *event"], given: Given, noise: Noise) -> Shaped[Tensor, "B *event"]:
@@ -194,7 +196,11 @@ class Events(Ability):
 
     @abc.abstractmethod
     def log_mass(self, n: int, region: Region, given: Given) -> Float[Tensor, " n"]:
-        """log P(x in R | given) for each of n rows of the condition; −∞ where there is none."""
+        """log P(x in R | given) for each of n rows of the condition; −∞ where there is none.
+
+        Raises:
+            Unsupported: If the region is none whose mass is known.
+        """
 
     @abc.abstractmethod
     def draw_within(self, n: int, region: Region, given: Given, noise: Noise) -> Shaped[Tensor, "n *event"]:

@@ -9,13 +9,16 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from genzoo._random import at_least_single
+from genzoo.core.abilities import Ability
 from genzoo.core.game import Batch, Player
 from genzoo.core.given import Given
 from genzoo.core.model import Capability, GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Column, Space
+from genzoo.models.abilities import Events, Imputation
 from genzoo.models.cells import Cells
 from genzoo.models.mapped import Mapped, refuse, some
+from genzoo.models.partly import CellEvents, CellImputation
 
 __all__ = ["Dequantized", "Fill"]
 
@@ -144,6 +147,14 @@ class Dequantized(Mapped):
             term = self.model.log_density(y, given, draw, **options)
             terms.append(term if ladj is None else term + ladj)
         return terms[0] if count == 1 else torch.stack(terms).logsumexp(0) - math.log(count)
+
+    def abilities(self) -> list[Ability]:
+        found = super().abilities()
+        if (imputation := self.model.ability(Imputation)) is not None:
+            found.append(CellImputation(imputation, self.model, self, self.cells, self.space))
+        if (events := self.model.ability(Events)) is not None:
+            found.append(CellEvents(events, self, self.cells, self.space))
+        return found
 
     def loss(self, batch: Batch) -> Tensor:
         return super().loss(batch) if self.fill is None else GenerativeModel.loss(self, batch)

@@ -20,7 +20,7 @@ from genzoo.core.given import Given, GivenAsked, RowsAsked
 from genzoo.core.model import Capability, GenerativeModel
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
-from genzoo.models.abilities import behind
+from genzoo.models.abilities import Events, Imputation, behind
 
 __all__ = ["Mapped"]
 
@@ -144,8 +144,10 @@ class Mapped(GenerativeModel, DirectFit):
                 return self.model.can(other)
 
     def abilities(self) -> list[Ability]:
-        """Those of the part, behind the map."""
-        return [behind(ability, self) for ability in self.model.abilities()]
+        """Those of the part, behind the map; what asks for single entries stays behind, unless a map takes each entry
+        by itself and says so."""
+        entries = (Events, Imputation)
+        return [behind(ability, self) for ability in self.model.abilities() if not isinstance(ability, entries)]
 
     @property
     def _passes(self) -> DirectFit:

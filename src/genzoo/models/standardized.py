@@ -7,11 +7,14 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from genzoo.core.abilities import Ability
 from genzoo.core.game import Batch
 from genzoo.core.given import Given, GivenAsked, GivenSpace, RowsAsked
 from genzoo.core.model import Capability, GenerativeModel
 from genzoo.core.noise import Noise
+from genzoo.models.abilities import Events, Imputation
 from genzoo.models.mapped import Mapped, refuse, some
+from genzoo.models.partly import ScaledEvents, ScaledImputation
 
 __all__ = ["Standardized"]
 
@@ -102,6 +105,15 @@ class Standardized(Mapped):
         if self.takes_missing() and x.isnan().any():  # the density of what is there has the units of what is there
             return -torch.where(x.isnan(), 0, stretch).flatten(1).sum(1)
         return -stretch.sum()
+
+    def abilities(self) -> list[Ability]:
+        found = super().abilities()
+        if (imputation := self.model.ability(Imputation)) is not None:
+            found.append(ScaledImputation(imputation, self))
+        if (events := self.model.ability(Events)) is not None:
+            shift, scale = self.shift.expand(self.space.shape), self.scale.expand(self.space.shape)
+            found.append(ScaledEvents(events, self, shift, scale))
+        return found
 
     def score(self, x: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B *event"]:
         if not self.can(Capability.SCORE):

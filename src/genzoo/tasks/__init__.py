@@ -6,9 +6,11 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "conditionals": ["Conditional", "conditional"],
+        "events": ["Never", "Within", "boxed", "rejected"],
         "expectations": ["Expectation", "expectation"],
         "expression": ["Column", "Expression", "ExpressionError", "Form"],
         "gradients": ["reparametrized_gradients", "score_gradients", "score_surrogate"],
+        "imputation": ["Imputed", "impute"],
         "importance": ["Normalizer", "WeightsCollapsed", "effective_sample_size", "log_normalizer"],
         "inference": ["Calibration", "Gaps", "calibration", "elbo", "fitted", "gaps", "iwae"],
         "intervals": ["Interval"],
@@ -25,6 +27,7 @@ __getattr__, __dir__, __all__ = attach(
             "traversed",
         ],
         "minimization": ["ForwardKLFit", "JensenShannonFit", "NoRows", "ReverseKLFit", "WassersteinFit"],
+        "questions": ["boxes"],
         "rare": ["RareEvent", "rare_event"],
     },
 )

@@ -24,7 +24,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-__all__ = ["Column", "Expression", "ExpressionError", "Form"]
+__all__ = ["Column", "Expression", "ExpressionError", "Form", "number_of", "text_of"]
 
 LONGEST, MOST_NODES, HIGHEST_POWER = 1000, 200, 16
 WHOLE = "x"
@@ -214,19 +214,19 @@ class Expression:
             if not isinstance(node, ast.Compare):
                 continue
             for op, side in zip(node.ops, node.comparators, strict=True):
-                if words := self._words(node.left):
-                    if not isinstance(op, ast.Eq | ast.NotEq) or _text(side) not in words:
+                if words := self.words_of(node.left):
+                    if not isinstance(op, ast.Eq | ast.NotEq) or text_of(side) not in words:
                         name = _name(node.left)
                         must = f"must compare {name} by == with one of {list(words)}"
                         raise self._error(must, node, f"Write {name} == {_meant(side, words)!r}.")
                     found.append(side)
-                elif self._cell(node.left, side) is not None:
+                elif self.cell_of(node.left, side) is not None:
                     found.append(side)
         return found
 
-    def _cell(self, left: ast.expr, side: ast.expr) -> float | None:
+    def cell_of(self, left: ast.expr, side: ast.expr) -> float | None:
         """The number of a cell that a column is compared with; None if it is none."""
-        column, text = self.columns.get(_name(left)), _text(side)
+        column, text = self.columns.get(_name(left)), text_of(side)
         if column is None or column.form is None or not text:
             return None
         try:
@@ -278,13 +278,13 @@ class Expression:
 
     def _sides(self, node: ast.Compare, x: Tensor) -> list[tuple[ast.cmpop, Tensor, Tensor]]:
         """The pairs of values that a chain of comparisons compares."""
-        if words := self._words(node.left):
+        if words := self.words_of(node.left):
             y = self._value(node.left, x)
-            places = [float(list(words).index(_text(side))) for side in node.comparators]
+            places = [float(list(words).index(text_of(side))) for side in node.comparators]
             return [(op, y, y.new_tensor([place])) for op, place in zip(node.ops, places, strict=True)]
         values = [_number(self._value(node.left, x))]
         for part in node.comparators:
-            cell = self._cell(node.left, part)
+            cell = self.cell_of(node.left, part)
             values.append(_number(self._value(part, x)) if cell is None else x.new_tensor([cell]))
         return [(op, *_aligned(a, b)) for op, a, b in zip(node.ops, values, values[1:], strict=False)]
 
@@ -334,7 +334,8 @@ class Expression:
     def _names(self) -> set[str]:
         return {WHOLE, *self.columns}
 
-    def _words(self, node: ast.AST) -> Sequence[str]:
+    def words_of(self, node: ast.AST) -> Sequence[str]:
+        """The words of a column that a part of the tree names."""
         name = _name(node)
         return self.columns[name].words if name in self.columns else ()
 
@@ -356,7 +357,7 @@ class Expression:
 
 def _meant(side: ast.AST, words: Sequence[str]) -> str:
     """The word that was meant: one in no quotes, or the nearest to it."""
-    said = _name(side) or _text(side)
+    said = _name(side) or text_of(side)
     return next(iter(difflib.get_close_matches(said, words, n=1)), words[0])
 
 
@@ -379,12 +380,13 @@ def _real(value: Any) -> float:
     return float(value)
 
 
-def _text(node: ast.AST) -> str:
+def text_of(node: ast.AST) -> str:
+    """The words that a part of the tree is; none if it is no text."""
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
-def _constant(node: ast.AST) -> float | None:
-    """The number that a node is, with its sign."""
+def number_of(node: ast.AST) -> float | None:
+    """The number that a part of the tree is, with its sign; None if it is none."""
     match node:
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=value)) if _is_number(value):
             return -_real(value)
@@ -394,7 +396,7 @@ def _constant(node: ast.AST) -> float | None:
 
 
 def _is_power(node: ast.AST) -> bool:
-    number = _constant(node)
+    number = number_of(node)
     return number is not None and abs(number) <= HIGHEST_POWER
 
 
@@ -405,7 +407,7 @@ def _index(node: ast.AST) -> int | slice:
 
 
 def _index_number(node: ast.AST) -> int:
-    number = _constant(node)
+    number = number_of(node)
     if number is None or number != int(number):
         raise TypeError("an index is a whole number")
     return int(number)

@@ -12,6 +12,7 @@ from genzoo.testing import (  # noqa: F401 — which register their promises
     contract,
     denoising,
     density,
+    entries,
     given,
     kept,
     latents,

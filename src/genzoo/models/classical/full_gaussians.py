@@ -107,6 +107,13 @@ class FullGaussians(Gaussians):
     def log_dets(self) -> Float[Tensor, " K"]:
         return 2 * _log_det(self.scale)
 
+    def covariances(self, which: Int[Tensor, " n"]) -> Float[Tensor, "n D D"]:
+        scale = self.scale[which]
+        return scale @ scale.mT
+
+    def deviations(self) -> Float[Tensor, "K D"]:
+        return self.scale.square().sum(2).sqrt()
+
     def width(self, count: int, lacking: bool) -> int:
         if lacking:
             return count * self.dims**2
@@ -188,6 +195,12 @@ class TiedGaussians(Gaussians):
 
     def log_dets(self) -> Float[Tensor, " K"]:
         return 2 * _log_det(self.scale).expand(self.count)
+
+    def covariances(self, which: Int[Tensor, " n"]) -> Float[Tensor, "n D D"]:
+        return (self.scale @ self.scale.T).expand(len(which), -1, -1)
+
+    def deviations(self) -> Float[Tensor, "K D"]:
+        return self.scale.square().sum(1).sqrt().expand(self.count, -1)
 
     def width(self, count: int, lacking: bool) -> int:
         return count * self.dims**2 if lacking else count + self.dims

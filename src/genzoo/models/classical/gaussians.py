@@ -111,6 +111,14 @@ class Gaussians(nn.Module, abc.ABC):
     def width(self, count: int, lacking: bool) -> int:
         """How many numbers a lens on so many of the Gaussians makes of a row."""
 
+    @abc.abstractmethod
+    def covariances(self, which: Int[Tensor, " n"]) -> Float[Tensor, "n D D"]:
+        """Σ of the Gaussians named."""
+
+    @abc.abstractmethod
+    def deviations(self) -> Float[Tensor, "K D"]:
+        """The standard deviation of each entry by itself."""
+
     @property
     @abc.abstractmethod
     def freedom(self) -> int:
@@ -214,6 +222,12 @@ class DiagonalGaussians(Gaussians):
 
     def log_dets(self) -> Float[Tensor, " K"]:
         return self.variances.log().sum(1)
+
+    def covariances(self, which: Int[Tensor, " n"]) -> Float[Tensor, "n D D"]:
+        return torch.diag_embed(self.variances[which])
+
+    def deviations(self) -> Float[Tensor, "K D"]:
+        return self.variances.sqrt()
 
     def width(self, count: int, lacking: bool) -> int:
         return count + (3 if lacking else 2) * self.dims

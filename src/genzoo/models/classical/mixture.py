@@ -19,9 +19,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal, get_args
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
+from genzoo.core.abilities import Ability
 from genzoo.core.errors import refuse_infinite
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
 from genzoo.core.given import Given, GivenAsked, GivenSpaceLike, RowsAsked
@@ -34,6 +35,7 @@ from genzoo.models.classical.full_gaussians import FullGaussians, TiedGaussians
 from genzoo.models.classical.gaussians import ALL, FAINT, DiagonalGaussians, Gaussians, Lens
 from genzoo.models.classical.parts import alike, part_logits
 from genzoo.models.classical.refusals import refuse_singular
+from genzoo.models.classical.some_entries import MixtureEvents, MixtureImputation
 from genzoo.models.labels import classes_in, labels_of
 from genzoo.models.mapped import Mapped
 
@@ -128,6 +130,22 @@ class Mixture(Wide, GenerativeModel, DirectFit, abc.ABC):
         for rows, part, joint in self._joints(flat, given):
             shares[rows, part] = joint.softmax(1).to(flat.dtype)
         return shares
+
+    def component_of(self, x: Float[Tensor, "B D"], given: Given, noise: Noise) -> Int[Tensor, " B"]:
+        """A component for each row, drawn from p(k | x, given), x being what is there of it.
+
+        Args:
+            x: Flat rows, the missing entries as NaN.
+            given: Their classes.
+            noise: One row for each.
+        """
+        which = torch.zeros(len(x), dtype=torch.int64, device=x.device)
+        for rows, part, joint in self._joints(x, given):
+            which[rows] = (part.start or 0) + noise.rows(rows).categorical(joint)
+        return which
+
+    def abilities(self) -> list[Ability]:
+        return [MixtureImputation(self), MixtureEvents(self)]
 
     def draw(self, n: int, given: Given, source: Noise, /, *, noise: bool = True) -> Float[Tensor, "n *event"]:
         """Samples; of covariances of low rank, without `noise` the mean of p(x | z, k), $\\mu_k + W_k z$."""
