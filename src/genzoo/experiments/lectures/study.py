@@ -1,6 +1,7 @@
 """A sheet on which an item of a lecture puts what it found: numbers that must hold, and a figure."""
 
 import math
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,8 @@ from torch import Tensor
 from genzoo.core.noise import Noise
 from genzoo.distributions.estimate import Estimate
 from genzoo.experiments.lectures.style import new_figure, to_svg
+from genzoo.zoo.loading import Run
+from genzoo.zoo.run import train
 from genzoo.zoo.store import whole
 
 __all__ = ["Check", "Study", "short"]
@@ -113,6 +116,20 @@ class Study:
     def note(self, name: str, value: Number) -> None:
         """A number of which nothing is claimed."""
         self.numbers[name] = _plain(value)
+
+    def trained(self, recipe: str, data: Any, name: str | None = None, **how: Any) -> Run:
+        """A recipe trained as `genzoo.train` does, in a folder of its own; what an earlier one left there goes.
+
+        Args:
+            recipe: Its name.
+            data: What it is trained on.
+            name: The folder's, if it is not the recipe's.
+            how: As of `genzoo.train`: settings, steps, given.
+        """
+        folder = self.folder / (name or recipe)
+        if folder.exists():
+            shutil.rmtree(folder)
+        return train(recipe, data, out=folder, seed=self.seed, **how)
 
     def figure(self, rows: int = 1, columns: int = 1, *, alt: str, **how: Any) -> Any:
         """A figure and its axes, written when the item is done.
