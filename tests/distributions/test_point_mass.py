@@ -4,6 +4,7 @@ import torch
 from torch.distributions import Normal
 
 from genzoo.core import Noise
+from genzoo.distributions import distance
 from genzoo.distributions.draws import draw
 from genzoo.distributions.point_mass import PointMass
 
@@ -31,3 +32,13 @@ def test_narrow_normals_come_near_it() -> None:
     narrow = [Normal(at, sigma) for sigma in (0.1, 0.01, 0.001)]
     assert (torch.stack([p.log_prob(at) for p in narrow]).diff() > 0).all()
     assert (torch.stack([p.log_prob(beside) for p in narrow]).diff() < 0).all()
+
+
+def test_on_a_line_transport_knows_how_far_it_is() -> None:
+    point = PointMass(torch.tensor(2.0, dtype=torch.float64))
+    assert point.cdf(torch.tensor([1.9, 2.0, 2.1])).tolist() == [0.0, 1.0, 1.0]
+    assert point.icdf(torch.tensor([0.1, 0.9])).tolist() == [2.0, 2.0]
+    found = distance("Wasserstein-1", Normal(point.point, 0.5), point)
+    assert found.is_exact
+    assert abs(found.value - 0.5 * (2 / torch.pi) ** 0.5) < 1e-12
+    assert distance("Wasserstein-2", point, PointMass(point.point + 3)).value == 3.0

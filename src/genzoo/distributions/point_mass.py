@@ -50,6 +50,14 @@ class PointMass(Distribution):
         there = torch.inf if self.point.is_floating_point() else 0.0
         return torch.where(same, there, -torch.inf)
 
+    def cdf(self, value: Float[Tensor, "*batch"]) -> Float[Tensor, "*rows"]:
+        """The step at a point on the line: 0 below it, 1 from it on."""
+        return (value >= self.point).to(torch.promote_types(self.point.dtype, torch.float32))
+
+    def icdf(self, value: Float[Tensor, "*batch"]) -> Float[Tensor, "*rows"]:
+        """The point on the line, which every quantile is."""
+        return self.point.expand(torch.broadcast_shapes(value.shape, self.point.shape))
+
     def expand(self, batch_shape: Size | list[int] | tuple[int, ...], _instance: object = None) -> "PointMass":
         """The same point for a batch of another shape."""
         return PointMass(self.point.expand(Size(batch_shape) + self.event_shape), len(self.event_shape))
