@@ -16,8 +16,8 @@ import genzoo
 from genzoo import evaluation, tasks
 from genzoo.apps.cli import app
 from genzoo.core import Latent, Noise
-from genzoo.evaluation import Protocol
 from genzoo.distributions import Interval
+from genzoo.evaluation import Protocol
 from genzoo.models.abilities import Inference
 from genzoo.sklearn_api import Estimator
 

@@ -41,7 +41,7 @@ def segments(s: Study) -> None:
     """
     thetas = torch.linspace(-1, 1, 81, dtype=torch.float64)
     measures = {"TV": TOTAL_VARIATION, "KL": KL, "JS": JENSEN_SHANNON, "W₁": Wasserstein(1)}
-    found = {name: [] for name in measures}
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in measures}
     for theta in thetas:
         moved = theta.clone().requires_grad_()
         for name, measure in measures.items():
@@ -97,7 +97,7 @@ def critics(s: Study) -> None:
     s.least("from c = 0.001 to c = 1 the gain grows by", gains[-1] / max(gains[0], 1e-12), 1e3)
     _, (left, right) = s.figure(1, 2, alt="The cheapest plan between ten stacks of earth; and what critics take the "
                                 "distance for, by the c that their weights are cut to.")  # fmt: skip
-    left.imshow(plan.coupling, origin="lower")
+    left.imshow(plan.coupling.numpy(), origin="lower")
     left.set(xlabel="to", ylabel="from", xticks=[0, 3, 6, 9], yticks=[0, 3, 6, 9])
     right.loglog(list(found), gains, "o-", label="weights cut")
     right.axhline(truth, color=style.INK, linewidth=1, label="W₁")
@@ -124,13 +124,10 @@ class Fixed(nn.Module):
         return 0.5 + self.scale * z
 
 
-def critic(
-    noise: Noise, rounds: int, *, clip: float | None = None, penalty: float | None = None
-) -> tuple[float, float]:
+def critic(noise: Noise, rounds: int, clip: float | None = None, penalty: float | None = None) -> tuple[float, float]:
     """What a trained critic gains, E f(x) − E f(G(z)), and its largest slope."""
-    rules = Rules(
-        Critic(), [] if penalty is None else [GradientPenalty(penalty, one_sided=True)], clip=clip, critic_lr=1e-3
-    )
+    penalties = [] if penalty is None else [GradientPenalty(penalty, one_sided=True)]
+    rules = Rules(Critic(), penalties, clip=clip, critic_lr=1e-3)
     with seeded(0):
         net = Conditioned(MLP(1, [64, 64, 64], 1, activation=nn.ReLU))
         model = GAN(Space((1,)), None, Conditioned(Fixed()), net, rules, latent=1)

@@ -3,12 +3,14 @@
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.functional import jacobian
 
-from genzoo.core import Noise, seeded
+from genzoo.core import GenerativeModel, Noise, seeded
 from genzoo.data import toy
 from genzoo.experiments.lectures.study import Study
 from genzoo.models.flows import (
@@ -17,6 +19,7 @@ from genzoo.models.flows import (
     Bijection,
     Chain,
     Coupling,
+    Flow,
     Inverse,
     Mixing,
     Planar,
@@ -25,6 +28,7 @@ from genzoo.models.flows import (
     Spline,
     Sylvester,
 )
+from genzoo.models.mapped import Mapped
 from genzoo.nn import MLP
 
 __all__ = ["layers"]
@@ -43,7 +47,7 @@ def layers(s: Study) -> None:
             f = make(6).double()
         shaken(f, s.noise(name))
         x = s.noise(name, "x").normal(4, 6, dtype=torch.float64)
-        J = torch.stack([torch.autograd.functional.jacobian(lambda row: f(row[None])[0][0], row) for row in x])
+        J = torch.stack([jacobian(partial(z_of, f), row) for row in x])
         s.near(f"log |det| of {name}", f(x)[1], torch.linalg.slogdet(J).logabsdet, within=1e-8)
     sizes = (64, 128, 256, 512) if s.quick else (64, 128, 256, 512, 1024, 2048)
     cheap = [seconds_of(lambda x: coupling(x.shape[1])(x), d) for d in sizes]
@@ -52,15 +56,14 @@ def layers(s: Study) -> None:
     s.least("D³ grows faster than a coupling, by a power of", growth, 0.3)
     run = s.trained("realnvp", "moons", steps=300 if s.quick else 3000, settings={"width": 64})
     moons, x = toy.density("moons"), toy.density("moons").draw(2000, s.noise("moons"))
-    gap = (moons.log_prob(x) - run.model.log_prob(x)).mean().item()
+    gap = (moons.log_prob(x) - run.generative.log_prob(x)).mean().item()
     s.most("nats that the trained flow lacks", gap, 0.5 if s.quick else 0.1)
-    flow = run.model.model.bijection
-    z, parts = [s.noise("z").normal(700, 2)], flat(flow)
+    z, parts = [s.noise("z").normal(700, 2)], flat(flow_of(run.generative))
     with torch.no_grad():
         for part in reversed(parts):
             z.append(part.inverse(z[-1]))
-    _, axes = s.figure(2, 2, alt="A normal cloud of points after none, a third, two thirds and all layers of a trained "
-                       "flow: it becomes two moons.", size=(6, 5.6))  # fmt: skip
+    _, axes = s.figure(2, 2, alt="A normal cloud of points after none, a third, two thirds and all layers of a "
+                       "trained flow: it becomes two moons.", size=(6, 5.6))  # fmt: skip
     for place, each in zip(axes.flat, torch.linspace(0, len(parts), 4).round().long().tolist(), strict=True):
         place.scatter(*z[each].T, s=3, alpha=0.6, rasterized=True)
         place.set(title=f"after {each} layers", aspect="equal", xticks=[], yticks=[])
@@ -78,6 +81,19 @@ LAYERS = {
     "an inverse": lambda d: Inverse(Mixing(d)),
     "a chain": lambda d: Chain(Mixing(d), ActNorm(d), Planar(d)),
 }
+
+
+def flow_of(model: GenerativeModel) -> Bijection:
+    """The bijection of a flow, which sees its data in standard units."""
+    while isinstance(model, Mapped):
+        model = model.model
+    assert isinstance(model, Flow)
+    return model.bijection
+
+
+def z_of(f: Bijection, x: Tensor) -> Tensor:
+    """What a layer makes of one row."""
+    return f(x[None])[0][0]
 
 
 def flat(f: Bijection) -> list[Bijection]:
