@@ -116,5 +116,6 @@ def test_the_wheel_is_complete_and_repeatable(tmp_path: Path, monkeypatch: pytes
     assert first.read_bytes() == second.read_bytes()
     shipped = {name for name in zipfile.ZipFile(first).namelist() if ".dist-info" not in name}
     source = {p for p in (ROOT / "src").rglob("*") if p.is_file() and "__pycache__" not in p.parts}
-    assert shipped == {p.relative_to(ROOT / "src").as_posix() for p in source}
+    records = {f"genzoo/experiments/records/{p.name}" for p in (ROOT / "experiments" / "records").iterdir()}
+    assert shipped == {p.relative_to(ROOT / "src").as_posix() for p in source} | records
     assert any(name.endswith("licenses/LICENSE") for name in zipfile.ZipFile(first).namelist())

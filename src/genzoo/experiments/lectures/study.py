@@ -96,7 +96,10 @@ class Study:
 
     def near(self, name: str, got: Number, want: Number, *, within: float) -> None:
         """Must be as near as that; of several numbers each."""
-        off = (torch.as_tensor(_plain(got)).double() - torch.as_tensor(_plain(want)).double()).abs()
+        found, truth = (torch.tensor(_flat(_plain(each)), dtype=torch.float64) for each in (got, want))
+        if len(found) != len(truth):
+            raise ValueError(f"As many numbers must be found as wanted, got {len(found)} and {len(truth)}: {name}.")
+        off = (found - truth).abs()
         self.checks.append(Check(name, _plain(got), _plain(want), within, bool((off <= within).all())))
 
     def expect(self, name: str, got: Estimate, want: float, *, errors: float = 4.0) -> None:
