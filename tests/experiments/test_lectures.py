@@ -69,5 +69,6 @@ def test_a_study_knows_what_does_not_hold(tmp_path):
     s.most("least", [1.0, 3.0], 2.0)
     s.least("most", [1.0, 3.0], 1.0)
     s.near("not a number", float("nan"), 0.0, within=1.0)
-    assert [check.holds for check in s.checks] == [False, True, False, False, True, False]
+    s.near("last digits", 0.1 + 1e-10, 0.1, within=1e-12)
+    assert [check.holds for check in s.checks] == [False, True, False, False, True, False, False]
     assert str(s.checks[0]) == "✗ far: 1, 2 (must be 1, 2.1 ± 0.05)"

@@ -67,16 +67,22 @@ class Item:
 
 
 ITEMS = (
-    Item("000.1", "A linear congruential generator: its first words, its period, its lattice", "s"),
-    Item("000.2", "Words that only appear random: the same generator under test, beside others", "m"),
-    Item("000.3", "Box and Muller: a square of uniform numbers becomes a normal cloud", "s"),
-    Item("000.4", "Ising's model: energies, conditionals, and Gibbs's sampler beside enumeration", "s"),
-    Item("000.5", "Many sweeps of Ising's lattice, below, at and above the critical temperature", "m"),
+    Item("000.1", "A linear congruential generator: its first words, its period, its lattice", "s", "uniform:words"),
+    Item(
+        "000.2", "Words that only appear random: the same generator under test, beside others", "m", "uniform:battery"
+    ),
+    Item("000.3", "Box and Muller: a square of uniform numbers becomes a normal cloud", "s", "uniform:normal_numbers"),
+    Item(
+        "000.4", "Ising's model: energies, conditionals, and Gibbs's sampler beside enumeration", "s", "spins:sampler"
+    ),
+    Item("000.5", "Many sweeps of Ising's lattice, below, at and above the critical temperature", "m", "spins:film"),
     Item("000.6", "A simple distribution becomes a complex one, in six ways", "m"),
-    Item("000.7", "The chain rule over a graph: a joint table, samples in order, parameters counted", "s"),
+    Item(
+        "000.7", "The chain rule over a graph: a joint table, samples in order, parameters counted", "s", "spins:net"
+    ),
     Item("000.8", "The loss of a variational autoencoder is −ELBO: reconstruction and divergence", "m"),
-    Item("000.9", "The Jensen–Shannon divergence in three ways", "s"),
-    Item("000.10", "The earth mover's distance: the least plan is the steepest potential", "s"),
+    Item("000.9", "The Jensen–Shannon divergence in three ways", "s", "stacks:jensen_shannon"),
+    Item("000.10", "The earth mover's distance: the least plan is the steepest potential", "s", "stacks:stacks"),
     Item("000.11", "From noise to data along the exact score of a mixture", "s"),
     Item("000.12", "A wall of progress: seven years of images, the same data and minutes", "h"),
     Item("000.13", "Policies at a fork: explicit, implicit, diffusion", "m"),

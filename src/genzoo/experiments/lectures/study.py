@@ -96,7 +96,7 @@ class Study:
 
     def near(self, name: str, got: Number, want: Number, *, within: float) -> None:
         """Must be as near as that; of several numbers each."""
-        found, truth = (torch.tensor(_flat(_plain(each)), dtype=torch.float64) for each in (got, want))
+        found, truth = _doubles(got), _doubles(want)
         if len(found) != len(truth):
             raise ValueError(f"As many numbers must be found as wanted, got {len(found)} and {len(truth)}: {name}.")
         off = (found - truth).abs()
@@ -108,12 +108,12 @@ class Study:
 
     def most(self, name: str, got: Number, bound: float) -> None:
         """Must be at most that; of several numbers each."""
-        value = float(torch.as_tensor(_plain(got)).double().max())
+        value = float(_doubles(got).max())
         self.checks.append(Check(name, value, bound, "at most", value <= bound))
 
     def least(self, name: str, got: Number, bound: float) -> None:
         """Must be at least that; of several numbers each."""
-        value = float(torch.as_tensor(_plain(got)).double().min())
+        value = float(_doubles(got).min())
         self.checks.append(Check(name, value, bound, "at least", value >= bound))
 
     def note(self, name: str, value: Number) -> None:
@@ -168,7 +168,7 @@ def _plain(value: Any) -> Any:
         return value.tolist()
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
-    return value.item() if hasattr(value, "item") else value
+    return value.tolist() if hasattr(value, "tolist") else value  # of NumPy
 
 
 def short(value: Any) -> str:
@@ -186,6 +186,11 @@ def short(value: Any) -> str:
     whole = isinstance(value, int) or (math.isfinite(value) and value == int(value) and abs(value) < 1e9)
     text = f"{int(value):,}" if whole else f"{value:.6g}"
     return text.replace("e-0", "e-").replace("e+0", "e").replace("-", "−")
+
+
+def _doubles(value: Number) -> Tensor:
+    """Numbers, one after another, with all their digits."""
+    return torch.tensor(_flat(_plain(value)), dtype=torch.float64)
 
 
 def _flat(value: Any) -> list[Any]:

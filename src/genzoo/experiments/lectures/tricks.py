@@ -205,7 +205,7 @@ def delta(s: Study) -> None:
     weights = w * td.Normal(0.0, 1.0).log_prob(z).exp()
     off = torch.stack([(weights * (x0 + sigma * z).cos()).sum() - x0.cos() for sigma in sigmas])
     s.near("E cos x under N(x₀, σ²) − cos x₀ is cos x₀ (e^(−σ²/2) − 1)", off,
-           x0.cos() * torch.expm1(-torch.tensor(sigmas).double().square() / 2), within=1e-9)  # fmt: skip
+           x0.cos() * torch.expm1(-torch.tensor(sigmas, dtype=torch.float64).square() / 2), within=1e-9)  # fmt: skip
     narrow = [td.Normal(x0, sigma) for sigma in sigmas]
     s.near("W₁(N(x₀, σ²), δ) = σ √(2/π)", [distance("Wasserstein-1", q, point).value for q in narrow],
            [sigma * math.sqrt(2 / math.pi) for sigma in sigmas], within=1e-9)  # fmt: skip
