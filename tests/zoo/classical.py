@@ -1,6 +1,6 @@
 """Classical densities: their tiny instances."""
 
-from genzoo.core import GivenSpaceLike, Space
+from genzoo.core import Column, GivenSpaceLike, Space
 from genzoo.models import Dequantized, Standardized
 from genzoo.models.classical import (
     HMM,
@@ -12,6 +12,7 @@ from genzoo.models.classical import (
     Histogram,
     KernelDensity,
     KMeans,
+    ProductMixture,
     SoftmaxRegression,
 )
 from tests.zoo.entry import BOTH, BOUND, EXACT, LABEL, ONE_OF_3, PIXELS, REALS, TINY, TINY_REALS, WORDS, Entry, batch
@@ -28,6 +29,13 @@ def kde(space: Space = REALS, given: GivenSpaceLike = None, **options: object) -
     model.accumulate(batch(model, 40))
     model.finish()
     return model
+
+
+MIXED = (Column("real"), Column("integer"), Column("categorical", 3), Column("ordered", 2, missing=True))
+
+
+def products(space: Space = REALS, given: GivenSpaceLike = None) -> ProductMixture:
+    return ProductMixture(space, given, components=3, each=10, bins=8)
 
 
 CLASSICAL: dict[str, Entry] = {
@@ -69,6 +77,12 @@ CLASSICAL: dict[str, Entry] = {
     ),
     "gaussian_mixture/given/tied": Entry(
         lambda: mixture(given=LABEL, covariance="tied"), EXACT, "encode decode score condition missing direct_fit"
+    ),
+    "product_mixture": Entry(products, EXACT, "missing direct_fit"),
+    "product_mixture/given": Entry(lambda: products(given=BOTH), EXACT, "condition missing direct_fit"),
+    "product_mixture/levels": Entry(lambda: products(TINY, LABEL), EXACT, "condition missing direct_fit"),
+    "product_mixture/columns": Entry(
+        lambda: products(Space((4,), columns=MIXED), LABEL), EXACT, "condition missing direct_fit"
     ),
     "kde": Entry(kde, EXACT, "score direct_fit"),
     "kde/likelihood": Entry(lambda: kde(bandwidth="likelihood", whiten="columns"), EXACT, "score direct_fit"),

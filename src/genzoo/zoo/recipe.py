@@ -57,7 +57,7 @@ DropGiven = Annotated[
     float,
     Field(ge=0, lt=1, description="The share of each condition dropped in training: null ones and guidance need it."),
 ]
-Columns = Literal["reals", "levels", "both"]
+Columns = Literal["reals", "levels", "both", "own"]
 Want = Literal["image", "condition", "image condition", "pairs"]
 
 GROUP = "genzoo.recipes"
@@ -182,7 +182,7 @@ class RecipeInfo(Generic[P]):
         ragged: Whether rows may be of unlike lengths.
         columns: How it takes rows with a kind by column: a model of "reals" sees them as such, dequantized; one of
             "levels" takes columns of levels as they are, each with its own number, or refuses them; one of "both"
-            takes levels so, and all others as reals.
+            takes levels so, and all others as reals; each column of its "own" kind, whichever they are.
         answers: What it predicts of a row: a "class" that is its x, given the row; the number of a "cluster" that is
             its latent, or of a "component", which has a probability; else nothing.
         compared: The options under which its samples are compared with those of others.
@@ -281,7 +281,7 @@ class RecipeInfo(Generic[P]):
 
     def _sees_reals(self, space: Space) -> bool:
         """Whether its model sees the columns of a space as reals."""
-        if space.columns is None or self.columns == "levels":
+        if space.columns is None or self.columns in ("levels", "own"):
             return False
         return self.columns == "reals" or not space.is_discrete
 

@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = attach(
         "mixture": ["Mixture", "responsibilities"],
         "moments": ["RunningMoments"],
         "ppca": ["PPCA"],
+        "product_mixture": ["ProductMixture"],
         "quasi_newton": ["QuasiNewton"],
         "softmax_regression": ["SoftmaxRegression"],
     },

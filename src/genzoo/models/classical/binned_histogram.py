@@ -20,9 +20,9 @@ from genzoo.core.given import Given, GivenSpaceLike
 from genzoo.core.model import Capability, GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
-from genzoo.models.classical.float64_buffers import Wide
 from genzoo.models.classical.histogram import Factorization, Histogram
 from genzoo.models.classical.refusals import refuse_singular, some_rows
+from genzoo.models.float64_buffers import Wide
 
 __all__ = ["BinnedHistogram"]
 

@@ -27,7 +27,7 @@ from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.distributions.levels import allowed, alphabets
-from genzoo.models.classical.float64_buffers import Wide
+from genzoo.models.float64_buffers import Wide
 from genzoo.models.labels import classes_in, labels_of
 
 __all__ = ["Factorization", "Histogram"]

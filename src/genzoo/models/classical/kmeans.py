@@ -26,9 +26,9 @@ from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.distributions.degenerate import refuse_still
-from genzoo.models.classical.float64_buffers import Wide
 from genzoo.models.classical.parts import alike, part_logits
 from genzoo.models.classical.refusals import some_rows
+from genzoo.models.float64_buffers import Wide
 from genzoo.models.labels import classes_in, labels_of
 
 __all__ = ["KMeans", "assigned", "lloyd", "plus_plus"]

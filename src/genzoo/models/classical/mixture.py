@@ -30,12 +30,12 @@ from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.distributions.degenerate import refuse_still
-from genzoo.models.classical.float64_buffers import Wide
 from genzoo.models.classical.full_gaussians import FullGaussians, TiedGaussians
 from genzoo.models.classical.gaussians import ALL, FAINT, DiagonalGaussians, Gaussians, Lens
 from genzoo.models.classical.parts import alike, part_logits
 from genzoo.models.classical.refusals import refuse_singular
 from genzoo.models.classical.some_entries import MixtureEvents, MixtureImputation
+from genzoo.models.float64_buffers import Wide
 from genzoo.models.labels import classes_in, labels_of
 from genzoo.models.mapped import Mapped
 

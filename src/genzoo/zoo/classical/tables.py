@@ -1,0 +1,61 @@
+"""Recipes of classical models of tables, whose columns are of several kinds."""
+
+from genzoo.core.given import as_given_space
+from genzoo.core.space import Space
+from genzoo.training.config import TrainConfig
+from genzoo.zoo.recipe import Amount, Count, GivenSpaceLike, Recipe, Size, recipe
+
+__all__ = ["mixture_table"]
+
+LARGE = 1 << 24  # numbers in a table of pieces and components
+
+
+@recipe(
+    family="classical",
+    likelihood="exact",
+    can=("sample", "log_prob", "loss", "condition", "missing", "direct_fit"),
+    paper="Everitt, 1984, An introduction to latent variable models",
+    columns="own",
+)
+def mixture_table(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    components: Count | None = None,
+    bins: Count = 128,
+    smoothing: Amount = 20.0,
+    smoothing_levels: Amount = 2.0,
+) -> Recipe:
+    """A mixture of products over columns of any kind, each seen as what it is; fitted by expectation maximization.
+
+    Its law of a column is a table of levels, or a histogram of numbers in which a value that many rows share is a mass
+    of its own. Marginals are exact: missing entries and null conditions are summed over, imputed values and the
+    probabilities of boxes are no approximations. The likelihood is a density of reals times a mass of all else.
+
+    Args:
+        size: Small: 300 components. Paper: 2,000.
+        components: The number of components, at most, and no more than one for 20 rows; by default as size says, and
+            fewer where columns have very many levels.
+        bins: How many bins as many rows each a column of numbers has, about.
+        smoothing: How many rows a component's own normal law of a column of numbers counts for.
+        smoothing_levels: How many rows the frequencies of all rows count for, in a column of levels.
+    """
+    from genzoo.models.classical import ProductMixture
+    from genzoo.models.pieces import Smoothing
+
+    count = components or {"small": 300, "paper": 2000}[size]
+    count = max(1, min(count, LARGE // pieces_in(space, given_space, bins)))
+    how = Smoothing(smoothing, smoothing_levels)
+    return Recipe(
+        ProductMixture(space, given_space, components=count, bins=bins, smoothing=how), TrainConfig(batch_size=4000)
+    )
+
+
+def pieces_in(space: Space, given_space: GivenSpaceLike, bins: int) -> int:
+    """How many pieces a model of pieces keeps for all entries."""
+    total = 0
+    for each in (*as_given_space(given_space).values(), space):
+        levels = [each.levels] * each.dims if each.columns is None else [column.levels for column in each.columns]
+        total += sum(2 * bins if count is None else count for count in levels)
+    return total
