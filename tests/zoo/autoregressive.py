@@ -1,6 +1,6 @@
 """Autoregressive models: their tiny instances."""
 
-from genzoo.core import GivenSpaceLike, Space
+from genzoo.core import Column, GivenSpaceLike, Space
 from genzoo.models.autoregressive import (
     GPT,
     MADE,
@@ -11,6 +11,7 @@ from genzoo.models.autoregressive import (
     MarkovMLP,
     PixelCNN,
     SoftmaxChain,
+    TabularAR,
     WaveNet,
 )
 from genzoo.nn import GPT2
@@ -59,6 +60,16 @@ def bigram(space: Space) -> Bigram:
     return model
 
 
+MIXED = Space(
+    (4,), columns=(Column("real"), Column("integer"), Column("categorical", 3, missing=True), Column("ordered", 4))
+)
+FEW = Space((3,), columns=(Column("categorical", 2), Column("ordered", 4), Column("categorical", 3)))
+
+
+def tabular(space: Space, given: GivenSpaceLike = None, **options: object) -> TabularAR:
+    return stirred(TabularAR(space, given, width=8, features=4, bins=6, **options))
+
+
 AUTOREGRESSIVE: dict[str, Entry] = {
     "made": Entry(lambda: made(BYTES), EXACT, "step", rounds=15),
     "made/bits": Entry(lambda: made(Space((1, 3, 3), levels=2)), EXACT, "step"),
@@ -83,6 +94,9 @@ AUTOREGRESSIVE: dict[str, Entry] = {
     "markov_mlp/many": Entry(lambda: markov(Space((2,), levels=150), places=True, components=2), EXACT, "step"),
     "markov_density": Entry(lambda: density(REALS, LABEL), EXACT, "score condition", rounds=15),
     "wavenet": Entry(lambda: wavenet(WORDS, LABEL, drop_given=0.2), EXACT, "step condition", rounds=15),
+    "tab_ar": Entry(lambda: tabular(MIXED, LABEL), EXACT, "condition missing", rounds=15),
+    "tab_ar/reals": Entry(lambda: tabular(REALS), EXACT, "missing"),
+    "tab_ar/levels": Entry(lambda: tabular(FEW, LABEL, drop_given=0.2), EXACT, "condition"),
     "bigram": Entry(lambda: bigram(TINY), EXACT, "step direct_fit"),
     "bigram/ragged": Entry(lambda: bigram(WORDS), EXACT, "step direct_fit"),
 }

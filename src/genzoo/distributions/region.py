@@ -101,6 +101,7 @@ class ImputationLike(Protocol):
     """What draws the entries of rows that are missing, given the others."""
 
     exact: bool
+    consistent: bool
 
     def impute(self, x: Tensor, given: Given, noise: Noise) -> Tensor:
         """Rows whose missing entries (NaN) are drawn."""

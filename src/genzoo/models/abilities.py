@@ -173,10 +173,12 @@ class Imputation(Ability):
     Attributes:
         space: What one x is.
         exact: Whether that is so; where x is seen through a random place in its cell, a few places are tried.
+        consistent: Whether the conditionals are those of one law; where they are learned one by one, they are nearly.
     """
 
     space: Space
     exact: bool = True
+    consistent: bool = True
 
     @abc.abstractmethod
     def impute(self, x: Float[Tensor, "B *event"], given: Given, noise: Noise) -> Shaped[Tensor, "B *event"]:

@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = attach(
         "angles": ["AngleMLP"],
         "big": ["ConditionalNorm", "ResidualDecoder", "ResidualEncoder"],
         "classifying": ["Classifying"],
+        "columns": ["ColumnNets"],
         "conditioning": ["Conditioning", "Tokens", "is_sequence"],
         "conv": ["ConvDecoder", "ConvEncoder"],
         "dilated": ["Dilated"],

@@ -32,7 +32,8 @@ def every(space: Space) -> Tensor:
         lengths = [every(Space((n,), levels)).long() for n in range(1, space.shape[0] + 1)]
         rows = [torch.nn.functional.pad(x, (0, space.shape[0] - x.shape[1]), value=levels) for x in lengths]
         return torch.cat([torch.full((1, *space.shape), levels), *rows])
-    values = list(itertools.product(range(levels), repeat=space.dims))
+    each = [column.levels or 0 for column in space.columns] if space.columns else [levels] * space.dims
+    values = list(itertools.product(*map(range, each)))
     return torch.tensor(values, dtype=getattr(torch, space.dtype)).reshape(-1, *space.shape)
 
 

@@ -10,7 +10,7 @@ from genzoo.core.given import given_rows
 from genzoo.distributions.region import EventsLike, ImputationLike, Interval, Region, inside
 from genzoo.testing.promise import LeftOut, Subject, hold, promise
 
-__all__ = ["fills_in", "knows_events"]
+__all__ = ["fills_in", "fills_in_by_one_law", "knows_events"]
 
 DRAWN, WITHIN, FEW = 4000, 400, 6  # samples, draws within a region, entries that are looked at
 WRONG = 5.0  # standard errors
@@ -19,6 +19,12 @@ WRONG = 5.0  # standard errors
 def fills_in(subject: Subject) -> bool:
     """a model that draws missing entries"""
     return _imputation(subject.model) is not None
+
+
+def fills_in_by_one_law(subject: Subject) -> bool:
+    """a model that draws missing entries by the law of its samples"""
+    imputation = _imputation(subject.model)
+    return imputation is not None and imputation.consistent
 
 
 def knows_events(subject: Subject) -> bool:
@@ -41,7 +47,7 @@ def missing_entries_are_filled_and_others_kept(subject: Subject) -> None:
     hold(torch.allclose(torch.cat(parts), whole, rtol=1e-4, atol=1e-4), "13 rows at once differ from 4 and 9")
 
 
-@promise("sample", kind="use", asked=fills_in)
+@promise("sample", kind="use", asked=fills_in_by_one_law)
 def rows_with_entries_drawn_anew_have_the_law_of_samples(subject: Subject) -> None:
     """By the means of entries and of products of two, some kept and some drawn."""
     subject = subject.double()

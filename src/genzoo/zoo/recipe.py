@@ -67,6 +67,7 @@ PSEUDO = f"−log pseudo-likelihood, or −log p where states can be summed, {NA
 LOSSES = {"exact": f"−log p, {NATS}", "bound": f"−(bound on log p), {NATS}"}  # of most recipes, by their likelihood
 SAMPLING = {
     "temperature": "Below 1: likelier samples, and less varied ones; 1 is the model.",
+    "orders": "Orders of the columns, of which each sample takes one; 1 is the table's.",
     "prefix": "How every sample begins: a text, or a list of levels.",
     "psi": "How far the style w may stand from its mean: 1 is the model, 0.7 makes better, less varied samples.",
     "truncation": "The largest size of an entry of z: small ones make better samples, and less varied ones.",

@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = attach(
         "pixelcnn": ["PixelCNN"],
         "rnn": ["RNN"],
         "softmax_chain": ["SoftmaxChain"],
+        "tabular": ["TabularAR"],
         "wavenet": ["WaveNet"],
     },
 )

@@ -13,7 +13,7 @@ from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.recipe import Count, DropGiven, GivenSpaceLike, Recipe, Size, recipe
 from genzoo.zoo.units import in_units, over_reals
 
-__all__ = ["made", "markov_density", "nade", "pixelcnn", "softmax_chain"]
+__all__ = ["made", "markov_density", "nade", "pixelcnn", "softmax_chain", "tab_ar"]
 
 BYTES = 16  # of a parameter in training: itself, its gradient, and two moments
 TOLD = 10_000_000  # parameters from which on they are told before a model is built
@@ -216,6 +216,54 @@ def markov_density(
     )
     config = TrainConfig(steps=3000, lr=2e-3, warmup=100, clip_norm=100.0, ema=0.05, keep="best")
     return Recipe(over_reals(model, space), config)
+
+
+@recipe(
+    family="autoregressive",
+    likelihood="exact",
+    can=("sample", "log_prob", "loss", "condition", "missing"),
+    paper="Hoogeboom et al., 2022, Autoregressive diffusion models, arXiv:2110.02037",
+    columns="own",
+    sampling=("orders",),
+)
+def tab_ar(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    bins: Annotated[int, Field(ge=2)] = 100,
+    width: Count | None = None,
+    depth: Count = 2,
+    features: Count = 16,
+    any_order: Annotated[float, Field(ge=0, le=1)] = 0.5,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """A table column by column in any order, each given any others: exact densities, draws of what is missing.
+
+    Numbers are parted into bins, of which values that many rows share are some of their own.
+
+    Args:
+        size: Small: 128 units a layer for each column. Paper: 512.
+        bins: Into how many pieces a column of numbers is parted.
+        width: Units of a hidden layer of each column's network; by default as size says.
+        depth: Hidden layers.
+        features: The numbers by which a network sees another column.
+        any_order: The share of rows that are learned in random order; 0 learns the order of the table alone.
+    """
+    from genzoo.models.autoregressive import TabularAR
+
+    model = TabularAR(
+        space,
+        given_space,
+        width=width or (128 if size == "small" else 512),
+        depth=depth,
+        features=features,
+        bins=bins,
+        any_order=any_order,
+        drop_given=drop_given,
+    )
+    config = TrainConfig(steps=3000, batch_size=512, lr=3e-3, warmup=100, clip_norm=10.0, ema=0.05, keep="best")
+    return Recipe(model, config)
 
 
 def _tell_size(space: Space) -> None:
