@@ -14,8 +14,9 @@ from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from torch import Tensor
 
-__all__ = ["COLORS", "GRID", "INK", "PAPER", "SHADES", "new_figure", "styled", "to_svg"]
+__all__ = ["COLORS", "GRID", "INK", "PAPER", "SHADES", "new_figure", "styled", "to_svg", "wall"]
 
 COLORS = ("#0083c4", "#e06c00", "#009e73", "#cc79a7", "#b79a00", "#8a63d2", "#7f8790")
 INK, GRID, PAPER = "#010203", "#010204", "#010205"  # that no figure has otherwise: names for the style sheet
@@ -65,6 +66,30 @@ def new_figure(rows: int = 1, columns: int = 1, *, size: tuple[float, float] | N
 
     figure = Figure(figsize=size or (6.0, 1.2 + 2.4 * rows))
     return figure, figure.subplots(rows, columns, **how)
+
+
+def wall(axis: Any, images: "Tensor", columns: int, title: str = "") -> None:
+    """Images side by side on an axis, pixel by pixel, with gaps that are the paper.
+
+    Args:
+        axis: Where.
+        images: n × channels × height × width, one channel or three; numbers in [0, 1], or bytes of 255.
+        columns: How many stand in a line.
+        title: What stands above them.
+    """
+    import numpy as np
+
+    pixels = images.clamp(0, 1).mul(255).round() if images.is_floating_point() else images
+    n, _, height, width = pixels.shape
+    lines = -(-n // columns)
+    canvas = np.zeros((lines * (height + 1) - 1, columns * (width + 1) - 1, 4), dtype=np.uint8)
+    for place, image in enumerate(pixels.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).byte().numpy()):
+        top, left = place // columns * (height + 1), place % columns * (width + 1)
+        canvas[top : top + height, left : left + width, :3] = image
+        canvas[top : top + height, left : left + width, 3] = 255
+    axis.imshow(canvas, interpolation="none")
+    axis.set_title(title)
+    axis.axis("off")
 
 
 def to_svg(figure: "Figure", alt: str) -> str:
