@@ -5,6 +5,7 @@ import torch
 
 from genzoo.core import Batch, Capability, Likelihood, Space
 from genzoo.core.model import GenerativeModel
+from genzoo.models.abilities import Events, Imputation
 from genzoo.training import TrainConfig
 from genzoo.zoo import Mistake, recipe_named, recipes
 from genzoo.zoo.recipe import NATS, SAMPLING, Recipe, Size, recipe
@@ -42,14 +43,17 @@ def models(name: str) -> dict[tuple[str, bool], GenerativeModel]:
 def test_declarations_are_what_the_models_answer(name):
     info, found = recipe_named(name), models(name)
     assert found
-    able = set()
+    able, exact = set(), set()
     for (kind, _), model in found.items():
         assert model.likelihood is Likelihood(info.likelihood_on((SPACES | LAST)[kind])), kind
         lowers = model.lowers()
         assert NATS in info.loss or not lowers.nats, kind
         assert lowers.name.partition(" of")[0] in info.loss, kind
         able |= {capability.value for capability in Capability if model.can(capability)}
+        kinds = {"impute": Imputation, "where": Events}
+        exact |= {word for word, ability in kinds.items() if model.ability(ability) is not None}
     assert able == set(info.can)
+    assert exact == set(info.exact)
 
 
 @pytest.mark.parametrize("name", sorted(recipes()))

@@ -27,8 +27,8 @@ from genzoo.data.cells import Numbers, looked_up
 
 __all__ = [
     "CELL", "LINE", "LONGEST", "MISSING", "PEEKED", "WIDEST", "Record", "are_alike", "are_whole", "cells_of",
-    "has_header", "is_date", "is_missing", "is_number", "looks_like_a_number", "looks_like_table", "missing_of",
-    "named", "numbers", "parse_lines", "read_columns", "read_lines", "read_records", "separator_of",
+    "encoding_of", "has_header", "is_date", "is_missing", "is_number", "looks_like_a_number", "looks_like_table",
+    "missing_of", "named", "numbers", "parse_lines", "read_columns", "read_lines", "read_records", "separator_of",
     "write_columns",
 ]  # fmt: skip
 
@@ -98,12 +98,12 @@ def read_records(path: str | Path, *, skip_bad: bool = False) -> list[Record]:
     with (
         _told(path.name),
         opened(path) as content,
-        io.TextIOWrapper(content, encoding=_encoding(content), newline="") as file,
+        io.TextIOWrapper(content, encoding=encoding_of(content), newline="") as file,
     ):
         return _parsed(path.name, file, skip_bad=skip_bad)
 
 
-def _encoding(content: IO[bytes]) -> str:
+def encoding_of(content: IO[bytes]) -> str:
     """UTF-8, or UTF-16 where a file begins with its mark, as spreadsheets save "Unicode text"."""
     begin = content.read(2)
     content.seek(0)

@@ -24,7 +24,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-__all__ = ["Column", "Expression", "ExpressionError", "Form", "number_of", "text_of"]
+__all__ = ["Column", "Expression", "ExpressionError", "Form", "number_of", "place_of"]
 
 LONGEST, MOST_NODES, HIGHEST_POWER = 1000, 200, 16
 WHOLE = "x"
@@ -215,7 +215,7 @@ class Expression:
                 continue
             for op, side in zip(node.ops, node.comparators, strict=True):
                 if words := self.words_of(node.left):
-                    if not isinstance(op, ast.Eq | ast.NotEq) or text_of(side) not in words:
+                    if not isinstance(op, ast.Eq | ast.NotEq) or place_of(side, words) is None:
                         name = _name(node.left)
                         must = f"must compare {name} by == with one of {list(words)}"
                         raise self._error(must, node, f"Write {name} == {_meant(side, words)!r}.")
@@ -226,7 +226,7 @@ class Expression:
 
     def cell_of(self, left: ast.expr, side: ast.expr) -> float | None:
         """The number of a cell that a column is compared with; None if it is none."""
-        column, text = self.columns.get(_name(left)), text_of(side)
+        column, text = self.columns.get(_name(left)), _text(side)
         if column is None or column.form is None or not text:
             return None
         try:
@@ -280,7 +280,7 @@ class Expression:
         """The pairs of values that a chain of comparisons compares."""
         if words := self.words_of(node.left):
             y = self._value(node.left, x)
-            places = [float(list(words).index(text_of(side))) for side in node.comparators]
+            places = [place_of(side, words) for side in node.comparators]
             return [(op, y, y.new_tensor([place])) for op, place in zip(node.ops, places, strict=True)]
         values = [_number(self._value(node.left, x))]
         for part in node.comparators:
@@ -357,7 +357,7 @@ class Expression:
 
 def _meant(side: ast.AST, words: Sequence[str]) -> str:
     """The word that was meant: one in no quotes, or the nearest to it."""
-    said = _name(side) or text_of(side)
+    said = _name(side) or _text(side)
     return next(iter(difflib.get_close_matches(said, words, n=1)), words[0])
 
 
@@ -380,9 +380,17 @@ def _real(value: Any) -> float:
     return float(value)
 
 
-def text_of(node: ast.AST) -> str:
+def _text(node: ast.AST) -> str:
     """The words that a part of the tree is; none if it is no text."""
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def place_of(node: ast.AST, words: Sequence[str]) -> float | None:
+    """The place among words of the one that a part of the tree is, blanks around it aside; None if it is none."""
+    text = _text(node)
+    found = [place for place, word in enumerate(words) if word == text]
+    found = found or [place for place, word in enumerate(words) if text and word.strip() == text.strip()]
+    return float(found[0]) if found else None
 
 
 def number_of(node: ast.AST) -> float | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from genzoo.core.space import Space
 from genzoo.distributions.region import Interval, Region
-from genzoo.tasks.expression import Expression, number_of, text_of
+from genzoo.tasks.expression import Expression, number_of, place_of
 
 __all__ = ["boxes", "spoken"]
 
@@ -151,7 +151,7 @@ class _Walk:
     def _value(self, column: ast.expr, side: ast.expr) -> float | None:
         """The number that an entry is compared with; words are the places of theirs."""
         if words := self.asked.words_of(column):
-            return float(list(words).index(text_of(side)))
+            return place_of(side, words)
         cell = self.asked.cell_of(column, side)
         return number_of(side) if cell is None else cell
 

@@ -189,6 +189,8 @@ class RecipeInfo(Generic[P]):
         compared: The options under which its samples are compared with those of others.
         sampling: The options of its sampling by name, as `SAMPLING` describes them.
         loss: What its training lowers, with the unit; "" where no word says it.
+        exact: What its models answer without approximation: "impute", entries that are missing; "where", how likely a
+            region is, and what is in it.
         wants: What it cannot do without: x that is an "image", a "condition", an "image condition", or "pairs" of x
             and condition that belong together.
 
@@ -213,6 +215,7 @@ class RecipeInfo(Generic[P]):
         self.compared = dict(declared.get("compared", {}))
         self.sampling = tuple(declared.get("sampling", ()))
         self.loss = declared.get("loss", LOSSES.get(self.likelihood, ""))
+        self.exact = tuple(declared.get("exact", ()))
         self.wants = tuple(declared.get("wants", ()))
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Recipe:
@@ -354,6 +357,7 @@ class Declared(TypedDict, total=False):
     compared: Mapping[str, Any]
     sampling: Sequence[str]
     loss: str
+    exact: Sequence[Literal["impute", "where"]]
     wants: Sequence[Want]
 
 

@@ -16,6 +16,7 @@ from genzoo.apps.cli import (
     compressing,
     data,
     exporting,
+    imputing,
     latents,
     lecturing,
     posterior,
@@ -54,8 +55,8 @@ def genzoo(
 
 
 PARTS = (
-    catalog, training, using, checking, averaging, exporting, posterior, completing, compressing, chatting, reproduce,
-    lecturing,
+    catalog, training, using, checking, averaging, exporting, posterior, completing, imputing, compressing, chatting,
+    reproduce, lecturing,
 )  # fmt: skip
 for part in PARTS:
     for function, example in part.COMMANDS.items():

@@ -35,12 +35,15 @@ def sample(
     n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 64,
     seed: Annotated[int | None, typer.Option(min=0, help="Names the noise; by default a fresh one.")] = None,
     given: Annotated[list[str] | None, typer.Option(help="The condition: label=0,1,2 or text='a cat'.")] = None,
+    where: Annotated[
+        str | None, typer.Option(help="Of a table: rows in which this holds, as \"age > 60 and sex == 'F'\".")
+    ] = None,
     options: Annotated[list[str] | None, typer.Option("--set", help="An option of the model's sampling.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="The file; by default in the run's folder.")] = None,
 ) -> None:
     """Draw samples into a file of the data's own kind, with a JSON of seed, settings and conditions beside it; a table
-    keeps the conditions in columns of their own."""
+    keeps the conditions in columns of their own, and may be .csv or .parquet."""
     read_config(run)  # whatever is wrong with the folder is told before torch is loaded
     from genzoo.core.noise import fresh_seed
     from genzoo.evaluation.shown import MEAN, as_shown
@@ -52,8 +55,13 @@ def sample(
     path = _output(loaded, out or run / "samples" / f"sample-seed{seed}-n{n}{loaded.codec.suffix}")
     with Heartbeat("sample") as beat, whole(path) as draft:
         beat.say(f"drawing {n:,} samples")
-        _write_samples(loaded, _samples(loaded, n, seed, words, _in_symbols(loaded, wanted)), n, draft)
+        if where is None:
+            parts = _samples(loaded, n, seed, words, _in_symbols(loaded, wanted))
+        else:
+            parts = _samples_within(loaded, where, n, seed, words, wanted)
+        _write_samples(loaded, parts, n, draft, path.suffix)
     record = {"run": str(run), "n": n, "seed": seed, "given": given or [], "options": wanted}
+    record |= {} if where is None else {"where": where}
     with whole(path.with_suffix(".json")) as draft:
         _write_record(draft, record, lambda: _conditions(loaded, n, words))
     say(f"{n} samples with seed {seed}: {path}")
@@ -282,8 +290,23 @@ def _in_symbols(run: "Run", options: dict[str, Any]) -> dict[str, Any]:
     return changed
 
 
+def _samples_within(
+    run: "Run", where: str, n: int, seed: int, words: Mapping[str, Any], options: Mapping[str, Any]
+) -> Iterator[tuple["Tensor", dict[str, list[str]]]]:
+    """Samples in which something holds, and the words for their conditions, in one part."""
+    from genzoo.apps.cli.statements import within
+    from genzoo.zoo.conditions import cells
+
+    found = within(run, where, n, seed, words, options)
+    model, data = run.generative, run.config.data
+    yield found.x.cpu(), cells(model, data, found.given or None, n, run.given_codecs)
+
+
 def _output(run: "Run", path: Path) -> Path:
-    if path.suffix != run.codec.suffix:
+    from genzoo.data.codecs.table import PointsCodec, TableCodec
+
+    is_table = isinstance(run.codec, TableCodec | PointsCodec)
+    if path.suffix != run.codec.suffix and not (is_table and path.suffix == ".parquet"):
         raise Mistake(
             f"Samples of this run are written as {run.codec.suffix}, got {path.name!r}.",
             f"Use --out {path.with_suffix(run.codec.suffix)}",
@@ -309,14 +332,21 @@ def _samples(
     return by_part(n, max(1, min(ROWS, ENTRIES // model.space.dims)), drawn)
 
 
-def _write_samples(run: "Run", parts: Iterator[tuple["Tensor", dict[str, list[str]]]], n: int, path: Path) -> None:
+def _write_samples(
+    run: "Run", parts: Iterator[tuple["Tensor", dict[str, list[str]]]], n: int, path: Path, suffix: str
+) -> None:
     """Samples in the data's own kind of file; in a table their conditions are columns beside them."""
+    from genzoo.data.arrow import write_parquet
     from genzoo.data.codecs.table import PointsCodec, TableCodec
     from genzoo.data.columns import write_columns
 
     codec = run.codec
     if isinstance(codec, TableCodec | PointsCodec):
-        write_columns(path, (codec.cells(x) | beside for x, beside in parts))
+        cells = (codec.cells(x) | beside for x, beside in parts)
+        if suffix == ".parquet":
+            write_parquet(path, cells, codec.types if isinstance(codec, TableCodec) else {})
+        else:
+            write_columns(path, cells)
     else:
         codec.save_parts((x for x, _ in parts), n, path)
 

@@ -1,7 +1,7 @@
 """Tables and points as CSV."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -38,6 +38,7 @@ class TableCodec(Codec):
         precise: Whether rows are float64.
         forms: How numbers or dates are written, of columns in which that is not plain.
         places: The digits after the point of columns of reals in which no number has more; others are written in full.
+        types: The types of the columns of the file of Parquet that they come from.
 
     Example:
         >>> codec = TableCodec(("age", "kind"), words={"kind": ["red", "white"]}, whole=("age",))
@@ -54,6 +55,7 @@ class TableCodec(Codec):
     precise: bool = False
     forms: Mapping[str, Form | DateForm] = dataclasses.field(default_factory=dict)
     places: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    types: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if bare := [name for name, words in self.words.items() if not words]:
@@ -76,10 +78,23 @@ class TableCodec(Codec):
 
     def load(self, path: str | Path) -> Shaped[Tensor, "n D"]:
         columns = _columns(self.columns, path)
-        x = torch.stack([self._read(name, cells) for name, cells in columns.items()], dim=1)
+        gone = MISSING if self.levels is None else ()
+        x = torch.stack([self._read(name, cells, gone) for name, cells in columns.items()], dim=1)
         if self.levels is None:
             return x if self.precise else x.float()
         return x.to(getattr(torch, Space((1,), self.levels).dtype))
+
+    def holed(self, columns: Mapping[str, Sequence[str]]) -> Float[Tensor, "n D"]:
+        """Rows of cells of which some are empty, NaN; levels are numbers, too.
+
+        Args:
+            columns: The cells of each column.
+
+        Raises:
+            DataError: If a cell is no number, or no word, of its column.
+        """
+        parts = [self._read(name, columns[name], ("",)) for name in self.columns]
+        return torch.stack([part.double() if self.precise else part.float() for part in parts], dim=1)
 
     def _spelled(self, name: str, column: Tensor) -> list[str]:
         column = self._rounded(name, column)
@@ -99,11 +114,11 @@ class TableCodec(Codec):
         places = 0 if name in self.whole else self.places.get(name)
         return column if places is None else _with_places(column, places)
 
-    def _read(self, name: str, cells: Sequence[str]) -> Float[Tensor, " n"]:
+    def _read(self, name: str, cells: Sequence[str], gone: Collection[str]) -> Float[Tensor, " n"]:
         if name in self.forms:
             cells = [self.forms[name].plain(cell) for cell in cells]
         if name not in self.words:
-            return numbers(name, cells, missing=MISSING if self.levels is None else (), precise=self.precise)
+            return numbers(name, cells, missing=gone, precise=self.precise)
         place = {word: float(k) for k, word in enumerate(self.words[name])}
         if unknown := sorted({cell for cell in cells if not is_missing(cell)} - set(place)):
             help_ = nearest(unknown[0], place)
@@ -149,6 +164,14 @@ class PointsCodec(Codec):
         """The cells of each column."""
         columns = zip(self.columns, self.written(x).detach().cpu().unbind(1), strict=True)
         return {name: cells_of(column.numpy()) for name, column in columns}
+
+    def holed(self, columns: Mapping[str, Sequence[str]]) -> Float[Tensor, "n 2"]:
+        """Points of cells of which some are empty, NaN.
+
+        Args:
+            columns: The cells of each axis.
+        """
+        return torch.stack([numbers(name, columns[name], missing=("",)) for name in self.columns], dim=1)
 
     def save_parts(self, parts: Iterable[Float[Tensor, "_ 2"]], n: int, path: str | Path) -> Path:
         return write_columns(path, map(self.cells, parts))

@@ -12,7 +12,7 @@ from genzoo.data.cells import Numbers
 from genzoo.data.columns import CELL, WIDEST, is_number
 from genzoo.data.readers.plain import coded
 
-__all__ = ["read_parquet"]
+__all__ = ["read_parquet", "types_in"]
 
 
 def read_parquet(path: Path, gone: Collection[str]) -> dict[str, Sequence[str]]:
@@ -35,6 +35,18 @@ def read_parquet(path: Path, gone: Collection[str]) -> dict[str, Sequence[str]]:
             _check(path.name, file)
             found = file.read()
         return {str(head): _cells(found[head], gone) for head in found.column_names}
+
+
+def types_in(path: Path) -> dict[str, str]:
+    """The types of the columns of a file of Parquet, as pyarrow names them.
+
+    Args:
+        path: A file that was read.
+    """
+    from pyarrow import parquet
+
+    schema = parquet.read_schema(path)
+    return {str(field.name): str(field.type) for field in schema}
 
 
 def _check(name: str, file: Any) -> None:

@@ -28,7 +28,7 @@ from genzoo.data.readers.arrays import as_rows, loses_digits
 from genzoo.data.readers.beside import columns_beside
 from genzoo.data.readers.column import ID, MOST_WORDS, holds_words, kinds_asked, read_column
 from genzoo.data.readers.heads import headed
-from genzoo.data.readers.parquet import read_parquet
+from genzoo.data.readers.parquet import read_parquet, types_in
 from genzoo.data.readers.plain import plain_columns
 from genzoo.data.readers.remarks import remarks
 from genzoo.data.readers.slips import written_alike
@@ -59,6 +59,7 @@ class Table:
         skipped: Rows that could not be read and were left out.
         forms: How numbers were written, of columns in which that is not plain.
         kept: Which rows of the source these are, where some were left out.
+        types: The types that a file of Parquet has for its columns.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Table:
     skipped: tuple[str, ...] = ()
     forms: Mapping[str, Written] = dataclasses.field(default_factory=dict)
     kept: Int[Tensor, " n"] | None = None
+    types: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def stacked(cls, name: str, tables: Mapping[str, "Table"]) -> "Table":
@@ -85,7 +87,8 @@ class Table:
         spans = zip(tables, [0, *ends], ends, strict=False)
         splits = {split: torch.arange(start, end) for split, start, end in spans if split}
         skipped = sum((table.skipped for table in tables.values()), ())
-        return cls(name, columns, splits, first.notes, first.texts, skipped, kept=None if others else first.kept)
+        left = None if others else first.kept
+        return cls(name, columns, splits, first.notes, first.texts, skipped, kept=left, types=first.types)
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -169,7 +172,7 @@ def _gone(asked: Asked) -> Collection[str]:
 def _loaded(path: Path, asked: Asked) -> Table:
     name = Path(path.name.removesuffix(".gz")).stem
     if path.suffix == ".parquet":
-        return _without_index(Table(name, read_parquet(path, _gone(asked))), asked)
+        return _without_index(Table(name, read_parquet(path, _gone(asked)), types=types_in(path)), asked)
     if (plain := plain_columns(path, asked.header, _gone(asked), asked.decimal)) is not None:
         return _without_index(Table(name, plain.columns, notes=plain.notes), asked)
     records = read_records(path, skip_bad=asked.skip_bad)
@@ -423,7 +426,8 @@ def _rows(
     words = {name: list(column.words) for name, column in found.items() if column.words is not None}
     if asked.levels is not None:
         x, space = as_rows(torch.stack(values, dim=1).float(), asked.levels)
-        return x, space, TableCodec(tuple(names), asked.levels, words), ()
+        types = {name: table.types[name] for name in names if name in table.types}
+        return x, space, TableCodec(tuple(names), asked.levels, words, types=types), ()
     space, notes = _space(values, [column.column for column in found.values()])
     whole = tuple(name for name, column in found.items() if column.column.kind == "integer")
     forms = {name: table.forms[name] for name in names if name in table.forms}
@@ -432,7 +436,8 @@ def _rows(
     places = digits({name: kept_as[name] for name, part in found.items() if part.column.kind == "real"})
     if space == Space((2,)) and not x.isnan().any() and not forms:
         return x, space, PointsCodec.around(x, names, places), (*notes, *remarks(found))
-    codec = TableCodec(tuple(names), space.levels, words, whole, space.dtype == "float64", forms, places)
+    types = {name: table.types[name] for name in names if name in table.types}
+    codec = TableCodec(tuple(names), space.levels, words, whole, space.dtype == "float64", forms, places, types)
     return x, space, codec, (*notes, *remarks(found))
 
 

@@ -1,0 +1,121 @@
+"""Holes of a table, filled by draws."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from genzoo.apps.cli.heartbeat import Heartbeat
+from genzoo.apps.cli.statements import table_codec
+from genzoo.apps.cli.using import RunPath, loaded_on
+from genzoo.apps.cli.words import pairs, print_table
+from genzoo.zoo.mistakes import Mistake
+from genzoo.zoo.store import read_config, whole
+from genzoo.zoo.terminal import say
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from genzoo.data.codecs.table import PointsCodec, TableCodec
+    from genzoo.data.holes import Frame, Lines
+    from genzoo.zoo.loading import Run
+
+__all__ = ["COMMANDS"]
+
+
+def impute(
+    run: RunPath,
+    data: Annotated[Path, typer.Option(help="A table with holes, in CSV or Parquet.")],
+    out: Annotated[Path | None, typer.Option(help="The filled table; by default in the run's folder.")] = None,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many tables, each with draws of its own.")] = 1,
+    given: Annotated[list[str] | None, typer.Option(help="The condition: label=3, where no column says it.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Names the draws.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+) -> None:
+    """Fill what is missing in a table by draws given what is there; all else comes back byte for byte. Several tables,
+    filled-1.csv, filled-2.csv …, show how sure the draws are; a column that the table lacks comes after its own."""
+    read_config(run)
+    import genzoo.tasks as tasks
+    from genzoo.tasks.imputation import imputes
+
+    loaded = loaded_on(run, device)
+    codec = table_codec(loaded)
+    if imputes(loaded.generative) is None:
+        raise _unable(loaded, "impute", "knows its entries given others")
+    holed, x = _read(loaded, codec, data)
+    rows = _conditions(loaded, holed, pairs("--given", given or (), as_text=True), len(x))
+    with Heartbeat("impute") as beat:
+        beat.say(f"drawing {int(x.isnan().sum()):,} cells {n} times")
+        found = tasks.impute(loaded.generative, x.to(loaded.generative.device), n, rows, seed=seed)
+    place = out or run / "samples" / f"filled-seed{seed}{data.suffix}"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    paths = [place] if n == 1 else [place.with_name(f"{place.stem}-{k + 1}{place.suffix}") for k in range(n)]
+    for path, draw in zip(paths, found.x, strict=True):
+        with whole(path) as draft:
+            holed.fill(draft, codec.cells(_of_the_space(loaded, draw.cpu())))
+    counts = found.missing.sum(0).tolist()
+    told = [(name, count) for name, count in zip(codec.columns, counts, strict=True) if count]
+    print_table(("column", "filled"), told)
+    how = "exact draws" if found.exact else "draws, levels and whole numbers seen somewhere in their cells"
+    say(f"{sum(counts):,} cells of {len(x):,} rows filled ({how}, seed {seed}): {', '.join(map(str, paths))}")
+
+
+def _unable(run: "Run", what: str, ability: str) -> Mistake:
+    """The mistake of a model that cannot, with the recipes that can."""
+    from genzoo.zoo import recipes
+
+    able = ", ".join(name for name, info in recipes().items() if what in info.exact)
+    return Mistake(
+        f"The model of a run must be one that {ability}, got {run.config.recipe.name}.", f"Train one of: {able}."
+    )
+
+
+def _read(run: "Run", codec: "TableCodec | PointsCodec", path: Path) -> "tuple[Lines | Frame, Tensor]":
+    """A table with holes, and its rows."""
+    from genzoo.data.columns import MISSING
+    from genzoo.data.holes import read_holes
+
+    na = run.config.data.asked().get("na")
+    gone = MISSING if na is None else {"", *(word.strip() for word in str(na).split(","))}
+    holed = read_holes(path, [*codec.columns, *(run.config.data.given or [])], gone)
+    count = len(next(iter(holed.columns.values())))
+    lacking = [name for name in codec.columns if name not in holed.columns]
+    if lacking:
+        say(f"{path.name} lacks {', '.join(lacking)}: every row gets a draw, in columns after its own")
+    return holed, codec.holed({name: holed.columns.get(name, [""] * count) for name in codec.columns})
+
+
+def _of_the_space(run: "Run", x: "Tensor") -> "Tensor":
+    import torch
+
+    space = run.generative.space
+    return x.to(getattr(torch, space.dtype)) if space.is_discrete else x
+
+
+def _conditions(run: "Run", holed: "Lines | Frame", words: Mapping[str, str], n: int) -> Any:
+    """The condition of each row: from the columns of the table, or from words."""
+    from genzoo.core.given import null_rows
+    from genzoo.zoo.conditions import conditions, spelled
+
+    model, data = run.generative, run.config.data
+    if words or not model.given_space:
+        return conditions(model, data, words, n, run.given_codecs)
+    found = {}
+    for name, own in zip(data.given or model.given_space, model.given_space, strict=False):
+        if name not in holed.columns:
+            continue
+        cells = [cell.strip() for cell in holed.columns[name]]
+        there = [i for i, cell in enumerate(cells) if cell]
+        rows = null_rows(model.given_space[own], n)
+        if there:
+            words_of = {name: [cells[i] for i in there]}
+            told: Any = spelled(model.given_space, data, run.given_codecs, words_of, len(there))
+            rows[there] = told[own].to(rows)
+        found[own] = rows
+    return found or None
+
+
+COMMANDS: dict[Callable[..., None], str] = {
+    impute: "genzoo impute runs/mixture-wine --data holes.csv --out filled.csv -n 5",
+}
