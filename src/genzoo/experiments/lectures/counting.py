@@ -42,8 +42,8 @@ def histogram(s: Study) -> None:
     bins, best = [2, 4, 8, 16, 32], []
     _, (left, right) = s.figure(2, 1, alt="Relative frequencies of a die beside its probabilities; and the divergence "
                                 "of tables of normal numbers over bins, which rises with the dimension.")  # fmt: skip
-    left.bar(torch.arange(1, 7) - 0.2, pi, width=0.4, label="π", color="C6")
-    left.bar(torch.arange(1, 7) + 0.2, found, width=0.4, label="π̂ of 600 throws")
+    left.bar([k - 0.2 for k in range(1, 7)], pi.tolist(), width=0.4, label="π", color="C6")
+    left.bar([k + 0.2 for k in range(1, 7)], found.tolist(), width=0.4, label="π̂ of 600 throws")
     left.set(xlabel="k")
     for d in (1, 2, 3):
         x, test = (s.noise(part, d).normal(n, d) for part, n in (("rows", 1000), ("test", 4000)))
