@@ -16,6 +16,7 @@ LARGE = 1 << 24  # numbers in a table of pieces and components
     can=("sample", "log_prob", "loss", "condition", "missing", "direct_fit"),
     paper="Everitt, 1984, An introduction to latent variable models",
     columns="own",
+    exact=("impute", "where"),
 )
 def mixture_table(
     space: Space,
