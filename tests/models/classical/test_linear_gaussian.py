@@ -9,9 +9,11 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal
 
 from genzoo.core import Batch, Noise, Space
+from genzoo.models.abilities import Inference
 from genzoo.models.classical import PPCA, FactorAnalysis, LinearGaussian, RunningMoments
 from genzoo.models.classical.factor_analysis import best_loadings
 from genzoo.models.classical.moments import spectrum
+from genzoo.tasks import calibration, elbo, iwae
 
 KINDS = [PPCA, FactorAnalysis]
 
@@ -211,3 +213,17 @@ def test_few_rows_of_many_columns_are_fitted_by_their_small_side() -> None:
     loss = model.finish()["loss"]
     assert model.variance == pytest.approx(values[:-3].mean().item())
     assert loss == pytest.approx(-model.log_prob(x).mean().item())
+
+
+@pytest.mark.parametrize("make", KINDS)
+def test_the_posterior_is_exact(make: type[LinearGaussian]) -> None:
+    x = table(dims=6)
+    whole = fitted(make(Space((6,)), rank=2), x)
+    pairs = make(Space((3, 2)), rank=2)  # the same in another shape
+    pairs.load_state_dict(whole.state_dict())
+    for model, rows in ((whole, x[:20]), (pairs, x[:20].reshape(20, 3, 2))):
+        guess, exact = model.able(Inference), model.log_prob(rows)
+        for bound in (elbo(guess, rows, draws=1), iwae(guess, rows, k=5)):  # every draw of it says log p
+            torch.testing.assert_close(bound, exact, rtol=0, atol=1e-9)
+        torch.testing.assert_close(guess.posterior(rows).mean, model.encode(rows))
+        assert calibration(guess, 100, draws=19).is_right

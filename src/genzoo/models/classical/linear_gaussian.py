@@ -19,16 +19,18 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.distributions import Independent, MultivariateNormal, Normal
 
 from genzoo.core.abilities import Ability
 from genzoo.core.game import Batch, DirectFit, Metrics
-from genzoo.core.given import Given, GivenAsked, RowsAsked
+from genzoo.core.given import NOTHING, Given, GivenAsked, RowsAsked
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.distributions.degenerate import refuse_still
+from genzoo.distributions.draws import draw
 from genzoo.distributions.levels import Numbers
-from genzoo.models.abilities import NormalLatent
+from genzoo.models.abilities import Inference, NormalLatent
 from genzoo.models.classical.moments import RunningMoments
 
 __all__ = ["LinearGaussian", "signed"]
@@ -95,7 +97,7 @@ class LinearGaussian(GenerativeModel, DirectFit):
         return x.reshape(len(z), *self.space.shape)
 
     def abilities(self) -> list[Ability]:
-        return [NormalLatent(Space((self.rank,)), Numbers(self.space), self.decode)]
+        return [NormalLatent(Space((self.rank,)), Numbers(self.space), self.decode), Posterior(self)]
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         self.moments.start(Batch(self.checked_batch(batch)[0]) for batch in batches)
@@ -134,6 +136,16 @@ class LinearGaussian(GenerativeModel, DirectFit):
         # Loadings stay float64 whatever the precision of a model around this one.
         return super()._apply(lambda tensor: tensor.to(fn(tensor).device), recurse)
 
+    def posterior(self, x: Float[Tensor, "B *event"]) -> MultivariateNormal:
+        """$p(z \\mid x) = N(M^{-1} B^\\top y, M^{-1})$, exactly."""
+        mean = self._explained(x)[1]
+        return MultivariateNormal(mean, precision_matrix=self._posterior_precision().to(mean.dtype))
+
+    def given_latent(self, z: Float[Tensor, "B k"]) -> Independent:
+        """$p(x \\mid z) = N(\\mu + W z, \\Psi)$."""
+        scale = self.noise_variance.sqrt().to(z.dtype).reshape(self.space.shape)
+        return Independent(Normal(self.decode(z), scale), len(self.space.shape))
+
     def _scaled(self) -> Float[Tensor, "D k"]:
         """B, the loadings in units of the noise."""
         return self.loadings / self.noise_variance.sqrt()[:, None]
@@ -153,6 +165,27 @@ class LinearGaussian(GenerativeModel, DirectFit):
     def _log_det(self) -> float:
         """log |W Wᵀ + Ψ| = log |Ψ| + log |M|."""
         return float(self.noise_variance.log().sum() + self._posterior_precision().logdet())
+
+
+class Posterior(Inference):
+    """The posterior of a linear-Gaussian model, which is no guess."""
+
+    def __init__(self, model: LinearGaussian) -> None:
+        self.model, self.latent = model, Space((model.rank,))
+
+    def posterior(self, x: Float[Tensor, "B *event"], given: Given = NOTHING) -> MultivariateNormal:
+        return self.model.posterior(x)
+
+    def log_joint(
+        self, x: Float[Tensor, "B *event"], z: Float[Tensor, "B k"], given: Given = NOTHING
+    ) -> Float[Tensor, " B"]:
+        log_prior = Normal(z.new_zeros(()), 1.0).log_prob(z).sum(1)
+        log_p: Tensor = self.model.given_latent(z).log_prob(x) + log_prior
+        return log_p
+
+    def joint(self, n: int, given: Given, noise: Noise) -> tuple[Float[Tensor, "n *event"], Float[Tensor, "n k"]]:
+        z = noise.at("latent").normal(n, self.model.rank)
+        return draw(self.model.given_latent(z), noise), z
 
 
 def signed(columns: Float[Tensor, "D k"]) -> Float[Tensor, "D k"]:
