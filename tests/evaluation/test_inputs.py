@@ -97,7 +97,9 @@ OTHERS = [  # public names that take no two sets of rows: formulas, densities, t
     "internal_diversity molecule_metrics property_distances TableQuality columns_of missing_similarity",
     "table_quality ClosestRecords Utility closest_records table_utility Copied copied distinct length_distance",
     "ngram_distance perplexity repetition boosted_two_sample_test chance_below as_shown Standing standing",
-    "Invertible Pushed drawn",
+    "boosted_score",
+    "Invertible Pushed drawn EventsLike ImputationLike Interval Region inside moved_into Repeated repeated",
+    "information_distance normalized_information",
 ]
 
 

@@ -18,12 +18,14 @@ from genzoo.distributions.estimate import Estimate, TooFew, interval
 
 __all__ = ["Estimate", "Kind", "Measurement", "TooFew", "check_comparable", "pooled", "remarks_on"]
 
-FIELDS = ("name", "value", "error", "interval", "unit", "n", "data", "floor", "better")  # that JSON shows as they are
+FIELDS = (  # that JSON shows as they are
+    "name", "value", "error", "interval", "unit", "n", "data", "floor", "control", "better",
+)  # fmt: skip
 SHARES = frozenset(
     {
         "precision", "recall", "coverage", "copies", "copied", "valid", "unique", "novel", "repetition",
-        "two-sample accuracy", "two-sample AUC", "conditional fidelity", "column shapes", "pair trends",
-        "distinct 4-grams",
+        "two-sample accuracy", "two-sample AUC", "two-sample score", "ties", "spikes", "conditional fidelity",
+        "column shapes", "pair trends", "nearer to training rows", "distinct 4-grams",
     }
 )  # what lies between 0 and 1, by name  # fmt: skip
 Better = Literal["lower", "higher", "neither"]
@@ -55,6 +57,8 @@ class Measurement:
         data: The fingerprint of the rows that it was measured on.
         protocol: The choices that change the value: sample sizes, seeds, estimators, the extractor of features.
         floor: What real data would reach.
+        control: What they would reach with every column of a table in an order of its own: what a number is worth that
+            is blind to dependence.
         better: Whether lower or higher values are better, or neither.
 
     Example:
@@ -72,6 +76,7 @@ class Measurement:
     protocol: Mapping[str, Any] = field(default_factory=dict)
     floor: float | None = None
     better: Better = "lower"
+    control: float | None = None
 
     @property
     def interval(self) -> tuple[float, float] | None:

@@ -215,11 +215,11 @@ class Examiner:
         start = self.now()
         least = min(self.protocol.samples, max(LEAST_SAMPLES, 2 * self.extractor.dims))
         brief = self._of(least, LEAST_ROWS)
-        brief.exam.floors  # noqa: B018 — timed here, and kept
+        brief.exam.floors, brief.exam.controls  # noqa: B018 — timed here, and kept
         if 2 * (self.now() - start) * (len(models) + 1) > seconds:  # as for larger ones
             return brief
         start = self.now()
-        self.exam.floors  # noqa: B018
+        self.exam.floors, self.exam.controls  # noqa: B018
         seconds -= (self.now() - start) * (len(models) + 1)
         probes = [self.probe(model) for model in models]
         draws = [1 if self.options(model).get("noise", True) else 2 for model in models]

@@ -26,7 +26,6 @@ from genzoo.data.codecs.text import SpellingCodec
 from genzoo.distributions.estimate import NotFinite, Unknowable
 from genzoo.distributions.mmd import GaussianKernel, median_width
 from genzoo.distributions.resampling import require_rows
-from genzoo.evaluation.boosted_test import boosted_two_sample_test
 from genzoo.evaluation.diversity import diversity_within
 from genzoo.evaluation.extractors import Extractor, RandomFeatures, Values
 from genzoo.evaluation.frechet import frechet_of_features
@@ -40,8 +39,8 @@ from genzoo.evaluation.molecules import Canonical, canonical, molecule_metrics, 
 from genzoo.evaluation.raw_values import StandardValues, plain_values
 from genzoo.evaluation.rows import spread
 from genzoo.evaluation.scale import check_scale
-from genzoo.evaluation.table_use import table_utility
-from genzoo.evaluation.tables import Columns, columns_of, table_quality
+from genzoo.evaluation.table_scores import shuffled, table_scores
+from genzoo.evaluation.tables import Columns, columns_of
 from genzoo.evaluation.texts import copied, distinct, ngram_distance, repetition
 from genzoo.evaluation.transport import sliced_transport
 from genzoo.evaluation.two_sample import two_sample_test
@@ -104,7 +103,10 @@ class Exam:
         """Holds samples against the held-out rows; each number stands beside what training rows reach."""
         found = self.suite(self, x, given)
         measurements = [
-            dataclasses.replace(m, floor=self.floors.get(m.name)) if m.floor is None else m for m in found.measurements
+            dataclasses.replace(
+                m, floor=self.floors.get(m.name) if m.floor is None else m.floor, control=self.controls.get(m.name)
+            )
+            for m in found.measurements
         ]
         return dataclasses.replace(found, measurements=measurements)
 
@@ -113,6 +115,7 @@ class Exam:
         other = copy.copy(self)
         other.samples = samples
         vars(other).pop("floors", None)
+        vars(other).pop("controls", None)
         return other
 
     def first(self, x: Shaped[Tensor, "n *shape"], **protocol: Any) -> Measurement | None:
@@ -142,6 +145,22 @@ class Exam:
         """What as many training rows reach in the samples' place."""
         x, given = _some(self.known, self.samples)
         return {m.name: m.value for m in self.suite(self, x, given).measurements if m.floor is None}
+
+    @functools.cached_property
+    def controls(self) -> dict[str, float]:
+        """What as many training rows of a table reach with every column in an order of its own."""
+        if self.suite is not on_table:
+            return {}
+        mixed = shuffled(*_some(self.known, self.samples), self.seed)
+        return {m.name: m.value for m in _of_columns(self, *mixed).measurements}
+
+    @functools.cached_property
+    def columns(self) -> tuple[Columns, Columns]:
+        """Held-out rows of a table by column, and training rows."""
+        codec, classes = self.data.codec, self.data.classes
+        assert isinstance(codec, TableCodec)
+        held, known = (columns_of(codec, *part, classes) for part in (self.real, _some(self.known, MOST)))
+        return held, known
 
     @functools.cached_property
     def real(self) -> tuple[Tensor, GivenLike]:
@@ -303,31 +322,30 @@ def on_molecules(exam: Exam, x: Shaped[Tensor, "n *shape"], given: GivenLike) ->
 
 def on_table(exam: Exam, x: Shaped[Tensor, "n *shape"], given: GivenLike) -> Found:
     """Tables: each column and each pair of columns, beside what holds for all vectors."""
-    codec, classes = exam.data.codec, exam.data.classes
-    real, real_given = exam.real
-    mine, theirs = columns_of(codec, x, given, classes), columns_of(codec, real, real_given, classes)
-    few = [{name: values[:MANY] for name, values in table.items()} for table in (mine, theirs)]
-    quality = functools.cache(lambda: table_quality(mine, theirs, seed=exam.seed))
-    made: list[Made] = [("column shapes", lambda: quality().column_shapes, "higher")]
-    if len(mine) > 1:
-        made.append(("pair trends", lambda: _there(quality().pair_trends, "two columns that vary"), "higher"))
-    made.append(("two-sample AUC (boosted trees)", lambda: boosted_two_sample_test(*few, seed=exam.seed), "lower"))
-    vectors, tables = on_vectors(exam, x, given), _measured(exam, made)
-    found = dataclasses.replace(
+    vectors, tables = on_vectors(exam, x, given), _of_columns(exam, x, given)
+    return dataclasses.replace(
         vectors,
         measurements=[*vectors.measurements, *tables.measurements],
         omitted=vectors.omitted | tables.omitted,
     )
-    if (target := _target(theirs)) is not None:
-        name = "utility (train on samples, test on real)"
-        known, known_given = _some(exam.known, MOST)
+
+
+def _of_columns(exam: Exam, x: Shaped[Tensor, "n D"], given: GivenLike) -> Found:
+    """What is measured of a table by its columns."""
+    codec, classes, found = exam.data.codec, exam.data.classes, Found([])
+    if not isinstance(codec, TableCodec):
+        return found
+    mine = columns_of(codec, x, given, classes)
+    for score in table_scores(mine, *exam.columns, seed=exam.seed):
+        log.debug("measuring %s", score.name)
         try:
-            use = table_utility(mine, columns_of(codec, known, known_given, classes), theirs, target)
-        except ValueError as needed:  # too few rows, or one word in all of them
-            found.omitted[name] = exam.why(needed)
+            value = score.measure()
+            floor = None if score.floor is None else score.floor()
+        except (ValueError, ImportError) as needed:  # too few rows, no scikit-learn, one word in all of a column
+            found.omitted[score.name] = exam.why(needed)
         else:
-            floor = use.real.value
-            found.measurements.append(exam.measurement(name, use.synthetic, "higher", floor=floor, target=target))
+            made = exam.measurement(score.name, value, score.better, floor=floor, **score.protocol)
+            found.measurements.append(made)
     return found
 
 
@@ -365,18 +383,6 @@ def _blindness(eye: Extractor) -> str:
 
 def _marked(made: Sequence[Made], mark: str) -> list[Made]:
     return [(f"{name} {mark}".strip(), measure, better) for name, measure, better in made]
-
-
-def _there(found: Estimate | None, needed: str) -> Estimate:
-    if found is None:
-        raise TooFew(f"It needs {needed}, got fewer.")
-    return found
-
-
-def _target(columns: Columns) -> str | None:
-    """The column that is predicted for a table's utility: the last one of words; none where all are numbers."""
-    words = [name for name, values in columns.items() if values.dtype.kind == "U"]
-    return words[-1] if words and len(columns) > 1 else None
 
 
 def _judged(exam: Exam, x: Tensor, features: Tensor, given: GivenLike) -> tuple[list[Any], dict[str, Estimate]]:

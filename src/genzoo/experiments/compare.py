@@ -160,6 +160,10 @@ class Comparison:
         """What real data would reach in a measurement, if that is known."""
         return next((m.floor for m in self.measured(name).values()), None)
 
+    def control(self, name: str) -> float | None:
+        """What training rows of a table reach with every column in an order of its own, if that was measured."""
+        return next((m.control for m in self.measured(name).values()), None)
+
     def to_json(self) -> dict[str, Any]:
         """The comparison as plain JSON."""
         entries = [

@@ -26,6 +26,18 @@ MEANINGS = {
     "reach, 100 % is plainly fake.",
     "two-sample AUC": "How well boosted trees tell samples from test rows: ½ is the best that a model can reach, 1 is "
     "plainly fake; trees see single columns, their spikes and edges.",
+    "two-sample score": "1 − (2 AUC − 1) of boosted trees that tell samples from test rows: 1 where nothing tells "
+    "them apart, 0 where all does; an AUC below ½ is chance, and counts as ½.",
+    "mutual information distance": "How far samples are from test rows in what each two columns tell of each other "
+    "(normalized mutual information, a mean over pairs): 0 is equal.",
+    "ties": "How much more, or less, often than in test rows the numbers of a column repeat each other, of the column "
+    "where that is farthest off.",
+    "spikes": "How much more, or less, often than in test rows samples have the most frequent number of a column, of "
+    "the column where that is farthest off.",
+    "distance to the closest record": "The median distance of samples to the nearest training row; test rows' is the "
+    "floor, and less tells of memory.",
+    "nearer to training rows": "The share of samples that are nearer to a training row than to any of as many test "
+    "rows; ½ if nothing was learned by heart.",
     "judge score": "The exponential of what a judge learns from a sample: high where each sample is clearly of one "
     "class and all classes occur (the form of the Inception Score).",
     "conditional fidelity": "The share of samples that the judge takes for the class that was asked for.",

@@ -32,7 +32,9 @@ SIGNS = (
     "≤ marks a bound: the model is at least as good as the number says. ≈ marks an estimate. ± is one standard error. "
     "∝ compares with nothing. Green numbers cannot be told from the best by two standard errors. The floor is what as "
     "many real rows reach in "
-    "the model's place; a model beyond it is within chance, or a few outlying rows rule that number."
+    "the model's place; a model beyond it is within chance, or a few outlying rows rule that number. Shuffled columns "
+    "are as many real rows of a table with every column in an order of its own: what a number is worth that is blind "
+    "to what columns say of each other."
 )
 SHARES = {"%": (100.0, "%")}
 
@@ -74,7 +76,7 @@ def write_report(comparisons: Comparison | Sequence[Comparison], path: Path | No
 
 
 def leaderboard(comparison: Comparison) -> tuple[list[dict[str, Any]], list[list[dict[str, Any]]]]:
-    """The columns of the leaderboard, and its rows of cells; the last row is the floor, where one is known.
+    """The columns of the leaderboard, and its rows of cells; the last are the floor and the control, where known.
 
     Args:
         comparison: What was compared.
@@ -101,10 +103,11 @@ def leaderboard(comparison: Comparison) -> tuple[list[dict[str, Any]], list[list
         texts = (in_words(entry.rate), f"{costs[1]:,}", f"{entry.steps:,}", f"{entry.core_minutes:.2g}")
         cells += [_plain(text, value) for text, value in zip(texts, costs, strict=True)]
         rows.append(cells)
-    floors = [comparison.floor(name) for name in names]
-    if any(floor is not None for floor in floors):
-        shown = [_plain("", None) if floor is None else _plain(_number(floor), floor) for floor in floors]
-        rows.append([_plain("floor", "floor"), *shown, *(_plain("", None) for _ in range(4))])
+    for called, value in (("floor", comparison.floor), ("shuffled columns", comparison.control)):
+        found = [value(name) for name in names]
+        if any(each is not None for each in found):
+            shown = [_plain("", None) if each is None else _plain(_number(each), each) for each in found]
+            rows.append([_plain(called, called), *shown, *(_plain("", None) for _ in range(4))])
     return columns, rows
 
 

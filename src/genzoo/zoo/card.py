@@ -90,12 +90,19 @@ def _numbers(measurements: "Sequence[Measurement]") -> str:
     """A table of what was measured, empty where nothing was."""
     if not measurements:
         return ""
-    lines = []
-    for m in measurements:
-        floor = "" if m.floor is None else f"{m.floor:.3g}"
-        lines.append(f"| {m.name} | {m} | {floor} | {m.kind.value} | {m.n:,} | {m.fingerprint} |")
-    head = "## Numbers\n| what | value | floor | kind | n | protocol |\n|---|---|---|---|---|---|\n"
-    return head + "\n".join(lines) + "\n\n"
+    heads = ["what", "value", "floor", "shuffled", "kind", "n", "protocol"]
+    rows = [
+        [m.name, str(m), *map(_short, (m.floor, m.control)), m.kind.value, f"{m.n:,}", m.fingerprint]
+        for m in measurements
+    ]
+    if all(m.control is None for m in measurements):  # which is of tables alone
+        heads, *rows = ([*row[:3], *row[4:]] for row in (heads, *rows))
+    lines = [f"| {' | '.join(row)} |" for row in (heads, ["---"] * len(heads), *rows)]
+    return "## Numbers\n" + "\n".join(lines) + "\n\n"
+
+
+def _short(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
 
 
 def _samples(path: Path) -> str:

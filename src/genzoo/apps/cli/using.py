@@ -153,10 +153,13 @@ def evaluate(
     (run / CARD).write_text(card(run, loaded.config, loaded.metrics, found))
     if as_json:
         return print_json(records)
-    print_table(
-        ("what", "value", "kind", "unit", "n", "floor", "protocol"),
-        [(m.name, str(m), m.kind.value, m.unit, m.n, m.floor, m.fingerprint) for m in found],
-    )
+    heads: tuple[str, ...] = ("what", "value", "kind", "unit", "n", "floor", "shuffled", "protocol")
+    told: list[tuple[Any, ...]] = [
+        (m.name, str(m), m.kind.value, m.unit, m.n, m.floor, m.control, m.fingerprint) for m in found
+    ]
+    if all(m.control is None for m in found):  # which is of tables alone
+        heads, *told = ((*row[:6], *row[7:]) for row in (heads, *told))
+    print_table(heads, told)
     if eye.why:
         say(f"Seen by {examiner.extractor.name}. {eye.why}")
     for remark in remarks_on(found):
