@@ -50,13 +50,14 @@ def code_of(item: Item) -> str:
 
 def block(item: Item, record: dict[str, Any]) -> str:
     """What the page of a deck says of an item."""
-    text = inspect.getdoc(item.function()) or ""
+    text, _, further = (inspect.getdoc(item.function()) or "").rpartition("\n\n")
     parts = [f"## {item.number} {item.title}", text]
     parts += [f"![{shown['alt']}](../images/lectures/{shown['name']})" for shown in record["figures"]]
     rows = [f"| {_cell(c['name'])} | {_cell(c['got'])} | {_cell(c['want'])} |" for c in record["checks"]]
     parts.append("\n".join(["| what | found | must be |", "|---|---:|---:|", *rows]))
     parts.append(f"```console\n$ genzoo lecture {item.number}\n```")
     parts.append(f"```python\n{code_of(item)}\n```")
+    parts.append(further)
     return "\n\n".join(parts)
 
 

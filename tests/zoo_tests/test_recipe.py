@@ -7,8 +7,8 @@ from genzoo.core import Batch, Capability, Likelihood, Space
 from genzoo.core.model import GenerativeModel
 from genzoo.models.abilities import Events, Imputation
 from genzoo.training import TrainConfig
-from genzoo.zoo import Mistake, recipe_named, recipes
-from genzoo.zoo.recipe import NATS, SAMPLING, Recipe, Size, recipe
+from genzoo.zoo import Mistake, load, recipe_named, recipes, train
+from genzoo.zoo.recipe import NATS, SAMPLING, Recipe, RecipeInfo, Size, recipe
 
 SPACES = {
     "points": Space((2,)),
@@ -154,3 +154,37 @@ def test_covariances_are_full_by_default_where_they_are_not_large(monkeypatch):
     monkeypatch.setattr(densities, "memory", lambda: 1 << 30)
     with pytest.raises(Mistake, match=r"1\.1 GB of memory, got 10 of 784 .* 10 classes: 7\.9 GB"):
         gaussian_mixture(Space((784,)), Space((), levels=10), covariance="full")
+
+
+def test_a_recipe_of_ones_own_is_trained_and_loaded_by_its_name(tmp_path):
+    @recipe(family="classical", likelihood="exact", can=("sample", "log_prob"), paper="nobody")
+    def mine(space, given_space=None, *, size: Size = "small") -> Recipe:
+        """A Gaussian by another name.
+
+        Args:
+            size: Both are the same.
+        """
+        return recipe_named("gaussian")(space, given_space)
+
+    known_before = dict(recipes())
+    try:
+        run = train(mine, torch.randn(50, 2), out=tmp_path / "run", device="cpu")
+        again = load(run.path)
+        assert torch.equal(again.model.sample(3, seed=0), run.model.sample(3, seed=0))
+        taken = RecipeInfo(mine.function, {"family": "classical", "likelihood": "exact", "can": (), "paper": ""})
+        taken.name = "vae"
+        with pytest.raises(Mistake, match="has a recipe 'vae' itself"):
+            train(taken, torch.randn(50, 2), out=tmp_path / "other")
+    finally:
+        recipes().clear()
+        recipes().update(known_before)
+
+
+def test_a_setting_without_a_type_is_named():
+    @recipe(family="classical", likelihood="exact", can=("sample",), paper="nobody")
+    def bare(space, given_space=None, *, width=3) -> Recipe:
+        """Nothing."""
+        return recipe_named("gaussian")(space, given_space)
+
+    with pytest.raises(TypeError, match=r"must have a type, got none for 'width' of bare"):
+        bare.checked()

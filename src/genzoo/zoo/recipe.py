@@ -37,6 +37,7 @@ __all__ = [
     "RunPath",
     "Share",
     "Size",
+    "known",
     "recipe",
     "recipe_named",
     "recipes",
@@ -301,6 +302,11 @@ class RecipeInfo(Generic[P]):
         fields: dict[str, Any] = {}
         for parameter in inspect.signature(self.function).parameters.values():
             if parameter.kind is parameter.KEYWORD_ONLY:
+                if parameter.annotation is parameter.empty:
+                    raise TypeError(
+                        f"Every setting of a recipe must have a type, got none for {parameter.name!r} of {self.name}. "
+                        "Write it into the signature."
+                    )
                 default = ... if parameter.default is parameter.empty else parameter.default
                 text = texts.get(parameter.name)
                 field = Field(default) if text is None else Field(default, description=text)
@@ -394,6 +400,24 @@ def recipes() -> dict[str, RecipeInfo[Any]]:
         ]
     )
     return found | {name: info for name, info in _foreign().items() if name not in found}
+
+
+def known(info: RecipeInfo[Any]) -> RecipeInfo[Any]:
+    """A recipe, found by its name from now on in this process, as its runs are loaded by name.
+
+    Args:
+        info: The recipe; one of a name that was made known before takes its place.
+
+    Raises:
+        Mistake: If genzoo has one of that name itself.
+    """
+    other = recipes().setdefault(info.name, info)
+    if other is not info and other.function.__module__.startswith("genzoo."):
+        raise Mistake(
+            f"genzoo has a recipe {info.name!r} itself, which yours cannot replace.", "Give it another name."
+        )
+    recipes()[info.name] = info
+    return info
 
 
 def recipe_named(name: str) -> RecipeInfo[Any]:

@@ -19,7 +19,7 @@ from genzoo.zoo.card import card
 from genzoo.zoo.inputs import Inputs, check_finite, check_pairs, inputs_of, record_of, same_data, seen_by
 from genzoo.zoo.loading import Codecs, Run
 from genzoo.zoo.mistakes import Mistake
-from genzoo.zoo.recipe import RecipeInfo, recipe_named, with_runs
+from genzoo.zoo.recipe import RecipeInfo, known, recipe_named, with_runs
 from genzoo.zoo.settings import merged, parts_of
 from genzoo.zoo.stages import codec_of, continued, stages_of
 
@@ -66,7 +66,7 @@ def train(
     if _restarted() and out is not None and (Path(out) / store.CONFIG).exists():
         named = store.read_config(Path(out)).data.origin is not None
         return resume(out, data=None if named else data, callbacks=callbacks)
-    info = recipe_named(recipe) if isinstance(recipe, str) else recipe
+    info = recipe_named(recipe) if isinstance(recipe, str) else known(recipe)
     start = None if (named := train.pop("start", None)) is None else Path(named)
     arguments = info.checked(**_settings_of(start, info) | dict(settings or {}))
     rows = inputs_of(data, {"given": given, "binarize": binarize})
