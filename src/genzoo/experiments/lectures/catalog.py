@@ -110,7 +110,7 @@ ITEMS = (
     Item("001.15", "Which image is real?", "m"),
     Item("002.1", "A limited budget: densities are positive and sum to one", "s"),
     Item("002.2", "A parametric density moved over the data", "s"),
-    Item("002.3", "A sentence grown symbol by symbol: its probability is the product", "s"),
+    Item("002.3", "A sentence grown symbol by symbol: its probability is the product", "s", "chains:sentence"),
     Item("002.4", "A family puzzle before and after tuning", "h"),
     Item("002.5", "Generation is compression: rate and distortion, and real bytes", "m"),
     Item("002.6", "The inspector examined: real, fake, D(x), and the push on the fakes", "m"),
@@ -149,9 +149,9 @@ ITEMS = (
     Item("004.10", "What a divergence is: axioms tried on every distance", "s", "measures:axioms"),
     Item("004.11", "Forward and reverse divergence from two modes", "s", "measures:covering"),
     Item("004.12", "The largest likelihood is the least forward divergence", "s", "measures:likelihood"),
-    Item("004.13", "A perceptron of the last d values, discrete and continuous", "m"),
-    Item("004.14", "Sampling in an order: what sees what, and what a cache saves", "m"),
-    Item("004.15", "Half a picture completed", "h"),
+    Item("004.13", "A perceptron of the last d values, discrete and continuous", "m", "chains:last_values"),
+    Item("004.14", "Sampling in an order: what sees what, and what a cache saves", "m", "chains:order"),
+    Item("004.15", "Half a picture completed", "m", "chains:half"),
 )
 
 
