@@ -9,7 +9,7 @@ from genzoo.core import Batch, Column, Done, GenerativeModel, Noise, Space
 from genzoo.core.errors import ColumnError
 from genzoo.distributions.region import Interval, inside
 from genzoo.models.abilities import Events, Imputation
-from genzoo.models.classical import ProductMixture
+from genzoo.models.classical import LatentTree, ProductMixture
 from genzoo.models.pieces import Pieces
 
 CODES = Space(
@@ -49,13 +49,17 @@ def fitted(model: GenerativeModel, x: torch.Tensor, given: torch.Tensor | None =
     return model.eval()
 
 
-@pytest.fixture(scope="module", params=["mixture"])
+@pytest.fixture(scope="module", params=["mixture", "tree"])
 def levels(request) -> GenerativeModel:
+    if request.param == "tree":
+        return fitted(LatentTree(CODES, states=4, each=10), codes(300))
     return fitted(ProductMixture(CODES, components=5, each=10), codes(300))
 
 
-@pytest.fixture(scope="module", params=["mixture"])
+@pytest.fixture(scope="module", params=["mixture", "tree"])
 def rows(request) -> GenerativeModel:
+    if request.param == "tree":
+        return fitted(LatentTree(MIXED, states=8, each=10, bins=16), mixed(800))
     return fitted(ProductMixture(MIXED, components=8, each=10, bins=16), mixed(800))
 
 

@@ -12,9 +12,11 @@ from genzoo.models.classical import (
     Histogram,
     KernelDensity,
     KMeans,
+    LatentTree,
     ProductMixture,
     SoftmaxRegression,
 )
+from genzoo.models.pieces import Smoothing
 from tests.zoo.entry import BOTH, BOUND, EXACT, LABEL, ONE_OF_3, PIXELS, REALS, TINY, TINY_REALS, WORDS, Entry, batch
 
 
@@ -36,6 +38,10 @@ MIXED = (Column("real"), Column("integer"), Column("categorical", 3), Column("or
 
 def products(space: Space = REALS, given: GivenSpaceLike = None) -> ProductMixture:
     return ProductMixture(space, given, components=3, each=10, bins=8)
+
+
+def tree(space: Space = REALS, given: GivenSpaceLike = None) -> LatentTree:
+    return LatentTree(space, given, states=3, each=10, bins=8, smoothing=Smoothing(0.01, 0.01), edges=0.01)
 
 
 CLASSICAL: dict[str, Entry] = {
@@ -77,6 +83,11 @@ CLASSICAL: dict[str, Entry] = {
     ),
     "gaussian_mixture/given/tied": Entry(
         lambda: mixture(given=LABEL, covariance="tied"), EXACT, "encode decode score condition missing direct_fit"
+    ),
+    "latent_tree": Entry(tree, EXACT, "missing direct_fit"),
+    "latent_tree/given": Entry(lambda: tree(given=BOTH), EXACT, "condition missing direct_fit"),
+    "latent_tree/columns": Entry(
+        lambda: tree(Space((4,), columns=MIXED), LABEL), EXACT, "condition missing direct_fit"
     ),
     "product_mixture": Entry(products, EXACT, "missing direct_fit"),
     "product_mixture/given": Entry(lambda: products(given=BOTH), EXACT, "condition missing direct_fit"),

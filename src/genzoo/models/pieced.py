@@ -29,7 +29,7 @@ from genzoo.models.abilities import Events, Imputation
 from genzoo.models.float64_buffers import Wide
 from genzoo.models.pieces import Pieces, Smoothing
 
-__all__ = ["Evidence", "Pieced", "piece_sums"]
+__all__ = ["NEVER", "Evidence", "Pieced", "inverted", "piece_sums"]
 
 NEVER = -1e5  # the logarithm of no probability, which float64 has as 0
 NUMBERS = 1 << 24  # in what is computed for a block of rows at a time
@@ -243,16 +243,10 @@ class Pieced(Wide, GenerativeModel, DirectFit, abc.ABC):
         return int(used.sum()) - len(self.pieces.columns)
 
     def _pieces_given(self, d: int, states: Tensor, uniform: Tensor, weights: Tensor | None) -> Int[Tensor, " n"]:
-        """Pieces of an entry, by inversion: the cumulative laws of all states lie one behind the other on a line."""
+        """Pieces of an entry, within a region if that is given."""
         span = self.pieces.span(d)
         law = self.log_table[span].T.exp()
-        law = law if weights is None else law * weights
-        up_to = law.cumsum(1)
-        up_to = up_to / up_to[:, -1:].clamp_min(1e-300)
-        line = (up_to + torch.arange(len(law), device=law.device)[:, None]).flatten()
-        at = torch.searchsorted(line, states + uniform, right=True) - states * law.shape[1]
-        last = (law > 0).double().mul(torch.arange(1, law.shape[1] + 1, device=law.device)).argmax(1)  # that has mass
-        return span.start + at.clamp_min(0).minimum(last[states])
+        return span.start + inverted(law if weights is None else law * weights, states, uniform)
 
     def _log_given(self, codes: Int[Tensor, "B D"]) -> Float[Tensor, " B"]:
         """log P of what is known of the condition; zero where there is none."""
@@ -295,6 +289,26 @@ def piece_sums(codes: Int[Tensor, "B D"], shares: Float[Tensor, "B K"], count: i
     first = torch.searchsorted(flat, torch.arange(count + 1, device=codes.device))
     rows = order // codes.shape[1]
     return torch.nn.functional.embedding_bag(rows, shares, first, mode="sum")[:count]
+
+
+def inverted(law: Float[Tensor, "S L"], which: Int[Tensor, " n"], uniform: Float[Tensor, " n"]) -> Int[Tensor, " n"]:
+    """Draws from laws by inversion: the cumulative laws lie one behind the other on a line, to be searched at once.
+
+    Args:
+        law: Laws up to a factor; one that has no mass is not drawn from.
+        which: The law of each draw.
+        uniform: Numbers in [0, 1).
+
+    Example:
+        >>> inverted(torch.tensor([[1.0, 1.0], [0.0, 3.0]]), torch.tensor([0, 0, 1]), torch.tensor([0.2, 0.6, 0.0]))
+        tensor([0, 1, 1])
+    """
+    levels = torch.arange(law.shape[1], device=law.device)
+    up_to = law.cumsum(1)
+    line = (up_to / up_to[:, -1:].clamp_min(1e-300)) + torch.arange(len(law), device=law.device)[:, None]
+    at = torch.searchsorted(line.flatten(), which + uniform, right=True) - which * len(levels)
+    last = torch.where(law > 0, levels, 0).amax(1)  # that has mass
+    return at.clamp_min(0).minimum(last[which])
 
 
 def _columns(space: Space) -> Sequence[Column]:

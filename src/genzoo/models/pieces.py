@@ -20,7 +20,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from genzoo.core.space import Column
-from genzoo.distributions.region import Interval, Region
+from genzoo.distributions.region import Interval, Region, moved_into
 from genzoo.models.float64_buffers import Wide
 
 __all__ = ["Pieces", "Smoothing"]
@@ -30,6 +30,7 @@ BOUND = 1e-9  # the mass beyond an end that several rows share: nobody is −1 y
 LEAST_ROWS = 4  # of the narrowest piece of reals, at an end
 RAREST = 1e-300  # places in a tail
 NEAREST, FARTHEST = 1e-15, 40.0  # of places on the normal line
+WIDEST = 3.0  # of a quantile as a number
 BACKGROUND = 1e-3  # of a column's own shares in a normal law of its pieces
 
 
@@ -192,10 +193,33 @@ class Pieces(Wide):
 
     def held(self, x: Float[Tensor, "B D"], region: Region) -> Float[Tensor, "B D"]:
         """Values that were drawn within a region, without the rounding that may lead out of it."""
-        for d, part in region.items():
-            if isinstance(part, Interval) and self.columns[d].levels is None:
-                x[:, d] = x[:, d].clamp(*ends_of(part, self.columns[d].kind == "integer"))
-        return x
+        numeric = {d: part for d, part in region.items() if isinstance(part, Interval) and d in self.numeric}
+        whole = {d: ends_of(part, self.columns[d].kind == "integer") for d, part in numeric.items()}
+        return moved_into(x, {d: Interval(*ends) for d, ends in whole.items()})
+
+    def features(self, codes: Int[Tensor, "n D"], d: int) -> Float[Tensor, "n F"]:
+        """An entry as numbers between which distances make sense: its quantile as a normal number, or its level."""
+        size, span = self.sizes[d], self.span(d)
+        there = codes[:, d] < self.count
+        piece = torch.where(there, codes[:, d] - span.start, 0)
+        if self.columns[d].kind == "categorical":
+            return torch.nn.functional.one_hot(piece, size).float() * there[:, None]
+        return (_line(self.shares[span])[1].clamp(-WIDEST, WIDEST)[piece] * there).float()[:, None]
+
+    def coarse(self, codes: Int[Tensor, "n D"], levels: int = 16) -> Float[Tensor, "n D L"]:
+        """Entries as one of few levels, numbers by their quantile, the rarest of many levels as one; all zero where
+        missing."""
+        found = torch.zeros(len(codes), len(self.columns), levels, device=codes.device)
+        for d, column in enumerate(self.columns):
+            share = self.shares[self.span(d)]
+            if column.levels is None or (column.levels > levels and column.kind == "ordered"):
+                place = ((share.cumsum(0) - share / 2) * levels).long()
+            else:
+                place = torch.arange(len(share)) if len(share) <= levels else (-share).argsort().argsort()
+            there = codes[:, d] < self.count
+            level = place.to(codes.device).clamp(0, levels - 1)[torch.where(there, codes[:, d] - self.starts[d], 0)]
+            found[:, d].scatter_(1, level[:, None], there[:, None].float())
+        return found
 
     def smoothed(self, counts: Float[Tensor, "P K"], how: Smoothing) -> Float[Tensor, "P K"]:
         """Laws of the pieces of each column from counts, which lean on a law of few parameters where rows are few.
@@ -288,16 +312,22 @@ def _numbers(levels: frozenset[int]) -> Tensor:
 
 def _normal(counts: Tensor, share: Tensor, narrowest: float) -> Float[Tensor, "L K"]:
     """The normal law of each part, on the line that the shares of all rows divide as N(0, 1) does."""
-    up_to = torch.cat([torch.zeros_like(share[:1]), share.cumsum(0)]).clamp(NEAREST, 1 - NEAREST)
-    middle = torch.special.ndtri((up_to[1:] + up_to[:-1]) / 2)
-    edges = torch.special.ndtri(up_to)
-    edges[0], edges[-1] = -FARTHEST, FARTHEST
+    edges, middle = _line(share.flatten())
+    edges, middle = edges[:, None], middle[:, None]
     weights = counts + 0.5 * share
     weights = weights / weights.sum(0)
     mean = (weights * middle).sum(0)
     deviation = (weights * (middle - mean).square()).sum(0).sqrt().clamp_min(narrowest)
     mass = torch.special.ndtr((edges - mean) / deviation).diff(dim=0).clamp_min(0)
     return (1 - BACKGROUND) * mass + BACKGROUND * share
+
+
+def _line(share: Float[Tensor, " L"]) -> tuple[Float[Tensor, " L1"], Float[Tensor, " L"]]:
+    """Where pieces lie on the line that their shares divide as N(0, 1) does: their ends, and their middles."""
+    up_to = torch.cat([torch.zeros_like(share[:1]), share.cumsum(0)]).clamp(NEAREST, 1 - NEAREST)
+    edges, middle = torch.special.ndtri(up_to), torch.special.ndtri((up_to[1:] + up_to[:-1]) / 2)
+    edges[0], edges[-1] = -FARTHEST, FARTHEST
+    return edges, middle
 
 
 def _cuts(values: np.ndarray, whole: bool, most: int) -> tuple[np.ndarray, np.ndarray]:

@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = attach(
         "hmm": ["HMM"],
         "kde": ["KernelDensity"],
         "kmeans": ["KMeans"],
+        "latent_tree": ["LatentTree"],
         "linear_gaussian": ["LinearGaussian"],
         "mixture": ["Mixture", "responsibilities"],
         "moments": ["RunningMoments"],

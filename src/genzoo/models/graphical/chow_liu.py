@@ -25,6 +25,7 @@ from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.distributions.levels import allowed, alphabets
+from genzoo.distributions.mutual_information import mutual_information
 
 __all__ = ["ChowLiu"]
 
@@ -136,17 +137,3 @@ class ChowLiu(GenerativeModel, DirectFit):
         parents[0] = 0
         self.order.copy_(torch.from_numpy(order.astype("int64")))
         self.parents.copy_(torch.from_numpy(parents.astype("int64")))
-
-
-def mutual_information(probs: Float[Tensor, "n n q q"]) -> Float[Tensor, "n n"]:
-    """I_ij in nats, from the joint distributions of all pairs; its diagonal holds entropies.
-
-    Example:
-        >>> import math
-        >>> alike = torch.eye(2).expand(2, 2, 2, 2) / 2
-        >>> mutual_information(alike).div(math.log(2)).round(decimals=4).tolist()
-        [[1.0, 1.0], [1.0, 1.0]]
-    """
-    own = torch.einsum("iiuu->iu", probs)
-    alone = own[:, None, :, None] * own[None, :, None, :]
-    return (torch.special.xlogy(probs, probs) - torch.special.xlogy(probs, alone)).sum((2, 3))

@@ -3,11 +3,55 @@
 from genzoo.core.given import as_given_space
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
-from genzoo.zoo.recipe import Amount, Count, GivenSpaceLike, Recipe, Size, recipe
+from genzoo.zoo.recipe import Amount, Count, GivenSpaceLike, Positive, Recipe, Size, recipe
 
-__all__ = ["mixture_table"]
+__all__ = ["circuit", "mixture_table"]
 
 LARGE = 1 << 24  # numbers in a table of pieces and components
+
+
+@recipe(
+    family="classical",
+    likelihood="exact",
+    can=("sample", "log_prob", "loss", "condition", "missing", "direct_fit"),
+    paper="Liu, Zhang & Van den Broeck, 2023, arXiv:2210.04398",
+    columns="own",
+    exact=("impute", "where"),
+)
+def circuit(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    states: Count | None = None,
+    bins: Count = 128,
+    smoothing: Amount = 20.0,
+    smoothing_levels: Amount = 2.0,
+    smoothing_edges: Positive = 1.0,
+) -> Recipe:
+    """A probabilistic circuit: a tree of hidden states, one for each column, over columns of any kind.
+
+    A deep mixture of products, fitted by expectation maximization along the tree of the largest mutual information
+    between columns. Marginals are exact: missing entries and null conditions are summed over, imputed values and the
+    probabilities of boxes are no approximations. The likelihood is a density of reals times a mass of all else.
+
+    Args:
+        size: Small: 128 states. Paper: 512.
+        states: The number of states of a column, at most, and no more than one for 20 rows; by default as size says,
+            and fewer where columns have very many levels.
+        bins: How many bins as many rows each a column of numbers has, about.
+        smoothing: How many rows a state's own normal law of a column of numbers counts for.
+        smoothing_levels: How many rows the frequencies of all rows count for, in a column of levels.
+        smoothing_edges: How many rows a state's own frequency counts for, given each state of its parent.
+    """
+    from genzoo.models.classical import LatentTree
+    from genzoo.models.pieces import Smoothing
+
+    count = states or {"small": 128, "paper": 512}[size]
+    count = max(1, min(count, LARGE // pieces_in(space, given_space, bins)))
+    how = Smoothing(smoothing, smoothing_levels)
+    model = LatentTree(space, given_space, states=count, bins=bins, smoothing=how, edges=smoothing_edges)
+    return Recipe(model, TrainConfig(batch_size=4000))
 
 
 @recipe(
