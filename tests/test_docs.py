@@ -117,3 +117,15 @@ def test_the_readmes_table_of_models_is_true() -> None:
     }
     assert rows
     assert rows <= {(name, info.family, kinds[name]) for name, info in recipes().items()}
+
+
+FAMILIES = sorted((ROOT / "docs" / "families").glob("*.md"))
+
+
+@pytest.mark.parametrize("path", FAMILIES, ids=name_of)
+def test_the_page_of_a_family_says_in_short_what_it_is(path: Path) -> None:
+    """Its equation, its cost, how it fails, and a number with the command or the page that leads to it."""
+    rows = dict(re.findall(r"^\| (says|costs|fails|a number) \| (.+) \|$", path.read_text("utf-8"), re.MULTILINE))
+    assert list(rows) == ["says", "costs", "fails", "a number"]
+    assert "$" in rows["says"]
+    assert re.search(r"\d.*\((`python -m experiments|\[Results\])", rows["a number"])
