@@ -41,7 +41,7 @@ def products(space: Space = REALS, given: GivenSpaceLike = None) -> ProductMixtu
 
 
 def tree(space: Space = REALS, given: GivenSpaceLike = None) -> LatentTree:
-    return LatentTree(space, given, states=3, each=10, bins=8, smoothing=Smoothing(0.01, 0.01), edges=0.01)
+    return LatentTree(space, given, states=3, each=10, bins=8, smoothing=Smoothing(0.01, 0.01, edges=0.01))
 
 
 CLASSICAL: dict[str, Entry] = {

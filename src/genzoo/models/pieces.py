@@ -41,11 +41,13 @@ class Smoothing(NamedTuple):
         numbers: Of numbers and ordered levels, whose law is normal on the line that their frequencies divide.
         levels: Of levels without an order, whose law is that of all rows.
         narrowest: The least standard deviation of a normal law.
+        edges: Of states in a tree, whose law given a parent's is that of all rows.
     """
 
     numbers: float = 20.0
     levels: float = 2.0
     narrowest: float = 0.05
+    edges: float = 1.0
 
 
 class Pieces(Wide):

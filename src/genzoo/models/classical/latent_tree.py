@@ -36,7 +36,7 @@ ROUNDS = 8  # of k-means in the start
 OWN, JITTER = 2.0, 1e-3  # how much more a column counts for its own states; what parts rows that are alike
 CHUNK = 2048  # rows whose messages stay in cache
 FAINT = 1e-3  # of a state that no row was in
-START, START_EDGES = Smoothing(numbers=20.0, levels=5.0, narrowest=0.1), 2.0  # what leaves room to move
+START = Smoothing(numbers=20.0, levels=5.0, narrowest=0.1, edges=2.0)  # which leaves room to move
 
 
 class Messages(NamedTuple):
@@ -64,8 +64,7 @@ class LatentTree(Pieced):
         states: K, at most; there are no more than one for `each` first rows.
         each: The rows for a state, at least.
         bins: How many pieces as many rows each a column of numbers has, about.
-        smoothing: How much laws of columns lean on ones of few parameters.
-        edges: How many rows a state's own frequency counts for, given each state of its parent.
+        smoothing: How much laws lean on ones of few parameters.
         rows: The rows that pieces, tree and start are taken from, at most.
         tol: The fit has converged when a pass gains less than this, in nats per row.
 
@@ -110,15 +109,16 @@ class LatentTree(Pieced):
         each: int = 20,
         bins: int = 64,
         smoothing: Smoothing | None = None,
-        edges: float = 1.0,
         rows: int = 50_000,
         tol: float = 1e-3,
     ) -> None:
         how = smoothing or Smoothing()
         super().__init__(space, given_space, states=states, bins=bins, smoothing=how, rows=rows, tol=tol)
-        if each < 1 or edges <= 0:
-            raise ValueError(f"`each` must be at least 1 and `edges` positive, got {each} and {edges}. Raise them.")
-        self.each, self.edge_rows = each, edges
+        if each < 1 or how.edges <= 0:
+            raise ValueError(
+                f"`each` must be at least 1 and smoothing of edges positive, got {each} and {how.edges}. Raise them."
+            )
+        self.each = each
         count, even = len(self.pieces.columns), torch.full((states,), 1 / states, dtype=torch.float64)
         chain = torch.arange(count)
         self.register_buffer("order", chain)  # from the root
@@ -174,10 +174,10 @@ class LatentTree(Pieced):
                 self.root_sums.index_add_(0, state[d], ones)
             else:
                 self.edge_sums[d].index_put_((state[parents[d]], state[d]), ones, accumulate=True)
-        self._set(START, START_EDGES)
+        self._set(START)
 
     def update(self) -> None:
-        self._set(self.smoothing, self.edge_rows)
+        self._set(self.smoothing)
 
     def parameters_of_states(self) -> list[tuple[Tensor, Tensor]]:
         return [(self.edges, self.edges_before), (self.root, self.root_before)]
@@ -191,13 +191,13 @@ class LatentTree(Pieced):
         used = int(self.used)
         return max(1, used * self.free + (used - 1) * (1 + used * (len(self.parents) - 1)))
 
-    def _set(self, how: Smoothing, edges: float) -> None:
+    def _set(self, how: Smoothing) -> None:
         """Sets all parameters from the sums."""
         used = int(self.used)
         self.set_table(self.sums[:, :used], how)
         counts = self.edge_sums[:, :used, :used]
         own = counts.sum(1) + FAINT
-        leaning = counts + edges * (own / own.sum(1, keepdim=True))[:, None]
+        leaning = counts + how.edges * (own / own.sum(1, keepdim=True))[:, None]
         self.edges[:, :used, :used] = leaning / leaning.sum(2, keepdim=True)
         root = self.root_sums[:used] + FAINT
         self.root[:used] = root / root.sum()

@@ -49,9 +49,8 @@ def circuit(
 
     count = states or {"small": 128, "paper": 512}[size]
     count = max(1, min(count, LARGE // pieces_in(space, given_space, bins)))
-    how = Smoothing(smoothing, smoothing_levels)
-    model = LatentTree(space, given_space, states=count, bins=bins, smoothing=how, edges=smoothing_edges)
-    return Recipe(model, TrainConfig(batch_size=4000))
+    how = Smoothing(smoothing, smoothing_levels, edges=smoothing_edges)
+    return Recipe(LatentTree(space, given_space, states=count, bins=bins, smoothing=how), TrainConfig(batch_size=4000))
 
 
 @recipe(
