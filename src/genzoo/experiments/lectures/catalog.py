@@ -76,15 +76,17 @@ ITEMS = (
         "000.4", "Ising's model: energies, conditionals, and Gibbs's sampler beside enumeration", "s", "spins:sampler"
     ),
     Item("000.5", "Many sweeps of Ising's lattice, below, at and above the critical temperature", "m", "spins:film"),
-    Item("000.6", "A simple distribution becomes a complex one, in six ways", "m"),
+    Item("000.6", "A simple distribution becomes a complex one, in six ways", "m", "from_noise:six_ways"),
     Item(
         "000.7", "The chain rule over a graph: a joint table, samples in order, parameters counted", "s", "spins:net"
     ),
-    Item("000.8", "The loss of a variational autoencoder is −ELBO: reconstruction and divergence", "m"),
+    Item(
+        "000.8", "The loss of a variational autoencoder is −ELBO: reconstruction and divergence", "m", "guesses:loss"
+    ),
     Item("000.9", "The Jensen–Shannon divergence in three ways", "s", "stacks:jensen_shannon"),
     Item("000.10", "The earth mover's distance: the least plan is the steepest potential", "s", "stacks:stacks"),
-    Item("000.11", "From noise to data along the exact score of a mixture", "s"),
-    Item("000.12", "A wall of progress: seven years of images, the same data and minutes", "h"),
+    Item("000.11", "From noise to data along the exact score of a mixture", "s", "from_noise:exact_score"),
+    Item("000.12", "A wall of progress: seven years of images, the same data and minutes", "h", "recorded:progress"),
     Item("000.13", "Policies at a fork: explicit, implicit, diffusion", "m"),
     Item("000.14", "One prompt in Chinese and in English", "h"),
     Item("000.15", "Ten small models on one set of pictures, under a corrected distance", "h"),
@@ -98,12 +100,12 @@ ITEMS = (
         "clusters:expectation_maximization",
     ),
     Item("001.5", "k-means as the limit of a mixture whose variance vanishes", "s", "clusters:limit"),
-    Item("001.6", "A mixture of infinitely many Gaussians", "m"),
+    Item("001.6", "A mixture of infinitely many Gaussians", "m", "guesses:infinitely_many"),
     Item("001.7", "Naive sampling of a likelihood is doomed to fail", "s", "evidence:doomed"),
     Item("001.8", "A bound over free posteriors reaches log p", "s", "evidence:free"),
-    Item("001.9", "What amortized inference loses", "m"),
-    Item("001.10", "A conditional autoencoder, told a class or a text", "h"),
-    Item("001.11", "Diffusion as an autoencoder of many levels", "m"),
+    Item("001.9", "What amortized inference loses", "m", "guesses:amortized"),
+    Item("001.10", "A conditional autoencoder, told a class or a text", "h", "guesses:told"),
+    Item("001.11", "Diffusion as an autoencoder of many levels", "m", "guesses:levels"),
     Item("001.12", "Inverse problems: medical images", "h"),
     Item("001.13", "Outliers: clean, noisy and attacked images under a likelihood", "m"),
     Item("001.14", "Several plausible answers to one degraded input", "h"),

@@ -9,7 +9,7 @@ from torch.distributions import Distribution, Independent, MultivariateNormal, N
 
 from genzoo.core import Batch, Space
 from genzoo.core.given import NOTHING, Given
-from genzoo.experiments.lectures.clusters import ellipse
+from genzoo.experiments.lectures.clusters import ellipse, passes
 from genzoo.experiments.lectures.study import Study
 from genzoo.models.abilities import Inference
 from genzoo.models.classical import PPCA, FactorAnalysis
@@ -99,9 +99,7 @@ def free(s: Study) -> None:
     x = x + 0.5 * noise.at("own").normal(n, D, dtype=torch.float64)
     model = PPCA(Space((D,)), rank=d)
     model.prepare([Batch(x)])
-    model.begin()
-    model.accumulate(Batch(x))
-    model.finish()
+    passes(model, x, 1)
     log_p, exact = model.log_prob(x), model.posterior(x)
     rows = Moved(model, Independent(Normal(torch.zeros(n, d, dtype=torch.float64), 1.0), 1))
     gap, left_over = [], []
