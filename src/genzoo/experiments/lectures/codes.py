@@ -36,7 +36,7 @@ def table(s: Study) -> None:
     for pair in CELLS:
         for name in pair:
             how: dict[str, Any] = (
-                {} if name in ("matrix_factorization", "sparse_coding") else {"steps": 15 if s.quick else 3000}
+                {} if name in ("matrix_factorization", "sparse_coding") else {"steps": 5 if s.quick else 3000}
             )
             model = s.trained(name, data, settings={"code": code}, **how).generative
             with torch.no_grad():
@@ -85,7 +85,7 @@ def quantized(s: Study) -> None:
     push = -2 * (e - z).detach().transpose(1, 2).flatten(0, 1) / 5
     pulled = torch.zeros_like(v).index_add(0, nearest.flatten(), push)
     s.near("codebook: slope of the vectors", of_v, pulled, within=1e-14)
-    run = s.trained("vq_vae", "digits", settings={"codes": 32, "halvings": 1}, steps=20 if s.quick else 3000)
+    run = s.trained("vq_vae", "digits", settings={"codes": 32, "halvings": 1}, steps=6 if s.quick else 3000)
     model = run.generative
     x, _ = read("digits").test.gather(torch.arange(150))
     with torch.no_grad():

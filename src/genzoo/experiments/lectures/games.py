@@ -90,7 +90,7 @@ def best_critic(s: Study) -> None:
     s.near("C(G) at θ = 0, 1, 2, 4", values, [-1.386294, -1.16345, -0.71263, -0.12085], within=2e-5)
     q, x = td.Normal(torch.tensor(2.0).double(), 1.0), torch.linspace(-3, 5, 201, dtype=torch.float64)
     best = optimal_discriminator(p.log_prob(x) - q.log_prob(x))
-    steps, line, bias = (2000 if s.quick else 20_000), torch.zeros((), dtype=torch.float64), torch.zeros(()).double()
+    steps, line, bias = (800 if s.quick else 20_000), torch.zeros((), dtype=torch.float64), torch.zeros(()).double()
     for step in range(steps):  # stochastic gradient ascent on the critic's value, one batch of each side a step
         real = s.noise("p").tick(step).normal(256, dtype=torch.float64)
         fake = 2 + s.noise("q").tick(step).normal(256, dtype=torch.float64)
