@@ -113,7 +113,7 @@ def infinitely_many(s: Study) -> None:
             ellipse(axis, mu.double(), sd.double().diag(), color="C1", linewidth=1)
     x, y = torch.linspace(-3.5, 3.5, 90), torch.linspace(-2.2, 2.8, 70)
     density = log_p(torch.cartesian_prod(x, y), 1000).exp().reshape(90, 70).T
-    axes[2].imshow(density, origin="lower", extent=(-3.5, 3.5, -2.2, 2.8), aspect="auto")
+    axes[2].imshow(density.numpy(), origin="lower", extent=(-3.5, 3.5, -2.2, 2.8), aspect="auto")
     for axis, name in zip(axes, ("K = 3", "K = 30", "∞"), strict=True):
         axis.set(title=name, xlim=(-3.5, 3.5), ylim=(-2.2, 2.8), xticks=[], yticks=[])
 
