@@ -59,7 +59,7 @@ def six_ways(s: Study) -> None:
         elif name != "GAN" or not s.quick:  # which needs more steps than seconds have
             s.most(f"energy distance of {name}, noise being at {noise:.3f}", off, noise if s.quick else 0.01)
     _, axes = s.figure(
-        2, 3, size=(6, 4.2), alt="Two moons as drawn in six ways: by the inverse distribution function, a flow, a VAE, "
+        2, 3, size=(6, 4.2), alt="Two moons drawn in six ways: by the inverse distribution function, a flow, a VAE, "
         "a GAN, and along paths from noise by diffusion and flow matching."
     )  # fmt: skip
     for axis, (name, x) in zip(axes.flat, found.items(), strict=True):
