@@ -106,6 +106,10 @@ ENTRIES: dict[str, Callable[[Path, Path], object]] = {
     "expectation": lambda home, new: tasks.expectation(model(home), lambda x: x[:, 0], 100),
     "conditional": lambda home, new: tasks.conditional(model(home), {0: 0.5}, 20, fewest=2),
     "impute": lambda home, new: tasks.impute(model(home), torch.tensor([[0.5, torch.nan]]), 2),
+    "entry_draws": lambda home, new: tasks.entry_draws(model(home), torch.zeros(1, 2), 1, 2),
+    "level_log_probs": lambda home, new: tasks.level_log_probs(
+        model(home, "table"), torch.zeros(1, 3, dtype=torch.float64), 1
+    ),
     "boxed": lambda home, new: tasks.boxed(model(home), [{0: Interval(low=0.5)}], 4),
     "rejected": lambda home, new: tasks.rejected(model(home), lambda x: x[:, 0] > 0, 4),
     "rare_event": lambda home, new: tasks.rare_event(model(home), lambda x: x[:, 0] - 2, 100),

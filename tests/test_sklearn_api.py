@@ -232,3 +232,39 @@ def test_missing_entries_go_where_they_are_marginalised() -> None:
 def test_impossible_shares_aside_are_refused(share: float) -> None:
     with pytest.raises(ValueError, match="`validation_fraction` must be a share"):
         Estimator("gaussian", validation_fraction=share).fit(X[:50])
+
+
+def test_any_column_is_predicted_from_the_others() -> None:
+    from pandas import DataFrame
+
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 400)).round(3)
+    kind = np.where(a + 0.2 * b > 0, "up", "down")
+    frame = DataFrame({"a": a, "kind": kind, "c": (2 * a + 0.1 * b).round(3)})
+    estimator = Estimator("gaussian_mixture", components=3, target="kind").fit(frame[:300])
+    assert estimator.words_of() == ["down", "up"]
+    assert estimator.words_of("a") == []
+    asked = frame[300:].drop(columns="kind")
+    assert (estimator.predict(asked) == kind[300:]).mean() > 0.85
+    shares = estimator.predict_proba(frame[300:])  # the target is not looked at
+    assert np.allclose(shares.sum(1), 1, atol=1e-5)
+    assert np.allclose(shares, estimator.predict_proba(asked))
+    middle = estimator.predict(frame[300:].drop(columns="c"), target="c")
+    assert np.corrcoef(middle, frame["c"][300:])[0, 1] > 0.97
+    low, high = estimator.predict(frame[300:], target="c", quantiles=[0.05, 0.95]).T
+    assert 0.75 < ((low <= frame["c"][300:]) & (frame["c"][300:] <= high)).mean() <= 1
+    assert len(estimator.predict(asked[["a"]].assign(a=None))) == 100  # nothing is known of them
+    with pytest.raises(ValueError, match="'size'"):
+        estimator.predict(frame, target="size")
+    with pytest.raises(ValueError, match="'extra'"):
+        estimator.predict(frame.assign(extra=1))
+
+
+def test_a_target_may_come_as_y() -> None:
+    x = np.random.default_rng(1).normal(size=(300, 2))
+    y = x @ [1.0, -2.0] + 0.05 * np.random.default_rng(2).normal(size=300)
+    estimator = Estimator("gaussian", target=2).fit(x, y)
+    wanted = np.linalg.lstsq(np.c_[x, np.ones(300)], y, rcond=None)[0]
+    assert np.allclose(estimator.predict(x), np.c_[x, np.ones(300)] @ wanted, atol=0.05)
+    assert np.allclose(clone(estimator).fit(x, y).predict(x[:5]), estimator.predict(x[:5]))
+    assert not hasattr(Estimator("gaussian"), "predict")

@@ -31,13 +31,13 @@ from genzoo.core import GenerativeModel, Noise, Space, seeded
 from genzoo.core.errors import ColumnError, DataError
 from genzoo.data import Rows, codec_from_json, read
 from genzoo.data.codecs.table import TableCodec
-from genzoo.data.readers.frames import is_frame
 from genzoo.data.recode import kinds_of, recoded
 from genzoo.evaluation.likelihood import score as score_rows
 from genzoo.models.classical import responsibilities
 from genzoo.training import TrainConfig
 from genzoo.training import train as train_model
 from genzoo.training.config import BUDGETS
+from genzoo.zoo.frames import Target, as_frame, is_mixed, predicted, probabilities, rows_without, with_target
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.recipe import Recipe, RecipeInfo, recipe_named, recipes
 from genzoo.zoo.run import check_fits
@@ -52,6 +52,11 @@ def _can(capability: str) -> Callable[["Estimator"], bool]:
     return lambda estimator: capability in estimator._abilities()
 
 
+def _predicts(*words: str) -> Callable[["Estimator"], bool]:
+    """The same, or a target is named."""
+    return lambda estimator: estimator._answer() in words or estimator.target is not None
+
+
 def _answers(*words: str) -> Callable[["Estimator"], bool]:
     """Whether the recipe predicts such a thing of a row."""
     return lambda estimator: estimator._answer() in words
@@ -64,12 +69,16 @@ class Estimator(TransformerMixin, BaseEstimator):
     accuracy) and `sample` of a density, `transform` and `inverse_transform` of what has a latent, `predict` and
     `predict_proba` of a classifier and of a mixture, `predict` of a clustering. Doubles are fitted in doubles.
 
+    With a `target` a density predicts that column given the others, words by their probabilities, numbers by draws. It
+    is fitted to all columns together, the target among them or as y; any other can be asked for, too.
+
     Args:
         recipe: Its name.
         train: Fields of `TrainConfig`, as {"steps": 2000}.
         random_state: Names every random draw of the fit: a whole number, a generator of NumPy, or None.
         validation_fraction: The share of rows kept aside, by whose loss the best model of a training is kept; with
             none aside the last is. Small tables want it where a recipe trains for long.
+        target: The column to predict, by its name in frames or its number in arrays.
         settings: The recipe's arguments, as components=3.
 
     Raises:
@@ -93,12 +102,14 @@ class Estimator(TransformerMixin, BaseEstimator):
         train: Any = None,
         random_state: Any = 0,
         validation_fraction: Any = 0.0,
+        target: Any = None,
         **settings: Any,
     ) -> None:
         self.recipe = recipe
         self.train = train
         self.random_state = random_state
         self.validation_fraction = validation_fraction
+        self.target = target
         self._settings = settings
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -134,11 +145,12 @@ class Estimator(TransformerMixin, BaseEstimator):
             ValueError: If rows or arguments are not what the recipe wants.
         """
         info, codec = recipe_named(self.recipe), None
+        X = with_target(X, y, self.target)
         self._made: dict[str, Any] = {}
         if self._is_classifier():
             x, given = self._labelled(X, y)
             space = Space((1,), levels=len(self.classes_))
-        elif _is_mixed(X):
+        elif is_mixed(X):
             x, space, codec = self._columns(X, info)
             given = None
         else:
@@ -164,7 +176,7 @@ class Estimator(TransformerMixin, BaseEstimator):
         config = self._config(built.config, len(rows), seed, keep="best" if few else "last")
         try:
             model = self._double(built.model)
-            self.model_ = train_model(model, rows, config, valid=valid if few else None, say=_quiet).model
+            self.model_ = train_model(model, rows, config, valid=valid if few else None, say=lambda remark: None).model
         except ColumnError as error:
             raise self._named(error) from None
         return self
@@ -202,7 +214,7 @@ class Estimator(TransformerMixin, BaseEstimator):
         check_is_fitted(self, "model_")
         drawn = self.model_.sample(n_samples, seed=seed)
         if self._made["codec"] is not None:
-            return _frame(_codec(self._made), drawn)
+            return as_frame(_codec(self._made), drawn)
         x = drawn.double().numpy()
         if "feature_names_in_" not in vars(self):
             return x
@@ -267,29 +279,48 @@ class Estimator(TransformerMixin, BaseEstimator):
         with torch.no_grad():
             return torch.stack([self.model_.log_prob(label, given) for label in labels], dim=1).numpy()
 
-    @available_if(_answers("class", "component"))
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """p(class | row) of every row and class, or p(component | row) of every component.
+    @available_if(_predicts("class", "component"))
+    def predict_proba(self, X: Any, *, target: Any = None) -> np.ndarray:
+        """p(class | row), of each of `words_of` a target given the other columns, or p(component | row).
 
         Args:
-            X: Rows of numbers.
+            X: Rows; they may lack the target.
+            target: Another column than the estimator's.
         """
         check_is_fitted(self, "model_")
+        if (asked := self._target(target)) is not None:
+            return probabilities(self.model_, self._partial(X, asked), asked)
         if not self._is_classifier():
             return responsibilities(self.model_, self._rows(X)).numpy()
         return np.exp(self.predict_log_proba(X))
 
-    @available_if(_answers("class", "cluster", "component"))
-    def predict(self, X: Any) -> np.ndarray:
-        """The most probable class of every row, or the number of its cluster, or most probable component.
+    @available_if(_predicts("class", "cluster", "component"))
+    def predict(self, X: Any, *, target: Any = None, quantiles: Any = None, draws: int = 100) -> np.ndarray:
+        """The most probable class or word of every row, the mean of draws of a number, or its component or cluster.
 
         Args:
-            X: Rows of numbers.
+            X: Rows; they may lack the target.
+            target: Another column than the estimator's.
+            quantiles: Of draws of a number, in place of their mean.
+            draws: How many.
         """
         check_is_fitted(self, "model_")
+        if (asked := self._target(target)) is not None:
+            return predicted(self.model_, self._partial(X, asked), asked, self.words_of(asked.name), quantiles, draws)
         if not self._is_classifier():
             return self.model_.encode(self._rows(X)).numpy()
         return self.classes_[self.predict_log_proba(X).argmax(1)]
+
+    def words_of(self, target: Any = None) -> list[str]:
+        """The words of a column, in the order of `predict_proba`; none of numbers.
+
+        Args:
+            target: The column; by default the estimator's.
+        """
+        asked = self._target(target)
+        if asked is None or self._made["codec"] is None:
+            return []
+        return list(_codec(self._made).words.get(asked.name, ()))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -360,6 +391,18 @@ class Estimator(TransformerMixin, BaseEstimator):
                 raise
             raise ValueError(f"{error}\n{self.recipe} takes no missing values; {self._marginalise()}.") from None
         return torch.from_numpy(np.array(rows, order="C"))
+
+    def _target(self, target: Any) -> Target | None:
+        """The column that is asked for, if any."""
+        wanted = self.target if target is None else target
+        names = list(map(str, vars(self).get("feature_names_in_", range(self.n_features_in_))))
+        return None if wanted is None else Target.of(wanted, names)
+
+    def _partial(self, X: Any, asked: Target) -> Tensor:
+        """Rows that may lack the column that is asked for, and other cells."""
+        if self._made["codec"] is not None:
+            return rows_without(X, asked, _codec(self._made))
+        return rows_without(X, asked, None).to(torch.float64 if self._made["precise"] else torch.float32)
 
     def _marginalise(self) -> str:
         """Who takes missing values, in words."""
@@ -442,32 +485,10 @@ for _name in ("transform", "fit_transform"):
     setattr(Estimator, _name, available_if(_can("encode"))(getattr(Estimator, _name)))
 
 
-def _is_mixed(X: Any) -> bool:
-    """Whether X is a frame in which some column holds words."""
-    return is_frame(X) and any(np.asarray(X[name]).dtype.kind not in "biuf" for name in X.columns)
-
-
 def _codec(made: dict[str, Any]) -> TableCodec:
     found = codec_from_json(made["codec"])
     assert isinstance(found, TableCodec)
     return found
-
-
-def _frame(codec: TableCodec, x: Tensor) -> Any:
-    """Rows as a frame: words as such, whole numbers whole."""
-    from pandas import DataFrame, to_numeric
-
-    cells = codec.cells(x)
-    return DataFrame(
-        {
-            name: column if name in codec.words or name in codec.forms else to_numeric(column)
-            for name, column in cells.items()
-        }
-    )
-
-
-def _quiet(remark: str) -> None:
-    """What the engine says of a fit is not heard here."""
 
 
 def _plain(value: Any) -> Any:

@@ -13,7 +13,7 @@ from genzoo.models import Dequantized, Standardized
 from genzoo.models.abilities import Events
 from genzoo.models.classical import Gaussian, GaussianMixture, KernelDensity
 from genzoo.models.classical.some_entries import log_normal_mass, normal_within
-from genzoo.tasks import Expression, Never, boxed, impute, rejected
+from genzoo.tasks import Expression, Never, boxed, impute, level_log_probs, rejected
 from genzoo.tasks.expression import Column as Named
 from genzoo.tasks.questions import boxes, spoken
 
@@ -117,6 +117,24 @@ def test_what_cannot_be_filled_is_refused() -> None:
             impute(model, torch.tensor([row], dtype=torch.float64))
     with pytest.raises(ValueError, match="shape"):
         impute(model, torch.zeros(1, 2))
+
+
+def test_levels_are_told_by_bayes_rule() -> None:
+    """Against the masses of all pairs, of which there are sixteen."""
+    model = fitted(Dequantized(GaussianMixture(Space((2,)), components=2, covariance="diag"), 4), pairs_of_levels())
+    events = model.ability(Events)
+    found = level_log_probs(model, torch.tensor([[1.0, 0.0], [3.0, 2.0]]), 1, seed=0)
+    for row, first in zip(found, (1, 3), strict=True):
+        joint = torch.cat([events.log_mass(1, {0: frozenset([first]), 1: frozenset([k])}, {}) for k in range(4)])
+        assert torch.allclose(row.exp(), joint.softmax(0).float(), atol=0.12)  # the bound's places are random
+    assert torch.allclose(found.exp().sum(1), torch.ones(2))
+    with pytest.raises(ValueError, match="must have levels"):
+        level_log_probs(GaussianMixture(SPACE, components=1), torch.zeros(1, 3), 0)
+
+
+def pairs_of_levels() -> Tensor:
+    a = Noise(4).integers(4, 500)
+    return torch.stack([a, (a + Noise(5).integers(2, 500)).clamp_max(3)], 1).byte()
 
 
 # --- regions

@@ -27,6 +27,7 @@ __getattr__, __dir__, __all__ = attach(
             "traversed",
         ],
         "minimization": ["ForwardKLFit", "JensenShannonFit", "NoRows", "ReverseKLFit", "WassersteinFit"],
+        "prediction": ["entry_draws", "level_log_probs"],
         "questions": ["boxes"],
         "rare": ["RareEvent", "rare_event"],
     },

@@ -12,7 +12,7 @@ from genzoo.data.readers.spelling import SPELLING
 from genzoo.data.readers.table import CELLS, Table, from_table
 from genzoo.data.source import Asked, Source, reader
 
-__all__ = ["is_column", "is_frame", "read_frame", "read_frame_pair", "read_list"]
+__all__ = ["columns_of_frame", "is_column", "is_frame", "read_frame", "read_frame_pair", "read_list"]
 
 PACKAGES = ("pandas", "polars")
 GONE = ("NAType", "NaTType")  # what pandas puts where nothing is
@@ -37,7 +37,7 @@ def read_frame(frame: Any, asked: Asked) -> Source:
     """
     if is_column(frame):
         return from_table(Table("column", {str(frame.name or "x"): _cells(frame)}), asked)
-    return from_table(Table("frame", _columns(frame)), asked)
+    return from_table(Table("frame", columns_of_frame(frame)), asked)
 
 
 @reader("frames", *SPELLING, *CELLS, "decimal", "dates")
@@ -48,9 +48,9 @@ def read_frame_pair(pair: tuple[Any, Any], asked: Asked) -> Source:
         DataError: If they have different numbers of rows or share a name, or as for tables.
     """
     frame, given = pair
-    columns = _columns(frame)
+    columns = columns_of_frame(frame)
     if is_frame(given):
-        beside = _columns(given)
+        beside = columns_of_frame(given)
     else:
         named = given if isinstance(given, Mapping) else {"given": given}
         beside = {str(name): [_cell(value) for value in np.asarray(part).tolist()] for name, part in named.items()}
@@ -88,7 +88,15 @@ def _is_of(source: Any, name: str) -> bool:
     return kind.__name__ == name and kind.__module__.split(".")[0] in PACKAGES
 
 
-def _columns(frame: Any) -> dict[str, list[str]]:
+def columns_of_frame(frame: Any) -> dict[str, list[str]]:
+    """The cells of a frame by column, nothing where nothing is.
+
+    Args:
+        frame: Of pandas or polars.
+
+    Raises:
+        DataError: If it has no rows, or two columns of one name.
+    """
     names = [str(name) for name in frame.columns]
     if len(set(names)) < len(names) or not names or not len(frame):
         raise DataError(f"A frame must have rows and columns of different names, got {len(frame)} and {names[:10]}. "
