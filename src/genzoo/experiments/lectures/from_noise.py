@@ -40,7 +40,7 @@ def six_ways(s: Study) -> None:
     found = {"inverse CDF": by_inverse(target, s.noise("inverse").uniform(n, 2, dtype=torch.float64).numpy())}
     paths: dict[str, Tensor] = {}
     for name, (recipe, settings) in WAYS.items():
-        how: Any = {"steps": 25, **CALM} if s.quick else {"steps": 4000}
+        how: Any = {"steps": 20, **CALM} if s.quick else {"steps": 2000}
         model: Any = s.trained(recipe, rows, settings=settings, **how).generative
         film: list[Tensor] = []
         watch: Any = (

@@ -39,7 +39,7 @@ def loss(s: Study) -> None:
 
     Next: [Variational autoencoders](../families/autoencoders.md).
     """
-    how: Any = {"steps": 250, "log_every": 10, **CALM} if s.quick else {"steps": 4000, "log_every": 100}
+    how: Any = {"steps": 250, "log_every": 10, **CALM} if s.quick else {"steps": 3000, "log_every": 100}
     run = s.trained("vae", digits(s), settings={"latent": 2, "net": "mlp", "hidden": 64}, **how)
     model: Any = run.generative
     x = digits(s).test.gather(torch.arange(100))[0]
@@ -83,7 +83,7 @@ def infinitely_many(s: Study) -> None:
     t = 4 * noise.at("t").uniform(n) - 2
     width = 0.06 + 0.1 * (t + 2)[:, None]
     rows = torch.stack([t, t.square() / 2 - 1], 1) + width * noise.at("width").normal(n, 2)
-    how: Any = {"steps": 400, **CALM} if s.quick else {"steps": 8000}
+    how: Any = {"steps": 300, **CALM} if s.quick else {"steps": 4000}
     model: Any = s.trained("vae", rows[1000:], settings={"latent": 1, "hidden": 64}, **how).generative
 
     def gaussians(K: int) -> tuple[Tensor, Tensor]:
@@ -126,7 +126,7 @@ def amortized(s: Study) -> None:
     Next: [what a guess is worth](../families/autoencoders.md), free posteriors, [001.8](001.md).
     """
     data, d = digits(s), 8
-    how: Any = {"steps": 250, **CALM} if s.quick else {"steps": 10_000}
+    how: Any = {"steps": 250, **CALM} if s.quick else {"steps": 4000}
     model: Any = s.trained("vae", data, settings={"latent": d, "net": "mlp", "hidden": 64}, **how).generative
     rows = data.test.gather(torch.arange(40 if s.quick else 300))[0]
     found = gaps(
@@ -162,7 +162,7 @@ def told(s: Study) -> None:
     Next: [Told a condition](../families/autoencoders.md), adversarial ones, [003.8](003.md).
     """
     judge = shipped_judge("digits")
-    how: Any = {"steps": 250, **CALM} if s.quick else {"steps": 8000}
+    how: Any = {"steps": 250, **CALM} if s.quick else {"steps": 4000}
     run = s.trained("cvae", "digits", given="label", settings={"net": "mlp", "latent": 8}, **how)
     asked = torch.arange(10).repeat(20)
     found = conditional_fidelity(
@@ -191,10 +191,10 @@ def levels(s: Study) -> None:
 
     Next: [the bound of a chain](../families/diffusion.md), part by part, [003.15](003.md).
     """
-    how: Any = {"steps": 200, **CALM} if s.quick else {"steps": 8000}
+    how: Any = {"steps": 120, **CALM} if s.quick else {"steps": 4000}
     model: Any = s.trained("ddpm", "digits", settings={"predicts": "v", "net": "mlp"}, **how).generative
-    x = read("digits").test.gather(torch.arange(32 if s.quick else 300))[0]
-    T, unit = ((1, 2, 5, 20, 100) if s.quick else (1, 2, 5, 20, 100, 1000)), x[0].numel() * math.log(2)
+    x = read("digits").test.gather(torch.arange(16 if s.quick else 300))[0]
+    T, unit = ((1, 2, 5, 20, 50) if s.quick else (1, 2, 5, 20, 100, 1000)), x[0].numel() * math.log(2)
     parts = [Chain(model, steps).parts(x, seed=s.seed) for steps in T]
     bits = [each.total.mean().item() / unit for each in parts]
     s.least("what each further level saves, bits/dim", [a - b for a, b in itertools.pairwise(bits)], 0.0)
