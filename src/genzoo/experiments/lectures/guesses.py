@@ -18,6 +18,7 @@ from genzoo.evaluation.judge_scores import conditional_fidelity
 from genzoo.experiments.lectures import style
 from genzoo.experiments.lectures.clusters import ellipse
 from genzoo.experiments.lectures.study import Study
+from genzoo.experiments.lectures.style import INK
 from genzoo.models.abilities import Inference
 from genzoo.models.diffusion import Chain
 from genzoo.tasks import elbo, gaps
@@ -139,19 +140,23 @@ def amortized(s: Study) -> None:
            within=1e-6)  # fmt: skip
     weights, table = sum(p.numel() for p in model.autoencoder.encoder.parameters()), 2 * d * len(data.train)
     s.note("numbers of φ, and of q_i for all training rows", [weights, table])
-    s.note("amortization gap ± standard error", [gap.value, gap.error])
+    s.least("numbers of a table of q_i over those of φ", table / weights, 2.0)
     _, (left, right) = s.figure(
-        1, 2, width_ratios=[1.5, 1], alt="Likelihood of held-out rows, the bound of a Gaussian for each row, lower, "
-        "and that of the encoder, lowest. Beside them the numbers of the encoder and of a table."
+        1, 2, alt="Left: the likelihood of held-out rows, the bound of a Gaussian for each row, a little lower, and "
+        "that of the encoder, lowest. Right: both gaps with their errors, in nats."
     )  # fmt: skip
-    bars = {"log p": found.likelihood, "ELBO, each row": found.fitted, "ELBO, encoder": found.elbo}
-    for k, (name, each) in enumerate(bars.items()):
-        left.errorbar([each.value], [-k], xerr=[1.96 * float(each.error or 0.0)], fmt="o", capsize=5, label=name)
-        left.annotate(name, (each.value, -k), (0, 10), textcoords="offset points", ha="center")
-    left.set(xlabel="nats a row", yticks=[], ylim=(-2.5, 0.7))
-    left.margins(x=0.25)
-    right.bar(["encoder φ", "table q_i"], [weights, table], color=["C0", "C1"])
-    right.set(title="numbers")
+    bounds = {"log p": found.likelihood, "ELBO of a\nGaussian a row": found.fitted, "ELBO of the\nencoder": found.elbo}
+    lost_by = {"no Gaussian\nsays": lost, "amortized": gap}
+    for k, each in enumerate(bounds.values()):
+        left.plot([each.value], [-k], "o", markersize=9)
+    for k, each in enumerate(lost_by.values()):
+        right.barh(
+            [-k], [each.value], xerr=[1.96 * float(each.error or 0.0)], capsize=5, color=f"C{k + 1}", ecolor=INK
+        )
+    for axis, names in ((left, bounds), (right, lost_by)):
+        axis.set(xlabel="nats a row", yticks=range(0, -len(names), -1), ylim=(0.5 - len(names), 0.5))
+        axis.set_yticklabels(names, fontsize=10)
+    left.margins(x=0.2)
 
 
 def told(s: Study) -> None:
