@@ -55,6 +55,8 @@ def block(item: Item, record: dict[str, Any]) -> str:
     parts += [f"![{shown['alt']}](../images/lectures/{shown['name']})" for shown in record["figures"]]
     rows = [f"| {_cell(c['name'])} | {_cell(c['got'])} | {_cell(c['want'])} |" for c in record["checks"]]
     parts.append("\n".join(["| what | found | must be |", "|---|---:|---:|", *rows]))
+    if record.get("short"):
+        parts.append("Figure and numbers are those of `--quick`, seconds of a training that takes minutes.")
     parts.append(f"```console\n$ genzoo lecture {item.number}\n```")
     parts.append(f"```python\n{code_of(item)}\n```")
     parts.append(further)
@@ -80,7 +82,7 @@ def index() -> str:
     return INDEX.format(here=here, of=of) + "\n".join(lines) + "\n"
 
 
-def told(result: Any) -> dict[str, Any]:
+def told(item: Item, result: Any, *, quick: bool) -> dict[str, Any]:
     """What the record keeps of a result; its figures are copied into the documentation."""
     figures = []
     for path in result.files:
@@ -90,7 +92,8 @@ def told(result: Any) -> dict[str, Any]:
             alt = path.read_text(encoding="utf-8").partition("<title>")[2].partition("</title>")[0]
             figures.append({"name": name, "alt": alt})
     checks = [{"name": c.name, "got": c.found, "want": c.wanted} for c in result.checks]
-    return {"seconds": result.seconds, "checks": checks, "figures": figures}
+    short = quick and item.cost != "s"
+    return {"seconds": result.seconds, "short": short, "checks": checks, "figures": figures}
 
 
 def _cell(text: str) -> str:
@@ -103,16 +106,18 @@ def main() -> None:
     said.add_argument("numbers", nargs="*", help="items; by default all that stand")
     said.add_argument("--quick", action="store_true", help="what takes minutes in seconds")
     said.add_argument("--write", action="store_true", help="write the pages from the record alone")
+    said.add_argument("--new", action="store_true", help="only items that the record lacks")
     said.add_argument("--out", type=Path, default=ROOT / "runs" / "lectures")
     asked = said.parse_args()
     IMAGES.mkdir(parents=True, exist_ok=True)
     PAGES.mkdir(parents=True, exist_ok=True)
     record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
     items = [item_named(number) for number in asked.numbers] or [item for item in ITEMS if item.place]
+    items = [item for item in items if not (asked.new and item.number in record)]
     for item, result in [] if asked.write else run_all(items, asked.out, processes=2, quick=asked.quick):
         if isinstance(result, Exception) or not result.holds:
             raise SystemExit(f"{item.number} does not hold: {result}")
-        record[item.number] = told(result)
+        record[item.number] = told(item, result, quick=asked.quick)
         print(item.number, result.seconds, flush=True)
         RECORD.write_text(json.dumps(dict(sorted(record.items(), key=_place)), indent=1) + "\n", encoding="utf-8")
     (ROOT / "docs" / "lectures.md").write_text(index(), encoding="utf-8")
