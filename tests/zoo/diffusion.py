@@ -1,7 +1,7 @@
 """Diffusion and flow matching: their tiny instances."""
 
-from genzoo.core import GivenSpaceLike, Likelihood, Space
-from genzoo.models import Standardized
+from genzoo.core import Column, GivenSpaceLike, Likelihood, Space
+from genzoo.models import Ranked, Standardized
 from genzoo.models.diffusion import (
     DDIM,
     EDM,
@@ -21,7 +21,10 @@ from genzoo.models.diffusion import (
     NoisyClassifier,
     Predicts,
     Straight,
+    TabDDPM,
+    TabDiff,
 )
+from genzoo.models.ranked import ranked_space
 from genzoo.nn import MLP, DiT, LineUNet, Noticing, Timed, UNet, UViT
 from tests.zoo.entry import BITS, BOTH, BOUND, BYTES, EVEN, EXACT, LABEL, NONE, ONE_OF_3, PIXELS, REALS, Entry
 
@@ -50,6 +53,18 @@ def uvit_diffusion(space: Space, given: GivenSpaceLike = None) -> Diffusion:
 def line_diffusion(space: Space, given: GivenSpaceLike = None) -> Diffusion:
     net = Timed(LineUNet(space.shape, given=8, widths=(4, 8)), 8, given)
     return Diffusion(space, given, net, schedule=Straight(), predicts=Predicts.VELOCITY, sampler=Heun(3))
+
+
+TABLE = Space((3,), columns=(Column("real"), Column("integer"), Column("categorical", 3)))
+TINY_COLUMNS = Space((2,), columns=(Column("ordered", 4), Column("categorical", 3)))
+
+
+def tab_ddpm(space: Space, given: GivenSpaceLike = None) -> Ranked:
+    return Ranked(TabDDPM(ranked_space(space), given, width=8, depth=1, steps=5), space, bins=6)
+
+
+def tab_diff(space: Space, given: GivenSpaceLike = None) -> Ranked:
+    return Ranked(TabDiff(ranked_space(space), given, width=8, depth=1), space, bins=6)
 
 
 def bridge(space: Space) -> Bridge:
@@ -120,6 +135,12 @@ DIFFUSION: dict[str, Entry] = {
     "diffusion/given/several": Entry(
         lambda: diffusion(REALS, BOTH, 0.2), BOUND, "encode decode score latent denoise condition"
     ),
+    "tab_ddpm": Entry(lambda: tab_ddpm(TABLE, LABEL), BOUND, "condition", rounds=15),
+    "tab_ddpm/reals": Entry(lambda: tab_ddpm(REALS), BOUND),
+    "tab_ddpm/levels": Entry(lambda: TabDDPM(TINY_COLUMNS, width=8, depth=1, steps=5), BOUND),
+    "tab_diff": Entry(lambda: tab_diff(TABLE, LABEL), BOUND, "condition"),
+    "tab_diff/reals": Entry(lambda: tab_diff(REALS), BOUND, rounds=40),
+    "tab_diff/levels": Entry(lambda: TabDiff(TINY_COLUMNS, width=8, depth=1), BOUND),
     "standardized/diffusion": Entry(
         lambda: Standardized(diffusion(REALS)), BOUND, "encode decode score latent denoise"
     ),

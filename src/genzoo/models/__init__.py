@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = attach(
         "dequantized": ["Dequantized"],
         "joint": ["Joint"],
         "latent": ["LatentModel"],
+        "ranked": ["Ranked"],
         "standardized": ["Standardized"],
     },
 )

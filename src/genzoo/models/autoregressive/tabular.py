@@ -21,7 +21,7 @@ from genzoo.core.noise import Noise
 from genzoo.core.space import Column, Space
 from genzoo.distributions.region import Region, moved_into
 from genzoo.models.abilities import Events, Imputation
-from genzoo.models.autoregressive.bins import Alphabet, alphabet_of
+from genzoo.models.bins import Alphabet, alphabet_of
 from genzoo.nn.columns import ColumnNets
 from genzoo.nn.embedding import Embedding
 

@@ -40,6 +40,8 @@ __getattr__, __dir__, __all__ = attach(
         "bridge": ["Bridge"],
         "noisy_classifier": ["NoisyClassifier"],
         "classified": ["ClassifiedDiffusion"],
+        "tab_ddpm": ["TabDDPM"],
+        "tab_diff": ["TabDiff"],
         "chain": ["Chain", "Parts"],
         "flow_likelihood": ["FlowLikelihood", "flow_log_prob"],
     },

@@ -18,10 +18,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from genzoo.core.space import Column
 from genzoo.distributions.region import Interval
+from genzoo.models.float64_buffers import Wide
 
 __all__ = ["Alphabet", "Bins", "Levels", "alphabet_of"]
 
@@ -33,7 +34,7 @@ WIDE = 0.1  # s, as a share of the range
 Part = Interval | frozenset[int]
 
 
-class Levels(nn.Module):
+class Levels(Wide):
     """A column of L levels: each is a token.
 
     Args:
@@ -90,7 +91,7 @@ class Levels(nn.Module):
         return piece.double()
 
 
-class Bins(nn.Module):
+class Bins(Wide):
     """A column of numbers as tokens.
 
     Args:
@@ -142,22 +143,22 @@ class Bins(nn.Module):
     @property
     def low(self) -> Float[Tensor, " C"]:
         """Where each cell begins: together they fill the line, from −∞."""
-        return self.line[0].double()
+        return self.line[0]
 
     @property
     def share(self) -> Float[Tensor, " C"]:
         """Of each cell in its token, or in what has none."""
-        return self.line[1].double()
+        return self.line[1]
 
     @property
     def value(self) -> Float[Tensor, " C"]:
         """The number of an atom, NaN elsewhere."""
-        return self.line[2].double()
+        return self.line[2]
 
     @property
     def ends(self) -> Float[Tensor, " 2"]:
         """The least and the greatest of the training values."""
-        return self.reach.double()
+        return self.reach
 
     @property
     def used(self) -> int:
@@ -166,7 +167,7 @@ class Bins(nn.Module):
 
     def ranks(self) -> Float[Tensor, " tokens"]:
         """Places of tokens in [0, 1]: the share of the training rows below their middle."""
-        share = self.rows.double() / self.rows.double().sum()
+        share = self.rows / self.rows.sum()
         return (share.cumsum(0) - share / 2).clamp(0, 1)
 
     def of(self, x: Float[Tensor, " B"]) -> Int[Tensor, " B"]:
@@ -200,6 +201,34 @@ class Bins(nn.Module):
         least, most = self.ends
         x = torch.where(width.isinf(), torch.where(is_left, least, most), inner)
         return self._at(x, cell).clamp(least, most)
+
+    def rank(self, x: Float[Tensor, " B"], u: Float[Tensor, " B"]) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
+        """The share of the training rows below each value, a place u between below and up to it where it is whole or
+        an atom; and log p of the value by itself."""
+        cell, weight, atom = self._cell(x), self._weights(), ~self.value.isnan()
+        width = self._widths()[cell]
+        y = torch.where(atom[cell], self.low[cell] + u * width, x - 0.5 + u if self.whole else x)
+        tail = torch.where(cell == 0, self._survival(y), 1 - self._survival(y))
+        place = torch.where(width.isinf(), tail, (y - self.low[cell]) / width)
+        law = torch.where(width.isinf(), self._log_tail(x), -width.log())
+        return (weight.cumsum(0) - weight)[cell] + weight[cell] * place.clamp(0, 1), weight[cell].log() + law
+
+    def at_rank(self, share: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
+        """The values below which such shares of the training rows lie, within their range."""
+        weight = self._weights()
+        upto = weight.cumsum(0)
+        cell = torch.searchsorted(upto, share.contiguous(), right=True).clamp_max(self._last)
+        place = ((share - (upto - weight)[cell]) / weight[cell]).clamp(0, 1)
+        width, (least, most) = self._widths()[cell], self.ends
+        inner = self.low[cell] + place * width
+        x = torch.where(width.isinf(), torch.where(cell == 0, least, most), inner)
+        return self._at(x, cell).clamp(least, most)
+
+    def _weights(self) -> Float[Tensor, " C"]:
+        """The share of the training rows in each cell."""
+        log_rest, log_lacks = self._log_lacks()
+        own = (self.rows / self.rows.sum())[self.owner.clamp_min(0)] * log_rest.exp()
+        return self.share * torch.where(self.owner >= 0, own, log_lacks.exp())
 
     def masses(self, log_p: Float[Tensor, "B used"], part: Part) -> Float[Tensor, "B pieces"]:
         """The probabilities of the pieces of a part of the line: of each cell in each of its intervals."""
@@ -245,7 +274,7 @@ class Bins(nn.Module):
 
     def _log_lacks(self) -> tuple[Tensor, Tensor]:
         """log (1 − ε) and log ε."""
-        n = self.rows.double().sum()
+        n = self.rows.sum()
         return n.log() - n.log1p(), -n.log1p()
 
     def _distance(self, x: Tensor) -> Tensor:

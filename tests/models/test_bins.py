@@ -6,7 +6,7 @@ from torch import Tensor
 
 from genzoo.core import Column, Noise
 from genzoo.distributions import Interval
-from genzoo.models.autoregressive.bins import Bins
+from genzoo.models.bins import Bins
 
 
 def column(kind: str) -> Tensor:
