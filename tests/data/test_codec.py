@@ -1,5 +1,7 @@
 """Codecs: file → space → file is exact where it can be."""
 
+import csv
+import io
 import json
 from pathlib import Path
 
@@ -213,3 +215,23 @@ def test_a_wav_that_would_be_too_long_is_refused(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("genzoo.data.codecs.audio.LARGEST", 1000)
     with pytest.raises(DataError, match="less than 4 GiB, got 23 sounds"):
         SoundCodec(100).save(Noise(7).normal(23, 40), tmp_path / "x.wav")
+
+
+def test_numbers_are_spelled_as_numpy_spells_them() -> None:
+    noise = Noise(3)
+    sizes = 10.0 ** (40 * noise.uniform(3000, dtype=torch.float64) - 20)
+    reals = torch.cat(
+        [sizes * noise.normal(3000, dtype=torch.float64), torch.tensor([torch.nan, -0.0, 1e16, torch.inf])]
+    )
+    for values in (reals.numpy(), reals[:50].round().numpy(), np.array([3.0, -7.0, 0.0]), np.array([-0.0, 2.0])):
+        plain = [cell.removesuffix(".0") for cell in values.astype(np.str_).tolist()]
+        assert cells_of(values) == ["" if cell == "nan" else cell for cell in plain]
+
+
+@pytest.mark.parametrize("cell", ["plain", "a,b", 'say "so"', "two\nlines", "", "ends\r"])
+def test_columns_are_written_with_quotes_where_they_need_them(cell: str, tmp_path: Path) -> None:
+    for columns in ({"a": ["1", cell], "b": ["x", "y"]}, {"a": [cell, "z"]}):
+        expected = io.StringIO()
+        csv.writer(expected, lineterminator="\n").writerows([list(columns), *zip(*columns.values(), strict=True)])
+        written = write_columns(tmp_path / "cells.csv", [columns]).read_bytes()
+        assert written.decode() == expected.getvalue()

@@ -40,6 +40,7 @@ MOST_OPEN = 100  # lines with an open quote that are left out
 PIECE = 1 << 15  # numbers looked at at a time, which stay in the cache
 PEEKED = 20  # lines that tell which sign separates
 LOOKED_AT = 50  # lines that tell whether the first is a header
+PLAINLY = 1e15  # below it whole numbers are spelled by their digits alone
 MISSING = frozenset(("", "?", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null"))
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 LIKE_A_NUMBER = re.compile(r"[-+]?[$€£¥]? ?[-+]?\d[\d.,']*( \d{3})* ?[%$€£¥]?", re.ASCII)
@@ -411,8 +412,18 @@ def write_columns(path: str | Path, parts: Iterable[Mapping[str, Sequence[str]]]
         for number, columns in enumerate(parts):
             if number == 0:
                 writer.writerow(columns)
-            writer.writerows(zip(*columns.values(), strict=True))
+            text = "\n".join(map(",".join, zip(*columns.values(), strict=True)))
+            if _is_plain(text, len(columns)):
+                file.write(text + "\n")
+            else:
+                writer.writerows(zip(*columns.values(), strict=True))
     return Path(path)
+
+
+def _is_plain(text: str, columns: int) -> bool:
+    """Whether no cell of joined lines needs quotes: there are as many commas as lines should have, and no others."""
+    lines = text.count("\n") + 1
+    return columns > 1 and text.count(",") == lines * (columns - 1) and '"' not in text and "\r" not in text
 
 
 def cells_of(values: np.ndarray) -> list[str]:
@@ -422,8 +433,30 @@ def cells_of(values: np.ndarray) -> list[str]:
         >>> cells_of(np.array([0.1, 3, np.nan], dtype=np.float32))
         ['0.1', '3', '']
     """
+    if values.dtype == np.float64:  # which Python spells in the shortest form that leads back
+        if (whole := _whole(values)) is not None:
+            return _spelled(whole)
+        spelled = (repr(value).removesuffix(".0") for value in values.tolist())
+        return ["" if cell == "nan" else cell for cell in spelled]
     cells = [cell.removesuffix(".0") for cell in values.astype(np.str_).tolist()]
     again = np.array(cells, dtype=np.str_).astype(np.float64).astype(values.dtype)
     for i in np.flatnonzero((again != values) & np.isfinite(values)):
         cells[i] = repr(float(values[i]))
     return ["" if cell == "nan" else cell for cell in cells]
+
+
+def _whole(values: np.ndarray) -> np.ndarray | None:
+    """Numbers as integers, if they all are, and are spelled so; −0 is none."""
+    if not (np.abs(values) < PLAINLY).all() or np.signbit(values[values == 0]).any():
+        return None
+    whole = values.astype(np.int64)
+    return whole if (whole == values).all() else None
+
+
+def _spelled(whole: np.ndarray) -> list[str]:
+    """Integers by their digits; those of a narrow range are spelled once."""
+    low, high = (int(whole.min()), int(whole.max())) if len(whole) else (0, 0)
+    if high - low >= len(whole) // 4:
+        return list(map(str, whole.tolist()))
+    cells: list[str] = np.array(list(map(str, range(low, high + 1))), dtype=object)[whole - low].tolist()
+    return cells

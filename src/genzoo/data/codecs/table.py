@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import torch
 from jaxtyping import Float, Shaped
 from PIL import Image
@@ -65,7 +66,7 @@ class TableCodec(Codec):
 
     def cells(self, x: Shaped[Tensor, "n D"]) -> dict[str, list[str]]:
         """The cells of each column."""
-        columns = zip(self.columns, x.detach().cpu().unbind(1), strict=True)
+        columns = zip(self.columns, x.detach().cpu().T.contiguous(), strict=True)  # each in one piece of memory
         return {name: self._spelled(name, column) for name, column in columns}
 
     def written(self, x: Shaped[Tensor, "n D"]) -> Shaped[Tensor, "n D"]:
@@ -101,9 +102,9 @@ class TableCodec(Codec):
         if name not in self.words:
             plain = cells_of(column.numpy())
             return [self.forms[name].spelled(cell) for cell in plain] if name in self.forms else plain
-        words = self.words[name]
-        places = column.double().nan_to_num(-1.0).clamp_max(len(words) - 1).long().tolist()
-        return ["" if place < 0 else words[place] for place in places]
+        words = np.array([*self.words[name], ""], dtype=object)
+        places = column.double().nan_to_num(-1.0).clamp_max(len(words) - 2).long()
+        return words[places.numpy()].tolist()  # the last where it is missing
 
     def _rounded(self, name: str, column: Tensor) -> Tensor:
         """A column as it is written: words at their places, numbers with no more digits than the data have."""
