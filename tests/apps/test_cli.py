@@ -136,6 +136,12 @@ def test_settings_reach_the_run(vae):
     assert config["data"]["given"] == ["label"]
 
 
+def test_a_budget_of_processor_time_is_an_option(tmp_path):
+    words = ("gaussian", "--data", "moons", "--device", "cpu", "--core-minutes", 0.01, "--out", tmp_path / "g")
+    genzoo("train", *words)
+    assert json.loads((tmp_path / "g" / "config.json").read_text())["train"]["core_minutes"] == 0.01
+
+
 def test_a_run_starts_from_another_and_none_switches_off(vae, tmp_path):
     words = ("vae", "--data", "digits", "--given", "label", "--steps", 2, "--device", "cpu", "--out", tmp_path / "run")
     genzoo("train", *words, "--from", vae[0], "--train", "ema=none", "--train", "clip_norm=none")

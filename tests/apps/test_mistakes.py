@@ -59,6 +59,7 @@ MISTAKES = [
     (f"{TRAIN} --train precision=float16", "precision", "precision="),
     ("train wgan_gp --data digits --steps 1 --train lr=1", "sets lr itself", "--set lr"),
     (f"{TRAIN} --minutes 1", "do not fit together", "keep one"),
+    (f"{TRAIN} --core-minutes 1", "do not fit together", "keep one"),
     ("train vae --data digits --steps many", "--steps", "--help"),
     ("train vae --data digits --steps -1", "steps", "steps="),
     (f"{TRAIN} --device tpu", "device", ""),

@@ -46,6 +46,7 @@ def train(
     how: Annotated[list[str] | None, typer.Option("--train", help="A setting of training: lr=1e-4, ema=none.")] = None,
     steps: Annotated[int | None, typer.Option(help="Budget: rounds; for direct fits, batches.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Budget: wall time.")] = None,
+    core_minutes: Annotated[float | None, typer.Option(help="Budget: processor time.")] = None,
     seed: Annotated[int | None, typer.Option(help="Names every random draw; 0 by default.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; by default a new one under runs.")] = None,
@@ -57,7 +58,10 @@ def train(
     online: Annotated[bool, typer.Option("--online", help="Let --resume fetch data from the hub.")] = False,
 ) -> None:
     """Train a recipe on data into a run's folder, or go on with one that stopped."""
-    asked = {"steps": steps, "minutes": minutes, "seed": seed, "device": device, "auto_batch": auto_batch or None}
+    asked = {
+        "steps": steps, "minutes": minutes, "core_minutes": core_minutes, "seed": seed, "device": device,
+        "auto_batch": auto_batch or None,
+    }  # fmt: skip
     asked = {name: value for name, value in asked.items() if value is not None}
     seen: dict[str, Any] = {
         "binarize": binarize,

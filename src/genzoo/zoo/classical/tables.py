@@ -1,6 +1,5 @@
 """Recipes of classical models of tables, whose columns are of several kinds."""
 
-from genzoo.core.given import as_given_space
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.recipe import Amount, Count, GivenSpaceLike, Positive, Recipe, Size, recipe
@@ -98,6 +97,8 @@ def mixture_table(
 
 def pieces_in(space: Space, given_space: GivenSpaceLike, bins: int) -> int:
     """How many pieces a model of pieces keeps for all entries."""
+    from genzoo.core.given import as_given_space
+
     total = 0
     for each in (*as_given_space(given_space).values(), space):
         levels = [each.levels] * each.dims if each.columns is None else [column.levels for column in each.columns]
