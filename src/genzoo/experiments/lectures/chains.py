@@ -94,9 +94,9 @@ def last_values(s: Study) -> None:
     Next: [the last d, and a memory](../families/autoregressive.md).
     """
     digits, bits, numbers = read("digits"), {}, {}
-    orders, width = ((1, 2, 8) if s.quick else (1, 2, 4, 8, 16, 32)), (32 if s.quick else 256)
+    orders, width = ((1, 2, 8) if s.quick else (1, 2, 4, 8, 16, 32)), (32 if s.quick else 128)
     for d in orders:
-        how: dict[str, Any] = {"steps": 60, "batch_size": 32} if s.quick else {"steps": 1500}
+        how: dict[str, Any] = {"steps": 60, "batch_size": 32} if s.quick else {"steps": 700}
         model = taught(s, "markov_mlp", digits, settings={"order": d, "width": width}, **how)
         bits[d] = digits.space.bits_per_dim(model.log_prob(digits.test.x).mean().item())
         numbers[d] = model.parameter_count
@@ -105,7 +105,7 @@ def last_values(s: Study) -> None:
     s.most("bits per pixel, d = 8 less d = 2", bits[8] - bits[2], -0.02 if s.quick else -0.1)
     s.most("the most bits, where equal odds cost log₂ 17", max(bits.values()), math.log2(17))
     s.note("numbers by d", [list(pair) for pair in numbers.items()])
-    how = {"steps": 100, "settings": {"width": 32}} if s.quick else {"steps": 3000}
+    how = {"steps": 100, "settings": {"width": 32}} if s.quick else {"steps": 1500, "settings": {"width": 128}}
     model = taught(s, "markov_density", read("moons"), **how)
     side = torch.linspace(-3, 4, 281)
     places = torch.cartesian_prod(side, side)
@@ -155,7 +155,7 @@ def order(s: Study) -> None:
     Next: [PixelCNN](../families/autoregressive.md).
     """
     digits, side = read("digits", binarize="threshold"), 12 if s.quick else 28
-    model = taught(s, "pixelcnn", digits, steps=60 if s.quick else 1500, settings={"width": 16, "depth": 3})
+    model = taught(s, "pixelcnn", digits, steps=60 if s.quick else 800, settings={"width": 16, "depth": 3})
     y, j = model.numbers(digits.test.x[:1]).requires_grad_(), 4 * 8 + 3
     (seen,) = torch.autograd.grad(model.net(y).flatten(2)[0, :, j].sum(), y)
     seen = seen[0, 0].abs()
@@ -213,8 +213,8 @@ def half(s: Study) -> None:
         "columns": lines.reshape(8, 8).T.flatten(),
         "at random": s.noise("order").permutation(64),
     }
-    how: dict[str, Any] = {"steps": 28, "batch_size": 16, "optimizer": "adamw"} if s.quick else {"steps": 1500}
-    size, bits = ({"depth": 2, "width": 32} if s.quick else {"depth": 4, "width": 96}), dict.fromkeys(orders, 0.0)
+    how: dict[str, Any] = {"steps": 28, "batch_size": 16, "optimizer": "adamw"} if s.quick else {"steps": 700}
+    size, bits = ({"depth": 2, "width": 32} if s.quick else {"depth": 3, "width": 64}), dict.fromkeys(orders, 0.0)
     for name, at in orders.items():
         data = dataclasses.replace(digits, x=digits.x.flatten(1)[:, at].reshape(-1, 1, 8, 8), origin=None)
         model = taught(s, "gpt", data, settings=size, **how)
