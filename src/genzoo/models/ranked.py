@@ -1,18 +1,22 @@
 """A model of normal numbers and levels on rows of columns of any kind."""
 
+import math
 from collections.abc import Iterable
 
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from genzoo.core.abilities import Ability
 from genzoo.core.game import Batch
 from genzoo.core.given import Given
 from genzoo.core.model import Capability, GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Column, Space
+from genzoo.models.abilities import Imputation
 from genzoo.models.bins import Bins
 from genzoo.models.mapped import Mapped, some
+from genzoo.models.partly import ScaledImputation
 
 __all__ = ["Ranked", "ranked_space"]
 
@@ -91,6 +95,14 @@ class Ranked(Mapped):
         y, ladj = self._seen(x, noise.at("rank").uniform(*x.shape, dtype=torch.float64))
         return self.model.log_density(y, given, noise, **options) + ladj
 
+    def abilities(self) -> list[Ability]:
+        found = super().abilities()
+        if (imputation := self.model.ability(Imputation)) is not None:
+            drawn = ScaledImputation(imputation, self)
+            drawn.exact = imputation.exact and self.space.is_real  # else values are seen in the middle of stretches
+            found.append(drawn)
+        return found
+
     def _seen(self, x: Tensor, u: Tensor, y: Tensor | None = None) -> tuple[Float[Tensor, "B D"], Float[Tensor, " B"]]:
         """Rows as the part sees them, and what a density there lacks to be one here; of rows y, if they are told."""
         z, slope = x.double().clone(), torch.zeros(len(x), dtype=torch.float64, device=x.device)
@@ -98,7 +110,8 @@ class Ranked(Mapped):
             share, log_p = bins.rank(x[:, entry].double(), u[:, entry])  # type: ignore[operator]
             z[:, entry] = torch.special.ndtri(share.clamp(NEAREST, 1 - NEAREST))
             at = z[:, entry] if y is None else y[:, entry].double()
-            slope += log_p - torch.distributions.Normal(0.0, 1.0).log_prob(at)
+            normal = -0.5 * at.square() - 0.5 * math.log(2 * math.pi)
+            slope += (log_p - normal).where(~at.isnan(), 0)  # nothing is told of what is missing
         return z, slope
 
     def extra_repr(self) -> str:

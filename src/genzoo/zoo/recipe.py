@@ -258,7 +258,7 @@ class RecipeInfo(Generic[P]):
     def likelihood_on(self, space: Space) -> str:
         """What `log_prob` returns on a space."""
         if space.is_real or not self._sees_reals(space):
-            return self.on_levels if space.is_discrete else self.likelihood
+            return self.likelihood if space.is_real else self.on_levels
         return "bound" if self.likelihood == "exact" else self.likelihood
 
     def _check_wants(self, space: Space, given_space: Any) -> None:

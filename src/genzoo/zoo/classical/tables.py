@@ -1,10 +1,11 @@
 """Recipes of classical models of tables, whose columns are of several kinds."""
 
-from genzoo.core.space import Space
+from genzoo.core.space import Column, Space
 from genzoo.training.config import TrainConfig
+from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.recipe import Amount, Count, GivenSpaceLike, Positive, Recipe, Size, recipe
 
-__all__ = ["circuit", "mixture_table"]
+__all__ = ["circuit", "gaussian_copula", "mixture_table"]
 
 LARGE = 1 << 24  # numbers in a table of pieces and components
 
@@ -93,6 +94,52 @@ def mixture_table(
     return Recipe(
         ProductMixture(space, given_space, components=count, bins=bins, smoothing=how), TrainConfig(batch_size=4000)
     )
+
+
+@recipe(
+    family="classical",
+    likelihood="exact",
+    on_levels="bound",
+    can=("sample", "log_prob", "score", "loss", "condition", "missing", "direct_fit"),
+    paper="Sklar, 1959, Fonctions de répartition à n dimensions et leurs marges",
+    columns="own",
+    exact=("impute", "where"),
+)
+def gaussian_copula(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    bins: Count = 200,
+    floor: Positive = 1e-4,
+) -> Recipe:
+    """Columns with distributions of their own, joined by one Gaussian (for each class) of their ranks.
+
+    The baseline of tables: every column by itself is as it was, spikes and bounds included, and of pairs their
+    correlation is known. Levels, and values that many rows share, have a stretch of the Gaussian's line, their place
+    in it drawn, so that the likelihood is a bound where there are any.
+
+    Args:
+        size: Both are the same.
+        bins: The number of bins of a column of numbers.
+        floor: The smallest variance, of columns of variance 1.
+    """
+    from genzoo.models.classical import Gaussian
+    from genzoo.models.dequantized import Dequantized
+    from genzoo.models.ranked import Ranked, ranked_space
+
+    if len(space.shape) != 1 or space.ragged:
+        raise Mistake(
+            f"gaussian_copula is a model of tables, got {space}.", "Take gaussian, or make a row of columns."
+        )
+    gaussian = Gaussian(Space(space.shape), given_space, floor=floor)
+    columns = space.columns or (Column("real") if space.levels is None else Column("categorical", space.levels),)
+    if all(column.levels is not None for column in columns):
+        each = columns if space.columns else columns * space.dims
+        return Recipe(Dequantized(gaussian, each), TrainConfig(batch_size=4000))
+    seen = ranked_space(space).columns
+    inner = gaussian if seen is None else Dequantized(gaussian, seen)
+    return Recipe(Ranked(inner, space, bins=bins), TrainConfig(batch_size=4000))
 
 
 def pieces_in(space: Space, given_space: GivenSpaceLike, bins: int) -> int:
