@@ -159,7 +159,7 @@ def main() -> None:
     print(figures, flush=True)
     model = fitted(x, data, 300)
     for name, found in {
-        "write": write(model, data, 1000 if asked.small else 100_000, repeats),
+        "write": write(model, data, 1000 if asked.small else 100_000, 3 * repeats),
         "memory": memory(model, 10_000 if asked.small else 1_000_000),
     }.items():
         figures[name] = found
