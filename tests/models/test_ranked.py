@@ -7,7 +7,9 @@ from torch import Tensor
 
 from genzoo.core import Batch, Column, GenerativeModel, Given, Likelihood, Noise, Space
 from genzoo.models import Ranked
+from genzoo.models.abilities import Imputation
 from genzoo.models.ranked import ranked_space
+from genzoo.zoo import recipe_named
 from tests.models.test_bins import KINDS, column, fitted
 
 SPACE = Space((4,), columns=(Column("real"), Column("integer"), Column("categorical", 3), Column("integer")))
@@ -82,3 +84,25 @@ def test_under_independent_normals_a_row_is_as_likely_as_its_columns_are() -> No
 def test_a_model_of_another_space_is_refused() -> None:
     with pytest.raises(ValueError, match="Ranked needs a model over"):
         Ranked(Normal(Space((2,))), SPACE)
+
+
+def test_a_copula_of_reals_integrates_over_what_is_missing_and_imputes_by_its_conditional() -> None:
+    noise = Noise(9)
+    a = noise.normal(1000, dtype=torch.float64)
+    x = torch.stack([a.exp(), (a + 0.5 * noise.normal(1000, dtype=torch.float64)).sinh()], 1)
+    space = Space((2,), columns=(Column("real"), Column("real", missing=True)))
+    model = recipe_named("gaussian_copula")(space).model
+    model.prepare([Batch(x)])
+    model.begin()
+    model.accumulate(Batch(x, noise=Noise(1)))
+    model.finish()
+    edges = torch.linspace(x[:, 1].min().item() - 1, x[:, 1].max().item() + 1, 100_001, dtype=torch.float64)
+    grid = torch.stack([torch.full((100_000,), 1.3), (edges[1:] + edges[:-1]) / 2], 1).double()
+    marginal = model.log_prob(torch.tensor([[1.3, torch.nan]], dtype=torch.float64)).exp().item()
+    density = model.log_prob(grid).exp()
+    assert (density * edges.diff()).sum().item() == pytest.approx(marginal, rel=1e-2)
+    imputation = model.ability(Imputation)
+    drawn = imputation.impute(torch.tensor([[1.3, torch.nan]], dtype=torch.float64).expand(4000, -1), {}, Noise(2))
+    assert imputation.exact
+    mean = (density * grid[:, 1]).sum() / density.sum()
+    assert drawn[:, 1].mean().item() == pytest.approx(mean.item(), abs=5 * drawn[:, 1].std().item() / 4000**0.5)
