@@ -38,6 +38,7 @@ class ScaledImputation(Imputation):
 
     def __init__(self, inner: Imputation, before: Map) -> None:
         self.inner, self.before, self.space, self.exact = inner, before, inner.space, inner.exact
+        self.consistent = inner.consistent
 
     def impute(self, x: Float[Tensor, "B *event"], given: Given, noise: Noise) -> Shaped[Tensor, "B *event"]:
         y, told = self.before.within(x, given)
@@ -95,7 +96,7 @@ class CellImputation(Imputation):
         self, inner: Imputation, part: GenerativeModel, before: Map, cells: Cells | None, space: Space
     ) -> None:
         self.inner, self.part, self.before, self.cells, self.space = inner, part, before, cells, space
-        self.exact = inner.exact and space.is_real
+        self.exact, self.consistent = inner.exact and space.is_real, inner.consistent
 
     def impute(self, x: Float[Tensor, "B *event"], given: Given, noise: Noise) -> Shaped[Tensor, "B *event"]:
         tried = 1 if self.exact or not self.part.takes_missing() else TRIED

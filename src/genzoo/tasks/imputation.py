@@ -36,11 +36,13 @@ class Imputed:
         x: n draws of each row.
         missing: Which entries were drawn.
         exact: Whether they are draws from the model's own conditional.
+        consistent: Whether that is the conditional of the law of its samples, and not one learned by itself.
     """
 
     x: Shaped[Tensor, "n B *event"]
     missing: Bool[Tensor, "B *event"]
     exact: bool
+    consistent: bool = True
 
 
 def imputes(model: GenerativeModel) -> ImputationLike | None:
@@ -95,7 +97,7 @@ def impute(
 
     with torch.no_grad(), evaluating(model):
         draws = [in_parts(len(x), size, functools.partial(drawn, noise.at(k))) for k in range(n)]
-    return Imputed(torch.stack(draws).to(x.dtype), x.isnan(), imputation.exact)
+    return Imputed(torch.stack(draws).to(x.dtype), x.isnan(), imputation.exact, imputation.consistent)
 
 
 def _checked(x: Tensor, space: Space) -> Float[Tensor, "B *event"]:

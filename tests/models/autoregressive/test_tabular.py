@@ -51,6 +51,7 @@ def test_missing_entries_are_left_out_and_drawn_after_what_is_known() -> None:
     n = 6000
     found = model.ability(Imputation)
     assert found is not None
+    assert not found.consistent  # of other orders than the table's
     full = found.impute(known.expand(n, -1), {"given": CLASS.expand(n)}, Noise(0))
     assert torch.equal(full[:, :2], known[:, :2].expand(n, -1))
     share = full[:, 2].long().bincount(minlength=3) / n

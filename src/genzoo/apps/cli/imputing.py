@@ -58,6 +58,7 @@ def impute(
     told = [(name, count) for name, count in zip(codec.columns, counts, strict=True) if count]
     print_table(("column", "filled"), told)
     how = "exact draws" if found.exact else "draws, levels and whole numbers seen somewhere in their cells"
+    how = how if found.consistent else "draws by conditionals that were learned one by one"
     say(f"{sum(counts):,} cells of {len(x):,} rows filled ({how}, seed {seed}): {', '.join(map(str, paths))}")
 
 
