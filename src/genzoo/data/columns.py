@@ -370,7 +370,8 @@ def numbers(
     bad = np.flatnonzero(~np.isfinite(values) & ~lacks)
     if len(bad):
         cell, row = cells[bad[0]], bad[0] + 1
-        fix = "Fill it in or drop the row." if is_missing(cell) else "Correct it, or leave the column out."
+        fix = "Correct it, pass na=… if it says that nothing is there, or leave the column out."
+        fix = "Fill it in or drop the row." if is_missing(cell) else fix
         raise DataError(f"Column {name!r} must hold finite numbers, got {cell[:80]!r} in row {row}. {fix}")
     return torch.from_numpy(np.where(lacks, values.dtype.type(np.nan), values))
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import torch
 from jaxtyping import Shaped
@@ -42,6 +43,8 @@ def recoded(
     given_space: GivenSpace = None,
     classes: Mapping[str, list[str]] | None = None,
     only: str = "given",
+    *,
+    unseen: Literal["error", "missing"] = "error",
 ) -> Data:
     """The data with their words, and the names of their labels, numbered as in another table.
 
@@ -52,6 +55,7 @@ def recoded(
         given_space: What its condition is.
         classes: The names of its labels, by condition.
         only: What its condition is called, if it is a single one.
+        unseen: Whether words of x that the other table lacks are refused, or missing.
 
     Raises:
         DataError: If a word is none of the other table's.
@@ -63,7 +67,8 @@ def recoded(
         if (share := _of_units(name, data.codec, codec)) != 1:
             x[:, place] *= share
         if name in own and name in words:
-            x[:, place] = _renumbered(name, data.x[:, place], own[name], words[name]).to(x.dtype)
+            lacks = unseen == "missing" and x.is_floating_point()
+            x[:, place] = _renumbered(name, data.x[:, place], own[name], words[name], lacks=lacks).to(x.dtype)
     given = data.given
     for name, known in (classes or {}).items():
         rows = given if isinstance(given, Tensor) else (given or {})[name]
@@ -82,14 +87,15 @@ def _of_units(name: str, codec: Codec, other: Codec) -> float:
 
 
 def _renumbered(
-    name: str, places: Shaped[Tensor, " n"], words: Sequence[str], known: Sequence[str]
+    name: str, places: Shaped[Tensor, " n"], words: Sequence[str], known: Sequence[str], *, lacks: bool = False
 ) -> Shaped[Tensor, " n"]:
     """The places of words in another list; what is missing stays so."""
-    if unknown := sorted(set(words) - set(known)):
+    if not lacks and (unknown := sorted(set(words) - set(known))):
         raise DataError(
             f"Column {name!r} must hold words that the run knows, got {unknown[0]!r}. {nearest(unknown[0], known)}"
         )
-    of = torch.tensor([known.index(word) for word in words] or [0], dtype=torch.float64)
+    place = {word: float(k) for k, word in enumerate(known)}
+    of = torch.tensor([place.get(word, torch.nan) for word in words] or [0.0], dtype=torch.float64)
     gone = places.isnan() if places.is_floating_point() else places < 0
     found = of[places.double().nan_to_num(0).clamp_min(0).long()]
     return found.where(~gone, places.double())

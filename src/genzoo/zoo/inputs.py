@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch.utils.data import DataLoader
@@ -28,6 +28,7 @@ __all__ = [
     "Inputs",
     "check_finite",
     "check_pairs",
+    "check_rows",
     "inputs_of",
     "other_data",
     "record_of",
@@ -105,13 +106,16 @@ def _refuse_fetching(source: Any, online: bool) -> None:
         )
 
 
-def other_data(config: store.RunConfig, codec: Codec, source: str) -> Data:
+def other_data(
+    config: store.RunConfig, codec: Codec, source: str, unseen: Literal["error", "missing"] = "error"
+) -> Data:
     """Data that a run has not seen, read as its own were; the words of a table are those of the run.
 
     Args:
         config: The run's.
         codec: Its codec.
         source: Where the data are.
+        unseen: Whether words that the run has not seen are refused, or missing.
 
     Raises:
         Mistake: If they are of another space.
@@ -124,7 +128,8 @@ def other_data(config: store.RunConfig, codec: Codec, source: str) -> Data:
         asked |= _how_written(codec.forms.values()) if isinstance(codec, TableCodec) else {}
     data = read(source, **asked)
     if named and isinstance(data.codec, TableCodec | PointsCodec):
-        data = recoded(data, space, codec, given, config.data.classes, (config.data.given or ["given"])[0])
+        only = (config.data.given or ["given"])[0]
+        data = recoded(data, space, codec, given, config.data.classes, only, unseen=unseen)
     if data.space != space or data.given_space != given:
         raise Mistake(
             f"The data must be of the run's space ({space}), got {data.space}.",
@@ -202,6 +207,19 @@ def check_finite(name: str, data: Data, model: Trainable, piece: int = 1 << 16) 
         able = ", ".join(other for other, info in recipes().items() if "missing" in info.can)
         fix = f"Read the data with missing=drop or missing=impute, or take one that marginalises them: {able}."
         raise with_names(data.codec, ColumnError(lacking, cause, fix))
+
+
+def check_rows(data: Data) -> None:
+    """Refuses a table with a single training row, of which nothing can be learned.
+
+    Args:
+        data: The data.
+
+    Raises:
+        Mistake: If there is but one.
+    """
+    if isinstance(data.codec, TableCodec | PointsCodec) and len(data.train) < 2:
+        raise Mistake(f"A table must have at least 2 training rows, got {len(data.train)}.", "Give more rows.")
 
 
 def check_pairs(info: RecipeInfo[Any], data: Data) -> None:

@@ -16,7 +16,7 @@ from genzoo.training.precision import device_named, half_on, resolved
 from genzoo.zoo import store
 from genzoo.zoo.bounds import bounded
 from genzoo.zoo.card import card
-from genzoo.zoo.inputs import Inputs, check_finite, check_pairs, inputs_of, record_of, same_data, seen_by
+from genzoo.zoo.inputs import Inputs, check_finite, check_pairs, check_rows, inputs_of, record_of, same_data, seen_by
 from genzoo.zoo.loading import Codecs, Run
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.recipe import RecipeInfo, known, recipe_named, with_runs
@@ -183,6 +183,7 @@ def _planned(
     """The configurations and codecs of the stages; the models that told them are gone when training begins."""
     space, given = rows.data.space, rows.data.given_space
     check_pairs(info, rows.data)
+    check_rows(rows.data)
     with seeded(merged(info, TrainConfig(), train).seed), bounded():
         stages = list(stages_of(info(space, given, **arguments)))
     planned = []

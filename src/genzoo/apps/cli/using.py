@@ -78,6 +78,7 @@ def score(
     seed: Annotated[int, typer.Option(min=0, help="Names the noise of a bound.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="The CSV; by default in the run's folder.")] = None,
+    unseen: Annotated[str, typer.Option(help="Words that training lacked: error, or missing.")] = "error",
     online: OnlineOption = False,
 ) -> None:
     """Write the log-probability of every row of data, in nats, as CSV; of a file that the run has not seen, of all."""
@@ -87,7 +88,7 @@ def score(
     loaded = loaded_on(run, device)
     with Heartbeat("score") as beat:
         beat.say("reading the data")
-        read = data_of(loaded, data, online)
+        read = data_of(loaded, data, online, unseen)
     rows = read.rows() if data is not None and split is None else rows_of(read, split or "test")
     name = split or ("test" if data is None else read.name)
     space, path = loaded.generative.space, out or run / f"scores-{name}.csv"
@@ -229,19 +230,27 @@ def loaded_on(path: Path, device: str) -> "Run":
     return run
 
 
-def data_of(run: "Run", source: str | None, online: bool) -> "Data":
+def data_of(run: "Run", source: str | None, online: bool, unseen: str = "error") -> "Data":
     """The data to measure on, seen as the run saw its own.
 
     Args:
         run: The run.
         source: A name, a file or a folder; by default the run's own data.
         online: Whether they may be fetched.
+        unseen: Whether words that the run has not seen are an error, or missing.
+
+    Raises:
+        Mistake: If they are to be missing, and the run's model takes no missing entries.
     """
+    if unseen not in ("error", "missing"):
+        raise unknown("way of unseen words", unseen, ("error", "missing"))
+    if unseen == "missing" and not run.generative.can("missing"):
+        raise Mistake(f"{run.config.recipe.name} takes no missing entries.", "Leave --unseen out.")
     if source is None:
         return run.data(online=online)
     from genzoo.zoo.inputs import other_data
 
-    return other_data(run.config, run.codec, source)
+    return other_data(run.config, run.codec, source, "missing" if unseen == "missing" else "error")
 
 
 def rows_of(data: "Data", split: str) -> Any:

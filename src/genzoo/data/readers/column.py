@@ -21,7 +21,7 @@ from genzoo.data.columns import are_whole, is_date, is_number, numbers
 
 __all__ = ["EXACT", "ID", "KINDS", "MOST_WORDS", "ReadColumn", "holds_words", "kinds_asked", "read_column"]
 
-MOST_WORDS = 1000
+MOST_WORDS, MOST_ASKED = 1000, 20_000  # different words of a column, by its look; where it is called categorical
 KINDS = ("real", "integer", "ordered", "categorical")
 EXACT = float(1 << 53)  # whole numbers up to here are float64
 ID = re.compile(r"0\d+", re.ASCII)
@@ -64,7 +64,7 @@ def read_column(name: str, cells: Sequence[str], wanted: str | None = None) -> R
         ('01234', '99999')
     """
     if holds_words(name, cells, wanted):
-        return _levels(name, cells, sorted(filter(None, different(cells))), wanted or "categorical")
+        return _levels(name, cells, sorted(filter(None, different(cells))), wanted)
     values = numbers(name, cells, missing=("",), precise=True)
     lacks = values.isnan()
     there = values[~lacks] if lacks.any() else values
@@ -135,21 +135,22 @@ def _are_words(name: str, different: Sequence[str]) -> bool:
     return True
 
 
-def _levels(name: str, cells: Sequence[str], words: Sequence[str], kind: str) -> ReadColumn:
+def _levels(name: str, cells: Sequence[str], words: Sequence[str], wanted: str | None) -> ReadColumn:
     if not words:
         raise DataError(f"Column {name!r} must hold words, got nothing. Leave it out with `x`.")
-    if len(words) > MOST_WORDS:
+    if len(words) > (most := MOST_WORDS if wanted is None else MOST_ASKED):
         zeros = " (leading zeros make words of numbers)" if ID.fullmatch(words[0]) else ""
         raise DataError(
-            f"Column {name!r} must hold numbers or at most {MOST_WORDS} different words, got {len(words):,}, such "
-            f"as {words[0][:80]!r}{zeros}. Leave it out with `x`; if it is text to be modelled, name it alone: "
-            f"x={name!r}."
+            f"Column {name!r} must hold numbers or at most {most} different words, got {len(words):,}, such "
+            f"as {words[0][:80]!r}{zeros}. Leave it out with `x`; "
+            f"to take up to {MOST_ASKED:,} words for kinds, pass kinds='{name}:categorical'; if it is text to be "
+            f"modelled, name it alone: x={name!r}."
         )
     if all(is_number(cell) for cell in words):
         words = sorted(words, key=lambda cell: (float(cell), cell))
     place = {word: float(k) for k, word in enumerate(words)}
     values = torch.from_numpy(looked_up(cells, lambda cell: place.get(cell, np.nan), np.float64))
-    column = Column("ordered" if kind == "ordered" else "categorical", len(words), bool(values.isnan().any()))
+    column = Column("ordered" if wanted == "ordered" else "categorical", len(words), bool(values.isnan().any()))
     return ReadColumn(values, column, tuple(words))
 
 

@@ -11,6 +11,8 @@ from genzoo.data.readers.column import EXACT, ReadColumn
 
 __all__ = ["remarks"]
 
+MANY = 50  # rows of which no two have one number, before these are taken for ids
+
 
 def remarks(found: Mapping[str, ReadColumn]) -> list[str]:
     """Columns that are not what a model of rows wants: a count of the rows, spikes in a density.
@@ -32,6 +34,8 @@ def remarks(found: Mapping[str, ReadColumn]) -> list[str]:
             notes.append(f"column {name!r} holds one value in all rows: leave it out with x=…")
         elif part.column.kind == "integer" and len(there) > 2 and _counts(there):
             notes.append(f"column {name!r} counts the rows: leave it out with x=…")
+        elif part.column.kind == "integer" and len(there) >= MANY and len(there.unique()) == len(there):
+            notes.append(f"column {name!r} holds whole numbers, none twice: if they are ids, leave it out with x=…")
         elif part.column.kind == "real" and may_repeat(there):
             notes += _repetitions(name, there)
     return notes

@@ -286,6 +286,11 @@ def _complete_rows(table: Table, used: Sequence[str], asked: Asked, gone: Collec
     counts = {name: int(where.sum()) for name, where in lacks.items() if where.any()}
     if not counts:
         return table
+    if empty := [name for name, n in counts.items() if n == len(table)]:
+        named = ", ".join(map(repr, empty[:10]))
+        raise DataError(
+            f"Columns of {table.name} must hold values, got none in {named}. Leave it out: name the others with `x`."
+        )
     told = ", ".join(f"{name!r} {n:,}" for name, n in list(counts.items())[:10])
     bad = np.logical_or.reduce(list(lacks.values()))
     if asked.missing == "error":
@@ -294,10 +299,10 @@ def _complete_rows(table: Table, used: Sequence[str], asked: Asked, gone: Collec
             f"{told}. Pass missing='drop' (those rows), 'impute' (the training median, or the most frequent word) or "
             "'keep' (NaN, for models that marginalise)." + _as_a_word(table, counts)
         )
-    empty = [name for name, n in counts.items() if n == len(table)]
-    if empty or (bad.all() and asked.missing == "drop"):
-        got = f"nothing in {empty[:10]}" if empty else "some missing in each"
-        raise DataError(f"Rows of {table.name} must hold values, got {got}. Leave such columns out with `x`.")
+    if bad.all() and asked.missing == "drop":
+        raise DataError(
+            f"Rows of {table.name} must hold values, got some missing in each. Leave such columns out with `x`."
+        )
     done = {
         "drop": f"dropped {int(bad.sum()):,} rows of {len(table):,} with missing cells",
         "impute": "filled missing cells with the training median or most frequent word",
