@@ -316,7 +316,8 @@ def test_a_gzipped_table(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("a,b\n1,2\n3\n", "must have 2 cells as the first has, got 1 in line 3"),
-        ("a,b\n1,\n", r"got 1 of 1 rows with some missing: 'b' 1. Pass missing='drop'"),
+        ("a,b\n1,\n1,2\n", r"got 1 of 2 rows with some missing: 'b' 1. Pass missing='drop'"),
+        ("a,b\n1,\n", r"must hold values, got none in 'b'. Leave it out"),
         ("a,b\n1,2\n1,3\n1,red\n", r"Column 'b' must hold finite numbers, got 'red' in row 3. Correct it"),
         ("a,b\n1,inf\n", "got 'inf' in row 1"),
         ("a,a\n3,4\n", r"different names, got \['a'\] twice"),
