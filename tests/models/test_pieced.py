@@ -178,6 +178,15 @@ def test_pieces_keep_spikes_whole_numbers_and_ends() -> None:
     assert bool(pieces.log_within(x, found).isfinite().all())
 
 
+@pytest.mark.parametrize("model", [ProductMixture(MIXED, components=2), LatentTree(MIXED, states=2)])
+def test_they_are_fitted_in_a_double_world(model: GenerativeModel) -> None:
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert bool(fitted(model, mixed(100)).log_prob(mixed(10)).isfinite().all())
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
 def test_a_column_without_a_value_is_named() -> None:
     with pytest.raises(ColumnError, match="must have some values"):
         ProductMixture(MIXED, components=2).prepare([Batch(missing(mixed(50), 1))])

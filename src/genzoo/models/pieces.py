@@ -211,7 +211,7 @@ class Pieces(Wide):
     def coarse(self, codes: Int[Tensor, "n D"], levels: int = 16) -> Float[Tensor, "n D L"]:
         """Entries as one of few levels, numbers by their quantile, the rarest of many levels as one; all zero where
         missing."""
-        found = torch.zeros(len(codes), len(self.columns), levels, device=codes.device)
+        found = torch.zeros(len(codes), len(self.columns), levels, dtype=torch.float32, device=codes.device)
         for d, column in enumerate(self.columns):
             share = self.shares[self.span(d)]
             if column.levels is None or (column.levels > levels and column.kind == "ordered"):

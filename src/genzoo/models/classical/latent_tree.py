@@ -146,7 +146,7 @@ class LatentTree(Pieced):
 
     def add(self, codes: Int[Tensor, "B D"]) -> Float[Tensor, ""]:
         total, used = self.root.new_zeros(()), int(self.used)
-        sums = torch.zeros(self.pieces.count + 1, used, device=codes.device)
+        sums = torch.zeros(self.pieces.count + 1, used, dtype=torch.float32, device=codes.device)
         for part in codes.split(CHUNK):
             total += self._expect(part, sums)
         self.sums[:, :used] += sums[:-1]
