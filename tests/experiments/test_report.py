@@ -16,6 +16,7 @@ from genzoo.evaluation import Kind, Measurement, Protocol, as_shown, evaluate
 from genzoo.experiments.advice import advise, kinds_in_words
 from genzoo.experiments.compare import Entry, compare, compare_runs
 from genzoo.experiments.curves import curves_of, draw_curves, ticks
+from genzoo.experiments.demo import print_leaderboard
 from genzoo.experiments.glossary import meaning_of
 from genzoo.experiments.report import _shown, draw_wall, leaderboard, real_rows, write_report
 
@@ -149,7 +150,7 @@ def test_tables_show_their_numbers(tmp_path):
     assert "<svg" in text
 
 
-def test_tables_show_their_words(tmp_path):
+def test_tables_show_their_words(tmp_path, capsys):
     rows = "".join(f"{17 + i % 60},{['red', 'white'][i % 2]},{i * 0.37:.2f}\n" for i in range(900))
     (tmp_path / "t.csv").write_text(f"age,kind,size\n{rows}")
     found = compare(tmp_path / "t.csv", ["gaussian_mixture"], out=tmp_path / "c", steps=3, **BRIEF)
@@ -161,6 +162,12 @@ def test_tables_show_their_words(tmp_path):
     shares = {m.name: m.interval for m in found.entries[0].measurements}
     assert shares["precision"][1] <= 1
     assert shares["column shapes"][1] <= 1
+    *_, floor, control = leaderboard(found)[1]
+    assert [row[0]["text"] for row in (floor, control)] == ["floor", "shuffled columns"]
+    place = [column["name"] for column in leaderboard(found)[0]].index("column shapes")
+    assert control[place]["value"] == found.control("column shapes") == pytest.approx(floor[place]["value"], abs=0.05)
+    print_leaderboard(found)
+    assert "shuffled columns" in capsys.readouterr().out
 
 
 def test_tables_show_numbers_as_they_are_written():

@@ -277,7 +277,8 @@ def _areas(
         return np.full(len(weights), np.nan)
     areas = np.stack([_area(y == kind, scores[:, kind], weights) for kind in kinds])
     there = ~np.isnan(areas)
-    return np.where(there, areas, 0).sum(0) / there.sum(0)
+    with np.errstate(invalid="ignore"):  # where no word of the drawn rows has others beside it
+        return np.where(there, areas, 0).sum(0) / there.sum(0)
 
 
 def _area(

@@ -18,6 +18,7 @@ RECIPES: dict[str, dict[str, dict[str, Any]]] = {
     "digits": {"gaussian_mixture": {}, "vae": {}, "wgan_gp": {"lr": 1e-3}, "realnvp": {}},
     "8gaussians": {"gaussian_mixture": {}, "vae": {}, "realnvp": {}},
 }
+OF_TABLES = ("column shapes", "two-sample score (boosted trees)")
 FEW = 3  # measurements in the leaderboard of a terminal, which is narrow; the report has them all
 SHOWN = ("model", "samples/s", "core-minutes")
 MINUTES = {"digits": 0.5, "8gaussians": 0.2}  # of each recipe
@@ -57,10 +58,18 @@ def print_leaderboard(comparison: Comparison, console: Console | None = None) ->
         console.width = 120  # a pipe has no width; lines stay whole
     columns, rows = leaderboard(comparison)
     table = Table(title=f"{comparison.data.name}, {comparison.budget}", title_justify="left", box=None, pad_edge=False)
-    few = comparison.columns[:FEW]
+    few = _few(comparison)
     shown = [i for i, column in enumerate(columns) if column["name"] in few or column["name"] in SHOWN]
     for i in shown:
         table.add_column(Text(visible(columns[i]["name"])), justify="right" if i else "left", no_wrap=True)
     for row in rows:
+        if not any(row[i]["text"] for i in shown[1:]):
+            continue  # a floor of none of the numbers that are shown
         table.add_row(*(Text(visible(row[i]["text"] + (" *" if row[i]["best"] else ""))) for i in shown))
     console.print(table)
+
+
+def _few(comparison: Comparison) -> list[str]:
+    """The numbers that a narrow terminal shows: the first, or of a table those that a control is worth most beside."""
+    told = [name for name in OF_TABLES if name in comparison.columns]
+    return [*comparison.columns[: FEW - len(told)], *told]
