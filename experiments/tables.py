@@ -43,6 +43,7 @@ class Contestant(NamedTuple):
 
 
 COUNTS, RANKS, STATES = (1, 2, 4, 8, 16, 32, 64), (1, 2, 3, 4, 6, 8), (64, 128, 256)
+SMOOTH = {"bins": 64, "smoothing": 100.0, "smoothing_edges": 1.0}
 CHEAP = {
     "gaussian": Contestant("gaussian", [{}]),
     "gaussian_diagonal": Contestant("gaussian", [{"covariance": "diag"}]),
@@ -54,7 +55,9 @@ CHEAP = {
     "kde": Contestant("kde", [{"bandwidth": "likelihood"}]),
     "gaussian_copula": Contestant("gaussian_copula", [{}]),
     "mixture_table": Contestant("mixture_table", [{"components": k, "smoothing": 500.0} for k in (100, 300)]),
-    "circuit": Contestant("circuit", [{"states": k, "bins": 64, "smoothing": 100.0} for k in STATES]),
+    "circuit": Contestant(
+        "circuit", [{"states": k, "bins": 64, "smoothing": 100.0, "smoothing_edges": 1.0} for k in STATES]
+    ),
 }
 DEEP = {
     "realnvp": Contestant("realnvp", [{}], {"core_minutes": 2.0}, 0.1),

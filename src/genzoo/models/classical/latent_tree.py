@@ -110,7 +110,7 @@ class LatentTree(Pieced):
         bins: int = 64,
         smoothing: Smoothing | None = None,
         rows: int = 50_000,
-        tol: float = 1e-3,
+        tol: float = 1e-2,
     ) -> None:
         how = smoothing or Smoothing()
         super().__init__(space, given_space, states=states, bins=bins, smoothing=how, rows=rows, tol=tol)

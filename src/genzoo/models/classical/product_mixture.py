@@ -80,7 +80,7 @@ class ProductMixture(Pieced):
         bins: int = 128,
         smoothing: Smoothing | None = None,
         rows: int = 50_000,
-        tol: float = 1e-3,
+        tol: float = 1e-2,
     ) -> None:
         how = smoothing or Smoothing()
         super().__init__(space, given_space, states=components, bins=bins, smoothing=how, rows=rows, tol=tol)
