@@ -166,6 +166,8 @@ class TabularAR(GenerativeModel):
         """The place of every column in each of the orders, the table's first."""
         if orders < 1:
             raise ValueError(f"`orders` must be at least 1, got {orders}.")
+        if orders == 1:
+            return self.places(1)
         random = Noise(0, "orders", device=self.device).uniform(orders, self.space.dims)
         return torch.cat([self.places(1), random[1:]])
 
@@ -187,7 +189,7 @@ class TabularAR(GenerativeModel):
         seen = places[:, None, :] < places[:, :, None]
         logits = self.nets(self.nets.vectors(tokens, ranks), seen, ranks, self.embedded(given))
         parts = [
-            alphabet.log_prob(column, token, part.log_softmax(1))
+            alphabet.log_prob(column, token, part.log_softmax(1)).double()
             for alphabet, column, token, part in zip(self.alphabets, x.T, tokens.T, logits, strict=True)
         ]
         return torch.stack(parts).sum(0).to(self.dtype)
