@@ -59,7 +59,8 @@ def sampler(s: Study) -> None:
 def film(s: Study) -> None:
     """From noise, sweep after sweep, the lattice approaches P(s). Above the critical temperature, β < β_c = 0.4407,
     it is there at once and stays speckled; at β_c patches of all sizes grow; below, two phases divide the torus and
-    one slowly wins. Means agree with Onsager's energy and Yang's magnetization, which are exact. The number of sweeps
+    one slowly wins. Means agree with Kaufman's exact energy of so small a torus, and away from
+    β_c with Onsager's and Yang's of an endless plane. The number of sweeps
     worth one independent draw rises steeply at β_c, since a patch turns only at its rim; Wolff's move turns a
     whole patch over and hardly notices.
 
