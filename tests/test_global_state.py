@@ -16,7 +16,7 @@ import genzoo
 from genzoo import evaluation, tasks
 from genzoo.apps.cli import app
 from genzoo.core import Latent, Noise
-from genzoo.distributions import Interval
+from genzoo.distributions import Range
 from genzoo.evaluation import Protocol
 from genzoo.models.abilities import Inference
 from genzoo.sklearn_api import Estimator
@@ -110,7 +110,7 @@ ENTRIES: dict[str, Callable[[Path, Path], object]] = {
     "level_log_probs": lambda home, new: tasks.level_log_probs(
         model(home, "table"), torch.zeros(1, 3, dtype=torch.float64), 1
     ),
-    "boxed": lambda home, new: tasks.boxed(model(home), [{0: Interval(low=0.5)}], 4),
+    "boxed": lambda home, new: tasks.boxed(model(home), [{0: Range(low=0.5)}], 4),
     "rejected": lambda home, new: tasks.rejected(model(home), lambda x: x[:, 0] > 0, 4),
     "rare_event": lambda home, new: tasks.rare_event(model(home), lambda x: x[:, 0] - 2, 100),
     "log_normalizer": lambda home, new: tasks.log_normalizer(model(home), lambda x: -x.square().sum(1), 100),

@@ -98,7 +98,7 @@ OTHERS = [  # public names that take no two sets of rows: formulas, densities, t
     "table_quality ClosestRecords Utility closest_records table_utility Copied copied distinct length_distance",
     "ngram_distance perplexity repetition boosted_two_sample_test chance_below as_shown Standing standing",
     "boosted_score",
-    "Invertible Pushed drawn EventsLike ImputationLike Interval Region inside moved_into Repeated repeated",
+    "Invertible Pushed drawn EventsLike ImputationLike Range Region inside moved_into Repeated repeated",
     "information_distance normalized_information",
 ]
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from genzoo.core import Column, Noise
-from genzoo.distributions import Interval
+from genzoo.distributions import Range
 from genzoo.models.bins import Bins
 
 
@@ -42,20 +42,20 @@ def fitted(kind: str, bins: int = 12) -> tuple[Bins, Tensor, Tensor]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_law_adds_up_to_one_and_parts_of_the_line_have_its_mass(kind: str) -> None:
     bins, _, log_p = fitted(kind)
-    assert bins.masses(log_p, Interval()).sum().item() == pytest.approx(1, abs=1e-12)
+    assert bins.masses(log_p, Range()).sum().item() == pytest.approx(1, abs=1e-12)
     low = bins.low[1:][bins.low[1:].isfinite()]
     if bins.whole:
         values, weights = torch.arange(low[0] + 0.5, low[-1] + 0.5, dtype=torch.float64), 1.0
     else:  # the density is the same all over a cell
         values, weights = (low[1:] + low[:-1]) / 2, low.diff()
     mass = bins.log_prob(values, bins.of(values), log_p.expand(len(values), -1)).exp() * weights
-    tails = bins.masses(log_p, Interval())[0, [0, len(low)]].sum()
+    tails = bins.masses(log_p, Range())[0, [0, len(low)]].sum()
     assert (mass.sum() + tails).item() == pytest.approx(1, abs=1e-9)
     first, last = float(low[0]), float(low[-1])
-    for part in (Interval(float(low[3]), above=True), Interval(high=float(low[-3])), Interval(-1e9, first - 5)):
+    for part in (Range(float(low[3]), above=True), Range(high=float(low[-3])), Range(-1e9, first - 5)):
         beyond = (part.low == -torch.inf or part.low < first) * 1.0
-        least = bins.masses(log_p, Interval(high=min(part.high, first), below=True)).sum() * beyond
-        most = 0.0 if part.high < torch.inf else bins.masses(log_p, Interval(last)).sum()
+        least = bins.masses(log_p, Range(high=min(part.high, first), below=True)).sum() * beyond
+        most = 0.0 if part.high < torch.inf else bins.masses(log_p, Range(last)).sum()
         atoms = bins.value[1 : len(low)]  # of reals an atom counts as the number it is drawn as
         at = values if bins.whole else torch.where(atoms.isnan(), values, atoms)
         inner = mass[part.holds(at) & (part.high > first)].sum()
@@ -72,7 +72,7 @@ def test_draws_are_of_their_tokens_and_within_the_range(kind: str) -> None:
     assert y.max() <= x.max()
     assert not bins.whole or torch.equal(y, y.round())
     assert (bins.of(y) != token).double().mean() < 5 / len(x)
-    part = Interval(float(x.median()), float(x.quantile(0.9)), below=True)
+    part = Range(float(x.median()), float(x.quantile(0.9)), below=True)
     mass = bins.masses(log_p, part)
     piece = Noise(3).categorical(mass.log().expand(500, -1))
     within = bins.draw_in(piece, part, u[:500, 0])
@@ -98,7 +98,7 @@ def test_what_lies_beyond_the_training_rows_has_a_small_mass_that_falls() -> Non
     log_prob = bins.log_prob(far, bins.of(far), log_p.expand(3, -1))
     assert bool((log_prob.diff() < 0).all())
     assert log_prob[-1].isfinite()
-    assert bins.masses(log_p, Interval(float(x.max()), above=True)).sum() < 1 / len(x)
+    assert bins.masses(log_p, Range(float(x.max()), above=True)).sum() < 1 / len(x)
 
 
 def test_one_value_and_no_value_make_a_line() -> None:

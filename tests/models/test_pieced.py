@@ -7,7 +7,7 @@ import torch
 
 from genzoo.core import Batch, Column, Done, GenerativeModel, Noise, Space
 from genzoo.core.errors import ColumnError
-from genzoo.distributions.region import Interval, inside
+from genzoo.distributions.region import Range, inside
 from genzoo.models.abilities import Events, Imputation
 from genzoo.models.classical import LatentTree, ProductMixture
 from genzoo.models.pieces import Pieces
@@ -80,7 +80,7 @@ def test_masses_sum_to_one_and_marginals_are_their_sums(levels: GenerativeModel)
 
 def test_masses_of_regions_are_sums(levels: GenerativeModel) -> None:
     mass, events = levels.log_prob(EVERY).exp(), levels.ability(Events)
-    for region in ({0: frozenset([0, 2])}, {1: Interval(low=1), 3: Interval(0, 2, above=True, below=True)}, {}):
+    for region in ({0: frozenset([0, 2])}, {1: Range(low=1), 3: Range(0, 2, above=True, below=True)}, {}):
         found = events.log_mass(2, region, {}).exp()
         assert found.tolist() == pytest.approx([mass[inside(EVERY, region)].sum().item()] * 2, abs=1e-10)
     assert events.log_mass(1, {0: frozenset[int]()}, {}).item() == -torch.inf
@@ -99,7 +99,7 @@ def test_imputed_entries_follow_their_conditional(levels: GenerativeModel) -> No
 
 
 def test_draws_within_a_region_follow_the_law_within(levels: GenerativeModel) -> None:
-    region = {0: frozenset([1, 2]), 3: Interval(high=1)}
+    region = {0: frozenset([1, 2]), 3: Range(high=1)}
     mass = levels.log_prob(EVERY).exp() * inside(EVERY, region)
     found = levels.ability(Events).draw_within(DRAWS, region, {}, Noise(4))
     assert bool(inside(found, region).all())
@@ -137,28 +137,28 @@ def test_densities_of_mixed_columns_integrate_to_the_masses_of_regions(rows: Gen
     x[:, 1] = age
     mass = rows.log_prob(x).exp()
     assert mass.sum().item() == pytest.approx(1, abs=1e-6)
-    for part in (Interval(35, 60), Interval(35, 60, above=True, below=True), Interval(low=34.5), Interval(high=20)):
+    for part in (Range(35, 60), Range(35, 60, above=True, below=True), Range(low=34.5), Range(high=20)):
         found = events.log_mass(1, {1: part}, {}).exp().item()
         assert found == pytest.approx(mass[part.holds(age)].sum().item(), abs=1e-10)
     edges = torch.linspace(-30, 60, 900_001, dtype=torch.float64)
     grid = torch.full((900_000, 4), torch.nan, dtype=torch.float64)
     grid[:, 3] = (edges[1:] + edges[:-1]) / 2
     density = rows.log_prob(grid).exp() * edges.diff()
-    inner = Interval(-0.7, 1.3)
+    inner = Range(-0.7, 1.3)
     found = events.log_mass(1, {3: inner}, {}).exp().item()
     assert found == pytest.approx(density[inner.holds(grid[:, 3])].sum().item(), abs=1e-4)
     spike = torch.full((1, 4), torch.nan, dtype=torch.float64)
     spike[:, 0] = 0.0
-    at_zero = events.log_mass(1, {0: Interval(0, 0)}, {})
+    at_zero = events.log_mass(1, {0: Range(0, 0)}, {})
     assert at_zero.item() == pytest.approx(rows.log_prob(spike).item(), abs=1e-10)
-    assert events.log_mass(1, {0: Interval(0, 0, above=True)}, {}).item() == -torch.inf
+    assert events.log_mass(1, {0: Range(0, 0, above=True)}, {}).item() == -torch.inf
 
 
 def test_draws_within_a_region_of_numbers_lie_there(rows: GenerativeModel) -> None:
-    region = {0: Interval(low=0, above=True), 1: Interval(30, 33), 2: frozenset([1]), 3: Interval(0.5, 0.6)}
+    region = {0: Range(low=0, above=True), 1: Range(30, 33), 2: frozenset([1]), 3: Range(0.5, 0.6)}
     found = rows.ability(Events).draw_within(500, region, {}, Noise(5))
     assert bool(inside(found, region).all())
-    beyond = {1: Interval(low=200), 3: Interval(high=-20)}
+    beyond = {1: Range(low=200), 3: Range(high=-20)}
     assert bool(inside(rows.ability(Events).draw_within(50, beyond, {}, Noise(6)), beyond).all()), "in the tails"
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from genzoo.core import Batch, Column, Noise, Space, Unsupported
-from genzoo.distributions import Interval, inside
+from genzoo.distributions import Range, inside
 from genzoo.models import Dequantized, Standardized
 from genzoo.models.abilities import Events
 from genzoo.models.classical import Gaussian, GaussianMixture, KernelDensity
@@ -160,10 +160,10 @@ def test_masses_and_draws_are_those_that_rejection_finds(wrapped: bool) -> None:
     if wrapped:
         part = Standardized(GaussianMixture(SPACE, components=3, covariance="diag"), precise=True)
         model = fitted(Dequantized(part, MIXED), table())
-        region = {0: Interval(low=0.2, above=True), 1: Interval(9, 11.5), 2: frozenset([0, 2])}
+        region = {0: Range(low=0.2, above=True), 1: Range(9, 11.5), 2: frozenset([0, 2])}
     else:
         model = fitted(Standardized(GaussianMixture(SPACE, components=3, covariance="diag")), rows().float())
-        region = {0: Interval(101, 107), 1: Interval(high=0.5, below=True)}
+        region = {0: Range(101, 107), 1: Range(high=0.5, below=True)}
     events, drawn = model.ability(Events), model.sample(40_000, seed=1)
     within = inside(drawn, region)
     share, mass = within.double().mean().item(), events.log_mass(1, region, {}).exp().item()
@@ -173,7 +173,7 @@ def test_masses_and_draws_are_those_that_rejection_finds(wrapped: bool) -> None:
     rest = drawn[within]
     error = 5 * (rest.var(0) * (1 / 4000 + 1 / len(rest))).sqrt()
     assert ((exact.mean(0) - rest.mean(0)).abs() <= error + 1e-9).all()
-    whole = {entry: Interval() if entry < 2 else frozenset(range(3)) for entry in range(3 if wrapped else 2)}
+    whole = {entry: Range() if entry < 2 else frozenset(range(3)) for entry in range(3 if wrapped else 2)}
     assert events.log_mass(1, whole, {}).item() == pytest.approx(0.0, abs=1e-6)
     # Row i is of its own number alone.
     assert torch.equal(events.draw_within(9, region, {}, Noise(3)), exact[:9])
@@ -181,13 +181,13 @@ def test_masses_and_draws_are_those_that_rejection_finds(wrapped: bool) -> None:
 
 def test_entries_that_depend_on_each_other_have_masses_one_by_one() -> None:
     model = fitted(Standardized(GaussianMixture(SPACE, components=3)), rows().float())
-    found = boxed(model, [{0: Interval(low=120)}], 500, seed=0)
+    found = boxed(model, [{0: Range(low=120)}], 500, seed=0)
     share = (model.sample(100_000, seed=1)[:, 0] >= 120).double().mean()
     assert found is not None
     assert abs(found.chance - share) < 5 * (share / 100_000).sqrt()
     assert (found.x[:, 0] >= 120).all()
     assert found.x[:, 1].mean() > 1.5
-    assert boxed(model, [{0: Interval(low=120), 1: Interval(low=0)}], 5) is None
+    assert boxed(model, [{0: Range(low=120), 1: Range(low=0)}], 5) is None
 
 
 def test_levels_of_a_row_are_summed() -> None:
@@ -197,7 +197,7 @@ def test_levels_of_a_row_are_summed() -> None:
     assert torch.cat(cells).exp().sum().item() == pytest.approx(1.0, abs=1e-6)
     some = events.log_mass(1, {0: frozenset([0, 1, 3])}, {}).exp().item()
     assert some == pytest.approx(sum(cells[i].exp().item() for i in range(16) if i // 4 != 2), abs=1e-6)
-    assert events.draw_within(20, {0: Interval(1, 2, above=True)}, {}, Noise(0))[:, 0].tolist() == [2] * 20
+    assert events.draw_within(20, {0: Range(1, 2, above=True)}, {}, Noise(0))[:, 0].tolist() == [2] * 20
 
 
 def test_rows_are_thrown_away_until_enough_are_left() -> None:
@@ -250,6 +250,6 @@ def test_other_statements_are_no_boxes() -> None:
 
 def test_statements_are_about_what_is_written() -> None:
     found = boxes(Expression("weight > 10", COLUMNS), WHOLE, {1: 0.01})
-    assert found == [{1: Interval(pytest.approx(10.005), math.inf, below=True)}]
+    assert found == [{1: Range(pytest.approx(10.005), math.inf, below=True)}]
     found = boxes(Expression("weight == 0.3", COLUMNS), WHOLE, {1: 0.1})
-    assert found == [{1: Interval(pytest.approx(0.25), pytest.approx(0.35), below=True)}]
+    assert found == [{1: Range(pytest.approx(0.25), pytest.approx(0.35), below=True)}]

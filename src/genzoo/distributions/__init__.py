@@ -38,7 +38,7 @@ __getattr__, __dir__, __all__ = attach(
         "pushed": ["Invertible", "Pushed", "drawn"],
         "quadrature": ["integrated", "summed"],
         "quantiles": ["integrated_wasserstein"],
-        "region": ["EventsLike", "ImputationLike", "Interval", "Region", "inside", "moved_into"],
+        "region": ["EventsLike", "ImputationLike", "Range", "Region", "inside", "moved_into"],
         "resampling": ["bootstrap_error", "chance_below", "require_rows", "share_of", "subsample_error"],
         "samples": ["Samples", "checked_numbers", "checked_rows"],
         "segment": ["Segment"],

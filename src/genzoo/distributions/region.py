@@ -15,10 +15,10 @@ from torch import Tensor
 from genzoo.core.given import Given
 from genzoo.core.noise import Noise
 
-__all__ = ["EventsLike", "ImputationLike", "Interval", "Region", "inside", "moved_into"]
+__all__ = ["EventsLike", "ImputationLike", "Range", "Region", "inside", "moved_into"]
 
 
-class Interval(NamedTuple):
+class Range(NamedTuple):
     """Numbers between two ends.
 
     Attributes:
@@ -28,7 +28,7 @@ class Interval(NamedTuple):
         below: Whether the upper end is left out.
 
     Example:
-        >>> str(Interval(low=60, above=True)), str(Interval(0, 1))
+        >>> str(Range(low=60, above=True)), str(Range(0, 1))
         ('(60, inf]', '[0, 1]')
     """
 
@@ -46,7 +46,7 @@ class Interval(NamedTuple):
         return f"{'(' if self.above else '['}{self.low:g}, {self.high:g}{')' if self.below else ']'}"
 
 
-Region = Mapping[int, Interval | frozenset[int]]  # by the number of the entry
+Region = Mapping[int, Range | frozenset[int]]  # by the number of the entry
 
 
 def inside(x: Shaped[Tensor, "B D"], region: Region) -> Bool[Tensor, " B"]:
@@ -57,13 +57,13 @@ def inside(x: Shaped[Tensor, "B D"], region: Region) -> Bool[Tensor, " B"]:
         region: Where they may lie.
 
     Example:
-        >>> inside(torch.tensor([[61.0, 0.0], [60.0, 1.0]]), {0: Interval(60, above=True), 1: frozenset([0, 2])})
+        >>> inside(torch.tensor([[61.0, 0.0], [60.0, 1.0]]), {0: Range(60, above=True), 1: frozenset([0, 2])})
         tensor([ True, False])
     """
     found = torch.ones(len(x), dtype=torch.bool, device=x.device)
     for entry, part in region.items():
         column = x[:, entry]
-        if isinstance(part, Interval):
+        if isinstance(part, Range):
             found &= part.holds(column)
         else:
             found &= torch.isin(column, torch.tensor(sorted(part), dtype=column.dtype, device=x.device))
@@ -78,13 +78,13 @@ def moved_into(x: Shaped[Tensor, "B D"], region: Region) -> Shaped[Tensor, "B D"
         region: Where they lie.
 
     Example:
-        >>> moved_into(torch.tensor([[60.0, 3.0]]), {0: Interval(60, above=True), 1: frozenset([0, 2])})
+        >>> moved_into(torch.tensor([[60.0, 3.0]]), {0: Range(60, above=True), 1: frozenset([0, 2])})
         tensor([[60.0000,  2.0000]])
     """
     kind, x = x.dtype, x.clone() if x.is_floating_point() else x.double()
     for entry, part in region.items():
         column = x[:, entry]
-        if isinstance(part, Interval):
+        if isinstance(part, Range):
             low, high = (torch.tensor(end, dtype=torch.float64).to(x) for end in (part.low, part.high))
             up, down = x.new_tensor(math.inf), x.new_tensor(-math.inf)
             low = torch.nextafter(low, up) if part.above or low.double() < part.low else low
@@ -110,6 +110,8 @@ class ImputationLike(Protocol):
 @runtime_checkable
 class EventsLike(Protocol):
     """What knows the probability of a region, and draws from within."""
+
+    consistent: bool
 
     def log_mass(self, n: int, region: Region, given: Given) -> Tensor:
         """log P(x in R | given) for each of n rows of the condition."""

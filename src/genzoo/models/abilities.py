@@ -192,9 +192,11 @@ class Events(Ability):
 
     Attributes:
         space: What one x is.
+        consistent: Whether the probabilities are those of one law; where conditionals are learned one by one, nearly.
     """
 
     space: Space
+    consistent: bool = True
 
     @abc.abstractmethod
     def log_mass(self, n: int, region: Region, given: Given) -> Float[Tensor, " n"]:

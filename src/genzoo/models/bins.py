@@ -21,7 +21,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from genzoo.core.space import Column
-from genzoo.distributions.region import Interval
+from genzoo.distributions.region import Range
 from genzoo.models.float64_buffers import Wide
 
 __all__ = ["Alphabet", "Bins", "Levels", "alphabet_of"]
@@ -31,7 +31,7 @@ FEWEST = 4  # rows of a cell
 POWER = 3.0  # of a tail's survival
 WIDE = 0.1  # s, as a share of the range
 
-Part = Interval | frozenset[int]
+Part = Range | frozenset[int]
 
 
 class Levels(Wide):
@@ -79,7 +79,7 @@ class Levels(Wide):
     def masses(self, log_p: Float[Tensor, "B used"], part: Part) -> Float[Tensor, "B pieces"]:
         """The probabilities of the pieces of a part of the line."""
         levels = torch.arange(self.tokens, device=log_p.device).double()
-        held = part.holds(levels) if isinstance(part, Interval) else torch.isin(levels, levels.new_tensor([*part]))
+        held = part.holds(levels) if isinstance(part, Range) else torch.isin(levels, levels.new_tensor([*part]))
         return log_p.double().exp() * held
 
     def owners(self, part: Part) -> Int[Tensor, " pieces"]:
@@ -240,7 +240,7 @@ class Bins(Wide):
 
     def owners(self, part: Part) -> Int[Tensor, " pieces"]:
         """The token of each piece, −1 for none."""
-        return self.owner.repeat(1 if isinstance(part, Interval) else len(part))
+        return self.owner.repeat(1 if isinstance(part, Range) else len(part))
 
     def draw_in(self, piece: Int[Tensor, " B"], part: Part, u: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
         """A value in a piece of a part of the line."""
@@ -252,7 +252,7 @@ class Bins(Wide):
 
     def _pieces(self, part: Part) -> tuple[Tensor, Tensor, Tensor]:
         """(intervals, cells): where they meet, and the share of the cell that lies there."""
-        parts = [part] if isinstance(part, Interval) else [Interval(value, value) for value in sorted(part)]
+        parts = [part] if isinstance(part, Range) else [Range(value, value) for value in sorted(part)]
         held = torch.stack([p.holds(self.value) for p in parts])
         ends = torch.tensor([_ends(p, whole=self.whole) for p in parts], dtype=torch.float64, device=self.low.device)
         edges, width = self._edges(), self._widths()
@@ -414,7 +414,7 @@ def _with_rest(low: np.ndarray, high: np.ndarray, cells: Cells) -> Cells:
     return Cells(lows[order], shares[order], value[order], owners[order])
 
 
-def _ends(part: Interval, *, whole: bool) -> tuple[float, float]:
+def _ends(part: Range, *, whole: bool) -> tuple[float, float]:
     """Between which places on the line an interval lies; of whole numbers, with their cells."""
     if not whole:
         return part.low, part.high

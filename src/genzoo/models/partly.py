@@ -17,7 +17,7 @@ from genzoo.core.given import Given, given_rows
 from genzoo.core.model import GenerativeModel, Unsupported
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
-from genzoo.distributions.region import Interval, Region, moved_into
+from genzoo.distributions.region import Range, Region, moved_into
 from genzoo.models.abilities import Events, Imputation, Map
 from genzoo.models.cells import Cells
 
@@ -57,7 +57,7 @@ class ScaledEvents(Events):
     """
 
     def __init__(self, inner: Events, before: Map, shift: Tensor, scale: Tensor) -> None:
-        self.inner, self.before, self.space = inner, before, inner.space
+        self.inner, self.before, self.space, self.consistent = inner, before, inner.space, inner.consistent
         self.shift, self.scale = shift.flatten(), scale.flatten()
 
     def log_mass(self, n: int, region: Region, given: Given) -> Float[Tensor, " n"]:
@@ -71,8 +71,8 @@ class ScaledEvents(Events):
     def _inside(self, region: Region) -> Region:
         return {entry: self._scaled(entry, part) for entry, part in region.items()}
 
-    def _scaled(self, entry: int, part: Interval | frozenset[int]) -> Interval | frozenset[int]:
-        if not isinstance(part, Interval):
+    def _scaled(self, entry: int, part: Range | frozenset[int]) -> Range | frozenset[int]:
+        if not isinstance(part, Range):
             return part  # of a part that has levels, in no units
         shift, scale = self.shift[entry].item(), self.scale[entry].item()
         return part._replace(low=(part.low - shift) / scale, high=(part.high - shift) / scale)
@@ -128,6 +128,7 @@ class CellEvents(Events):
 
     def __init__(self, inner: Events, before: Map, cells: Cells | None, space: Space) -> None:
         self.inner, self.before, self.cells, self.space = inner, before, cells, space
+        self.consistent = inner.consistent
 
     def log_mass(self, n: int, region: Region, given: Given) -> Float[Tensor, " n"]:
         return self._masses(n, self._boxes(region), given).logsumexp(1)
@@ -148,8 +149,8 @@ class CellEvents(Events):
         columns = self.space.columns or [None] * self.space.dims
         whole = {entry for entry, column in enumerate(columns) if column is None or column.is_discrete}
         return {
-            entry: Interval(_next(part.low, part.above), -_next(-part.high, part.below))
-            if isinstance(part, Interval) and entry in whole
+            entry: Range(_next(part.low, part.above), -_next(-part.high, part.below))
+            if isinstance(part, Range) and entry in whole
             else part
             for entry, part in region.items()
         }
@@ -167,11 +168,11 @@ class CellEvents(Events):
             raise Unsupported(f"A region must be at most {MOST} boxes, got more. Name fewer levels.")
         return [dict(chosen) for chosen in itertools.product(*sides)]
 
-    def _sides(self, entry: int, part: Interval | frozenset[int]) -> list[Interval]:
+    def _sides(self, entry: int, part: Range | frozenset[int]) -> list[Range]:
         """The stretches of the line that belong to some values of a column."""
         column = None if self.space.columns is None else self.space.columns[entry]
         if column is not None and column.kind == "real":
-            return [part] if isinstance(part, Interval) else []
+            return [part] if isinstance(part, Range) else []
         low, high = self._ends(entry)
         runs = _runs(part, low, high)
         return [self._stretch(entry, first, last, first <= low, last >= high) for first, last in runs]
@@ -185,7 +186,7 @@ class CellEvents(Events):
         low, high = self.cells.ends[:, int((self.cells.whole == entry).nonzero())].tolist()
         return low, high
 
-    def _stretch(self, entry: int, first: float, last: float, is_least: bool, is_most: bool) -> Interval:
+    def _stretch(self, entry: int, first: float, last: float, is_least: bool, is_most: bool) -> Range:
         """From the lower edge of a value to the upper edge of another; what lies beyond the ends goes to them."""
         low, high = -math.inf, math.inf
         if self.cells is None:
@@ -196,12 +197,12 @@ class CellEvents(Events):
             u = torch.zeros_like(row)
             u[1] = 1.0
             edges = tuple(self.cells(row, u)[:, entry].tolist())
-        return Interval(low if is_least else edges[0], high if is_most else edges[1], below=not is_most)
+        return Range(low if is_least else edges[0], high if is_most else edges[1], below=not is_most)
 
 
-def _runs(part: Interval | frozenset[int], low: float, high: float) -> list[RunOf]:
+def _runs(part: Range | frozenset[int], low: float, high: float) -> list[RunOf]:
     """The whole numbers of a part of a column, from the least to the largest that there is, in runs without a gap."""
-    if isinstance(part, Interval):
+    if isinstance(part, Range):
         first, last = max(low, _next(part.low, part.above)), min(high, -_next(-part.high, part.below))
         return [(first, last)] if first <= last else []
     values = sorted(value for value in part if low <= value <= high)

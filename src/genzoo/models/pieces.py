@@ -20,7 +20,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from genzoo.core.space import Column
-from genzoo.distributions.region import Interval, Region, moved_into
+from genzoo.distributions.region import Range, Region, moved_into
 from genzoo.models.float64_buffers import Wide
 
 __all__ = ["Pieces", "Smoothing"]
@@ -184,20 +184,20 @@ class Pieces(Wide):
         for d, part in region.items():
             column, span = self.columns[d], self.span(d)
             if column.levels is None:
-                if not isinstance(part, Interval):
+                if not isinstance(part, Range):
                     raise ValueError(f"Entry {d} holds numbers, so a region must give an interval of it, got {part}.")
                 whole[span] = self._within(self.numeric.index(d), column.kind == "integer", part)
             else:
                 levels = torch.arange(column.levels)
-                inside = part.holds(levels) if isinstance(part, Interval) else torch.isin(levels, _numbers(part))
+                inside = part.holds(levels) if isinstance(part, Range) else torch.isin(levels, _numbers(part))
                 whole[span, 1] = inside.double().to(whole.device)
         return whole
 
     def held(self, x: Float[Tensor, "B D"], region: Region) -> Float[Tensor, "B D"]:
         """Values that were drawn within a region, without the rounding that may lead out of it."""
-        numeric = {d: part for d, part in region.items() if isinstance(part, Interval) and d in self.numeric}
+        numeric = {d: part for d, part in region.items() if isinstance(part, Range) and d in self.numeric}
         whole = {d: ends_of(part, self.columns[d].kind == "integer") for d, part in numeric.items()}
-        return moved_into(x, {d: Interval(*ends) for d, ends in whole.items()})
+        return moved_into(x, {d: Range(*ends) for d, ends in whole.items()})
 
     def features(self, codes: Int[Tensor, "n D"], d: int) -> Float[Tensor, "n F"]:
         """An entry as numbers between which distances make sense: its quantile as a normal number, or its level."""
@@ -264,7 +264,7 @@ class Pieces(Wide):
     def _high(self, place: int) -> Tensor:
         return torch.cat([self.cuts[place], self.cuts[place, -1:]])
 
-    def _within(self, place: int, whole: bool, part: Interval) -> Float[Tensor, "L 2"]:
+    def _within(self, place: int, whole: bool, part: Range) -> Float[Tensor, "L 2"]:
         """The places in each piece of a column that lie in an interval."""
         low, high = ends_of(part, whole)
         below = self._place(place, low), self._place(place, high + 1 if whole else high)
@@ -289,11 +289,11 @@ class Pieces(Wide):
         return torch.where(piece > end, 0.0, found)
 
 
-def ends_of(part: Interval, whole: bool) -> tuple[float, float]:
+def ends_of(part: Range, whole: bool) -> tuple[float, float]:
     """The least and the largest number of an interval, or of the whole numbers in it.
 
     Example:
-        >>> ends_of(Interval(0.5, 3, below=True), whole=True)
+        >>> ends_of(Range(0.5, 3, below=True), whole=True)
         (1.0, 2.0)
     """
     low, high = float(part.low), float(part.high)

@@ -37,13 +37,15 @@ class Within:
         x: The rows.
         given: The condition of each.
         chance: The probability of the event under the model, of the conditions that were asked for.
-        tried: How many rows were drawn; None where the chance is exact.
+        tried: How many rows were drawn; None where the chance is told by the model.
+        consistent: Whether what it tells is of one law, and so exact.
     """
 
     x: Shaped[Tensor, "n *event"]
     given: Given
     chance: float
     tried: int | None = None
+    consistent: bool = True
 
 
 def boxed(
@@ -63,9 +65,9 @@ def boxed(
 
     Example:
         >>> from genzoo.core import Space
-        >>> from genzoo.distributions import Interval
+        >>> from genzoo.distributions import Range
         >>> from genzoo.models.classical import Gaussian
-        >>> found = boxed(Gaussian(Space((2,))), [{0: Interval(low=1.0)}], 4)
+        >>> found = boxed(Gaussian(Space((2,))), [{0: Range(low=1.0)}], 4)
         >>> bool((found.x[:, 0] >= 1).all()), found.tried
         (True, None)
     """
@@ -87,7 +89,8 @@ def boxed(
         for k, box in enumerate(boxes):
             if len(own := (which == k).nonzero().squeeze(1)):
                 parts.append(events.draw_within(len(own), box, given_rows(rows, own), noise.at("x").rows(own)))
-    return Within(torch.cat(parts)[order.argsort()], rows, chance.exp().mean().item())
+    chance_of_all = chance.exp().mean().item()
+    return Within(torch.cat(parts)[order.argsort()], rows, chance_of_all, consistent=events.consistent)
 
 
 def rejected(

@@ -11,13 +11,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from genzoo.core.space import Space
-from genzoo.distributions.region import Interval, Region
+from genzoo.distributions.region import Range, Region
 from genzoo.tasks.expression import Expression, number_of, place_of
 
 __all__ = ["boxes", "spoken"]
 
 MOST = 4096
-Side = Interval | frozenset[int]
+Side = Range | frozenset[int]
 Box = dict[int, Side]
 
 
@@ -116,8 +116,8 @@ class _Walk:
         if isinstance(side, frozenset):
             rest = self._levels(entry) - side
             return [rest] if rest else []
-        low = Interval(high=side.low, below=not side.above)
-        high = Interval(low=side.high, above=not side.below)
+        low = Range(high=side.low, below=not side.above)
+        high = Range(low=side.high, above=not side.below)
         return [part for part in (low, high) if not _is_empty(part) and part.low < math.inf and part.high > -math.inf]
 
     def _meeting(self, a: Box, b: Box) -> Box | None:
@@ -178,17 +178,17 @@ MIRRORED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Gt: ast.Lt,
     ast.GtE: ast.LtE,
 }
-SIDES: dict[type[ast.cmpop], Callable[[float], tuple[Interval, ...]]] = {
-    ast.Lt: lambda value: (Interval(high=value, below=True),),
-    ast.LtE: lambda value: (Interval(high=value),),
-    ast.Gt: lambda value: (Interval(low=value, above=True),),
-    ast.GtE: lambda value: (Interval(low=value),),
-    ast.Eq: lambda value: (Interval(value, value),),
-    ast.NotEq: lambda value: (Interval(high=value, below=True), Interval(low=value, above=True)),
+SIDES: dict[type[ast.cmpop], Callable[[float], tuple[Range, ...]]] = {
+    ast.Lt: lambda value: (Range(high=value, below=True),),
+    ast.LtE: lambda value: (Range(high=value),),
+    ast.Gt: lambda value: (Range(low=value, above=True),),
+    ast.GtE: lambda value: (Range(low=value),),
+    ast.Eq: lambda value: (Range(value, value),),
+    ast.NotEq: lambda value: (Range(high=value, below=True), Range(low=value, above=True)),
 }
 
 
-def _holds(part: Interval, value: float) -> bool:
+def _holds(part: Range, value: float) -> bool:
     over = value > part.low if part.above else value >= part.low
     return over and (value < part.high if part.below else value <= part.high)
 
@@ -202,11 +202,11 @@ def _is_empty(side: Side) -> bool:
 def _overlap(a: Side, b: Side) -> Side:
     if isinstance(a, frozenset) and isinstance(b, frozenset):
         return a & b
-    assert isinstance(a, Interval)
-    assert isinstance(b, Interval)
+    assert isinstance(a, Range)
+    assert isinstance(b, Range)
     low, above = max((a.low, a.above), (b.low, b.above))
     high, not_below = min((a.high, not a.below), (b.high, not b.below))
-    return Interval(low, high, above, not not_below)
+    return Range(low, high, above, not not_below)
 
 
 def _stepped(part: Side, step: float | None) -> Side:
@@ -214,7 +214,7 @@ def _stepped(part: Side, step: float | None) -> Side:
     if step is None or isinstance(part, frozenset):
         return part
     first, last = _place(part.low / step, part.above), -_place(-part.high / step, part.below)
-    return Interval((first - 0.5) * step, (last + 0.5) * step, below=True)
+    return Range((first - 0.5) * step, (last + 0.5) * step, below=True)
 
 
 def _place(end: float, is_out: bool) -> float:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from genzoo.core import GenerativeModel, Given, Noise, Unsupported
 from genzoo.core.given import given_rows
-from genzoo.distributions.region import EventsLike, ImputationLike, Interval, Region, inside
+from genzoo.distributions.region import EventsLike, ImputationLike, Range, Region, inside
 from genzoo.testing.promise import LeftOut, Subject, hold, promise
 
 __all__ = ["fills_in", "fills_in_by_one_law", "knows_events"]
@@ -111,9 +111,9 @@ def _products(y: Tensor) -> Tensor:
 
 def _region(x: Tensor, entries: int, model: GenerativeModel) -> Region:
     """What about half of all samples have in their first entries: the levels that are even, or the upper numbers."""
-    columns, found = model.space.columns, dict[int, Interval | frozenset[int]]()
+    columns, found = model.space.columns, dict[int, Range | frozenset[int]]()
     for entry in range(entries):
         levels = model.space.levels if columns is None else columns[entry].levels
         middle = x[:, entry].double().median().item()
-        found[entry] = Interval(low=middle) if levels is None else frozenset(range(0, levels, 2))
+        found[entry] = Range(low=middle) if levels is None else frozenset(range(0, levels, 2))
     return found

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from genzoo.core import Batch, Column, GenerativeModel, Noise, Space, Unsupported
-from genzoo.distributions import Interval, inside
+from genzoo.distributions import Range, inside
 from genzoo.models.abilities import Events, Imputation
 from genzoo.models.autoregressive import TabularAR
 from genzoo.testing.density import every
@@ -64,7 +64,7 @@ def test_regions_of_the_first_columns_have_the_mass_of_their_rows_and_draws_stay
     x, mass = rows_and_masses(model)
     events = model.ability(Events)
     assert events is not None
-    for region in ({0: frozenset([1])}, {0: frozenset([0, 1]), 1: Interval(1, 3, above=True)}, {}):
+    for region in ({0: frozenset([1])}, {0: frozenset([0, 1]), 1: Range(1, 3, above=True)}, {}):
         within = inside(x, region)
         told = events.log_mass(2, region, {"given": CLASS.expand(2)}).exp()
         assert told.tolist() == pytest.approx([mass[within].sum().item()] * 2, abs=1e-9)
@@ -81,9 +81,9 @@ def test_regions_of_numbers_and_words() -> None:
     model.prepare([Batch(torch.randn(200, 4, dtype=torch.float64).abs().mul(20).floor().clamp_max(2))])
     events = model.ability(Events)
     assert events is not None
-    region = {1: Interval(1, 2), 0: Interval(0.5), 3: frozenset([0, 1])}
+    region = {1: Range(1, 2), 0: Range(0.5), 3: frozenset([0, 1])}
     told = events.log_mass(1, region, {}).exp().item()
-    parts = [events.log_mass(1, region | {1: Interval(k, k)}, {}).exp().item() for k in (1, 2)]
+    parts = [events.log_mass(1, region | {1: Range(k, k)}, {}).exp().item() for k in (1, 2)]
     assert told == pytest.approx(sum(parts), abs=1e-9)
     assert bool(inside(events.draw_within(300, region, {}, Noise(0)), region).all())
     many = TabularAR(Space((9,)), width=4, features=2, bins=20).eval()
@@ -91,7 +91,7 @@ def test_regions_of_numbers_and_words() -> None:
     asked = many.ability(Events)
     assert asked is not None
     with pytest.raises(Unsupported, match="few tokens"):
-        asked.log_mass(1, {column: Interval(0) for column in range(9)}, {})
+        asked.log_mass(1, {column: Range(0) for column in range(9)}, {})
 
 
 def test_spikes_bounds_whole_numbers_and_tails_survive() -> None:

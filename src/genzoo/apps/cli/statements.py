@@ -45,7 +45,8 @@ def within(run: "Run", text: str, n: int, seed: int, words: Mapping[str, Any], o
             found = rejected(model, written(asked, codec), n, given, seed=seed, options=options)
     except Never as never:
         raise Mistake.of(never) from None
-    how = "exact" if found.tried is None else f"{found.tried:,} rows drawn until {n:,} were in it"
+    told = "exact" if found.consistent else "by conditionals that were learned one by one"
+    how = told if found.tried is None else f"{found.tried:,} rows drawn until {n:,} were in it"
     say(f"P({asked.text}) = {found.chance:.4g} ({how})")
     return found
 

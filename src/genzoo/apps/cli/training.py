@@ -64,12 +64,8 @@ def train(
     }  # fmt: skip
     asked = {name: value for name, value in asked.items() if value is not None}
     seen: dict[str, Any] = {
-        "binarize": binarize,
-        "size": size,
-        "color": color,
-        "skip_bad": skip_bad or None,
-        "group": group,
-    }
+        "binarize": binarize, "size": size, "color": color, "skip_bad": skip_bad or None, "group": group
+    }  # fmt: skip
     if resume is not None:
         others = {name: value for name, value in asked.items() if name != "steps"}
         if any((recipe, data, given, x, any(seen.values()), how_read, settings, how, out, start, others)):

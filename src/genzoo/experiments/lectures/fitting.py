@@ -1,6 +1,5 @@
 """Fitting: a density moved over data, regressions, means by draws, and the likelihood that nobody passes."""
 
-import importlib.util
 import math
 from typing import Any
 
@@ -99,8 +98,7 @@ def logistic(s: Study) -> None:
     p = (rows @ W.T).softmax(1).detach()
     hand = (p - torch.nn.functional.one_hot(y[:200].long(), 10)).T @ rows
     s.most("Σ (p − y) xᵀ less the gradient", (torch.autograd.grad(loss, W)[0] - hand).abs().max(), 1e-9)
-    if importlib.util.find_spec("sklearn"):
-        s.most("difference from scikit-learn's weights", beside_sklearn(model, images, y), 1e-3)
+    s.most("difference from scikit-learn's weights", beside_sklearn(model, images, y), 1e-3)
     right = (model.log_probs(digits.test.given).argmax(1) == digits.test.x.flatten()).double().mean()
     s.least("share of withheld digits that it tells", right, 0.9)
     s.most(

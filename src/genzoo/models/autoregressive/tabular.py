@@ -255,6 +255,8 @@ class TabularEvents(Events):
     table that of its rows; else those of fewest tokens first.
     """
 
+    consistent = False
+
     def __init__(self, model: TabularAR) -> None:
         self.model, self.space = model, model.space
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from genzoo.core.given import Given
 from genzoo.core.model import Unsupported
 from genzoo.core.noise import Noise
-from genzoo.distributions.region import Interval, Region, moved_into
+from genzoo.distributions.region import Range, Region, moved_into
 from genzoo.models.abilities import Events, Imputation
 from genzoo.models.classical.gaussians import DiagonalGaussians, Gaussians
 from genzoo.models.classical.parts import part_logits
@@ -68,7 +68,7 @@ class MixtureEvents(Events):
         x = torch.full((n, self.space.dims), torch.nan, dtype=torch.float64, device=which.device)
         means, deviations = self.mixture.gaussians.means, self.mixture.gaussians.deviations()
         for entry, part in region.items():
-            assert isinstance(part, Interval)
+            assert isinstance(part, Range)
             mean, sigma, u = means[which, entry], deviations[which, entry], noise.at("entry", entry)
             ends = (part.low - mean) / sigma, (part.high - mean) / sigma
             x[:, entry] = mean + sigma * normal_within(*ends, u.uniform(n, dtype=torch.float64))
@@ -78,7 +78,7 @@ class MixtureEvents(Events):
     def _joint(self, n: int, region: Region, given: Given) -> Float[Tensor, "n parts"]:
         """log w_k P_k(x in R)."""
         mixture = self.mixture
-        if any(not isinstance(part, Interval) for part in region.values()):
+        if any(not isinstance(part, Range) for part in region.values()):
             raise Unsupported(f"A region of reals must be made of intervals, got {dict(region)}. Give intervals.")
         if len(region) > 1 and not isinstance(mixture.gaussians, DiagonalGaussians):
             raise Unsupported(
@@ -88,7 +88,7 @@ class MixtureEvents(Events):
         means, deviations = mixture.gaussians.means, mixture.gaussians.deviations()
         joint = part_logits(mixture.weights, mixture.class_weights, labels_of(given, n, means.device))
         for entry, part in region.items():
-            assert isinstance(part, Interval)
+            assert isinstance(part, Range)
             mean, sigma = means[:, entry], deviations[:, entry]
             joint = joint + log_normal_mass((part.low - mean) / sigma, (part.high - mean) / sigma)
         return joint
