@@ -1,5 +1,6 @@
 """Denoisers, inspectors, classes, and codes: four ways to make pictures, looked at from inside."""
 
+import io
 import itertools
 from typing import Any
 
@@ -7,15 +8,21 @@ import torch
 from torch import Tensor
 from torch import distributions as td
 
+from genzoo.core import Batch, Space
 from genzoo.core.abilities import Denoiser, Latent
 from genzoo.data import read
+from genzoo.data.picture import grid
+from genzoo.evaluation import judge_made_for
 from genzoo.experiments.lectures.chains import taught
+from genzoo.experiments.lectures.fitting import fitted
 from genzoo.experiments.lectures.study import Study
 from genzoo.experiments.lectures.style import wall
+from genzoo.models.classical import PPCA
 from genzoo.training import TrainConfig, train
 from genzoo.zoo import recipe_named
+from genzoo.zoo.compression import compress, decompress
 
-__all__ = ["denoiser", "inspector"]
+__all__ = ["classes", "compression", "denoiser", "inspector"]
 
 MODES = torch.tensor([[2.0, 0.0], [-1.0, 1.732], [-1.0, -1.732]], dtype=torch.float64)
 WIDTH = 0.5
@@ -154,3 +161,91 @@ def logits(model: Any, x: Tensor) -> Tensor:
     """What the critic says of rows of data."""
     inner = getattr(model, "model", model)
     return inner.said(model.able(Latent).numbers.of(x), {}).squeeze(1)
+
+
+def classes(s: Study) -> None:
+    """A conditional model p(x | y) is one network for all classes. The same noise under each class keeps what the
+    class leaves open, slant and thickness, and changes the digit. Whether the class is obeyed, a judge says, which
+    never saw the model. Guidance follows the condition more than the data do: classes get surer and the pictures
+    of a class more alike.
+
+    Next: [guidance](../families/diffusion.md), [judges](../evaluation.md).
+    """
+    digits = read("digits", given="label")
+    judge: Any = judge_made_for(digits)
+    how: dict[str, Any] = {"steps": 200, "settings": {"width": 128, "net": "mlp"}} if s.quick else {"steps": 6000}
+    model = taught(s, "edm", digits, **how)
+    n, calls = (200, 8) if s.quick else (1000, 20)
+    label, scales = torch.arange(n) % 10, (0.0, 0.5, 1.0, 2.0, 4.0)
+    obeyed, spread = [], []
+    for guidance in scales:
+        x = model.sample(n, label, seed=s.seed, steps=calls, guidance=guidance)
+        obeyed.append((judge.probabilities(x).argmax(1) == label).double().mean().item())
+        each = x.double().flatten(1).reshape(-1, 10, 64)
+        spread.append(each.var(0).sum(1).mean().sqrt().item())
+    least = 0.15 if s.quick else 0.85
+    s.least("share of samples in which the judge sees the class, without guidance", obeyed[0], least)
+    s.least("the same with guidance 2, less without", obeyed[3] - obeyed[0], 0.0)
+    s.most("spread within a class with guidance 4, over that without", spread[4] / spread[0], 0.95)
+    s.note("judge's share and spread by guidance", [list(row) for row in zip(scales, obeyed, spread, strict=True)])
+    rows = [model.sample(4, [c] * 4, seed=s.seed, steps=calls, guidance=1.0) for c in range(10)]  # noise i in row i
+    _, (top, below) = s.figure(2, 1, size=(6, 5.4), alt="Four noises, each under the classes 0 to 9; and the share "
+                               "that a judge recognizes, and the spread within a class, by guidance.")  # fmt: skip
+    wall(top, torch.stack(rows, 1).flatten(0, 1).float() / 16, 10, "one noise a line, a class a column")
+    below.plot(scales, obeyed, "o-", label="class seen by the judge")
+    below.plot(scales, [each / spread[0] for each in spread], "s-", label="spread within a class, of that at 0")
+    below.set(xlabel="guidance", ylim=(0, 1.3))
+    below.legend(fontsize=11, loc="lower right")
+
+
+def compression(s: Study) -> None:
+    """To generate and to compress is one thing: who knows what to expect needs few bits to say what came. A linear
+    autoencoder keeps k numbers of a picture, and loses exactly the variance of the directions that it leaves out.
+    Without loss, −log₂ p is the length of the best code, and an entropy coder that asks a model of pixels comes within
+    a few bits of it in real bytes, which come back to the last bit.
+
+    Next: [compression](../compression.md).
+    """
+    digits = read("digits")
+    x, test = (part.x.flatten(1).double() / 16 for part in (digits.train, digits.test))
+    values = torch.linalg.eigvalsh(x.T.cov(correction=0)).flip(0)
+    sizes = [1, 2, 4, 8, 16, 32]
+    lost: list[float] = []
+    withheld: list[float] = []
+    for k in sizes:
+        model = fitted(PPCA(Space((64,)), rank=k, floor=1e-6), Batch(x))
+        directions = torch.linalg.qr(model.loadings).Q
+        for rows, found in ((x, lost), (test, withheld)):
+            centered = rows - model.mean
+            found.append((centered - centered @ directions @ directions.T).square().sum(1).mean().item())
+    others = [values[k:].sum() for k in sizes]
+    s.near("variance lost with k numbers is that of the other directions", lost, others, within=1e-6)
+    run = s.trained("softmax_chain", digits, steps=150 if s.quick else 3000, sample_every=10**6)
+    pictures = run.codec.save_each(digits.test.x[: 60 if s.quick else 168], run.path / "pictures")
+    report = compress(run, pictures, run.path / "pictures.gz0")
+    decompress(run, run.path / "pictures.gz0", run.path / "again")
+    same = [(run.path / "again" / path.name).read_bytes() == path.read_bytes() for path in pictures]
+    s.equal("pictures that came back", sum(same), len(pictures))
+    s.most("bytes of the coder over −log₂ p", report.words / report.bits, 1.01)
+    sheet = grid(digits.test.x[: len(pictures)].mul(15), side=8)
+    files = {"PNG": written(sheet, "PNG", optimize=True), "WebP": written(sheet, "WEBP", lossless=True, method=6)}
+    s.least("bytes of the better of PNG and WebP over the coder's", 8 * min(files.values()) / report.words, 1.0)
+    s.note("bytes", [["coder", report.words / 8], ["−log₂ p", report.bits / 8], *map(list, files.items())])
+    _, (left, right) = s.figure(1, 2, alt="Loss over the numbers of a code, training and withheld rows; and bytes "
+                                "of pictures without loss: PNG, WebP, the coder, and −log₂ p.")  # fmt: skip
+    for name, found in (("training", lost), ("withheld", withheld)):
+        left.plot(sizes, found, "o-", label=name)
+    left.set(xscale="log", xticks=sizes, xticklabels=sizes, xlabel="numbers of a code", title="squared error")
+    left.minorticks_off()
+    left.legend()
+    bytes_ = files | {"coder": report.words / 8, "−log₂ p": report.bits / 8}
+    right.bar(range(4), list(bytes_.values()), color=["C6", "C6", "C0", "C1"])
+    right.set(xticks=range(4), title=f"bytes of {len(pictures)} pictures")
+    right.set_xticklabels(list(bytes_), fontsize=11)
+
+
+def written(picture: Any, kind: str, **how: Any) -> int:
+    """How many bytes a picture takes as a file."""
+    file = io.BytesIO()
+    picture.save(file, kind, **how)
+    return len(file.getvalue())
