@@ -3,16 +3,19 @@
 import ast
 import inspect
 import json
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 import torch
 
+from experiments import lecture_pages
 from genzoo import Mistake
 from genzoo.distributions import Estimate
 from genzoo.experiments.lectures import DECKS, ITEMS, Study, coverage, item_named, items_of, run_item
 from genzoo.experiments.lectures.style import GRID, INK, PAPER
 
+ROOT = Path(__file__).resolve().parents[2]
 HERE = [item for item in ITEMS if item.place is not None]
 LONGEST = 40  # lines of an item, its text aside
 HEAVIEST = 150_000  # bytes of a figure
@@ -72,3 +75,13 @@ def test_a_study_knows_what_does_not_hold(tmp_path):
     s.near("last digits", 0.1 + 1e-10, 0.1, within=1e-12)
     assert [check.holds for check in s.checks] == [False, True, False, False, True, False, False]
     assert str(s.checks[0]) == "✗ far: 1, 2 (must be 1, 2.1 ± 0.05)"
+
+
+def test_pages_are_those_of_the_functions_and_of_the_record():
+    """What `python -m experiments.lecture_pages --write` writes is what stands there."""
+    record = json.loads(lecture_pages.RECORD.read_text(encoding="utf-8"))
+    told = "Run python -m experiments.lecture_pages --new"
+    assert {item.number for item in HERE} <= set(record), told
+    for deck in DECKS:
+        assert (lecture_pages.PAGES / f"{deck}.md").read_text("utf-8") == lecture_pages.page(deck, record), told
+    assert (ROOT / "docs" / "lectures.md").read_text("utf-8") == lecture_pages.index(), told
