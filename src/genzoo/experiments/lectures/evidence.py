@@ -38,7 +38,7 @@ def doomed(s: Study) -> None:
 
     Next: [naive sampling](../expectations.md), and guesses that are learned, [001.9](001.md).
     """
-    sigma, dims, M = 0.1, (1, 2, 5, 10, 20), (10, 40, 160) if s.quick else (10, 100, 1000, 10_000)
+    sigma, dims, M = 0.1, (1, 2, 5, 10, 20), (10, 40, 160) if s.quick else (10, 100, 1000)
     errors: dict[str, list[list[float]]] = {"prior": [], "q": []}
     variances = []
     for d in dims:
