@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch import distributions as td
 
+from genzoo._files import read_bytes
 from genzoo.core import Batch, Space
 from genzoo.core.abilities import Denoiser, Latent
 from genzoo.data import read
@@ -224,7 +225,7 @@ def compression(s: Study) -> None:
     pictures = run.codec.save_each(digits.test.x[: 60 if s.quick else 168], run.path / "pictures")
     report = compress(run, pictures, run.path / "pictures.gz0")
     decompress(run, run.path / "pictures.gz0", run.path / "again")
-    same = [(run.path / "again" / path.name).read_bytes() == path.read_bytes() for path in pictures]
+    same = [read_bytes(run.path / "again" / path.name) == read_bytes(path) for path in pictures]
     s.equal("pictures that came back", sum(same), len(pictures))
     s.most("bytes of the coder over −log₂ p", report.words / report.bits, 1.01)
     sheet = grid(digits.test.x[: len(pictures)].mul(15), side=8)
