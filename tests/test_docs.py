@@ -34,10 +34,17 @@ def commands() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize("path", [p for p in PAGES if blocks(p, "python")], ids=name_of)
 def test_python_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The blocks of a page, in order, are one program; they may write into `runs/`."""
+    from genzoo.zoo import recipes
+
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {"__name__": "page"}
-    for body in blocks(path, "python"):
-        exec(compile(body, name_of(path), "exec"), namespace)
+    offered = dict(recipes())
+    try:
+        for body in blocks(path, "python"):
+            exec(compile(body, name_of(path), "exec"), namespace)
+    finally:  # what a page adds to the zoo ends with it
+        recipes().clear()
+        recipes().update(offered)
 
 
 @pytest.mark.parametrize(("page", "line"), list(commands()))

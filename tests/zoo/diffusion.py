@@ -64,7 +64,7 @@ def tab_ddpm(space: Space, given: GivenSpaceLike = None) -> Ranked:
 
 
 def tab_diff(space: Space, given: GivenSpaceLike = None) -> Ranked:
-    return Ranked(TabDiff(ranked_space(space), given, width=8, depth=1), space, bins=6)
+    return Ranked(TabDiff(ranked_space(space), given, width=8, depth=1, sampling_steps=8), space, bins=6)
 
 
 def bridge(space: Space) -> Bridge:
@@ -140,7 +140,7 @@ DIFFUSION: dict[str, Entry] = {
     "tab_ddpm/levels": Entry(lambda: TabDDPM(TINY_COLUMNS, width=8, depth=1, steps=5), BOUND),
     "tab_diff": Entry(lambda: tab_diff(TABLE, LABEL), BOUND, "condition"),
     "tab_diff/reals": Entry(lambda: tab_diff(REALS), BOUND, rounds=40),
-    "tab_diff/levels": Entry(lambda: TabDiff(TINY_COLUMNS, width=8, depth=1), BOUND),
+    "tab_diff/levels": Entry(lambda: TabDiff(TINY_COLUMNS, width=8, depth=1, sampling_steps=8), BOUND),
     "standardized/diffusion": Entry(
         lambda: Standardized(diffusion(REALS)), BOUND, "encode decode score latent denoise"
     ),

@@ -43,6 +43,7 @@ class TabDiff(Mixed):
         width: The units of a hidden layer.
         depth: Hidden layers.
         drop_given: As of `Mixed`.
+        sampling_steps: In how many steps rows are drawn, where `sample` is not told otherwise.
 
     Example:
         >>> from genzoo.core import Column
@@ -70,8 +71,10 @@ class TabDiff(Mixed):
         width: int = 256,
         depth: int = 3,
         drop_given: float = 0.0,
+        sampling_steps: int = 50,
     ) -> None:
         super().__init__(space, given_space, width=width, depth=depth, drop_given=drop_given)
+        self.sampling_steps = sampling_steps
         told = {"powers": (powers, self.number_entries), "rates": (rates, self.level_entries)}
         for name, (values, entries) in told.items():
             each = [values] * len(entries) if isinstance(values, int | float) else list(values)
@@ -154,7 +157,7 @@ class TabDiff(Mixed):
         return x.numbers / size.square() + sigma / size * said, log_p
 
     def draw(
-        self, n: int, given: Given, noise: Noise, *, steps: int = 50, fresh: float = 0.3
+        self, n: int, given: Given, noise: Noise, *, steps: int | None = None, fresh: float = 0.3
     ) -> Shaped[Tensor, "n D"]:
         """Samples, step by step.
 
@@ -162,9 +165,10 @@ class TabDiff(Mixed):
             n: The number of rows.
             given: The condition.
             noise: Where the draws come from.
-            steps: How many steps, of two calls of the network.
+            steps: How many steps, of two calls of the network; by default those of the model.
             fresh: By how much of a step time goes back before it, with fresh noise and masks; 0 for none.
         """
+        steps = self.sampling_steps if steps is None else steps
         if steps < 1 or fresh < 0:
             raise ValueError(f"`steps` must be at least 1 and `fresh` not negative, got {steps} and {fresh}.")
         numbers = noise.at("start").normal(n, len(self.number_entries), dtype=self.dtype) * MOST

@@ -68,6 +68,7 @@ def tab_diff(
     width: Count | None = None,
     depth: Count = 3,
     bins: Count = 200,
+    sampling_steps: Count = 50,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """A table whose numbers are lost in noise and its words behind masks, in continuous time, and one perceptron.
@@ -77,12 +78,16 @@ def tab_diff(
         width: Units of a hidden layer; by default as size says.
         depth: Hidden layers.
         bins: By how many pieces the ranks of a column of numbers are told.
+        sampling_steps: In how many steps rows are drawn, each of two calls of the network.
     """
     from genzoo.models.diffusion import TabDiff
     from genzoo.models.ranked import ranked_space
 
     width = width or (384 if size == "small" else 1024)
-    model = TabDiff(ranked_space(space), given_space, width=width, depth=depth, drop_given=drop_given)
+    model = TabDiff(
+        ranked_space(space), given_space, width=width, depth=depth, drop_given=drop_given,
+        sampling_steps=sampling_steps,
+    )  # fmt: skip
     return Recipe(_ranked(model, space, bins), CONFIG)
 
 
