@@ -72,7 +72,7 @@ def test_very_many_kinds_are_taken_where_they_are_meant(tmp_path: Path) -> None:
 
 def test_one_row_is_no_table_to_learn_from(tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text("age,kind,w\n3,red,2.5\n")
-    with pytest.raises(Mistake, match="at least 2 training rows, got 1"):
+    with pytest.raises(Mistake, match="at least 2 training rows, or nothing tells what differs, got 1"):
         genzoo.train("mixture_table", tmp_path / "one.csv", out=tmp_path / "run", steps=1, device="cpu")
 
 

@@ -43,7 +43,7 @@ def models(name: str) -> dict[tuple[str, bool], GenerativeModel]:
 def test_declarations_are_what_the_models_answer(name):
     info, found = recipe_named(name), models(name)
     assert found
-    able, exact = set(), set()
+    able, knows = set(), set()
     for (kind, _), model in found.items():
         assert model.likelihood is Likelihood(info.likelihood_on((SPACES | LAST)[kind])), kind
         lowers = model.lowers()
@@ -51,9 +51,9 @@ def test_declarations_are_what_the_models_answer(name):
         assert lowers.name.partition(" of")[0] in info.loss, kind
         able |= {capability.value for capability in Capability if model.can(capability)}
         kinds = {"impute": Imputation, "where": Events}
-        exact |= {word for word, ability in kinds.items() if model.ability(ability) is not None}
+        knows |= {word for word, ability in kinds.items() if model.ability(ability) is not None}
     assert able == set(info.can)
-    assert exact == set(info.exact)
+    assert knows == set(info.knows)
 
 
 @pytest.mark.parametrize("name", sorted(recipes()))

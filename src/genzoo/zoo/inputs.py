@@ -219,7 +219,10 @@ def check_rows(data: Data) -> None:
         Mistake: If there is but one.
     """
     if isinstance(data.codec, TableCodec | PointsCodec) and len(data.train) < 2:
-        raise Mistake(f"A table must have at least 2 training rows, got {len(data.train)}.", "Give more rows.")
+        raise Mistake(
+            f"A table must have at least 2 training rows, or nothing tells what differs, got {len(data.train)}.",
+            "Give more rows, different ones.",
+        )
 
 
 def check_pairs(info: RecipeInfo[Any], data: Data) -> None:

@@ -190,8 +190,8 @@ class RecipeInfo(Generic[P]):
         compared: The options under which its samples are compared with those of others.
         sampling: The options of its sampling by name, as `SAMPLING` describes them.
         loss: What its training lowers, with the unit; "" where no word says it.
-        exact: What its models answer without approximation: "impute", entries that are missing; "where", how likely a
-            region is, and what is in it.
+        knows: What its models tell by themselves: "impute", entries given the others; "where", how likely a region is,
+            and what is in it. How exactly, the ability itself says.
         wants: What it cannot do without: x that is an "image", a "condition", an "image condition", or "pairs" of x
             and condition that belong together.
 
@@ -216,7 +216,7 @@ class RecipeInfo(Generic[P]):
         self.compared = dict(declared.get("compared", {}))
         self.sampling = tuple(declared.get("sampling", ()))
         self.loss = declared.get("loss", LOSSES.get(self.likelihood, ""))
-        self.exact = tuple(declared.get("exact", ()))
+        self.knows = tuple(declared.get("knows", ()))
         self.wants = tuple(declared.get("wants", ()))
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Recipe:
@@ -363,7 +363,7 @@ class Declared(TypedDict, total=False):
     compared: Mapping[str, Any]
     sampling: Sequence[str]
     loss: str
-    exact: Sequence[Literal["impute", "where"]]
+    knows: Sequence[Literal["impute", "where"]]
     wants: Sequence[Want]
 
 

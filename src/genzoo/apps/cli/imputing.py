@@ -66,7 +66,7 @@ def _unable(run: "Run", what: str, ability: str) -> Mistake:
     """The mistake of a model that cannot, with the recipes that can."""
     from genzoo.zoo import recipes
 
-    able = ", ".join(name for name, info in recipes().items() if what in info.exact)
+    able = ", ".join(name for name, info in recipes().items() if what in info.knows)
     return Mistake(
         f"The model of a run must be one that {ability}, got {run.config.recipe.name}.", f"Train one of: {able}."
     )

@@ -225,7 +225,7 @@ def markov_density(
     paper="Hoogeboom et al., 2022, Autoregressive diffusion models, arXiv:2110.02037",
     columns="own",
     sampling=("orders",),
-    exact=("impute", "where"),
+    knows=("impute", "where"),
 )
 def tab_ar(
     space: Space,

@@ -27,7 +27,7 @@ PASSES = TrainConfig(batch_size=4000)  # rows at a time; no setting of a pass ch
     on_levels="bound",
     can=("sample", "log_prob", "score", "loss", "condition", "missing", "direct_fit"),
     paper="Gauss, 1809, Theoria motus corporum coelestium",
-    exact=("impute", "where"),
+    knows=("impute", "where"),
 )
 def gaussian(
     space: Space,
@@ -65,7 +65,7 @@ def gaussian(
     can=("sample", "log_prob", "score", "loss", "encode", "decode", "condition", "missing", "direct_fit"),
     paper="Dempster, Laird & Rubin, 1977, Maximum likelihood from incomplete data via the EM algorithm",
     answers="component",
-    exact=("impute", "where"),
+    knows=("impute", "where"),
 )
 def gaussian_mixture(
     space: Space,

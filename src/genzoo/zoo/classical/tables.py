@@ -16,7 +16,7 @@ LARGE = 1 << 24  # numbers in a table of pieces and components
     can=("sample", "log_prob", "loss", "condition", "missing", "direct_fit"),
     paper="Liu, Zhang & Van den Broeck, 2023, arXiv:2210.04398",
     columns="own",
-    exact=("impute", "where"),
+    knows=("impute", "where"),
 )
 def circuit(
     space: Space,
@@ -60,7 +60,7 @@ def circuit(
     can=("sample", "log_prob", "loss", "condition", "missing", "direct_fit"),
     paper="Everitt, 1984, An introduction to latent variable models",
     columns="own",
-    exact=("impute", "where"),
+    knows=("impute", "where"),
 )
 def mixture_table(
     space: Space,
@@ -104,7 +104,7 @@ def mixture_table(
     can=("sample", "log_prob", "score", "loss", "condition", "missing", "direct_fit"),
     paper="Sklar, 1959, Fonctions de répartition à n dimensions et leurs marges",
     columns="own",
-    exact=("impute", "where"),
+    knows=("impute", "where"),
 )
 def gaussian_copula(
     space: Space,
