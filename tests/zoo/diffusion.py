@@ -17,6 +17,7 @@ from genzoo.models.diffusion import (
     Learned,
     Line,
     Linear,
+    MaskedDiffusion,
     MinibatchOT,
     NoisyClassifier,
     Predicts,
@@ -25,8 +26,25 @@ from genzoo.models.diffusion import (
     TabDiff,
 )
 from genzoo.models.ranked import ranked_space
-from genzoo.nn import MLP, DiT, LineUNet, Noticing, Timed, UNet, UViT
-from tests.zoo.entry import BITS, BOTH, BOUND, BYTES, EVEN, EXACT, LABEL, NONE, ONE_OF_3, PIXELS, REALS, Entry
+from genzoo.models.sequences import symbols
+from genzoo.nn import MLP, DiT, Hot, Infilling, LineUNet, Noticing, Timed, UNet, UViT
+from tests.zoo.entry import (
+    BITS,
+    BOTH,
+    BOUND,
+    BYTES,
+    EVEN,
+    EXACT,
+    LABEL,
+    NONE,
+    ONE_OF_3,
+    PIXELS,
+    REALS,
+    TEXT,
+    TINY,
+    WORDS,
+    Entry,
+)
 
 
 def diffusion(space: Space, given: GivenSpaceLike = None, drop_given: float = 0.0, **options: object) -> Diffusion:
@@ -74,6 +92,15 @@ def bridge(space: Space) -> Bridge:
 
 def classifier(row: Space) -> NoisyClassifier:
     return NoisyClassifier(ONE_OF_3, row, Timed(MLP(row.dims, [16], 3, given=8), 8))
+
+
+def infilling(space: Space, given: GivenSpaceLike = None, timed: bool = False) -> Infilling:
+    return Infilling(symbols(space), space.dims, given, width=8, depth=1, heads=2, timed=timed)
+
+
+def masked_bits(space: Space, given: GivenSpaceLike) -> MaskedDiffusion:
+    size = space.dims * 3
+    return MaskedDiffusion(space, given, Hot(Timed(MLP(size, [8], size, given=8), 8, given), (space.dims,), symbols=2))
 
 
 DIFFUSION: dict[str, Entry] = {
@@ -141,6 +168,14 @@ DIFFUSION: dict[str, Entry] = {
     "tab_diff": Entry(lambda: tab_diff(TABLE, LABEL), BOUND, "condition"),
     "tab_diff/reals": Entry(lambda: tab_diff(REALS), BOUND, rounds=40),
     "tab_diff/levels": Entry(lambda: TabDiff(TINY_COLUMNS, width=8, depth=1, sampling_steps=8), BOUND),
+    "masked_diffusion": Entry(
+        lambda: MaskedDiffusion(WORDS, LABEL, infilling(WORDS, LABEL), drop_given=0.2), BOUND, "condition"
+    ),
+    "masked_diffusion/levels": Entry(lambda: MaskedDiffusion(TINY, None, infilling(TINY)), BOUND, rounds=15),
+    "masked_diffusion/bits": Entry(lambda: masked_bits(BITS, LABEL), BOUND, "condition"),
+    "masked_diffusion/given/several": Entry(
+        lambda: MaskedDiffusion(TINY, TEXT, infilling(TINY, TEXT), drop_given=0.2), BOUND, "condition"
+    ),
     "standardized/diffusion": Entry(
         lambda: Standardized(diffusion(REALS)), BOUND, "encode decode score latent denoise"
     ),

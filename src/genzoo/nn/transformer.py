@@ -20,10 +20,10 @@ References:
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.functional import gelu, scaled_dot_product_attention
@@ -31,7 +31,7 @@ from torch.nn.functional import gelu, scaled_dot_product_attention
 from genzoo._random import at_least_single
 from genzoo.nn.lean import normed, squared_relu, turned
 
-__all__ = ["FAST", "GPT2", "Cache", "Style", "Transformer"]
+__all__ = ["FAST", "GPT2", "Cache", "Looks", "Style", "Transformer"]
 
 # Places up to which, on a CPU, the matrix of scores is made outright: in float32 the fused kernel is no faster there,
 # and in bfloat16 it is two to four times slower.
@@ -72,6 +72,18 @@ class Style:
     def activate(self, h: Tensor) -> Tensor:
         """The nonlinearity."""
         return squared_relu(h) if self.activation == "relu2" else gelu(h, approximate="tanh")
+
+
+class Looks(NamedTuple):
+    """Who looks at whom, where that is not all that came before.
+
+    Attributes:
+        seen: Whether a place looks at another; None: all look at all.
+        places: Where each stands, for its angle; None: one after the other.
+    """
+
+    seen: Bool[Tensor, "T T"] | None = None
+    places: Int[Tensor, " T"] | None = None
 
 
 FAST = Style()
@@ -130,7 +142,9 @@ class Attention(nn.Module):
         self.out = nn.Linear(width, width, bias=style.bias)
         self.share = dropout
 
-    def forward(self, h: Tensor, turn: Tensor | None, cache: Cache | None, absent: Tensor | None) -> Tensor:
+    def forward(
+        self, h: Tensor, turn: Tensor | None, cache: Cache | None, absent: Tensor | None, looks: Looks | None = None
+    ) -> Tensor:
         parts = self.qkv(h).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (3, B, heads, T, d)
         qk, v = parts.split((2, 1))  # not by index: on the way back each index would fill zeros and be added
         if turn is not None:
@@ -140,7 +154,7 @@ class Attention(nn.Module):
         (q, k), v = qk.unbind(0), v.squeeze(0)
         if cache is not None:
             k, v = cache.extend(k, v)
-        out = attend(q, k, v, self.share if self.training else 0.0, absent)
+        out = attend(q, k, v, self.share if self.training else 0.0, absent, looks)
         return self.out(out.transpose(1, 2).flatten(2))
 
     def follow(self, h: Tensor, turn: Tensor | None, cache: Cache) -> Tensor:
@@ -168,8 +182,10 @@ class Block(nn.Module):
         self.down = nn.Linear(4 * width, width, bias=style.bias)
         self.drop = nn.Dropout(dropout) if dropout else nn.Identity()
 
-    def forward(self, h: Tensor, turn: Tensor | None, cache: Cache | None, absent: Tensor | None) -> Tensor:
-        h = h + self.drop(self.attention(self.norm1(h), turn, cache, absent))
+    def forward(
+        self, h: Tensor, turn: Tensor | None, cache: Cache | None, absent: Tensor | None, looks: Looks | None = None
+    ) -> Tensor:
+        h = h + self.drop(self.attention(self.norm1(h), turn, cache, absent, looks))
         return h + self.drop(self.down(self.style.activate(self.up(self.norm2(h)))))
 
     def follow(self, h: Tensor, turn: Tensor | None, cache: Cache) -> Tensor:
@@ -256,9 +272,16 @@ class Transformer(nn.Module):
         h: Float[Tensor, "B T width"],
         caches: list[Cache] | None = None,
         absent: Bool[Tensor, "B P"] | None = None,
+        looks: Looks | None = None,
     ) -> Float[Tensor, "B T width"]:
         """The vectors; with caches those of the next places; no place looks at the `absent` among the first, of which
-        the very first is none."""
+        the very first is none; `looks`, which goes without caches, says who looks at whom in place of the order."""
+        if looks is not None:
+            places = slice(h.shape[1]) if looks.places is None else looks.places
+            turn = self.turns[:, places] if self.style.rotary else None
+            for block in self.blocks:
+                h = block(h, turn, None, absent, looks)
+            return self.norm(h)
         first = caches[0].used if caches else 0
         if caches:
             absent = caches[0].absent = caches[0].absent if absent is None else absent
@@ -288,13 +311,16 @@ def attend(
     v: Float[Tensor, "B heads S size"],
     share: float = 0.0,
     absent: Bool[Tensor, "B P"] | None = None,
+    looks: Looks | None = None,
 ) -> Float[Tensor, "B heads T size"]:
-    """softmax(q kᵀ / √d) v for the last T of S places, each seeing itself and what came before, but for the absent of
-    the first P; a share of the weights is dropped."""
+    """softmax(q kᵀ / √d) v for the last T of S places, each seeing itself and what came before, or what it `looks` at,
+    but for the absent of the first P; a share of the weights is dropped."""
     t, s = q.shape[2], k.shape[2]
     if q.device.type == "cpu" and s <= (SHORT_HALF if q.dtype == torch.bfloat16 else SHORT):
-        weights = _scores(q, k, absent).softmax(-1)
+        weights = _scores(q, k, absent, looks).softmax(-1)
         return (functional.dropout(weights, share) if share else weights) @ v
+    if looks is not None:
+        return scaled_dot_product_attention(q, k, v, _seen(looks, absent, s), share)
     mask = torch.ones(t, s, dtype=torch.bool, device=q.device).tril(s - t) if t > 1 else None
     if absent is not None:
         seen = ~nn.functional.pad(absent, (0, s - absent.shape[1]))[:, None, None]
@@ -303,15 +329,26 @@ def attend(
     return scaled_dot_product_attention(q, k, v, None if causal else mask, share, is_causal=causal)
 
 
-def _scores(q: Tensor, k: Tensor, absent: Tensor | None) -> Tensor:
+def _scores(q: Tensor, k: Tensor, absent: Tensor | None, looks: Looks | None) -> Tensor:
     """q kᵀ / √d, −∞ where a place is not seen; the product itself adds what hides it, which saves two passes."""
     t, s, scale = q.shape[2], k.shape[2], q.shape[-1] ** -0.5
-    if t == 1:
+    if t == 1 or (looks is not None and looks.seen is None):
         scores = (q * scale) @ k.mT
     else:
         dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else q.dtype
-        hidden = torch.full((t, s), -torch.inf, dtype=dtype).triu_(1 + s - t)
+        if looks is None or looks.seen is None:
+            hidden = torch.full((t, s), -torch.inf, dtype=dtype).triu_(1 + s - t)
+        else:
+            hidden = torch.zeros(t, s, dtype=dtype).masked_fill_(~looks.seen, -torch.inf)
         scores = torch.baddbmm(hidden, q.flatten(0, 1), k.flatten(0, 1).mT, alpha=scale).view(*q.shape[:2], t, s)
     if absent is None:
         return scores
     return scores.masked_fill(nn.functional.pad(absent, (0, s - absent.shape[1]))[:, None, None], -torch.inf)
+
+
+def _seen(looks: Looks, absent: Tensor | None, s: int) -> Tensor | None:
+    """Which of S places are seen, if not all."""
+    if absent is None:
+        return looks.seen
+    there = ~nn.functional.pad(absent, (0, s - absent.shape[1]))[:, None, None]
+    return there if looks.seen is None else there & looks.seen

@@ -83,7 +83,8 @@ SAMPLING = {
     "steps": "Steps from noise to a sample.",
     "calls": "Calls of the network, however many the sampler makes a step.",
     "sampler": "How steps are taken: euler, ddim, heun, multistep, ipndm, dpm2, dpm3, unipc, deis, adaptive; and with "
-    "fresh noise ancestral, dpm_sde, churn, predictor_corrector.",
+    "fresh noise ancestral, dpm_sde, churn, predictor_corrector. Of symbols: random, entropy (the surest first), "
+    "remask (with second thoughts).",
     "grid": "Where the steps stop: uniform, quadratic, angle, karras, log_snr or diffusers.",
     "guidance": "How much more the condition counts; 0 is the model.",
     "guide": "What guidance makes of the answers with and without a condition: plain, rescaled (keeps the contrast), "
@@ -92,6 +93,7 @@ SAMPLING = {
     "guided_to": "The largest.",
     "against": "A condition to keep away from, in place of none.",
     "fresh": "Fresh noise on the way, from 0, the flow, to 1, the diffusion; 1 where the way has noise.",
+    "bound": "Of the sampler entropy: how many nats those told together may tell of one another.",
     "sweeps": "Sweeps of the Markov chain for a sample.",
     "method": "How the chain moves, or auto.",
     "anneal": "true: chains start hot and cool down.",
