@@ -13,6 +13,7 @@ from genzoo.models.diffusion import (
     Diffusion,
     Emphasis,
     Entropic,
+    FlowMap,
     Heun,
     Learned,
     Line,
@@ -21,6 +22,7 @@ from genzoo.models.diffusion import (
     MinibatchOT,
     NoisyClassifier,
     Predicts,
+    Progressive,
     Straight,
     TabDDPM,
     TabDiff,
@@ -71,6 +73,17 @@ def uvit_diffusion(space: Space, given: GivenSpaceLike = None) -> Diffusion:
 def line_diffusion(space: Space, given: GivenSpaceLike = None) -> Diffusion:
     net = Timed(LineUNet(space.shape, given=8, widths=(4, 8)), 8, given)
     return Diffusion(space, given, net, schedule=Straight(), predicts=Predicts.VELOCITY, sampler=Heun(3))
+
+
+def flow_map(space: Space, given: GivenSpaceLike = None, drop_given: float = 0.0, **options: object) -> FlowMap:
+    net = Timed(MLP(space.dims, [16], space.dims, given=8), 8, given, spans=True)
+    parts = {"schedule": Straight(), "predicts": Predicts.VELOCITY, "sampler": Heun(4), "drop_given": drop_given}
+    return FlowMap(Diffusion(space, given, net, **parts), **options)
+
+
+def flow_map_told(space: Space, given: GivenSpaceLike = None) -> FlowMap:
+    head = Timed(MLP(space.dims, [16], 1, given=8), 8, given, spans=True)
+    return flow_map(space, given, divergence=head)
 
 
 TABLE = Space((3,), columns=(Column("real"), Column("integer"), Column("categorical", 3)))
@@ -141,6 +154,16 @@ DIFFUSION: dict[str, Entry] = {
     ),
     "bridge": Entry(lambda: bridge(BYTES), NONE, "sample loss condition"),
     "bridge/reals": Entry(lambda: bridge(REALS), NONE, "sample loss condition", rounds=15),
+    "flow_map": Entry(lambda: flow_map(BYTES), NONE, "sample loss decode latent denoise", rounds=15),
+    "flow_map/reals": Entry(
+        lambda: flow_map(REALS, distillation=Progressive()), NONE, "sample loss decode latent denoise", rounds=15
+    ),
+    "flow_map/given": Entry(
+        lambda: flow_map(REALS, LABEL, 0.2, guidance=0.5), NONE, "sample loss decode latent condition", rounds=15
+    ),
+    "flow_map/told": Entry(
+        lambda: flow_map_told(REALS, LABEL), Likelihood.ESTIMATE, "decode score latent denoise condition", rounds=15
+    ),
     "noisy_classifier": Entry(
         lambda: NoisyClassifier(ONE_OF_3, EVEN, Timed(Noticing(EVEN.shape, 3, given=8, widths=(4, 8)), 8)),
         EXACT,

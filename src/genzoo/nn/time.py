@@ -12,14 +12,18 @@ from genzoo.nn.mlp import one_of
 
 __all__ = ["TimeEmbedding", "Timed"]
 
+SLOW = 30.0  # ω of the shortest wave of times along which a network is differentiated
+
 
 class TimeEmbedding(nn.Module):
     """A time in [0, 1] as a vector: waves of many lengths, mixed by a small perceptron,
 
-    $$ (\\cos \\omega_k t, \\sin \\omega_k t)_k, \\qquad \\omega_k = 1000^{k/K}. $$
+    $$ (\\cos \\omega_k t, \\sin \\omega_k t)_k, \\qquad \\omega_k = \\omega^{k/K}. $$
 
     Args:
         width: The length of the vector.
+        waves: How many lengths, K.
+        fastest: ω of the shortest; the slope along time of what sees the vector grows with it.
 
     Example:
         >>> TimeEmbedding(16)(torch.rand(5)).shape
@@ -31,9 +35,9 @@ class TimeEmbedding(nn.Module):
 
     frequencies: Tensor
 
-    def __init__(self, width: int, *, waves: int = 32) -> None:
+    def __init__(self, width: int, *, waves: int = 32, fastest: float = 1000.0) -> None:
         super().__init__()
-        frequencies = torch.exp(torch.linspace(0, math.log(1000.0), waves))
+        frequencies = torch.exp(torch.linspace(0, math.log(fastest), waves))
         self.register_buffer("frequencies", frequencies, persistent=False)
         self.layers = nn.Sequential(nn.Linear(2 * waves, width), nn.SiLU(), nn.Linear(width, width))
 
@@ -50,27 +54,43 @@ class Timed(nn.Module):
         width: The length of the embedding, which `net` was built for.
         given_space: What the condition is, `None` for no condition.
         attends: Whether `net` is called as net(x, embedding, tokens), so that it attends to the condition's tokens.
+        spans: Whether it may be told a second time, `until`, up to which it speaks; without one it is the first. Both
+            are then told by slow waves, for its slope along them is learned.
 
     Example:
         >>> from genzoo.nn.mlp import MLP
-        >>> net = Timed(MLP(2, [8], 2, given=4), 4)
-        >>> net(torch.zeros(5, 2), torch.rand(5)).shape
-        torch.Size([5, 2])
+        >>> net = Timed(MLP(2, [8], 2, given=4), 4, spans=True)
+        >>> x, t = torch.zeros(5, 2), torch.rand(5)
+        >>> torch.equal(net(x, t), net(x, t, until=t)), torch.equal(net(x, t), net(x, t, until=1 - t))
+        (True, False)
     """
 
     def __init__(
-        self, net: nn.Module, width: int, given_space: GivenSpaceLike = None, *, attends: bool = False
+        self,
+        net: nn.Module,
+        width: int,
+        given_space: GivenSpaceLike = None,
+        *,
+        attends: bool = False,
+        spans: bool = False,
     ) -> None:
         super().__init__()
         self.attends = attends
-        self.net, self.time = net, TimeEmbedding(width)
+        self.net, self.time = net, TimeEmbedding(width, fastest=SLOW if spans else 1000.0)
+        self.span = TimeEmbedding(width, fastest=SLOW) if spans else None
         self.embedding = Embedding(given_space, width) if given_space else None
         self.activation = nn.SiLU()
 
     def forward(
-        self, x: Float[Tensor, "B *event"], t: Float[Tensor, " B"], given: GivenLike = None
+        self,
+        x: Float[Tensor, "B *event"],
+        t: Float[Tensor, " B"],
+        given: GivenLike = None,
+        until: Float[Tensor, " B"] | None = None,
     ) -> Float[Tensor, "B *outputs"]:
         vector = self.time(one_of(t))  # samplers ask for one time in all rows
+        if self.span is not None:
+            vector = vector + self.span(one_of(torch.zeros_like(t[:1]).expand_as(t) if until is None else until - t))
         if self.embedding is None or given is None:
             return self.net(x, self.activation(vector).expand(len(t), -1))
         vector = self.activation(vector + self.embedding(given))

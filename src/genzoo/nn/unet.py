@@ -16,6 +16,7 @@ from torch.nn.functional import interpolate, pad
 
 from genzoo.nn.conditioning import Tokens
 from genzoo.nn.conv import image
+from genzoo.nn.slopes import on_the_way
 
 __all__ = ["UNet"]
 
@@ -26,6 +27,7 @@ class Norm(nn.GroupNorm):
     """Group normalization in float32, also within bf16, where torch's is coarser and four times slower on a CPU."""
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        x = x.contiguous() if on_the_way() else x
         return super().forward(x.float()).to(x.dtype) if x.dtype is torch.bfloat16 else super().forward(x)
 
 

@@ -33,7 +33,7 @@ from genzoo.nn.fields import traces
 if TYPE_CHECKING:
     from genzoo.models.diffusion.diffusion import Diffusion
 
-__all__ = ["TRAINED", "FlowLikelihood", "flow_log_density", "flow_log_prob"]
+__all__ = ["TRAINED", "FlowLikelihood", "flow_log_density", "flow_log_prob", "in_cells"]
 
 TRAINED = 0.002  # the noise, in units of the signal, down to which steps go and training looks
 
@@ -117,7 +117,7 @@ def flow_log_density(
         steps: Heun's steps.
         probes: Random directions for the trace, or None for the exact one.
     """
-    y, volume = _spread(model, x, noise)
+    y, volume = in_cells(model, x, noise)
     last = model.ends()[1]
     times = model.schedule.time(torch.linspace(-2 * math.log(TRAINED), last.log_snr.item(), steps + 1).double())
     first = model.schedule.at(times[0].to(y))
@@ -141,8 +141,14 @@ def flow_log_density(
     return FlowLikelihood(value, torch.zeros_like(value) if probes is None else _error(per_probe))
 
 
-def _spread(model: Flowing, x: Tensor, noise: Noise) -> tuple[Tensor, float]:
-    """Rows as reals, levels anywhere in their cells, and the log of a cell's volume."""
+def in_cells(model: Flowing, x: Shaped[Tensor, "B *event"], noise: Noise) -> tuple[Float[Tensor, "B *event"], float]:
+    """Rows as reals, levels anywhere in their cells, and the log of a cell's volume.
+
+    Args:
+        model: Whose rows they are.
+        x: The rows.
+        noise: Where the places in cells come from.
+    """
     y = model.numbers.of(x)
     if not model.space.is_discrete:
         return y, 0.0

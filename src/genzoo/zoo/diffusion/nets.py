@@ -98,13 +98,14 @@ def settings(space: Space, network: Network) -> TrainConfig:
     )
 
 
-def denoiser(space: Space, given_space: GivenSpaceLike, network: Network) -> Any:
+def denoiser(space: Space, given_space: GivenSpaceLike, network: Network, *, spans: bool = False) -> Any:
     """A network that sees the time and the condition.
 
     Args:
         space: What it denoises.
         given_space: The condition.
         network: Which.
+        spans: Whether it sees a second time, up to which it speaks.
     """
     from genzoo.core.given import as_given_space
     from genzoo.nn import MLP, DiT, LineUNet, Timed, UNet, UViT, is_sequence
@@ -115,7 +116,7 @@ def denoiser(space: Space, given_space: GivenSpaceLike, network: Network) -> Any
     layers: Any
     if kind == "mlp":
         hidden = [width or (256 if small else 512)] * (depth or (4 if small else 6))
-        return Timed(MLP(space.dims, hidden, space.dims, given=128), 128, given_space)
+        return Timed(MLP(space.dims, hidden, space.dims, given=128), 128, given_space, spans=spans)
     if kind in ("dit", "uvit"):
         width = width or (128 if small else 384)
         patch = max(2, min(space.shape[1:]) // 7 if small else 2)
@@ -123,17 +124,17 @@ def denoiser(space: Space, given_space: GivenSpaceLike, network: Network) -> Any
         parts = {"depth": blocks, "heads": max(1, width // 64), "patch": patch}
         made = DiT if kind == "dit" else UViT
         layers = made(space.shape, given=width, tokens=width if attends else 0, width=width, **parts)
-        return Timed(layers, width, given_space, attends=attends)
+        return Timed(layers, width, given_space, attends=attends, spans=spans)
     base = width or (32 if small else 128)
     if kind == "line":
         patch, blocks = max(1, space.shape[0] // 1024), depth or (1 if small else 2)
         layers = LineUNet(space.shape, given=4 * base, widths=(base, 2 * base, 4 * base), blocks=blocks, patch=patch)
-        return Timed(layers, 4 * base, given_space)
+        return Timed(layers, 4 * base, given_space, spans=spans)
     widths = (base, 2 * base) if small else (base, 2 * base, 2 * base)
     patch = 2 if small and min(space.shape[1:]) >= 16 else 1
     tokens = 2 * base if attends else 0
     layers = UNet(space.shape, given=2 * base, tokens=tokens, widths=widths, blocks=depth or 2, patch=patch)
-    return Timed(layers, 2 * base, given_space, attends=attends)
+    return Timed(layers, 2 * base, given_space, attends=attends, spans=spans)
 
 
 def kind_of(space: Space, net: Net) -> str:
