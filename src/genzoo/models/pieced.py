@@ -98,7 +98,7 @@ class Pieced(Wide, GenerativeModel, DirectFit, abc.ABC):
         self.register_buffer("sums", torch.zeros(count, states, dtype=torch.float64))
         self.register_buffer("totals", torch.zeros(2, dtype=torch.float64))  # rows, and Σ log p(x | given)
         self.register_buffer("reached", torch.tensor(-torch.inf, dtype=torch.float64))
-        self.at_once = max(1, NUMBERS // max(states, self.pieces.most))
+        self.at_once = max(1, NUMBERS // max(states, 2 * bins))
         self.block = self.at_once * space.dims
 
     # --- what a model of pieces says -----------------------------------------------------------------------------
@@ -147,7 +147,7 @@ class Pieced(Wide, GenerativeModel, DirectFit, abc.ABC):
         found = self.log_mass(Evidence(codes, {})) - self._log_given(codes)
         own = rows.clone()
         own[:, : self.first] = torch.nan
-        found = found + self.pieces.log_within(own, codes)
+        found = found + self.pieces.log_within(own)
         return found.to(x.dtype if x.is_floating_point() else torch.float64)
 
     def draw(self, n: int, given: Given, noise: Noise) -> Shaped[Tensor, "n *event"]:
@@ -173,7 +173,7 @@ class Pieced(Wide, GenerativeModel, DirectFit, abc.ABC):
             codes = self.pieces.codes(part)
             own = part.clone()
             own[:, : self.first] = torch.nan
-            reached = self.add(codes) - self._log_given(codes).sum() + self.pieces.log_within(own, codes).sum()
+            reached = self.add(codes) - self._log_given(codes).sum() + self.pieces.log_within(own).sum()
             self.totals += torch.stack([reached.new_tensor(len(part)), reached])
 
     def statistics(self) -> Sequence[Tensor]:
@@ -196,7 +196,7 @@ class Pieced(Wide, GenerativeModel, DirectFit, abc.ABC):
         return (Done if reached - last < self.tol else dict)(loss=-reached)
 
     def extra_repr(self) -> str:
-        return f"{self.space}, given={self.given_space}, states={self.states}, bins={self.pieces.most // 2}"
+        return f"{self.space}, given={self.given_space}, states={self.states}, bins={self.pieces.bins}"
 
     # --- rows, pieces, laws --------------------------------------------------------------------------------------
 
@@ -210,8 +210,8 @@ class Pieced(Wide, GenerativeModel, DirectFit, abc.ABC):
 
     def completed(self, rows: Float[Tensor, "B D"], region: Region, noise: Noise) -> Shaped[Tensor, "B *event"]:
         """Rows in which what is missing is drawn, given the rest and that they lie in a region."""
-        codes, stretches = self.pieces.codes(rows), self.pieces.stretches(region)
-        evidence = self.evidence(codes, region, stretches)
+        codes = self.pieces.codes(rows)
+        evidence = Evidence(codes, self.pieces.within(region))
         states = self.draw_states(evidence, noise.at("states"))
         uniform = noise.uniform(*rows.shape, 2, dtype=torch.float64)
         drawn = codes.clone()
@@ -220,16 +220,9 @@ class Pieced(Wide, GenerativeModel, DirectFit, abc.ABC):
             if len(unknown):
                 weights = evidence.within.get(d)
                 drawn[unknown, d] = self._pieces_given(d, states[unknown, d], uniform[unknown, d, 0], weights)
-        low, high = stretches[drawn.clamp_max(self.pieces.count - 1)].unbind(-1)
-        values = self.pieces.held(self.pieces.values(drawn, low + uniform[..., 1] * (high - low)), region)
+        values = self.pieces.values(drawn, uniform[..., 1], region)
         found = torch.where(rows.isnan(), values, rows)[:, self.first :]
         return found.to(getattr(torch, self.space.dtype)).unflatten(1, self.space.shape)
-
-    def evidence(self, codes: Int[Tensor, "B D"], region: Region, stretches: Float[Tensor, "P 2"]) -> Evidence:
-        """Codes, and how much of each piece of some entries lies in a region."""
-        return Evidence(
-            codes, {d: (lambda part: part[:, 1] - part[:, 0])(stretches[self.pieces.span(d)]) for d in region}
-        )
 
     def set_table(self, counts: Float[Tensor, "P K"], how: Smoothing | None = None) -> None:
         """Sets the laws of pieces given states from counts."""
@@ -338,7 +331,7 @@ class _Masses(Events):
         model = self.model
         codes = model.pieces.codes(self._unknown(n, given))
         named = {model.first + d: part for d, part in region.items()}
-        evidence = model.evidence(codes, named, model.pieces.stretches(named))
+        evidence = Evidence(codes, model.pieces.within(named))
         return model.log_mass(evidence) - model._log_given(codes)
 
     def draw_within(self, n: int, region: Region, given: Given, noise: Noise) -> Shaped[Tensor, "n *event"]:

@@ -112,10 +112,10 @@ class ColumnNets(nn.Module):
     def vector(
         self, tokens: Int[Tensor, " B"], column: int, ranks: Float[Tensor, " used"]
     ) -> Float[Tensor, "B vector"]:
-        """What is seen of one column, and that it is seen; zeros where there is no token, −1."""
+        """What is seen of one column, and that it is seen; zeros where there is no such token."""
         table = self.inputs[column](ranks)
         table = torch.cat([table, torch.ones_like(table[:, :1])], dim=1)
-        return table[tokens.clamp_min(0)] * (tokens >= 0)[:, None]
+        return table[tokens.clamp(0, len(table) - 1)] * ((tokens >= 0) & (tokens < len(table)))[:, None]
 
     def vectors(self, tokens: Int[Tensor, "B D"], ranks: Sequence[Tensor]) -> Float[Tensor, "B D vector"]:
         """The same of all columns."""

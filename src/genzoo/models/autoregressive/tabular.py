@@ -21,7 +21,8 @@ from genzoo.core.noise import Noise
 from genzoo.core.space import Column, Space
 from genzoo.distributions.region import Region, moved_into
 from genzoo.models.abilities import Events, Imputation
-from genzoo.models.bins import Alphabet, alphabet_of
+from genzoo.models.alphabet import Alphabet
+from genzoo.models.bins import alphabet_of
 from genzoo.nn.columns import ColumnNets
 from genzoo.nn.embedding import Embedding
 
@@ -282,11 +283,11 @@ class TabularEvents(Events):
             seen, order = torch.full_like(known, -1), self._order(region)
             for turn, column in enumerate(order):
                 alphabet, part, u = model.alphabets[column], region[column], uniform[:, 1 + 2 * turn :]
-                logits = model.nets.one(model.nets.vectors(seen, ranks), column, ranks[column], embedded)
-                mass = alphabet.masses(logits.log_softmax(1), part)
-                if column != order[-1]:
-                    mass = mass * (alphabet.owners(part) == known[:, column, None])
-                drawn = alphabet.draw_in(choose(mass.log(), u[:, 0]), part, u[:, 1])
+                token = known[:, column]
+                if column == order[-1]:
+                    logits = model.nets.one(model.nets.vectors(seen, ranks), column, ranks[column], embedded)
+                    token = choose(alphabet.masses(logits.log_softmax(1), part).log(), u[:, 0])
+                drawn = alphabet.draw_in(token, part, u[:, 1])
                 drawn = model.exactly(moved_into(model.as_rows(drawn)[:, None], {0: part})[:, 0].double())
                 x[:, column], seen[:, column] = drawn, alphabet.of(drawn)
         return model.as_rows(model.completed(x, model.places(n), given, noise.at("rest")))
@@ -308,17 +309,16 @@ class TabularEvents(Events):
             told = None if embedded is None else embedded.repeat_interleave(len(tokens), 0)
             logits = model.nets.one(model.nets.vectors(rows, ranks), column, ranks[column], told)
             alphabet, part = model.alphabets[column], region[column]
-            mass, owners = alphabet.masses(logits.log_softmax(1), part), alphabet.owners(part)
+            mass = alphabet.masses(logits.log_softmax(1), part)
             if column == last:
                 return tokens, log_weights + mass.sum(1).log().reshape(n, -1)
-            kinds, of = owners[mass.amax(0) > 0].unique(), owners
+            kinds = (mass.amax(0) > 0).nonzero().squeeze(1)
             if n * len(tokens) * len(kinds) > MOST:
                 raise Unsupported(
                     f"A region must be of few tokens, got more than {MOST:,} of columns {sorted(region)}. Name fewer "
                     "columns, or draw rows and keep those that lie in it."
                 )
-            by_kind = torch.stack([mass[:, of == kind].sum(1) for kind in kinds], 1) if len(kinds) else mass[:, :0]
-            log_weights = (log_weights[..., None] + by_kind.log().reshape(n, len(tokens), -1)).flatten(1)
+            log_weights = (log_weights[..., None] + mass[:, kinds].log().reshape(n, len(tokens), -1)).flatten(1)
             tokens = tokens.repeat_interleave(len(kinds), 0)
             tokens[:, column] = kinds.repeat(len(tokens) // max(1, len(kinds)))
         raise AssertionError
