@@ -119,6 +119,17 @@ def test_what_cannot_be_filled_says_what_can(home: Path, tmp_path: Path) -> None
     assert "gaussian_mixture" in told
     (tmp_path / "odd.csv").write_text("city,price\nBasel,3\n")
     assert "'Basel'" in command("impute", home / "run", "--data", tmp_path / "odd.csv", fails=True)
+    seen = ("--unseen", "missing", "--out", tmp_path / "seen.csv")
+    (tmp_path / "odd.csv").write_text("city,price\nBasel,\n,3\n")
+    told = command("impute", home / "run", "--data", tmp_path / "odd.csv", *seen)
+    assert "1 cells hold words that training lacked: they stay" in told
+    assert "6 cells of 2 rows filled" in told
+    first, second = csv.DictReader((tmp_path / "seen.csv").read_text().splitlines())
+    assert first["city"] == "Basel"
+    assert 0 < float(first["price"]) < 50
+    assert second["city"] in ("Bern", "Wil, SG", "Chur")
+    told = command("impute", home / "run", "--data", tmp_path / "odd.csv", "--unseen", "maybe", fails=True)
+    assert "no way of unseen words" in told
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     assert "must have some of the columns" in command(
         "impute", home / "run", "--data", tmp_path / "other.csv", fails=True

@@ -8,7 +8,7 @@ import typer
 
 from genzoo.apps.cli.heartbeat import Heartbeat
 from genzoo.apps.cli.statements import table_codec
-from genzoo.apps.cli.using import RunPath, loaded_on
+from genzoo.apps.cli.using import RunPath, UnseenOption, loaded_on, refuse_way
 from genzoo.apps.cli.words import pairs, print_table
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.store import read_config, whole
@@ -31,11 +31,13 @@ def impute(
     n: Annotated[int, typer.Option("-n", min=1, help="How many tables, each with draws of its own.")] = 1,
     given: Annotated[list[str] | None, typer.Option(help="The condition: label=3, where no column says it.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Names the draws.")] = 0,
+    unseen: UnseenOption = "error",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
 ) -> None:
     """Fill what is missing in a table by draws given what is there; all else comes back byte for byte. Several tables,
     filled-1.csv, filled-2.csv …, show how sure the draws are; a column that the table lacks comes after its own."""
     read_config(run)
+    refuse_way(unseen)
     import genzoo.tasks as tasks
     from genzoo.tasks.imputation import imputes
 
@@ -43,7 +45,7 @@ def impute(
     codec = table_codec(loaded)
     if imputes(loaded.generative) is None:
         raise _unable(loaded, "impute", "knows its entries given others")
-    holed, x = _read(loaded, codec, data)
+    holed, x = _read(loaded, codec, data, unseen)
     rows = _conditions(loaded, holed, pairs("--given", given or (), as_text=True), len(x))
     with Heartbeat("impute") as beat:
         beat.say(f"drawing {int(x.isnan().sum()):,} cells {n} times")
@@ -54,12 +56,14 @@ def impute(
     for path, draw in zip(paths, found.x, strict=True):
         with whole(path) as draft:
             holed.fill(draft, codec.cells(_of_the_space(loaded, draw.cpu())))
-    counts = found.missing.sum(0).tolist()
-    told = [(name, count) for name, count in zip(codec.columns, counts, strict=True) if count]
-    print_table(("column", "filled"), told)
+    gaps = {name: sum(not cell for cell in holed.columns.get(name, [""] * len(x))) for name in codec.columns}
+    print_table(("column", "filled"), [(name, count) for name, count in gaps.items() if count])
+    kept = int(found.missing.sum()) - sum(gaps.values())
+    if kept:
+        say(f"{kept:,} cells hold words that training lacked: they stay, and nothing is concluded from them")
     how = "exact draws" if found.exact else "draws, levels and whole numbers seen somewhere in their cells"
     how = how if found.consistent else "draws by conditionals that were learned one by one"
-    say(f"{sum(counts):,} cells of {len(x):,} rows filled ({how}, seed {seed}): {', '.join(map(str, paths))}")
+    say(f"{sum(gaps.values()):,} cells of {len(x):,} rows filled ({how}, seed {seed}): {', '.join(map(str, paths))}")
 
 
 def _unable(run: "Run", what: str, ability: str) -> Mistake:
@@ -72,8 +76,9 @@ def _unable(run: "Run", what: str, ability: str) -> Mistake:
     )
 
 
-def _read(run: "Run", codec: "TableCodec | PointsCodec", path: Path) -> "tuple[Lines | Frame, Tensor]":
+def _read(run: "Run", codec: "TableCodec | PointsCodec", path: Path, unseen: str) -> "tuple[Lines | Frame, Tensor]":
     """A table with holes, and its rows."""
+    from genzoo.data.codecs.table import TableCodec
     from genzoo.data.columns import MISSING
     from genzoo.data.holes import read_holes
 
@@ -84,7 +89,10 @@ def _read(run: "Run", codec: "TableCodec | PointsCodec", path: Path) -> "tuple[L
     lacking = [name for name in codec.columns if name not in holed.columns]
     if lacking:
         say(f"{path.name} lacks {', '.join(lacking)}: every row gets a draw, in columns after its own")
-    return holed, codec.holed({name: holed.columns.get(name, [""] * count) for name in codec.columns})
+    told = {name: holed.columns.get(name, [""] * count) for name in codec.columns}
+    if unseen == "missing" and isinstance(codec, TableCodec):
+        told |= {name: [cell if cell in words else "" for cell in told[name]] for name, words in codec.words.items()}
+    return holed, codec.holed(told)
 
 
 def _of_the_space(run: "Run", x: "Tensor") -> "Tensor":

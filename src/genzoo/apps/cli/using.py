@@ -20,7 +20,18 @@ if TYPE_CHECKING:
     from genzoo.data import Data
     from genzoo.zoo.loading import Run
 
-__all__ = ["COMMANDS", "DataOption", "RunPath", "SplitOption", "data_of", "loaded_on", "rows_of", "sampling_options"]
+__all__ = [
+    "COMMANDS",
+    "DataOption",
+    "RunPath",
+    "SplitOption",
+    "UnseenOption",
+    "data_of",
+    "loaded_on",
+    "refuse_way",
+    "rows_of",
+    "sampling_options",
+]
 
 ROWS, ENTRIES = 1000, 1 << 22  # of samples that are drawn at a time, at most
 
@@ -28,6 +39,7 @@ RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")]
 DataOption = Annotated[str | None, typer.Option(help="A name, a file or a folder; by default the run's own data.")]
 OnlineOption = Annotated[bool, typer.Option("--online", help="Fetch the run's data from the hub, if they lie there.")]
 SplitOption = Annotated[str, typer.Option(help="Which rows: train, valid or test.")]
+UnseenOption = Annotated[str, typer.Option(help="Words that training lacked: error, or missing.")]
 
 
 def sample(
@@ -78,7 +90,7 @@ def score(
     seed: Annotated[int, typer.Option(min=0, help="Names the noise of a bound.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="The CSV; by default in the run's folder.")] = None,
-    unseen: Annotated[str, typer.Option(help="Words that training lacked: error, or missing.")] = "error",
+    unseen: UnseenOption = "error",
     online: OnlineOption = False,
 ) -> None:
     """Write the log-probability of every row of data, in nats, as CSV; of a file that the run has not seen, of all."""
@@ -127,6 +139,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Names the noise and the samples.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    unseen: UnseenOption = "error",
     online: OnlineOption = False,
 ) -> None:
     """Measure a run on held-out rows; every number with its kind, its error and its protocol."""
@@ -141,7 +154,7 @@ def evaluate(
     loaded = loaded_on(run, device)
     with Heartbeat("evaluate") as beat:
         beat.say("reading the data")
-        read = data_of(loaded, data, online)
+        read = data_of(loaded, data, online, unseen)
         rows_of(read, split)
         protocol = Protocol(rows=rows, samples=samples, importance=importance, seed=seed, split=split)
         beat.say("choosing what sees samples")
@@ -242,8 +255,7 @@ def data_of(run: "Run", source: str | None, online: bool, unseen: str = "error")
     Raises:
         Mistake: If they are to be missing, and the run's model takes no missing entries.
     """
-    if unseen not in ("error", "missing"):
-        raise unknown("way of unseen words", unseen, ("error", "missing"))
+    refuse_way(unseen)
     if unseen == "missing" and not run.generative.can("missing"):
         raise Mistake(f"{run.config.recipe.name} takes no missing entries.", "Leave --unseen out.")
     if source is None:
@@ -251,6 +263,12 @@ def data_of(run: "Run", source: str | None, online: bool, unseen: str = "error")
     from genzoo.zoo.inputs import other_data
 
     return other_data(run.config, run.codec, source, "missing" if unseen == "missing" else "error")
+
+
+def refuse_way(unseen: str) -> None:
+    """Refuses what is no way of words that training lacked."""
+    if unseen not in ("error", "missing"):
+        raise unknown("way of unseen words", unseen, ("error", "missing"))
 
 
 def rows_of(data: "Data", split: str) -> Any:
