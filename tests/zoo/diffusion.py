@@ -3,6 +3,7 @@
 from genzoo.core import Column, GivenSpaceLike, Likelihood, Space
 from genzoo.models import Ranked, Standardized
 from genzoo.models.diffusion import (
+    D3PM,
     DDIM,
     EDM,
     ELBO,
@@ -11,6 +12,7 @@ from genzoo.models.diffusion import (
     ClassifiedDiffusion,
     Cosine,
     Diffusion,
+    DiscreteFlow,
     Emphasis,
     Entropic,
     FlowMap,
@@ -196,6 +198,21 @@ DIFFUSION: dict[str, Entry] = {
     ),
     "masked_diffusion/levels": Entry(lambda: MaskedDiffusion(TINY, None, infilling(TINY)), BOUND, rounds=15),
     "masked_diffusion/bits": Entry(lambda: masked_bits(BITS, LABEL), BOUND, "condition"),
+    "d3pm": Entry(
+        lambda: D3PM(WORDS, LABEL, infilling(WORDS, LABEL, timed=True), steps=6, drop_given=0.2), BOUND, "condition"
+    ),
+    "d3pm/levels": Entry(
+        lambda: D3PM(TINY, None, infilling(TINY, timed=True), kind="absorbing", steps=6), BOUND, rounds=40
+    ),
+    "discrete_flow": Entry(
+        lambda: DiscreteFlow(TINY, LABEL, infilling(TINY, LABEL, timed=True), steps=6, drop_given=0.2),
+        BOUND,
+        "condition",
+        rounds=15,
+    ),
+    "discrete_flow/words": Entry(
+        lambda: DiscreteFlow(WORDS, None, infilling(WORDS), source="absorbing", steps=6), BOUND
+    ),
     "masked_diffusion/given/several": Entry(
         lambda: MaskedDiffusion(TINY, TEXT, infilling(TINY, TEXT), drop_given=0.2), BOUND, "condition"
     ),

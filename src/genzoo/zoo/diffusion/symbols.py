@@ -9,7 +9,7 @@ from genzoo.training.config import TrainConfig
 from genzoo.zoo.recipe import Count, DropGiven, GivenSpaceLike, Recipe, Size, recipe
 from genzoo.zoo.units import in_units
 
-__all__ = ["masked_diffusion"]
+__all__ = ["d3pm", "discrete_flow", "masked_diffusion"]
 
 ABLE = ("sample", "log_prob", "loss", "condition")
 CHANNELS, NUMBERS = 24, 256  # of an image as unit vectors, up to which a U-Net reads it; of a row, a perceptron
@@ -62,6 +62,77 @@ def masked_diffusion(
     model = MaskedDiffusion(
         space, given_space, infilling(space, given_space, (kind, width, depth, size)), drop_given=drop_given
     )
+    return Recipe(in_units(model), settings(kind, size))
+
+
+@recipe(
+    family="diffusion",
+    likelihood="bound",
+    can=ABLE,
+    paper="Austin et al., 2021, Structured denoising diffusion models in discrete state-spaces, arXiv:2107.03006",
+    columns="levels",
+    ragged=True,
+    sampling=("steps", "guidance"),
+)
+def d3pm(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: InfillingSize = "small",
+    net: InfillingNet = "auto",
+    width: InfillingWidth = None,
+    depth: InfillingDepth = None,
+    noise: Literal["uniform", "absorbing"] = "uniform",
+    chain: Count = 100,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """Symbols are drawn anew or hidden in a chain of steps, and a network leads them back, step by step.
+
+    Args:
+        noise: Whether what is lost is drawn anew, all symbols alike, or hidden.
+        chain: The steps of the chain.
+    """
+    from genzoo.models.diffusion import D3PM
+
+    kind = kind_of(space, net)
+    network = infilling(space, given_space, (kind, width, depth, size), timed=True)
+    model = D3PM(space, given_space, network, kind=noise, steps=chain, drop_given=drop_given)
+    return Recipe(in_units(model), settings(kind, size))
+
+
+@recipe(
+    family="diffusion",
+    likelihood="bound",
+    can=ABLE,
+    paper="Gat et al., 2024, Discrete flow matching, arXiv:2407.15595",
+    columns="levels",
+    ragged=True,
+    sampling=("steps", "guidance"),
+    loss="cross-entropy of the data given what is left of them, nats/row",
+)
+def discrete_flow(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: InfillingSize = "small",
+    net: InfillingNet = "auto",
+    width: InfillingWidth = None,
+    depth: InfillingDepth = None,
+    source: Literal["uniform", "absorbing"] = "absorbing",
+    sampling_steps: Count = 100,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """Symbols jump one by one from noise to what a network says of the data: flow matching for letters and bits.
+
+    Args:
+        source: What it begins with: all symbols alike, or all hidden.
+        sampling_steps: In how many steps rows are drawn, and of how many the bound is.
+    """
+    from genzoo.models.diffusion import DiscreteFlow
+
+    kind = kind_of(space, net)
+    network = infilling(space, given_space, (kind, width, depth, size), timed=True)
+    model = DiscreteFlow(space, given_space, network, source=source, steps=sampling_steps, drop_given=drop_given)
     return Recipe(in_units(model), settings(kind, size))
 
 
