@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = attach(
         "axioms": ["DISTANCES", "Distance", "axiom_table"],
         "bridge_sampling": ["log_normalizer_ratio"],
         "closed_forms": ["NoClosedForm", "Wasserstein", "closed_form"],
+        "conditioned": ["Conditioned", "ConditionedLike", "ConditioningLike", "Group"],
         "discretized_logistic": ["DiscretizedLogistic"],
         "dual": ["Dual", "LipschitzCritic", "adversarial_bound", "kantorovich_bound"],
         "estimate": ["Estimate", "LowerBound", "NotFinite", "TooFew", "Unknowable"],

@@ -20,10 +20,12 @@ from genzoo.core.abilities import Ability, Denoiser, Latent, NumbersLike, Sequen
 from genzoo.core.given import NOTHING, Given
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.distributions.conditioned import ConditionedLike
 from genzoo.distributions.region import Region
 
 __all__ = [
     "Codes",
+    "Conditioning",
     "Critic",
     "Events",
     "Imputation",
@@ -183,6 +185,26 @@ class Imputation(Ability):
     @abc.abstractmethod
     def impute(self, x: Float[Tensor, "B *event"], given: Given, noise: Noise) -> Shaped[Tensor, "B *event"]:
         """Rows of the space: entries that are there as they are, those that are missing (NaN) drawn given them."""
+
+
+class Conditioning(Ability):
+    """The law of a row given a linear measurement of it with Gaussian noise, in closed form,
+
+    $$ x \\mid y, \\qquad y = A x + \\varepsilon, \\quad \\varepsilon \\sim N(0, R). $$
+
+    Attributes:
+        space: What one x is.
+        exact: Whether that is so; where x is seen somewhere in its cell, it is of a place that is not known.
+    """
+
+    space: Space
+    exact: bool = True
+
+    @abc.abstractmethod
+    def condition(
+        self, matrix: Float[Tensor, "m D"], y: Float[Tensor, "B m"], variance: Float[Tensor, " m"], given: Given
+    ) -> ConditionedLike:
+        """The law of x, laid flat and in the data's own units, given each of B measurements; R is diagonal."""
 
 
 class Events(Ability):

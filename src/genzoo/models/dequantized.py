@@ -15,10 +15,10 @@ from genzoo.core.given import Given
 from genzoo.core.model import Capability, GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Column, Space
-from genzoo.models.abilities import Events, Imputation
+from genzoo.models.abilities import Conditioning, Events, Imputation
 from genzoo.models.cells import Cells
 from genzoo.models.mapped import Mapped, refuse, some
-from genzoo.models.partly import CellEvents, CellImputation
+from genzoo.models.partly import CellEvents, CellImputation, ScaledConditioning
 
 __all__ = ["Dequantized", "Fill"]
 
@@ -154,6 +154,9 @@ class Dequantized(Mapped):
             found.append(CellImputation(imputation, self.model, self, self.cells, self.space))
         if (events := self.model.ability(Events)) is not None:
             found.append(CellEvents(events, self, self.cells, self.space))
+        if self.cells is None and (conditioning := self.model.ability(Conditioning)) is not None:
+            middle, one = torch.full((1,), -0.5, device=self.device), torch.ones(1, device=self.device)
+            found.append(ScaledConditioning(conditioning, self, middle, one, exact=False))
         return found
 
     def loss(self, batch: Batch) -> Tensor:

@@ -20,7 +20,7 @@ from genzoo.core.given import Given, GivenAsked, RowsAsked
 from genzoo.core.model import Capability, GenerativeModel
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
-from genzoo.models.abilities import Events, Imputation, behind
+from genzoo.models.abilities import Conditioning, Events, Imputation, behind
 
 __all__ = ["Mapped"]
 
@@ -146,7 +146,7 @@ class Mapped(GenerativeModel, DirectFit):
     def abilities(self) -> list[Ability]:
         """Those of the part, behind the map; what asks for single entries stays behind, unless a map takes each entry
         by itself and says so."""
-        entries = (Events, Imputation)
+        entries = (Conditioning, Events, Imputation)
         return [behind(ability, self) for ability in self.model.abilities() if not isinstance(ability, entries)]
 
     @property

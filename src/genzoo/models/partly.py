@@ -17,11 +17,14 @@ from genzoo.core.given import Given, given_rows
 from genzoo.core.model import GenerativeModel, Unsupported
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.distributions.conditioned import ConditionedLike
 from genzoo.distributions.region import Range, Region, moved_into
-from genzoo.models.abilities import Events, Imputation, Map
+from genzoo.models.abilities import Conditioning, Events, Imputation, Map
 from genzoo.models.cells import Cells
 
-__all__ = ["CellEvents", "CellImputation", "ScaledEvents", "ScaledImputation"]
+__all__ = [
+    "CellEvents", "CellImputation", "ScaledConditioning", "ScaledEvents", "ScaledImputation",
+]  # fmt: skip
 
 TRIED = 8  # places in the cells of a row, of which one is chosen
 MOST = 4096  # boxes of a region
@@ -44,6 +47,46 @@ class ScaledImputation(Imputation):
         y, told = self.before.within(x, given)
         drawn = self.before.outward(self.inner.impute(y, told, noise))
         return torch.where(x.isnan(), drawn.to(x.dtype), x)
+
+
+class ScaledConditioning(Conditioning):
+    """The law of a row given a measurement, of a part that sees every entry in other units, $x = m + s u$.
+
+    Args:
+        inner: The part's.
+        before: The map.
+        shift: m, a number or one for each entry.
+        scale: s.
+        exact: Whether x is m + s u, and not only within a cell of it.
+    """
+
+    def __init__(self, inner: Conditioning, before: Map, shift: Tensor, scale: Tensor, *, exact: bool = True) -> None:
+        self.inner, self.before, self.space = inner, before, inner.space
+        self.shift, self.scale, self.exact = shift.flatten().double(), scale.flatten().double(), exact and inner.exact
+
+    def condition(
+        self, matrix: Float[Tensor, "m D"], y: Float[Tensor, "B m"], variance: Float[Tensor, " m"], given: Given
+    ) -> ConditionedLike:
+        seen = matrix @ self.shift.to(matrix).expand(matrix.shape[1])
+        inner = self.inner.condition(matrix * self.scale.to(matrix), y - seen, variance, self.before.rule(given))
+        return _InUnits(inner, self.shift, self.scale)
+
+
+class _InUnits:
+    """The law of m + s u."""
+
+    def __init__(self, inner: ConditionedLike, shift: Tensor, scale: Tensor) -> None:
+        self.inner, self.shift, self.scale = inner, shift, scale
+
+    @property
+    def log_evidence(self) -> Float[Tensor, " B"]:
+        return self.inner.log_evidence
+
+    def mean(self) -> Float[Tensor, "B D"]:
+        return self.shift + self.scale * self.inner.mean()
+
+    def draw(self, n: int, noise: Noise) -> Float[Tensor, "rows D"]:
+        return self.shift + self.scale * self.inner.draw(n, noise)
 
 
 class ScaledEvents(Events):

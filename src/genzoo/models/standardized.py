@@ -12,9 +12,9 @@ from genzoo.core.game import Batch
 from genzoo.core.given import Given, GivenAsked, GivenSpace, RowsAsked
 from genzoo.core.model import Capability, GenerativeModel
 from genzoo.core.noise import Noise
-from genzoo.models.abilities import Events, Imputation
+from genzoo.models.abilities import Conditioning, Events, Imputation
 from genzoo.models.mapped import Mapped, refuse, some
-from genzoo.models.partly import ScaledEvents, ScaledImputation
+from genzoo.models.partly import ScaledConditioning, ScaledEvents, ScaledImputation
 
 __all__ = ["Standardized"]
 
@@ -110,9 +110,11 @@ class Standardized(Mapped):
         found = super().abilities()
         if (imputation := self.model.ability(Imputation)) is not None:
             found.append(ScaledImputation(imputation, self))
+        shift, scale = self.shift.expand(self.space.shape), self.scale.expand(self.space.shape)
         if (events := self.model.ability(Events)) is not None:
-            shift, scale = self.shift.expand(self.space.shape), self.scale.expand(self.space.shape)
             found.append(ScaledEvents(events, self, shift, scale))
+        if (conditioning := self.model.ability(Conditioning)) is not None:
+            found.append(ScaledConditioning(conditioning, self, shift, scale))
         return found
 
     def score(self, x: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B *event"]:

@@ -12,6 +12,7 @@ where that is not enough.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -114,6 +115,9 @@ class FullGaussians(Gaussians):
     def deviations(self) -> Float[Tensor, "K D"]:
         return self.scale.square().sum(2).sqrt()
 
+    def roots(self) -> Sequence[tuple[slice, Tensor]]:
+        return [(slice(k, k + 1), scale) for k, scale in enumerate(self.scale)]
+
     def width(self, count: int, lacking: bool) -> int:
         if lacking:
             return count * self.dims**2
@@ -201,6 +205,9 @@ class TiedGaussians(Gaussians):
 
     def deviations(self) -> Float[Tensor, "K D"]:
         return self.scale.square().sum(1).sqrt().expand(self.count, -1)
+
+    def roots(self) -> Sequence[tuple[slice, Tensor]]:
+        return [(slice(0, self.count), self.scale)]
 
     def width(self, count: int, lacking: bool) -> int:
         return count * self.dims**2 if lacking else count + self.dims

@@ -16,7 +16,7 @@ Gaussian expects of the rest, its conditional mean and covariance, which is EM w
 
 import abc
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -118,6 +118,10 @@ class Gaussians(nn.Module, abc.ABC):
     @abc.abstractmethod
     def deviations(self) -> Float[Tensor, "K D"]:
         """The standard deviation of each entry by itself."""
+
+    @abc.abstractmethod
+    def roots(self) -> Sequence[tuple[slice, Tensor]]:
+        """Which Gaussians share a covariance, with a root L of it, Σ = L Lᵀ; a vector, where it is diagonal."""
 
     @property
     @abc.abstractmethod
@@ -228,6 +232,9 @@ class DiagonalGaussians(Gaussians):
 
     def deviations(self) -> Float[Tensor, "K D"]:
         return self.variances.sqrt()
+
+    def roots(self) -> Sequence[tuple[slice, Tensor]]:
+        return [(slice(k, k + 1), deviations) for k, deviations in enumerate(self.deviations())]
 
     def width(self, count: int, lacking: bool) -> int:
         return count + (3 if lacking else 2) * self.dims

@@ -19,14 +19,17 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.linalg import solve_triangular
 
+from genzoo.core.abilities import Ability
 from genzoo.core.errors import DataError, refuse_infinite
 from genzoo.core.game import Batch, DirectFit, Done, Metrics, Objective
 from genzoo.core.given import Given, GivenSpaceLike
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.distributions.conditioned import Group
 from genzoo.distributions.degenerate import refuse_dependent, refuse_still
 from genzoo.models.classical.kernels import KERNELS
+from genzoo.models.conditioning import GaussianConditioning
 from genzoo.models.labels import classes_in, labels_of
 
 __all__ = ["KernelDensity"]
@@ -143,6 +146,19 @@ class KernelDensity(GenerativeModel, DirectFit):
         for c in classes.unique().tolist():
             y[classes == c] = self.center[c] + y[classes == c] @ self.scale[c].T
         return y.to(self.rows.dtype).unflatten(1, self.space.shape)
+
+    def abilities(self) -> list[Ability]:
+        return [GaussianConditioning(self.space, self.groups)] if self.kernel == "gaussian" else []
+
+    def groups(self, given: Given, n: int) -> list[Group]:
+        """The kernels, class by class; those of other classes than a row's have no weight."""
+        (rows, counts), labels = self._sorted(), _labels(given, n, self.device)[:, None]
+        found = []
+        for c, part in enumerate(rows.split(counts.tolist())):
+            weight = -torch.where(labels < 0, counts.sum(), counts[c]).double().log()
+            of_class = torch.where((labels < 0) | (labels == c), weight, -torch.inf).expand(-1, len(part))
+            found.append(Group(of_class, self.center[c] + part.double() @ self.scale[c].T, self.scale[c]))
+        return found
 
     def begin(self) -> None:
         self._forget()

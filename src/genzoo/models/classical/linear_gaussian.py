@@ -27,11 +27,13 @@ from genzoo.core.given import NOTHING, Given, GivenAsked, RowsAsked
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.distributions.conditioned import Group
 from genzoo.distributions.degenerate import refuse_still
 from genzoo.distributions.draws import draw
 from genzoo.distributions.levels import Numbers
 from genzoo.models.abilities import Inference, NormalLatent
 from genzoo.models.classical.moments import RunningMoments
+from genzoo.models.conditioning import GaussianConditioning
 
 __all__ = ["LinearGaussian", "signed"]
 
@@ -97,7 +99,13 @@ class LinearGaussian(GenerativeModel, DirectFit):
         return x.reshape(len(z), *self.space.shape)
 
     def abilities(self) -> list[Ability]:
-        return [NormalLatent(Space((self.rank,)), Numbers(self.space), self.decode), Posterior(self)]
+        latent = NormalLatent(Space((self.rank,)), Numbers(self.space), self.decode)
+        return [latent, Posterior(self), GaussianConditioning(self.space, self.groups)]
+
+    def groups(self, given: Given, n: int) -> list[Group]:
+        """The one Gaussian that x is of."""
+        root = torch.cat([self.loadings, self.noise_variance.sqrt().diag()], dim=1)
+        return [Group(root.new_zeros(1), self.mean[None], root)]
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         self.moments.start(Batch(self.checked_batch(batch)[0]) for batch in batches)

@@ -29,12 +29,14 @@ from genzoo.core.given import Given, GivenAsked, GivenSpaceLike, RowsAsked
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.distributions.conditioned import Group
 from genzoo.distributions.degenerate import refuse_still
 from genzoo.models.classical.full_gaussians import FullGaussians, TiedGaussians
 from genzoo.models.classical.gaussians import ALL, FAINT, DiagonalGaussians, Gaussians, Lens
 from genzoo.models.classical.parts import alike, part_logits
 from genzoo.models.classical.refusals import refuse_singular
 from genzoo.models.classical.some_entries import MixtureEvents, MixtureImputation
+from genzoo.models.conditioning import GaussianConditioning
 from genzoo.models.float64_buffers import Wide
 from genzoo.models.labels import classes_in, labels_of
 from genzoo.models.mapped import Mapped
@@ -145,7 +147,13 @@ class Mixture(Wide, GenerativeModel, DirectFit, abc.ABC):
         return which
 
     def abilities(self) -> list[Ability]:
-        return [MixtureImputation(self), MixtureEvents(self)]
+        return [MixtureImputation(self), MixtureEvents(self), GaussianConditioning(self.space, self.groups)]
+
+    def groups(self, given: Given, n: int) -> list[Group]:
+        """The components that rows of a condition may be of, by their covariances."""
+        logits = part_logits(self.weights, self.class_weights, labels_of(given, n, self.device))
+        means, roots = self.gaussians.means, self.gaussians.roots()
+        return [Group(logits[:, part], means[part], root) for part, root in roots if logits[:, part].isfinite().any()]
 
     def draw(self, n: int, given: Given, source: Noise, /, *, noise: bool = True) -> Float[Tensor, "n *event"]:
         """Samples; of covariances of low rank, without `noise` the mean of p(x | z, k), $\\mu_k + W_k z$."""

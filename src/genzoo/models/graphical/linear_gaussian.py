@@ -14,11 +14,14 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
+from genzoo.core.abilities import Ability
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
 from genzoo.core.given import Given
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.distributions.conditioned import Group
+from genzoo.models.conditioning import GaussianConditioning
 from genzoo.models.graphical.dag import Parents, ancestral_order, parents_of
 
 __all__ = ["LinearGaussianNet"]
@@ -84,6 +87,14 @@ class LinearGaussianNet(GenerativeModel, DirectFit):
                 above = list(self.parents[i])
                 x[:, i] += x[:, above] @ self.weights[i, above]
         return x.to(torch.get_default_dtype()).reshape(n, *self.space.shape)
+
+    def abilities(self) -> list[Ability]:
+        return [GaussianConditioning(self.space, self.groups)]
+
+    def groups(self, given: Given, n: int) -> list[Group]:
+        """The one Gaussian that all variables together are of."""
+        spread = torch.linalg.inv(torch.eye(self.space.dims).to(self.weights) - self.weights)
+        return [Group(spread.new_zeros(1), (spread @ self.bias)[None], spread * self.sigma)]
 
     def begin(self) -> None:
         self.moments.zero_()

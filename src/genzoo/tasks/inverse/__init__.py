@@ -1,0 +1,26 @@
+"""Inverse problems, y ~ p(y | A(x)): operators, channels, and posteriors that say what they are."""
+
+from genzoo._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "guided": ["moment_matched"],
+        "measurement": [
+            "Channel",
+            "Exact",
+            "Gaussian",
+            "Interval",
+            "Measurement",
+            "Poisson",
+            "as_numbers",
+            "in_space",
+            "measure",
+        ],
+        "operator": ["SVD", "Composed", "Identity", "Linear", "Operator"],
+        "pixels": ["AveragePool", "Blur", "Gray", "Mask", "bayer", "box", "half", "hidden", "strokes", "uncrop"],
+        "posterior": ["Exactness", "Posterior"],
+        "problem": ["Choice", "Collapsed", "Method", "Problem"],
+        "solving": ["methods", "solve"],
+    },
+)
