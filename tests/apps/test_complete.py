@@ -16,6 +16,8 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("complete")
     tiny = {"width": 4, "depth": 1}
     train("pixelcnn", "digits", given="label", settings=tiny, steps=1, out=folder / "pixels", device="cpu")
+    masked = tiny | {"net": "mlp"}
+    train("masked_diffusion", "digits", given="label", settings=masked, steps=1, out=folder / "masked", device="cpu")
     train("image_gpt", "digits", settings=tiny | {"colors": 3}, steps=10, out=folder / "colors", device="cpu")
     train("vae", "digits", settings={"hidden": 4, "latent": 2}, steps=1, out=folder / "vae", device="cpu")
     train("bigram", "verse", steps=1, out=folder / "verse", device="cpu")
@@ -34,9 +36,10 @@ def asked(*words: object):
     return CliRunner().invoke(app, ["complete", *map(str, words)])
 
 
-def test_the_upper_part_is_kept_and_the_rest_is_drawn(folder, tmp_path):
+@pytest.mark.parametrize("run", ["pixels", "masked"])
+def test_the_upper_part_is_kept_and_the_rest_is_drawn(folder, tmp_path, run):
     out, pictures = tmp_path / "made.png", ["--image", folder / "0.png", "--image", folder / "1.png"]
-    found = asked(folder / "pixels", *pictures, "-n", 3, "--keep", 0.5, "--given", "label=3,4", "--out", out)
+    found = asked(folder / run, *pictures, "-n", 3, "--keep", 0.5, "--given", "label=3,4", "--out", out)
     assert found.exit_code == 0, found.output
     assert "3 completions of 2 pictures, 50% of each kept" in found.output
     with Image.open(out) as picture:

@@ -8,6 +8,7 @@ from genzoo.models.diffusion import (
     EDM,
     ELBO,
     Ancestral,
+    BlockDiffusion,
     Bridge,
     ClassifiedDiffusion,
     Cosine,
@@ -198,6 +199,10 @@ DIFFUSION: dict[str, Entry] = {
     ),
     "masked_diffusion/levels": Entry(lambda: MaskedDiffusion(TINY, None, infilling(TINY)), BOUND, rounds=15),
     "masked_diffusion/bits": Entry(lambda: masked_bits(BITS, LABEL), BOUND, "condition"),
+    "block_diffusion": Entry(
+        lambda: BlockDiffusion(WORDS, LABEL, infilling(WORDS, LABEL), length=2, drop_given=0.2), BOUND, "condition"
+    ),
+    "block_diffusion/levels": Entry(lambda: BlockDiffusion(TINY, None, infilling(TINY), length=3), BOUND, rounds=15),
     "d3pm": Entry(
         lambda: D3PM(WORDS, LABEL, infilling(WORDS, LABEL, timed=True), steps=6, drop_given=0.2), BOUND, "condition"
     ),

@@ -137,15 +137,14 @@ def _read(path: Path, images: list[Path]) -> "tuple[Run, ImageCodec, Tensor]":
     Raises:
         Mistake: If the run is none of images in an order, or a picture has another size.
     """
-    from genzoo.core import Sequential
     from genzoo.zoo.loading import load
 
     run = load(path)
     codec = codec_of(run)
-    if run.generative.ability(Sequential) is None and _palette(run.generative) is None:
+    if "prefix" not in run.generative.options("draw"):
         raise Mistake(
             f"A model must have an order of pixels to complete a picture, got {run.config.recipe.name}.",
-            "Train made, pixelcnn, gpt or image_gpt.",
+            "Train made, pixelcnn, gpt, image_gpt or masked_diffusion.",
         )
     return run, codec, read_pictures(run, images)
 

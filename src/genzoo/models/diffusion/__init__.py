@@ -43,6 +43,7 @@ __getattr__, __dir__, __all__ = attach(
         "noisy_classifier": ["NoisyClassifier"],
         "classified": ["ClassifiedDiffusion"],
         "d3pm": ["D3PM"],
+        "block_diffusion": ["BlockDiffusion"],
         "discrete_bracket": ["Bracket", "bracket"],
         "discrete_model": ["DiscreteModel"],
         "discrete_flow": ["DiscreteFlow"],

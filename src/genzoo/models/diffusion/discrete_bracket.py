@@ -93,7 +93,7 @@ def bracket(
     """log p(x | given) of a diffusion of symbols, from below and from above.
 
     Args:
-        model: The model: a `MaskedDiffusion`, `D3PM`, or `DiscreteFlow` from hidden symbols.
+        model: The model: a `MaskedDiffusion`, `BlockDiffusion`, `D3PM`, or `DiscreteFlow` from hidden symbols.
         x: Rows of its space, all of one length.
         given: The condition.
         paths: How many paths are drawn for each row, an even number; each costs as many calls of the network as a

@@ -18,6 +18,7 @@ from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.models.diffusion.time import spread
 from genzoo.models.sequences import check_padding, flattened, refuse_unlike, symbols, unflattened
+from genzoo.nn.transformer import Looks
 
 __all__ = ["DiscreteModel", "Say", "first_known"]
 
@@ -103,19 +104,27 @@ class DiscreteModel(GenerativeModel):
             tokens = tokens.masked_fill(ended, self.levels - 1)
         return unflattened(tokens, self.space)
 
-    def log_p(self, tokens: Int[Tensor, "B D"], t: Float[Tensor, " B"], given: Given) -> Float[Tensor, "B D K"]:
-        """log p̂(x_d | x_t, given) of every symbol at every place."""
-        said: Tensor = self.net(tokens, t.to(self.dtype), given or None)
+    def log_p(
+        self, tokens: Int[Tensor, "B T"], t: Float[Tensor, " B"], given: Given, looks: Looks | None = None
+    ) -> Float[Tensor, "B T K"]:
+        """log p̂(x_d | x_t, given) of every symbol at every place; a transformer may be told who looks at whom."""
+        told = () if looks is None else (looks,)
+        said: Tensor = self.net(tokens, t.to(self.dtype), given or None, *told)
         return (said if said.dtype == torch.float64 else said.float()).log_softmax(-1)
 
     def led(
-        self, tokens: Int[Tensor, "B D"], t: Float[Tensor, " B"], given: Given, guidance: float
-    ) -> Float[Tensor, "B D K"]:
+        self,
+        tokens: Int[Tensor, "B T"],
+        t: Float[Tensor, " B"],
+        given: Given,
+        guidance: float,
+        looks: Looks | None = None,
+    ) -> Float[Tensor, "B T K"]:
         """The same, led to the condition: (1 + w) log p̂(· | given) − w log p̂(·), normed."""
-        said = self.log_p(tokens, t, given)
+        said = self.log_p(tokens, t, given, looks)
         if guidance == 0 or not given:
             return said
-        return ((1 + guidance) * said - guidance * self.log_p(tokens, t, null_like(given))).log_softmax(-1)
+        return ((1 + guidance) * said - guidance * self.log_p(tokens, t, null_like(given), looks)).log_softmax(-1)
 
     def extra_repr(self) -> str:
         return f"{self.space}, given={self.given_space}"

@@ -11,23 +11,21 @@ the mean over all orders of what an autoregressive model of that order would say
 is missing, in any order, and draws several entries at a time where it is to be quick.
 """
 
-from typing import Unpack
-
 import torch
-from jaxtyping import Float, Int, Integer, Shaped
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from genzoo.core.abilities import Ability
 from genzoo.core.given import Given
 from genzoo.core.noise import Noise
 from genzoo.models.abilities import Imputation
-from genzoo.models.diffusion.discrete_model import DiscreteModel, first_known
-from genzoo.models.diffusion.discrete_samplers import RandomOrder, Telling, Unmasking, ranked, unmasking_named
+from genzoo.models.diffusion.discrete_masked import Masked, left
+from genzoo.models.diffusion.discrete_samplers import RandomOrder, Unmasking, ranked
 
 __all__ = ["Infilled", "MaskedDiffusion"]
 
 
-class MaskedDiffusion(DiscreteModel):
+class MaskedDiffusion(Masked):
     """Symbols that are hidden and told.
 
     In T steps, groups of entries are told together: with $D_0 = D, …, D_T = 0$ hidden before each,
@@ -63,18 +61,13 @@ class MaskedDiffusion(DiscreteModel):
     def cost(
         self, tokens: Int[Tensor, "B D"], u: Float[Tensor, " B"], given: Given, noise: Noise, steps: int | None
     ) -> Float[Tensor, " B"]:
-        left = self.left(steps)
-        step = (u * (len(left) - 1)).long().clamp_max(len(left) - 2)
-        count, told = left[step], left[step] - left[step + 1]
+        hidden = left(self.space.dims, steps).to(tokens.device)
+        step = (u * (len(hidden) - 1)).long().clamp_max(len(hidden) - 2)
+        count, told = hidden[step], hidden[step] - hidden[step + 1]
         lacking = ranked(torch.ones_like(tokens, dtype=torch.bool), noise.at("order")) < count[:, None]
         said = self.log_p(tokens.masked_fill(lacking, self.hidden), count / tokens.shape[1], given)
         cross = -said.gather(2, tokens[..., None])[..., 0] * lacking
-        return (len(left) - 1) * told / count * cross.sum(1)
-
-    def left(self, steps: int | None) -> Int[Tensor, " times"]:
-        """How many entries are hidden before each step, and after the last."""
-        dims = self.space.dims
-        return torch.linspace(dims, 0, min(steps or dims, dims) + 1, device=self.device).round().long()
+        return (len(hidden) - 1) * told / count * cross.sum(1)
 
     def path_log_weight(
         self, tokens: Int[Tensor, "B D"], given: Given, noise: Noise, steps: int | None
@@ -95,43 +88,13 @@ class MaskedDiffusion(DiscreteModel):
             steps: In how many steps, or one entry at a time.
         """
         total = torch.zeros(len(tokens), dtype=torch.float64, device=tokens.device)
-        told = tokens.shape[1] - self.left(steps)
+        told = tokens.shape[1] - left(tokens.shape[1], steps)
         for before, after in zip(told[:-1].tolist(), told[1:].tolist(), strict=True):
             seen = tokens.masked_fill(order >= before, self.hidden)
             t = torch.full((len(tokens),), 1 - before / tokens.shape[1], device=tokens.device)
             said = self.log_p(seen, t, given).gather(2, tokens[..., None])[..., 0]
             total = total + (said * ((order >= before) & (order < after))).sum(1)
         return total
-
-    def draw(
-        self,
-        n: int,
-        given: Given,
-        noise: Noise,
-        *,
-        prefix: Integer[Tensor, "..."] | None = None,
-        sampler: Unmasking | str = "random",
-        guidance: float = 0.0,
-        **telling: Unpack[Telling],
-    ) -> Integer[Tensor, "n *event"]:
-        """Samples.
-
-        Args:
-            n: The number of rows.
-            given: The condition.
-            noise: Where the draws come from.
-            prefix: The first symbols, (t,) for all rows or (n, t) for each; for others ask the model to `impute`.
-            sampler: How hidden symbols are told, or "random", "entropy" or "remask".
-            guidance: How much more the condition counts; 0 is the model.
-            telling: `steps`, `bound`, `fresh` and `temperature` of a sampler that is named, as in `Telling`.
-
-        Raises:
-            ValueError: If an option is out of range.
-        """
-        if isinstance(sampler, str):
-            sampler = unmasking_named(sampler, **telling)
-        tokens = first_known(prefix, n, self.space, self.hidden, self.device)
-        return self.rows(self.filled(tokens, given, noise, sampler, guidance))
 
     def filled(
         self, tokens: Int[Tensor, "B D"], given: Given, noise: Noise, sampler: Unmasking, guidance: float = 0.0
@@ -142,9 +105,6 @@ class MaskedDiffusion(DiscreteModel):
             return self.led(tokens, (tokens == self.hidden).double().mean(1), given, guidance)
 
         return sampler.fill(tokens, self.hidden, say, noise)
-
-    def options(self, method: str) -> frozenset[str]:
-        return super().options(method) | (frozenset(Telling.__annotations__) if method == "draw" else frozenset())
 
     def abilities(self) -> list[Ability]:
         return [] if self.space.ragged else [Infilled(self)]

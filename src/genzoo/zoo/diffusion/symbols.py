@@ -9,9 +9,10 @@ from genzoo.training.config import TrainConfig
 from genzoo.zoo.recipe import Count, DropGiven, GivenSpaceLike, Recipe, Size, recipe
 from genzoo.zoo.units import in_units
 
-__all__ = ["d3pm", "discrete_flow", "masked_diffusion"]
+__all__ = ["block_diffusion", "d3pm", "discrete_flow", "masked_diffusion"]
 
 ABLE = ("sample", "log_prob", "loss", "condition")
+TOLD = ("steps", "sampler", "bound", "fresh", "guidance", "temperature", "prefix")  # how samples may be asked for
 CHANNELS, NUMBERS = 24, 256  # of an image as unit vectors, up to which a U-Net reads it; of a row, a perceptron
 InfillingNet = Annotated[
     Literal["auto", "transformer", "unet", "mlp"],
@@ -42,7 +43,7 @@ InfillingSize = Annotated[
     paper="Sahoo et al., 2024, Simple and effective masked diffusion language models, arXiv:2406.07524",
     columns="levels",
     ragged=True,
-    sampling=("steps", "sampler", "bound", "fresh", "guidance", "temperature", "prefix"),
+    sampling=TOLD,
     knows=("impute",),
 )
 def masked_diffusion(
@@ -63,6 +64,37 @@ def masked_diffusion(
         space, given_space, infilling(space, given_space, (kind, width, depth, size)), drop_given=drop_given
     )
     return Recipe(in_units(model), settings(kind, size))
+
+
+@recipe(
+    family="diffusion",
+    likelihood="bound",
+    can=ABLE,
+    paper="Arriola et al., 2025, Block diffusion, arXiv:2503.09573",
+    columns="levels",
+    ragged=True,
+    sampling=TOLD,
+)
+def block_diffusion(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: InfillingSize = "small",
+    length: Count = 8,
+    width: InfillingWidth = None,
+    depth: InfillingDepth = None,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """Blocks of symbols one after another, hidden and told within a block: between a gpt and masked_diffusion.
+
+    Args:
+        length: The symbols of a block: 1 is an autoregressive model, all of them masked diffusion.
+    """
+    from genzoo.models.diffusion import BlockDiffusion
+
+    network = infilling(space, given_space, ("transformer", width, depth, size))
+    model = BlockDiffusion(space, given_space, network, length=length, drop_given=drop_given)
+    return Recipe(in_units(model), settings("transformer", size))
 
 
 @recipe(
@@ -165,9 +197,10 @@ def infilling(
         asked: Its kind, width, depth and size.
         timed: Whether a transformer is told the time.
     """
-    from genzoo.models.sequences import symbols
+    from genzoo.models.sequences import refuse_unlike, symbols
     from genzoo.nn import MLP, Hot, Infilling, Timed, UNet
 
+    refuse_unlike(space, "A diffusion of symbols")
     kind, width, depth, size = asked
     small, said = size == "small", symbols(space)
     read = said + 1
