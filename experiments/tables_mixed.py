@@ -49,6 +49,8 @@ SHOWN = (
     "mutual information distance",
     "utility (train on samples, test on real)",
     "utility of numbers (train on samples, test on real)",
+    "boosted utility (train on samples, test on real)",
+    "boosted utility of numbers (train on samples, test on real)",
     "nearer to training rows",
 )
 

@@ -19,6 +19,7 @@ from genzoo.evaluation import (
 )
 from genzoo.evaluation.protocol import Examiner
 from genzoo.evaluation.table_scores import shuffled
+from genzoo.experiments.glossary import meaning_of
 
 
 def codes(seed: int, n: int = 300) -> tuple[np.ndarray, np.ndarray]:
@@ -113,7 +114,13 @@ def test_scores_that_are_blind_to_dependence_are_as_good_without_any(found) -> N
     assert found["mutual information distance"].control > 3 * found["mutual information distance"].floor
     assert found["two-sample AUC (boosted trees)"].control > 0.75
     assert found["utility of numbers (train on samples, test on real)"].protocol["metric"] == "R²"
+    for name in (
+        "boosted utility (train on samples, test on real)",
+        "boosted utility of numbers (train on samples, test on real)",
+    ):
+        assert found[name].control < found[name].floor - 0.1
     assert found["two-sample score (boosted trees)"].protocol["folds"] == 3
     assert found["distance to the closest record"].floor > 0
     assert found["Fréchet"].control is None
+    assert all(map(meaning_of, found))
     assert found["column shapes"].to_json()["control"] == found["column shapes"].control

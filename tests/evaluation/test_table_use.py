@@ -7,6 +7,7 @@ import pytest
 
 from genzoo.core.noise import Noise
 from genzoo.evaluation.measurement import TooFew
+from genzoo.evaluation.table_scores import table_scores
 from genzoo.evaluation.table_use import closest_records, table_utility
 
 
@@ -130,3 +131,19 @@ def test_mistakes_say_what_to_do():
         table_utility({name: values[:5] for name, values in tables[0].items()}, *tables[1:], "kind")
     with pytest.raises(TooFew, match="records of `held_out` needs at least 10 rows, got 3"):
         closest_records(*tables[:2], {name: values[:3] for name, values in tables[2].items()})
+
+
+def test_columns_of_thousands_of_words_are_seen_in_few_places() -> None:
+    codes = Noise(0).integers(5000, 3000).numpy()
+    tables = [
+        {"a": x, "zip": np.char.add("z", codes[k : k + 1000].astype(str))}
+        for k in (0, 1000, 2000)
+        for x in [codes[k : k + 1000] / 1.0]
+    ]
+    found = closest_records(tables[0], tables[0], tables[1])
+    assert found.distance.value == 0
+    assert found.copies.value == 1
+    assert 0.7 < found.floor.value < 1.3  # another word is about 1 apart
+    names = [score.name for score in table_scores(*tables)]
+    assert not any(name.startswith("utility (") for name in names)
+    assert any(name.startswith("boosted utility of numbers") for name in names)

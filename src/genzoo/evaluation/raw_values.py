@@ -4,14 +4,16 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from genzoo.core.noise import Noise
 from genzoo.core.space import Column, Space
 from genzoo.data import Rows
 from genzoo.data.data import fingerprint
 from genzoo.evaluation.extractors import Extractor, Values
 
-__all__ = ["StandardValues", "TableValues", "plain_values"]
+__all__ = ["StandardValues", "TableValues", "plain_values", "word_places"]
 
 LOOKED_AT = 10_000  # rows that the units are taken from
+MANY, PLACES = 256, 64  # words, of which more share so many places
 NORMAL = 1.3489795  # the spread of the middle half of N(0, 1)
 
 
@@ -41,8 +43,8 @@ class StandardValues:
 
 
 class TableValues:
-    """Rows of a table: numbers less their median, over the spread of the middle half as that of a normal law; words as
-    unit vectors over √2, so that two unlike words are 1 apart.
+    """Rows of a table: numbers less their median, over the spread of the middle half as that of a normal law; words by
+    `word_places`, so that two unlike words are 1 apart.
 
     A column of which half of the rows agree has no such spread and gets its standard deviation. One that never varies
     counts for nothing.
@@ -69,15 +71,31 @@ class TableValues:
         self.words = [(i, column.levels) for i, column in enumerate(columns) if column.kind == "categorical"]
         self.numbers = [i for i, column in enumerate(columns) if column.kind != "categorical"]
         self.middle, self.scale = _robust(x[:, self.numbers])
-        self.dims = len(self.numbers) + sum(levels or 0 for _, levels in self.words)
+        self.dims = len(self.numbers) + sum(word_places(levels or 1).shape[1] for _, levels in self.words)
         self.fingerprint = fingerprint(self.name, space, self.middle, self.scale)
 
     def __call__(self, x: Shaped[Tensor, "n D"]) -> Float[Tensor, "n W"]:
         """The rows as vectors."""
         parts = [(x[:, self.numbers].double() - self.middle) / self.scale]
         for i, levels in self.words:
-            parts.append(torch.nn.functional.one_hot(x[:, i].long(), levels or 1) / 2**0.5)
+            parts.append(word_places(levels or 1)[x[:, i].long()])
         return torch.cat(parts, dim=1).float()
+
+
+def word_places(count: int) -> Float[Tensor, "count k"]:
+    """Words as unit vectors over √2, so that two unlike words are 1 apart; of more than 256 about so, in 64 places.
+
+    Args:
+        count: How many words there are.
+
+    Example:
+        >>> word_places(3).shape, word_places(10_000).shape, round(float(word_places(10_000)[0].norm() ** 2), 6)
+        (torch.Size([3, 3]), torch.Size([10000, 64]), 0.5)
+    """
+    if count <= MANY:
+        return torch.eye(count, dtype=torch.float64) / 2**0.5
+    signs = Noise(0, "words").normal(count, PLACES, dtype=torch.float64).sign()
+    return signs / (2 * PLACES) ** 0.5
 
 
 def _robust(x: Float[Tensor, "n D"]) -> tuple[Float[Tensor, " D"], Float[Tensor, " D"]]:

@@ -9,6 +9,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Shaped
 from torch import Tensor
@@ -19,12 +20,14 @@ from genzoo.distributions.estimate import TooFew
 from genzoo.evaluation.boosted_test import FOLDS, boosted_score, boosted_two_sample_test
 from genzoo.evaluation.information import information_distance
 from genzoo.evaluation.measurement import Better, Estimate
-from genzoo.evaluation.table_use import closest_records, table_utility
+from genzoo.evaluation.table_use import Learner, Utility, closest_records, table_utility
 from genzoo.evaluation.tables import Columns, table_quality
 from genzoo.evaluation.ties import repeated, worst
 
 __all__ = ["TableScore", "shuffled", "table_scores"]
 
+LEARNERS: tuple[tuple[str, Learner], ...] = (("", "linear"), ("boosted ", "boosting"))
+MOST_KINDS = 100  # of a column of words that is predicted: very many are names, and take very long
 NEAR = 2000  # rows of a side whose distances to records are looked at
 Both = tuple[Estimate, float]
 
@@ -86,11 +89,20 @@ def table_scores(samples: Columns, real: Columns, known: Columns, *, seed: int =
     )
     found.append(TableScore("two-sample AUC (boosted trees)", area, "lower", trees))
     found.append(TableScore("two-sample score (boosted trees)", lambda: boosted_score(area()), "higher", trees))
-    for name, target in (("", words[-1:]), (" of numbers", numbers[-1:])):
-        if target and len(real) > 1:
-            found.append(
-                _utility(f"utility{name} (train on samples, test on real)", target[0], samples, known, real, seed)
+    if len(real) > 1:
+        kinds = [name for name in words if len(np.unique(real[name])) <= MOST_KINDS]
+        asked = [("", target) for target in kinds[-1:]] + [(" of numbers", target) for target in numbers[-1:]]
+        tables = (samples, known, real)
+        found += [
+            _utility(
+                f"{how}utility{what} (train on samples, test on real)",
+                functools.partial(table_utility, *tables, target, by=by, seed=seed),
+                target,
+                is_words=not what,
             )
+            for how, by in LEARNERS
+            for what, target in asked
+        ]
     return [*found, *_closest(samples, known, real, seed)]
 
 
@@ -123,9 +135,8 @@ def _there(found: Estimate | None) -> Estimate:
     return found
 
 
-def _utility(name: str, target: str, samples: Columns, known: Columns, real: Columns, seed: int) -> TableScore:
-    use = functools.cache(lambda: table_utility(samples, known, real, target, seed=seed))
-    is_words = real[target].dtype.kind == "U"
+def _utility(name: str, make: Callable[[], Utility], target: str, *, is_words: bool) -> TableScore:
+    use = functools.cache(make)
     protocol = {"target": target, "metric": "ROC AUC" if is_words else "R²"}
     return TableScore(name, lambda: use().synthetic, "higher", protocol, lambda: use().real.value)
 

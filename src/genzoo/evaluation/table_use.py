@@ -4,7 +4,7 @@
 tested on real rows, beside the same model that learned from as many real ones. *Distance to the closest record*:
 samples should lie as near to held-out rows as to training rows; nearer to training rows tells of memory.
 
-For both, rows become vectors: numbers less their mean in units of their standard deviation, words as one place each so
+For both, rows become vectors: numbers less their mean in units of their standard deviation, words by `word_places` so
 that two different words are at distance 1, and a place more that says whether a number is missing.
 
 References:
@@ -12,7 +12,6 @@ References:
     Park et al., 2018, "Data synthesis based on generative adversarial networks", arXiv:1806.03384 (DCR)
 """
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -26,10 +25,11 @@ from genzoo.core.noise import Noise
 from genzoo.distributions.pairwise import nearest
 from genzoo.distributions.resampling import require_rows, share_of
 from genzoo.evaluation.measurement import Estimate
+from genzoo.evaluation.raw_values import word_places
 from genzoo.evaluation.tables import Columns, alike, missing
 from genzoo.evaluation.weighted import estimate, mean_of, resampled
 
-__all__ = ["ClosestRecords", "Utility", "closest_records", "table_utility"]
+__all__ = ["ClosestRecords", "Learner", "Utility", "closest_records", "table_utility"]
 
 Learner = Literal["linear", "boosting"]
 LEAST = 10  # rows
@@ -200,7 +200,7 @@ def _vectors(tables: Sequence[np.ndarray]) -> list[Float[np.ndarray, "n k"]]:
     values, lacks = np.concatenate(tables), np.concatenate([missing(values) for values in tables])
     if values.dtype.kind == "U":
         words, codes = np.unique(values, return_inverse=True)
-        vectors = np.eye(len(words))[codes] / math.sqrt(2)
+        vectors = word_places(len(words)).numpy()[codes]
     else:
         known = tables[1][~missing(tables[1])]
         mean, scale = (known.mean(), known.std()) if len(known) else (0.0, 1.0)

@@ -59,7 +59,8 @@ MEANINGS = {
     "property distance": "How far a property of samples must be moved to have the distribution that it has in test "
     "molecules, in its own unit.",
     "column shapes": "How alike the columns' own distributions are, from 0 to 1.",
-    "utility": "How well a simple model that learned from samples predicts a column of real rows; the floor learned "
+    "boosted utility": "The same of boosted trees, which see what columns say together.",
+    "utility": "How well a linear model that learned from samples predicts a column of real rows; the floor learned "
     "from real rows.",
     "pair trends": "How alike the relations between pairs of columns are, from 0 to 1.",
 }
@@ -84,6 +85,6 @@ def meaning_of(name: str) -> str:
     """
     if name.endswith(BESIDE):
         return SEES_LITTLE[name[name.rindex("(") + 1 : -1]]
-    name = name.partition(" (")[0]
+    name = name.partition(" (")[0].removesuffix(" of numbers")
     other = "property distance" if name.endswith(" distance") else ""
     return MEANINGS.get(name, MEANINGS.get(other, ""))
