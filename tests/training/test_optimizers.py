@@ -3,9 +3,11 @@ import torch
 from torch import nn
 
 from genzoo.core import Player
-from genzoo.training import TrainConfig
+from genzoo.training import TrainConfig, optimizers
+from genzoo.training.muon import PreciseMuon
 from genzoo.training.optimizers import Mover, laid_out, movers, rate
 from genzoo.training.pace import Pace
+from genzoo.training.precision import Half
 
 
 def test_the_rate_warms_up_and_ends_at_the_budget():
@@ -72,6 +74,32 @@ def test_muon_moves_matrices_and_adamw_the_rest():
     mover = Mover(player, net, TrainConfig(optimizer="muon"))
     assert [id(p) for p in mover.muon.param_groups[0]["params"]] == [id(net[1].weight)]
     assert {id(p) for p in mover.adamw.parameters} == {id(p) for p in net.parameters()} - {id(net[1].weight)}
+
+
+@pytest.mark.parametrize("shape", [(8, 24), (24, 8), (8, 8)])
+def test_without_bfloat16_muon_moves_as_torch_does(shape):
+    torch.manual_seed(0)
+    start, grads = torch.randn(shape), [torch.randn(shape) for _ in range(3)]
+    moved = []
+    for kind in (torch.optim.Muon, PreciseMuon):
+        p = nn.Parameter(start.clone())
+        optimizer = kind([p], lr=0.1, weight_decay=0.1)
+        for grad in grads:
+            p.grad = grad.clone()
+            optimizer.step()
+        moved.append((p.detach() - start, optimizer.state[p]["momentum_buffer"]))
+    (ours, buffer), (theirs, other) = moved
+    assert (ours - theirs).norm() < 0.03 * theirs.norm()
+    assert torch.equal(buffer, other)
+
+
+@pytest.mark.parametrize(("quick", "kind"), [(True, torch.optim.Muon), (False, PreciseMuon)])
+def test_muon_is_torchs_where_bfloat16_is_quick(monkeypatch, quick, kind):
+    monkeypatch.setattr(optimizers, "half_on", lambda device: Half(quick, "told so"))
+    net = nn.Linear(3, 4)
+    player = Player("model", net, lambda batch: batch.x.sum())
+    mover = Mover(player, net, TrainConfig(optimizer="muon"))
+    assert type(mover.muon) is kind
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])

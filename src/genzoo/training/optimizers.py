@@ -11,7 +11,9 @@ from torch.optim.adamw import adamw
 
 from genzoo.core import Player
 from genzoo.training.config import TrainConfig
+from genzoo.training.muon import PreciseMuon
 from genzoo.training.pace import Pace
+from genzoo.training.precision import half_on
 
 __all__ = ["Mover", "laid_out", "loaded", "movers", "rate"]
 
@@ -136,7 +138,7 @@ class Mover:
         taken = {id(p) for p in matrices}
         rest = [p for p in self.parameters if id(p) not in taken]
         self.adamw = AdamW(rest, **settings) if rest else None
-        self.muon = Muon(matrices, lr=config.muon_lr, weight_decay=settings["weight_decay"]) if matrices else None
+        self.muon = _muon(matrices, config.muon_lr, settings["weight_decay"]) if matrices else None
         self.muon_lr = config.muon_lr
 
     def zero_grad(self) -> None:
@@ -176,6 +178,12 @@ class Mover:
             self.muon.load_state_dict({"state": states.pop(0), "param_groups": groups})
             for parameter, kept in self.muon.state.items():
                 kept |= _beside(parameter, kept)
+
+
+def _muon(matrices: list[nn.Parameter], lr: float, weight_decay: float) -> Muon:
+    """Torch's, or where its bfloat16 is slow the same in the precision of the parameters."""
+    kind = Muon if half_on(matrices[0].device).quick else PreciseMuon
+    return kind(matrices, lr=lr, weight_decay=weight_decay)
 
 
 def laid_out(tensor: Tensor, parameter: Tensor) -> Tensor:
