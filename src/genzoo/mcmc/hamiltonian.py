@@ -73,7 +73,7 @@ def leapfrog(target: Density, place: Place, step_size: float | Tensor, inverse_m
 def hmc(
     target: Target,
     *,
-    step_size: float,
+    step_size: float | Tensor,
     steps: int,
     inverse_mass: float | Float[Tensor, "*mass"] = 1.0,
     jitter: float = 0.1,

@@ -22,6 +22,7 @@ from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.distributions.conditioned import ConditionedLike
 from genzoo.distributions.region import Region
+from genzoo.mcmc.kernel import Kernel
 
 __all__ = [
     "Codes",
@@ -37,6 +38,7 @@ __all__ = [
     "MappedDenoiser",
     "NormalLatent",
     "Settle",
+    "Sweeping",
     "Unfolding",
     "behind",
 ]
@@ -205,6 +207,23 @@ class Conditioning(Ability):
         self, matrix: Float[Tensor, "m D"], y: Float[Tensor, "B m"], variance: Float[Tensor, " m"], given: Given
     ) -> ConditionedLike:
         """The law of x, laid flat and in the data's own units, given each of B measurements; R is diagonal."""
+
+
+class Sweeping(Ability):
+    """Gibbs's sampler of a row that is seen through noise, entry by entry,
+
+    $$ x \\sim p(x \\mid given) \\prod_i g_i(x_i) / Z. $$
+
+    Attributes:
+        space: What one x is.
+    """
+
+    space: Space
+
+    @abc.abstractmethod
+    def kernel(self, evidence: Float[Tensor, "B D L"], given: Given) -> Kernel:
+        """A sweep of one chain for each row, log g_i(v) being the evidence; −∞ rules a value out. Chains start at
+        rows of numbers, laid flat, that nothing rules out."""
 
 
 class Events(Ability):

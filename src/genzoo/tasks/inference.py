@@ -11,7 +11,7 @@ need not be best for any.
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int, Shaped
@@ -30,6 +30,7 @@ __all__ = ["Calibration", "Gaps", "InferenceLike", "calibration", "elbo", "fitte
 BLOCK = 1 << 18  # entries of x for which latents are decoded at a time
 
 
+@runtime_checkable
 class InferenceLike(Protocol):
     """A guess at the latent of a row, beside the law of both."""
 

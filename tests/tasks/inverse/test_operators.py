@@ -1,27 +1,37 @@
 """Operators: adjoints, pseudo-inverses, singular values and what is composed of them."""
 
+import io
+
+import numpy
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from genzoo.core import Noise, Unsupported
 from genzoo.tasks.inverse import (
     AveragePool,
+    BlockDCT,
     Blur,
     Exact,
+    Fourier,
     Gaussian,
     Gray,
     Identity,
     Interval,
     Linear,
+    LowPass,
     Mask,
     Measurement,
     Poisson,
+    Radon,
     bayer,
     box,
+    decimate,
     half,
     hidden,
+    jpeg,
     measure,
     strokes,
     uncrop,
@@ -41,6 +51,11 @@ MAKERS = {
     "pool": lambda: AveragePool(SHAPE, 4),
     "blur": lambda: Blur(SHAPE, 1.5),
     "pool of blur": lambda: AveragePool(SHAPE, 2) @ Blur(SHAPE, 0.8),
+    "fourier": lambda: Fourier.at_random(SHAPE, 0.5),
+    "radon": lambda: Radon((2, 8, 8), 7),
+    "low pass": lambda: LowPass((2, 15), 0.4),
+    "decimate": lambda: decimate((2, 16), 4),
+    "dct": lambda: BlockDCT((3, 16, 8)),
     "gray of a half": lambda: Gray(SHAPE) @ half(SHAPE),
 }
 CLOSED = ("identity", "hidden", "bayer", "gray", "pool")
@@ -93,6 +108,32 @@ def test_matrices_are_refused_where_there_is_none() -> None:
         (AveragePool(SHAPE, 2) @ Blur(SHAPE, 0.8)).svd()
     with pytest.raises(ValueError, match="must take what"):
         Gray(SHAPE) @ Gray(SHAPE)
+
+
+@pytest.mark.parametrize(("channels", "quality"), [(1, 10), (1, 75), (3, 30)])
+def test_a_jpeg_is_what_pillow_reads(channels: int, quality: int) -> None:
+    """The bins of what Pillow has read, and the picture of their middles: the same but for one level of rounding."""
+    u = Noise(4).uniform(1, channels, 24, 16, dtype=torch.float64)
+    smooth = Blur((channels, 24, 16), 2.0)(u)
+    x = ((smooth - smooth.min()) / (smooth.max() - smooth.min()) * 200 + 20).round() / 255
+    picture, file = Image.fromarray((x[0] * 255).byte().permute(1, 2, 0).squeeze(-1).numpy()), io.BytesIO()
+    picture.save(file, "JPEG", quality=quality, subsampling=0)
+    read = torch.tensor(numpy.array(Image.open(file)), dtype=torch.float64)
+    theirs = read.reshape(24, 16, channels).permute(2, 0, 1)[None]
+    operator, channel = jpeg((channels, 24, 16), quality)
+    seen = measure(operator, theirs / 255, channel, seed=0)
+    own = (operator.pinv(seen.y) * 255).round().clamp(0, 255)
+    assert (own - theirs).abs().max() <= (1 if channels == 1 else 2)  # colors are rounded twice
+    assert seen.log_prob(theirs / 255).item() == 0
+    moved = (operator(theirs / 255) - seen.y).abs() / channel.step  # all lie near the middles of their bins
+    assert moved.mean() < 0.1
+
+
+def test_rays_from_the_sides_are_sums_of_columns_and_rows() -> None:
+    x = Noise(3).uniform(1, 1, 8, 8, dtype=torch.float64)
+    sums = Radon((1, 8, 8), 2)(x)[0, 0]
+    torch.testing.assert_close(sums[0], x[0, 0].sum(0))
+    torch.testing.assert_close(sums[1], x[0, 0].sum(1))
 
 
 def test_rows_of_an_operator_follow_rows_of_data() -> None:

@@ -19,12 +19,14 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
+from genzoo.core.abilities import Ability
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
 from genzoo.core.given import Given
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.distributions.levels import alphabets
+from genzoo.models.abilities import Imputation
 from genzoo.models.graphical.dag import Parents, ancestral_order, parents_of
 from genzoo.models.graphical.factors import LARGEST, Factor, eliminate_scaled, observed
 
@@ -134,6 +136,9 @@ class BayesNet(GenerativeModel, DirectFit):
     def log_density(self, x: Integer[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
         return self.log_probs[self._places(x)].sum(1)
 
+    def abilities(self) -> list[Ability]:
+        return [NetImputation(self)]
+
     def draw(self, n: int, given: Given, noise: Noise) -> Integer[Tensor, "n *event"]:
         x = torch.zeros(n, self.space.dims, dtype=torch.int64, device=self.device)
         for i in self.order:
@@ -230,6 +235,32 @@ class BayesNet(GenerativeModel, DirectFit):
                 step *= self.alphabets[parent]
             places[:, i] += self.starts[i]
         return places
+
+
+class NetImputation(Imputation):
+    """Variables given others: one after the other, each given all that are known by then, by elimination.
+
+    Args:
+        net: The net.
+    """
+
+    def __init__(self, net: BayesNet) -> None:
+        self.net, self.space = net, net.space
+
+    def impute(self, x: Float[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, "B *event"]:
+        rows, found = x.flatten(1).tolist(), x.flatten(1).clone()
+        u = noise.uniform(len(rows), len(rows[0]) if rows else 0, dtype=torch.float64)
+        tables: dict[tuple[int, tuple[tuple[int, int], ...]], Tensor] = {}
+        for b, row in enumerate(rows):
+            known = {i: int(value) for i, value in enumerate(row) if not math.isnan(value)}
+            for i in (i for i, value in enumerate(row) if math.isnan(value)):
+                asked = (i, tuple(sorted(known.items())))
+                if asked not in tables:
+                    tables[asked] = self.net.posterior([i], known).cumsum(0)
+                upto = tables[asked]
+                known[i] = min(int(torch.searchsorted(upto, u[b, i] * upto[-1], right=True)), len(upto) - 1)
+                found[b, i] = known[i]
+        return found.view(x.shape)
 
 
 def sprinkler() -> BayesNet:

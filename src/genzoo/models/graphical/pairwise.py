@@ -25,12 +25,14 @@ import torch
 from jaxtyping import Float, Integer, UInt8
 from torch import Tensor, nn
 
+from genzoo.core.abilities import Ability
 from genzoo.core.game import Batch, Objective
 from genzoo.core.given import Given
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.mcmc import Kernel, Summary, ais, colors, gibbs, levels, run, summary
+from genzoo.models.graphical.clamped import Swept
 from genzoo.models.graphical.clusters import swendsen_wang, wolff
 from genzoo.models.graphical.graph import Couplings, graph_of
 from genzoo.models.graphical.onsager import check_beta
@@ -264,7 +266,19 @@ class PairwiseField(GenerativeModel):
     def _seen(self, x: Tensor) -> Tensor:
         return torch.cat([self.energy(x)[:, None], self._one_hot(x).mean(1)[:, 1:]], dim=1)
 
-    def _gibbs(self, share: float) -> Kernel:
+    def abilities(self) -> list[Ability]:
+        return [Swept(self.space, self.seen_through)]
+
+    def seen_through(self, evidence: Float[Tensor, "B D L"], given: Given) -> Kernel:
+        """Gibbs by colors of sites of which something is known beside, one chain for each row.
+
+        Args:
+            evidence: The logarithm of how likely each value is; −∞ rules it out.
+            given: Nothing.
+        """
+        return self._gibbs(1.0, evidence)
+
+    def _gibbs(self, share: float, evidence: Tensor | None = None) -> Kernel:
         if self._colors is None:
             self._colors = [sites.to(self.device) for sites in colors(self.space.dims, self.edges)]
         matrix = share * self.matrix().detach()
@@ -272,7 +286,8 @@ class PairwiseField(GenerativeModel):
 
         def logits(sites: Tensor, x: Tensor) -> Tensor:
             pull = self._influence(self._phi(x), rows[id(sites)]) + self.field.detach()[sites]
-            return self.beta * pull @ self.features.T
+            found = self.beta * pull @ self.features.T
+            return found if evidence is None else found + evidence[:, sites].to(found)
 
         return gibbs(levels(logits), self._colors)
 

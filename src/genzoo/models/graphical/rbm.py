@@ -30,6 +30,7 @@ from jaxtyping import Float, Int, Integer, UInt8
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid, softplus
 
+from genzoo.core.abilities import Ability
 from genzoo.core.game import Batch, Instant, Objective, Player
 from genzoo.core.given import NOTHING, Given, GivenAsked, GivenSpaceLike, RowsAsked
 from genzoo.core.model import GenerativeModel, Likelihood
@@ -37,6 +38,7 @@ from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.mcmc.annealing import Annealed, ais
 from genzoo.mcmc.kernel import Chains, Kernel, certain
+from genzoo.models.graphical.clamped import Swept
 from genzoo.models.graphical.states import FEW, binary_states
 from genzoo.models.labels import classes_in, labels_of
 
@@ -52,6 +54,20 @@ class Units(NamedTuple):
     """
 
     v: Tensor
+    label: Tensor | None
+
+
+class Held(NamedTuple):
+    """Chains of pixels that are seen through noise.
+
+    Attributes:
+        x: Where they are.
+        accept: 1.
+        label: Their labels, in a machine that has label units.
+    """
+
+    x: Tensor
+    accept: Tensor
     label: Tensor | None
 
 
@@ -179,6 +195,31 @@ class RBM(GenerativeModel):
         for t in range(sweeps):
             units = self.sweep(units, noise.tick(t), held)
         return units.v.to(torch.uint8).unflatten(1, self.space.shape)
+
+    def abilities(self) -> list[Ability]:
+        return [Swept(self.space, self.seen_through)]
+
+    def seen_through(self, evidence: Float[Tensor, "B D 2"], given: Given) -> Kernel:
+        """Sweeps of pixels of which the log-odds are known beside, one chain for each row.
+
+        Args:
+            evidence: Of both values of each pixel; −∞ rules one out.
+            given: The condition: label units are held where it is not null.
+        """
+        label, odds = self._label(given, len(evidence)), (evidence[:, :, 1] - evidence[:, :, 0]).to(self.dtype)
+
+        def init(x: Tensor) -> Held:
+            return Held(x.to(self.dtype), certain(x), None if label is None else label.clamp_min(0))
+
+        def step(state: Held, noise: Noise) -> Held:
+            h = noise.bernoulli(self._inputs(state.x, state.label).sigmoid())
+            v = noise.bernoulli((h @ self.weight + self.visible_bias + odds).sigmoid())
+            if label is None:
+                return state._replace(x=v)
+            drawn = noise.categorical(h @ self.label_weight + self.label_bias)
+            return state._replace(x=v, label=torch.where(label >= 0, label, drawn))
+
+        return Kernel(init, step)
 
     def sweep(self, units: Units, noise: Noise, held: Tensor | None = None) -> Units:
         """One sweep of Gibbs's sampler: hidden units given the visible, then these given the hidden.

@@ -5,6 +5,7 @@ from genzoo._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "frequency": ["BlockDCT", "Every", "Fourier", "LowPass", "Radon", "decimate", "jpeg"],
         "guided": ["moment_matched"],
         "measurement": [
             "Channel",

@@ -139,6 +139,7 @@ class Interval(Channel):
 
     Args:
         step: The step, one number or one for each entry of y.
+        offset: Where a bin has its middle; the others lie whole steps away.
 
     Raises:
         ValueError: If a step is not positive.
@@ -149,14 +150,15 @@ class Interval(Channel):
     """
 
     step: float | Tensor
+    offset: float | Tensor = 0.0
 
     def __post_init__(self) -> None:
         if not bool((torch.as_tensor(self.step) > 0).all()):
             raise ValueError(f"`step` must be positive, got {self.step}. Without rounding the channel is Exact().")
 
     def draw(self, clean: Float[Tensor, "B *range"], noise: Noise) -> Float[Tensor, "B *range"]:
-        step = torch.as_tensor(self.step).to(clean)
-        return (clean / step).round() * step
+        step, offset = (torch.as_tensor(part).to(clean) for part in (self.step, self.offset))
+        return ((clean - offset) / step).round() * step + offset
 
     def log_prob(self, y: Float[Tensor, "*any"], clean: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
         step = torch.as_tensor(self.step).to(clean)

@@ -14,9 +14,12 @@ from torch import Tensor
 from genzoo.core.given import GivenAsked
 from genzoo.core.model import GenerativeModel, Unsupported
 from genzoo.core.noise import fresh_seed
+from genzoo.tasks.inverse.ancestral import Ancestral
 from genzoo.tasks.inverse.closed import Closed, Counted, Imputed
+from genzoo.tasks.inverse.gibbs import Gibbs
 from genzoo.tasks.inverse.guided import DPS, MMPS, PiGDM
 from genzoo.tasks.inverse.importance import Importance
+from genzoo.tasks.inverse.latent import LatentWalk, Pulse
 from genzoo.tasks.inverse.measurement import Exact, Measurement, as_numbers, in_space
 from genzoo.tasks.inverse.operator import Identity
 from genzoo.tasks.inverse.pixels import Mask
@@ -26,7 +29,10 @@ from genzoo.tasks.inverse.twisted import Twisted
 
 __all__ = ["METHODS", "methods", "solve"]
 
-METHODS: tuple[Method, ...] = (Closed(), Imputed(), Counted(), Twisted(), Importance(), MMPS(), PiGDM(), DPS())
+METHODS: tuple[Method, ...] = (
+    Closed(), Imputed(), Counted(), Ancestral(), Gibbs(), LatentWalk(), Twisted(), Importance(),
+    MMPS(), PiGDM(), DPS(), Pulse(),
+)  # fmt: skip
 ENTRIES = 1 << 22  # of rows that are worked on at a time
 PILOT = 2  # draws of one measurement, by which a method is tried
 

@@ -1,0 +1,277 @@
+"""Measurements of what a latent makes: Hamiltonian Monte Carlo in z, and the search for one z.
+
+$$ \\log p_\\beta(z) = \\log p(z) + \\beta \\log p(y \\mid A(G(z))), \\qquad \\beta: 0 \\to 1. $$
+
+Chains start at draws of the prior and are annealed, so that they find other modes than one; their weights tell the
+evidence (annealed importance sampling), and R̂ whether they agree. What is drawn lies in the range of G: of a flow that
+is everything, of a GAN what it can make, of an autoencoder the means of p(x | z) (and the answer is then approximate).
+Of measurements without noise, and of rounded ones, a σ stands in for exactness that is told in the answer.
+
+References:
+    Neal, 2001, "Annealed importance sampling", arXiv:physics/9803008
+    Menon, Damian, Hu, Ravi & Rudin, 2020, "PULSE: self-supervised photo upsampling via latent space exploration of
+        generative models", arXiv:2003.03808 ("pulse")
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from genzoo.core.abilities import Latent
+from genzoo.core.given import Given
+from genzoo.core.model import GenerativeModel, evaluating
+from genzoo.core.noise import Noise
+from genzoo.mcmc import hmc, rhat
+from genzoo.mcmc.densities import Density
+from genzoo.tasks.inference import InferenceLike
+from genzoo.tasks.inverse.measurement import Exact, Interval, Measurement, between
+from genzoo.tasks.inverse.posterior import Exactness
+from genzoo.tasks.inverse.problem import Answer, Collapsed, Method, Problem
+
+__all__ = ["LatentWalk", "Pulse"]
+
+STEPS, AFTER, LEAPS, CHAINS = 40, 60, 5, 4
+FLOOR = 0.02  # of what is measured without noise
+STARTS, SEARCH = 8, 200
+
+
+class Target(NamedTuple):
+    """p(z) and p(y | A(G(z))), for rows of z."""
+
+    latent: Latent
+    measurement: Measurement
+    given: Given
+    floor: float
+
+    def log_prior(self, z: Tensor) -> Tensor:
+        """log p(z)."""
+        return self.latent.log_prior(z, self.given)
+
+    def log_likelihood(self, z: Tensor) -> Tensor:
+        """log p(y | A(G(z))); with a floor, of a Gaussian as wide as the channel and the floor together."""
+        seen = self.measurement.seen(self.latent.generate(z, self.given))
+        y = self.measurement.y.to(seen)
+        if not self.floor:
+            return self.measurement.summed(self.measurement.noise.log_prob(y, seen))
+        total = self.measurement.noise.variance(seen) + self.floor**2
+        return self.measurement.summed(-((y - seen).square() / total + total.log() + math.log(2 * math.pi)) / 2)
+
+    def at(self, beta: float) -> Density:
+        """The density of a temperature, with both of its parts in one pass."""
+
+        def log_prob(z: Tensor) -> Tensor:
+            return self.log_prior(z) + beta * self.log_likelihood(z)
+
+        def both(z: Tensor) -> tuple[Tensor, Tensor]:
+            with torch.enable_grad():
+                z = z.detach().requires_grad_()
+                value = log_prob(z)
+                (slope,) = torch.autograd.grad(value.sum(), z)
+            return value.detach(), slope
+
+        return Density(log_prob, lambda z: both(z)[1], both)
+
+
+class LatentWalk(Method):
+    """Annealed Hamiltonian walks in the latent."""
+
+    name = "latent"
+
+    def exactness(self, problem: Problem) -> Exactness:
+        return Exactness.APPROXIMATE if _is_blurred(problem.model) else Exactness.ASYMPTOTIC
+
+    def cost(self, problem: Problem) -> int:
+        return 3 * LEAPS * (2 * STEPS + AFTER)
+
+    def rows(self, problem: Problem, **options: Any) -> int:
+        return CHAINS
+
+    def why_not(self, problem: Problem) -> str:
+        return _no_latent(problem)
+
+    def run(
+        self,
+        problem: Problem,
+        n: int,
+        seed: int,
+        *,
+        steps: int = STEPS,
+        after: int = AFTER,
+        floor: float | None = None,
+        allow_collapse: bool = False,
+    ) -> Answer:
+        """Draws, each the end of a chain.
+
+        Args:
+            problem: What is to be solved.
+            n: How many draws.
+            seed: Names them.
+            steps: From the prior to the posterior.
+            after: Moves of all chains at the end.
+            floor: The σ that stands in for exactness; by default 0.02 where a measurement has no noise, else 0.
+            allow_collapse: Whether draws are given that a single chain carries.
+
+        Raises:
+            Collapsed: If annealed chains are worth one alone, and do not agree at the end.
+        """
+        model, chains = problem.model, max(n, CHAINS)
+        rows = problem.times(chains)
+        target = _target(rows, floor)
+        noise = rows.noise(seed, self.name)
+        with torch.no_grad(), evaluating(model):
+            z, log_w, size = _annealed(target, noise.at("start"), noise.at("anneal"), steps, chains)
+            log_w = log_w.view(len(problem), chains)
+            z = z[_again(log_w, noise.at("again"))]
+            z, trace = _moved(target, z, size, noise.at("after"), after)
+            worst = _disagreement(trace, len(problem), chains)
+            ess = 1 / log_w.softmax(1).square().sum(1)
+            if not math.isfinite(float(log_w.max())) or (
+                float(ess.min()) < 1.05 and worst > 1.5 and not allow_collapse
+            ):
+                raise Collapsed(
+                    f"Chains must agree, got R̂ {worst:.2f} and weights of {float(ess.min()):.2g} chains. Raise "
+                    "`steps` and `after`, or pass allow_collapse=True to see where they are."
+                )
+            keep = z.view(len(problem), chains, *z.shape[1:])[:, :n].flatten(0, 1)
+            index = torch.arange(len(problem), device=z.device).repeat_interleave(n)
+            given = {
+                name: part.view(len(problem), chains, *part.shape[1:])[index, 0] for name, part in rows.given.items()
+            }
+            x = target.latent.numbers.back(target.latent.generate(keep, given))
+        told = {"ess": ess, "rhat": worst, **({"floor": target.floor} if target.floor else {})}
+        return Answer(x, 3 * LEAPS * (2 * steps + after), log_w.logsumexp(1) - math.log(chains), told)
+
+
+def _target(rows: Problem, floor: float | None) -> Target:
+    latent = rows.model.able(Latent)
+    if floor is None:
+        floor = FLOOR if isinstance(rows.measurement.noise, Exact | Interval) else 0.0
+    scale, shift = between(latent.numbers, rows.model.space, rows.model.dtype, rows.model.device)
+    return Target(latent, rows.measurement.on(scale, shift), rows.given, floor)
+
+
+def _annealed(target: Target, start: Noise, noise: Noise, steps: int, chains: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Chains at β = 1, their weights, and the step size of each.
+
+    Step sizes are found by other chains that are annealed before: found on the way, they would follow where a chain
+    has been, and weights would be biased.
+    """
+    betas = torch.linspace(0, 1, steps + 1, dtype=torch.float64).pow(4).tolist()  # most of it happens at the beginning
+    rows = len(target.measurement)
+    z = target.latent.draw(rows, target.given, start.at("pilot"))
+    size, sizes = _column(z, 0.2), []
+    for k in range(steps):
+        z, size = _step(target.at(betas[k + 1]), z, size, noise.at("pilot", k))
+        shared = size.log().view(-1, chains).mean(1, keepdim=True).expand(-1, chains)
+        sizes.append(shared.exp().reshape(size.shape))
+    z = target.latent.draw(rows, target.given, start)
+    log_w = z.new_zeros(rows, dtype=torch.float64)
+    for k in range(steps):
+        log_w = log_w + (betas[k + 1] - betas[k]) * target.log_likelihood(z).double()
+        z, _ = _step(target.at(betas[k + 1]), z, sizes[k], noise.at(k))
+    return z, log_w, sizes[-1]
+
+
+def _step(density: Density, z: Tensor, size: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
+    """A move of each chain by a step of its own, which is then a little longer or shorter."""
+    kernel = hmc(density, step_size=size, steps=LEAPS)
+    state = kernel.step(kernel.init(z), noise)
+    accept = state.accept.reshape(size.shape)
+    return state.x, (size * (0.4 * (accept - 0.75)).exp()).clamp(1e-4, 1.0)
+
+
+def _moved(target: Target, z: Tensor, size: Tensor, noise: Noise, moves: int) -> tuple[Tensor, Tensor]:
+    """Chains after some moves at β = 1, and what their likelihood was on the way."""
+    density, trace = target.at(1.0), []
+    for k in range(moves):
+        z, adapted = _step(density, z, size, noise.at(k))
+        size = adapted if k < moves // 3 else size
+        trace.append(target.log_likelihood(z).double())
+    return z, torch.stack(trace) if trace else z.new_zeros(0, len(z))
+
+
+def _disagreement(trace: Float[Tensor, "moves rows"], count: int, chains: int) -> float:
+    """The worst R̂ of the likelihoods in the second half of the moves; 1 where there are too few."""
+    half = trace[len(trace) // 2 :].view(-1, count, chains)
+    if len(half) < 4:
+        return 1.0
+    return max(rhat(half[:, b]).nan_to_num(1.0).item() for b in range(count))
+
+
+def _again(log_w: Float[Tensor, "B chains"], noise: Noise) -> Tensor:
+    """Chains drawn by their weights."""
+    from genzoo.tasks.inverse.twisted import systematic
+
+    count, chains = log_w.shape
+    first = chains * torch.arange(count, device=log_w.device)[:, None]
+    return (systematic(log_w, chains, noise) + first).flatten()
+
+
+def _column(z: Tensor, value: float) -> Tensor:
+    return torch.full((len(z), *[1] * (z.ndim - 1)), value, dtype=z.dtype, device=z.device)
+
+
+def _is_blurred(model: GenerativeModel) -> bool:
+    """Whether p(x | z) has a spread, so that what a latent makes is its mean."""
+    return any(isinstance(found, InferenceLike) for found in model.abilities())
+
+
+def _no_latent(problem: Problem) -> str:
+    latent = problem.model.ability(Latent)
+    if latent is None:
+        return "the model has no latent"
+    return "" if latent.space.is_real else "its latents are codes"
+
+
+class Pulse(Method):
+    """One z on the sphere where draws of N(0, I) lie, that explains what was measured: a point, and no posterior."""
+
+    name = "pulse"
+
+    def exactness(self, problem: Problem) -> Exactness:
+        return Exactness.POINT
+
+    def cost(self, problem: Problem) -> int:
+        return 3 * STARTS * SEARCH
+
+    def rows(self, problem: Problem, **options: Any) -> int:
+        return STARTS
+
+    def why_not(self, problem: Problem) -> str:
+        return _no_latent(problem)
+
+    def run(
+        self, problem: Problem, n: int, seed: int, *, steps: int = SEARCH, starts: int = STARTS, lr: float = 0.1
+    ) -> Answer:
+        """The n best of some starts, by Adam.
+
+        Args:
+            problem: What is to be solved.
+            n: How many points.
+            seed: Names the starts.
+            steps: Of Adam.
+            starts: Where it begins; at least n.
+            lr: Its rate.
+        """
+        count = max(n, starts)
+        rows = problem.times(count)
+        target, model = _target(rows, FLOOR), problem.model
+        with evaluating(model):
+            z = target.latent.draw(len(rows), rows.given, rows.noise(seed, self.name)).requires_grad_()
+            adam, radius = torch.optim.Adam([z], lr=lr), math.sqrt(target.latent.space.dims)
+            for _ in range(steps):
+                with torch.enable_grad():
+                    (z.grad,) = torch.autograd.grad(-target.log_likelihood(z).sum(), z)
+                adam.step()
+                with torch.no_grad():
+                    length = z.flatten(1).norm(dim=1).clamp_min(1e-9)
+                    z.mul_(radius / length.reshape(-1, *[1] * (z.ndim - 1)))
+            with torch.no_grad():
+                fit = target.log_likelihood(z).view(len(problem), count)
+                best = fit.topk(n, dim=1).indices + count * torch.arange(len(problem), device=z.device)[:, None]
+                given = {name: part[best.flatten()] for name, part in rows.given.items()}
+                x = target.latent.numbers.back(target.latent.generate(z[best.flatten()], given))
+        return Answer(x, 3 * count * steps)

@@ -1,0 +1,140 @@
+"""Methods of other families against enumeration and closed forms."""
+
+import math
+
+import pytest
+import torch
+
+from genzoo.core import Batch, Noise, Sequential, Space
+from genzoo.distributions.levels import Numbers
+from genzoo.models.abilities import NormalLatent
+from genzoo.models.autoregressive import Bigram
+from genzoo.models.classical import PPCA
+from genzoo.models.classical import Gaussian as OneGaussian
+from genzoo.models.graphical import RBM, Graph, Ising, sprinkler
+from genzoo.tasks.inverse import Exact, Exactness, Gaussian, Mask, Measurement, as_numbers, measure, methods, solve
+from tests.tasks.inverse.oracle import Matrix
+
+
+def off(found, exact) -> float:
+    """The largest difference of frequencies, of entries and of pairs of them."""
+    a, b = (draws.x[:, 0].flatten(1).double() for draws in (found, exact))
+    return max((a.mean(0) - b.mean(0)).abs().max().item(), (a.T @ a / len(a) - b.T @ b / len(b)).abs().max().item())
+
+
+class Chain(Bigram):
+    """Letters whose state is the last of them, of which rows can be had."""
+
+    def abilities(self):
+        inner = self.ability_of_steps()
+
+        class Selecting(type(inner)):
+            def select(self, state, rows):
+                return state[rows] if isinstance(state, torch.Tensor) else type(state)(*(part[rows] for part in state))
+
+        inner.__class__ = Selecting
+        return [inner]
+
+    def ability_of_steps(self):
+        return next(found for found in super().abilities() if isinstance(found, Sequential))
+
+
+@pytest.mark.parametrize("make", [
+    lambda: Ising(Space((9,), levels=2), Graph.torus((3, 3), 0.4), Noise(0).normal(9) / 2),
+    lambda: RBM(Space((9,), levels=2), hidden=4),
+])  # fmt: skip
+@pytest.mark.parametrize("noise", [Exact(), Gaussian(0.6)])
+def test_sweeps_with_what_is_known_held(make, noise) -> None:
+    torch.manual_seed(0)
+    model = make()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(Noise(5).normal(parameter.numel()).view_as(parameter) / 1.5)
+    known = torch.zeros(9, dtype=torch.bool)
+    known[[1, 4, 7]] = True
+    seen = measure(Mask(known), as_numbers(model.space, model.sample(1, seed=3)), noise, seed=0)
+    exact = solve(model, seen, n=5000, seed=1, method="enumerate")
+    found = solve(model, seen, n=5000, seed=2, method="gibbs", sweeps=120)
+    assert found.exactness is Exactness.ASYMPTOTIC
+    assert found.diagnostics["rhat"] < 1.2
+    assert off(found, exact) < 0.04
+
+
+def test_a_net_given_some_of_its_variables() -> None:
+    net = sprinkler()
+    known = torch.tensor([False, False, False, True])[: net.space.dims]
+    x = net.sample(64, seed=0)
+    one = x[x[:, known][:, 0] == 1][:1]
+    seen = measure(Mask(known), as_numbers(net.space, one), Exact(), seed=0)
+    exact = solve(net, seen, n=20_000, seed=1, method="enumerate")
+    found = solve(net, seen, n=20_000, seed=2, method="impute")
+    assert found.exactness is Exactness.EXACT
+    assert off(found, exact) < 0.015
+
+
+def test_particles_along_an_order() -> None:
+    """A prefix is exact, what is known at the end is so as particles grow; evidence is unbiased."""
+    model = Chain(Space((5,), levels=3))
+    data = torch.tensor([[0, 1, 2, 0, 1], [1, 1, 0, 2, 2], [2, 0, 1, 1, 0], [0, 0, 0, 1, 2]])
+    if model.can("direct_fit"):
+        model.begin()
+        model.accumulate(Batch(data.to(torch.uint8)))
+        model.finish()
+    for known in ([True, True, False, False, False], [False, True, False, False, True]):
+        seen = measure(Mask(torch.tensor(known)), as_numbers(model.space, data[:1].to(torch.uint8)), Exact(), seed=0)
+        exact = solve(model, seen, n=4000, seed=1, method="enumerate")
+        found = solve(model, seen, n=4000, seed=2, method="ancestral", particles=32, allow_collapse=True)
+        assert found.exactness is (Exactness.EXACT if known[1] and known[0] else Exactness.ASYMPTOTIC)
+        assert off(found, exact) < 0.12
+        assert found.log_evidence is not None
+        assert exact.log_evidence is not None
+        assert abs(found.log_evidence.item() - exact.log_evidence.item()) < 0.05
+
+
+class Pushed(OneGaussian):
+    """A Gaussian with its latent, x = μ + L z: what a flow of one linear map is."""
+
+    def abilities(self):
+        scale, mean = self.gaussians.scale[0], self.gaussians.means[0]
+        latent = NormalLatent(
+            Space((4,)), Numbers(self.space, torch.float64), lambda z, given: mean + z @ scale.T, torch.float64
+        )
+        return [*super().abilities(), latent]
+
+
+def test_walks_in_a_latent() -> None:
+    """Annealed walks have the moments and the evidence of the closed form; the search for one z is a point."""
+    model = Pushed(Space((4,))).double()
+    x = Noise(0).normal(300, 4, dtype=torch.float64) @ Noise(1).normal(4, 4, dtype=torch.float64)
+    model.prepare([Batch(x)])
+    model.begin()
+    model.accumulate(Batch(x))
+    model.finish()
+    seen = Measurement(Matrix(Noise(3).normal(2, 4).double()), torch.tensor([[1.0, 2.0]]).double(), Gaussian(0.3))
+    exact = solve(model, seen, n=2000, seed=1, method="closed")
+    found = solve(model, seen, n=1000, seed=2, method="latent")
+    assert found.exactness is Exactness.ASYMPTOTIC
+    assert ((found.mean() - exact.mean()).abs() / exact.std()).max() < 0.15
+    assert (found.std() / exact.std() - 1).abs().max() < 0.1
+    assert found.log_evidence is not None
+    assert exact.log_evidence is not None
+    assert abs(found.log_evidence.item() - exact.log_evidence.item()) < 0.2
+    point = solve(model, seen, n=1, seed=2, method="pulse")
+    assert point.exactness is Exactness.POINT
+    assert (seen.operator(point.x[0]) - seen.y).abs().max() < 0.1
+
+
+def test_the_means_of_a_latent_are_not_its_rows() -> None:
+    """Where p(x | z) has a spread, walks in z draw means of it, and say that they are approximate."""
+    model = PPCA(Space((4,)), rank=2)
+    seen = Measurement(Matrix(torch.ones(1, 4)), torch.zeros(1, 1), Gaussian(0.3))
+    kinds = {choice.name: choice.exactness for choice in methods(model, seen)}
+    assert kinds["latent"] is Exactness.APPROXIMATE
+    assert math.isfinite(solve(model, seen, n=2, seed=0, method="latent", steps=5, after=8).diagnostics["rhat"])
+
+
+def test_what_is_impossible_names_the_entry() -> None:
+    model = Ising(Space((4,), levels=2), Graph.torus((2, 2), 0.4))
+    half = Measurement(Mask(torch.tensor([True, False, False, False])), torch.tensor([[0.5, 0, 0, 0]]), Exact())
+    with pytest.raises(ValueError, match="entry 0 of row 0"):
+        solve(model, half, n=1, seed=0, method="gibbs")
