@@ -12,6 +12,7 @@ from torch import Tensor
 from genzoo.core.abilities import Sequential
 from genzoo.core.given import NOTHING, Given, given_rows
 from genzoo.core.noise import Noise
+from genzoo.core.space import Space
 from genzoo.models.choice import PLAIN, Choice, chosen, with_said
 from genzoo.models.sequences import counted, flattened, unflattened
 
@@ -94,7 +95,7 @@ def continued(
         ValueError: If the prefix does not fit, or a number of the choice is out of range.
     """
     choice.check()
-    start = first_symbols(chain, n, prefix)
+    start = first_symbols(chain.space, n, prefix)
     tokens = torch.full((n, chain.space.dims), chain.symbols - 1, device=noise.device)
     for first in range(0, n, ROWS):
         part = slice(first, min(first + ROWS, n))
@@ -128,7 +129,7 @@ def none_said(chain: Sequential, n: int, device: torch.device) -> Bool[Tensor, "
     return torch.zeros(n, chain.symbols, dtype=torch.bool, device=device)
 
 
-def first_symbols(chain: Sequential, n: int, prefix: Tensor | None) -> Int[Tensor, "n t"] | None:
+def first_symbols(space: Space, n: int, prefix: Tensor | None) -> Int[Tensor, "n t"] | None:
     """What each row is to begin with.
 
     Raises:
@@ -136,7 +137,7 @@ def first_symbols(chain: Sequential, n: int, prefix: Tensor | None) -> Int[Tenso
     """
     if prefix is None:
         return None
-    space, prefix = chain.space, prefix.long()
+    prefix = prefix.long()
     if prefix.ndim not in (1, 2) or prefix.shape[-1] > space.dims or (prefix.ndim == 2 and len(prefix) != n):
         raise ValueError(
             f"`prefix` must be up to {space.dims} symbols, (t,) or ({n}, t), got {tuple(prefix.shape)}. "

@@ -81,7 +81,7 @@ class Speaker:
         if model.given_space:
             told = spelled(model.given_space, data, self.run.given_codecs, question, 1)
         else:
-            prefix = first_symbols(self.chain, 1, self.codec.ids(question))
+            prefix = first_symbols(self.chain.space, 1, self.codec.ids(question))
         given = model.checked_given(told, 1)
         ids: list[int] = []
         shown, begun = 0, 0 if prefix is None else prefix.shape[1]

@@ -167,7 +167,7 @@ class GPT(Autoregressive):
         chain, choice = self.steps(), Choice(**choosing)
         if ahead is None and draft is None and beams is None:
             return continued(chain, n, given, noise=noise, prefix=prefix, choice=choice)
-        start = first_symbols(chain, n, prefix)
+        start = first_symbols(chain.space, n, prefix)
         known = torch.zeros(n, 0, dtype=torch.long, device=self.device) if start is None else start.to(self.device)
         if beams is not None:
             if ahead is not None or draft is not None or choice != PLAIN:

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from genzoo.core.given import Given
 from genzoo.core.noise import Noise
-from genzoo.models.diffusion.discrete_model import DiscreteModel, first_known
+from genzoo.models.diffusion.discrete_model import DiscreteModel
 from genzoo.models.diffusion.discrete_samplers import Telling, Unmasking, unmasking_named
+from genzoo.models.stepping import first_symbols
 
 __all__ = ["Masked", "left"]
 
@@ -55,7 +56,9 @@ class Masked(DiscreteModel):
         """
         if isinstance(sampler, str):
             sampler = unmasking_named(sampler, **telling)
-        tokens = first_known(prefix, n, self.space, self.hidden, self.device)
+        tokens = torch.full((n, self.space.dims), self.hidden, device=self.device)
+        if (known := first_symbols(self.space, n, prefix)) is not None:
+            tokens[:, : known.shape[1]] = known.to(self.device)
         return self.rows(self.filled(tokens, given, noise, sampler, guidance))
 
     def options(self, method: str) -> frozenset[str]:

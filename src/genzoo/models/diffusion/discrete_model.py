@@ -20,7 +20,7 @@ from genzoo.models.diffusion.time import spread
 from genzoo.models.sequences import check_padding, flattened, refuse_unlike, symbols, unflattened
 from genzoo.nn.transformer import Looks
 
-__all__ = ["DiscreteModel", "Say", "first_known"]
+__all__ = ["DiscreteModel", "Say"]
 
 Say = Callable[[Tensor], Tensor]  # symbols (B, D), some of them hidden, to log-probabilities (B, D, K)
 
@@ -128,33 +128,3 @@ class DiscreteModel(GenerativeModel):
 
     def extra_repr(self) -> str:
         return f"{self.space}, given={self.given_space}"
-
-
-def first_known(
-    prefix: Integer[Tensor, "..."] | None, n: int, space: Space, hidden: int, device: torch.device
-) -> Int[Tensor, "n D"]:
-    """n rows of which all is hidden but what they begin with.
-
-    Args:
-        prefix: The first symbols in raster order, (t,) for all rows or (n, t) for each.
-        n: The number of rows.
-        space: What one x is.
-        hidden: The symbol that means so.
-        device: Where they are wanted.
-
-    Raises:
-        ValueError: If there are too many symbols or rows, or a symbol is none of the space.
-    """
-    tokens = torch.full((n, space.dims), hidden, device=device)
-    if prefix is None:
-        return tokens
-    known = prefix.long()
-    if known.ndim not in (1, 2) or known.shape[-1] > space.dims or (known.ndim == 2 and len(known) != n):
-        raise ValueError(
-            f"`prefix` must be up to {space.dims} symbols, (t,) or ({n}, t), got {tuple(prefix.shape)}. "
-            "Flatten it in raster order, or shorten it."
-        )
-    if known.numel() and not 0 <= int(known.min()) <= int(known.max()) < (space.levels or 0):
-        raise ValueError(f"`prefix` must hold symbols in [0, {space.levels}), got others. Check it.")
-    tokens[:, : known.shape[-1]] = known.to(device)
-    return tokens
