@@ -23,6 +23,8 @@ from genzoo.models.diffusion import (
     Straight,
 )
 from genzoo.nn import MLP, Timed
+from genzoo.zoo import recipe_named
+from genzoo.zoo.mistakes import Mistake
 
 MEAN, STD, DIMS = 0.7, 0.3, 3
 LOSSES = [Lagrangian(), Eulerian(), Progressive(), Progressive(halves=False)]
@@ -177,4 +179,10 @@ def test_what_is_no_flow_map_is_refused() -> None:
     assert EDM().is_smooth
     with pytest.raises(ValueError, match="follow no guidance"):
         plain().sample(2, seed=0, guidance=2.0)
+    with pytest.raises(ValueError, match="at least 1, got 0"):
+        plain().sample(2, seed=0, steps=0)
+    with pytest.raises(ValueError, match="`share` must be"):
+        plain(share=0.0)
     assert not plain().can("log_prob")
+    with pytest.raises(Mistake, match="Guidance needs a condition"):
+        recipe_named("flow_map")(Space((2,)), None, trained_guidance=1.0)

@@ -57,7 +57,8 @@ class FlowMap(GenerativeModel):
         steps: Jumps of a sample if nothing else is asked for.
 
     Raises:
-        ValueError: If the flow says no velocity, or its velocity is not finite at all times.
+        ValueError: If the flow says no velocity, or its velocity is not finite at all times, or a number is out of
+            range.
 
     Example:
         >>> from genzoo.models.diffusion import Straight
@@ -91,6 +92,11 @@ class FlowMap(GenerativeModel):
             raise ValueError(
                 f"A flow map is of a flow whose network says a velocity that is finite at all times, got "
                 f"{flow.predicts} on {flow.schedule}. Take Predicts.VELOCITY and Straight() or Cosine()."
+            )
+        if not 0 < share <= 1 or not 0 <= starts <= 1 or guidance < 0 or steps < 1:
+            raise ValueError(
+                f"`share` must be in (0, 1], `starts` in [0, 1], `guidance` at least 0 and `steps` at least 1, got "
+                f"{share}, {starts}, {guidance} and {steps}."
             )
         self.flow, self.distillation = flow, distillation or Lagrangian()
         self.share, self.starts, self.guidance, self.steps = share, starts, guidance, steps
@@ -137,7 +143,9 @@ class FlowMap(GenerativeModel):
                 'name a sampler along the flow, as sampler="heun".'
             )
         z = noise.normal(n, *self.space.shape, dtype=self.flow.dtype)
-        steps = asked.get("steps") or asked.get("calls") or self.steps
+        calls = asked.get("calls") if asked.get("steps") is None else asked.get("steps")
+        if (steps := self.steps if calls is None else calls) < 1:
+            raise ValueError(f"`steps` must be at least 1, got {steps}.")
         y, (low, high) = self._generated(z, given, steps), self.flow.span
         return self.flow.numbers.back(torch.minimum(torch.maximum(y, low.to(y)), high.to(y)))
 
