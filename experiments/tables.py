@@ -42,7 +42,7 @@ class Contestant(NamedTuple):
     aside: float = 0.0  # of the rows to train, by which the best model of a training is kept
 
 
-COUNTS, RANKS, STATES = (1, 2, 4, 8, 16, 32, 64), (1, 2, 3, 4, 6, 8), (64, 128, 256)
+COUNTS, RANKS = (1, 2, 4, 8, 16, 32, 64), (1, 2, 3, 4, 6, 8)
 SMOOTH = {"bins": 64, "smoothing": 100.0, "smoothing_edges": 1.0}
 CHEAP = {
     "gaussian": Contestant("gaussian", [{}]),
@@ -55,9 +55,7 @@ CHEAP = {
     "kde": Contestant("kde", [{"bandwidth": "likelihood"}]),
     "gaussian_copula": Contestant("gaussian_copula", [{}]),
     "mixture_table": Contestant("mixture_table", [{"components": k, "smoothing": 500.0} for k in (100, 300)]),
-    "circuit": Contestant(
-        "circuit", [{"states": k, "bins": 64, "smoothing": 100.0, "smoothing_edges": 1.0} for k in STATES]
-    ),
+    "circuit": Contestant("circuit", [{}]),
 }
 DEEP = {
     "realnvp": Contestant("realnvp", [{}], {"core_minutes": 2.0}, 0.1),

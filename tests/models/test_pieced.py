@@ -9,8 +9,8 @@ from genzoo.core import Batch, Column, Done, GenerativeModel, Noise, Space
 from genzoo.core.errors import ColumnError
 from genzoo.distributions.region import Range, inside
 from genzoo.models.abilities import Events, Imputation
-from genzoo.models.classical import LatentTree, ProductMixture
-from genzoo.models.pieces import Pieces
+from genzoo.models.classical import Forest, LatentTree, ProductMixture
+from genzoo.models.pieces import Pieces, Smoothing
 
 CODES = Space(
     (4,), columns=(Column("categorical", 3), Column("ordered", 2), Column("categorical", 4), Column("ordered", 3))
@@ -49,15 +49,19 @@ def fitted(model: GenerativeModel, x: torch.Tensor, given: torch.Tensor | None =
     return model.eval()
 
 
-@pytest.fixture(scope="module", params=["mixture", "tree"])
+@pytest.fixture(scope="module", params=["mixture", "tree", "forest"])
 def levels(request) -> GenerativeModel:
+    if request.param == "forest":
+        return fitted(Forest([LatentTree(CODES, states=states, each=10) for states in (2, 4, 5)]), codes(300))
     if request.param == "tree":
         return fitted(LatentTree(CODES, states=4, each=10), codes(300))
     return fitted(ProductMixture(CODES, components=5, each=10), codes(300))
 
 
-@pytest.fixture(scope="module", params=["mixture", "tree"])
+@pytest.fixture(scope="module", params=["mixture", "tree", "forest"])
 def rows(request) -> GenerativeModel:
+    if request.param == "forest":
+        return fitted(Forest([LatentTree(MIXED, states=8, each=10, bins=bins) for bins in (16, 23)]), mixed(800))
     if request.param == "tree":
         return fitted(LatentTree(MIXED, states=8, each=10, bins=16), mixed(800))
     return fitted(ProductMixture(MIXED, components=8, each=10, bins=16), mixed(800))
@@ -107,9 +111,13 @@ def test_draws_within_a_region_follow_the_law_within(levels: GenerativeModel) ->
     assert (places.bincount(minlength=72) / DRAWS - mass / mass.sum()).abs().max() < 5 * (0.25 / DRAWS) ** 0.5
 
 
-def test_a_condition_is_one_more_column() -> None:
+@pytest.mark.parametrize("kind", ["mixture", "forest"])
+def test_a_condition_is_one_more_column(kind: str) -> None:
     x, first = codes(300), Space((3,), columns=(CODES.columns or ())[:3])
-    model = ProductMixture(first, Space((), levels=3), components=5)
+    label = Space((), levels=3)
+    model: GenerativeModel = ProductMixture(first, label, components=5)
+    if kind == "forest":
+        model = Forest([LatentTree(first, label, states=states, each=10) for states in (2, 4)])
     fitted(model, x[:, :3], x[:, 3].long())
     few = torch.unique(EVERY[:, :3], dim=0)
     by_class = torch.stack([model.log_prob(few, torch.full((24,), k)).exp() for k in range(3)])
@@ -150,7 +158,8 @@ def test_densities_of_mixed_columns_integrate_to_the_masses_of_regions(rows: Gen
     spike = torch.full((1, 4), torch.nan, dtype=torch.float64)
     spike[:, 0] = 0.0
     at_zero = events.log_mass(1, {0: Range(0, 0)}, {})
-    log_density = rows.log_prob(spike) - rows.pieces.log_within(spike)  # which is over as far as the nearest value
+    pieces = rows.members[0].pieces if isinstance(rows, Forest) else rows.pieces
+    log_density = rows.log_prob(spike) - pieces.log_within(spike)  # which is over as far as the nearest value
     assert at_zero.item() == pytest.approx(log_density.item(), abs=1e-10)
     assert events.log_mass(1, {0: Range(0, 0, above=True)}, {}).item() == -torch.inf
 
@@ -179,13 +188,45 @@ def test_pieces_keep_spikes_whole_numbers_and_ends() -> None:
     assert bool(pieces.log_within(x).isfinite().all())
 
 
-@pytest.mark.parametrize("model", [ProductMixture(MIXED, components=2), LatentTree(MIXED, states=2)])
+@pytest.mark.parametrize("model", [ProductMixture(MIXED, components=2), Forest([LatentTree(MIXED, states=2)])])
 def test_they_are_fitted_in_a_double_world(model: GenerativeModel) -> None:
     torch.set_default_dtype(torch.float64)
     try:
         assert bool(fitted(model, mixed(100)).log_prob(mixed(10)).isfinite().all())
     finally:
         torch.set_default_dtype(torch.float32)
+
+
+def test_a_forest_is_the_mean_of_its_members_and_likelier_than_they_are() -> None:
+    forest = fitted(Forest([LatentTree(MIXED, states=8, each=10, bins=bins) for bins in (8, 12, 16)]), mixed(800))
+    x = mixed(1000)[800:]
+    each = torch.stack([member.log_prob(x) for member in forest.members])
+    assert forest.log_prob(x).tolist() == pytest.approx(each.exp().mean(0).log().tolist(), abs=1e-10)
+    assert forest.log_prob(x).mean() > each.mean() + 0.01
+
+
+def test_a_forest_of_models_of_other_spaces_is_refused() -> None:
+    with pytest.raises(ValueError, match="one space and condition"):
+        Forest([LatentTree(MIXED), LatentTree(CODES)])
+
+
+def test_laws_that_lean_much_are_fitted_to_the_end() -> None:
+    """Against the start, whose laws lean less, the first passes lose."""
+    noise = Noise(11)
+    z = noise.normal(2000, 1, dtype=torch.float64)
+    x = torch.cat([z, z.square() + 0.1 * noise.normal(2000, 1, dtype=torch.float64)], 1)
+    model = LatentTree(Space((2,)), states=64, bins=32, smoothing=Smoothing(numbers=100, edges=8), tol=1e-3)
+    batch, losses = Batch(x, noise=noise), list[float]()
+    model.prepare([batch])
+    for _ in range(100):
+        model.begin()
+        model.accumulate(batch)
+        losses.append((metrics := model.finish())["loss"])
+        if isinstance(metrics, Done):
+            break
+    assert losses[1] > losses[0]
+    assert len(losses) > 5
+    assert losses[-1] < losses[1] - 0.1
 
 
 def test_a_column_without_a_value_is_named() -> None:

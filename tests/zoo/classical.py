@@ -7,6 +7,7 @@ from genzoo.models.classical import (
     PPCA,
     BinnedHistogram,
     FactorAnalysis,
+    Forest,
     Gaussian,
     GaussianMixture,
     Histogram,
@@ -42,6 +43,10 @@ def products(space: Space = REALS, given: GivenSpaceLike = None) -> ProductMixtu
 
 def tree(space: Space = REALS, given: GivenSpaceLike = None) -> LatentTree:
     return LatentTree(space, given, states=3, each=10, bins=8, smoothing=Smoothing(0.01, 0.01, edges=0.01))
+
+
+def forest(space: Space, given: GivenSpaceLike = None) -> Forest:
+    return Forest([tree(space, given), LatentTree(space, given, states=2, each=10, bins=6)])
 
 
 CLASSICAL: dict[str, Entry] = {
@@ -85,6 +90,7 @@ CLASSICAL: dict[str, Entry] = {
         lambda: mixture(given=LABEL, covariance="tied"), EXACT, "encode decode score condition missing direct_fit"
     ),
     "latent_tree": Entry(tree, EXACT, "missing direct_fit"),
+    "forest": Entry(lambda: forest(Space((4,), columns=MIXED), LABEL), EXACT, "condition missing direct_fit"),
     "latent_tree/given": Entry(lambda: tree(given=BOTH), EXACT, "condition missing direct_fit"),
     "latent_tree/columns": Entry(
         lambda: tree(Space((4,), columns=MIXED), LABEL), EXACT, "condition missing direct_fit"

@@ -1,12 +1,7 @@
 """Models of rows with a kind by column that see each entry as a number of its piece.
 
 What such a model knows are masses of pieces with latent states behind them, so sums over all that is not known are
-sums over states: marginals, conditionals, masses of regions and draws from all of these are exact. A condition is made
-of entries of the same row, of which it is known that they come first:
-
-$$ p(x | given) = p(x, given) / p(given), $$
-
-and a condition that is null, or an entry that is missing, is summed over.
+sums over states: marginals, conditionals, masses of regions and draws from all of these are exact.
 """
 
 import abc
@@ -17,16 +12,12 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from genzoo.core.abilities import Ability
-from genzoo.core.errors import ColumnError, DataError, refuse_infinite
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
-from genzoo.core.given import Given, GivenSpaceLike, as_given_space
-from genzoo.core.model import Capability, GenerativeModel, Likelihood
+from genzoo.core.given import GivenSpaceLike
 from genzoo.core.noise import Noise
-from genzoo.core.space import Column, Space
+from genzoo.core.space import Space
 from genzoo.distributions.region import Region
-from genzoo.models.abilities import Events, Imputation
-from genzoo.models.float64_buffers import Wide
+from genzoo.models.any_entries import AnyEntries
 from genzoo.models.pieces import Pieces, Smoothing
 
 __all__ = ["NEVER", "Evidence", "Pieced", "inverted", "piece_sums"]
@@ -47,7 +38,7 @@ class Evidence(NamedTuple):
     within: dict[int, Float[Tensor, " L"]]
 
 
-class Pieced(Wide, GenerativeModel, DirectFit, abc.ABC):
+class Pieced(AnyEntries, DirectFit, abc.ABC):
     """A model of the pieces of rows, whose entries are independent of all else given a state of each.
 
     Args:
@@ -63,10 +54,7 @@ class Pieced(Wide, GenerativeModel, DirectFit, abc.ABC):
         ValueError: If rows are of unlike lengths, or a number is not positive.
     """
 
-    by_column = True
-    likelihood = Likelihood.EXACT
     log_table: Tensor
-    before: Tensor
     sums: Tensor
     totals: Tensor
     reached: Tensor
@@ -83,21 +71,17 @@ class Pieced(Wide, GenerativeModel, DirectFit, abc.ABC):
         tol: float,
     ) -> None:
         super().__init__(space, given_space)
-        spaces = [*as_given_space(given_space).values(), space]
-        if any(each.ragged for each in spaces) or states < 1 or rows < 1:
+        if states < 1 or rows < 1:
             raise ValueError(
-                f"{type(self).__name__} needs rows of one length, and at least one state and row, got {space} given "
-                f"{given_space}, {states} and {rows}. Cut the rows, or raise the numbers."
+                f"{type(self).__name__} needs at least one state and row, got {states} and {rows}. Raise the numbers."
             )
-        columns = [column for each in spaces for column in _columns(each)]
         self.states, self.smoothing, self.rows, self.tol = states, smoothing, rows, tol
-        self.pieces, self.first = Pieces(columns, bins=bins), len(columns) - space.dims
+        self.pieces = Pieces(self.columns, bins=bins)
         count, start = self.pieces.count, self.pieces.shares.log().clamp_min(NEVER)
         self.register_buffer("log_table", torch.cat([start, start.new_zeros(1)])[:, None].repeat(1, states))
-        self.register_buffer("before", self.log_table.clone())
         self.register_buffer("sums", torch.zeros(count, states, dtype=torch.float64))
         self.register_buffer("totals", torch.zeros(2, dtype=torch.float64))  # rows, and Σ log p(x | given)
-        self.register_buffer("reached", torch.tensor(-torch.inf, dtype=torch.float64))
+        self.register_buffer("reached", torch.tensor([-torch.inf, torch.inf], dtype=torch.float64))  # and the change
         self.at_once = max(1, NUMBERS // max(states, 2 * bins))
         self.block = self.at_once * space.dims
 
@@ -123,90 +107,48 @@ class Pieced(Wide, GenerativeModel, DirectFit, abc.ABC):
     def update(self) -> None:
         """Sets all parameters from the sums."""
 
-    @abc.abstractmethod
-    def parameters_of_states(self) -> list[tuple[Tensor, Tensor]]:
-        """The parameters beside the table, each with what it was a pass before."""
-
     # --- the contract --------------------------------------------------------------------------------------------
 
-    def takes_null(self) -> bool:
-        return True
-
-    def takes_missing(self) -> bool:
-        return True
-
-    def can(self, capability: Capability | str) -> bool:
-        return Capability(capability) is not Capability.SCORE and super().can(capability)  # which is zero, and jumps
-
-    def abilities(self) -> Sequence[Ability]:
-        return [_Completion(self), _Masses(self)]
-
-    def log_density(self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
-        rows = self.joined(x, given)
-        codes = self.pieces.codes(rows)
-        found = self.log_mass(Evidence(codes, {})) - self._log_given(codes)
-        own = rows.clone()
-        own[:, : self.first] = torch.nan
-        found = found + self.pieces.log_within(own)
-        return found.to(x.dtype if x.is_floating_point() else torch.float64)
-
-    def draw(self, n: int, given: Given, noise: Noise) -> Shaped[Tensor, "n *event"]:
-        unknown = self.log_table.new_full((n, self.space.dims), torch.nan)
-        return self.completed(self.joined(unknown, given), {}, noise)
+    def log_chance(self, rows: Float[Tensor, "B D"], region: Region) -> Float[Tensor, " B"]:
+        evidence = Evidence(self.pieces.codes(rows), self.pieces.within(region))
+        return self.log_mass(evidence) + self.pieces.log_within(rows)
 
     def prepare(self, batches: Iterable[Batch]) -> None:
         """Finds the pieces in the first rows, and starts from them."""
-        rows, noise = self._first_rows(batches)
+        self.start_from(*self.first_rows(batches, self.rows))
+
+    def start_from(self, rows: Float[Tensor, "n D"], noise: Noise) -> None:
+        """Finds the pieces in rows, and starts from them."""
         self.pieces.fit(rows)
         self.start(self.pieces.codes(rows), noise)
-        self.reached.fill_(-torch.inf)
+        self.reached.copy_(torch.tensor([-torch.inf, torch.inf]))
 
     def begin(self) -> None:
         for tensor in self.statistics():
             tensor.zero_()
 
     def accumulate(self, batch: Batch) -> None:
-        x, given = self.checked_batch(batch)
-        refuse_infinite(x.flatten(1).double(), lacking=True)
-        rows = self.joined(x, given)
-        for part in rows.split(self.at_once):
-            codes = self.pieces.codes(part)
-            own = part.clone()
-            own[:, : self.first] = torch.nan
-            reached = self.add(codes) - self._log_given(codes).sum() + self.pieces.log_within(own).sum()
-            self.totals += torch.stack([reached.new_tensor(len(part)), reached])
+        for rows in self.rows_of(batch).split(self.at_once):
+            reached = self.add(self.pieces.codes(rows)) + (self.pieces.log_within(rows) - self.log_given(rows)).sum()
+            self.totals += torch.stack([reached.new_tensor(len(rows)), reached])
 
     def statistics(self) -> Sequence[Tensor]:
         return [self.sums, self.totals]
 
     def finish(self) -> Metrics:
-        """The M-step; the loss is that of the parameters that the pass was made with. Laws that lean on others may
-        lose in the end: what a pass lost is taken back, and the fit has converged."""
+        """The M-step; the loss is that of the parameters that the pass was made with. What laws lean on counts too, so
+        a pass may lose: the fit has converged when two passes on end change less than `tol`."""
         count, total = self.totals.tolist()
-        last, reached = self.reached.item(), total / count
-        state = [(self.log_table, self.before), *self.parameters_of_states()]
-        if reached < last:
-            for now, before in state:
-                now.copy_(before)
-            return Done(loss=-last)
-        for now, before in state:
-            before.copy_(now)
-        self.reached.fill_(reached)
+        last, change = self.reached.tolist()
+        reached = total / count
+        self.reached.copy_(torch.tensor([reached, abs(reached - last)]))
         self.update()
-        return (Done if reached - last < self.tol else dict)(loss=-reached)
+        return (Done if max(change, abs(reached - last)) < self.tol else dict)(loss=-reached)
 
     def extra_repr(self) -> str:
         return f"{self.space}, given={self.given_space}, states={self.states}, bins={self.pieces.bins}"
 
     # --- rows, pieces, laws --------------------------------------------------------------------------------------
-
-    def joined(self, x: Shaped[Tensor, "B *event"], given: Given) -> Float[Tensor, "B D"]:
-        """The condition and x side by side, what is null or missing as NaN."""
-        parts = []
-        for name in self.given_space:
-            rows = given[name].flatten(1) if given[name].ndim > 1 else given[name][:, None]
-            parts.append(rows.double() if rows.is_floating_point() else rows.double().masked_fill(rows < 0, torch.nan))
-        return torch.cat([*parts, x.flatten(1).double()], 1)
 
     def completed(self, rows: Float[Tensor, "B D"], region: Region, noise: Noise) -> Shaped[Tensor, "B *event"]:
         """Rows in which what is missing is drawn, given the rest and that they lie in a region."""
@@ -240,30 +182,6 @@ class Pieced(Wide, GenerativeModel, DirectFit, abc.ABC):
         span = self.pieces.span(d)
         law = self.log_table[span].T.exp()
         return span.start + inverted(law if weights is None else law * weights, states, uniform)
-
-    def _log_given(self, codes: Int[Tensor, "B D"]) -> Float[Tensor, " B"]:
-        """log P of what is known of the condition; zero where there is none."""
-        if not self.first:
-            return torch.zeros(len(codes), dtype=torch.float64, device=codes.device)
-        known = codes.clone()
-        known[:, self.first :] = self.pieces.count
-        return self.log_mass(Evidence(known, {}))
-
-    def _first_rows(self, batches: Iterable[Batch]) -> tuple[Float[Tensor, "n D"], Noise]:
-        found, noise = list[Tensor](), Noise(0)
-        for batch in batches:
-            x, given = self.checked_batch(batch)
-            refuse_infinite(x.flatten(1).double(), lacking=True)
-            noise = batch.noise if not found else noise
-            found.append(self.joined(x, given))
-            if sum(map(len, found)) >= self.rows:
-                break
-        if not found:
-            raise DataError(f"{type(self).__name__} needs rows to start from, got none. Pass some.")
-        rows = torch.cat(found)[: self.rows]
-        if bare := rows[:, self.first :].isnan().all(0).nonzero().flatten().tolist():
-            raise ColumnError(bare, "must have some values, got none.", "Drop it.")
-        return rows, Noise(noise.seed, *noise.path, "start", device=rows.device)
 
 
 def piece_sums(codes: Int[Tensor, "B D"], shares: Float[Tensor, "B K"], count: int) -> Float[Tensor, "P K"]:
@@ -302,44 +220,3 @@ def inverted(law: Float[Tensor, "S L"], which: Int[Tensor, " n"], uniform: Float
     at = torch.searchsorted(line.flatten(), which + uniform, right=True) - which * len(levels)
     last = torch.where(law > 0, levels, 0).amax(1)  # that has mass
     return at.clamp_min(0).minimum(last[which])
-
-
-def _columns(space: Space) -> Sequence[Column]:
-    """What each entry of a space is."""
-    if space.columns is not None:
-        return space.columns
-    return [Column("real") if space.levels is None else Column("categorical", space.levels)] * space.dims
-
-
-class _Completion(Imputation):
-    """What is missing, drawn from its exact law."""
-
-    def __init__(self, model: Pieced) -> None:
-        self.model, self.space = model, model.space
-
-    def impute(self, x: Float[Tensor, "B *event"], given: Given, noise: Noise) -> Shaped[Tensor, "B *event"]:
-        return self.model.completed(self.model.joined(x, given), {}, noise)
-
-
-class _Masses(Events):
-    """Masses of regions, and draws from within."""
-
-    def __init__(self, model: Pieced) -> None:
-        self.model, self.space = model, model.space
-
-    def log_mass(self, n: int, region: Region, given: Given) -> Float[Tensor, " n"]:
-        model = self.model
-        codes = model.pieces.codes(self._unknown(n, given))
-        named = {model.first + d: part for d, part in region.items()}
-        evidence = Evidence(codes, model.pieces.within(named))
-        return model.log_mass(evidence) - model._log_given(codes)
-
-    def draw_within(self, n: int, region: Region, given: Given, noise: Noise) -> Shaped[Tensor, "n *event"]:
-        named = {self.model.first + d: part for d, part in region.items()}
-        return self.model.completed(self._unknown(n, given), named, noise)
-
-    def _unknown(self, n: int, given: Given) -> Float[Tensor, "n D"]:
-        device = self.model.log_table.device
-        return self.model.joined(
-            torch.full((n, self.space.dims), torch.nan, dtype=torch.float64, device=device), given
-        )

@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "binned_histogram": ["BinnedHistogram"],
         "factor_analysis": ["FactorAnalysis"],
+        "forest": ["Forest"],
         "full_gaussians": ["FullGaussians", "TiedGaussians"],
         "gaussian": ["Gaussian"],
         "gaussian_mixture": ["GaussianMixture", "Start"],

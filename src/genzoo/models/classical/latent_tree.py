@@ -93,10 +93,8 @@ class LatentTree(Pieced):
     order: Tensor
     parents: Tensor
     edges: Tensor
-    edges_before: Tensor
     edge_sums: Tensor
     root: Tensor
-    root_before: Tensor
     root_sums: Tensor
     used: Tensor
 
@@ -124,10 +122,8 @@ class LatentTree(Pieced):
         self.register_buffer("order", chain)  # from the root
         self.register_buffer("parents", (chain - 1).clamp_min(0))  # the root is its own
         self.register_buffer("edges", even.repeat(count, states, 1))  # p(z_d | z of its parent); of the root unused
-        self.register_buffer("edges_before", self.edges.clone())
         self.register_buffer("edge_sums", torch.zeros_like(self.edges))
         self.register_buffer("root", even)
-        self.register_buffer("root_before", even.clone())
         self.register_buffer("root_sums", torch.zeros_like(even))
         self.register_buffer("used", torch.tensor(states))
 
@@ -178,9 +174,6 @@ class LatentTree(Pieced):
 
     def update(self) -> None:
         self._set(self.smoothing)
-
-    def parameters_of_states(self) -> list[tuple[Tensor, Tensor]]:
-        return [(self.edges, self.edges_before), (self.root, self.root_before)]
 
     def statistics(self) -> list[Tensor]:
         return [self.sums, self.edge_sums, self.root_sums, self.totals]

@@ -66,7 +66,6 @@ class ProductMixture(Pieced):
     """
 
     log_weights: Tensor
-    weights_before: Tensor
     weight_sums: Tensor
     used: Tensor
 
@@ -89,7 +88,6 @@ class ProductMixture(Pieced):
         self.components, self.each = components, each
         even = torch.full((components,), 1 / components, dtype=torch.float64).log()
         self.register_buffer("log_weights", even)
-        self.register_buffer("weights_before", even.clone())
         self.register_buffer("weight_sums", torch.zeros(components, dtype=torch.float64))
         self.register_buffer("used", torch.tensor(components))  # the first so many are
 
@@ -135,9 +133,6 @@ class ProductMixture(Pieced):
         self.set_table(self.sums[:, :used])
         weights = self.weight_sums[:used] + FAINT
         self.log_weights[:used] = (weights / weights.sum()).log()
-
-    def parameters_of_states(self) -> list[tuple[Tensor, Tensor]]:
-        return [(self.log_weights, self.weights_before)]
 
     def statistics(self) -> list[Tensor]:
         return [self.sums, self.weight_sums, self.totals]
