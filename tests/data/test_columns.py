@@ -244,3 +244,22 @@ def test_a_check_shows_numbers_as_they_are_written(tmp_path: Path) -> None:
 def test_whole_numbers_that_float64_merges_are_told_to_be_too_large(tmp_path: Path) -> None:
     data = made(tmp_path, "n,a", [f"{2**60 + i},{i / 7}" for i in range(60)])
     assert data.notes[-1] == "column 'n' holds whole numbers too large to be told apart: leave it out with x=…"
+
+
+def test_what_was_rounded_and_brought_to_other_units_stays_on_its_grid() -> None:
+    z = np.random.default_rng(0).normal(size=(2000, 3)).astype(np.float32)
+    thick = ((z[:, 0].round(1) - 0.3) / 0.7).astype(np.float32)
+    data = read(np.stack([thick, z[:, 1], z[:, 2]], 1))
+    assert list(data.codec.grids) == ["x1"]
+    assert data.codec.grids["x1"].step == pytest.approx(0.1 / 0.7, rel=1e-5)
+    made = data.codec.written(torch.from_numpy(np.random.default_rng(1).normal(size=(500, 3)).astype(np.float32)))
+    assert len(made[:, 0].unique()) < 100
+    assert len(made[:, 1].unique()) == 500
+    assert torch.equal(data.codec.written(data.x), data.x), "what lies on the grid stays bit for bit"
+    assert codec_from_json(data.codec.to_json()) == data.codec
+
+
+def test_repeated_values_of_arrays_are_told_as_those_of_files() -> None:
+    x = np.random.default_rng(0).normal(size=(300, 3)).astype(np.float32)
+    x[:100, 1] = 0
+    assert [note[:40] for note in read(x).notes] == ["column 'x2' is 0 in 33% of rows: a densi"]

@@ -5,15 +5,20 @@ may get. A column of prices lies on a grid of hundredths; samples are written on
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["SHARE", "digits", "may_repeat", "places_of", "repeated", "rounded", "spike_of"]
+__all__ = [
+    "SHARE", "Grid", "digits", "grid_of", "grids", "may_repeat", "places_of", "repeated", "rounded", "spike_of",
+]  # fmt: skip
 
 FIRST = 1000  # values that tell at once whether more digits are needed
 MOST_PLACES = 12
+TIED = 0.05  # of the first values, from which on a grid is looked for
+NEAR = 0.02  # steps that a number may be off its grid
 OFTEN, SHARE = 10, 0.1  # rows that share a value; the share of all rows in which such values are no accident
 
 
@@ -104,6 +109,60 @@ def digits(columns: Mapping[str, Float[Tensor, " n"]]) -> dict[str, int]:
     """
     found = {name: places_of(values.detach().cpu().numpy()) for name, values in columns.items()}
     return {name: places for name, places in found.items() if places is not None}
+
+
+class Grid(NamedTuple):
+    """Numbers first + k step of whole k: what was rounded, and then brought to other units.
+
+    Example:
+        >>> Grid(0.5, 0.25).nearest(np.array([0.7, 0.7501, 0.75]))
+        array([0.75  , 0.7501, 0.75  ])
+    """
+
+    first: float
+    step: float
+
+    def nearest(self, values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+        """The numbers of the grid, in the type of the values; what is there but for rounding stays."""
+        found = self.first + self.step * ((values.astype(np.float64) - self.first) / self.step).round()
+        return np.where(np.abs(found - values) < NEAR * self.step, values, found).astype(values.dtype)
+
+
+def grid_of(values: Float[np.ndarray, " n"]) -> Grid | None:
+    """The grid on which all numbers of a column lie, if many rows share one and it is no accident of their type.
+
+    Args:
+        values: Numbers in float32 or float64; NaN is missing.
+
+    Example:
+        >>> hundredths = np.random.default_rng(0).integers(0, 100, 400) / 100
+        >>> round(grid_of((hundredths - 0.3) / 0.7).step * 0.7, 9), grid_of(np.random.default_rng(0).random(400))
+        (0.01, None)
+    """
+    there = values[np.isfinite(values)]
+    if len(there) < 2 or len(np.unique(first := there[: 5 * FIRST])) > (1 - TIED) * len(first):
+        return None
+    different = np.unique(there).astype(np.float64)
+    gaps = np.diff(different)
+    step = gaps.min(initial=np.inf)
+    coarsest = 100 * np.finfo(there.dtype).eps * np.abs(different).max()
+    if len(gaps) < 2 or not coarsest < step:
+        return None
+    for reach in (10, 100, np.inf):  # small gaps tell the step well enough for larger ones
+        some = gaps[gaps < reach * step]
+        step = some.sum() / (some / step).round().sum()
+    off = (different - different[0]) / step
+    return Grid(float(different[0]), float(step)) if np.abs(off - off.round()).max() < NEAR else None
+
+
+def grids(columns: Mapping[str, Float[Tensor, " n"]]) -> dict[str, Grid]:
+    """The grids of the columns that lie on one.
+
+    Args:
+        columns: Numbers by the names of the columns; NaN is missing.
+    """
+    found = {name: grid_of(values.detach().cpu().numpy()) for name, values in columns.items()}
+    return {name: grid for name, grid in found.items() if grid is not None}
 
 
 def rounded(values: Float[np.ndarray, " n"], places: int) -> Float[np.ndarray, " n"]:

@@ -370,7 +370,10 @@ def numbers(
     bad = np.flatnonzero(~np.isfinite(values) & ~lacks)
     if len(bad):
         cell, row = cells[bad[0]], bad[0] + 1
-        fix = "Correct it, pass na=… if it says that nothing is there, or leave the column out."
+        fix = (
+            f"Correct it, pass na=… if it says that nothing is there, kinds={name}:categorical if the column holds "
+            "words (--read NAME=VALUE on the command line), or leave the column out."
+        )
         fix = "Fill it in or drop the row." if is_missing(cell) else fix
         raise DataError(f"Column {name!r} must hold finite numbers, got {cell[:80]!r} in row {row}. {fix}")
     return torch.from_numpy(np.where(lacks, values.dtype.type(np.nan), values))

@@ -135,8 +135,8 @@ def remarks_on(measurements: Sequence[Measurement]) -> list[str]:
     remarks = [f"{', '.join(beyond)}: {told}"] if beyond else []
     if any(m.kind is Kind.SPIKED for m in measurements):
         remarks.append(
-            "log p is spiked: a real column repeats a value, where a density has no upper limit. Leave it out with "
-            "`x`, or call it integer or categorical by `kinds`."
+            "log p is spiked: a real column, which reading the data names, repeats its values; a density there says "
+            "how narrow a model may get. Leave it out with `x`, or call it integer or categorical by `kinds`."
         )
     return remarks
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from genzoo._files import told
 from genzoo.core import Space
 from genzoo.core.errors import DataError, nearest
-from genzoo.data.atoms import digits
+from genzoo.data.atoms import digits, grids
 from genzoo.data.codec import Codec
 from genzoo.data.codecs.array import ArrayCodec
 from genzoo.data.codecs.audio import SoundCodec
@@ -114,7 +114,9 @@ def codec_for(x: Shaped[Tensor, "n *shape"], space: Space) -> Codec:
         names, kinds = tuple(f"x{i + 1}" for i in range(shape[0])), space.columns or ()
         whole = tuple(name for name, column in zip(names, kinds, strict=False) if column.kind == "integer")
         places = digits(dict(zip(names, x.T, strict=True))) if levels is None else {}
-        return TableCodec(names, levels, whole=whole, precise=space.dtype == "float64", places=places)
+        rest = {name: column for name, column in zip(names, x.T, strict=True) if name not in {*places, *whole}}
+        on = grids(rest) if levels is None and space.columns is None else {}
+        return TableCodec(names, levels, whole=whole, precise=space.dtype == "float64", places=places, grids=on)
     return ArrayCodec()
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from genzoo.core import Space
 from genzoo.core.errors import DataError, nearest
 from genzoo.data import picture
-from genzoo.data.atoms import rounded
+from genzoo.data.atoms import Grid, rounded
 from genzoo.data.codec import Codec
 from genzoo.data.columns import MISSING, cells_of, is_missing, numbers, read_columns, write_columns
 from genzoo.data.dates import DateForm
@@ -40,6 +40,7 @@ class TableCodec(Codec):
         forms: How numbers or dates are written, of columns in which that is not plain.
         places: The digits after the point of columns of reals in which no number has more; others are written in full.
         types: The types of the columns of the file of Parquet that they come from.
+        grids: On what grid other columns of reals lie: what was rounded, and then brought to other units.
 
     Example:
         >>> codec = TableCodec(("age", "kind"), words={"kind": ["red", "white"]}, whole=("age",))
@@ -57,6 +58,7 @@ class TableCodec(Codec):
     forms: Mapping[str, Form | DateForm] = dataclasses.field(default_factory=dict)
     places: Mapping[str, int] = dataclasses.field(default_factory=dict)
     types: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    grids: Mapping[str, Grid] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if bare := [name for name, words in self.words.items() if not words]:
@@ -112,6 +114,8 @@ class TableCodec(Codec):
             return column
         if name in self.words:
             return column.round().clamp(0, len(self.words[name]) - 1)
+        if name in self.grids:
+            return torch.from_numpy(self.grids[name].nearest(column.detach().cpu().numpy())).to(column.device)
         places = 0 if name in self.whole else self.places.get(name)
         return column if places is None else _with_places(column, places)
 

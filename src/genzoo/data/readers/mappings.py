@@ -3,6 +3,7 @@
 Names of arrays are roles. A name may say its split in front or behind: `train_images`, `test_labels`, `x_test`.
 """
 
+import itertools
 import numbers
 import re
 from collections.abc import Iterable, Mapping
@@ -14,9 +15,12 @@ from torch import Tensor
 
 from genzoo.core import Space
 from genzoo.core.errors import DataError, nearest
+from genzoo.data.atoms import may_repeat
 from genzoo.data.codecs.catalog import codec_for
+from genzoo.data.codecs.table import TableCodec
 from genzoo.data.readers.arrays import as_rows, as_table
 from genzoo.data.readers.gaps import mend_gaps
+from genzoo.data.readers.remarks import repetitions
 from genzoo.data.readers.trajectories import ENDS, read_trajectories
 from genzoo.data.source import EVERY, Asked, Condition, Source, reader
 from genzoo.data.split import SPLIT_WORDS, SPLITS
@@ -24,6 +28,7 @@ from genzoo.data.split import SPLIT_WORDS, SPLITS
 __all__ = ["read_mapping", "read_pair", "read_tensor"]
 
 ROLE = re.compile(r"(?:(?P<before>train|valid|val|test)_)?(?P<role>.+?)(?:_(?P<after>train|valid|val|test))?")
+MOST_TOLD = 50  # columns whose repetitions are told
 USUAL = ("x", "images", "data", "X")
 KEPT = "columns are kept in float64, to stay apart; whole numbers have probabilities (levels=… if they are codes)"
 
@@ -77,6 +82,10 @@ def read_mapping(arrays: Mapping[str, Any], asked: Asked, name: str = "mapping")
     else:
         x, space = as_rows(x, asked.levels, gaps=asked.missing == "keep")
         codec = codec_for(x, space)
+        if isinstance(codec, TableCodec) and space.is_real and space.dims <= MOST_TOLD:
+            pairs = [(name, values[~values.isnan()]) for name, values in zip(codec.columns, x.T, strict=True)]
+            told = (repetitions(name, values) for name, values in pairs if len(values) and may_repeat(values))
+            notes = (*notes, *itertools.chain.from_iterable(told))
     return Source(name, x, space, codec, conditions, whole.splits, content, notes, numbers=whole.numbers)
 
 

@@ -9,7 +9,7 @@ from genzoo.data.atoms import SHARE, may_repeat, repeated, spike_of
 from genzoo.data.columns import are_alike, are_whole
 from genzoo.data.readers.column import EXACT, ReadColumn
 
-__all__ = ["remarks"]
+__all__ = ["remarks", "repetitions"]
 
 MANY = 50  # rows of which no two have one number, before these are taken for ids
 
@@ -37,11 +37,22 @@ def remarks(found: Mapping[str, ReadColumn]) -> list[str]:
         elif part.column.kind == "integer" and len(there) >= MANY and len(there.unique()) == len(there):
             notes.append(f"column {name!r} holds whole numbers, none twice: if they are ids, leave it out with x=…")
         elif part.column.kind == "real" and may_repeat(there):
-            notes += _repetitions(name, there)
+            notes += repetitions(name, there)
     return notes
 
 
-def _repetitions(name: str, values: Float[Tensor, " n"]) -> list[str]:
+def repetitions(name: str, values: Float[Tensor, " n"]) -> list[str]:
+    """What is to be known of a density of a column of reals that repeats its values, if it does.
+
+    Args:
+        name: The column's name.
+        values: Its numbers, none missing.
+
+    Example:
+        >>> import torch
+        >>> repetitions("a", torch.cat([torch.zeros(20), torch.arange(1.0, 21)]))[0][:29]
+        "column 'a' is 0 in 50% of row"
+    """
     if (spike := spike_of(values)) is not None:
         value, share = spike
         what = f"is {value:g} in {share:.0%} of rows: a density of such a spike"

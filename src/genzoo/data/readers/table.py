@@ -17,7 +17,7 @@ from torch import Tensor
 
 from genzoo.core import Column, Space
 from genzoo.core.errors import DataError, nearest
-from genzoo.data.atoms import digits
+from genzoo.data.atoms import digits, grids
 from genzoo.data.cells import Numbers, different, joined, kept, looked_up, mapped
 from genzoo.data.codec import Codec
 from genzoo.data.codecs.molecules import MOLECULES, is_smiles
@@ -289,7 +289,8 @@ def _complete_rows(table: Table, used: Sequence[str], asked: Asked, gone: Collec
     if empty := [name for name, n in counts.items() if n == len(table)]:
         named = ", ".join(map(repr, empty[:10]))
         raise DataError(
-            f"Columns of {table.name} must hold values, got none in {named}. Leave it out: name the others with `x`."
+            f"Columns of {table.name} must hold values, got none in {named}. Leave it out: name the others with `x`, "
+            f"on the command line --read x={','.join(name for name in used if name not in empty)[:200]}."
         )
     told = ", ".join(f"{name!r} {n:,}" for name, n in list(counts.items())[:10])
     bad = np.logical_or.reduce(list(lacks.values()))
@@ -371,7 +372,7 @@ def _unknown_words(table: Table, used: Sequence[str], splits: Mapping[str, Tenso
         are_ids = any(map(ID.fullmatch, found))
         if len(found) > MOST_WORDS or (not are_ids and all(is_number(cell) or not cell for cell in found)):
             continue
-        if len(found) == len(cells):
+        if len(found) == len(cells) > 1:
             notes.append(f"column {name!r} names its rows, none twice: leave it out with x=…, or name it alone")
         elif new := sorted(set(found) - set(different(kept(cells, splits["train"].numpy())))):
             notes.append(f"column {name!r} has words that training rows lack: {', '.join(map(repr, new[:5]))}")
@@ -442,7 +443,10 @@ def _rows(
     if space == Space((2,)) and not x.isnan().any() and not forms:
         return x, space, PointsCodec.around(x, names, places), (*notes, *remarks(found))
     types = {name: table.types[name] for name in names if name in table.types}
-    codec = TableCodec(tuple(names), space.levels, words, whole, space.dtype == "float64", forms, places, types)
+    on = grids(
+        {name: kept_as[name] for name, part in found.items() if part.column.kind == "real" and name not in places}
+    )
+    codec = TableCodec(tuple(names), space.levels, words, whole, space.dtype == "float64", forms, places, types, on)
     return x, space, codec, (*notes, *remarks(found))
 
 
