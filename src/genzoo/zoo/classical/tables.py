@@ -82,8 +82,8 @@ def mixture_table(
 
     Its law of a column is a table of levels, or a histogram of numbers in which a value that many rows share is a mass
     of its own. Marginals are exact: missing entries and null conditions are summed over, imputed values and the
-    probabilities of boxes are no approximations. The likelihood is a density of reals times a mass of all else; a real value that many rows share
-    counts with its mass over the gap to the next value.
+    probabilities of boxes are no approximations. The likelihood is a density of reals times a mass of all else; a real
+    value that many rows share counts with its mass over the gap to the next value.
 
     Args:
         size: Small: 300 components. Paper: 2,000.
