@@ -181,7 +181,7 @@ def ranked(lacking: Bool[Tensor, "B D"], noise: Noise) -> Int[Tensor, "B D"]:
         2
     """
     u = noise.uniform(*lacking.shape, dtype=torch.float64) + (~lacking).double()
-    return u.argsort(dim=1, stable=True).argsort(dim=1, stable=True)
+    return u.argsort(dim=1).argsort(dim=1)
 
 
 def unmasking_named(name: str, **how: Unpack[Telling]) -> Unmasking:
