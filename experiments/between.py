@@ -4,8 +4,8 @@
 
 The bits are a patch of 3 × 4 pixels of binarized digits, the model a small perceptron. What it says is asked once of
 all 3¹² rows in which bits may be hidden; log p follows by sums over all sets of bits that have been told. Beside it
-stand the two bounds that `bracket` draws and the bound that `log_prob` does, of each of the 4,096 rows, and their means
-weighed by how often the training rows have a row.
+stand the two bounds that `bracket` draws and the bound that `log_prob` does, of each of the 4,096 rows, and their
+means weighed by how often the training rows have a row.
 
 References:
     Ivanov et al., 2026, "TUBE: tangent upper bound on evidence", arXiv:2605.24292

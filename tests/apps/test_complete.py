@@ -20,6 +20,7 @@ def folder(tmp_path_factory):
     train("masked_diffusion", "digits", given="label", settings=masked, steps=1, out=folder / "masked", device="cpu")
     train("image_gpt", "digits", settings=tiny | {"colors": 3}, steps=10, out=folder / "colors", device="cpu")
     train("vae", "digits", settings={"hidden": 4, "latent": 2}, steps=1, out=folder / "vae", device="cpu")
+    train("vq_vae", "digits", settings={"codes": 8}, steps=1, out=folder / "codes", device="cpu")
     train("bigram", "verse", steps=1, out=folder / "verse", device="cpu")
     rows = torch.randn(200, 2)
     lines = [f"{a:.4f},{a + 0.1 * b:.4f},{b:.4f}\n" for a, b in rows.tolist()]
@@ -56,6 +57,7 @@ def test_the_upper_part_is_kept_and_the_rest_is_drawn(folder, tmp_path, run):
     ("run", "picture", "said"),
     [
         ("vae", "0.png", "order of pixels"),
+        ("codes", "0.png", "order of pixels"),
         ("verse", "0.png", "runs of images"),
         ("pixels", "small.png", "must be 1×8×8"),
     ],

@@ -122,6 +122,13 @@ def _symbols(model: "GenerativeModel", x: "Tensor") -> "tuple[Tensor, int]":
     return flattened(x, model.space), model.space.shape[0]
 
 
+def _goes_on(model: "GenerativeModel") -> bool:
+    """Whether samples may begin with given pixels; of a model of latents what they begin with are latents."""
+    from genzoo.models import Joint, LatentModel
+
+    return "prefix" in model.options("draw") and not isinstance(model, LatentModel | Joint)
+
+
 def _palette(model: "GenerativeModel") -> "Palette | None":
     """The palette of a model of colors, if it is one."""
     from genzoo.models import LatentModel
@@ -141,7 +148,7 @@ def _read(path: Path, images: list[Path]) -> "tuple[Run, ImageCodec, Tensor]":
 
     run = load(path)
     codec = codec_of(run)
-    if "prefix" not in run.generative.options("draw"):
+    if _palette(run.generative) is None and not _goes_on(run.generative):
         raise Mistake(
             f"A model must have an order of pixels to complete a picture, got {run.config.recipe.name}.",
             "Train made, pixelcnn, gpt, image_gpt or masked_diffusion.",
