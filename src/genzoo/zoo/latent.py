@@ -11,6 +11,7 @@ from genzoo.zoo.autoencoders import vae
 from genzoo.zoo.autoregressive.symbols import GUESSED, gpt
 from genzoo.zoo.diffusion.flows import flow_matching
 from genzoo.zoo.diffusion.nets import COMPARED, SAMPLED
+from genzoo.zoo.diffusion.symbols import TOLD, masked_diffusion
 from genzoo.zoo.flows.maps import realnvp
 from genzoo.zoo.recipe import (
     NATS,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from genzoo.core.model import GenerativeModel
     from genzoo.models.autoencoders import CodedAutoencoder, Quantizer
 
-__all__ = ["image_gpt", "latent_diffusion", "latent_flow", "vq_gan", "vq_vae", "vq_vae2"]
+__all__ = ["image_gpt", "latent_diffusion", "latent_flow", "maskgit", "vq_gan", "vq_vae", "vq_vae2"]
 
 CODED = ("sample", "log_prob", "encode", "decode", "loss", "condition")
 Quantization = Literal["averaged", "learned", "scalar", "signs"]
@@ -150,6 +151,43 @@ def vq_vae(
 
     def prior(latents: Space) -> Recipe:
         return gpt(latents, given_space, size=size, drop_given=drop_given)
+
+    return _staged(VQVAE(space, None, both), prior)
+
+
+@recipe(
+    family="latent",
+    likelihood="bound",
+    can=("sample", "log_prob", "encode", "decode", "loss", "condition"),
+    paper="Chang, Zhang, Jiang, Liu & Freeman, 2022, MaskGIT, arXiv:2202.04200",
+    sampling=("noise", *TOLD),
+    loss=f"stage 1: distortion + price of codes, {NATS}; stage 2: a bound on −log p of codes, bits per code",
+    wants=("image",),
+)
+def maskgit(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    codes: Count | None = None,
+    halvings: Count | None = None,
+    width: Count | None = None,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """An autoencoder whose latent is a map of codes, and masked diffusion of these codes: many are told at a time.
+
+    Args:
+        size: Small: 256 codes, 16 channels and a transformer of 4 × 128. Paper: 512 codes, 64 channels, 12 × 768.
+        codes: How many codes there are; by default as size says.
+        halvings: How often the map of codes is halved; by default until its shorter side would be less than 6.
+        width: Channels at full size; by default as size says.
+    """
+    from genzoo.models.autoencoders import VQVAE
+
+    both = _coded(space, size, codes, 8, "averaged", halvings=halvings, width=width)
+
+    def prior(latents: Space) -> Recipe:
+        return masked_diffusion(latents, given_space, size=size, drop_given=drop_given)
 
     return _staged(VQVAE(space, None, both), prior)
 
