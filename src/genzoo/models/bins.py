@@ -62,7 +62,7 @@ class Bins(Alphabet):
         super().__init__()
         self.whole, self.bins, self.fine, self.tokens = column.kind == "integer", bins, fine, 2 * bins
         cells = (fine + 2) * self.tokens + 4
-        self.register_buffer("line", torch.zeros(4, cells, dtype=torch.float64))
+        self.register_buffer("line", torch.zeros(5, cells, dtype=torch.float64))
         self.register_buffer("parts", torch.zeros(2, cells, dtype=torch.int64))
         self.register_buffer("rows", torch.zeros(self.tokens, dtype=torch.float64))
         self.register_buffer("ends", torch.zeros(2, dtype=torch.float64))  # of the training values
@@ -74,11 +74,13 @@ class Bins(Alphabet):
             return
         values, counts = np.unique(x.double().cpu().numpy(), return_counts=True)
         cells, rows = parted(values, counts, self)
-        into = (*self.line, *self.parts)
+        into = (*self.line[:4], *self.parts)
         for part, found, rest in zip(into, cells, (torch.inf, 0.0, 1.0, torch.nan, self.tokens, 0), strict=True):
             part.fill_(rest)
             part[: len(found)] = torch.from_numpy(found)
         self.parts[1, len(cells.low) :] = torch.arange(len(cells.low), self.parts.shape[1])
+        width = self._widths()
+        self.line[4] = self.share.log() - torch.where(width.isinf(), 0.0, width.log())
         self.rows.zero_()
         self.rows[: len(rows)] = torch.from_numpy(rows)
         self.ends.copy_(torch.tensor([values[0], values[-1]], dtype=torch.float64))
@@ -102,6 +104,11 @@ class Bins(Alphabet):
     def value(self) -> Float[Tensor, " C"]:
         """The number of an atom, NaN elsewhere."""
         return self.line[3]
+
+    @property
+    def slope(self) -> Float[Tensor, " C"]:
+        """The log-density of each cell in its token, of tails their log-mass."""
+        return self.line[4]
 
     @property
     def owner(self) -> Int[Tensor, " C"]:
@@ -139,7 +146,8 @@ class Bins(Alphabet):
     def log_within(self, x: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
         y = x.double().nan_to_num(0.0)
         cell = self._cell(y)
-        return (self.share.log()[cell] + self._log_law(y, cell)).where(~x.isnan(), 0)
+        is_tail = (cell == 0) | (cell == self._last)
+        return (self.slope[cell] + torch.where(is_tail, self._log_tail(y, cell), 0.0)).where(~x.isnan(), 0)
 
     def at(self, token: Int[Tensor, " B"], u: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
         line, place = (self.owner + self.before)[self.turn], token.double() + u
@@ -167,20 +175,21 @@ class Bins(Alphabet):
     def rank(self, x: Float[Tensor, " B"], u: Float[Tensor, " B"]) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
         """The share of the training rows below each value, a place u between below and up to it where it is whole or
         an atom; and log p of the value by itself."""
-        cell, weight = self._cell(x), self._weights()
+        cell, own = self._cell(x), self._own()
+        weight = self.share * own
         place = torch.where(self.value.isnan()[cell], self._place(x - 0.5 + u if self.whole else x, cell), u)
-        return (weight.cumsum(0) - weight)[cell] + weight[cell] * place, weight[cell].log() + self._log_law(x, cell)
+        return (weight.cumsum(0) - weight)[cell] + weight[cell] * place, own[cell].log() + self.log_within(x)
 
     def at_rank(self, share: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
         """The values below which such shares of the training rows lie, within their range."""
-        weight = self._weights()
+        weight = self.share * self._own()
         upto = weight.cumsum(0)
         cell = torch.searchsorted(upto, share.contiguous(), right=True).clamp_max(self._last)
         return self.held(self._value(cell, (share - (upto - weight)[cell]) / weight[cell]), None)
 
-    def _weights(self) -> Float[Tensor, " C"]:
-        """The share of the training rows in each cell."""
-        return self.share * self.law((self.rows / self.rows.sum()).log()[None])[0][self.owner]
+    def _own(self) -> Float[Tensor, " C"]:
+        """The share of the training rows in the token of each cell."""
+        return self.law((self.rows / self.rows.sum()).log()[None])[0][self.owner]
 
     def _cell(self, x: Float[Tensor, " B"]) -> Int[Tensor, " B"]:
         return (torch.searchsorted(self.low, x.double().contiguous(), right=True) - 1).clamp_min(0)
@@ -189,11 +198,6 @@ class Bins(Alphabet):
         """The lengths of cells; infinite of tails."""
         edges = torch.cat([self.low, self.low.new_full((1,), torch.inf)])
         return edges.diff().clamp_min(1e-300).nan_to_num(1.0, posinf=torch.inf)
-
-    def _log_law(self, x: Float[Tensor, " B"], cell: Int[Tensor, " B"]) -> Float[Tensor, " B"]:
-        """The log-density of values within their cells."""
-        width = self._widths()[cell]
-        return torch.where(width.isinf(), self._log_tail(x, cell), -width.log())
 
     def _place(self, x: Float[Tensor, " B"], cell: Int[Tensor, " B"]) -> Float[Tensor, " B"]:
         """The share of a cell that lies below a number, 0 or 1 of numbers beside it."""

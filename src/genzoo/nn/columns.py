@@ -109,18 +109,15 @@ class ColumnNets(nn.Module):
         )
         self.shifts = nn.ParameterList(torch.zeros(columns, 1, width) for _ in range(depth - 1))
 
-    def vector(
-        self, tokens: Int[Tensor, " B"], column: int, ranks: Float[Tensor, " used"]
-    ) -> Float[Tensor, "B vector"]:
-        """What is seen of one column, and that it is seen; zeros where there is no such token."""
-        table = self.inputs[column](ranks)
-        table = torch.cat([table, torch.ones_like(table[:, :1])], dim=1)
-        return table[tokens.clamp(0, len(table) - 1)] * ((tokens >= 0) & (tokens < len(table)))[:, None]
+    def tables(self, ranks: Sequence[Tensor]) -> list[Tensor]:
+        """What is seen of the tokens of each column, and that it is seen; zeros, the last, of what is no token."""
+        found = [part(rank) for part, rank in zip(self.inputs, ranks, strict=True)]
+        return [nn.functional.pad(nn.functional.pad(each, (0, 1), value=1.0), (0, 0, 0, 1)) for each in found]
 
     def vectors(self, tokens: Int[Tensor, "B D"], ranks: Sequence[Tensor]) -> Float[Tensor, "B D vector"]:
-        """The same of all columns."""
-        parts = zip(tokens.T, ranks, strict=True)
-        return torch.stack([self.vector(token, j, rank) for j, (token, rank) in enumerate(parts)], dim=1)
+        """What is seen of rows."""
+        parts = zip(tokens.T, self.tables(ranks), strict=True)
+        return torch.stack([table[_known(token, len(table) - 1)] for token, table in parts], dim=1)
 
     def forward(
         self,
@@ -136,17 +133,45 @@ class ColumnNets(nn.Module):
 
     def one(
         self,
-        vectors: Float[Tensor, "B D vector"],
+        tokens: Int[Tensor, "B D"],
         column: int,
-        rank: Float[Tensor, " used"],
+        ranks: Sequence[Tensor],
         given: Float[Tensor, "B given"] | None = None,
+        *,
+        seen: Sequence[int] | None = None,
+        tables: Sequence[Tensor] | None = None,
     ) -> Float[Tensor, "B used"]:
-        """Logits of one column, which sees all that there is."""
-        h = self._hidden(vectors.flatten(1)[None], slice(column, column + 1), given)
-        return self._logits(h[0], column, rank)
+        """Logits of one column, which sees all that there is.
+
+        The first layer is a sum over columns of what their tokens bring to it, which is looked up: a part of the time
+        that products of matrices would take.
+
+        Args:
+            tokens: Those of rows; what is no token is not seen.
+            column: The column.
+            ranks: Places of the tokens of all columns.
+            given: The condition of rows.
+            seen: The columns of which anything is there, by default all.
+            tables: `tables(ranks)`, by default made.
+        """
+        tables = self.tables(ranks) if tables is None else tables
+        seen = range(len(ranks)) if seen is None else seen
+        if seen:
+            weights = self.first[column].unflatten(0, (len(ranks), -1))
+            brought = torch.cat([tables[i] @ weights[i] for i in seen])
+            counts = [len(tables[i]) for i in seen]
+            starts = torch.tensor([0, *counts[:-1]], device=tokens.device).cumsum(0)
+            most = torch.tensor(counts, device=tokens.device) - 1
+            h = _sums(brought, _known(tokens[:, list(seen)], most) + starts)
+        else:
+            h = self.shift.new_zeros(len(tokens), self.shift.shape[2])
+        h = (h + self.shift[column])[None]
+        return self._logits(self._deeper(h, slice(column, column + 1), given)[0], column, ranks[column])
 
     def _hidden(self, x: Tensor, columns: slice, given: Tensor | None) -> Float[Tensor, "columns B width"]:
-        h = torch.baddbmm(self.shift[columns], x, self.first[columns])
+        return self._deeper(torch.baddbmm(self.shift[columns], x, self.first[columns]), columns, given)
+
+    def _deeper(self, h: Tensor, columns: slice, given: Tensor | None) -> Float[Tensor, "columns B width"]:
         if self.given is not None and given is not None:
             h = h + given @ self.given[columns]
         for layer, shift in zip(self.layers, self.shifts, strict=True):
@@ -155,3 +180,15 @@ class ColumnNets(nn.Module):
 
     def _logits(self, h: Tensor, column: int, rank: Tensor) -> Float[Tensor, "B used"]:
         return torch.addmm(self.biases[column][: len(rank)], h, self.outputs[column](rank).T)
+
+
+def _known(tokens: Int[Tensor, "*B"], count: Tensor | int) -> Int[Tensor, "*B"]:
+    """Tokens, what is none as the number after the last."""
+    return torch.where((tokens >= 0) & (tokens < count), tokens, count)
+
+
+def _sums(rows: Float[Tensor, "n width"], which: Int[Tensor, "B k"]) -> Float[Tensor, "B width"]:
+    """Σ of k rows of a table."""
+    if torch.compiler.is_exporting():  # by operations that every format has
+        return rows[which].sum(1)
+    return nn.functional.embedding_bag(which, rows, mode="sum")
