@@ -13,7 +13,6 @@ Every fit is written down as soon as it is done, so that the command goes on whe
 import argparse
 import json
 import math
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from experiments.tables import DATA, Split, markdown, prepared, split_of
+from experiments.tables import Split, asking, prepared, split_of, told
 from genzoo.core import GenerativeModel, Given, Likelihood, Noise, Space, seeded
 from genzoo.data import Rows
 from genzoo.data.data import fingerprint
@@ -96,7 +95,7 @@ def run(asked: argparse.Namespace, root: Path) -> dict[str, Any]:
         for name, x in rows.items():
             shown = {"rows": len(x), "columns": x.shape[1], "data": fingerprint(torch.from_numpy(x)), "figures": {}}
             figures = record["tables"].setdefault(name, shown)["figures"]
-            for model in asked.models:
+            for model in asked.models or MODELS:
                 if str(number) not in figures.setdefault(model, {}):
                     figures[model][str(number)] = contest(model, split_of(x, number), number, asked.core_minutes)
                     asked.record.write_text(json.dumps(record, indent=1) + "\n")
@@ -106,17 +105,9 @@ def run(asked: argparse.Namespace, root: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Trains what is asked for, keeps the record, and prints it as a table."""
-    said = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    said.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
-    said.add_argument("--data", nargs="+", choices=DATA, default=DATA)
-    said.add_argument("--splits", type=int, default=5)
-    said.add_argument("--rows", type=int, help="so many rows only, for a look")
+    said = asking(__doc__, MODELS, RECORD)
     said.add_argument("--core-minutes", type=float, default=1.0)
-    said.add_argument("--record", type=Path, default=RECORD)
-    asked = said.parse_args()
-    torch.set_num_threads(1)
-    record = run(asked, Path(os.environ.get("GENZOO_DATA", ".")))
-    print(f"\nlog p of test rows, nats, mean ± standard error over splits\n\n{markdown(record)}\n{asked.record}")
+    told(said.parse_args(), run)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import json
 import math
 import os
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -197,19 +198,29 @@ def run(asked: argparse.Namespace, root: Path) -> dict[str, Any]:
     return record
 
 
-def main() -> None:
-    """Fits what is asked for, keeps the record, and prints it as a table."""
-    said = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    said.add_argument("--models", nargs="+", choices=[*CHEAP, *DEEP])
+def asking(about: str | None, models: Sequence[str], record: Path) -> argparse.ArgumentParser:
+    """What the command line of an experiment on these tables and splits takes."""
+    said = argparse.ArgumentParser(description=(about or "").partition("\n")[0])
+    said.add_argument("--models", nargs="+", choices=models)
     said.add_argument("--data", nargs="+", choices=DATA, default=DATA)
     said.add_argument("--splits", type=int, default=5)
     said.add_argument("--rows", type=int, help="so many rows only, for a look")
-    said.add_argument("--deep", action="store_true", help="flows as well")
-    said.add_argument("--record", type=Path, default=RECORD)
-    asked = said.parse_args()
+    said.add_argument("--record", type=Path, default=record)
+    return said
+
+
+def told(asked: argparse.Namespace, run: Callable[[argparse.Namespace, Path], dict[str, Any]]) -> None:
+    """Fits what is asked for, keeps the record, and prints it as a table."""
     torch.set_num_threads(1)
     record = run(asked, Path(os.environ.get("GENZOO_DATA", ".")))
     print(f"\nlog p of test rows, nats, mean ± standard error over splits\n\n{markdown(record)}\n{asked.record}")
+
+
+def main() -> None:
+    """Fits what is asked for, keeps the record, and prints it as a table."""
+    said = asking(__doc__, [*CHEAP, *DEEP], RECORD)
+    said.add_argument("--deep", action="store_true", help="flows as well")
+    told(said.parse_args(), run)
 
 
 if __name__ == "__main__":
