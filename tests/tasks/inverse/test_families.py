@@ -22,21 +22,25 @@ def off(found, exact) -> float:
     return max((a.mean(0) - b.mean(0)).abs().max().item(), (a.T @ a / len(a) - b.T @ b / len(b)).abs().max().item())
 
 
-class Chain(Bigram):
-    """Letters whose state is the last of them, of which rows can be had."""
+class Selecting(Bigram):
+    """Letters whose state can be had of some rows: it is the last of them."""
 
     def abilities(self):
-        inner = self.ability_of_steps()
+        found = super().abilities()
+        for chain in found:
+            if isinstance(chain, Sequential):
+                chain.select = lambda state, rows: of_rows(state, rows)
+        return found
 
-        class Selecting(type(inner)):
-            def select(self, state, rows):
-                return state[rows] if isinstance(state, torch.Tensor) else type(state)(*(part[rows] for part in state))
 
-        inner.__class__ = Selecting
-        return [inner]
-
-    def ability_of_steps(self):
-        return next(found for found in super().abilities() if isinstance(found, Sequential))
+def of_rows(state, rows):
+    """Every tensor in a state, of some rows."""
+    if isinstance(state, torch.Tensor):
+        return state[rows]
+    if isinstance(state, tuple):
+        parts = [of_rows(part, rows) for part in state]
+        return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
+    return state
 
 
 @pytest.mark.parametrize("make", [
@@ -72,9 +76,10 @@ def test_a_net_given_some_of_its_variables() -> None:
     assert off(found, exact) < 0.015
 
 
-def test_particles_along_an_order() -> None:
+@pytest.mark.parametrize("kind", [Bigram, Selecting])
+def test_particles_along_an_order(kind) -> None:
     """A prefix is exact, what is known at the end is so as particles grow; evidence is unbiased."""
-    model = Chain(Space((5,), levels=3))
+    model = kind(Space((5,), levels=3))
     data = torch.tensor([[0, 1, 2, 0, 1], [1, 1, 0, 2, 2], [2, 0, 1, 1, 0], [0, 0, 0, 1, 2]])
     if model.can("direct_fit"):
         model.begin()

@@ -21,6 +21,7 @@ from genzoo.apps.cli import (
     lecturing,
     posterior,
     reproduce,
+    solving,
     training,
     using,
 )
@@ -55,8 +56,8 @@ def genzoo(
 
 
 PARTS = (
-    catalog, training, using, checking, averaging, exporting, posterior, completing, imputing, compressing, chatting,
-    reproduce, lecturing,
+    catalog, training, using, checking, averaging, exporting, posterior, completing, imputing, solving, compressing,
+    chatting, reproduce, lecturing,
 )  # fmt: skip
 for part in PARTS:
     for function, example in part.COMMANDS.items():

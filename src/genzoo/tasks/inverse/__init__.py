@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = attach(
             "in_space",
             "measure",
         ],
+        "named": ["OPERATORS", "channel_named", "operator_named", "without"],
         "operator": ["SVD", "Composed", "Identity", "Linear", "Operator"],
         "pixels": ["AveragePool", "Blur", "Gray", "Mask", "bayer", "box", "half", "hidden", "strokes", "uncrop"],
         "posterior": ["Exactness", "Posterior"],

@@ -12,7 +12,6 @@ References:
 """
 
 import math
-from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -38,11 +37,8 @@ PARTICLES, LEAST = 16, 2.0
 class SelectingLike(Protocol):
     """Conditionals over an order whose state can be had of some rows."""
 
-    symbols: int
-    begin: Callable[[int, Given], Any]
-    logits: Callable[[Any], Tensor]
-    take: Callable[[Any, Tensor], Any]
-    select: Callable[[Any, Tensor], Any]
+    def select(self, state: Any, rows: Tensor) -> Any:
+        """The state of some rows, of which one may come several times."""
 
 
 class Ancestral(Method):
@@ -63,10 +59,8 @@ class Ancestral(Method):
         space, found = problem.model.space, problem.model.ability(Sequential)
         if found is None or space.ragged or not space.is_discrete or space.columns is not None:
             return "the model has no conditionals over an order of levels"
-        if not isinstance(problem.measurement.operator, Mask | Identity):
-            return "entries are not measured one by one"
         return (
-            "" if isinstance(found, SelectingLike) or _is_prefix(problem) else "its state cannot be had of some rows"
+            "" if isinstance(problem.measurement.operator, Mask | Identity) else "entries are not measured one by one"
         )
 
     def run(
@@ -117,12 +111,22 @@ class Ancestral(Method):
             if size > 1:
                 now, index = resampled(now, noise.at("again", i))
                 if not torch.equal(index, torch.arange(len(index), device=index.device)):
-                    state, both = chain.select(state, index), both[index]
+                    state, both = _of_rows(chain, state, now.x, index, rows.given), both[index]
             symbol = noise.at("symbol", i).categorical(both)
             now = now._replace(x=torch.cat([now.x, symbol[:, None]], 1))
             if i + 1 < known.shape[1]:
                 state = chain.take(state, symbol)
         return now
+
+
+def _of_rows(chain: Any, state: Any, x: Tensor, index: Tensor, given: Given) -> Any:
+    """The state of particles that were drawn again: taken from the old one, or told anew where that cannot be."""
+    if isinstance(chain, SelectingLike):
+        return chain.select(state, index)
+    state = chain.begin(len(x), given)
+    for symbol in x.unbind(1):
+        state = chain.take(state, symbol)
+    return state
 
 
 def _is_prefix(problem: Problem) -> bool:

@@ -30,7 +30,7 @@ from genzoo.tasks.inverse.twisted import Twisted
 __all__ = ["METHODS", "methods", "solve"]
 
 METHODS: tuple[Method, ...] = (
-    Closed(), Imputed(), Counted(), Ancestral(), Gibbs(), LatentWalk(), Twisted(), Importance(),
+    Closed(), Imputed(), Counted(), Ancestral(), Gibbs(), Twisted(), LatentWalk(), Importance(),
     MMPS(), PiGDM(), DPS(), Pulse(),
 )  # fmt: skip
 ENTRIES = 1 << 22  # of rows that are worked on at a time
