@@ -42,6 +42,11 @@ def test_ids_are_named(tmp_path: Path) -> None:
     assert "'age'" not in told
 
 
+def test_a_date_in_every_row_is_told_as_one(tmp_path: Path) -> None:
+    path = table(tmp_path / "days.csv", day=lambda i: f"2024-{1 + i // 28:02d}-{1 + i % 28:02d}")
+    assert "'day' has another date in every row" in notes(path)
+
+
 def test_an_exception_among_numbers_says_three_ways_out(tmp_path: Path) -> None:
     path = table(tmp_path / "mixed.csv", size=lambda i: "n/k" if i % 10 == 0 else i / 7)
     with pytest.raises(

@@ -1,6 +1,6 @@
 """What the reader of a table should know of its columns before training."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from jaxtyping import Float
 from torch import Tensor
@@ -14,11 +14,12 @@ __all__ = ["remarks", "repetitions"]
 MANY = 50  # rows of which no two have one number, before these are taken for ids
 
 
-def remarks(found: Mapping[str, ReadColumn]) -> list[str]:
+def remarks(found: Mapping[str, ReadColumn], dated: Collection[str] = ()) -> list[str]:
     """Columns that are not what a model of rows wants: a count of the rows, spikes in a density.
 
     Args:
         found: The columns by name.
+        dated: Those that hold dates.
 
     Example:
         >>> from genzoo.data.readers.column import read_column
@@ -35,7 +36,10 @@ def remarks(found: Mapping[str, ReadColumn]) -> list[str]:
         elif part.column.kind == "integer" and len(there) > 2 and _counts(there):
             notes.append(f"column {name!r} counts the rows: leave it out with x=…")
         elif part.column.kind == "integer" and len(there) >= MANY and len(there.unique()) == len(there):
-            notes.append(f"column {name!r} holds whole numbers, none twice: if they are ids, leave it out with x=…")
+            what = "holds whole numbers, none twice: if they are ids"
+            if name in dated:
+                what = "has another date in every row, and rows are taken to have no order: if it only names them"
+            notes.append(f"column {name!r} {what}, leave it out with x=…")
         elif part.column.kind == "real" and may_repeat(there):
             notes += repetitions(name, there)
     return notes

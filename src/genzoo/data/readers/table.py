@@ -24,6 +24,7 @@ from genzoo.data.codecs.molecules import MOLECULES, is_smiles
 from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.data.columns import MISSING, Record, is_missing, is_number, missing_of, read_records
 from genzoo.data.contents import contents, uniform_of
+from genzoo.data.dates import DateForm
 from genzoo.data.readers.arrays import as_rows, loses_digits
 from genzoo.data.readers.beside import columns_beside
 from genzoo.data.readers.column import ID, MOST_WORDS, holds_words, kinds_asked, read_column
@@ -447,7 +448,8 @@ def _rows(
         {name: kept_as[name] for name, part in found.items() if part.column.kind == "real" and name not in places}
     )
     codec = TableCodec(tuple(names), space.levels, words, whole, space.dtype == "float64", forms, places, types, on)
-    return x, space, codec, (*notes, *remarks(found))
+    dated = [name for name, form in forms.items() if isinstance(form, DateForm)]
+    return x, space, codec, (*notes, *remarks(found, dated))
 
 
 def _space(values: Sequence[Float[Tensor, " n"]], columns: Sequence[Column]) -> tuple[Space, tuple[str, ...]]:
