@@ -4,7 +4,12 @@ $$ \\log p_\\beta(z) = \\log p(z) + \\beta \\log p(y \\mid A(G(z))), \\qquad \\b
 
 Chains start at draws of the prior and are annealed, so that they find other modes than one; their weights tell the
 evidence (annealed importance sampling), and R̂ whether they agree. What is drawn lies in the range of G: of a flow that
-is everything, of a GAN what it can make, of an autoencoder the means of p(x | z) (and the answer is then approximate).
+is everything, of a GAN what it can make. Where p(x | z) has a spread, as in an autoencoder, G(z) is its mean; the
+spread Σ of each entry is told by draws of the model, taken for the same at all z, and so the answer is approximate:
+
+$$ y \\mid z \\sim N(A G(z),\\; R + A \\Sigma A^\\top), \\qquad
+   x = G(z) + e + \\Sigma A^\\top (R + A \\Sigma A^\\top)^{-1} (y - A (G(z) + e) - \\varepsilon). $$
+
 Of measurements without noise, and of rounded ones, a σ stands in for exactness that is told in the answer.
 
 References:
@@ -14,6 +19,7 @@ References:
 """
 
 import math
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -28,12 +34,14 @@ from genzoo.mcmc import hmc, rhat
 from genzoo.mcmc.densities import Density
 from genzoo.tasks.inference import InferenceLike
 from genzoo.tasks.inverse.measurement import Exact, Interval, Measurement, between
+from genzoo.tasks.inverse.operator import conjugate_gradients
 from genzoo.tasks.inverse.posterior import Exactness
 from genzoo.tasks.inverse.problem import Answer, Collapsed, Method, Problem
 
 __all__ = ["LatentWalk", "Pulse"]
 
 STEPS, AFTER, LEAPS, CHAINS = 40, 60, 5, 4
+DRAWS, PROBES = 2000, 32  # of the model, and of signs, that a spread is told by
 FLOOR = 0.02  # of what is measured without noise
 STARTS, SEARCH = 8, 200
 
@@ -45,6 +53,8 @@ class Target(NamedTuple):
     measurement: Measurement
     given: Given
     floor: float
+    spread: Tensor | None = None
+    blur: Tensor | None = None
 
     def log_prior(self, z: Tensor) -> Tensor:
         """log p(z)."""
@@ -54,9 +64,9 @@ class Target(NamedTuple):
         """log p(y | A(G(z))); with a floor, of a Gaussian as wide as the channel and the floor together."""
         seen = self.measurement.seen(self.latent.generate(z, self.given))
         y = self.measurement.y.to(seen)
-        if not self.floor:
+        if not self.floor and self.blur is None:
             return self.measurement.summed(self.measurement.noise.log_prob(y, seen))
-        total = self.measurement.noise.variance(seen) + self.floor**2
+        total = self.measurement.noise.variance(seen) + self.floor**2 + (0.0 if self.blur is None else self.blur)
         return self.measurement.summed(-((y - seen).square() / total + total.log() + math.log(2 * math.pi)) / 2)
 
     def at(self, beta: float) -> Density:
@@ -140,7 +150,10 @@ class LatentWalk(Method):
             given = {
                 name: part.view(len(problem), chains, *part.shape[1:])[index, 0] for name, part in rows.given.items()
             }
-            x = target.latent.numbers.back(target.latent.generate(keep, given))
+            made = target.latent.generate(keep, given)
+            if target.spread is not None:
+                made = _spread_out(target, problem.times(n), made, noise.at("spread"))
+            x = target.latent.numbers.back(made)
         told = {"ess": ess, "rhat": worst, **({"floor": target.floor} if target.floor else {})}
         return Answer(x, 3 * LEAPS * (2 * steps + after), log_w.logsumexp(1) - math.log(chains), told)
 
@@ -150,7 +163,46 @@ def _target(rows: Problem, floor: float | None) -> Target:
     if floor is None:
         floor = FLOOR if isinstance(rows.measurement.noise, Exact | Interval) else 0.0
     scale, shift = between(latent.numbers, rows.model.space, rows.model.dtype, rows.model.device)
-    return Target(latent, rows.measurement.on(scale, shift), rows.given, floor)
+    measurement, spread = rows.measurement.on(scale, shift), _spread(rows.model, latent)
+    if spread is None:
+        return Target(latent, measurement, rows.given, floor)
+    return Target(latent, measurement, rows.given, floor, spread, _blurred(measurement, spread))
+
+
+def _spread(model: GenerativeModel, latent: Latent) -> Tensor | None:
+    """Σ, the mean square of x − G(z) over draws of both; None where x is G(z), or the draws are of another z."""
+    found = next((part for part in model.abilities() if isinstance(part, InferenceLike)), None)
+    if found is None or found.latent != latent.space or model.given_space:
+        return None
+    x, z = found.joint(DRAWS, {}, Noise(0, "spread", device=model.device))
+    seen = latent.numbers.of(x)
+    spread = (seen - latent.generate(z)).square().mean(0)
+    return spread if bool(spread.sum() < seen.var(0).sum()) else None
+
+
+def _blurred(measurement: Measurement, spread: Tensor) -> Tensor:
+    """The diagonal of A Σ Aᵀ for each row, told by random signs."""
+    like, total = measurement.y, torch.zeros_like(measurement.y)
+    along, _ = measurement.linear(spread.expand(len(like), *spread.shape))
+    for k in range(PROBES):
+        signs = 1 - 2 * Noise(0, "signs", k).integers(2, 1, *spread.shape).to(like)
+        total = total + along((signs * spread.sqrt()).expand(len(like), *spread.shape)).square()
+    return total / PROBES
+
+
+def _spread_out(target: Target, rows: Problem, made: Tensor, noise: Noise) -> Tensor:
+    """Draws of x given z and y."""
+    assert target.spread is not None
+    here = replace(rows.measurement, scale=target.measurement.scale, shift=target.measurement.shift)
+    spread = target.spread
+    x = made + spread.sqrt() * noise.at("entries").normal(*made.shape, dtype=made.dtype)
+    seen, (along, back) = here.seen(x), here.linear(x)
+    variance = here.noise.variance(seen) + target.floor**2
+    missed = variance.sqrt() * noise.at("missed").normal(*seen.shape, dtype=seen.dtype)
+    missed = missed if here.operator.counted is None else torch.where(here.operator.counted, missed, 0)
+    off = here.y.to(seen) - seen - missed
+    solved = conjugate_gradients(lambda v: variance * v + along(spread * back(v)), off, 100)
+    return x + spread * back(solved)
 
 
 def _annealed(target: Target, start: Noise, noise: Noise, steps: int, chains: int) -> tuple[Tensor, Tensor, Tensor]:
