@@ -8,14 +8,14 @@ shortcut models and consistency models are this with one equation or another.
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Unpack
 
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from genzoo.core.abilities import Ability
+from genzoo.core.abilities import Ability, Denoise
 from genzoo.core.game import Batch, Objective
 from genzoo.core.given import NOTHING, Given, GivenAsked, RowsAsked, null_like
 from genzoo.core.model import Capability, GenerativeModel, Likelihood
@@ -124,23 +124,32 @@ class FlowMap(GenerativeModel):
         """X, where rows that are at x at time s are at time t."""
         return x + (t - s) * self.average(x, s, t, given)
 
-    def draw(self, n: int, given: Given, noise: Noise, **asked: Unpack[AskedOfDraws]) -> Shaped[Tensor, "n *event"]:
+    def draw(
+        self,
+        n: int,
+        given: Given,
+        noise: Noise,
+        *,
+        wrap: Callable[[Denoise], Denoise] | None = None,
+        **asked: Unpack[AskedOfDraws],
+    ) -> Shaped[Tensor, "n *event"]:
         """Samples.
 
         Args:
             n: The number of rows.
             given: The condition.
             noise: Where the draws come from.
+            wrap: Along the flow, from its denoiser to another one.
             asked: How many jumps, `steps`, or `calls`, which are as many; or a sampler along the flow, and what it may
                 be asked. Only there may a condition be guided: the average of two velocities along a way is not the
                 average along the way of their average.
         """
         if asked.get("sampler") is not None:
-            return self.flow.draw(n, given, noise, **asked)
-        if asked.get("guidance") or asked.get("grid"):
+            return self.flow.draw(n, given, noise, wrap=wrap, **asked)
+        if asked.get("guidance") or asked.get("grid") or wrap is not None:
             raise ValueError(
-                "Jumps are of the flow that was learned and follow no guidance and no grid. Train with `guidance`, or "
-                'name a sampler along the flow, as sampler="heun".'
+                "Jumps are of the flow that was learned and follow no guidance, no grid and no other denoiser. Train "
+                'with `guidance`, or name a sampler along the flow, as sampler="heun".'
             )
         z = noise.normal(n, *self.space.shape, dtype=self.flow.dtype)
         calls = asked.get("calls") if asked.get("steps") is None else asked.get("steps")

@@ -7,7 +7,7 @@ from genzoo.zoo.recipe import Amount, Count, GivenSpaceLike, Positive, Recipe, S
 
 __all__ = ["circuit", "gaussian_copula", "mixture_table"]
 
-FEWEST = 4  # bins of a column
+FEWEST, SPREAD = 4, 1.5  # bins of a column, and how far trees differ in them, in octaves
 LARGE = 1 << 24  # numbers in a table of pieces and components
 
 
@@ -44,7 +44,7 @@ def circuit(
         trees: The number of trees, which is what time and memory go by.
         states: The number of states of a column, at most, and no more than one for 20 rows; by default as size says,
             and fewer where columns have very many levels.
-        bins: How many bins as many rows each a column of numbers has, about; in each tree by half an octave fewer.
+        bins: How many bins as many rows each a column of numbers has, about; in the last tree a third of them.
         smoothing: How many rows a state's own normal law of a column of numbers counts for.
         smoothing_levels: How many rows the frequencies of all rows count for, in a column of levels.
         smoothing_edges: How many rows a state's own frequency counts for, given each state of its parent.
@@ -55,7 +55,7 @@ def circuit(
     count = states or {"small": 128, "paper": 512}[size]
     count = max(1, min(count, LARGE // pieces_in(space, given_space, bins)))
     how = Smoothing(smoothing, smoothing_levels, edges=smoothing_edges)
-    cut = [max(FEWEST, round(bins * 2 ** (-t / 2))) for t in range(trees)]
+    cut = [max(FEWEST, round(bins * 2 ** (-SPREAD * t / max(1, trees - 1)))) for t in range(trees)]
     members = [LatentTree(space, given_space, states=count, bins=each, smoothing=how) for each in cut]
     return Recipe(Forest(members), TrainConfig(batch_size=4000))
 
