@@ -85,7 +85,8 @@ def figures_of(run: Run, x: Tensor, what: str) -> dict[str, Any]:
             figures["nats" if steps is None else f"nats in {steps}"] = mean_of(-found / per)
     steps = 25 if what == "digits" else None
     found = bracket(model, x[:FEW], paths=PATHS[what], steps=steps)
-    sides = {name: round(-getattr(found, name).mean().item() / per, 4) for name in ("lower", "upper", "error")}
+    signs = {"lower": -1, "upper": -1, "error": 1}  # nats are −log p
+    sides = {name: round(sign * getattr(found, name).mean().item() / per, 4) for name, sign in signs.items()}
     return figures | {"bracket": {"rows": FEW, "paths": PATHS[what], "in": steps, **sides}}
 
 

@@ -56,7 +56,7 @@ CHEAP = {
     "kde": Contestant("kde", [{"bandwidth": "likelihood"}]),
     "gaussian_copula": Contestant("gaussian_copula", [{}]),
     "mixture_table": Contestant("mixture_table", [{"components": k, "smoothing": 500.0} for k in (100, 300)]),
-    "circuit": Contestant("circuit", [{}, {"trees": 8, "states": 160}]),
+    "circuit": Contestant("circuit", [{"trees": 6}]),
 }
 DEEP = {
     "realnvp": Contestant("realnvp", [{}], {"core_minutes": 2.0}, 0.1),

@@ -9,12 +9,14 @@ from genzoo.core import NOTHING, Denoiser, Given, Noise, Space
 from genzoo.distributions import directions, sliced_wasserstein
 from genzoo.distributions.levels import Numbers
 from genzoo.models.classical import GaussianMixture
-from genzoo.models.diffusion import Cosine
+from genzoo.models.diffusion import Cosine, Schedule
 from genzoo.tasks.inverse import Gaussian, Linear, Measurement, Posterior
 
 
 class Known(GaussianMixture):
     """A mixture that denoises."""
+
+    schedule: Schedule = Cosine()
 
     def abilities(self) -> list:
         return [*super().abilities(), Told(self)]
@@ -23,8 +25,9 @@ class Known(GaussianMixture):
 class Told(Denoiser):
     """E[x | x_t] of a mixture, each component in the basis of its covariance."""
 
-    def __init__(self, mixture: GaussianMixture) -> None:
-        self.schedule, self.shape, self.numbers = Cosine(), mixture.space.shape, Numbers(mixture.space, torch.float64)
+    def __init__(self, mixture: Known) -> None:
+        self.schedule, self.shape = mixture.schedule, mixture.space.shape
+        self.numbers = Numbers(mixture.space, torch.float64)
         self.means, self.log_w = mixture.gaussians.means, mixture.weights.flatten().log()
         values, self.vectors = torch.linalg.eigh(mixture.gaussians.covariances(torch.arange(len(self.means))))
         self.values = values.clamp_min(1e-12)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from genzoo.core import Denoiser
+from genzoo.models.diffusion import Straight
 from genzoo.tasks.inverse import Exactness, Posterior, solve
 from tests.tasks.inverse.oracle import Known, away, mixture_of, question
 
@@ -38,6 +39,17 @@ def test_moment_matching_is_exact_on_a_gaussian() -> None:
     assert abs(sum(spreads) / 3 - 1) <= 0.05
     assert min(ratios["dps"]) > 1.5
     assert sum(ratios["pigdm"]) / 3 > sum(ratios["mmps"]) / 3
+
+
+@pytest.mark.parametrize("method", ["mmps", "pigdm", "dps", "twisted"])
+def test_schedules_may_begin_where_nothing_is_seen_of_the_data(method: str) -> None:
+    """Flow matching's begins at α = 0, where σ²/α is infinite."""
+    model, exact, floor = known(1, 1)
+    straight = mixture_of(1)
+    straight.schedule = Straight()
+    found = solve(straight, question(model, seed=1), n=N, seed=5, method=method, steps=50)
+    assert bool(found.x.isfinite().all())
+    assert away(found, exact) < {"mmps": 1.5, "pigdm": 3, "dps": 12, "twisted": 2}[method] * floor
 
 
 def test_only_particles_are_right_about_modes() -> None:

@@ -37,6 +37,7 @@ from genzoo.tasks.inverse.problem import Answer, Method, Problem, keywords
 __all__ = ["DPS", "MMPS", "Guided", "Led", "PiGDM", "Way", "denoising", "moment_matched"]
 
 STEPS, ITERATIONS = 100, 3
+FAINT = 1e-5  # α/σ below which x_t tells nothing
 LEAST = 1e-3  # σ on [0, 1] below which V cannot be inverted in single precision
 
 
@@ -51,12 +52,26 @@ class Step(NamedTuple):
 
     @property
     def gamma(self) -> Tensor:
-        """γ = σ²/α at t."""
-        return self.sigma.square() / self.alpha
+        """γ at t."""
+        return lever(self.alpha, self.sigma)
 
     def center(self, x: Tensor, mean: Tensor) -> Tensor:
         """E[x_s | x_t, x̂]."""
         return self.of_x * x + self.of_mean * mean
+
+
+def lever(alpha: Tensor, sigma: Tensor) -> Tensor:
+    """γ = σ²/α, which turns a slope in x_t into a change of the mean of x; 0 where x_t tells next to nothing of x.
+
+    There slopes are as good as zero and γ as good as infinite, and their product is a network's rounding. A straight
+    schedule begins at α = 0.
+
+    Example:
+        >>> lever(torch.tensor([0.0, 0.5]), torch.tensor([1.0, 0.5])).tolist()
+        [0.0, 0.5]
+    """
+    faint = alpha < FAINT * sigma
+    return torch.where(faint, 0.0, sigma.square() / alpha.masked_fill(faint, 1.0))
 
 
 class Way:
@@ -179,7 +194,7 @@ def moment_matched(
 
     def led(x_t: Tensor, t: Tensor, given: Given) -> Tensor:
         alpha, sigma = (part.reshape(-1, *[1] * (x_t.ndim - 1)).to(x_t) for part in schedule(t))
-        gamma, spread = sigma.square() / alpha, sigma.square() / (sigma.square() + alpha.square())
+        gamma, spread = lever(alpha, sigma), sigma.square() / (sigma.square() + alpha.square())
         with torch.enable_grad():
             x = x_t.detach().requires_grad_()
             mean = denoise(x, t, given)
