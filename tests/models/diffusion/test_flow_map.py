@@ -177,8 +177,6 @@ def test_what_is_no_flow_map_is_refused() -> None:
         with pytest.raises(ValueError, match="velocity that is finite at all times"):
             FlowMap(Diffusion(Space((2,)), None, net, schedule=schedule, predicts=predicts))
     assert EDM().is_smooth
-    with pytest.raises(ValueError, match="no other denoiser"):
-        plain().sample(2, seed=0, wrap=lambda denoise: denoise)
     with pytest.raises(ValueError, match="follow no guidance"):
         plain().sample(2, seed=0, guidance=2.0)
     with pytest.raises(ValueError, match="at least 1, got 0"):

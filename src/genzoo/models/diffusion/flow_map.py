@@ -139,17 +139,17 @@ class FlowMap(GenerativeModel):
             n: The number of rows.
             given: The condition.
             noise: Where the draws come from.
-            wrap: Along the flow, from its denoiser to another one.
+            wrap: From the flow's denoiser to another one, along which samples are then drawn.
             asked: How many jumps, `steps`, or `calls`, which are as many; or a sampler along the flow, and what it may
                 be asked. Only there may a condition be guided: the average of two velocities along a way is not the
                 average along the way of their average.
         """
-        if asked.get("sampler") is not None:
+        if asked.get("sampler") is not None or wrap is not None:
             return self.flow.draw(n, given, noise, wrap=wrap, **asked)
-        if asked.get("guidance") or asked.get("grid") or wrap is not None:
+        if asked.get("guidance") or asked.get("grid"):
             raise ValueError(
-                "Jumps are of the flow that was learned and follow no guidance, no grid and no other denoiser. Train "
-                'with `guidance`, or name a sampler along the flow, as sampler="heun".'
+                "Jumps are of the flow that was learned and follow no guidance and no grid. Train with `guidance`, or "
+                'name a sampler along the flow, as sampler="heun".'
             )
         z = noise.normal(n, *self.space.shape, dtype=self.flow.dtype)
         calls = asked.get("calls") if asked.get("steps") is None else asked.get("steps")
