@@ -8,7 +8,7 @@ import torch
 from genzoo.core import Denoiser
 from genzoo.models.diffusion import Straight
 from genzoo.tasks.inverse import Exactness, Posterior, solve
-from tests.tasks.inverse.oracle import Known, away, mixture_of, question
+from tests.tasks.inverse.oracle import Known, Told, away, mixture_of, question
 
 N, STEPS = 600, 200
 
@@ -107,12 +107,20 @@ def test_a_step_calls_the_network_once() -> None:
 
 
 def test_particles_that_collapse_are_an_error() -> None:
-    from genzoo.tasks.inverse import Collapsed
+    from genzoo.tasks.importance import WeightsCollapsed
 
     model = mixture_of(5)
     seen = question(model, m=6, sigma=0.002)
-    with pytest.raises(Collapsed, match="Raise `particles`"):
+    with pytest.raises(WeightsCollapsed, match="Raise `particles`"):
         solve(model, seen, n=1, seed=1, method="twisted", steps=3, particles=2)
     assert model.ability(Denoiser) is not None
     found = solve(model, seen, n=1, seed=1, method="twisted", steps=3, particles=2, allow_collapse=True)
     assert found.diagnostics["ess"].item() < 2
+
+
+@pytest.mark.parametrize("method", ["mmps", "pigdm", "dps", "twisted"])
+def test_draws_that_have_left_the_numbers_are_no_answer(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Told, "denoise", lambda self, x_t, t, given=None: x_t * torch.nan)
+    model = mixture_of(1)
+    with pytest.raises(ValueError, match=f"must be finite, got NaN or ∞ from {method}"):
+        solve(model, question(model), n=2, seed=0, method=method, steps=4)

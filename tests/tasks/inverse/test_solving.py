@@ -10,9 +10,9 @@ from genzoo.models import Dequantized, Standardized
 from genzoo.models.classical import PPCA, GaussianMixture, KernelDensity
 from genzoo.models.classical import Gaussian as OneGaussian
 from genzoo.models.graphical import Graph, Ising, LinearGaussianNet
+from genzoo.tasks.importance import WeightsCollapsed
 from genzoo.tasks.inverse import (
     AveragePool,
-    Collapsed,
     Exact,
     Exactness,
     Gaussian,
@@ -126,7 +126,7 @@ def test_a_lattice_is_counted() -> None:
 def test_weights_that_collapse_are_an_error() -> None:
     model = mixture_of(5)
     seen = question(model, m=6, sigma=1e-3)
-    with pytest.raises(Collapsed, match="Ask for more `draws`"):
+    with pytest.raises(WeightsCollapsed, match="Ask for more `draws`"):
         solve(model, seen, seed=0, method="importance")
     wide = solve(model, question(model, m=1, sigma=1.0), n=50, seed=0, method="importance")
     exact = solve(model, question(model, m=1, sigma=1.0), n=50, seed=0)

@@ -22,7 +22,7 @@ __getattr__, __dir__, __all__ = attach(
         "operator": ["SVD", "Composed", "Identity", "Linear", "Operator"],
         "pixels": ["AveragePool", "Blur", "Gray", "Mask", "bayer", "box", "half", "hidden", "strokes", "uncrop"],
         "posterior": ["Exactness", "Posterior"],
-        "problem": ["Choice", "Collapsed", "Method", "Problem"],
+        "problem": ["Choice", "Method", "Problem"],
         "solving": ["methods", "solve"],
     },
 )

@@ -20,12 +20,13 @@ from torch import Tensor
 from genzoo.core.abilities import Sequential
 from genzoo.core.given import Given
 from genzoo.core.model import evaluating
+from genzoo.tasks.importance import WeightsCollapsed
 from genzoo.tasks.inverse.gibbs import evidence
 from genzoo.tasks.inverse.measurement import Exact
 from genzoo.tasks.inverse.operator import Identity
 from genzoo.tasks.inverse.pixels import Mask
 from genzoo.tasks.inverse.posterior import Exactness
-from genzoo.tasks.inverse.problem import Answer, Collapsed, Method, Problem
+from genzoo.tasks.inverse.problem import Answer, Method, Problem
 from genzoo.tasks.inverse.twisted import Particles, resampled, systematic
 
 __all__ = ["Ancestral"]
@@ -76,7 +77,7 @@ class Ancestral(Method):
             allow_collapse: Whether draws are given that a single particle carries.
 
         Raises:
-            Collapsed: If the particles of an island are worth fewer than two at the end.
+            WeightsCollapsed: If the particles of an island are worth fewer than two at the end.
         """
         size = 1 if _is_prefix(problem) else particles
         model, rows = problem.model, problem.times(n * size)
@@ -86,7 +87,7 @@ class Ancestral(Method):
         log_w = found.by_island
         ess = (1 / log_w.softmax(1).square().sum(1)).view(len(problem), -1).mean(1)
         if size > 1 and float(ess.min()) < LEAST and not allow_collapse:
-            raise Collapsed(
+            raise WeightsCollapsed(
                 f"The particles of an island must be worth at least {LEAST:g}, got {float(ess.min()):.2g}. Raise "
                 "`particles`, or pass allow_collapse=True to see what carries them."
             )

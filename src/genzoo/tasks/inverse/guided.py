@@ -32,7 +32,7 @@ from genzoo.core.model import evaluating
 from genzoo.tasks.inverse.measurement import Exact, Interval, Measurement, between, linearized
 from genzoo.tasks.inverse.operator import conjugate_gradients
 from genzoo.tasks.inverse.posterior import Exactness
-from genzoo.tasks.inverse.problem import Answer, Method, Problem, keywords
+from genzoo.tasks.inverse.problem import Answer, Method, Problem, keywords, refuse_diverged
 
 __all__ = ["DPS", "MMPS", "Guided", "Led", "PiGDM", "Way", "denoising", "moment_matched"]
 
@@ -274,6 +274,7 @@ class Guided(Method):
                 fresh = walk.at(k).normal(*x.shape, dtype=x.dtype)
                 x = led.way.moved(k, x, mean, before, fresh)
                 x, before = x if kick is None else x - kick, mean
+        refuse_diverged(x, self.name)
         return Answer(denoiser.numbers.back(x), self.cost(problem) * steps // STEPS)
 
     @abc.abstractmethod

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from genzoo.core.given import given_rows
 from genzoo.core.model import Capability
+from genzoo.tasks.importance import WeightsCollapsed
 from genzoo.tasks.inverse.measurement import as_numbers
 from genzoo.tasks.inverse.posterior import Exactness
-from genzoo.tasks.inverse.problem import Answer, Collapsed, Method, Problem
+from genzoo.tasks.inverse.problem import Answer, Method, Problem
 from genzoo.tasks.inverse.twisted import systematic
 
 __all__ = ["Importance"]
@@ -53,7 +54,7 @@ class Importance(Method):
             allow_collapse: Whether an answer is given that is worth fewer than 10 draws.
 
         Raises:
-            Collapsed: If it is.
+            WeightsCollapsed: If it is.
         """
         parts = [self._one(problem.part(i, i + 1), n, seed, draws) for i in range(len(problem))]
         x, log_w = zip(*parts, strict=True)
@@ -61,7 +62,7 @@ class Importance(Method):
         ess = 1 / weights.double().softmax(1).square().sum(1)
         ess = torch.where(weights.isfinite().any(1), ess, 0.0)
         if float(ess.min()) < LEAST and not allow_collapse:
-            raise Collapsed(
+            raise WeightsCollapsed(
                 f"{draws:,} weighted rows must be worth {LEAST:g}, got {float(ess.min()):.2g}. Ask for more `draws`, "
                 "or take a method that is led by the measurement."
             )

@@ -32,11 +32,12 @@ from genzoo.core.model import GenerativeModel, evaluating
 from genzoo.core.noise import Noise
 from genzoo.mcmc import hmc, rhat
 from genzoo.mcmc.densities import Density
+from genzoo.tasks.importance import WeightsCollapsed
 from genzoo.tasks.inference import InferenceLike
 from genzoo.tasks.inverse.measurement import Exact, Interval, Measurement, between
 from genzoo.tasks.inverse.operator import conjugate_gradients
 from genzoo.tasks.inverse.posterior import Exactness
-from genzoo.tasks.inverse.problem import Answer, Collapsed, Method, Problem
+from genzoo.tasks.inverse.problem import Answer, Method, Problem
 
 __all__ = ["LatentWalk", "Pulse"]
 
@@ -125,7 +126,7 @@ class LatentWalk(Method):
             allow_collapse: Whether draws are given that a single chain carries.
 
         Raises:
-            Collapsed: If annealed chains are worth one alone, and do not agree at the end.
+            WeightsCollapsed: If annealed chains are worth one alone, and do not agree at the end.
         """
         model, chains = problem.model, max(n, CHAINS)
         rows = problem.times(chains)
@@ -141,7 +142,7 @@ class LatentWalk(Method):
             if not math.isfinite(float(log_w.max())) or (
                 float(ess.min()) < 1.05 and worst > 1.5 and not allow_collapse
             ):
-                raise Collapsed(
+                raise WeightsCollapsed(
                     f"Chains must agree, got R̂ {worst:.2f} and weights of {float(ess.min()):.2g} chains. Raise "
                     "`steps` and `after`, or pass allow_collapse=True to see where they are."
                 )

@@ -13,14 +13,11 @@ from torch import Tensor
 from genzoo.core.given import Given, given_rows
 from genzoo.core.model import GenerativeModel
 from genzoo.core.noise import Noise
+from genzoo.distributions.estimate import NotFinite
 from genzoo.tasks.inverse.measurement import Measurement
 from genzoo.tasks.inverse.posterior import Exactness
 
-__all__ = ["Answer", "Choice", "Collapsed", "Method", "Problem"]
-
-
-class Collapsed(ArithmeticError):
-    """A few particles or draws carry the whole posterior, which is therefore none."""
+__all__ = ["Answer", "Choice", "Method", "Problem", "refuse_diverged"]
 
 
 class Problem(NamedTuple):
@@ -137,3 +134,19 @@ def keywords(function: Callable[..., Any]) -> frozenset[str]:
     """
     parameters = inspect.signature(function).parameters.values()
     return frozenset(parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY)
+
+
+def refuse_diverged(x: Tensor, name: str) -> None:
+    """Raises if draws have left the numbers, which levels would show as black.
+
+    Args:
+        x: Draws, as numbers.
+        name: The method's.
+
+    Raises:
+        NotFinite: If they have.
+    """
+    if not bool(x.isfinite().all()):
+        raise NotFinite(
+            f"Draws must be finite, got NaN or ∞ from {name}. Raise `steps` or the noise, or take another method."
+        )

@@ -14,6 +14,7 @@ from torch import Tensor
 from genzoo.core.given import GivenAsked
 from genzoo.core.model import GenerativeModel, Unsupported
 from genzoo.core.noise import fresh_seed
+from genzoo.tasks.importance import WeightsCollapsed
 from genzoo.tasks.inverse.ancestral import Ancestral
 from genzoo.tasks.inverse.closed import Closed, Counted, Imputed
 from genzoo.tasks.inverse.gibbs import Gibbs
@@ -24,7 +25,7 @@ from genzoo.tasks.inverse.measurement import Exact, Measurement, as_numbers, in_
 from genzoo.tasks.inverse.operator import Identity
 from genzoo.tasks.inverse.pixels import Mask
 from genzoo.tasks.inverse.posterior import Exactness, Posterior
-from genzoo.tasks.inverse.problem import Answer, Choice, Collapsed, Method, Problem
+from genzoo.tasks.inverse.problem import Answer, Choice, Method, Problem
 from genzoo.tasks.inverse.twisted import Twisted
 
 __all__ = ["METHODS", "methods", "solve"]
@@ -91,7 +92,7 @@ def solve(
     Raises:
         ValueError: If the measurement is not one of the model's rows, or is in another range.
         Unsupported: If the method does not fit, or none does.
-        Collapsed: If too few particles or draws carry the answer.
+        WeightsCollapsed: If too few particles or draws carry the answer.
 
     Example:
         >>> from genzoo.core import Space
@@ -194,7 +195,7 @@ def _stands(problem: Problem, method: Method, seed: int, options: Mapping[str, A
     """Whether a pilot of one measurement does not collapse."""
     try:
         method.run(problem.part(0, 1), PILOT, seed, **options)
-    except Collapsed:
+    except WeightsCollapsed:
         return False
     return True
 

@@ -25,11 +25,12 @@ from torch import Tensor
 from genzoo.core.abilities import Denoiser
 from genzoo.core.model import evaluating
 from genzoo.core.noise import Noise
+from genzoo.tasks.importance import WeightsCollapsed
 from genzoo.tasks.inverse.guided import STEPS, Led, Step, Way, denoising
 from genzoo.tasks.inverse.measurement import Measurement
 from genzoo.tasks.inverse.operator import Linear
 from genzoo.tasks.inverse.posterior import Exactness
-from genzoo.tasks.inverse.problem import Answer, Collapsed, Method, Problem
+from genzoo.tasks.inverse.problem import Answer, Method, Problem, refuse_diverged
 
 __all__ = ["Twisted", "resampled"]
 
@@ -148,7 +149,7 @@ class Twisted(Method):
             allow_collapse: Whether draws are given that a single particle carries.
 
         Raises:
-            Collapsed: If the particles of a measurement are worth fewer than two.
+            WeightsCollapsed: If the particles of a measurement are worth fewer than two.
         """
         count = n if islands is None else islands
         if particles < 2 or count < 1 or n % count:
@@ -250,6 +251,7 @@ def _answer(
     problem: Problem, denoiser: Denoiser, found: Particles, noise: Noise, n: int, name: str, calls: int, allow: bool
 ) -> Answer:
     """n draws of each measurement from its islands."""
+    refuse_diverged(found.x, name)
     log_w = found.by_island
     per = n // (len(log_w) // len(problem))
     size = log_w.shape[1]
@@ -258,7 +260,7 @@ def _answer(
     ess = (1 / log_w.softmax(1).square().sum(1)).view(len(problem), -1).sum(1)
     worst = float(ess.min())
     if worst < LEAST and not allow:
-        raise Collapsed(
+        raise WeightsCollapsed(
             f"The particles of a measurement must be worth at least {LEAST:g}, got {worst:.2g}. Raise `particles` or "
             "`steps`, or pass allow_collapse=True to see what carries them."
         )
