@@ -206,7 +206,7 @@ def test_samples_have_no_more_digits_than_the_data(tmp_path: Path) -> None:
     assert data.codec.written(data.x).equal(data.x)
     drawn = data.x[:2] + torch.tensor([0.00123, 0.00123, -0.5321, 0.2, -0.3])
     cells = data.codec.cells(drawn)
-    assert (cells["price"], cells["half"], cells["whole"]) == (["5", "5.37"], ["-0.5", "0"], ["0", "1"])
+    assert (cells["price"], cells["half"], cells["whole"]) == (["5.00", "5.37"], ["-0.5", "0.0"], ["0.000", "1.000"])
     assert len(cells["full"][1]) > 8
     assert data.codec.written(drawn).equal(data.codec.load(data.codec.save(drawn, tmp_path / "drawn.csv")))
     assert codec_from_json(data.codec.to_json()) == data.codec

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from genzoo.core import Column, Space
+from genzoo.core import Column, Noise, Space
 from genzoo.data import DataError, TableCodec, codec_from_json, read
 from genzoo.data.columns import read_columns
 
@@ -211,3 +211,23 @@ def test_real_tables() -> None:
     assert str(read("uci-wine-quality/winequality-white.csv").space) == "12 columns (11 real, 1 integer)"
     with pytest.raises(DataError, match=r"winequality-red\.csv, winequality-white\.csv"):
         read("uci-wine-quality")
+
+
+@pytest.mark.parametrize("n", [50, 1000])
+def test_zeros_at_the_end_come_back(tmp_path: Path, n: int) -> None:
+    """Prices are written 44.80 and not 44.8, counts 3.0 as the file has them; a column without such zeros is not."""
+    price = (Noise(0).normal(n).double() * 9 + 50).round(decimals=2)
+    lines = [f"{p:.2f},{i % 7}.0,{p:.2f},{i % 10 / 10 + 0.0625}" for i, p in enumerate(price.tolist())]
+    for name, head, width in (("three", "price,count,again,exact", 4), ("two", "price,count", 2)):
+        said = [",".join(line.split(",")[:width]) for line in lines]
+        data = read(table(tmp_path, "\n".join([head, *said]) + "\n", f"{name}.csv"), kinds="count:real")
+        assert codec_from_json(data.codec.to_json()) == data.codec
+        data.codec.save(data.x, tmp_path / "out.csv")
+        assert (tmp_path / "out.csv").read_text().splitlines()[1:] == said, type(data.codec)
+
+
+def test_no_digit_is_lost_to_how_the_first_lines_are_written(tmp_path: Path) -> None:
+    rows = [f"{i}.{i % 10}0,{i / 3!r}" for i in range(500)] + ["1.505,0.25"]
+    data = read(table(tmp_path, "\n".join(["a,b", *rows]) + "\n"))
+    assert not data.codec.padded
+    assert data.codec.load(data.codec.save(data.x, tmp_path / "out.csv")).equal(data.x)

@@ -67,6 +67,7 @@ class Numbers(Cells):
     Attributes:
         values: The numbers in float64, NaN where there is nothing.
         spell: The cells as written.
+        first: The first of them, where these are at hand.
 
     Example:
         >>> column = Numbers(np.array([0.5, np.nan]), lambda: [".5", ""])
@@ -76,6 +77,7 @@ class Numbers(Cells):
 
     values: np.ndarray
     spell: Callable[[], list[str]]
+    first: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.values)
@@ -99,7 +101,9 @@ class Numbers(Cells):
         if not self.gone.any():
             return self
         return Numbers(
-            self.values, lambda: ["" if gone else cell for cell, gone in zip(self, self.gone.tolist(), strict=True)]
+            self.values,
+            lambda: ["" if gone else cell for cell, gone in zip(self, self.gone.tolist(), strict=True)],
+            ["" if gone else cell for cell, gone in zip(self.first, self.gone.tolist(), strict=False)],
         )
 
 
@@ -158,7 +162,8 @@ def kept(cells: Sequence[str], rows: np.ndarray) -> Sequence[str]:
         used, codes = np.unique(cells.codes[rows], return_inverse=True)
         return Coded([cells.words[code] for code in used.tolist()], codes)
     if isinstance(cells, Numbers):
-        return Numbers(cells.values[rows], lambda: [cells[i] for i in rows.tolist()])
+        first = [cells.first[i] for i in rows[rows < len(cells.first)].tolist()]
+        return Numbers(cells.values[rows], lambda: [cells[i] for i in rows.tolist()], first)
     return [cells[i] for i in rows.tolist()]
 
 
@@ -174,6 +179,8 @@ def joined(parts: Sequence[Sequence[str]]) -> Sequence[str]:
     numbers = [part for part in parts if isinstance(part, Numbers)]
     if len(numbers) == len(parts):
         return Numbers(
-            np.concatenate([part.values for part in numbers]), lambda: list(itertools.chain.from_iterable(parts))
+            np.concatenate([part.values for part in numbers]),
+            lambda: list(itertools.chain.from_iterable(parts)),
+            numbers[0].first,
         )
     return list(itertools.chain.from_iterable(parts))

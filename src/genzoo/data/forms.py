@@ -12,7 +12,7 @@ from collections.abc import Collection
 from genzoo.core.errors import DataError
 from genzoo.data.columns import is_number
 
-__all__ = ["Form", "form_of"]
+__all__ = ["Form", "form_of", "kept_digits"]
 
 CURRENCY = ("$", "€", "£", "¥", "USD", "EUR", "GBP", "CHF", "JPY", "CNY")
 BEFORE = "|".join(re.escape(word) for word in CURRENCY)
@@ -21,6 +21,7 @@ CELL = re.compile(
     r"(?P<suffix> ?[^\d\s.,'+\-][^\d]{0,7})?",
     re.ASCII,
 )
+PLAIN = re.compile(r"\s*-?\d+(?:\.(\d*))?\s*", re.ASCII)
 SPACES = str.maketrans(dict.fromkeys("\u00a0\u202f\u2009", " ") | {"−": "-"})  # those that do not break a line
 NEGATIVES = ("-5", "−5", "5-", "(5)")
 MAGNITUDES = frozenset(("k", "K", "M", "B", "G", "T", "kB", "KB", "MB", "GB", "TB"))
@@ -116,6 +117,25 @@ def form_of(name: str, cells: Collection[str], decimal: str = ".") -> Form | Non
     if not (prefix or suffix or thousands) and sign == "." and negative == NEGATIVES[0]:
         return None
     return Form(prefix, suffix, thousands, sign, places, negative)
+
+
+def kept_digits(cells: Collection[str]) -> int | None:
+    """The digits after the point that all of some plain numbers are written with, zeros at the end of some among them.
+
+    Args:
+        cells: Different cells; what is no number of plain digits is looked over.
+
+    Returns:
+        None where some have more than others, or no number ends in a zero: then the shortest form is how they are
+        written.
+
+    Example:
+        >>> kept_digits(["44.80", "7.25", ""]), kept_digits(["44.8", "7.0"]), kept_digits(["44.8", "7"])
+        (2, 1, None)
+    """
+    found = [match for match in map(PLAIN.fullmatch, cells) if match]
+    digits = {len(match[1] or "") for match in found}
+    return max(digits) if len(digits) == 1 and any((match[1] or "").endswith("0") for match in found) else None
 
 
 def _matched(cell: str) -> re.Match[str] | None:

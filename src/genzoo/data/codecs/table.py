@@ -41,6 +41,7 @@ class TableCodec(Codec):
         places: The digits after the point of columns of reals in which no number has more; others are written in full.
         types: The types of the columns of the file of Parquet that they come from.
         grids: On what grid other columns of reals lie: what was rounded, and then brought to other units.
+        padded: The digits after the point of columns in which every number is written with so many, as 44.80 is.
 
     Example:
         >>> codec = TableCodec(("age", "kind"), words={"kind": ["red", "white"]}, whole=("age",))
@@ -59,6 +60,7 @@ class TableCodec(Codec):
     places: Mapping[str, int] = dataclasses.field(default_factory=dict)
     types: Mapping[str, str] = dataclasses.field(default_factory=dict)
     grids: Mapping[str, Grid] = dataclasses.field(default_factory=dict)
+    padded: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if bare := [name for name, words in self.words.items() if not words]:
@@ -102,7 +104,7 @@ class TableCodec(Codec):
     def _spelled(self, name: str, column: Tensor) -> list[str]:
         column = self._rounded(name, column)
         if name not in self.words:
-            plain = cells_of(column.numpy())
+            plain = _padded(cells_of(column.numpy()), self.padded.get(name))
             return [self.forms[name].spelled(cell) for cell in plain] if name in self.forms else plain
         words = np.array([*self.words[name], ""], dtype=object)
         places = column.double().nan_to_num(-1.0).clamp_max(len(words) - 2).long()
@@ -141,6 +143,7 @@ class PointsCodec(Codec):
         low: The least value of each axis in the frame.
         high: The greatest.
         places: As of `TableCodec`.
+        padded: As well.
     """
 
     kind: ClassVar[str] = "points"
@@ -149,15 +152,20 @@ class PointsCodec(Codec):
     low: tuple[float, float] = (-1.0, -1.0)
     high: tuple[float, float] = (1.0, 1.0)
     places: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    padded: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def around(
-        cls, x: Float[Tensor, "n 2"], columns: Sequence[str] = ("x", "y"), places: Mapping[str, int] | None = None
+        cls,
+        x: Float[Tensor, "n 2"],
+        columns: Sequence[str] = ("x", "y"),
+        places: Mapping[str, int] | None = None,
+        padded: Mapping[str, int] | None = None,
     ) -> "PointsCodec":
         """The codec whose frame holds these points with a margin of a twentieth."""
         low, high = (x.min(0).values, x.max(0).values) if len(x) else (torch.zeros(2), torch.ones(2))
         margin = 0.05 * (high - low).clamp_min(1e-6)
-        return cls((columns[0], columns[1]), _corner(low - margin), _corner(high + margin), places or {})
+        return cls((columns[0], columns[1]), _corner(low - margin), _corner(high + margin), places or {}, padded or {})
 
     def written(self, x: Float[Tensor, "n 2"]) -> Float[Tensor, "n 2"]:
         columns = zip(self.columns, x.unbind(1), strict=True)
@@ -168,7 +176,7 @@ class PointsCodec(Codec):
     def cells(self, x: Float[Tensor, "n 2"]) -> dict[str, list[str]]:
         """The cells of each column."""
         columns = zip(self.columns, self.written(x).detach().cpu().unbind(1), strict=True)
-        return {name: cells_of(column.numpy()) for name, column in columns}
+        return {name: _padded(cells_of(column.numpy()), self.padded.get(name)) for name, column in columns}
 
     def holed(self, columns: Mapping[str, Sequence[str]]) -> Float[Tensor, "n 2"]:
         """Points of cells of which some are empty, NaN.
@@ -190,6 +198,13 @@ class PointsCodec(Codec):
 
 def _with_places(column: Float[Tensor, " n"], places: int) -> Float[Tensor, " n"]:
     return torch.from_numpy(rounded(column.detach().cpu().numpy(), places)).to(column.device)
+
+
+def _padded(cells: list[str], places: int | None) -> list[str]:
+    """Plain numbers with so many digits after the point; those in powers of ten, and empty cells, stay."""
+    if places is None:
+        return cells
+    return [cell if not cell or "e" in cell or "n" in cell else f"{float(cell):.{places}f}" for cell in cells]
 
 
 def _corner(values: Float[Tensor, " 2"]) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from genzoo._files import check_plain, memory, told
 from genzoo.core.errors import DataError
 from genzoo.data.cells import Numbers
 from genzoo.data.columns import CELL, WIDEST, is_number
-from genzoo.data.readers.plain import coded
+from genzoo.data.readers.plain import LOOKED_AT, coded
 
 __all__ = ["read_parquet", "types_in"]
 
@@ -76,7 +76,7 @@ def _cells(column: Any, gone: Collection[str]) -> Sequence[str]:
     if (is_real or types.is_integer(kind)) and not any(map(is_number, gone)):
         values, lacks = column.cast("float64", safe=False).to_numpy(), column.is_null().to_numpy()
         if (np.isfinite(values) | lacks | (np.isnan(values) & ("nan" in gone))).all():
-            return Numbers(values, lambda: _spelled(column))
+            return Numbers(values, lambda: _spelled(column), _spelled(column.slice(0, LOOKED_AT)))
     return _spelled(column)
 
 

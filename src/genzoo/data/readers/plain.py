@@ -73,6 +73,14 @@ class Grid:
         """The cells of a column."""
         return self.cells[column :: self.width]
 
+    def numbers(self, column: int, values: np.ndarray) -> Numbers:
+        """A column that was parsed."""
+        return Numbers(values, functools.partial(self.spelled, column), [cells[column] for cells in self._first])
+
+    @functools.cached_property
+    def _first(self) -> list[list[str]]:
+        return self.top(min(LOOKED_AT, len(self)))
+
     def ids(self) -> set[int]:
         """The columns in which a cell begins with a zero and one more digit, as ids do."""
         starts = self._zeros()
@@ -216,8 +224,7 @@ def _numbers(grid: Grid) -> list[Cells] | None:
     if len(found) != len(grid) * grid.width or not np.isfinite(found).all():
         return None
     columns = found.reshape(-1, grid.width).T
-    return [Numbers(np.ascontiguousarray(column), functools.partial(grid.spelled, place))
-            for place, column in enumerate(columns)]  # fmt: skip
+    return [grid.numbers(place, np.ascontiguousarray(column)) for place, column in enumerate(columns)]
 
 
 def _parsed(grid: Grid, real: Sequence[bool], gone: Collection[str]) -> Any:
@@ -248,7 +255,7 @@ def _kept(grid: Grid, place: int, column: Any) -> Cells:
     values, gone = column.to_numpy(), column.is_null().to_numpy() if column.null_count else False
     if not (np.isfinite(values) | gone).all():
         raise pa.ArrowInvalid("a number has no end")
-    return Numbers(values, functools.partial(grid.spelled, place))
+    return grid.numbers(place, values)
 
 
 def _number_like(grid: Grid, place: int, words: Any, gone: Collection[str]) -> Cells:

@@ -25,6 +25,7 @@ from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.data.columns import MISSING, Record, is_missing, is_number, missing_of, read_records
 from genzoo.data.contents import contents, uniform_of
 from genzoo.data.dates import DateForm
+from genzoo.data.forms import kept_digits
 from genzoo.data.readers.arrays import as_rows, loses_digits
 from genzoo.data.readers.beside import columns_beside
 from genzoo.data.readers.column import ID, MOST_WORDS, holds_words, kinds_asked, read_column
@@ -351,7 +352,7 @@ def _filled(name: str, cells: Sequence[str], lacks: np.ndarray, train: np.ndarra
     if not isinstance(cells, Numbers) or not len(train):
         return spelled()
     middle = np.sort(cells.values[train], kind="stable")[(len(train) - 1) // 2]
-    return Numbers(np.where(lacks, middle, cells.values), spelled)
+    return Numbers(np.where(lacks, middle, cells.values), spelled, cells.first)
 
 
 def _typical(name: str, cells: Sequence[str]) -> str:
@@ -441,15 +442,29 @@ def _rows(
     kept_as = {name: part.values.to(getattr(torch, space.dtype)) for name, part in found.items()}
     x = torch.stack(list(kept_as.values()), dim=1)
     places = digits({name: kept_as[name] for name, part in found.items() if part.column.kind == "real"})
+    needed = {name: places.get(name, 0 if name in whole else None) for name in names if name not in {**words, **forms}}
+    padded = _padded(table.columns, {name: least for name, least in needed.items() if least is not None})
     if space == Space((2,)) and not x.isnan().any() and not forms:
-        return x, space, PointsCodec.around(x, names, places), (*notes, *remarks(found))
+        return x, space, PointsCodec.around(x, names, places, padded), (*notes, *remarks(found))
     types = {name: table.types[name] for name in names if name in table.types}
     on = grids(
         {name: kept_as[name] for name, part in found.items() if part.column.kind == "real" and name not in places}
     )
-    codec = TableCodec(tuple(names), space.levels, words, whole, space.dtype == "float64", forms, places, types, on)
+    codec = TableCodec(
+        tuple(names), space.levels, words, whole, space.dtype == "float64", forms, places, types, on, padded
+    )
     dated = [name for name, form in forms.items() if isinstance(form, DateForm)]
     return x, space, codec, (*notes, *remarks(found, dated))
+
+
+def _padded(columns: Mapping[str, Sequence[str]], needed: Mapping[str, int]) -> dict[str, int]:
+    """The digits after the point of columns in which every number is written with so many, as far as one can cheaply
+    see; none has fewer than are needed."""
+    seen = ((name, columns[name]) for name in needed)
+    found = {
+        name: kept_digits(cells.first if isinstance(cells, Numbers) else different(cells)) for name, cells in seen
+    }
+    return {name: k for name, k in found.items() if k is not None and k >= needed[name]}
 
 
 def _space(values: Sequence[Float[Tensor, " n"]], columns: Sequence[Column]) -> tuple[Space, tuple[str, ...]]:
