@@ -5,8 +5,9 @@ from genzoo._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "frequency": ["BlockDCT", "Every", "Fourier", "LowPass", "Radon", "decimate", "jpeg"],
+        "frequency": ["Every", "Fourier", "LowPass", "Radon", "decimate"],
         "guided": ["moment_matched"],
+        "cosines": ["BlockDCT", "jpeg"],
         "measurement": [
             "Channel",
             "Exact",

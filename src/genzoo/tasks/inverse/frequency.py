@@ -7,22 +7,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from genzoo.core.noise import Noise
-from genzoo.tasks.inverse.measurement import Interval
 from genzoo.tasks.inverse.operator import Linear
 
-__all__ = ["BlockDCT", "Every", "Fourier", "LowPass", "Radon", "decimate", "jpeg"]
-
-BLOCK = 8  # the side of JPEG's squares
-LUMINANCE = (
-    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29,
-    51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121, 120,
-    101, 72, 92, 95, 98, 112, 100, 103, 99,
-)  # fmt: skip
-CHROMINANCE = (
-    17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99, 24, 26, 56, 99, 99, 99, 99, 99, 47, 66, 99, 99, 99,
-    99, 99, 99, *([99] * 32),
-)  # fmt: skip
-JFIF = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))  # RGB to Y, Cb, Cr
+__all__ = ["Every", "Fourier", "LowPass", "Radon", "decimate"]
 
 
 class Fourier(Linear):
@@ -207,79 +194,3 @@ def decimate(shape: tuple[int, ...], k: int) -> Linear:
         (1, 4)
     """
     return Every(shape, k) @ LowPass(shape, 1 / k)
-
-
-class BlockDCT(Linear):
-    """The cosine transform of squares of 8 × 8 pixels, of numbers from 0 to 255; of colors, as brightness and two
-    differences.
-
-    Args:
-        shape: 1 or 3 channels, height and width, which 8 must part.
-
-    Example:
-        >>> BlockDCT((1, 8, 8))(torch.ones(1, 1, 8, 8))[0, 0, 0, 0].round()
-        tensor(2040.)
-    """
-
-    basis: Tensor
-    colors: Tensor
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        if len(shape) != 3 or shape[0] not in (1, 3) or shape[1] % BLOCK or shape[2] % BLOCK:
-            raise ValueError(f"Squares of 8 must part a picture of 1 or 3 channels, got {shape}. Crop it.")
-        super().__init__(shape, shape)
-        k = torch.arange(BLOCK, dtype=torch.float64)
-        basis = torch.cos(math.pi * k[:, None] * (2 * k + 1) / (2 * BLOCK)) * math.sqrt(2 / BLOCK)
-        basis[0] /= math.sqrt(2)
-        self.register_buffer("basis", basis)
-        self.register_buffer("colors", torch.tensor(JFIF if shape[0] == 3 else ((1.0,),), dtype=torch.float64))
-
-    def forward(self, x: Float[Tensor, "B *domain"]) -> Float[Tensor, "B *range"]:
-        channels = torch.einsum("dc,bchw->bdhw", self.colors.to(x), 255 * x)
-        blocks = channels.unflatten(3, (-1, BLOCK)).unflatten(2, (-1, BLOCK))
-        basis = self.basis.to(x)
-        return torch.einsum("ui,bchiwj,vj->bchuwv", basis, blocks, basis).flatten(4, 5).flatten(2, 3)
-
-    def gram(self) -> Float[Tensor, "..."] | None:
-        return torch.full(self.range, 255.0**2) if self.domain[0] == 1 else None
-
-    def pinv(
-        self, y: Float[Tensor, "B *range"], *, ridge: float = 0.0, iterations: int = 200
-    ) -> Float[Tensor, "B *domain"]:
-        """The picture that has these coefficients."""
-        if ridge:
-            return super().pinv(y, ridge=ridge, iterations=iterations)
-        blocks, basis = y.unflatten(3, (-1, BLOCK)).unflatten(2, (-1, BLOCK)), self.basis.to(y)
-        channels = torch.einsum("ui,bchuwv,vj->bchiwj", basis, blocks, basis).flatten(4, 5).flatten(2, 3)
-        return torch.einsum("dc,bchw->bdhw", torch.linalg.inv(self.colors).to(y), channels) / 255
-
-
-def jpeg(shape: tuple[int, ...], quality: int) -> tuple[BlockDCT, Interval]:
-    """JPEG, as an operator and a channel: coefficients of which only the bin is known that each was rounded to.
-
-    Colors are not averaged over pixels (subsampling 4:4:4).
-
-    Args:
-        shape: 1 or 3 channels, height and width, which 8 must part.
-        quality: From 1 to 100, as libjpeg counts.
-
-    Raises:
-        ValueError: If the quality is out of range, or 8 does not part the picture.
-
-    Example:
-        >>> operator, channel = jpeg((1, 8, 8), 50)
-        >>> channel.step[0, 0, :3]
-        tensor([16., 11., 10.], dtype=torch.float64)
-
-    References:
-        Wallace, 1992, "The JPEG still picture compression standard"
-    """
-    if not 1 <= quality <= 100:
-        raise ValueError(f"`quality` must be from 1 to 100, got {quality}. Take 10.")
-    operator, scale = BlockDCT(shape), 5000 // quality if quality < 50 else 200 - 2 * quality
-    tables = [LUMINANCE] if shape[0] == 1 else [LUMINANCE, CHROMINANCE, CHROMINANCE]
-    steps = ((torch.tensor(tables, dtype=torch.float64) * scale + 50) / 100).floor().clamp(1, 255)
-    step = steps.view(-1, BLOCK, BLOCK).repeat(1, shape[1] // BLOCK, shape[2] // BLOCK)
-    offset = torch.zeros(shape, dtype=torch.float64)
-    offset[0, ::BLOCK, ::BLOCK] = 128 * BLOCK  # brightness is counted from its middle
-    return operator, Interval(step, offset)

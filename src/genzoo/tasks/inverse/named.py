@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from genzoo.tasks.inverse.frequency import Fourier, LowPass, Radon, decimate, jpeg
+from genzoo.tasks.inverse.cosines import jpeg
+from genzoo.tasks.inverse.frequency import Fourier, LowPass, Radon, decimate
 from genzoo.tasks.inverse.measurement import Channel, Exact, Gaussian, Interval, Poisson
 from genzoo.tasks.inverse.operator import Identity, Linear
 from genzoo.tasks.inverse.pixels import AveragePool, Blur, Gray, Mask, bayer, box, half, hidden, strokes, uncrop
@@ -51,7 +52,10 @@ OPERATORS: dict[str, tuple[Callable[..., Any], str]] = {
     "radon": (lambda shape, views: Radon(shape, int(views)), "radon(23): rays from so many sides"),
     "low_pass": (LowPass, "low_pass(0.5): the lower share of frequencies"),
     "decimate": (lambda shape, k: decimate(shape, int(k)), "decimate(4): sound recorded so many times as slowly"),
-    "jpeg": (lambda shape, quality: jpeg(shape, int(quality)), "jpeg(10): with its own channel, of bins"),
+    "jpeg": (
+        lambda shape, quality, subsampling="4:4:4": jpeg(shape, int(quality), subsampling),
+        "jpeg(10): with its own channel, of bins; jpeg(10,4:2:0) as most files are",
+    ),
     "quantise": (
         lambda shape, levels: (Identity(shape), Interval(1 / (levels - 1))),
         "quantise(4): so many levels, with its own channel",
