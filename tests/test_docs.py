@@ -9,8 +9,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from experiments import site
+
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted(p for p in (ROOT / "docs").rglob("*.md") if "_build" not in p.parts)]
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted(p for p in (ROOT / "docs").rglob("*.md") if not {"_build", "api"} & {*p.parts}),
+]
 FENCE = re.compile(r"^```(?P<kind>[\w{}-]*)\n(?P<body>.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 
@@ -124,6 +129,39 @@ def test_the_readmes_table_of_models_is_true() -> None:
     }
     assert rows
     assert rows <= {(name, info.family, kinds[name]) for name, info in recipes().items()}
+
+
+def test_a_site_that_asks_others_or_leads_nowhere_is_found_out(tmp_path: Path) -> None:
+    """Every way in which a page may ask for something, once; `make docs` asks this of what it built."""
+    (tmp_path / "here.html").write_text('<p id="place"></p><a href="https://elsewhere.org">waits for a click</a>')
+    bad = (
+        '<script src="https://a.org/x.js"></script>',
+        '<link rel="stylesheet" href="//b.org/x.css">',
+        '<img src="missing.png">',
+        '<img srcset="here.html 1x, http://c.org/2.png 2x">',
+        '<style>@import "https://d.org/x.css";</style>',
+        '<p style="background: url(https://e.org/f.png)"></p>',
+        '<script>fetch("https://g.org")</script>',
+        '<a href="here.html#nowhere">',
+        '<a href="there.html">',
+        '<a href="#nowhere">',
+    )
+    for place, text in enumerate(bad):
+        (tmp_path / f"{place}.html").write_text(text)
+    good = '<a href="here.html#place"></a><a href="mailto:a@b.org"></a><img src="data:image/png;base64,AAAA">'
+    (tmp_path / "good.html").write_text(good)
+    assert [fault.split(".")[0] for fault in sorted(site.faults(tmp_path))] == [str(k) for k in range(len(bad))]
+
+
+def test_every_public_name_has_a_line_and_is_told_of_once(tmp_path: Path) -> None:
+    text = {path.stem: path.read_text(encoding="utf-8") for path in site.write_names(tmp_path)}
+    assert {"genzoo", "genzoo.core", "genzoo.models.flows", "genzoo.tasks.inverse"} <= set(text)
+    told = re.findall(r"^\.\. auto\w+:: (\S+)$", "".join(text.values()), re.MULTILINE)
+    rows = re.findall(r"^\| (?:\{py:obj\})?`\w+(?: <([\w.]+)>)?` \| (.+) \|$", "".join(text.values()), re.MULTILINE)
+    assert len(rows) == sum(not each.startswith("_") for _, module in site.packages() for each in module.__all__)
+    assert len(told) == len(set(told))
+    assert {home for home, _ in rows if home} == set(told)
+    assert {"genzoo.core.Space", "genzoo.zoo.Recipe"} <= set(told)
 
 
 FAMILIES = sorted((ROOT / "docs" / "families").glob("*.md"))
