@@ -30,7 +30,7 @@ import torch
 from PIL import Image
 
 from benchmarks import record
-from genzoo.apps.cli.root import main as main_of_genzoo
+from benchmarks.forked import Forked, genzoo
 from genzoo.core import Noise
 from genzoo.training.checkpoint import checkpoints
 from genzoo.training.journal import CLOCK
@@ -87,58 +87,15 @@ def newest_step(run: Path) -> int:
     return max(steps, default=-1)
 
 
-class Forked:
-    """A command line in a process of its own, which finds the packages loaded: most of a short one's time.
-
-    Args:
-        words: What follows the interpreter's name, module and all.
-    """
-
-    def __init__(self, words: list[str]) -> None:
-        self.code: int | None = None
-        self.output = tempfile.TemporaryFile("w+")  # noqa: SIM115 (it lives as long as the process)
-        self.pid = os.fork()
-        if not self.pid:
-            self._become(words)
-
-    def poll(self) -> int | None:
-        if self.code is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            self.code = os.waitstatus_to_exitcode(status) if pid else None
-        return self.code
-
-    def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
-
-    def finished(self) -> str:
-        """Waits for a good end; returns what was said."""
-        while self.poll() is None:
-            time.sleep(0.005)
-        self.output.seek(0)
-        said = self.output.read()
-        if self.code:
-            raise SystemExit(said)
-        return said
-
-    def _become(self, words: list[str]) -> None:
-        for stream in (1, 2):
-            os.dup2(self.output.fileno(), stream)
-        sys.argv, code = ["genzoo", *words[words.index("train") :]], 1
-        try:
-            main_of_genzoo()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
+def forked(words: list[str]) -> Forked:
+    """A command line in a process of its own."""
+    return Forked(lambda: genzoo(words[words.index("train") :]))
 
 
 def kill_once(words: list[str], run: Path, while_writing: bool, draw: random.Random) -> dict | None:
     """Runs a command and kills it after some more checkpoints; None if it ended before."""
     before, more = newest_step(run), draw.randint(1, 5)
-    process, seen, last = Forked(words), 0, before
+    process, seen, last = forked(words), 0, before
     while process.poll() is None and seen < more:
         now = newest_step(run)
         seen, last = seen + (now != last), now
@@ -194,7 +151,7 @@ def spoil(run: Path, way: str) -> str:
     """Spoils the newest checkpoint, takes the finished weights away and resumes; returns what resume said."""
     SPOILT[way](checkpoints(run / "checkpoints")[0])
     (run / "model.safetensors").unlink()
-    said = Forked(command("--resume", str(run))).finished()
+    said = forked(command("--resume", str(run))).finished()
     return next(line for line in said.splitlines() if "spoilt" in line)
 
 
@@ -320,7 +277,7 @@ PROCESSES = {
 def torment(recipe: str, kills: int, folder: Path, draw: random.Random) -> dict:
     """One recipe's kills and comparison."""
     whole, cut = folder / f"{recipe}-whole", folder / f"{recipe}-cut"
-    Forked(start(recipe, whole)).finished()
+    forked(start(recipe, whole)).finished()
     table: list[dict] = []
     while len(table) < kills:
         words = command("--resume", str(cut)) if cut.exists() else start(recipe, cut)
@@ -336,7 +293,7 @@ def torment(recipe: str, kills: int, folder: Path, draw: random.Random) -> dict:
             f"{kill['killed_after']:4}{', while writing one' if kill['mid_checkpoint'] else ''}",
             flush=True,
         )
-    Forked(command("--resume", str(cut))).finished()
+    forked(command("--resume", str(cut))).finished()
     unlike = difference(whole, cut)
     said, after = {}, []
     for way in SPOILT if recipe in SPOILT_OF else ():

@@ -54,7 +54,9 @@ def vae(home):
 # --- what it costs to ask -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("words", [["--help"], ["list"], ["list", "--json"], ["show", "vae"], ["train", "--help"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["list"], ["list", "--for", "text"], ["show", "vae"], ["train", "--help"]]
+)
 def test_asking_is_quick_and_loads_no_torch(words):
     code = (
         "import sys; from genzoo.apps.cli import main; sys.argv = ['genzoo', *sys.argv[1:]]\n"

@@ -15,8 +15,16 @@ __all__ = ["COMMANDS"]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
-def list_(json: Json = False) -> None:
-    """List the recipes: every model that can be trained by name."""
+def list_(
+    kind: Annotated[
+        str | None, typer.Option("--for", help="Recommend, for: table, numbers, pictures, bits, text or points.")
+    ] = None,
+    purpose: Annotated[str | None, typer.Option("--to", help="Recommend, to: sample, score or impute.")] = None,
+    json: Json = False,
+) -> None:
+    """List the recipes: every model that can be trained by name; or those that records recommend, the best first."""
+    if kind is not None or purpose is not None:
+        return _recommend(kind, purpose, json)
     infos = list(recipes().values())
     if json:
         return print_json([info.to_json() for info in infos])
@@ -25,6 +33,18 @@ def list_(json: Json = False) -> None:
         [(info.name, info.family, _likelihood(info), info.extra, info.summary) for info in infos],
     )
     return None
+
+
+def _recommend(kind: str | None, purpose: str | None, json: bool) -> None:
+    """What records of the experiments say of a kind of data and a purpose."""
+    from genzoo.experiments.recommended import recommended
+
+    found = recommended(kind, purpose)
+    if json:
+        return print_json([choice._asdict() for choice in found])
+    heads = ("for", "to", "recipe", "value", "what it is", "better", "core-minutes", "on", "record")
+    print_table(heads, found)
+    return say("Other data, other numbers: genzoo compare --models A,B --data YOURS decides on yours.")
 
 
 def show(
@@ -208,7 +228,7 @@ def _run_row(path: Path) -> dict[str, Any]:
 
 
 COMMANDS: dict[Callable[..., None], str] = {
-    list_: "genzoo list --json",
+    list_: "genzoo list --for table --to sample",
     show: "genzoo show vae",
     runs: "genzoo runs",
     doctor: "genzoo doctor runs/vae-digits",
