@@ -11,13 +11,16 @@ from typer.testing import CliRunner
 from genzoo.apps.cli import app
 from genzoo.core import Batch, Noise
 from genzoo.data import read
+from genzoo.evaluation import Protocol
 from genzoo.evaluation.judge import Judge, JudgeSettings, judges, read_judge
 from genzoo.experiments import judges as schools
 from genzoo.experiments import reproductions as registry
 from genzoo.experiments.contrast import Contrast, decoupled, varied, whiten, whitening_filters
 from genzoo.experiments.judges import train_judge
+from genzoo.experiments.linked_zoo import COUNTERPARTS, linked_zoo
 from genzoo.experiments.speakers import without
 from genzoo.training import TrainConfig, train
+from genzoo.zoo import recipe_named
 from genzoo.zoo.mistakes import Mistake
 
 runner = CliRunner()
@@ -32,6 +35,7 @@ def test_every_judge_is_remade_by_name():
     for name, one in registry.reproductions().items():
         assert one.name == name
         assert 0 < one.goal <= 1 or one.measure.startswith("log p")
+    assert all("condition" in recipe_named(name).can for name in COUNTERPARTS)
 
 
 def test_unknown_names_are_refused_with_the_nearest():
@@ -94,6 +98,21 @@ def test_a_speaker_who_is_left_out_is_heard_in_the_test_only():
     assert heard.test.x.flatten().tolist() == [4, 5, 6, 7]
     assert heard.train.x.flatten().tolist() == [0, 1, 2, 3, 8, 9, 10, 11]
     assert len(heard.valid) == 0
+
+
+def test_linked_models_stand_in_one_table_and_go_on(tmp_path):
+    said = list[str]()
+    options = {"data": "digits", "core_minutes": None, "protocol": Protocol(rows=40, samples=80), "steps": 3}
+    models = {"vq_vae": {"width": 4, "codes": 8}, "var": {"width": 4, "codes": 8}}
+    outcome = linked_zoo(tmp_path, models=models, say=said.append, **options)
+    assert {"record.json", "report.html", "wall.png"} <= {path.name for path in tmp_path.iterdir()}
+    assert [line.split(":")[0] for line in said[:2]] == [entry["name"] for entry in outcome.record["entries"]]
+    assert all("conditional fidelity" in line and "±" in line for line in said[:2])
+    assert 0 <= outcome.value <= 1
+    written = (tmp_path / "var" / "model.safetensors").stat().st_mtime_ns
+    again = linked_zoo(tmp_path, models=models, say=said.append, **options)
+    assert again.value == outcome.value
+    assert (tmp_path / "var" / "model.safetensors").stat().st_mtime_ns == written
 
 
 # --- contrast -----------------------------------------------------------------------------------------------------

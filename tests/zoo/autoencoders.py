@@ -10,6 +10,7 @@ from genzoo.models.autoencoders import (
     Codebook,
     CodedAutoencoder,
     CodePyramid,
+    CodeScales,
     Colors,
     GaussianAutoencoder,
     GivenNormal,
@@ -21,6 +22,7 @@ from genzoo.models.autoencoders import (
     Rate,
     ScalarGrid,
     VampPrior,
+    scales_of,
 )
 from genzoo.models.autoregressive import GPT
 from genzoo.models.classical import KMeans
@@ -75,6 +77,11 @@ def code_pyramid(space: Space) -> VQVAE:
     return VQVAE(space, None, CodePyramid(space, [Codebook(5, 2), Codebook(5, 2)], width=4, halvings=1))
 
 
+def code_scales(space: Space) -> VQVAE:
+    quantizers = [Codebook(5, 2) for _ in scales_of(space, 1)]
+    return VQVAE(space, None, CodeScales(space, quantizers, width=4, halvings=1))
+
+
 def codes_under_a_prior() -> LatentModel:
     both = vq_vae(BITS).autoencoder
     return LatentModel(BITS, both, GPT(both.latent, None, width=8, depth=1, heads=1))
@@ -115,6 +122,7 @@ AUTOENCODERS: dict[str, Entry] = {
     "vq_vae/signs": Entry(lambda: vq_vae(BITS, None, LookupFree(3)), NONE, "encode decode loss"),
     "vq_gan": Entry(lambda: vq_gan(BYTES), NONE, "encode decode loss"),
     "vq_vae2": Entry(lambda: code_pyramid(BYTES), NONE, "encode decode loss", rounds=15),
+    "var/codes": Entry(lambda: code_scales(BYTES), NONE, "encode decode loss", rounds=15),
     "latent/codes": Entry(codes_under_a_prior, BOUND, "encode decode"),
     "colors": Entry(lambda: colors(BYTES), NONE, "encode decode direct_fit"),
     "latent/colors": Entry(palette_under_a_prior, BOUND, "encode decode condition"),

@@ -38,6 +38,7 @@ from tests.zoo.entry import (
     BOTH,
     BOUND,
     BYTES,
+    CLIP,
     EVEN,
     EXACT,
     LABEL,
@@ -136,7 +137,7 @@ DIFFUSION: dict[str, Entry] = {
         "encode decode score latent denoise",
         rounds=15,
     ),
-    "diffusion/unet": Entry(lambda: unet_diffusion(PIXELS), BOUND, "encode decode score latent denoise"),
+    "diffusion/unet": Entry(lambda: unet_diffusion(CLIP), BOUND, "encode decode score latent denoise"),
     "diffusion/unet/given": Entry(
         lambda: unet_diffusion(EVEN, LABEL), BOUND, "encode decode score latent denoise condition"
     ),

@@ -9,7 +9,7 @@ from genzoo.core import Batch, GenerativeModel, Likelihood, Noise, Space
 from genzoo.testing import conditions, rows
 
 REALS, BYTES, BITS = Space((3,)), Space((1, 4, 5), levels=256), Space((1, 4, 4), levels=2)
-PIXELS, EVEN = Space(BYTES.shape), Space((1, 8, 4))
+PIXELS, EVEN, CLIP = Space(BYTES.shape), Space((1, 8, 4)), Space((2, 1, 4, 4))
 TINY_REALS, ONE_OF_3 = Space((2, 2, 1)), Space((1,), levels=3)
 WORDS, TINY = Space((4,), levels=3, ragged=True), Space((2, 2, 1), levels=5)
 LABEL = Space((), levels=3)

@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = attach(
         "codec": ["Codec"],
         "codecs.array": ["ArrayCodec"],
         "codecs.audio": ["SoundCodec"],
+        "codecs.clips": ["ClipCodec"],
         "codecs.catalog": ["codec_from_json"],
         "codecs.image": ["ImageCodec"],
         "codecs.sequences": ["SequenceCodec"],

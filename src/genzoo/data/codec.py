@@ -24,6 +24,7 @@ class Codec(abc.ABC):
     Attributes:
         kind: The name under which the codec is recorded.
         suffix: The ending of the files that it writes.
+        also: Other endings, under which it writes files of another form.
 
     Example:
         >>> import torch
@@ -34,6 +35,7 @@ class Codec(abc.ABC):
 
     kind: ClassVar[str]
     suffix: ClassVar[str]
+    also: ClassVar[tuple[str, ...]] = ()
 
     def save(self, x: Shaped[Tensor, "n *shape"], path: str | Path) -> Path:
         """Writes rows in the natural form of the modality; returns the path."""

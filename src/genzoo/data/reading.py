@@ -24,7 +24,7 @@ from genzoo.data.codecs.image import ImageCodec
 from genzoo.data.codecs.table import TableCodec
 from genzoo.data.data import Data
 from genzoo.data.options import check_options
-from genzoo.data.readers import audio, images
+from genzoo.data.readers import audio, clips, images
 from genzoo.data.readers.archive import ARCHIVES, inner, open_files
 from genzoo.data.readers.by_ending import ENDINGS, read_file, read_together
 from genzoo.data.readers.embedded import EMBEDDED, read_embedded
@@ -32,6 +32,7 @@ from genzoo.data.readers.frames import is_column, is_frame, read_frame, read_fra
 from genzoo.data.readers.hub import PREFIX, is_hub, read_hub, read_hub_object
 from genzoo.data.readers.idx import is_idx_folder, read_idx_folder
 from genzoo.data.readers.mappings import read_mapping, read_pair, read_tensor
+from genzoo.data.readers.moving import FROM, MOVING, read_moving
 from genzoo.data.readers.sequences import read_sequences
 from genzoo.data.readers.text import read_two_texts
 from genzoo.data.readers.torch_dataset import read_items
@@ -63,12 +64,12 @@ def read(
     environment variable `GENZOO_DATA` names.
 
     Args:
-        source: `digits`, `verse`, a toy density (`ring`, …); a folder of IDX pairs; a folder, zip or tar of images or
-            sounds, an archive of sequences; a file of a table (`.csv`, `.tsv`, `.parquet`), of text (`.txt`), of
-            records (`.jsonl`, `.json`), of molecules (`.smi`) or of arrays (`.npy`, `.npz`), or a folder of such
-            files, one per split, or of parallel texts; a pair of text files; `hub:NAME`; a tensor or array, a frame
-            of pandas or polars, a list of rows or texts, a pair (x, given), a mapping of names to tensors, or a data
-            set of PyTorch or of `datasets`.
+        source: `digits`, `verse`, a toy density (`ring`, …), clips made of MNIST (`moving_digits`, `moving_pairs`); a
+            folder of IDX pairs; a folder, zip or tar of images, clips or sounds, an archive of sequences; a file of a
+            table (`.csv`, `.tsv`, `.parquet`), of text (`.txt`), of records (`.jsonl`, `.json`), of molecules
+            (`.smi`) or of arrays (`.npy`, `.npz`), or a folder of such files, one per split, or of parallel texts; a
+            pair of text files; `hub:NAME`; a tensor or array, a frame of pandas or polars, a list of rows or texts, a
+            pair (x, given), a mapping of names to tensors, or a data set of PyTorch or of `datasets`.
         given: What the rows are conditioned on: one name, and `Data.given` is a tensor, or several, and it is a
             mapping; "*" is everything that is not x. None: unconditional, even where there are labels; only a pair
             (x, given) brings its own.
@@ -99,7 +100,7 @@ given_space=Space(shape=(), levels=10, ragged=False), view=None)
     asked = _asked(wanted, (x,) if isinstance(x, str) else tuple(x or ()), options)
     named = {"source": str(source)} if isinstance(source, str | Path) else None
     with told(repr(str(source)), "be data that can be read") if named else contextlib.nullcontext():
-        reader, subject = _reader(source)
+        reader, subject = _reader(source, options)
         check_options(source, reader, subject, options)
         data = _viewed(_chosen(reader(subject, asked), asked, given), binarize, augment)
     return _from(named, data, given=given, x=x, binarize=binarize, augment=augment, **options)
@@ -160,15 +161,17 @@ def _brought(pair: tuple[Any, ...]) -> str | Sequence[str] | None:
     return tuple(pair[1]) if isinstance(pair[1], Mapping) else "given"
 
 
-def _reader(source: Any) -> tuple[Reader, Any]:
+def _reader(source: Any, options: Mapping[str, Any]) -> tuple[Reader, Any]:
     """The one reader for a kind of source, and what it is to read."""
     match source:
         case str() if source in EMBEDDED:
             return read_embedded, source
+        case str() if source in MOVING:
+            return read_moving, (source, _found(FROM))
         case str() if source.startswith(PREFIX):
             return read_hub, source
         case str() | Path():
-            return _path_reader(_found(source))
+            return _path_reader(_found(source), options)
         case Tensor() | np.ndarray():
             return read_tensor, source
         case (str() | Path(), str() | Path()):
@@ -200,29 +203,35 @@ def _found(source: str | Path) -> Path:
     root = os.environ.get("GENZOO_DATA")
     if root and (Path(root) / path).exists():
         return Path(root) / path
-    known = [*EMBEDDED, *(other.name for other in (Path(root).iterdir() if root and Path(root).is_dir() else ()))]
+    known = [
+        *EMBEDDED,
+        *MOVING,
+        *(other.name for other in (Path(root).iterdir() if root and Path(root).is_dir() else ())),
+    ]
     here = "" if root else " Set GENZOO_DATA to the folder of your data sets to use their bare names."
     raise DataError(f"A source must be a known name or a path that exists, got {str(source)!r}. "
                     f"{nearest(str(source), known)}{here}")  # fmt: skip
 
 
-def _path_reader(path: Path) -> tuple[Reader, Path]:
+def _path_reader(path: Path, options: Mapping[str, Any]) -> tuple[Reader, Path]:
     if path.is_dir() and is_idx_folder(path):
         return read_idx_folder, path
     if path.is_dir() or path.name.lower().endswith(ARCHIVES):
-        return _folder_reader(path), path
+        return _folder_reader(path, options), path
     if path.name.lower().endswith(tuple(ENDINGS)):
         return read_file, path
     known = ", ".join([*ENDINGS, *ARCHIVES])
     raise DataError(f"A file must end in one of {known}, got {path.name!r}. Convert it.")
 
 
-def _folder_reader(path: Path) -> Reader:
+def _folder_reader(path: Path, options: Mapping[str, Any]) -> Reader:
     """The reader of the kind of file of which a folder or archive holds most."""
     with open_files(inner(path)) as files:
         counts = {reader: len(files.ending(*suffixes)) for suffixes, reader in FOLDERS.items()}
         has_tables = bool(files.ending(".csv"))
-    reader = max(counts, key=lambda reader: counts[reader])
+        reader = max(counts, key=lambda reader: counts[reader])
+        if reader is images.read_images and counts[reader] and ("frames" in options or clips.are_animated(files)):
+            return clips.read_clips
     if not counts[reader] and has_tables and not inner(path).is_dir():
         return read_sequences
     if not counts[reader] and path.is_dir():

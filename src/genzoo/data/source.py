@@ -79,6 +79,7 @@ class Options(TypedDict, total=False):
     history: int
     stride: int
     roll: bool
+    frames: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,6 +120,7 @@ class Asked:
         history: The number of steps of a trajectory in its condition, up to now.
         stride: Every so many steps of a sequence one is kept.
         roll: Whether the steps of a sequence hold MIDI notes, to be seen as the 88 keys of a piano, down or not.
+        frames: Clips become so many frames long, and a folder of stills is a clip.
     """
 
     given: tuple[str, ...] = ()
@@ -148,6 +150,7 @@ class Asked:
     history: int = 2
     stride: int = 1
     roll: bool = False
+    frames: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)

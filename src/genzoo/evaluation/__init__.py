@@ -28,6 +28,7 @@ __getattr__, __dir__, __all__ = attach(
         "protocol": ["Examiner", "Findings", "Protocol", "evaluate"],
         "shown": ["as_shown"],
         "scale": ["WrongScale", "check_scale"],
+        "motion": ["Motion", "centers", "digits_in", "exchanged", "followed", "motion_scores", "shuffled_frames"],
         "molecules": [
             "Canonical",
             "Molecules",

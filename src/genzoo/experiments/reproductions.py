@@ -66,6 +66,12 @@ def reproductions() -> dict[str, Reproduction]:
         "unseen-speakers", "spoken digits of speakers that the judge never heard, the mean over six", "fsdd",
         "3 core-minutes", "accuracy on all of their rows", 0.8, _speakers
     ))  # fmt: skip
+    every.append(Reproduction(
+        "linked-zoo", "nine models side by side: VAE, VQ-VAE, GAN, VQGAN, flow, DDPM, flow matching, DiT, VAR",
+        "fashion-mnist",
+        "45 core-minutes, and what is measured", "share that the judge reads as asked, the best", 0.85,
+        _linked,
+    ))  # fmt: skip
     return {one.name: one for one in [*every, *map(_table, TABLES)]}
 
 
@@ -104,6 +110,12 @@ def _table(name: str) -> Reproduction:
 
     summary = f"nsf on {name} as the papers prepare it; its files come by --data FOLDER"
     return Reproduction(name, summary, name, "60 core-minutes", "log p of test rows, nats", TABLES[name], run)
+
+
+def _linked(out: Path, say: Say, folder: Path | None = None) -> "Outcome":
+    from genzoo.experiments.linked_zoo import linked_zoo
+
+    return linked_zoo(out, say=say)
 
 
 def _speakers(out: Path, say: Say, folder: Path | None = None) -> "Outcome":

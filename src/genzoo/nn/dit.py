@@ -1,6 +1,7 @@
-"""A transformer of an image's patches, told the time and the condition by its norms.
+"""A transformer of patches of an image, a clip or a line, told the time and the condition by its norms.
 
-Every patch is a place of a sequence, and every place looks at every other. An embedding of the time and the condition
+Every patch is a place of a sequence, and every place looks at every other; in a clip at those of its frame and, in
+every other block, at its own place in the other frames. An embedding of the time and the condition
 scales and shifts what each block sees, and says how much of what it says is added:
 
 $$ h \\leftarrow h + g_1\\,\\mathrm{Attention}(s_1 \\odot \\mathrm{norm}(h) + b_1), \\qquad
@@ -12,6 +13,7 @@ References:
     Peebles & Xie, 2023, "Scalable diffusion models with transformers", arXiv:2212.09748
     Dosovitskiy et al., 2021, "An image is worth 16×16 words", arXiv:2010.11929 (patches)
     Esser et al., 2024, arXiv:2403.03206 (one attention over image and text)
+    Ma et al., 2024, "Latte: latent diffusion transformer for video generation", arXiv:2401.03048 (clips)
 """
 
 import math
@@ -22,8 +24,8 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, layer_norm, pad
 
 from genzoo.nn.conditioning import Tokens
-from genzoo.nn.conv import image
-from genzoo.nn.unet import folded, unfolded
+from genzoo.nn.frames import each, told_each
+from genzoo.nn.patches import Patches
 
 __all__ = ["DiT"]
 
@@ -55,12 +57,12 @@ class Block(nn.Module):
 
 
 class DiT(nn.Module):
-    """A transformer from an image and an embedding to an image of the same size.
+    """A transformer from an image, a clip or a line, and an embedding, to one of the same size.
 
     Sides that are no multiple of a patch's are padded with zeros, and the result is cut back.
 
     Args:
-        shape: (C, H, W) of one image.
+        shape: (C, H, W) of one image, (T, C, H, W) of one clip, (L,) or (L, D) of one line.
         given: The width of the embedding.
         tokens: The width of a condition's tokens, which stand before the patches; 0 for none.
         width: The length of a place's vector.
@@ -69,11 +71,13 @@ class DiT(nn.Module):
         patch: The side of a patch.
 
     Raises:
-        ValueError: If the shape is not that of an image, or the heads do not divide the width.
+        ValueError: If the shape is none of these, or the heads do not divide the width.
 
     Example:
         >>> DiT((1, 28, 28), given=16, width=32, depth=2, heads=4)(torch.zeros(2, 1, 28, 28), torch.zeros(2, 16)).shape
         torch.Size([2, 1, 28, 28])
+        >>> DiT((3, 1, 8, 8), given=4, width=8, depth=2, heads=2)(torch.zeros(2, 3, 1, 8, 8), torch.zeros(2, 4)).shape
+        torch.Size([2, 3, 1, 8, 8])
     """
 
     def __init__(
@@ -90,29 +94,45 @@ class DiT(nn.Module):
         super().__init__()
         if width % heads:
             raise ValueError(f"`width` must be a multiple of `heads`, got {width} and {heads}.")
-        channels, height, across = image(shape)
-        self.patch, self.grid = patch, (-(-height // patch), -(-across // patch))
-        self.first = nn.Linear(channels * patch**2, width)
-        self.places = nn.Parameter(torch.empty(math.prod(self.grid), width))
+        self.patches = Patches(shape, patch)
+        self.first = nn.Linear(self.patches.width, width)
+        self.places = nn.Parameter(torch.empty(self.patches.places, width))
         nn.init.normal_(self.places, std=0.5)  # to be told beside the patches: with 0.02 learning waits for them
+        if self.patches.frames:
+            self.moments = nn.Parameter(torch.empty(self.patches.frames, 1, width))
+            nn.init.normal_(self.moments, std=0.5)
         self.before = nn.Linear(tokens, width) if tokens else None
         self.blocks = nn.ModuleList(Block(width, heads, given) for _ in range(depth))
-        self.told, self.last = zeros(nn.Linear(given, 2 * width)), zeros(nn.Linear(width, channels * patch**2))
+        self.told, self.last = zeros(nn.Linear(given, 2 * width)), zeros(nn.Linear(width, self.patches.width))
 
     def forward(
-        self, x: Float[Tensor, "B C H W"], given: Float[Tensor, "B width"], told: Tokens | None = None
-    ) -> Float[Tensor, "B C H W"]:
-        height, width = x.shape[2:]
-        x = folded(pad(x, (0, -width % self.patch, 0, -height % self.patch)), self.patch)
-        h, hidden, before = self.first(x.flatten(2).mT) + self.places, None, 0
+        self, x: Float[Tensor, "B *event"], given: Float[Tensor, "B width"], told: Tokens | None = None
+    ) -> Float[Tensor, "B *event"]:
+        frames = self.patches.frames
+        h, told, hidden, before = self.first(self.patches.cut(x)) + self.places, told_each(told, frames), None, 0
+        if frames:
+            h = (h.unflatten(0, (-1, frames)) + self.moments).flatten(0, 1)
         if self.before is not None and told is not None:
             h, before = torch.cat([self.before(told.values), h], dim=1), told.values.shape[1]
             hidden = ~pad(told.present, (0, len(self.places)), value=True)
-        for block in self.blocks:
-            h = block(h, given, hidden)
-        scale, shift = self.told(given)[:, None].chunk(2, dim=2)
-        said = self.last(told_norm(h[:, before:], scale, shift)).mT.unflatten(2, self.grid)
-        return unfolded(said, self.patch)[:, :, :height, :width].contiguous()
+        of_each, of_places = each(given, frames), each(given, h.shape[1]) if frames else given
+        for number, block in enumerate(self.blocks):
+            if frames and number % 2:
+                h = turned(block(turned(h, frames), of_places, None), h.shape[1])
+            else:
+                h = block(h, of_each, hidden)
+        scale, shift = self.told(of_each)[:, None].chunk(2, dim=2)
+        return self.patches.joined(self.last(told_norm(h[:, before:], scale, shift)))
+
+
+def turned(h: Float[Tensor, "N K W"], rows: int) -> Float[Tensor, "M R W"]:
+    """Places of so many frames in a row as frames of places, or back.
+
+    Args:
+        h: The vectors of every `rows` rows that belong together.
+        rows: How many they are.
+    """
+    return h.unflatten(0, (-1, rows)).transpose(1, 2).flatten(0, 1)
 
 
 def told_norm(

@@ -275,16 +275,17 @@ class Transformer(nn.Module):
         looks: Looks | None = None,
     ) -> Float[Tensor, "B T width"]:
         """The vectors; with caches those of the next places; no place looks at the `absent` among the first, of which
-        the very first is none; `looks`, which goes without caches, says who looks at whom in place of the order."""
-        if looks is not None:
-            places = slice(h.shape[1]) if looks.places is None else looks.places
-            turn = self.turns[:, places] if self.style.rotary else None
-            for block in self.blocks:
-                h = block(h, turn, None, absent, looks)
-            return self.norm(h)
+        the very first is none; `looks` says who looks at whom in place of the order, with caches the next places at
+        all so far."""
         first = caches[0].used if caches else 0
         if caches:
             absent = caches[0].absent = caches[0].absent if absent is None else absent
+        if looks is not None:
+            places = slice(first, first + h.shape[1]) if looks.places is None else looks.places
+            turn = self.turns[:, places] if self.style.rotary else None
+            for i, block in enumerate(self.blocks):
+                h = block(h, turn, caches[i] if caches else None, absent, looks)
+            return self.norm(h)
         turn = self.turns[:, first : first + h.shape[1]] if self.style.rotary else None
         if caches and h.shape[1] == 1 and absent is None and not torch.is_grad_enabled() and not self.training:
             for block, cache in zip(self.blocks, caches, strict=True):

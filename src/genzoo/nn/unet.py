@@ -16,6 +16,7 @@ from torch.nn.functional import interpolate, pad
 
 from genzoo.nn.conditioning import Tokens
 from genzoo.nn.conv import image
+from genzoo.nn.frames import Along, each, framed, told_each
 from genzoo.nn.slopes import on_the_way
 
 __all__ = ["UNet"]
@@ -86,12 +87,13 @@ class Attention(nn.Module):
 
 
 class UNet(nn.Module):
-    """A U-Net from an image and an embedding to an image of the same size.
+    """A U-Net from an image and an embedding to an image of the same size; or from a clip to a clip.
 
-    Sides that do not halve often enough are padded with zeros, and the result is cut back.
+    Sides that do not halve often enough are padded with zeros, and the result is cut back. The frames of a clip go
+    through it side by side, and after every level each place looks along them.
 
     Args:
-        shape: (C, H, W) of one image.
+        shape: (C, H, W) of one image, (T, C, H, W) of one clip.
         given: The width of the embedding.
         tokens: The width of a condition's tokens, to which the coarsest level attends; 0 for none.
         widths: Channels at each level, the finest first; each level halves the sides.
@@ -110,6 +112,7 @@ class UNet(nn.Module):
         Ronneberger, Fischer & Brox, 2015, "U-Net: convolutional networks for biomedical image segmentation",
         arXiv:1505.04597
         Ho, Jain & Abbeel, 2020, arXiv:2006.11239 (with time and attention)
+        Ho et al., 2022, arXiv:2204.03458 (of clips)
     """
 
     def __init__(
@@ -124,6 +127,7 @@ class UNet(nn.Module):
         head: int = 48,
     ) -> None:
         super().__init__()
+        self.frames, shape = framed(shape)
         channels = image(shape)[0] * patch**2
         self.patch, self.multiple = patch, patch * 2 ** (len(widths) - 1)
         self.first = nn.Conv2d(channels, widths[0], 3, padding=1)
@@ -137,13 +141,26 @@ class UNet(nn.Module):
             self.grow.append(nn.Conv2d(coarse, fine, 1))
         self.middle = nn.ModuleList(Block(widths[-1], widths[-1], given) for _ in range(2))
         self.attention = Attention(widths[-1], max(1, widths[-1] // head), tokens)
+        if self.frames:
+            self.along_down, self.along_up = (nn.ModuleList(self._along(w, head) for w in widths) for _ in range(2))
         self.norm = Norm(groups(widths[0]), widths[0])
         self.last = silent(nn.Conv2d(widths[0], channels, 3, padding=1))
         self.activation = nn.SiLU()
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(
-        self, x: Float[Tensor, "B C H W"], given: Float[Tensor, "B width"], told: Tokens | None = None
+        self, x: Float[Tensor, "B *event"], given: Float[Tensor, "B width"], told: Tokens | None = None
+    ) -> Float[Tensor, "B *event"]:
+        if not self.frames:
+            return self._image(x, given, told)
+        y = self._image(x.flatten(0, 1), each(given, self.frames), told_each(told, self.frames))
+        return y.unflatten(0, (-1, self.frames))
+
+    def _along(self, width: int, head: int) -> Along:
+        return Along(width, self.frames, max(1, width // head))
+
+    def _image(
+        self, x: Float[Tensor, "B C H W"], given: Float[Tensor, "B width"], told: Tokens | None
     ) -> Float[Tensor, "B C H W"]:
         height, width = x.shape[2:]
         x = folded(pad(x, (0, -width % self.multiple, 0, -height % self.multiple)), self.patch)
@@ -154,10 +171,12 @@ class UNet(nn.Module):
             for block in blocks:  # type: ignore[attr-defined]
                 h = block(h, given)
                 seen.append(h)
+            h = self.along_down[level](h) if self.frames else h
         h = self.middle[1](self.attention(self.middle[0](h, given), told), given)
         for level in reversed(range(len(self.up))):
             for block in self.up[level]:  # type: ignore[attr-defined]
                 h = block(torch.cat([h, seen.pop()], dim=1), given)
+            h = self.along_up[level](h) if self.frames else h
             if level:
                 h = interpolate(self.grow[level - 1](h), scale_factor=2.0)
         return unfolded(self.last(self.activation(self.norm(h))), self.patch)[:, :, :height, :width].contiguous()

@@ -8,7 +8,7 @@ from pydantic import Field
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.autoencoders import vae
-from genzoo.zoo.autoregressive.symbols import GUESSED, gpt
+from genzoo.zoo.autoregressive.symbols import DRAWN, GUESSED, gpt
 from genzoo.zoo.diffusion.flows import flow_matching
 from genzoo.zoo.diffusion.nets import COMPARED, SAMPLED
 from genzoo.zoo.diffusion.symbols import TOLD, masked_diffusion
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from genzoo.core.model import GenerativeModel
     from genzoo.models.autoencoders import CodedAutoencoder, Quantizer
 
-__all__ = ["image_gpt", "latent_diffusion", "latent_flow", "maskgit", "vq_gan", "vq_vae", "vq_vae2"]
+__all__ = ["image_gpt", "latent_diffusion", "latent_flow", "maskgit", "var", "vq_gan", "vq_vae", "vq_vae2"]
 
 CODED = ("sample", "log_prob", "encode", "decode", "loss", "condition")
 Quantization = Literal["averaged", "learned", "scalar", "signs"]
@@ -336,6 +336,52 @@ def vq_vae2(
 
     def prior(latents: Space) -> Recipe:
         return _level_by_level(latents, counts, given_space, size=size, drop_given=drop_given)
+
+    return _staged(VQVAE(space, None, both), prior)
+
+
+@recipe(
+    family="latent",
+    likelihood="bound",
+    can=CODED,
+    paper="Tian et al., 2024, Visual autoregressive modeling: scalable image generation via next-scale prediction, "
+    "arXiv:2404.02905",
+    sampling=("noise", *DRAWN),
+    loss=f"stage 1: distortion + price of codes, {NATS}; stage 2: −log p of codes, bits per code",
+    wants=("image",),
+)
+def var(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    codes: Count | None = None,
+    dims: Count = 8,
+    halvings: Count | None = None,
+    width: Count | None = None,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """An autoencoder with codes at several scales of one map, and a transformer that says a whole scale at a time.
+
+    Args:
+        size: As in `vq_vae`.
+        codes: How many codes each scale has; by default as size says.
+        dims: Numbers of a place that become a code.
+        halvings: How often the finest map is halved; by default until its shorter side would be less than 6.
+        width: Channels at full size; by default as size says.
+    """
+    from genzoo.models.autoencoders import VQVAE, CodeScales, scales_of
+    from genzoo.models.autoregressive import VAR
+
+    small, halved = size == "small", halvings or _halvings(space)
+    maps = scales_of(space, halved)
+    quantizers = [_quantizer("averaged", codes or (256 if small else 512), dims) for _ in maps]
+    both = CodeScales(space, quantizers, width=width or (16 if small else 64), halvings=halved, blocks=1)
+
+    def prior(latents: Space) -> Recipe:
+        built = gpt(latents, given_space, size=size, drop_given=drop_given)
+        sizes = {"width": 128, "depth": 4, "heads": 4} if small else {"width": 768, "depth": 12, "heads": 12}
+        return built._replace(model=VAR(latents, given_space, maps=maps, drop_given=drop_given, **sizes))
 
     return _staged(VQVAE(space, None, both), prior)
 

@@ -336,7 +336,7 @@ def _output(run: "Run", path: Path) -> Path:
     from genzoo.data.codecs.table import PointsCodec, TableCodec
 
     is_table = isinstance(run.codec, TableCodec | PointsCodec)
-    if path.suffix != run.codec.suffix and not (is_table and path.suffix == ".parquet"):
+    if path.suffix not in (run.codec.suffix, *run.codec.also) and not (is_table and path.suffix == ".parquet"):
         raise Mistake(
             f"Samples of this run are written as {run.codec.suffix}, got {path.name!r}.",
             f"Use --out {path.with_suffix(run.codec.suffix)}",

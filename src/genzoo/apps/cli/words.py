@@ -44,6 +44,7 @@ READ = {  # what `read` can be asked by name=value, by kind of source
     "tables": "header, missing, kinds, na, decimal, dates, group, labels",
     "images": "size, fit, color, labels, skip_bad, paired",
     "texts": "unit, vocabulary, lines, length, window",
+    "clips": "frames, size, labels",
     "sounds": "rate, encoding, length, labels",
     "arrays": "levels, missing, labels",
     "sequences": "stride, roll, horizon, history",

@@ -15,6 +15,7 @@ from genzoo.data.atoms import digits, grids
 from genzoo.data.codec import Codec
 from genzoo.data.codecs.array import ArrayCodec
 from genzoo.data.codecs.audio import SoundCodec
+from genzoo.data.codecs.clips import ClipCodec
 from genzoo.data.codecs.image import ImageCodec
 from genzoo.data.codecs.molecules import MoleculeCodec
 from genzoo.data.codecs.sequences import SequenceCodec
@@ -25,10 +26,11 @@ from genzoo.data.picture import CHANNELS
 
 __all__ = ["KINDS", "check_codec", "codec_for", "codec_from_json", "within_unit"]
 
+AXES = {ClipCodec: 4, ImageCodec: 3, SequenceCodec: 2}  # of a row; of others one
 PIECE = 4096  # rows looked at at a time
 PLAIN = (ArrayCodec, ImageCodec, PointsCodec, TableCodec)
 KINDS: dict[str, Any] = {  # a run's record names one of these, never a class
-    codec.kind: codec for codec in (*PLAIN, MoleculeCodec, SequenceCodec, SoundCodec, TextCodec, TokenCodec)
+    codec.kind: codec for codec in (*PLAIN, ClipCodec, MoleculeCodec, SequenceCodec, SoundCodec, TextCodec, TokenCodec)
 }
 
 
@@ -77,7 +79,7 @@ def check_codec(codec: Codec, space: Space) -> None:
         return
     if not space.shape and columns is not None and len(columns) == 1:  # a condition that is one number
         return
-    axes = 3 if isinstance(codec, ImageCodec) else 2 if isinstance(codec, SequenceCodec) else 1
+    axes = next((k for kind, k in AXES.items() if isinstance(codec, kind)), 1)
     if len(space.shape) != axes or levels != space.levels or (columns is not None and len(columns) != width):
         got = f"{levels} levels" if columns is None else f"{levels} levels in {len(columns)} columns"
         raise DataError(f"A codec of kind {codec.kind} must be one of {space}, got {got}. Restore the right one.")
@@ -108,6 +110,8 @@ def codec_for(x: Shaped[Tensor, "n *shape"], space: Space) -> Codec:
         return ImageCodec(levels)
     if len(shape) == 3 and shape[0] in CHANNELS and space.is_real and within_unit(x):
         return ImageCodec(None)
+    if len(shape) == 4 and shape[1] in CHANNELS and levels is not None and levels <= 256:
+        return ClipCodec(levels)
     if space == Space((2,)):
         return PointsCodec.around(x, ("x", "y"), digits(dict(zip(("x", "y"), x.T, strict=True))))
     if len(shape) == 1 and not space.ragged:

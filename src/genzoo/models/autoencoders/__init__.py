@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "adversary": ["Adversary"],
         "code_pyramid": ["CodePyramid"],
+        "code_scales": ["CodeScales", "scales_of"],
         "coder": ["Coder", "Coding"],
         "gaussian": ["GaussianAutoencoder"],
         "given_normal": ["GivenNormal"],

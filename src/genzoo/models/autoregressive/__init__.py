@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = attach(
         "markov_density": ["MarkovDensity"],
         "markov_mlp": ["MarkovMLP"],
         "nade": ["NADE"],
+        "next_scale": ["VAR"],
         "pixelcnn": ["PixelCNN"],
         "rnn": ["RNN"],
         "softmax_chain": ["SoftmaxChain"],

@@ -21,7 +21,7 @@ Net = Annotated[
     Literal["auto", "mlp", "unet", "dit", "uvit", "line"],
     Field(
         description="A perceptron, a U-Net, a transformer of patches, one with the skips of a U-Net, or a U-Net along "
-        "a line, for sounds and series; auto: a U-Net for images from 8×8 on, else a perceptron."
+        "a line, for sounds and series; auto: a U-Net for images and clips from 8×8 on, else a perceptron."
     ),
 ]
 Width = Annotated[
@@ -119,7 +119,8 @@ def denoiser(space: Space, given_space: GivenSpaceLike, network: Network, *, spa
         return Timed(MLP(space.dims, hidden, space.dims, given=128), 128, given_space, spans=spans)
     if kind in ("dit", "uvit"):
         width = width or (128 if small else 384)
-        patch = max(2, min(space.shape[1:]) // 7 if small else 2)
+        sides = space.shape[-2:] if len(space.shape) > 2 else space.shape[:1]
+        patch = max(2, min(sides) // (7 if len(space.shape) > 2 else 64) if small else 2)
         blocks = depth or ((4 if small else 12) + (kind == "uvit"))
         parts = {"depth": blocks, "heads": max(1, width // 64), "patch": patch}
         made = DiT if kind == "dit" else UViT
@@ -131,7 +132,7 @@ def denoiser(space: Space, given_space: GivenSpaceLike, network: Network, *, spa
         layers = LineUNet(space.shape, given=4 * base, widths=(base, 2 * base, 4 * base), blocks=blocks, patch=patch)
         return Timed(layers, 4 * base, given_space, spans=spans)
     widths = (base, 2 * base) if small else (base, 2 * base, 2 * base)
-    patch = 2 if small and min(space.shape[1:]) >= 16 else 1
+    patch = 2 if small and min(space.shape[-2:]) >= 16 else 1
     tokens = 2 * base if attends else 0
     layers = UNet(space.shape, given=2 * base, tokens=tokens, widths=widths, blocks=depth or 2, patch=patch)
     return Timed(layers, 2 * base, given_space, attends=attends, spans=spans)
@@ -139,5 +140,5 @@ def denoiser(space: Space, given_space: GivenSpaceLike, network: Network, *, spa
 
 def kind_of(space: Space, net: Net) -> str:
     """The network that is made."""
-    is_image = len(space.shape) == 3 and min(space.shape[1:]) >= 8
+    is_image = len(space.shape) in (3, 4) and min(space.shape[-2:]) >= 8  # or a clip of them
     return net if net != "auto" else "unet" if is_image else "mlp"
