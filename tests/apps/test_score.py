@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -112,3 +113,19 @@ def test_models_of_one_kind_of_entries_name_others(run: Path) -> None:
         found = CliRunner().invoke(app, ["train", recipe, "--data", str(run / "m.csv")], env={"COLUMNS": "200"})
         assert f"{recipe} is a model of entries of one kind, got 3 columns" in found.output
         assert "gaussian_mixture, " in found.output
+
+
+def test_both_bounds_are_told_where_a_model_has_them(run: Path) -> None:
+    np.save(run / "symbols.npy", np.arange(120).reshape(40, 3).astype(np.uint8) % 4)
+    data = genzoo.read(run / "symbols.npy", levels=4)
+    settings = {"width": 8, "depth": 1, "heads": 1, "length": 2}
+    genzoo.train("block_diffusion", data, out=run / "blocks", settings=settings, steps=2)
+    text = said("score", run / "blocks", "--bound", "both", "--paths", 4, "--out", run / "b.csv")
+    assert "≤ log p ≤" in text
+    found = scores(run / "b.csv")
+    assert len(found) == len(genzoo.load(run / "blocks").data().test)
+    assert all(float(row["lower"]) <= float(row["upper"]) + 1e-6 for row in found)
+    for words in (("--bound", "above"), ("--bound", "both")):
+        refused = CliRunner().invoke(app, ["score", str(run / "mixed"), "--data", str(run / "few.csv"), *words])
+        assert refused.exit_code == 2
+        assert ("'above'" if "above" in words else "can't be bounded") in refused.output

@@ -15,7 +15,7 @@ from torch.nn.functional import one_hot, pad
 from genzoo.core.given import NOTHING, Given, GivenSpaceLike
 from genzoo.nn.conditioning import Conditioning
 from genzoo.nn.time import Timed, TimeEmbedding
-from genzoo.nn.transformer import Looks, Transformer
+from genzoo.nn.transformer import Cache, Looks, Transformer
 
 __all__ = ["Hot", "Infilling"]
 
@@ -83,16 +83,48 @@ class Infilling(nn.Module):
             given: The condition.
             looks: Who looks at whom; all at all by default. All look at the time and the condition.
         """
-        parts, absent = [self.table(tokens)], None
+        parts, absent = self._told(t, given)
+        h = self.drop(torch.cat([*parts, self.table(tokens)], 1))
+        said: Tensor = self.head(self.transformer(h, None, absent, self._looks(looks))[:, self.before :])
+        return said
+
+    def begun(self, t: Float[Tensor, " B"], given: Given | None = None) -> list[Cache]:
+        """Keys and values of the time and the condition, for places that follow block by block.
+
+        Args:
+            t: The time of each row.
+            given: The condition.
+        """
+        caches = self.transformer.caches(len(t), self.table.weight)
+        parts, absent = self._told(t, given)
+        if parts:
+            self.transformer(torch.cat(parts, 1), caches, absent, Looks())
+        return caches
+
+    def follow(self, tokens: Int[Tensor, "B n"], caches: list[Cache], *, keep: bool) -> Float[Tensor, "B n K"]:
+        """What is said at the next places, which look at each other and at all that is kept.
+
+        Args:
+            tokens: Symbols.
+            caches: Keys and values of what came before.
+            keep: Whether those of these are kept as well.
+        """
+        used = caches[0].used
+        said: Tensor = self.head(self.transformer(self.table(tokens), caches, None, Looks()))
+        for cache in [] if keep else caches:
+            cache.used = used
+        return said
+
+    def _told(self, t: Tensor, given: Given | None) -> tuple[list[Tensor], Tensor | None]:
+        """The vectors before the symbols, and which of them are absent."""
+        parts, absent = list[Tensor](), None
+        if self.time is not None:
+            parts.append(self.time(t)[:, None].to(self.table.weight.dtype))
         if self.prefix is not None:
             told = self.prefix(given or NOTHING)
-            parts.insert(0, told.values.to(parts[0].dtype))
+            parts.append(told.values.to(self.table.weight.dtype))
             absent = pad(~told.present, (int(self.time is not None), 0))
-        if self.time is not None:
-            parts.insert(0, self.time(t)[:, None].to(parts[0].dtype))
-        h = self.transformer(self.drop(torch.cat(parts, 1)), None, absent, self._looks(looks))
-        said: Tensor = self.head(h[:, self.before :])
-        return said
+        return parts, absent
 
     def _looks(self, looks: Looks | None) -> Looks:
         """Who looks at whom, the time and the condition before them."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from genzoo.core import Space
 from genzoo.models.diffusion import BlockDiffusion, EntropyBounded, MaskedDiffusion, RandomOrder, bracket
-from genzoo.nn import Infilling
+from genzoo.nn import Infilling, Looks
 from genzoo.testing.density import every
 from tests.models.diffusion.discrete_oracle import share_of, variation
 
@@ -39,10 +39,31 @@ def in_order(model: BlockDiffusion) -> Tensor:
     x, total = every(FIVE).long(), torch.zeros(32, dtype=torch.float64)
     for d in range(5):
         read = torch.cat([x[:, :d], torch.full((32, 1), 2)], 1)
+        of = torch.arange(d + 1) // model.length
         with torch.no_grad():
-            said = model.log_p(read, torch.zeros(32), {}, model._looks_of(slice(d, d + 1), torch.device("cpu")))
+            said = model.log_p(read, torch.zeros(32), {}, Looks(of[:, None] >= of))
         total += said[:, -1].gather(1, x[:, d : d + 1])[:, 0]
     return total
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_keys_that_are_kept_say_what_a_whole_pass_says(length: int) -> None:
+    """With a condition of which tokens are absent, in every block, hidden entries changing in between."""
+    torch.manual_seed(1)
+    given_space = {"words": Space((3,), levels=2, ragged=True)}
+    net = Infilling(2, places=5, given_space=given_space, width=8, depth=2, heads=2).double()
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.add_(0.4 * torch.randn_like(parameter))
+        model = BlockDiffusion(FIVE, given_space, net, length=length).double().eval()
+        x, given = every(FIVE).long()[:6], {"words": torch.tensor([[0, 1, 2], [1, 2, 2], [2, 2, 2]] * 2)}
+        caches, of = net.begun(torch.zeros(6), given), torch.arange(5) // length
+        for block in model.blocks:
+            for part in (torch.full_like(x[:, block], 2), x[:, block]):
+                read, seen = torch.cat([x[:, : block.start], part], 1), of[: block.stop]
+                whole = net(read, torch.zeros(6), given, Looks(seen[:, None] >= seen))[:, block.start :]
+                assert torch.allclose(net.follow(part, caches, keep=False), whole, atol=1e-12)
+            net.follow(x[:, block], caches, keep=True)
 
 
 def test_blocks_of_one_are_an_autoregressive_model() -> None:

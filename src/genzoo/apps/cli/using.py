@@ -17,7 +17,7 @@ from genzoo.zoo.terminal import say
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from genzoo.data import Data
+    from genzoo.data import Data, Rows
     from genzoo.zoo.loading import Run
 
 __all__ = [
@@ -92,9 +92,15 @@ def score(
     out: Annotated[Path | None, typer.Option(help="The CSV; by default in the run's folder.")] = None,
     unseen: UnseenOption = "error",
     online: OnlineOption = False,
+    bound: Annotated[
+        str, typer.Option(help="one, or both: log p from below and above, where a model draws symbols by many paths.")
+    ] = "one",
+    paths: Annotated[int, typer.Option(min=2, help="Paths that are weighed for each row, where both are told.")] = 16,
 ) -> None:
     """Write the log-probability of every row of data, in nats, as CSV; of a file that the run has not seen, of all."""
     read_config(run)
+    if bound not in ("one", "both"):
+        raise unknown("bound", bound, ("one", "both"))
     from genzoo.evaluation.likelihood import scores
 
     loaded = loaded_on(run, device)
@@ -108,6 +114,8 @@ def score(
     numbers = rows.numbers if read.numbers is None else read.numbers[rows.numbers]
     told, total = 0, 0.0
     _make_folder(path.parent)
+    if bound == "both":
+        return _bracketed(loaded, rows, numbers.tolist(), path, seed, paths)
     with Heartbeat("score"), whole(path) as draft, draft.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
@@ -124,6 +132,7 @@ def score(
     for note in read.notes:
         if note.startswith("dropped") or "(skip_bad)" in note:
             say(note)
+    return None
 
 
 def evaluate(
@@ -318,6 +327,25 @@ def _in_symbols(run: "Run", options: dict[str, Any]) -> dict[str, Any]:
     if (draft := options.get("draft")) is not None:
         changed["draft"] = loaded_on(Path(str(draft)), str(run.generative.device)).generative
     return changed
+
+
+def _bracketed(run: "Run", rows: "Rows", numbers: list[int], path: Path, seed: int, paths: int) -> None:
+    """Bounds of log p of rows from both sides, as CSV."""
+    from genzoo.models.diffusion import bracket
+
+    try:
+        with Heartbeat("score"):
+            found = bracket(run.generative, rows.x, rows.given, paths=paths, seed=seed)
+    except (TypeError, ValueError) as problem:
+        raise Mistake(
+            f"{run.config.recipe.name} can't be bounded from both sides: {problem}", "Leave --bound out."
+        ) from None
+    with whole(path) as draft, draft.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["row", "lower", "upper", "error"])
+        writer.writerows(zip(numbers, *(part.tolist() for part in found), strict=True))
+    lower, upper = (part.mean().item() for part in (found.lower, found.upper))
+    say(f"{len(rows):,} rows, {lower:.4g} ≤ log p ≤ {upper:.4g} nats/row on average, by {paths} paths each: {path}")
 
 
 def _samples_within(

@@ -10,14 +10,15 @@ an autoregressive model, for there is one order then and the bound is the log-pr
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
-from genzoo.core.given import Given, GivenSpaceLike
+from genzoo.core.given import Given, GivenSpaceLike, null_like
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.models.diffusion.discrete_masked import Masked, left
 from genzoo.models.diffusion.discrete_samplers import Unmasking
 from genzoo.models.diffusion.time import GOLDEN
+from genzoo.nn.infilling import Infilling
 from genzoo.nn.transformer import Looks
 
 __all__ = ["BlockDiffusion"]
@@ -28,12 +29,13 @@ class BlockDiffusion(Masked):
 
     All blocks are trained at once: the network reads the row twice, as it is and with entries hidden; a hidden half
     looks at its own block and at what came before as it is. The gap between bound and log p shrinks with the blocks,
-    and so does what several symbols a call may save.
+    and so does what several symbols a call may save. A sample keeps the keys and values of blocks that are told, so
+    that a call costs one block.
 
     Args:
         space: What one x is: levels, of a fixed shape or ragged.
         given_space: What the model is conditioned on, if anything.
-        net: Called as net(symbols, t, given, looks), as `genzoo.nn.Infilling` is; it is told no time.
+        net: A transformer that is told no time.
         length: n, the symbols of a block; the last block may have fewer.
         drop_given: The share of conditions dropped in training.
 
@@ -53,11 +55,13 @@ class BlockDiffusion(Masked):
         arXiv:2503.09573
     """
 
+    net: Infilling
+
     def __init__(
         self,
         space: Space,
         given_space: GivenSpaceLike,
-        net: nn.Module,
+        net: Infilling,
         *,
         length: int = 16,
         drop_given: float = 0.0,
@@ -137,23 +141,20 @@ class BlockDiffusion(Masked):
     def filled(
         self, tokens: Int[Tensor, "B D"], given: Given, noise: Noise, sampler: Unmasking, guidance: float = 0.0
     ) -> Int[Tensor, "B D"]:
+        t = torch.zeros(len(tokens), dtype=self.dtype, device=tokens.device)
+        led = guidance != 0 and bool(given)
+        kept = [self.net.begun(t, asked or None) for asked in ((given, null_like(given)) if led else (given,))]
+
+        def say(part: Tensor) -> Tensor:
+            said = [self._normed(self.net.follow(part, caches, keep=False)) for caches in kept]
+            return said[0] if not led else ((1 + guidance) * said[0] - guidance * said[1]).log_softmax(-1)
+
         for number, block in enumerate(self.blocks):
-            clean, looks = tokens[:, : block.start], self._looks_of(block, tokens.device)
-
-            def say(
-                part: Tensor, clean: Tensor = clean, looks: Looks = looks, size: int = block.stop - block.start
-            ) -> Tensor:
-                t = torch.zeros(len(part), device=part.device)
-                return self.led(torch.cat([clean, part], 1), t, given, guidance, looks)[:, -size:]
-
             told = sampler.fill(tokens[:, block], self.hidden, say, noise.at("block", number))
-            tokens = torch.cat([clean, told, tokens[:, block.stop :]], 1)
+            tokens = torch.cat([tokens[:, : block.start], told, tokens[:, block.stop :]], 1)
+            for caches in kept if block.stop < self.space.dims else ():
+                self.net.follow(told, caches, keep=True)
         return tokens
-
-    def _looks_of(self, block: slice, device: torch.device) -> Looks:
-        """Who looks at whom where a block is drawn: none looks at blocks to come."""
-        of = torch.arange(block.stop, device=device) // self.length
-        return Looks(of[:, None] >= of)
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, length={self.length}"

@@ -110,6 +110,10 @@ class DiscreteModel(GenerativeModel):
         """log p̂(x_d | x_t, given) of every symbol at every place; a transformer may be told who looks at whom."""
         told = () if looks is None else (looks,)
         said: Tensor = self.net(tokens, t.to(self.dtype), given or None, *told)
+        return self._normed(said)
+
+    def _normed(self, said: Float[Tensor, "B T K"]) -> Float[Tensor, "B T K"]:
+        """log p̂ of what a network says."""
         return (said if said.dtype == torch.float64 else said.float()).log_softmax(-1)
 
     def led(
