@@ -122,7 +122,7 @@ AUTOENCODERS: dict[str, Entry] = {
     "vq_vae/signs": Entry(lambda: vq_vae(BITS, None, LookupFree(3)), NONE, "encode decode loss"),
     "vq_gan": Entry(lambda: vq_gan(BYTES), NONE, "encode decode loss"),
     "vq_vae2": Entry(lambda: code_pyramid(BYTES), NONE, "encode decode loss", rounds=15),
-    "var/codes": Entry(lambda: code_scales(BYTES), NONE, "encode decode loss", rounds=15),
+    "var/codes": Entry(lambda: code_scales(BYTES), NONE, "encode decode loss"),
     "latent/codes": Entry(codes_under_a_prior, BOUND, "encode decode"),
     "colors": Entry(lambda: colors(BYTES), NONE, "encode decode direct_fit"),
     "latent/colors": Entry(palette_under_a_prior, BOUND, "encode decode condition"),

@@ -84,7 +84,7 @@ AUTOREGRESSIVE: dict[str, Entry] = {
     "gpt/given": Entry(lambda: gpt(WORDS, LABEL), EXACT, "step condition"),
     "gpt/given/several": Entry(lambda: gpt(TINY, TEXT, drop_given=0.2), EXACT, "step condition"),
     "var": Entry(
-        lambda: VAR(Space((5,), levels=3), LABEL, maps=[(1, 1), (2, 2)], width=8, depth=1, heads=2, drop_given=0.2),
+        lambda: VAR(Space((3,), levels=3), LABEL, maps=[(1, 1), (1, 2)], width=8, depth=1, heads=2, drop_given=0.2),
         EXACT,
         "step condition",
         rounds=15,

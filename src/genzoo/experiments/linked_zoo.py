@@ -47,7 +47,7 @@ def linked_zoo(
         say: Where its lines go.
         train_settings: Fields of `TrainConfig` for all.
     """
-    budget = {} if core_minutes is None else {"core_minutes": core_minutes}
+    budget: dict[str, Any] = {} if core_minutes is None else {"core_minutes": core_minutes}
     found = compare(read(data, given="label"), models, out=out, protocol=protocol, **budget, **train_settings)
     report, record = write_report(found, title="Nine linked models"), found.to_json()
     draw_wall(found, out / "wall.png")
