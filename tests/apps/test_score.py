@@ -118,7 +118,7 @@ def test_models_of_one_kind_of_entries_name_others(run: Path) -> None:
 def test_both_bounds_are_told_where_a_model_has_them(run: Path) -> None:
     np.save(run / "symbols.npy", np.arange(120).reshape(40, 3).astype(np.uint8) % 4)
     data = genzoo.read(run / "symbols.npy", levels=4)
-    settings = {"width": 8, "depth": 1, "heads": 1, "length": 2}
+    settings = {"width": 8, "depth": 1, "length": 2}
     genzoo.train("block_diffusion", data, out=run / "blocks", settings=settings, steps=2)
     text = said("score", run / "blocks", "--bound", "both", "--paths", 4, "--out", run / "b.csv")
     assert "≤ log p ≤" in text
