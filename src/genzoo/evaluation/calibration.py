@@ -25,7 +25,9 @@ from genzoo.core.noise import Noise
 from genzoo.distributions.estimate import Estimate, mean_of
 from genzoo.distributions.resampling import require_rows
 
-__all__ = ["coverage", "ranks", "spread_error", "uniform_chance"]
+__all__ = [
+    "coverage", "covered", "ranks", "ratio_of", "spread_and_error", "spread_error", "uniform_chance",
+]  # fmt: skip
 
 PROJECTIONS, BINS = 8, 16
 
@@ -46,15 +48,34 @@ def spread_error(draws: Shaped[Tensor, "n B *event"], truth: Shaped[Tensor, "B *
         >>> abs(found.value - 1) < 4 * found.error
         True
     """
+    return ratio_of(*spread_and_error(draws, truth))
+
+
+def spread_and_error(
+    draws: Shaped[Tensor, "n B *event"], truth: Shaped[Tensor, "B *event"]
+) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
+    """Of each posterior (1 + 1/n) var, summed over entries, and the squared error of the mean of the draws.
+
+    Args:
+        draws: Two or more of each posterior.
+        truth: The truths.
+    """
     draws, truth = _checked(draws, truth, least=2)
-    n = len(draws)
-    spread = (1 + 1 / n) * draws.var(0).sum(1)
-    error = (truth - draws.mean(0)).square().sum(1)
+    return (1 + 1 / len(draws)) * draws.var(0).sum(1), (truth - draws.mean(0)).square().sum(1)
+
+
+def ratio_of(spread: Float[Tensor, " B"], error: Float[Tensor, " B"]) -> Estimate:
+    """Δ of what `spread_and_error` says of posteriors.
+
+    Args:
+        spread: Of each.
+        error: Of each.
+    """
     ratio = (spread.sum() / error.sum().clamp_min(1e-300)).item()
-    if len(truth) < 2:
+    if len(error) < 2:
         return Estimate(ratio, None)
     off = (spread - ratio * error) / error.mean().clamp_min(1e-300)
-    return Estimate(ratio, (off.std() / math.sqrt(len(truth))).item())
+    return Estimate(ratio, (off.std() / math.sqrt(len(error))).item())
 
 
 def coverage(draws: Shaped[Tensor, "n B *event"], truth: Shaped[Tensor, "B *event"], level: float = 0.9) -> Estimate:
@@ -75,14 +96,27 @@ def coverage(draws: Shaped[Tensor, "n B *event"], truth: Shaped[Tensor, "B *even
     Raises:
         ValueError: If shapes do not go together, or the level is not between 0 and 1.
     """
+    share = covered(draws, truth, level)
+    return mean_of(share) if len(truth) > 1 else Estimate(share.mean().item(), None)
+
+
+def covered(
+    draws: Shaped[Tensor, "n B *event"], truth: Shaped[Tensor, "B *event"], level: float = 0.9
+) -> Float[Tensor, " B"]:
+    """Of each posterior, how often central intervals hold the entries of the truth.
+
+    Args:
+        draws: Of each posterior.
+        truth: The truths.
+        level: What intervals promise.
+    """
     if not 0 < level < 1:
         raise ValueError(f"`level` must lie between 0 and 1, got {level}. Take 0.9.")
     draws, truth = _checked(draws, truth, least=1)
     below, ties = (draws < truth).double().sum(0), (draws == truth).double().sum(0)
     low, width = below / (len(draws) + 1), (ties + 1) / (len(draws) + 1)  # where the truth's place is uniform
     ends = (1 - level) / 2, (1 + level) / 2
-    share = ((low + width).clamp(*ends) - low.clamp(*ends)) / width
-    return mean_of(share.mean(1)) if len(truth) > 1 else Estimate(share.mean().item(), None)
+    return (((low + width).clamp(*ends) - low.clamp(*ends)) / width).mean(1)
 
 
 def ranks(

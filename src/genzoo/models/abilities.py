@@ -117,6 +117,14 @@ class Inference(Ability):
     ) -> tuple[Shaped[Tensor, "n *event"], Shaped[Tensor, "n *latent"]]:
         """n draws of x and z together."""
 
+    @abc.abstractmethod
+    def log_prior(self, z: Shaped[Tensor, "B *latent"], given: Given = NOTHING) -> Float[Tensor, " B"]:
+        """log p(z | given)."""
+
+    @abc.abstractmethod
+    def entries(self, z: Shaped[Tensor, "B *latent"], given: Given, noise: Noise) -> Shaped[Tensor, "B *event"]:
+        """A draw of p(x | z, given), whose entries are independent."""
+
 
 class Layers(Ability):
     """Latents in layers from the top down, and x below them: the entries of a layer are independent given those above.
@@ -362,6 +370,12 @@ class MappedInference(Inference):
     ) -> tuple[Shaped[Tensor, "n *event"], Shaped[Tensor, "n *latent"]]:
         y, z = self.inner.joint(n, self.before.rule(given), noise)
         return self.before.outward(y), z
+
+    def log_prior(self, z: Shaped[Tensor, "B *latent"], given: Given = NOTHING) -> Float[Tensor, " B"]:
+        return self.inner.log_prior(z, self.before.rule(given))
+
+    def entries(self, z: Shaped[Tensor, "B *latent"], given: Given, noise: Noise) -> Shaped[Tensor, "B *event"]:
+        return self.before.outward(self.inner.entries(z, self.before.rule(given), noise))
 
 
 class MappedLayers(Layers):

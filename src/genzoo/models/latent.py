@@ -194,15 +194,20 @@ class Guess(Inference):
     def log_joint(
         self, x: Shaped[Tensor, "B *event"], z: Shaped[Tensor, "B *latent"], given: Given = NOTHING
     ) -> Float[Tensor, " B"]:
-        log_prior = self.model.prior.log_density(z, given, Noise(0, "prior", device=z.device))
-        log_p: Tensor = self.model.autoencoder.likelihood(z, self.model.its(given)).log_prob(x) + log_prior
-        return log_p
+        log_p: Tensor = self.model.autoencoder.likelihood(z, self.model.its(given)).log_prob(x)
+        return log_p + self.log_prior(z, given)
+
+    def log_prior(self, z: Shaped[Tensor, "B *latent"], given: Given = NOTHING) -> Float[Tensor, " B"]:
+        return self.model.prior.log_density(z, given, Noise(0, "prior", device=z.device))
+
+    def entries(self, z: Shaped[Tensor, "B *latent"], given: Given, noise: Noise) -> Shaped[Tensor, "B *event"]:
+        return self.model.outward(draw(self.model.autoencoder.likelihood(z, self.model.its(given)), noise))
 
     def joint(
         self, n: int, given: Given, noise: Noise
     ) -> tuple[Shaped[Tensor, "n *event"], Shaped[Tensor, "n *latent"]]:
         z = self.model.prior.draw(n, given, noise.at("prior"))
-        return self.model.outward(draw(self.model.autoencoder.likelihood(z, self.model.its(given)), noise)), z
+        return self.entries(z, given, noise), z
 
 
 class Under(Latent):

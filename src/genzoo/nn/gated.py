@@ -16,8 +16,10 @@ References:
     Ramachandran et al., 2017, "Fast generation for convolutional autoregressive models", arXiv:1704.06001
 """
 
+import copy
+
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import elu, linear, pad
 
@@ -145,6 +147,16 @@ class Reading:
         self.x[:, :, i + self.net.reach, j + self.net.reach] = there
         self.known += 1
         return self._said()
+
+    def select(self, rows: Int[Tensor, " m"]) -> "Reading":
+        """What has been read of some of the images, of which one may come several times."""
+        found = copy.copy(self)
+        found.x = self.x[rows]
+        found.down, found.left, found.told = (
+            [part[rows] for part in kept] for kept in (self.down, self.left, self.told)
+        )
+        found.shifts = [None if shift is None else (shift[0][rows], shift[1][rows]) for shift in self.shifts]
+        return found
 
     def _said(self) -> Tensor:
         net, (i, j) = self.net, divmod(self.known, self.size[1])

@@ -45,6 +45,12 @@ class InferenceLike(Protocol):
     def joint(self, n: int, given: Given, noise: Noise) -> tuple[Tensor, Tensor]:
         """n draws of x and z together."""
 
+    def log_prior(self, z: Tensor, given: Given = NOTHING) -> Tensor:
+        """log p(z | given)."""
+
+    def entries(self, z: Tensor, given: Given, noise: Noise) -> Tensor:
+        """A draw of p(x | z, given), whose entries are independent."""
+
 
 def elbo(
     model: InferenceLike,

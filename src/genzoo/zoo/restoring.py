@@ -4,7 +4,6 @@ The truth is held-out rows, which tests a model and the way it is solved togethe
 tests the way alone: for a GAN as well as for a Gaussian.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,14 +12,14 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from genzoo.core import GenerativeModel, Given
-from genzoo.distributions.estimate import Estimate
-from genzoo.evaluation.calibration import coverage, spread_error
+from genzoo.core import GenerativeModel, Given, Space
+from genzoo.distributions.estimate import Estimate, mean_of
+from genzoo.evaluation.calibration import covered, ratio_of, spread_and_error
 from genzoo.tasks.inverse import Measurement, Posterior, as_numbers, measure, solve
 from genzoo.tasks.inverse.measurement import Channel
 from genzoo.tasks.inverse.operator import Linear
 
-__all__ = ["Restored", "restored"]
+__all__ = ["Restored", "figures_of", "restored"]
 
 
 @dataclass(frozen=True)
@@ -30,35 +29,60 @@ class Restored:
     Attributes:
         measurement: What was measured of them.
         posterior: The draws.
+        space: What one row is.
+        x: The rows.
         truth: The rows, as numbers: levels in [0, 1].
         draws: The draws, as numbers.
     """
 
     measurement: Measurement
     posterior: Posterior
+    space: Space
+    x: Shaped[Tensor, "B *event"]
     truth: Float[Tensor, "B *event"]
     draws: Float[Tensor, "n B *event"]
 
-    @property
-    def figures(self) -> Mapping[str, Estimate]:
-        """PSNR of the mean and of single draws in dB; with two draws or more the spread over the error (1 is right)
-        and how often 90 % intervals hold the truth."""
-        mean = self.draws.mean(0)
-        found = {
-            "PSNR of the mean, dB": _psnr(mean[None], self.truth),
-            "PSNR of a draw, dB": _psnr(self.draws, self.truth),
-        }
+    def each(self) -> dict[str, Float[Tensor, " B"]]:
+        """What is told of each row: how near draws are to the truth, and how sure."""
+        found = self._near()
         if len(self.draws) > 1:
-            found["spread over error"] = spread_error(self.draws, self.truth)
-            found["coverage of 90 %"] = coverage(self.draws, self.truth)
+            found["spread"], found["error"] = spread_and_error(self.draws, self.truth)
+            found["coverage of 90 %"] = covered(self.draws, self.truth)
         return found
 
-    def wall(self) -> Float[Tensor, "pictures C H W"]:
-        """A line for each row: what was seen, the draws, their mean, their spread (twice), the truth."""
+    @property
+    def figures(self) -> Mapping[str, Estimate]:
+        """PSNR of the mean and of single draws in dB, or of symbols how many of the hidden ones are right; with two
+        draws or more the spread over the error (1 is right) and how often 90 % intervals hold the truth."""
+        return figures_of(self.each())
+
+    def _near(self) -> dict[str, Tensor]:
+        """How near."""
+        space, counted = self.space, self.measurement.operator.counted
+        if space.columns is None and len(space.shape) == 3:
+            return {"PSNR of the mean, dB": _psnr(self.draws.mean(0)[None], self.truth)} | {
+                "PSNR of a draw, dB": _psnr(self.draws, self.truth)
+            }
+        if space.is_discrete and counted is not None:
+            hidden = ~counted.to(self.truth.device).expand_as(self.truth)
+            right = ((self.draws == self.truth) & hidden).double().flatten(2).sum(2).mean(0)
+            return {"hidden symbols that a draw tells right": right / hidden.flatten(1).sum(1).clamp_min(1)}
+        if space.columns is not None:
+            return {}
+        loud = self.truth.double().square().flatten(1).mean(1)
+        off = (self.draws.mean(0) - self.truth).double().square().flatten(1).mean(1)
+        return {"signal over error of the mean, dB": 10 * (loud / off.clamp_min(1e-12)).clamp_min(1e-12).log10()}
+
+    def wall(self, rows: int | None = None) -> Float[Tensor, "pictures C H W"]:
+        """A line for each row: what was seen, the draws, their mean, their spread (twice), the truth.
+
+        Args:
+            rows: Of the first rows alone.
+        """
         seen = self._seen().clamp(0, 1)
         spread = (2 * self.draws.std(0)).clamp(0, 1) if len(self.draws) > 1 else torch.zeros_like(self.truth)
         lines = [seen[None], self.draws, self.draws.mean(0)[None], spread[None], self.truth[None]]
-        return torch.cat(lines).transpose(0, 1).flatten(0, 1)
+        return torch.cat(lines)[:, :rows].transpose(0, 1).flatten(0, 1)
 
     @property
     def columns(self) -> int:
@@ -77,12 +101,12 @@ class Restored:
 def restored(
     model: GenerativeModel,
     x: Shaped[Tensor, "B *event"],
-    operator: Linear,
-    channel: Channel,
+    seen_by: tuple[Linear, Channel],
     *,
     draws: int = 4,
     given: Given | None = None,
     seed: int = 0,
+    start: int = 0,
     options: Mapping[str, Any] | None = None,
 ) -> Restored:
     """Rows measured, and solved for.
@@ -90,11 +114,11 @@ def restored(
     Args:
         model: The model.
         x: Rows of its space.
-        operator: What is seen of them.
-        channel: Through what noise.
+        seen_by: What is seen of them, and through what noise.
         draws: Of each row.
         given: Their conditions.
         seed: Names noise and draws.
+        start: The number of the first row.
         options: Those of `solve`: a method, and its own.
 
     Example:
@@ -102,19 +126,33 @@ def restored(
         >>> from genzoo.models.classical import GaussianMixture
         >>> from genzoo.tasks.inverse import Gaussian, hidden
         >>> model = GaussianMixture(Space((4,)), components=3)
-        >>> found = restored(model, model.sample(20, seed=0), hidden((4,), 0.5), Gaussian(0.1), draws=5)
+        >>> found = restored(model, model.sample(20, seed=0), (hidden((4,), 0.5), Gaussian(0.1)), draws=5)
         >>> sorted(found.figures)[0]
-        'PSNR of a draw, dB'
+        'coverage of 90 %'
     """
     truth = as_numbers(model.space, x, model.dtype)
-    seen = measure(operator, truth, channel, seed=seed)
-    posterior = solve(model, seen, n=draws, given=given, seed=seed, **(options or {}))
-    return Restored(seen, posterior, truth, as_numbers(model.space, posterior.x, model.dtype))
+    seen = measure(seen_by[0], truth, seen_by[1], seed=seed, start=start)
+    posterior = solve(model, seen, n=draws, given=given, seed=seed, start=start, **(options or {}))
+    return Restored(seen, posterior, model.space, x, truth, as_numbers(model.space, posterior.x, model.dtype))
 
 
-def _psnr(found: Float[Tensor, "n B *event"], truth: Float[Tensor, "B *event"]) -> Estimate:
-    """10 log₁₀ of 1 over the squared error, the mean over rows."""
+def figures_of(each: Mapping[str, Float[Tensor, " B"]]) -> dict[str, Estimate]:
+    """What `Restored.each` tells, over all rows.
+
+    Args:
+        each: A number of each row, by name.
+    """
+    found = {
+        name: mean_of(values) if len(values) > 1 else Estimate(values.mean().item(), None)
+        for name, values in each.items()
+        if name not in ("spread", "error")
+    }
+    if "spread" in each:
+        found["spread over error"] = ratio_of(each["spread"], each["error"])
+    return found
+
+
+def _psnr(found: Float[Tensor, "n B *event"], truth: Float[Tensor, "B *event"]) -> Float[Tensor, " B"]:
+    """10 log₁₀ of 1 over the squared error of each row, the mean over draws."""
     error = (found - truth).double().square().flatten(2).mean(2).clamp_min(1e-12)
-    each = (-10 * error.log10()).mean(0)
-    spread = (each.std() / math.sqrt(len(each))).item() if len(each) > 1 else None
-    return Estimate(each.mean().item(), spread)
+    return (-10 * error.log10()).mean(0)

@@ -1,16 +1,20 @@
 """A mixture of Gaussians that is denoised without error: what a diffusion trained for ever would be."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from genzoo.core import NOTHING, Denoiser, Given, Noise, Space
+from genzoo.core import NOTHING, Batch, Denoiser, GenerativeModel, Given, Noise, Space
 from genzoo.distributions import directions, sliced_wasserstein
 from genzoo.distributions.levels import Numbers
+from genzoo.models.abilities import NormalLatent
+from genzoo.models.classical import Gaussian as OneGaussian
 from genzoo.models.classical import GaussianMixture
 from genzoo.models.diffusion import Cosine, Schedule
-from genzoo.tasks.inverse import Gaussian, Linear, Measurement, Posterior
+from genzoo.tasks.inverse import Gaussian, Linear, Measurement, Posterior, as_numbers
+from genzoo.tasks.inverse.closed import states
 
 
 class Known(GaussianMixture):
@@ -79,3 +83,42 @@ def away(found: Posterior, exact: Posterior) -> float:
     """The sliced W2 distance between draws of the first measurement."""
     lines = directions(256, found.x[0, 0].numel(), Noise(9)).double()
     return sliced_wasserstein(found.x[:, 0].flatten(1).double(), exact.x[:, 0].flatten(1).double(), lines)
+
+
+class Pushed(OneGaussian):
+    """A Gaussian with its latent, x = μ + L z: what a flow of one linear map is."""
+
+    def abilities(self) -> list:
+        scale, mean = self.gaussians.scale[0], self.gaussians.means[0]
+        latent = NormalLatent(
+            Space((4,)), Numbers(self.space, torch.float64), lambda z, given: mean + z @ scale.T, torch.float64
+        )
+        return [*super().abilities(), latent]
+
+
+def gaussian_rows(model: Any) -> tuple[Any, Tensor]:
+    """A model fitted to correlated rows of four numbers."""
+    x = Noise(0).normal(300, 4, dtype=torch.float64) @ Noise(1).normal(4, 4, dtype=torch.float64)
+    model.prepare([Batch(x)])
+    model.begin()
+    model.accumulate(Batch(x))
+    model.finish()
+    return model, x
+
+
+def total_variation(found: Posterior, exact: Tensor, model: GenerativeModel) -> float:
+    """Half the sum of |p − q| over all states, p by its draws and q by the model."""
+    place = {tuple(row): k for k, row in enumerate(states(model).flatten(1).tolist())}
+    count = torch.zeros(len(place), dtype=torch.float64)
+    for row in found.x[:, 0].flatten(1).tolist():
+        count[place[tuple(row)]] += 1
+    return (count / count.sum() - exact).abs().sum().item() / 2
+
+
+def shares(model: GenerativeModel, seen: Measurement) -> Tensor:
+    """p(x | y) of all states."""
+    x = states(model)
+    with torch.no_grad():
+        log_p = model.log_prob(x).double()
+    here = torch.zeros(len(x), dtype=torch.int64)
+    return (log_p + seen.rows(here).log_prob(as_numbers(model.space, x, torch.float64))).softmax(0)

@@ -3,42 +3,29 @@
 import pytest
 import torch
 
-from genzoo.core import Batch, Noise, Sequential, Space
-from genzoo.distributions.levels import Numbers
-from genzoo.models.abilities import NormalLatent
-from genzoo.models.autoregressive import Bigram
-from genzoo.models.classical import PPCA
-from genzoo.models.classical import Gaussian as OneGaussian
+from genzoo.core import Batch, Noise, Space
+from genzoo.models.autoregressive import MADE, Bigram, PixelCNN
+from genzoo.models.classical import HMM, PPCA
 from genzoo.models.graphical import RBM, Graph, Ising, sprinkler
-from genzoo.tasks.inverse import Exact, Exactness, Gaussian, Mask, Measurement, as_numbers, measure, solve
-from tests.tasks.inverse.oracle import Matrix
+from genzoo.models.joint import Joint
+from genzoo.tasks.inverse import (
+    AveragePool,
+    Exact,
+    Exactness,
+    Gaussian,
+    Mask,
+    Measurement,
+    as_numbers,
+    measure,
+    solve,
+)  # fmt: skip
+from tests.tasks.inverse.oracle import Matrix, Pushed, gaussian_rows, shares, total_variation
 
 
 def off(found, exact) -> float:
     """The largest difference of frequencies, of entries and of pairs of them."""
     a, b = (draws.x[:, 0].flatten(1).double() for draws in (found, exact))
     return max((a.mean(0) - b.mean(0)).abs().max().item(), (a.T @ a / len(a) - b.T @ b / len(b)).abs().max().item())
-
-
-class Selecting(Bigram):
-    """Letters whose state can be had of some rows: it is the last of them."""
-
-    def abilities(self):
-        found = super().abilities()
-        for chain in found:
-            if isinstance(chain, Sequential):
-                chain.select = lambda state, rows: of_rows(state, rows)
-        return found
-
-
-def of_rows(state, rows):
-    """Every tensor in a state, of some rows."""
-    if isinstance(state, torch.Tensor):
-        return state[rows]
-    if isinstance(state, tuple):
-        parts = [of_rows(part, rows) for part in state]
-        return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
-    return state
 
 
 @pytest.mark.parametrize("make", [
@@ -74,15 +61,13 @@ def test_a_net_given_some_of_its_variables() -> None:
     assert off(found, exact) < 0.015
 
 
-@pytest.mark.parametrize("kind", [Bigram, Selecting])
-def test_particles_along_an_order(kind) -> None:
+def test_particles_along_an_order() -> None:
     """A prefix is exact, what is known at the end is so as particles grow; evidence is unbiased."""
-    model = kind(Space((5,), levels=3))
+    model = Bigram(Space((5,), levels=3))
     data = torch.tensor([[0, 1, 2, 0, 1], [1, 1, 0, 2, 2], [2, 0, 1, 1, 0], [0, 0, 0, 1, 2]])
-    if model.can("direct_fit"):
-        model.begin()
-        model.accumulate(Batch(data.to(torch.uint8)))
-        model.finish()
+    model.begin()
+    model.accumulate(Batch(data.to(torch.uint8)))
+    model.finish()
     for known in ([True, True, False, False, False], [False, True, False, False, True]):
         seen = measure(Mask(torch.tensor(known)), as_numbers(model.space, data[:1].to(torch.uint8)), Exact(), seed=0)
         exact = solve(model, seen, n=4000, seed=1, method="enumerate")
@@ -94,25 +79,78 @@ def test_particles_along_an_order(kind) -> None:
         assert abs(found.log_evidence.item() - exact.log_evidence.item()) < 0.05
 
 
-class Pushed(OneGaussian):
-    """A Gaussian with its latent, x = μ + L z: what a flow of one linear map is."""
+def test_particles_see_sums_before_they_are_whole() -> None:
+    """Means of squares of a picture drawn pixel by pixel, of whose states some rows go on."""
+    torch.manual_seed(0)
+    model = PixelCNN(Space((1, 2, 4), levels=3), width=4, depth=1)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(Noise(2).normal(parameter.numel()).view_as(parameter) / 2)
+    x = as_numbers(model.space, model.sample(1, seed=4))
+    seen = measure(AveragePool((1, 2, 4), 2), x, Gaussian(0.05), seed=0)
+    exact = solve(model, seen, n=1000, seed=1, method="enumerate")
+    found = solve(model, seen, n=1000, seed=2, method="ancestral", particles=16)
+    assert found.exactness is Exactness.ASYMPTOTIC
+    assert off(found, exact) < 0.2  # of numbers up to 4
+    assert found.log_evidence is not None
+    assert exact.log_evidence is not None
+    assert abs(found.log_evidence.item() - exact.log_evidence.item()) < 0.1
 
-    def abilities(self):
-        scale, mean = self.gaussians.scale[0], self.gaussians.means[0]
-        latent = NormalLatent(
-            Space((4,)), Numbers(self.space, torch.float64), lambda z, given: mean + z @ scale.T, torch.float64
-        )
-        return [*super().abilities(), latent]
 
-
-def test_walks_in_a_latent() -> None:
-    """Annealed walks have the moments and the evidence of the closed form; the search for one z is a point."""
-    model = Pushed(Space((4,))).double()
-    x = Noise(0).normal(300, 4, dtype=torch.float64) @ Noise(1).normal(4, 4, dtype=torch.float64)
+@pytest.mark.parametrize("noise", [Exact(), Gaussian(0.4)])
+def test_a_hidden_chain_given_some_of_its_symbols(noise) -> None:
+    """Forward filtering and backward sampling have the evidence and the law of all 64 states."""
+    model = HMM(Space((3, 2), levels=2), states=3)
+    x = (Noise(0).uniform(60, 3, 2) < torch.tensor([0.3, 0.8])).to(torch.uint8)
     model.prepare([Batch(x)])
     model.begin()
     model.accumulate(Batch(x))
     model.finish()
+    known = torch.tensor([[True, False], [False, False], [False, True]])
+    seen = measure(Mask(known), as_numbers(model.space, x[:1]), noise, seed=0)
+    found = solve(model, seen, n=4000, seed=2)
+    assert (found.method, found.exactness) == ("filter", Exactness.EXACT)
+    exact = solve(model, seen, n=1, seed=1, method="enumerate")
+    torch.testing.assert_close(found.log_evidence, exact.log_evidence)
+    assert total_variation(found, shares(model, seen), model) < 0.05
+
+
+def test_a_product_by_the_evidence_of_its_second_part() -> None:
+    torch.manual_seed(0)
+    a, b = Space((2,), levels=2), Space((3,), levels=2)
+    model = Joint(Space((5,), levels=2), MADE(a, width=8), MADE(b, {"a": a}, width=8), [0, 3])
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(Noise(2).normal(parameter.numel()).view_as(parameter) / 2)
+    x = as_numbers(model.space, model.sample(1, seed=0))
+    seen = measure(Mask(torch.tensor([True, False, True, False, True])), x, Gaussian(0.7), seed=0)
+    found, exact = (
+        solve(model, seen, n=500, seed=2, method="joint", particles=8),
+        solve(model, seen, seed=1, method="enumerate"),
+    )
+    assert found.exactness is Exactness.ASYMPTOTIC
+    assert total_variation(found, shares(model, seen), model) < 0.1
+    assert found.log_evidence is not None
+    assert exact.log_evidence is not None
+    assert abs(found.log_evidence.item() - exact.log_evidence.item()) < 0.02
+
+
+@pytest.mark.parametrize(("method", "options"), [("langevin", {"steps": 150, "after": 100}), ("mwg", {"sweeps": 120})])
+def test_chains_in_x_and_within_gibbs(method, options) -> None:
+    """A Gaussian with two latents, of which two entries were seen through noise: moments of the closed form."""
+    model, x = gaussian_rows(PPCA(Space((4,)), rank=2).double())
+    seen = measure(Mask(torch.tensor([True, False, True, False])), x[:1], Gaussian(0.8), seed=0)
+    exact = solve(model, seen, n=4000, seed=1, method="closed")
+    found = solve(model, seen, n=600, seed=2, method=method, **options)
+    assert found.exactness is Exactness.ASYMPTOTIC
+    assert found.diagnostics["rhat"] < 1.1
+    assert ((found.mean() - exact.mean()).abs() / exact.std()).max() < 0.16
+    assert (found.std() / exact.std() - 1).abs().max() < 0.12
+
+
+def test_walks_in_a_latent() -> None:
+    """Annealed walks have the moments and the evidence of the closed form; the search for one z is a point."""
+    model, _ = gaussian_rows(Pushed(Space((4,))).double())
     seen = Measurement(Matrix(Noise(3).normal(2, 4).double()), torch.tensor([[1.0, 2.0]]).double(), Gaussian(0.3))
     exact = solve(model, seen, n=2000, seed=1, method="closed")
     found = solve(model, seen, n=1000, seed=2, method="latent")

@@ -20,6 +20,7 @@ from genzoo.tasks.inverse import (
     Interval,
     Mask,
     Measurement,
+    Operator,
     as_numbers,
     hidden,
     measure,
@@ -169,3 +170,42 @@ def test_what_cannot_be_is_refused() -> None:
         solve(fitted(OneGaussian(Space((4,))), rows()), twice, seed=0)
     with pytest.raises(TypeError, match="no option steps"):
         solve(model, measure(Identity((4,)), rows(1), Gaussian(0.5), seed=0), method="closed", steps=3)
+
+
+class Rounded(Operator):
+    """What nothing can be led by."""
+
+    def forward(self, x):
+        return x.round()
+
+
+def test_questions_without_an_answer_are_refused() -> None:
+    """Impossible measurements, too little noise, operators without a slope, answers that a model cannot give."""
+    spins = Ising(Space((3,), levels=2), Graph(3, torch.tensor([[0, 1]]), torch.ones(1)))
+    between = Measurement(Identity((3,)), torch.tensor([[0.0, 0.5, 1.0]]), Exact())
+    hidden_one = Measurement(Mask(torch.tensor([True, True, False])), torch.tensor([[0.0, 0.5, 0.0]]), Exact())
+    for method in ("enumerate", "gibbs"):
+        with pytest.raises(ValueError, match="row 0|entry 1 of row 0"):
+            solve(spins, hidden_one, seed=0, method=method)
+    with pytest.raises(ValueError, match="entry \\[1\\] of row 0"):
+        solve(spins, between, seed=0)
+    model = mixture_of(1)
+    faint = question(model, sigma=1e-4)
+    with pytest.raises(Unsupported, match="single precision cannot invert"):
+        solve(model, faint, seed=0, method="mmps")
+    steps = Measurement(Rounded((8,), (8,)), torch.zeros(1, 8, dtype=torch.float64), Gaussian(0.1))
+    for method in ("dps", "twisted", "langevin"):
+        with pytest.raises(Unsupported, match="no slope to follow"):
+            solve(model, steps, seed=0, method=method)
+    with pytest.raises(Unsupported, match="closed cannot: the model is no mixture of Gaussians. Of those that do: "):
+        solve(spins, hidden_one, seed=0, method="closed")
+    with pytest.raises(Unsupported, match="there is no magic"):
+        solve(model, faint, seed=0, method="magic")
+    labeled = GaussianMixture(Space((2,)), Space((), levels=2), components=1)
+    seen = Measurement(Identity((2,)), torch.zeros(1, 2), Gaussian(0.1))
+    with pytest.raises(ValueError, match="given"):
+        solve(labeled, seen, seed=0, given=torch.tensor([7]))
+    with pytest.raises(ValueError, match="At least one draw"):
+        solve(labeled, seen, n=0)
+    with pytest.raises(ValueError, match="in rows of shape"):
+        Measurement(Identity((2,)), torch.zeros(1, 3), Gaussian(0.1))

@@ -254,15 +254,21 @@ class Guess(Inference):
     def log_joint(
         self, x: Shaped[Tensor, "B *event"], z: Float[Tensor, "B *latent"], given: Given = NOTHING
     ) -> Float[Tensor, " B"]:
-        log_p: Tensor = self.model.autoencoder.likelihood(z, given).log_prob(x) + self.model.log_prior(z, given)
+        log_p: Tensor = self.model.autoencoder.likelihood(z, given).log_prob(x) + self.log_prior(z, given)
         return log_p
+
+    def log_prior(self, z: Float[Tensor, "B *latent"], given: Given = NOTHING) -> Float[Tensor, " B"]:
+        return self.model.log_prior(z, given)
+
+    def entries(self, z: Float[Tensor, "B *latent"], given: Given, noise: Noise) -> Shaped[Tensor, "B *event"]:
+        return self.model.in_space(draw(self.model.autoencoder.likelihood(z, given), noise))
 
     def joint(
         self, n: int, given: Given, noise: Noise
     ) -> tuple[Shaped[Tensor, "n *event"], Float[Tensor, "n *latent"]]:
         model = self.model
         z = model.prior.draw(n, noise, model.autoencoder, model.dtype, given)
-        return model.in_space(draw(model.autoencoder.likelihood(z, given), noise)), z
+        return self.entries(z, given, noise), z
 
 
 def _check_samples(samples: int) -> None:

@@ -122,3 +122,9 @@ class Steps(Sequential):
             return Read(state.reading, self.model.head.take(state.said, symbol), channels)
         pixel = self.model.numbers(torch.stack(channels, dim=1))
         return Read(state.reading, self.model.head.begin(state.reading.tell(pixel)), ())
+
+    def select(self, state: Read, rows: Int[Tensor, " m"]) -> Read:
+        """What has been read of some of the images, of which one may come several times."""
+        numbers, *told = state.said
+        said = Said(numbers[rows], *(None if part is None else part[rows] for part in told))
+        return Read(state.reading.select(rows), said, tuple(channel[rows] for channel in state.channels))

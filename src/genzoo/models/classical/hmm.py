@@ -33,6 +33,7 @@ from genzoo.core.space import Space
 from genzoo.models.classical import chain, long_chain
 from genzoo.models.classical.chain import Filtered, Smoothed, likeliest_paths, safe_log
 from genzoo.models.classical.emissions import Covariance, emissions
+from genzoo.models.classical.hmm_given import Filtering
 from genzoo.models.classical.hmm_steps import Steps
 from genzoo.models.classical.kmeans import assigned, lloyd, plus_plus
 from genzoo.models.labels import classes_in, labels_of
@@ -155,7 +156,9 @@ class HMM(GenerativeModel, DirectFit):
     def abilities(self) -> list[Ability]:
         if self.space.is_real:
             return []
-        return [Steps(self.space, self._starting, self.transition, self.emissions.tables().exp())]
+        tables = self.emissions.tables().exp()
+        steps = Steps(self.space, self._starting, self.transition, tables)
+        return [steps] if self.space.ragged else [steps, Filtering(self._starting, self.transition, tables)]
 
     def posterior(self, x: Shaped[Tensor, "B *event"], given: GivenAsked = None) -> Float[Tensor, "B T N"]:
         """γ, the probability of every state at every step given the whole sequence; zero in padding."""

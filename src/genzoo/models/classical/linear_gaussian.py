@@ -187,13 +187,18 @@ class Posterior(Inference):
     def log_joint(
         self, x: Float[Tensor, "B *event"], z: Float[Tensor, "B k"], given: Given = NOTHING
     ) -> Float[Tensor, " B"]:
-        log_prior = Normal(z.new_zeros(()), 1.0).log_prob(z).sum(1)
-        log_p: Tensor = self.model.given_latent(z).log_prob(x) + log_prior
+        log_p: Tensor = self.model.given_latent(z).log_prob(x) + self.log_prior(z)
         return log_p
 
     def joint(self, n: int, given: Given, noise: Noise) -> tuple[Float[Tensor, "n *event"], Float[Tensor, "n k"]]:
         z = noise.at("latent").normal(n, self.model.rank)
-        return draw(self.model.given_latent(z), noise), z
+        return self.entries(z, given, noise), z
+
+    def log_prior(self, z: Float[Tensor, "B k"], given: Given = NOTHING) -> Float[Tensor, " B"]:
+        return Normal(z.new_zeros(()), 1.0).log_prob(z).sum(1)
+
+    def entries(self, z: Float[Tensor, "B k"], given: Given, noise: Noise) -> Float[Tensor, "B *event"]:
+        return draw(self.model.given_latent(z), noise)
 
 
 def signed(columns: Float[Tensor, "D k"]) -> Float[Tensor, "D k"]:

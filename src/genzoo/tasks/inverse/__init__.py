@@ -24,6 +24,6 @@ __getattr__, __dir__, __all__ = attach(
         "pixels": ["AveragePool", "Blur", "Gray", "Mask", "bayer", "box", "half", "hidden", "strokes", "uncrop"],
         "posterior": ["Exactness", "Posterior"],
         "problem": ["Choice", "Method", "Problem"],
-        "solving": ["methods", "solve"],
+        "solving": ["choose", "methods", "solve"],
     },
 )

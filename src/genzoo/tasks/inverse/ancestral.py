@@ -5,7 +5,8 @@ $$ x_i \\sim \\frac{q(v)\\,g_i(v)}{\\sum_u q(u)\\,g_i(u)}, \\quad q(v) = p(v \\m
 
 is the best that can be done without looking ahead. Where all that was measured comes before anything that was not, and
 without noise, weights do not differ and draws are exact; else they are right as particles grow, and the mean weight is
-an unbiased estimate of p(y).
+an unbiased estimate of p(y). What mixes entries, as means of squares do, is looked ahead to by a guess at those
+that are still to be drawn (`genzoo.tasks.inverse.ahead`).
 
 References:
     Doucet, Godsill & Andrieu, 2000, "On sequential Monte Carlo sampling methods for Bayesian filtering"
@@ -21,9 +22,9 @@ from genzoo.core.abilities import Sequential
 from genzoo.core.given import Given
 from genzoo.core.model import evaluating
 from genzoo.tasks.importance import WeightsCollapsed
-from genzoo.tasks.inverse.gibbs import evidence
-from genzoo.tasks.inverse.measurement import Exact
-from genzoo.tasks.inverse.operator import Identity
+from genzoo.tasks.inverse.ahead import Ahead, Apart, Mixed
+from genzoo.tasks.inverse.measurement import Exact, Gaussian
+from genzoo.tasks.inverse.operator import ENTRIES, Identity, Linear
 from genzoo.tasks.inverse.pixels import Mask
 from genzoo.tasks.inverse.posterior import Exactness
 from genzoo.tasks.inverse.problem import Answer, Method, Problem
@@ -60,9 +61,13 @@ class Ancestral(Method):
         space, found = problem.model.space, problem.model.ability(Sequential)
         if found is None or space.ragged or not space.is_discrete or space.columns is not None:
             return "the model has no conditionals over an order of levels"
-        return (
-            "" if isinstance(problem.measurement.operator, Mask | Identity) else "entries are not measured one by one"
-        )
+        operator = problem.measurement.operator
+        if _is_apart(problem):
+            return ""
+        if not isinstance(operator, Linear) or operator.by_row or not isinstance(problem.measurement.noise, Gaussian):
+            return "entries are measured neither one by one nor by one linear operator with Gaussian noise"
+        size = math.prod(operator.domain) * math.prod(operator.range)
+        return f"its matrix would have {size:,} entries" if size > ENTRIES else ""
 
     def run(
         self, problem: Problem, n: int, seed: int, *, particles: int = PARTICLES, allow_collapse: bool = False
@@ -98,24 +103,26 @@ class Ancestral(Method):
 
     def _walked(self, chain: Any, rows: Problem, size: int, noise: Any) -> Particles:
         """Particles at the end of the order."""
-        known = evidence(rows.model, rows.measurement).double()
-        weightless = known.new_zeros(len(rows))
-        now = Particles(torch.zeros(len(rows), 0, dtype=torch.int64), weightless, weightless[: len(rows) // size])
-        state = chain.begin(len(rows), rows.given)
-        for i in range(known.shape[1]):
-            both = chain.logits(state).double().log_softmax(-1)[:, : known.shape[2]] + known[:, i]
-            now = now._replace(log_w=now.log_w + both.logsumexp(1))
+        ahead: Ahead = (Apart if _is_apart(rows) else Mixed)(rows.model, rows.measurement)
+        log_w, levels = ahead.start(), rows.model.space.levels or 1
+        log_z = log_w.new_zeros(len(rows) // size)
+        now = Particles(torch.zeros(len(rows), 0, dtype=torch.int64, device=log_w.device), log_w, log_z)
+        state, last = chain.begin(len(rows), rows.given), rows.model.space.dims - 1
+        for i in range(last + 1):
+            before, each = ahead.said(i)
+            both = chain.logits(state).double().log_softmax(-1)[:, :levels] + each
+            now = now._replace(log_w=now.log_w + both.logsumexp(1) - before)
             if bool((now.by_island.amax(1) == -torch.inf).any()):
                 raise ValueError(
                     f"A measurement must be possible under the model, got one of probability 0: entry {i}."
                 )
-            if size > 1:
-                now, index = resampled(now, noise.at("again", i))
-                if not torch.equal(index, torch.arange(len(index), device=index.device)):
-                    state, both = _of_rows(chain, state, now.x, index, rows.given), both[index]
+            now, index = resampled(now, noise.at("again", i))
+            if not torch.equal(index, torch.arange(len(index), device=index.device)):
+                state, both = _of_rows(chain, state, now.x, index, rows.given), both[index]
             symbol = noise.at("symbol", i).categorical(both)
+            ahead.take(i, index, symbol)
             now = now._replace(x=torch.cat([now.x, symbol[:, None]], 1))
-            if i + 1 < known.shape[1]:
+            if i < last:
                 state = chain.take(state, symbol)
         return now
 
@@ -130,11 +137,16 @@ def _of_rows(chain: Any, state: Any, x: Tensor, index: Tensor, given: Given) -> 
     return state
 
 
+def _is_apart(problem: Problem) -> bool:
+    """Whether entries are measured one by one."""
+    return isinstance(problem.measurement.operator, Mask | Identity)
+
+
 def _is_prefix(problem: Problem) -> bool:
     """Whether what was measured comes before all that was not, and without noise."""
     measurement = problem.measurement
     counted = measurement.operator.counted
-    if not isinstance(measurement.noise, Exact) or counted is None:
+    if not _is_apart(problem) or not isinstance(measurement.noise, Exact) or counted is None:
         return False
     flat = counted.reshape(-1, math.prod(problem.model.space.shape))
     return bool((flat[:, :-1] | ~flat[:, 1:]).all())

@@ -23,6 +23,7 @@ from genzoo.tasks.inverse.problem import Answer, Method, Problem
 __all__ = ["Closed", "Counted", "Imputed", "states"]
 
 STATES = 1 << 20
+AT_ONCE, BLOCK = 1 << 21, 1 << 14  # numbers of measurements by states, rows that are scored
 
 
 class Closed(Method):
@@ -158,24 +159,55 @@ class Counted(Method):
         return min(STATES, math.prod(alphabets(problem.model.space)))
 
     def run(self, problem: Problem, n: int, seed: int) -> Answer:
-        """Draws of states."""
+        """Draws of states.
+
+        Raises:
+            ValueError: If a measurement is impossible under the model.
+        """
         model, x = problem.model, states(problem.model)
-        u = as_numbers(model.space, x, torch.float64)
         noise, found, evidence = problem.times(n).noise(seed, self.name), [], []
+        size = max(1, AT_ONCE // (len(x) + n))
         with torch.no_grad(), evaluating(model):
-            for i in range(len(problem)):
-                one, here = problem.part(i, i + 1), torch.zeros(len(x), dtype=torch.int64)
-                given = given_rows(one.given, here)
-                log_p = torch.cat([
-                    model.log_prob(part, {name: rows[: len(part)] for name, rows in given.items()} or None)
-                    for part in x.split(1 << 14)
-                ]).double()  # fmt: skip
-                measurement = one.measurement.rows(here)
-                joint = log_p.log_softmax(0) + measurement.log_prob(u)
-                evidence.append(joint.logsumexp(0))
-                which = noise.rows(slice(i * n, (i + 1) * n)).categorical(joint.expand(n, -1))
-                found.append(x[which])
-        return Answer(torch.cat(found), self.cost(problem), torch.stack(evidence))
+            alike = None if problem.given else _log_shares(model, x, problem.part(0, 1))
+            for first in range(0, len(problem), size):
+                part = problem.part(first, min(first + size, len(problem)))
+                joint = _log_likelihoods(part, x) + (_log_shares(model, x, part) if alike is None else alike)
+                _refuse_impossible(joint, part.start)
+                evidence.append(joint.logsumexp(1))
+                rows = noise.rows(slice(first * n, (first + len(part)) * n))
+                u = rows.uniform(len(part) * n, dtype=torch.float64).view(len(part), n)
+                upto = joint.softmax(1).cumsum(1)
+                which = torch.searchsorted(upto, u * upto[:, -1:], right=True).clamp_max(len(x) - 1)
+                found.append(x[which.flatten()])
+        return Answer(torch.cat(found), self.cost(problem), torch.cat(evidence))
+
+
+def _log_likelihoods(part: Problem, x: Tensor) -> Float[Tensor, "B states"]:
+    """log p(y | x) of all states, for each measurement."""
+    index = torch.arange(len(part)).repeat_interleave(len(x))
+    u = as_numbers(part.model.space, x, torch.float64)
+    every = u.repeat(len(part), *[1] * (u.ndim - 1))
+    return part.measurement.rows(index).log_prob(every).double().unflatten(0, (len(part), len(x)))
+
+
+def _log_shares(model: GenerativeModel, x: Tensor, part: Problem) -> Float[Tensor, "B states"]:
+    """log p of all states under each condition."""
+    index = torch.arange(len(part)).repeat_interleave(len(x))
+    given = given_rows(part.given, index)
+    each = []
+    for rows in torch.arange(len(index)).split(BLOCK):
+        told = {name: values[rows] for name, values in given.items()}
+        each.append(model.log_prob(x[rows % len(x)], told or None))
+    return torch.cat(each).double().unflatten(0, (len(part), len(x))).log_softmax(1)
+
+
+def _refuse_impossible(joint: Float[Tensor, "B states"], start: int) -> None:
+    if bool((gone := joint.amax(1) == -torch.inf).any()):
+        row = start + int(gone.nonzero()[0])
+        raise ValueError(
+            f"A measurement must be possible under the model, got one of probability 0: row {row}. Check its range, "
+            "or tell the noise."
+        )
 
 
 def states(model: GenerativeModel) -> Tensor:

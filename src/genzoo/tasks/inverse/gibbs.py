@@ -7,19 +7,18 @@ from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from genzoo.core.given import Given
 from genzoo.core.model import GenerativeModel, evaluating
 from genzoo.mcmc import Kernel, rhat, run
-from genzoo.tasks.inverse.measurement import Measurement, as_numbers
+from genzoo.tasks.inverse.ahead import evidence
 from genzoo.tasks.inverse.operator import Identity
 from genzoo.tasks.inverse.pixels import Mask
 from genzoo.tasks.inverse.posterior import Exactness
 from genzoo.tasks.inverse.problem import Answer, Method, Problem
 
-__all__ = ["Gibbs", "SweepingLike", "evidence"]
+__all__ = ["Gibbs", "SweepingLike"]
 
 SWEEPS, CHAINS = 300, 4
 
@@ -89,21 +88,6 @@ def _told(state: Any) -> Tensor:
     """What R̂ is told of: the mean of the entries."""
     found: Tensor = state.x.flatten(1).double().mean(1)
     return found
-
-
-def evidence(model: GenerativeModel, measurement: Measurement) -> Float[Tensor, "B D L"]:
-    """log p(y_i | x_i) of every value of every entry.
-
-    Args:
-        model: A model of levels.
-        measurement: Of its entries, one by one.
-    """
-    space, y = model.space, measurement.y
-    values = as_numbers(space, torch.arange(space.levels or 1, device=y.device), y.dtype)
-    each = torch.stack([measurement.noise.log_prob(y, value.expand_as(y)) for value in values], -1)
-    counted = measurement.operator.counted
-    each = each if counted is None else torch.where(counted[..., None], each, 0.0)
-    return each.flatten(1, -2)
 
 
 def _sweeping(model: GenerativeModel) -> SweepingLike | None:

@@ -32,11 +32,12 @@ from genzoo.core.model import evaluating
 from genzoo.tasks.inverse.measurement import Exact, Interval, Measurement, between, linearized
 from genzoo.tasks.inverse.operator import conjugate_gradients
 from genzoo.tasks.inverse.posterior import Exactness
-from genzoo.tasks.inverse.problem import Answer, Method, Problem, keywords, refuse_diverged
+from genzoo.tasks.inverse.problem import Answer, Method, Problem, keywords, no_slope, refuse_diverged
 
 __all__ = ["DPS", "MMPS", "Guided", "Led", "PiGDM", "Way", "denoising", "moment_matched"]
 
 STEPS, ITERATIONS = 100, 3
+NO_DENOISER = "the model has no denoiser"
 FAINT = 1e-5  # α/σ below which x_t tells nothing
 LEAST = 1e-3  # σ on [0, 1] below which V cannot be inverted in single precision
 
@@ -250,7 +251,7 @@ class Guided(Method):
         return super().known() | keywords(type(self).mean)
 
     def why_not(self, problem: Problem) -> str:
-        return "" if problem.model.ability(Denoiser) is not None else "the model has no denoiser"
+        return no_slope(problem.measurement) if problem.model.ability(Denoiser) is not None else NO_DENOISER
 
     def run(self, problem: Problem, n: int, seed: int, *, steps: int = STEPS, **options: Any) -> Answer:
         """Draws.

@@ -37,9 +37,9 @@ from genzoo.tasks.inference import InferenceLike
 from genzoo.tasks.inverse.measurement import Exact, Interval, Measurement, between
 from genzoo.tasks.inverse.operator import conjugate_gradients
 from genzoo.tasks.inverse.posterior import Exactness
-from genzoo.tasks.inverse.problem import Answer, Method, Problem
+from genzoo.tasks.inverse.problem import Answer, Method, Problem, no_slope
 
-__all__ = ["LatentWalk", "Pulse"]
+__all__ = ["LatentWalk", "Pulse", "column", "disagreement"]
 
 STEPS, AFTER, LEAPS, CHAINS = 40, 60, 5, 4
 DRAWS, PROBES = 2000, 32  # of the model, and of signs, that a spread is told by
@@ -137,7 +137,7 @@ class LatentWalk(Method):
             log_w = log_w.view(len(problem), chains)
             z = z[_again(log_w, noise.at("again"))]
             z, trace = _moved(target, z, size, noise.at("after"), after)
-            worst = _disagreement(trace, len(problem), chains)
+            worst = disagreement(trace, len(problem), chains)
             ess = 1 / log_w.softmax(1).square().sum(1)
             if not math.isfinite(float(log_w.max())) or (
                 float(ess.min()) < 1.05 and worst > 1.5 and not allow_collapse
@@ -215,7 +215,7 @@ def _annealed(target: Target, start: Noise, noise: Noise, steps: int, chains: in
     betas = torch.linspace(0, 1, steps + 1, dtype=torch.float64).pow(4).tolist()  # most of it happens at the beginning
     rows = len(target.measurement)
     z = target.latent.draw(rows, target.given, start.at("pilot"))
-    size, sizes = _column(z, 0.2), []
+    size, sizes = column(z, 0.2), []
     for k in range(steps):
         z, size = _step(target.at(betas[k + 1]), z, size, noise.at("pilot", k))
         shared = size.log().view(-1, chains).mean(1, keepdim=True).expand(-1, chains)
@@ -246,7 +246,7 @@ def _moved(target: Target, z: Tensor, size: Tensor, noise: Noise, moves: int) ->
     return z, torch.stack(trace) if trace else z.new_zeros(0, len(z))
 
 
-def _disagreement(trace: Float[Tensor, "moves rows"], count: int, chains: int) -> float:
+def disagreement(trace: Float[Tensor, "moves rows"], count: int, chains: int) -> float:
     """The worst R̂ of the likelihoods in the second half of the moves; 1 where there are too few."""
     half = trace[len(trace) // 2 :].view(-1, count, chains)
     if len(half) < 4:
@@ -263,7 +263,8 @@ def _again(log_w: Float[Tensor, "B chains"], noise: Noise) -> Tensor:
     return (systematic(log_w, chains, noise) + first).flatten()
 
 
-def _column(z: Tensor, value: float) -> Tensor:
+def column(z: Tensor, value: float) -> Tensor:
+    """A number for each row, shaped to go with them."""
     return torch.full((len(z), *[1] * (z.ndim - 1)), value, dtype=z.dtype, device=z.device)
 
 
@@ -276,7 +277,7 @@ def _no_latent(problem: Problem) -> str:
     latent = problem.model.ability(Latent)
     if latent is None:
         return "the model has no latent"
-    return "" if latent.space.is_real else "its latents are codes"
+    return no_slope(problem.measurement) if latent.space.is_real else "its latents are codes"
 
 
 class Pulse(Method):

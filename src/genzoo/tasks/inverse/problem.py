@@ -15,9 +15,10 @@ from genzoo.core.model import GenerativeModel
 from genzoo.core.noise import Noise
 from genzoo.distributions.estimate import NotFinite
 from genzoo.tasks.inverse.measurement import Measurement
+from genzoo.tasks.inverse.operator import Linear
 from genzoo.tasks.inverse.posterior import Exactness
 
-__all__ = ["Answer", "Choice", "Method", "Problem", "refuse_diverged"]
+__all__ = ["Answer", "Choice", "Method", "Problem", "no_slope", "refuse_diverged"]
 
 
 class Problem(NamedTuple):
@@ -134,6 +135,23 @@ def keywords(function: Callable[..., Any]) -> frozenset[str]:
     """
     parameters = inspect.signature(function).parameters.values()
     return frozenset(parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY)
+
+
+def no_slope(measurement: Measurement) -> str:
+    """Why nothing can be led by the slope of a measurement; empty if it can.
+
+    Args:
+        measurement: What was measured.
+    """
+    if isinstance(measurement.operator, Linear):
+        return ""
+    one = measurement.operator.rows(torch.zeros(1, dtype=torch.int64))
+    with torch.enable_grad():
+        x = Noise(0, "slope").uniform(1, *one.domain).to(measurement.y).requires_grad_()
+        y = one(x)
+        slope = torch.autograd.grad(y.square().sum(), x, materialize_grads=True)[0] if y.requires_grad else None
+    steep = slope is not None and bool(slope.abs().sum() > 0)
+    return "" if steep else "the operator has no slope to follow: tell rounding by the channel Interval"
 
 
 def refuse_diverged(x: Tensor, name: str) -> None:

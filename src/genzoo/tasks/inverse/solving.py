@@ -17,23 +17,23 @@ from genzoo.core.noise import fresh_seed
 from genzoo.tasks.importance import WeightsCollapsed
 from genzoo.tasks.inverse.ancestral import Ancestral
 from genzoo.tasks.inverse.closed import Closed, Counted, Imputed
+from genzoo.tasks.inverse.filtering import Filtered
 from genzoo.tasks.inverse.gibbs import Gibbs
 from genzoo.tasks.inverse.guided import DPS, MMPS, PiGDM
 from genzoo.tasks.inverse.importance import Importance
+from genzoo.tasks.inverse.langevin import Langevin
 from genzoo.tasks.inverse.latent import LatentWalk, Pulse
 from genzoo.tasks.inverse.measurement import Exact, Measurement, as_numbers, in_space
 from genzoo.tasks.inverse.operator import Identity
+from genzoo.tasks.inverse.parts import Parts
 from genzoo.tasks.inverse.pixels import Mask
 from genzoo.tasks.inverse.posterior import Exactness, Posterior
 from genzoo.tasks.inverse.problem import Answer, Choice, Method, Problem
 from genzoo.tasks.inverse.twisted import Twisted
+from genzoo.tasks.inverse.within import Within
 
-__all__ = ["METHODS", "methods", "solve"]
+__all__ = ["METHODS", "choose", "methods", "solve"]
 
-METHODS: tuple[Method, ...] = (
-    Closed(), Imputed(), Counted(), Ancestral(), Gibbs(), Twisted(), LatentWalk(), Importance(),
-    MMPS(), PiGDM(), DPS(), Pulse(),
-)  # fmt: skip
 ENTRIES = 1 << 22  # of rows that are worked on at a time
 PILOT = 2  # draws of one measurement, by which a method is tried
 
@@ -60,6 +60,41 @@ def methods(model: GenerativeModel, measurement: Measurement, given: GivenAsked 
     """
     problem = _problem(model, measurement, given, 0)
     return _choices(problem)
+
+
+def choose(
+    model: GenerativeModel,
+    measurement: Measurement,
+    *,
+    given: GivenAsked = None,
+    seed: int = 0,
+    calibrations: Mapping[str, float] | None = None,
+    **options: Any,
+) -> Choice:
+    """What "auto" takes, with what it costs, by a pilot of one measurement.
+
+    Args:
+        model: The model.
+        measurement: What was measured.
+        given: What rows are given.
+        seed: Names the pilot.
+        calibrations: The spread over the error of heuristics, by name.
+        options: Those that the method must know.
+
+    Raises:
+        Unsupported: If no method fits.
+
+    Example:
+        >>> from genzoo.core import Space
+        >>> from genzoo.models.classical import GaussianMixture
+        >>> from genzoo.tasks.inverse import Gaussian, Identity
+        >>> seen = Measurement(Identity((2,)), torch.zeros(1, 2), Gaussian(0.1))
+        >>> choose(GaussianMixture(Space((2,)), components=3), seen).name
+        'closed'
+    """
+    problem = _problem(model, measurement, given, 0)
+    found = _automatic(problem, seed, calibrations or {}, options)
+    return next(choice for choice in _choices(problem) if choice.name == found.name)
 
 
 def solve(
@@ -121,6 +156,12 @@ def solve(
     x = answer.x.unflatten(0, (len(problem), n)).transpose(0, 1)
     told = {**answer.diagnostics, **_residual(problem, x)}
     return Posterior(x, chosen.exactness(problem), chosen.name, answer.calls, answer.log_evidence, told)
+
+
+METHODS: tuple[Method, ...] = (
+    Closed(), Filtered(), Imputed(), Counted(), Parts(solve), Ancestral(), Gibbs(), Within(), Twisted(), LatentWalk(),
+    Langevin(), Importance(), MMPS(), PiGDM(), DPS(), Pulse(),
+)  # fmt: skip
 
 
 def _problem(model: GenerativeModel, measurement: Measurement, given: GivenAsked, start: int) -> Problem:
@@ -229,6 +270,13 @@ def _trivial(problem: Problem, n: int, seed: int) -> Posterior | None:
     everything = isinstance(operator, Identity) or (isinstance(operator, Mask) and bool(operator.known.all()))
     if everything and isinstance(measurement.noise, Exact):
         x = in_space(model.space, measurement.y)
+        off = (as_numbers(model.space, x).to(measurement.y) - measurement.y).abs() > measurement.noise.tolerance
+        if bool(off.any()):
+            (row, *entry), first = off.nonzero()[0].tolist(), problem.start
+            raise ValueError(
+                f"A measurement must be one of some level, got one of none: entry {entry} of row {first + row}. "
+                "Check its range, or tell the noise."
+            )
         return Posterior(x.expand(n, *x.shape), Exactness.EXACT, "measured", 0)
     return None
 

@@ -26,11 +26,11 @@ from genzoo.core.abilities import Denoiser
 from genzoo.core.model import evaluating
 from genzoo.core.noise import Noise
 from genzoo.tasks.importance import WeightsCollapsed
-from genzoo.tasks.inverse.guided import STEPS, Led, Step, Way, denoising
+from genzoo.tasks.inverse.guided import NO_DENOISER, STEPS, Led, Step, Way, denoising
 from genzoo.tasks.inverse.measurement import Measurement
 from genzoo.tasks.inverse.operator import Linear
 from genzoo.tasks.inverse.posterior import Exactness
-from genzoo.tasks.inverse.problem import Answer, Method, Problem, refuse_diverged
+from genzoo.tasks.inverse.problem import Answer, Method, Problem, no_slope, refuse_diverged
 
 __all__ = ["Twisted", "resampled"]
 
@@ -124,7 +124,7 @@ class Twisted(Method):
         return int(options.get("particles", PARTICLES))
 
     def why_not(self, problem: Problem) -> str:
-        return "" if problem.model.ability(Denoiser) is not None else "the model has no denoiser"
+        return no_slope(problem.measurement) if problem.model.ability(Denoiser) is not None else NO_DENOISER
 
     def run(
         self,
