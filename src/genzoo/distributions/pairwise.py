@@ -9,7 +9,7 @@ from torch import Tensor
 from genzoo.distributions.resampling import require_rows
 from genzoo.distributions.samples import Samples, checked_rows
 
-__all__ = ["nearest", "nearest_others", "neighbor_radii", "squared_distances"]
+__all__ = ["nearest", "nearest_among", "nearest_others", "neighbor_radii", "squared_distances"]
 
 BLOCK = 1024
 LOST = 1e4  # times the rounding of a product's terms: below that a difference has lost its digits
@@ -114,6 +114,30 @@ def nearest_others(x: Float[Tensor, "n D"], k: int, *, block: int = BLOCK) -> Fl
         if i != j:
             near[j].append(_smallest(distances.T.contiguous(), k))
     return torch.cat([_smallest(torch.cat(parts, dim=1), k).sort(1).values for parts in near])
+
+
+def nearest_among(
+    x: Float[Tensor, "n D"], among: Float[Tensor, "m D"], k: int, *, block: int = BLOCK
+) -> Float[Tensor, "n k"]:
+    """The squared distances of each row to its k nearest rows of another set, in ascending order.
+
+    Args:
+        x: The rows.
+        among: Where to look.
+        k: How many neighbors.
+        block: Rows at a time.
+
+    Raises:
+        TooFew: If there are fewer than k rows to look among.
+
+    Example:
+        >>> nearest_among(torch.tensor([[1.0]]), torch.tensor([[0.0], [3.0], [9.0]]), 2)
+        tensor([[1., 4.]])
+    """
+    require_rows(len(among), k, f"A distance to {k} neighbors")
+    center = among.mean(0)  # near the origin fewer digits are lost
+    others = among - center
+    return torch.cat([_smallest(products(part - center, others), k).sort(1).values for part in x.split(block)])
 
 
 def nearest(x: Samples, among: Samples, *, block: int = BLOCK) -> tuple[Float[Tensor, " n"], Int[Tensor, " n"]]:

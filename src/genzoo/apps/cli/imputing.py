@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from genzoo.data.holes import Frame, Lines
     from genzoo.zoo.loading import Run
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "conditions_of", "read_table"]
 
 
 def impute(
@@ -45,8 +45,8 @@ def impute(
     codec = table_codec(loaded)
     if imputes(loaded.generative) is None:
         raise _unable(loaded, "impute", "knows its entries given others")
-    holed, x = _read(loaded, codec, data, unseen)
-    rows = _conditions(loaded, holed, pairs("--given", given or (), as_text=True), len(x))
+    holed, x = read_table(loaded, codec, data, unseen)
+    rows = conditions_of(loaded, holed, pairs("--given", given or (), as_text=True), len(x))
     with Heartbeat("impute") as beat:
         beat.say(f"drawing {int(x.isnan().sum()):,} cells {n} times")
         found = tasks.impute(loaded.generative, x.to(loaded.generative.device), n, rows, seed=seed)
@@ -76,7 +76,9 @@ def _unable(run: "Run", what: str, ability: str) -> Mistake:
     )
 
 
-def _read(run: "Run", codec: "TableCodec | PointsCodec", path: Path, unseen: str) -> "tuple[Lines | Frame, Tensor]":
+def read_table(
+    run: "Run", codec: "TableCodec | PointsCodec", path: Path, unseen: str
+) -> "tuple[Lines | Frame, Tensor]":
     """A table with holes, and its rows."""
     from genzoo.data.codecs.table import TableCodec
     from genzoo.data.columns import MISSING
@@ -102,7 +104,7 @@ def _of_the_space(run: "Run", x: "Tensor") -> "Tensor":
     return x.to(getattr(torch, space.dtype)) if space.is_discrete else x
 
 
-def _conditions(run: "Run", holed: "Lines | Frame", words: Mapping[str, str], n: int) -> Any:
+def conditions_of(run: "Run", holed: "Lines | Frame", words: Mapping[str, str], n: int) -> Any:
     """The condition of each row: from the columns of the table, or from words."""
     from genzoo.core.given import null_rows
     from genzoo.zoo.conditions import conditions, spelled

@@ -19,6 +19,7 @@ from genzoo.apps.cli import (
     imputing,
     latents,
     lecturing,
+    outlying,
     posterior,
     reproduce,
     solving,
@@ -56,8 +57,8 @@ def genzoo(
 
 
 PARTS = (
-    catalog, training, using, checking, averaging, exporting, posterior, completing, imputing, solving, compressing,
-    chatting, reproduce, lecturing,
+    catalog, training, using, checking, averaging, exporting, posterior, completing, imputing, outlying, solving,
+    compressing, chatting, reproduce, lecturing,
 )  # fmt: skip
 for part in PARTS:
     for function, example in part.COMMANDS.items():

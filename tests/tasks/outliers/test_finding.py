@@ -1,0 +1,202 @@
+"""Statistics are what their equations say, and any model finds what is far."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from genzoo.core import Noise, Space, Unsupported
+from genzoo.data import Rows
+from genzoo.distributions.estimate import TooFew
+from genzoo.models.classical import Gaussian
+from genzoo.tasks.outliers import Setting, methods, outliers, surprise
+from genzoo.tasks.outliers.finding import STATISTICS
+from genzoo.tasks.outliers.statistic import Drawn
+from genzoo.training import TrainConfig, train
+from tests.zoo import ready
+from tests.zoo.entry import batch
+
+FAMILIES = (
+    "gaussian",
+    "hmm",
+    "rbm",
+    "made",
+    "vae",
+    "gan",
+    "nsf",
+    "diffusion",
+    "forest",
+    "tab_ar",
+    "denoising_autoencoder",
+)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> tuple[Gaussian, Tensor]:
+    """A Gaussian of 3 correlated entries, and 900 rows of which it has seen the first 300."""
+    mix = torch.tensor([[1.0, 0.0, 0.0], [2.0, 0.5, 0.0], [-1.0, 1.0, 3.0]])
+    x = Noise(0).normal(900, 3) @ mix.T + 4
+    model = Gaussian(Space((3,)))
+    train(
+        model, Rows(x[:300], None, torch.arange(300), Space((3,))), TrainConfig(device="cpu"), say=lambda remark: None
+    )
+    return model, x
+
+
+def number(name: str, setting: Setting, x: Tensor) -> Tensor:
+    given = setting.model.checked_given(None, len(x))
+    statistic = next(statistic for statistic in STATISTICS if statistic.name == name)
+    assert not statistic.why_not(setting)
+    return statistic.number(setting)(Drawn(x, given))
+
+
+def test_a_likelihood_is_minus_log_p_and_a_ratio_leaves_the_background_out(fitted: tuple[Gaussian, Tensor]) -> None:
+    model, x = fitted
+    background = Gaussian(Space((3,)))
+    setting = Setting(model, background=background)
+    assert number("likelihood", setting, x).equal(-model.log_prob(x).double())
+    assert number("ratio", setting, x).allclose(background.log_prob(x).double() - model.log_prob(x).double())
+
+
+def test_neighbors_are_those_of_a_plain_search_in_standard_units(fitted: tuple[Gaussian, Tensor]) -> None:
+    model, x = fitted
+    known, asked = x[:300], x[300:340]
+    units = (known.mean(0), known.std(0, unbiased=False))
+    distance = torch.cdist((asked - units[0]) / units[1], (known - units[0]) / units[1]).sort(1).values[:, :5].mean(1)
+    assert number("neighbors", Setting(model, known), asked).allclose(distance.double().log(), atol=1e-4)
+    drawn = number("neighbors", Setting(model), asked)  # among samples, where no rows are known
+    assert torch.corrcoef(torch.stack([drawn, distance.double().log()]))[0, 1] > 0.5
+
+
+def test_a_latent_is_its_log_prior_and_a_flows_code_is_not_compared() -> None:
+    model = ready("nsf")
+    x = batch(model, 16).x
+    z = model.encode(x).double()
+    assert (
+        number("latent", Setting(model), x)
+        .double()
+        .allclose(z.square().sum(1) / 2 + z.shape[1] * math.log(2 * math.pi) / 2, atol=1e-5)
+    )
+    why = {choice.name: choice.why_not for choice in methods(model)}
+    assert why["reconstruction"] == "its code keeps all of a row"
+    assert why["complexity"] == "files are of levels in a byte"
+
+
+def test_denoising_errors_of_a_gaussian_are_those_of_its_closed_form() -> None:
+    """x ~ N(0, 1), E[x | x_t] = α x_t / (α² + σ²): at SNR s the error has the mean 1/(1 + s)."""
+    from genzoo.core.abilities import Denoiser
+    from genzoo.distributions.levels import Numbers
+    from genzoo.models.diffusion.schedule import Cosine
+
+    class Exact(Denoiser):
+        schedule, shape, numbers = Cosine(), (400,), Numbers(Space((400,)))
+
+        def denoise(self, x_t: Tensor, t: Tensor, given: object = None) -> Tensor:
+            alpha, sigma = self.schedule(t)
+            return alpha * x_t / (alpha**2 + sigma**2)
+
+        def start(self, n: int, noise: Noise) -> Tensor:
+            return noise.normal(n, 400)
+
+    class Known(Gaussian):
+        def abilities(self) -> list[Denoiser]:
+            return [Exact()]
+
+    model = Known(Space((400,)), covariance="diag")
+    found = number("denoising", Setting(model), Noise(0).normal(50, 400)).exp().mean(0)
+    wanted = 1 / (1 + torch.linspace(-3, 5, 8).double().exp())
+    assert found.sort(descending=True).values.allclose(wanted.sort(descending=True).values, rtol=0.08)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_scores_rows_that_are_far(name: str) -> None:
+    """By all that the model has; results depend on rows alone, not on how many are asked at a time."""
+    model = ready(name)
+    usual = batch(model, 60, page=1)
+    given, space = usual.given or None, model.given_space or None
+    rows = Rows(usual.x, given, torch.arange(60), model.space, space)
+    known = batch(model, 124).x[60:] if not model.given_space else None
+    able = [choice.name for choice in methods(model, known=known) if not choice.why_not]
+    found = outliers(model, rows, calibration=rows, known=known, seed=1)
+    assert found.score.isfinite().all()
+    assert ((found.p > 0) & (found.p <= 1)).all()
+    assert set(found.by) <= set(able)
+    assert found.calibration == 30
+    part = Rows(usual.x, given, torch.arange(7), model.space, space)
+    assert outliers(model, part, calibration=rows, known=known, seed=1).score.allclose(
+        found.score[:7], rtol=1e-4, atol=1e-5
+    )
+
+
+def test_far_rows_are_flagged_and_usual_ones_are_not(fitted: tuple[Gaussian, Tensor]) -> None:
+    model, x = fitted
+    rows = torch.cat([x[600:], x[:20] + torch.tensor([9.0, -9.0, 9.0])])
+    found = outliers(model, rows, calibration=x[300:600], known=x[:300], fdr=0.1)
+    assert found.flagged is not None
+    assert found.flagged[300:].all()
+    assert found.flagged[:300].float().mean() < 0.05
+    assert found.calibration == 150
+    assert found.smallest_p == 1 / 151
+    assert list(found.by) == ["likelihood", "neighbors"]
+    for choice in methods(model, known=x[:300]):
+        if not choice.why_not and choice.name != "auto":
+            one = outliers(model, rows, calibration=x[300:600], known=x[:300], method=choice.name)
+            assert one.p[300:].mean() < 0.02 < one.p[:300].mean(), choice.name
+
+
+def test_surprise_of_an_entry_is_that_of_its_conditional(fitted: tuple[Gaussian, Tensor]) -> None:
+    model, x = fitted
+    rows = x[600:606].clone()
+    rows[0, 2] += 18.0  # six deviations given the others, which move along with each other and not with it
+    told = surprise(Setting(model), rows, x[300:600])
+    assert told.by == "others"
+    assert told.surprise[0].argmax() == 2
+    assert told.surprise[0, 2] > 8
+    assert told.surprise[1:].mean() < 3
+
+
+def test_bad_input_says_what_to_do(fitted: tuple[Gaussian, Tensor]) -> None:
+    model, x = fitted
+    with pytest.raises(ValueError, match="got 100% training rows. Hold rows back"):
+        outliers(model, x[600:], calibration=x[:300], known=x[:300])
+    with pytest.raises(TooFew, match="p-values of outliers needs at least 20 rows, got 19"):
+        outliers(model, x[600:], calibration=x[300:319])
+    with pytest.raises(Unsupported, match="it does not denoise. Of those that do: auto, likelihood"):
+        outliers(model, x[600:], calibration=x[300:600], method="denoising")
+    with pytest.raises(Unsupported, match="there is no zlib"):
+        outliers(model, x[600:], calibration=x[300:600], method="zlib")
+    with pytest.raises(ValueError, match="`fdr` must be between 0 and 1"):
+        outliers(model, x[600:], calibration=x[300:600], fdr=5)
+
+
+def test_what_is_odd_is_told(fitted: tuple[Gaussian, Tensor]) -> None:
+    model, x = fitted
+
+    def told(rows: Tensor, usual: Tensor, fdr: float | None = None) -> str:
+        return "; ".join(outliers(model, rows, calibration=usual, known=x[:300], fdr=fdr).remarks)
+
+    assert told(x[600:], x[300:600]) == ""
+    assert "column 2 is" in told(x[600:] * torch.tensor([1.0, 1.0, 100.0]), x[300:600])
+    assert "of another law than training rows (column 0" in told(x[600:], x[300:600] + torch.tensor([1.0, 0, 0]))
+    assert "50% of the rows are training rows" in told(torch.cat([x[600:], x[:300]]), x[300:600])
+    assert "30 calibration rows are few" in told(x[600:], x[300:330])
+    assert "a single one needs 2,999" in told(x[600:], x[300:600], fdr=0.1)
+
+
+def test_the_file_of_a_picture_is_short_where_it_is_plain() -> None:
+    model = ready("made")
+    x = torch.zeros(2, *model.space.shape, dtype=torch.uint8)
+    x[1] = batch(model, 1).x[0]
+    got = number("complexity", Setting(model), x) + model.log_prob(x).double()
+    assert got.tolist() == pytest.approx([-8 * math.log(2) * len_ for len_ in _lengths(x)])
+
+
+def _lengths(x: Tensor) -> list[int]:
+    import zlib
+
+    found = []
+    for row in x:
+        steps = (row.int().diff(dim=-1, prepend=torch.zeros(*row.shape[:-1], 1, dtype=torch.int)) % 256).byte()
+        found.append(min(len(zlib.compress(part.numpy().tobytes(), 9)) for part in (row, steps)))
+    return found
