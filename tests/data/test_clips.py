@@ -74,7 +74,7 @@ def test_no_picture_is_in_two_splits(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_clips_come_back_from_files(tmp_path: Path, ending: str) -> None:
     codec = ClipCodec(256)
     x = GRAY.clone()
-    x[0, 1] = x[0, 0]  # Pillow merges frames that are alike
+    x[0, 1], x[1, :2], x[1, 2:] = x[0, 0], x[1, 0], x[1, 2]  # Pillow merges frames that are alike
     for i in range(3):
         codec.save(x[i : i + 1], tmp_path / f"{i}{ending}")
         assert torch.equal(codec.load(tmp_path / f"{i}{ending}"), x[i : i + 1])
@@ -120,7 +120,7 @@ def test_what_is_no_set_of_clips_is_refused(tmp_path: Path) -> None:
         read(tmp_path)
     frames = [Image.fromarray(frame[0].numpy()) for frame in GRAY[0]]
     frames[0].save(tmp_path / "b.gif", save_all=True, append_images=frames[1:], duration=[100, 150, 100, 100])
-    with pytest.raises(DataError, match=r"multiples of the shortest.*100 and 150 ms"):
+    with pytest.raises(DataError, match=r"multiples of 100 ms.*up to 150 ms"):
         read(tmp_path)
     (tmp_path / "b.gif").write_bytes(b"GIF89a")
     assert len(read(tmp_path, skip_bad=True).skipped) == 1

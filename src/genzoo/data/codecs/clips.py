@@ -4,7 +4,7 @@ import dataclasses
 import io
 from collections.abc import Iterable
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from genzoo.data import picture
 from genzoo.data.codec import Codec
 from genzoo.data.codecs.image import ImageCodec
 
-__all__ = ["ENDINGS", "ClipCodec", "decode_clip"]
+__all__ = ["ENDINGS", "ClipCodec", "Shown", "decode_clip"]
 
 ENDINGS = (".gif", ".png", ".apng", ".webp")
 MOST_FRAMES, LARGEST = 4096, 256_000_000  # frames and pixels of a clip
@@ -47,6 +47,11 @@ class ClipCodec(Codec):
     levels: int | None = 256
     rate: float = 10.0
 
+    @property
+    def unit(self) -> int:
+        """How long a frame lasts, in ms: a GIF counts in hundredths of a second."""
+        return 10 * max(1, round(100 / self.rate))
+
     def pixels(self, x: Shaped[Tensor, "n T C H W"]) -> UInt8[Tensor, "n T C H W"]:
         """Bytes for viewing."""
         if x.ndim != 5:
@@ -56,15 +61,14 @@ class ClipCodec(Codec):
     def save_parts(self, parts: Iterable[Shaped[Tensor, "_ T C H W"]], n: int, path: str | Path) -> Path:
         x = self.pixels(torch.cat(list(parts)))
         frames = [Image.fromarray(picture.raster(frame)) for frame in x[0]] if n == 1 else self._beside(x)
-        lasts = 10 * max(1, round(100 / self.rate))  # a GIF counts in hundredths of a second
         form = "PNG" if Path(path).suffix.lower() in self.also else "GIF"
-        frames[0].save(path, format=form, save_all=True, append_images=frames[1:], loop=0, duration=lasts)
+        frames[0].save(path, format=form, save_all=True, append_images=frames[1:], loop=0, duration=self.unit)
         return Path(path)
 
     def load(self, path: str | Path) -> Shaped[Tensor, "1 T C H W"]:
         name = Path(path).name
         with told(name):
-            frames, _ = decode_clip(name, read_bytes(path))
+            frames = decode_clip(name, read_bytes(path)).timed(name, self.unit)
         return ImageCodec(self.levels).values(frames)[None]
 
     def picture(self, x: Shaped[Tensor, "n T C H W"]) -> Image.Image | None:
@@ -77,17 +81,45 @@ class ClipCodec(Codec):
         return [picture.grid(frames) for frames in x.unbind(1)]
 
 
-def decode_clip(name: str, content: bytes) -> tuple[UInt8[Tensor, "T C H W"], float]:
-    """The frames of an animation and how many there are in a second; gray where every pixel of every frame is.
+class Shown(NamedTuple):
+    """What an animation shows, one after another.
 
-    A frame that lasts k times as long as the shortest is k frames: writers merge those that are alike.
+    Attributes:
+        frames: Pictures; gray where every pixel of all is.
+        lasts: How long each is shown, in ms; 0 for a still.
+    """
+
+    frames: UInt8[Tensor, "T C H W"]
+    lasts: list[float]
+
+    def timed(self, name: str, unit: float) -> UInt8[Tensor, "M C H W"]:
+        """The frames of a clip: a picture that lasts k units is k frames, for writers merge those that are alike.
+
+        Args:
+            name: What the file is called.
+            unit: How long a frame lasts; 0 where there are stills.
+
+        Raises:
+            DataError: If some do not last a whole number of units.
+        """
+        times = [round(lasting / unit) if unit else 1 for lasting in self.lasts]
+        if any(k * unit != lasting for k, lasting in zip(times, self.lasts, strict=True)) or sum(times) > MOST_FRAMES:
+            raise DataError(
+                f"Frames of {name} must last whole multiples of {unit:g} ms, up to {MOST_FRAMES:,} in all, got up to "
+                f"{max(self.lasts):g} ms. Write it again at one rate."
+            )
+        return self.frames.repeat_interleave(torch.tensor(times), 0)
+
+
+def decode_clip(name: str, content: bytes) -> Shown:
+    """What an animation, or a still, shows.
 
     Args:
         name: What the file is called.
         content: Its bytes.
 
     Raises:
-        DataError: If it is none, too large, or frames do not last whole multiples of the shortest.
+        DataError: If it is none, or too large.
     """
     with told(name, "be a whole picture or animation", "Replace it."):
         try:
@@ -96,17 +128,10 @@ def decode_clip(name: str, content: bytes) -> tuple[UInt8[Tensor, "T C H W"], fl
                 shown = [(_channels(frame), frame.info.get("duration", 0)) for frame in ImageSequence.Iterator(image)]
         except UnidentifiedImageError:
             raise ValueError("other content") from None  # in the place of an object in memory
-    least = min(lasting for _, lasting in shown)
-    times = [round(lasting / least) if least else 1 for _, lasting in shown]
-    if any(k * least != lasting for k, (_, lasting) in zip(times, shown, strict=True)) or sum(times) > MOST_FRAMES:
-        raise DataError(
-            f"Frames of {name} must last whole multiples of the shortest, up to {MOST_FRAMES:,} in all, got {least:g} "
-            f"and {max(lasting for _, lasting in shown):g} ms. Write it again at one rate."
-        )
-    rows = torch.stack([frame for (frame, _), k in zip(shown, times, strict=True) for _ in range(k)])
+    rows = torch.stack([frame for frame, _ in shown])
     if bool((rows[:, 3] == 255).all()):
         rows = rows[:, :1] if bool((rows[:, :1] == rows[:, :3]).all()) else rows[:, :3]
-    return rows.contiguous(), 1000 / least if least else 0.0
+    return Shown(rows.contiguous(), [float(lasting) for _, lasting in shown])
 
 
 def _check_size(name: str, image: Image.Image, count: int) -> None:

@@ -11,7 +11,7 @@ from torch.nn.functional import interpolate
 
 from genzoo.core import Space
 from genzoo.core.errors import DataError
-from genzoo.data.codecs.clips import ENDINGS, ClipCodec, decode_clip
+from genzoo.data.codecs.clips import ENDINGS, ClipCodec, Shown, decode_clip
 from genzoo.data.readers.archive import Files, inner, open_files
 from genzoo.data.readers.layout import layout, table_of
 from genzoo.data.source import Asked, Condition, Source, reader
@@ -25,10 +25,16 @@ RATE, SHOWN, LARGEST_SIDE = 10.0, 10, 4096
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
-    """A clip as it lies in its file or folder."""
+    """A clip as it lies in its file or folder.
 
-    frames: UInt8[Tensor, "T C H W"]
-    rate: float
+    Attributes:
+        name: What it is called.
+        shown: What it shows.
+        word: A hash of its content.
+    """
+
+    name: str
+    shown: Shown
     word: Tensor
 
 
@@ -40,7 +46,7 @@ def are_animated(files: Files) -> bool:
     """
     for name in files.ending(*ENDINGS)[:1]:
         try:
-            return len(decode_clip(name, files.read(name))[0]) > 1
+            return len(decode_clip(name, files.read(name)).frames) > 1
         except DataError:
             return False
     return False
@@ -64,7 +70,8 @@ def read_clips(path: Path, asked: Asked) -> Source:
         others = files.without(files.ending(*(ENDINGS if animated else STILLS)), "clips")
         clips, bad = _decoded(files, found.x.cells, asked, animated=animated)
     kept = [i for i in range(len(found.x.cells)) if i not in bad]
-    x, of = _rows(clips, [found.x.cells[i] for i in kept], asked)
+    unit = min(lasting for clip in clips for lasting in clip.shown.lasts) if animated else 0.0
+    x, of = _rows([clip.shown.timed(clip.name, unit) for clip in clips], [clip.name for clip in clips], asked)
     splits = {
         split: torch.isin(torch.tensor(kept)[of], index).nonzero()[:, 0] for split, index in found.x.splits.items()
     }
@@ -76,7 +83,7 @@ def read_clips(path: Path, asked: Asked) -> Source:
         path.name if path.is_dir() else files.name,
         x,
         Space(tuple(x.shape[1:]), levels=256),
-        ClipCodec(256, clips[0].rate or RATE),
+        ClipCodec(256, 1000 / unit if unit else RATE),
         given,
         splits,
         torch.cat([clip.word for clip in clips])[of],
@@ -101,33 +108,29 @@ def _decoded(
         try:
             parts = [(part, files.read(part)) for part in ([name] if animated else stills[name])]
             decoded = [decode_clip(part, content) for part, content in parts]
-            frames = _alike(name, [each for each, _ in decoded])
-            clips.append(Clip(frames, decoded[0][1], content_words([b"".join(content for _, content in parts)])))
+            shown = Shown(_alike(name, [each.frames for each in decoded]), [t for each in decoded for t in each.lasts])
+            clips.append(Clip(name, shown, content_words([b"".join(content for _, content in parts)])))
         except DataError as problem:
             bad[i] = str(problem)
     if bad and not (asked.skip_bad and clips):
         more = f"\n… and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
-        shown = "\n".join(list(bad.values())[:SHOWN])
-        raise DataError(f"{len(bad)} of {len(names)} clips cannot be read (skip_bad leaves them out):\n{shown}{more}")
+        listed = "\n".join(list(bad.values())[:SHOWN])
+        raise DataError(f"{len(bad)} of {len(names)} clips cannot be read (skip_bad leaves them out):\n{listed}{more}")
     return clips, bad
 
 
-def _rows(clips: Sequence[Clip], names: Sequence[str], asked: Asked) -> tuple[Tensor, Tensor]:
+def _rows(clips: Sequence[Tensor], names: Sequence[str], asked: Asked) -> tuple[Tensor, Tensor]:
     """Clips of one shape, and of which file each is."""
-    counts = sorted({len(clip.frames) for clip in clips})
+    counts = sorted({len(clip) for clip in clips})
     length = asked.frames or counts[0]
     if asked.frames is None and len(counts) > 1:
         raise DataError(f"Clips must have one number of frames, got from {counts[0]} to {counts[-1]}. Pass "
                         f"frames={counts[0]} to cut them.")  # fmt: skip
     if length > counts[-1] or length < 2:
         raise DataError(f"`frames` must lie in [2, {counts[-1]}], got {length}. Change it.")
-    parts, of = list[Tensor](), list[int]()
-    for i, clip in enumerate(clips):
-        stretches = clip.frames[: len(clip.frames) // length * length].unflatten(0, (-1, length))
-        parts.append(stretches)
-        of += [i] * len(stretches)
-    sized = [_sized(part, asked) for part in parts]
-    return _alike("These clips", sized, names), torch.tensor(of)
+    parts = [clip[: len(clip) // length * length].unflatten(0, (-1, length)) for clip in clips]
+    of = torch.arange(len(clips)).repeat_interleave(torch.tensor([len(part) for part in parts]))
+    return _alike("These clips", [_sized(part, asked) for part in parts], names), of
 
 
 def _sized(x: UInt8[Tensor, "n T C H W"], asked: Asked) -> UInt8[Tensor, "n T C h w"]:
