@@ -41,7 +41,7 @@ N, WALL = 2000, 30
 SETS: dict[str, dict[str, Any]] = {
     "clothes": {"source": "fashion-mnist", "given": "label"},
     "cifar": {"source": "cifar10-subset", "given": "label"},
-    "emoji": {"source": "emoji", "size": 48, "color": "rgb"},
+    "emoji": {"source": "emoji", "x": "noto", "size": 48, "color": "rgb"},
 }
 
 

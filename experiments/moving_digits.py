@@ -2,7 +2,7 @@
 
     python -m experiments.moving_digits [--minutes 60] [--recipe flow_matching] [--net unet] [--valid]
 
-A recipe learns `moving_digits` for its processor time: 8 frames of 20 × 20 pixels. Of 1,000 clips, with the labels,
+A recipe learns `moving_digits` for its processor time: 8 frames of 20 × 20 pixels. Of 500 clips, with the labels,
 directions and speeds of as many test rows, the judge that comes with the package reads every frame, and the path of
 the ink is held against the law of the data. Beside them stand the test rows themselves, the ceiling; the samples with
 the frames of each clip shuffled; and test rows whose frames are each of another clip. Some are drawn as film strips
@@ -31,7 +31,7 @@ from genzoo.evaluation.judge import Judge
 from genzoo.zoo import Run, load, resume, store
 
 RECORD = Path(__file__).parent / "records" / "moving_digits.json"
-N, SHOWN, FILMS = 1000, 10, 36
+N, SHOWN, FILMS = 500, 10, 36
 GIVEN = ("label", "direction", "speed")
 
 
