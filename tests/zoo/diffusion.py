@@ -10,11 +10,13 @@ from genzoo.models.diffusion import (
     Ancestral,
     BlockDiffusion,
     Bridge,
+    Chains,
     ClassifiedDiffusion,
     Cosine,
     Diffusion,
     DiscreteFlow,
     Emphasis,
+    EnergyMatching,
     Entropic,
     FlowMap,
     Heun,
@@ -32,7 +34,7 @@ from genzoo.models.diffusion import (
 )
 from genzoo.models.ranked import ranked_space
 from genzoo.models.sequences import symbols
-from genzoo.nn import MLP, DiT, Hot, Infilling, LineUNet, Noticing, Timed, UNet, UViT
+from genzoo.nn import MLP, Conditioned, DiT, Hot, Infilling, LineUNet, Noticing, Timed, UNet, UViT
 from tests.zoo.entry import (
     BITS,
     BOTH,
@@ -48,6 +50,7 @@ from tests.zoo.entry import (
     REALS,
     TEXT,
     TINY,
+    UNNORMALIZED,
     WORDS,
     Entry,
 )
@@ -88,6 +91,11 @@ def flow_map(space: Space, given: GivenSpaceLike = None, drop_given: float = 0.0
 def flow_map_told(space: Space, given: GivenSpaceLike = None) -> FlowMap:
     head = Timed(MLP(space.dims, [16], 1, given=8), 8, given, spans=True)
     return flow_map(space, given, divergence=head)
+
+
+def energy_matching(space: Space) -> EnergyMatching:
+    chains = Chains(32, 16, 2, step_size=0.02, fresh=0.1)
+    return EnergyMatching(space, Conditioned(MLP(space.dims, [16], 1)), warm=0.0, chains=chains, steps=8)
 
 
 TABLE = Space((3,), columns=(Column("real"), Column("integer"), Column("categorical", 3)))
@@ -168,6 +176,8 @@ DIFFUSION: dict[str, Entry] = {
     "flow_map/told": Entry(
         lambda: flow_map_told(REALS, LABEL), Likelihood.ESTIMATE, "decode score latent denoise condition", rounds=15
     ),
+    "energy_matching": Entry(lambda: energy_matching(BYTES), UNNORMALIZED, rounds=15),
+    "energy_matching/reals": Entry(lambda: energy_matching(REALS), UNNORMALIZED, "score", rounds=15),
     "noisy_classifier": Entry(
         lambda: NoisyClassifier(ONE_OF_3, EVEN, Timed(Noticing(EVEN.shape, 3, given=8, widths=(4, 8)), 8)),
         EXACT,

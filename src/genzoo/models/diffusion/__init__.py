@@ -36,6 +36,7 @@ __getattr__, __dir__, __all__ = attach(
         "guidance.rule": ["Plain", "Rule"],
         "guidance.zero_star": ["ZeroStar"],
         "diffusion": ["Diffusion"],
+        "energy_matching": ["Chains", "EnergyMatching"],
         "flow_map": ["FlowMap"],
         "flow_map_losses": ["Distillation", "Eulerian", "Lagrangian", "Progressive"],
         "interpolant": ["Arc", "Interpolant", "Line"],
