@@ -6,11 +6,11 @@
 
 Recipes that first learn an autoencoder share one budget between both stages: `latent_diffusion` (a Gaussian latent,
 and flow matching in it), `maskgit` and `var` (codes, which are told many at a time). Beside them `flow_matching`
-learns the pixels. Of as many samples as there are test rows, up to 2,000, with their classes where there are any, the
-Fréchet distance from other test rows is taken in the features of the judge that sees such pictures; of the latent ones
-also that of reconstructions, below which no prior comes. Samples per second of processor time stand beside. With
-`--valid` all is measured on validation rows, record and pictures staying beside the runs. A run that was stopped goes
-on.
+learns the pixels. Of half as many samples as there are test rows, up to 2,000, with the classes of test rows where
+there are any, the kernel and, of 200 rows and more, the Fréchet distance from the other test rows are taken in the
+features of the judge that sees such pictures; of the latent ones also those of reconstructions, below which no prior
+comes. Samples per second of processor time stand beside. With `--valid` all is measured on validation rows, record and
+pictures staying beside the runs. A run that was stopped goes on.
 
 References:
     Rombach et al., 2022, "High-resolution image synthesis with latent diffusion models", arXiv:2112.10752
@@ -29,7 +29,7 @@ import genzoo
 from experiments.clothes import distance, fidelity
 from experiments.drawing import IMAGES
 from genzoo.data import Data
-from genzoo.evaluation import judge_for
+from genzoo.evaluation import judge_for, kernel_distance
 from genzoo.evaluation.judge import Judge
 from genzoo.evaluation.shown import as_shown
 from genzoo.experiments.contestants import spent_by
@@ -37,7 +37,7 @@ from genzoo.zoo import Run, load, resume, store
 
 RECORD = Path(__file__).parent / "records" / "latents_at_equal_minutes.json"
 RECIPES = ("flow_matching", "latent_diffusion", "maskgit", "var")
-N, WALL = 2000, 30
+N, WALL, ENOUGH = 2000, 30, 200
 SETS: dict[str, dict[str, Any]] = {
     "clothes": {"source": "fashion-mnist", "given": "label"},
     "cifar": {"source": "cifar10-subset", "given": "label"},
@@ -54,23 +54,30 @@ def run_of(recipe: str, data: Data, minutes: float, path: Path) -> Run:
     return genzoo.train(recipe, data, out=path, core_minutes=minutes, device="cpu", seed=0)
 
 
+def distances(judge: Judge, x: Tensor, reference: Tensor) -> dict[str, list[float]]:
+    """How far rows are from features of others; by Fréchet where there are enough of them."""
+    found = kernel_distance(judge(x), reference)
+    told = {"kernel": [round(found.value, 4), round(found.error or 0, 4)]}
+    return told | ({"frechet": distance(judge, x, reference)} if len(reference) >= ENOUGH else {})
+
+
 def measured(run: Run, data: Data, judge: Judge, *, valid: bool) -> dict[str, Any]:
     """Samples, and what the autoencoder alone does."""
-    rows = data.valid if valid else data.test
+    rows, model = data.valid if valid else data.test, run.generative
     n = min(N, len(rows) // 2)
-    (x, given), model = rows.head(n), run.generative
+    x, given = rows.head(n)
     labels = given if isinstance(given, Tensor) else None
     reference, started = judge(rows.x[n:]), time.process_time()
     drawn = model.sample(n, labels, seed=0, **as_shown(model))
     found: dict[str, Any] = {"rate": round(n / (time.process_time() - started), 2)}
-    found["frechet"] = distance(judge, drawn, reference)
+    found |= distances(judge, drawn, reference)
     if labels is not None and judge.knows(data):
         found["fidelity"] = fidelity(judge, drawn, labels)
     if run.config.recipe.name != "flow_matching":
         with torch.no_grad():
             parts = [(x[i : i + 200], None if labels is None else labels[i : i + 200]) for i in range(0, n, 200)]
             back = torch.cat([model.decode(model.encode(some, of), of) for some, of in parts])
-        found["frechet of reconstructions"] = distance(judge, back, reference)
+        found["reconstructions"] = distances(judge, back, reference)
     found |= {"n": n, "steps": run.metrics[-1]["step"], "core_seconds": round(spent_by(run, "core_seconds"), 1)}
     found["settings"] = run.config.recipe.arguments
     return found

@@ -126,6 +126,6 @@ def test_both_bounds_are_told_where_a_model_has_them(run: Path) -> None:
     assert len(found) == len(genzoo.load(run / "blocks").data().test)
     assert all(float(row["lower"]) <= float(row["upper"]) + 1e-6 for row in found)
     for words in (("--bound", "above"), ("--bound", "both")):
-        refused = CliRunner().invoke(app, ["score", str(run / "mixed"), "--data", str(run / "few.csv"), *words])
+        refused = CliRunner().invoke(app, ["score", str(run / "mixed"), "--data", str(run / "m.csv"), *words])
         assert refused.exit_code == 2
         assert ("'above'" if "above" in words else "can't be bounded") in refused.output
