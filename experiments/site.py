@@ -16,6 +16,7 @@ from urllib.parse import unquote, urldefrag
 
 import genzoo
 
+LONGEST = 80  # letters of a value in a table
 LOADS = {  # attributes by which a page asks for something while it is shown
     "src", "srcset", "poster", "data", "action", "background", "xlink:href",
 }  # fmt: skip
@@ -41,9 +42,11 @@ def first_line(thing: object) -> str:
         thing: A class, a function; of anything else it is its value.
     """
     if directive(thing) is None:
-        return f"`{re.sub(r' at 0x[0-9a-f]+', '', repr(thing))[:80]}`".replace("|", "\\|").replace("\n", " ")
+        value = re.sub(r"collections\.abc\.|typing\.|torch\.(?=Tensor)| at 0x[0-9a-f]+", "", repr(thing))
+        value = " ".join(value.split())
+        return f"`{value if len(value) <= LONGEST else value[:LONGEST] + '…'}`".replace("|", "\\|")
     said = " ".join((inspect.getdoc(thing) or "").partition("\n\n")[0].split())
-    return re.sub(r"([|*]|_\b)", r"\\\1", said)
+    return re.sub(r"([|*]|_\b)", r"\\\1", re.sub(r"[,:]$", ".", said))
 
 
 def homes() -> dict[int, str]:

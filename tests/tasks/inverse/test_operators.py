@@ -84,6 +84,8 @@ def test_a_pseudo_inverse_gives_back_what_was_seen(name: str) -> None:
     back = operator.pinv(y)
     torch.testing.assert_close(operator(back), y, atol=1e-5, rtol=1e-5)
     assert back.square().sum() <= x.square().sum() * (1 + 1e-6)
+    noisy = (y + Noise(2).normal(*y.shape, dtype=torch.float64)).float()  # which A need not reach
+    assert (operator(operator.pinv(noisy)) - noisy).norm() <= noisy.norm() * (1 + 1e-5)
     if (gram := operator.gram()) is not None:
         torch.testing.assert_close(operator(operator.adjoint(y)), gram.to(y) * y)
 

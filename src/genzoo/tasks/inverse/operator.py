@@ -118,8 +118,11 @@ class Linear(Operator):
         if (gram := self.gram()) is not None:
             weights = gram.to(y) + ridge
             return self.adjoint(torch.where(weights > 0, y / weights.clamp_min(1e-300), 0))
-        solved = conjugate_gradients(lambda v: self(self.adjoint(v)) + ridge * v, y, iterations)
-        return self.adjoint(solved)
+        # of x, not of y: A Aᵀ v = y has no solution where noise leaves what A reaches, Aᵀ A x = Aᵀ y always has
+        fine = torch.finfo(y.dtype).eps ** 1.5  # since y may be far off where Aᵀ y is not
+        return conjugate_gradients(
+            lambda x: self.adjoint(self(x)) + ridge * x, self.adjoint(y), iterations, tolerance=fine
+        )
 
     def svd(self) -> SVD:
         """The singular values and vectors.

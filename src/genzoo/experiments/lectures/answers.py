@@ -1,0 +1,237 @@
+"""What pictures and sounds may have been of which only a part was seen: answers that differ and all fit."""
+
+import math
+from typing import Any
+
+import torch
+from scipy.interpolate import CubicSpline
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from genzoo.core import Batch, GenerativeModel, Noise, Space
+from genzoo.data import read
+from genzoo.evaluation import shipped_judge, spread_error
+from genzoo.experiments.lectures.chains import taught
+from genzoo.experiments.lectures.fitting import fitted
+from genzoo.experiments.lectures.study import Study
+from genzoo.experiments.lectures.style import wall
+from genzoo.models.classical import GaussianMixture
+from genzoo.tasks.inverse import (
+    AveragePool,
+    Fourier,
+    Gaussian,
+    Gray,
+    Linear,
+    Radon,
+    as_numbers,
+    box,
+    decimate,
+    half,
+    measure,
+    solve,
+    uncrop,
+)
+
+__all__ = ["four_tasks", "scanners", "several"]
+
+HUES = torch.tensor([[1.0, 0.35, 0.2], [0.2, 0.8, 0.35], [0.3, 0.5, 1.0]])
+
+
+def digits(split: str) -> Tensor:
+    """Digits as numbers in [0, 1]."""
+    data = read("digits")
+    part = getattr(data, split)
+    return as_numbers(data.space, part.head(len(part))[0])
+
+
+def mixed(x: Tensor, components: int, floor: float = 0.02, passes: int = 12) -> GenerativeModel:
+    """A mixture of Gaussians of some rows."""
+    model = GaussianMixture(Space(tuple(x.shape[1:])), components=components, floor=floor)
+    return fitted(model, Batch(x), passes=passes)
+
+
+def several(s: Study) -> None:
+    """A picture of four times four pixels, or of an upper half: what was the whole? There is no one answer, and the
+    mean of all is a blur that no digit looks like. Draws of p(x | y) differ where y says nothing and agree with it
+    where it does. Here p(x) is a mixture of Gaussians, so that draws are exact; of truths that are draws of the model
+    itself the spread of answers is then as large as the error of their mean. A sound of which every other number was
+    kept is the same question: beside a spline through what is there, the mean of the answers knows what tones are.
+
+    Next: [inverse problems](../inverse.md).
+    """
+    model, noise, truth = mixed(digits("train"), 30), Gaussian(0.03), digits("test")[10:14]
+    own = model.sample(300, seed=s.seed)
+    shape, shown = (1, 8, 8), []
+    kinds: dict[str, Linear] = {"a quarter": AveragePool(shape, 2), "the upper half": half(shape)}
+    for name, operator in kinds.items():
+        seen = measure(operator, truth, noise, seed=s.seed)
+        found = solve(model, seen, n=200, seed=s.seed, method="closed")
+        off = (operator(found.x.flatten(0, 1)) - seen.y.repeat(200, *[1] * (seen.y.dim() - 1))).square()
+        s.most(f"{name}: how far answers are from what was seen, root mean square", off.mean().sqrt(), 1.5 * 0.03)
+        s.least(f"{name}: deviation of answers, over that of the noise", found.std().mean() / 0.03, 2.0)
+        right = spread_error(solve(model, measure(operator, own, noise, seed=1), n=20, seed=2, method="closed").x, own)
+        s.expect(f"{name}: spread over error, truths of the model", right, 1.0)
+        looks = interpolate(seen.y, size=(8, 8)) if seen.y.shape[-1] == 4 else seen.y
+        shown.append(torch.stack([looks, *found.x[:4], found.mean(), truth], 1).flatten(0, 1))
+    sound(s)
+    _, axes = s.figure(
+        2, 1, size=(5, 7), alt="Digits seen with a quarter of their pixels and by their upper half; four answers "
+        "each, the mean of two hundred, and the truth."
+    )  # fmt: skip
+    for axis, rows, name in zip(axes, shown, kinds, strict=True):
+        wall(axis, rows.float(), 7, f"{name}, four answers, mean, truth")
+
+
+def sound(s: Study) -> None:
+    """Sounds of which every other number was kept, told in full."""
+    x = tones(1200, s.noise("tones"))
+    train, test = x[:1000], x[1000:]
+    operator = decimate((64,), 2)
+    seen = measure(operator, test, Gaussian(0.01), seed=s.seed)
+    made = solve(mixed(train, 8, 1e-3), seen, n=50, seed=s.seed, method="closed").mean()
+    places = torch.arange(0, 64, 2)
+    spline = torch.from_numpy(CubicSpline(places, seen.y, axis=1)(torch.arange(64))).float()
+    ratio = {name: to_noise(each, test) for name, each in (("mean of answers", made), ("spline", spline))}
+    far = {name: spectral(each, test) for name, each in (("mean of answers", made), ("spline", spline))}
+    s.least(
+        "sound, mean of answers: signal to noise gained on a spline, dB", ratio["mean of answers"] - ratio["spline"], 1
+    )
+    s.most("its log-spectral distance over the spline's", far["mean of answers"] / far["spline"], 1.0)
+    s.note("signal to noise in dB, log-spectral distance", [[name, ratio[name], far[name]] for name in ratio])
+
+
+def tones(n: int, noise: Noise) -> Tensor:
+    """Sixty-four numbers of tones with eight harmonics, whose loudness falls with their number."""
+    k, t = torch.arange(1, 9), torch.arange(64) / 64
+    pitch = 2.0 + 0.5 * noise.at("pitch").integers(5, n)[:, None, None]
+    phase = noise.at("phase").uniform(n, 1, 1)
+    return ((2 * math.pi * k[:, None] * (pitch * t + phase)).sin() / k[:, None]).sum(1) / 2
+
+
+def to_noise(x: Tensor, truth: Tensor) -> float:
+    """Signal over error, in decibels."""
+    return (10 * (truth.square().sum() / (x - truth).square().sum()).log10()).item()
+
+
+def spectral(x: Tensor, truth: Tensor) -> float:
+    """Log-spectral distance: root mean square over waves, mean over sounds, of decibels."""
+    a, b = (20 * (torch.fft.rfft(each).abs() + 1e-2).log10() for each in (x, truth))
+    return (a - b).square().mean(1).sqrt().mean().item()
+
+
+def tinted(x: Tensor, noise: Noise) -> Tensor:
+    """Digits in one of three colors, drawn by lot."""
+    return x * HUES[noise.integers(3, len(x))][:, :, None, None]
+
+
+def four_tasks(s: Study) -> None:
+    """A picture without its colors, without its middle, without its margin, or coarse: one network that is told y
+    learns all four tasks at once, since y itself says which it is, and draws x given y. The other way needs no task in
+    its training: p(x) and a word for what was seen make p(x | y). Both are held against leaving y as it is, the
+    network by the mean of its draws, and by what a judge reads in them. The digits are tinted by lot, so that colors
+    are truly unknown when they are gone: gray is then the best guess in squares, and only draws have colors. Saharia
+    and others, 2022, arXiv:2111.05826.
+
+    Next: [inverse problems](../inverse.md), [bridges](../families/diffusion.md).
+    """
+    shape = (3, 8, 8)
+    x, truth = tinted(digits("train"), s.noise("train")), tinted(digits("test"), s.noise("test"))[:60]
+    label = read("digits", given="label").test.head(60)[1]
+    tasks: dict[str, Linear] = {"colorization": Gray(shape), "inpainting": box(shape, 4),
+                                "uncropping": uncrop(shape, 4), "restoration": AveragePool(shape, 2)}  # fmt: skip
+    seen = {name: measure(operator, truth, Gaussian(0.02), seed=s.seed) for name, operator in tasks.items()}
+    pairs = [
+        (x[k::4], looked(measure(each, x[k::4], Gaussian(0.02), seed=k).y)) for k, each in enumerate(tasks.values())
+    ]
+    data = tuple(torch.cat(parts) for parts in zip(*pairs, strict=True))
+    how: dict[str, Any] = {"settings": {"net": "mlp", "width": 128 if s.quick else 512, "spread": 0.5}}
+    model = taught(s, "bridge", read(data), steps=200 if s.quick else 8000, batch_size=64, **how)
+    prior, judge = mixed(x, 9, passes=3 if s.quick else 12), shipped_judge("digits")
+    gained: dict[str, list[float]] = {}
+    lines = []
+    for name, each in seen.items():
+        y = looked(each.y)
+        trained = torch.stack([model.sample(60, y, seed=k) for k in range(4)])
+        zero_shot = solve(prior, each, n=4, seed=s.seed, method="closed")
+        gained[name] = [decibels(made.mean(0), truth) - decibels(y, truth) for made in (trained, zero_shot.x)]
+        s.least(f"{name}: deviation among four draws", [trained.std(0).mean(), zero_shot.x.std(0).mean()], 0.01)
+        said = judge.probabilities((16 * trained[0].amax(1, keepdim=True)).round().clamp(0, 16).byte()).argmax(1)
+        s.note(f"{name}: share that the judge reads rightly", (said == label).double().mean())
+        lines.append(torch.stack([y[:2], *trained[:, :2], *zero_shot.x[:2, :2], truth[:2]], 1).flatten(0, 1))
+    network, posterior = torch.tensor([pair for name, pair in gained.items() if name != "colorization"]).T
+    s.least("dB that the mean of the network's draws gains on y, of three tasks", network, -0.5 if s.quick else 1.0)
+    s.least("dB that the mean of the posterior's draws gains on y, of three tasks", posterior, 1.0)
+    s.note("dB gained, trained and zero-shot", [[name, *each] for name, each in gained.items()])
+    _, axis = s.figure(size=(5.6, 6), alt="Two digits for each of four tasks: what was seen, four draws of a trained "
+                       "network, two of a posterior, and the truth.")  # fmt: skip
+    wall(axis, torch.cat(lines).float(), 8, "y, four trained, two zero-shot, truth")
+
+
+def looked(y: Tensor) -> Tensor:
+    """What was seen, as a picture of the full size and colors."""
+    y = y if y.shape[-1] == 8 else interpolate(y, size=(8, 8))
+    return y.expand(-1, 3, -1, -1).float()
+
+
+def decibels(x: Tensor, truth: Tensor) -> float:
+    """Peak signal to noise, of numbers in [0, 1]."""
+    return (-10 * (x.clamp(0, 1) - truth).square().mean().log10()).item()
+
+
+def scanners(s: Study) -> None:
+    """A scanner of resonances measures lines of a Fourier transform, one of X-rays the sums along rays: fewer lines or
+    views take less time, or less radiation, and leave the picture open. The least picture that fits (zeros for the
+    lines that lack; the pseudo-inverse, which filtered back-projection approximates) has streaks; little total
+    variation is a better guess, and what such pictures look like, p(x), a better one still. Ellipses in an ellipse
+    stand for slices of patients. Song and others, 2022, arXiv:2111.08005.
+
+    Next: [inverse problems](../inverse.md).
+    """
+    side, noise = 16, Gaussian(0.02)
+    x = phantoms(2000 if s.quick else 20_000, side, s.noise("phantoms"))
+    train, truth = x[20:], x[:20]
+    prior: Any = mixed(train, 10 if s.quick else 40, 1e-3)
+    shape = (1, side, side)
+    scans: dict[str, Linear] = {"4× fewer lines": Fourier.at_random(shape, 1 / 4, seed=1),
+                                "8× fewer lines": Fourier.at_random(shape, 1 / 8, seed=1),
+                                "10 views": Radon(shape, 10), "5 views": Radon(shape, 5)}  # fmt: skip
+    told, shown = {}, []
+    for name, operator in scans.items():
+        seen = measure(operator, truth, noise, seed=s.seed)
+        least, flat = operator.pinv(seen.y), calm(operator, seen.y)
+        made = solve(prior, seen, n=20, seed=s.seed, method="closed").mean()
+        told[name] = [decibels(each, truth) for each in (least, flat, made)]
+        s.least(f"{name}: dB that the mean of answers gains on the least picture", told[name][2] - told[name][0], 1.0)
+        s.least(f"{name}: dB that it gains on total variation", told[name][2] - told[name][1], 0.0)
+        shown.append(torch.stack([truth[:2], least[:2], flat[:2], made[:2]], 1).flatten(0, 1))
+    s.note("dB: least picture, total variation, mean of answers", [[name, *each] for name, each in told.items()])
+    _, axes = s.figure(2, 2, size=(6.2, 4.4), alt="Two phantoms for each of four scans: the truth, the least picture "
+                       "that fits, that of little variation, and the mean of answers.")  # fmt: skip
+    for axis, (name, each), rows in zip(axes.flat, told.items(), shown, strict=True):
+        wall(axis, rows.float(), 4, f"{name}: {each[0]:.0f}, {each[1]:.0f}, {each[2]:.0f} dB")
+
+
+def phantoms(n: int, side: int, noise: Noise) -> Tensor:
+    """A gray ellipse with three smaller ones inside, brighter or darker."""
+    line = (torch.arange(side) + 0.5) / side * 2 - 1
+    b, a = torch.meshgrid(line, line, indexing="ij")
+    place = 0.6 * noise.at("place").uniform(n, 4, 2) - 0.3
+    size = 0.12 + 0.2 * noise.at("size").uniform(n, 4, 2)
+    place[:, 0], size[:, 0] = 0.0, 0.75 + 0.15 * noise.at("whole").uniform(n, 2)
+    light = torch.cat([torch.full((n, 1), 0.5), 0.8 * noise.at("light").uniform(n, 3) - 0.4], 1)
+    off = ((a - place[..., 0, None, None]) / size[..., 0, None, None]).square()
+    off = off + ((b - place[..., 1, None, None]) / size[..., 1, None, None]).square()
+    soft = (side / 4 * (1 - off)).sigmoid()  # edges of about a pixel
+    return (light[..., None, None] * soft).sum(1, keepdim=True).clamp(0, 1)
+
+
+def calm(operator: Linear, y: Tensor, weight: float = 0.01, steps: int = 150) -> Tensor:
+    """The picture of least squares and little total variation, by Adam."""
+    x = torch.zeros(len(y), *operator.domain, requires_grad=True)
+    optimizer = torch.optim.Adam([x], lr=0.03)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        edges = sum((x.diff(dim=axis).square() + 1e-6).sqrt().sum() for axis in (2, 3))
+        ((operator(x) - y).square().sum() + weight * edges).backward()
+        optimizer.step()
+    return x.detach()
