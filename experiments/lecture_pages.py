@@ -70,7 +70,7 @@ def page(deck: str, record: dict[str, Any]) -> str:
     head = f"# Lecture {deck}: {DECKS[deck]}\n\n{here} of {of} items stand.\n\n"
     head += "```python\nfrom genzoo.experiments.lectures import Study\n```\n\n"
     blocks = [block(item, record[item.number]) for item in items_of(deck) if item.place and item.number in record]
-    rest = "\n".join(f"- {item.number} {item.title}" for item in planned)
+    rest = "\n".join(f"- {item.number} {item.title}. It lacks {item.lacks}." for item in planned)
     return head + "\n\n".join(blocks) + (f"\n\n## To come\n\n{rest}\n" if planned else "\n")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from genzoo.zoo.mistakes import unknown
+from genzoo.zoo.mistakes import Mistake, unknown
 
 if TYPE_CHECKING:
     from genzoo.experiments.lectures.study import Study
@@ -31,7 +31,8 @@ class Item:
         number: The deck and the place in it, "003.7".
         title: What it shows or claims.
         cost: "s", seconds; "m", minutes; "h", up to an hour, so that a record is drawn unless a training is asked for.
-        place: The module and the function that remake it, "words:generator"; None while its models do not stand.
+        place: The module and the function that remake it, "words:generator"; None while it cannot be remade.
+        lacks: What is to come before it can be remade.
 
     Example:
         >>> item_named("003.1").state, item_named("003.1").deck
@@ -42,6 +43,7 @@ class Item:
     title: str
     cost: Literal["s", "m", "h"]
     place: str | None = None
+    lacks: str = ""
 
     @property
     def deck(self) -> str:
@@ -54,8 +56,15 @@ class Item:
         return "planned" if self.place is None else "here"
 
     def function(self) -> "Callable[[Study], None]":
-        """What remakes it."""
+        """What remakes it.
+
+        Raises:
+            Mistake: If something lacks.
+        """
         import importlib
+
+        if self.place is None:
+            raise Mistake(f"{self.number} lacks what is to come: {self.lacks}.", "See what there is: genzoo lecture")
 
         module, _, name = str(self.place).partition(":")
         found: Any = getattr(importlib.import_module(f"genzoo.experiments.lectures.{module}"), name)
@@ -89,7 +98,12 @@ ITEMS = (
     Item("000.12", "A wall of progress: seven years of images, the same data and minutes", "h", "recorded:progress"),
     Item("000.13", "Policies at a fork: explicit, implicit, diffusion", "m", "policies:fork"),
     Item("000.14", "One prompt in Chinese and in English", "m", "prompts:two_languages"),
-    Item("000.15", "Ten small models on one set of pictures, under a corrected distance", "h"),
+    Item(
+        "000.15",
+        "Ten small models on one set of pictures, under a corrected distance",
+        "h",
+        lacks="ten trainings of one budget on record, and a recipe that predicts the next scale",
+    ),
     Item("001.1", "A Gaussian fitted: the closed form is the top of the likelihood", "s", "clusters:gaussian"),
     Item("001.2", "k-means: assign, re-estimate, and ten starts that end apart", "s", "clusters:k_means"),
     Item("001.3", "Clusters that are not spheres: k-means and a mixture side by side", "s", "clusters:stretched"),
@@ -118,7 +132,12 @@ ITEMS = (
     Item("002.6", "The inspector examined: real, fake, D(x), and the push on the fakes", "m", "pictures:inspector"),
     Item("002.7", "A denoiser at every noise, and generation by denoising", "m", "pictures:denoiser"),
     Item("002.8", "One noise under each class, and the scale of guidance", "m", "pictures:classes"),
-    Item("002.9", "One model, many speakers", "h"),
+    Item(
+        "002.9",
+        "One model, many speakers",
+        "h",
+        lacks="the record of an hour: a wavenet that is told digit and speaker",
+    ),
     Item("002.10", "Colorization, inpainting, uncropping, restoration", "m", "answers:four_tasks"),
     Item("002.11", "Logistic regression lowers a divergence", "s", "fitting:logistic"),
     Item("002.12", "Monte Carlo: errors fall with the square root, intervals hold", "s", "fitting:monte_carlo"),
@@ -147,7 +166,12 @@ ITEMS = (
     Item("004.6", "Dirac's delta as a distribution", "s", "tricks:delta"),
     Item("004.7", "A histogram as a model, and why it ends with few dimensions", "s", "counting:histogram"),
     Item("004.8", "How many parameters do we need?", "s", "counting:how_many"),
-    Item("004.9", "One conditional model, eight kinds of condition", "h"),
+    Item(
+        "004.9",
+        "One conditional model, eight kinds of condition",
+        "h",
+        lacks="records of three of them: Russian from English, a text from a sound, a sound from a text",
+    ),
     Item("004.10", "What a divergence is: axioms tried on every distance", "s", "measures:axioms"),
     Item("004.11", "Forward and reverse divergence from two modes", "s", "measures:covering"),
     Item("004.12", "The largest likelihood is the least forward divergence", "s", "measures:likelihood"),
