@@ -18,7 +18,7 @@ from genzoo.artifacts.graph import answered, traced
 from genzoo.artifacts.parity import difference, parity
 from genzoo.artifacts.questions import questions
 from genzoo.core import GenerativeModel, Given, Likelihood, Noise
-from genzoo.models.sequences import flattened
+from genzoo.distributions.levels import flattened
 from genzoo.zoo import train
 from tests.zoo import ready
 

@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 
 from genzoo.core import Denoiser, GenerativeModel, Latent, Noise, Sequential, Space, Unsupported
+from genzoo.distributions.levels import flattened
 from genzoo.models import Dequantized, Joint, LatentModel, Standardized
 from genzoo.models.choice import Choice
-from genzoo.models.sequences import flattened
 from genzoo.models.stepping import continued, entry_log_probs, stream
 from tests.zoo import ZOO, ready
 from tests.zoo.entry import batch

@@ -13,7 +13,7 @@ from genzoo.core.abilities import Denoiser, Sequential
 from genzoo.core.given import Given
 from genzoo.core.model import Capability, GenerativeModel
 from genzoo.core.noise import Noise
-from genzoo.models.sequences import flattened
+from genzoo.distributions.levels import flattened
 from genzoo.testing import conditions, rows
 
 __all__ = ["NAMES", "questions"]

@@ -7,12 +7,12 @@ nearest level.
 import dataclasses
 
 import torch
-from jaxtyping import Bool, Float, Integer, Shaped
+from jaxtyping import Bool, Float, Int, Integer, Shaped
 from torch import Tensor
 
 from genzoo.core.space import Space
 
-__all__ = ["Numbers", "allowed", "alphabets", "centered", "quantized"]
+__all__ = ["Numbers", "allowed", "alphabets", "centered", "flattened", "quantized", "unflattened"]
 
 
 def centered(x: Shaped[Tensor, "*shape"], levels: int, dtype: torch.dtype | None = None) -> Float[Tensor, "*shape"]:
@@ -75,6 +75,38 @@ def allowed(space: Space) -> Bool[Tensor, "D L"]:
         [[True, True, True], [True, True, False]]
     """
     return torch.arange(space.levels or 1) < torch.tensor(alphabets(space))[:, None]
+
+
+def flattened(x: Integer[Tensor, "B *event"], space: Space) -> Int[Tensor, "B D"]:
+    """Rows as sequences of int64 symbols, in raster order.
+
+    A batch of short ragged rows gets the column that holds the end of its longest row.
+
+    Example:
+        >>> flattened(torch.tensor([[[[1, 2]], [[3, 4]]]]), Space((2, 1, 2), levels=9))
+        tensor([[1, 3, 2, 4]])
+    """
+    if len(space.shape) == 3:
+        x = x.movedim(1, -1)
+    tokens = x.flatten(1).long()
+    if space.ragged and tokens.shape[1] < space.dims:
+        tokens = torch.nn.functional.pad(tokens, (0, 1), value=space.levels or 0)
+    return tokens
+
+
+def unflattened(tokens: Shaped[Tensor, "B D"], space: Space) -> Shaped[Tensor, "B *event"]:
+    """Sequences as rows of the space, or what is said of symbols as said of entries: the inverse of `flattened`.
+
+    Example:
+        >>> x = torch.arange(12, dtype=torch.uint8).reshape(1, 3, 2, 2)
+        >>> torch.equal(unflattened(flattened(x, Space((3, 2, 2), levels=256)), Space((3, 2, 2), levels=256)), x)
+        True
+    """
+    tokens = tokens if tokens.is_floating_point() else tokens.to(getattr(torch, space.dtype))
+    if len(space.shape) == 3:
+        channels, height, width = space.shape
+        return tokens.reshape(len(tokens), height, width, channels).movedim(-1, 1)
+    return tokens.reshape(len(tokens), *space.shape)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,6 +12,7 @@ from genzoo.distributions.samples import Samples, checked_rows
 __all__ = ["nearest", "nearest_among", "nearest_others", "neighbor_radii", "squared_distances"]
 
 BLOCK = 1024
+GROUP, CACHED = 64, 1 << 22  # distances of which the least is taken at once; those that are kept at a time
 LOST = 1e4  # times the rounding of a product's terms: below that a difference has lost its digits
 
 
@@ -116,16 +117,16 @@ def nearest_others(x: Float[Tensor, "n D"], k: int, *, block: int = BLOCK) -> Fl
     return torch.cat([_smallest(torch.cat(parts, dim=1), k).sort(1).values for parts in near])
 
 
-def nearest_among(
-    x: Float[Tensor, "n D"], among: Float[Tensor, "m D"], k: int, *, block: int = BLOCK
-) -> Float[Tensor, "n k"]:
+def nearest_among(x: Float[Tensor, "n D"], among: Float[Tensor, "m D"], k: int) -> Float[Tensor, "n k"]:
     """The squared distances of each row to its k nearest rows of another set, in ascending order.
+
+    The search is one of matrix products; what is found is computed anew from differences, so that copies are at
+    distance zero.
 
     Args:
         x: The rows.
         among: Where to look.
         k: How many neighbors.
-        block: Rows at a time.
 
     Raises:
         TooFew: If there are fewer than k rows to look among.
@@ -137,7 +138,25 @@ def nearest_among(
     require_rows(len(among), k, f"A distance to {k} neighbors")
     center = among.mean(0)  # near the origin fewer digits are lost
     others = among - center
-    return torch.cat([_smallest(products(part - center, others), k).sort(1).values for part in x.split(block)])
+    norms, found = others.square().sum(1), []
+    for part in (x - center).split(max(16, CACHED // len(among))):
+        index = _least(torch.addmm(norms, part, others.T, alpha=-2), k)
+        steps = part.repeat_interleave(k, 0).sub_(others[index.flatten()])
+        found.append(steps.square_().sum(1).reshape(-1, k).sort(1).values)
+    return torch.cat(found)
+
+
+def _least(distances: Float[Tensor, "n m"], k: int) -> Int[Tensor, "n k"]:
+    """The places of the k smallest of each row: they lie in the k groups whose smallest is smallest."""
+    groups = distances.shape[1] // GROUP
+    if groups < 2 * k:
+        return distances.topk(k, dim=1, largest=False, sorted=False).indices
+    inside = distances[:, : groups * GROUP].unflatten(1, (groups, GROUP))
+    chosen = inside.amin(2).topk(k, dim=1, largest=False, sorted=False).indices
+    places = (chosen[:, :, None] * GROUP + torch.arange(GROUP, device=chosen.device)).flatten(1)
+    left = torch.arange(groups * GROUP, distances.shape[1], device=chosen.device).expand(len(places), -1)
+    places = torch.cat([places, left], 1)
+    return places.gather(1, distances.gather(1, places).topk(k, dim=1, largest=False, sorted=False).indices)
 
 
 def nearest(x: Samples, among: Samples, *, block: int = BLOCK) -> tuple[Float[Tensor, " n"], Int[Tensor, " n"]]:

@@ -16,8 +16,8 @@ from genzoo.core.given import NOTHING, Given
 from genzoo.core.model import Capability, GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.distributions.levels import unflattened
 from genzoo.models.mapped import some
-from genzoo.models.sequences import unflattened
 
 __all__ = ["Joint"]
 

@@ -18,17 +18,16 @@ from torch.nn.functional import cross_entropy
 
 from genzoo.core.game import Batch
 from genzoo.core.space import Space
+from genzoo.distributions.levels import flattened
 
 __all__ = [
     "check_padding",
     "counted",
     "first_tokens",
-    "flattened",
     "read",
     "refuse_unlike",
     "scored",
     "symbols",
-    "unflattened",
 ]
 
 LOOK = 10_000  # rows that a start is taken from
@@ -42,23 +41,6 @@ def symbols(space: Space) -> int:
         (27, 28)
     """
     return (space.levels or 0) + space.ragged
-
-
-def flattened(x: Integer[Tensor, "B *event"], space: Space) -> Int[Tensor, "B D"]:
-    """Rows as sequences of int64 symbols, in raster order.
-
-    A batch of short ragged rows gets the column that holds the end of its longest row.
-
-    Example:
-        >>> flattened(torch.tensor([[[[1, 2]], [[3, 4]]]]), Space((2, 1, 2), levels=9))
-        tensor([[1, 3, 2, 4]])
-    """
-    if len(space.shape) == 3:
-        x = x.movedim(1, -1)
-    tokens = x.flatten(1).long()
-    if space.ragged and tokens.shape[1] < space.dims:
-        tokens = torch.nn.functional.pad(tokens, (0, 1), value=space.levels or 0)
-    return tokens
 
 
 def first_tokens(batches: Iterable[Batch], space: Space, most: int = LOOK) -> Int[Tensor, "N D"]:
@@ -80,21 +62,6 @@ def first_tokens(batches: Iterable[Batch], space: Space, most: int = LOOK) -> In
         if seen >= most:
             break
     return torch.cat(some)
-
-
-def unflattened(tokens: Int[Tensor, "B D"], space: Space) -> Integer[Tensor, "B *event"]:
-    """Sequences as rows of the space: the inverse of `flattened`.
-
-    Example:
-        >>> x = torch.arange(12, dtype=torch.uint8).reshape(1, 3, 2, 2)
-        >>> torch.equal(unflattened(flattened(x, Space((3, 2, 2), levels=256)), Space((3, 2, 2), levels=256)), x)
-        True
-    """
-    tokens = tokens.to(getattr(torch, space.dtype))
-    if len(space.shape) == 3:
-        channels, height, width = space.shape
-        return tokens.reshape(len(tokens), height, width, channels).movedim(-1, 1)
-    return tokens.reshape(len(tokens), *space.shape)
 
 
 def counted(tokens: Int[Tensor, "B D"], space: Space) -> Tensor:

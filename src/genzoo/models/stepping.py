@@ -13,8 +13,9 @@ from genzoo.core.abilities import Sequential
 from genzoo.core.given import NOTHING, Given, given_rows
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.distributions.levels import flattened, unflattened
 from genzoo.models.choice import PLAIN, Choice, chosen, with_said
-from genzoo.models.sequences import counted, flattened, unflattened
+from genzoo.models.sequences import counted
 
 __all__ = ["continued", "entry_log_probs", "first_symbols", "none_said", "stream"]
 

@@ -20,9 +20,9 @@ import genzoo
 from genzoo._files import open_plain, told
 from genzoo.core import GenerativeModel, Likelihood, Sequential, Unsupported
 from genzoo.core.given import Given
+from genzoo.distributions.levels import flattened, unflattened
 from genzoo.models import LatentModel
 from genzoo.models.abilities import Lattice, Layers
-from genzoo.models.sequences import flattened, unflattened
 from genzoo.tasks.coding import BitsBack, Codes, Latents, Order, Part, Reader, Road, Whole, Writer
 from genzoo.tasks.coding.fixed_point import MARGIN, STEP
 from genzoo.zoo import store

@@ -9,9 +9,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from genzoo.core import Batch, Noise, Space
+from genzoo.distributions.levels import flattened
 from genzoo.models.autoregressive import GPT, from_gpt2
 from genzoo.models.choice import Choice, chosen
-from genzoo.models.sequences import flattened
 from genzoo.nn import FAST, GPT2
 from genzoo.testing import conditions, rows
 from tests.golden.frozen import frozen

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from genzoo.core import Batch, Noise, Space
+from genzoo.distributions.levels import flattened
 from genzoo.models.autoregressive import MADE
 from genzoo.models.autoregressive.heads import LogisticsHead
-from genzoo.models.sequences import flattened
 from genzoo.testing import conditions, rows
 from tests.zoo.autoregressive import made
 from tests.zoo.entry import BITS, BYTES, LABEL

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from genzoo.core import Batch, Noise, Sequential, Space
+from genzoo.distributions.levels import flattened
 from genzoo.models.autoregressive import PixelCNN
 from genzoo.models.autoregressive.pixel_head import ColorHead
-from genzoo.models.sequences import flattened
 from genzoo.models.stepping import entry_log_probs
 from genzoo.nn.gated import GatedPixels
 from genzoo.testing import conditions, rows

@@ -11,8 +11,8 @@ from torch import Tensor
 from genzoo.core import Noise, Sequential, Space
 from genzoo.core.errors import DataError
 from genzoo.core.given import NOTHING, Given, given_rows
+from genzoo.distributions.levels import flattened, unflattened
 from genzoo.models.autoregressive import MADE, Bigram
-from genzoo.models.sequences import flattened, unflattened
 from genzoo.tasks.coding import Order
 from tests.zoo import ready
 from tests.zoo.autoregressive import AUTOREGRESSIVE

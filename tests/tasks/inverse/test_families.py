@@ -20,6 +20,8 @@ from genzoo.tasks.inverse import (
     solve,
 )  # fmt: skip
 from tests.tasks.inverse.oracle import Matrix, Pushed, gaussian_rows, shares, total_variation
+from tests.zoo import ready
+from tests.zoo.entry import batch
 
 
 def off(found, exact) -> float:
@@ -77,6 +79,22 @@ def test_particles_along_an_order() -> None:
         assert found.log_evidence is not None
         assert exact.log_evidence is not None
         assert abs(found.log_evidence.item() - exact.log_evidence.item()) < 0.05
+
+
+@pytest.mark.parametrize("entry", [1, 2])
+def test_an_order_takes_the_channels_of_a_pixel_together(entry: int) -> None:
+    """Of a picture of two channels and two pixels the second symbol is the second channel of the first pixel."""
+    model = ready("made/few")
+    assert model.space.shape == (2, 2, 1)
+    known = torch.zeros(4, dtype=torch.bool)
+    known[[0, entry]] = True
+    x = as_numbers(model.space, batch(model, 1).x)
+    seen = measure(Mask(known.reshape(2, 2, 1)), x, Exact(), seed=0)
+    found = solve(model, seen, n=3000, seed=2, method="ancestral", particles=16, allow_collapse=True)
+    assert found.exactness is (Exactness.EXACT if entry == 2 else Exactness.ASYMPTOTIC)
+    exact = solve(model, seen, n=1, seed=1, method="enumerate")
+    assert abs(found.log_evidence.item() - exact.log_evidence.item()) < 0.1
+    assert total_variation(found, shares(model, seen), model) < 0.06
 
 
 def test_particles_see_sums_before_they_are_whole() -> None:

@@ -10,7 +10,7 @@ from genzoo.core import Noise, Space, Unsupported
 from genzoo.data import Rows
 from genzoo.distributions.estimate import TooFew
 from genzoo.models.classical import Gaussian
-from genzoo.tasks.outliers import Setting, methods, outliers, surprise
+from genzoo.tasks.outliers import Setting, entries, methods, outliers, surprise
 from genzoo.tasks.outliers.finding import STATISTICS
 from genzoo.tasks.outliers.statistic import Drawn
 from genzoo.training import TrainConfig, train
@@ -154,6 +154,19 @@ def test_surprise_of_an_entry_is_that_of_its_conditional(fitted: tuple[Gaussian,
     assert told.surprise[0].argmax() == 2
     assert told.surprise[0, 2] > 8
     assert told.surprise[1:].mean() < 3
+
+
+def test_surprises_over_an_order_add_up_to_the_rows() -> None:
+    model = ready("made/few")
+    rows = Drawn(batch(model, 20).x, {})
+    by, number = entries._way(Setting(model))
+    assert by == "those before"
+    with torch.no_grad():
+        assert number(rows).flatten(1).sum(1).allclose(-model.log_prob(rows.x).double(), atol=1e-4)
+    diffusion = ready("diffusion")
+    told = surprise(Setting(diffusion), batch(diffusion, 5).x, batch(diffusion, 30).x)
+    assert told.by == "noise"
+    assert told.surprise.shape == (5, *diffusion.space.shape)
 
 
 def test_bad_input_says_what_to_do(fitted: tuple[Gaussian, Tensor]) -> None:

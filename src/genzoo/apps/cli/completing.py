@@ -115,7 +115,7 @@ def _line(codec: "ImageCodec", x: "Tensor", drawn: "Tensor", kept: int) -> "Tens
 
 def _symbols(model: "GenerativeModel", x: "Tensor") -> "tuple[Tensor, int]":
     """Pictures as the symbols that a model reads, and how many of them a pixel has: its colors, or its channels."""
-    from genzoo.models.sequences import flattened
+    from genzoo.distributions.levels import flattened
 
     if (palette := _palette(model)) is not None:
         return flattened(palette.codes(x), palette.latent), 1

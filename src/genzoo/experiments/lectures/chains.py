@@ -11,10 +11,10 @@ from torch import Tensor
 from genzoo.core import NOTHING, Given, Noise, Space
 from genzoo.core.abilities import Sequential
 from genzoo.data import Data, read
+from genzoo.distributions.levels import unflattened
 from genzoo.experiments.lectures.study import Study
 from genzoo.experiments.lectures.style import wall
 from genzoo.models.autoregressive import PixelCNN
-from genzoo.models.sequences import unflattened
 from genzoo.models.stepping import continued, entry_log_probs
 from genzoo.training import TrainConfig, train
 from genzoo.zoo import recipe_named

@@ -15,14 +15,9 @@ from genzoo.core.game import Batch, DirectFit, Done, Metrics
 from genzoo.core.given import NOTHING, Given
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.distributions.levels import flattened
 from genzoo.models.autoregressive.autoregressive import Autoregressive
-from genzoo.models.sequences import (
-    check_padding,
-    counted,
-    flattened,
-    refuse_unlike,
-    symbols,
-)
+from genzoo.models.sequences import check_padding, counted, refuse_unlike, symbols
 
 __all__ = ["Bigram"]
 

@@ -17,12 +17,13 @@ from genzoo.core.given import NOTHING, Given, GivenSpaceLike, given_rows
 from genzoo.core.model import GenerativeModel
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.distributions.levels import unflattened
 from genzoo.models.ahead import drawn_ahead
 from genzoo.models.autoregressive.autoregressive import Autoregressive
 from genzoo.models.beams import likeliest
 from genzoo.models.choice import PLAIN, Choice, Choosing
 from genzoo.models.revisable import Revisable
-from genzoo.models.sequences import read, refuse_unlike, scored, symbols, unflattened
+from genzoo.models.sequences import read, refuse_unlike, scored, symbols
 from genzoo.models.stepping import continued, first_symbols
 from genzoo.nn.conditioning import Conditioning
 from genzoo.nn.transformer import FAST, Cache, Style, Transformer

@@ -18,10 +18,10 @@ from genzoo.core.game import Batch
 from genzoo.core.given import NOTHING, Given, GivenSpaceLike
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
-from genzoo.distributions.levels import allowed
+from genzoo.distributions.levels import allowed, flattened
 from genzoo.models.autoregressive.autoregressive import Autoregressive
 from genzoo.models.autoregressive.heads import CategoricalHead, Head, LogisticsHead
-from genzoo.models.sequences import first_tokens, flattened, refuse_unlike
+from genzoo.models.sequences import first_tokens, refuse_unlike
 from genzoo.nn.embedding import Embedding
 from genzoo.nn.masked import Growing, MaskedMLP
 

@@ -16,10 +16,10 @@ from genzoo.core.abilities import Sequential
 from genzoo.core.given import NOTHING, Given, GivenSpaceLike
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
-from genzoo.distributions.levels import centered
+from genzoo.distributions.levels import centered, flattened
 from genzoo.models.autoregressive.autoregressive import Autoregressive
 from genzoo.models.autoregressive.heads import CategoricalHead, Head, LogisticsHead
-from genzoo.models.sequences import check_padding, counted, flattened, refuse_unlike, symbols
+from genzoo.models.sequences import check_padding, counted, refuse_unlike, symbols
 from genzoo.nn.embedding import Embedding
 from genzoo.nn.window import Window
 

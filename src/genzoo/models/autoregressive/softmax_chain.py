@@ -15,9 +15,9 @@ from genzoo.core.abilities import Sequential
 from genzoo.core.given import NOTHING, Given, GivenSpaceLike
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.distributions.levels import flattened
 from genzoo.models.autoregressive.centered import CenteredChain
 from genzoo.models.autoregressive.heads import CategoricalHead
-from genzoo.models.sequences import flattened
 from genzoo.nn.embedding import Embedding
 
 __all__ = ["SoftmaxChain"]

@@ -16,8 +16,9 @@ from genzoo.core.given import Given, GivenSpaceLike, null_like
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.distributions.levels import flattened, unflattened
 from genzoo.models.diffusion.time import spread
-from genzoo.models.sequences import check_padding, flattened, refuse_unlike, symbols, unflattened
+from genzoo.models.sequences import check_padding, refuse_unlike, symbols
 from genzoo.nn.transformer import Looks
 
 __all__ = ["DiscreteModel", "Say"]

@@ -36,7 +36,7 @@ class Order(Road):
     Example:
         >>> from genzoo.core import Space
         >>> from genzoo.models.autoregressive import Bigram
-        >>> from genzoo.models.sequences import flattened, unflattened
+        >>> from genzoo.distributions.levels import flattened, unflattened
         >>> space = Space((30,), levels=4)
         >>> chain = Bigram(space).double().ability(Sequential)
         >>> road = Order(chain, lambda x: flattened(x, space), lambda s: unflattened(s, space))

@@ -21,6 +21,8 @@ from torch import Tensor
 from genzoo.core.abilities import Sequential
 from genzoo.core.given import Given
 from genzoo.core.model import evaluating
+from genzoo.core.space import Space
+from genzoo.distributions.levels import flattened, unflattened
 from genzoo.tasks.importance import WeightsCollapsed
 from genzoo.tasks.inverse.ahead import Ahead, Apart, Mixed
 from genzoo.tasks.inverse.measurement import Exact, Gaussian
@@ -98,7 +100,7 @@ class Ancestral(Method):
             )
         index = systematic(log_w, 1, noise.at("last"))[:, 0] + size * torch.arange(len(log_w), device=log_w.device)
         log_z = (found.log_z + log_w.logsumexp(1) - math.log(size)).view(len(problem), -1)
-        x = found.x[index].reshape(-1, *model.space.shape).to(getattr(torch, model.space.dtype))
+        x = unflattened(found.x[index], model.space)
         return Answer(x, size, log_z.logsumexp(1) - math.log(n), {} if size == 1 else {"ess": ess})
 
     def _walked(self, chain: Any, rows: Problem, size: int, noise: Any) -> Particles:
@@ -107,9 +109,9 @@ class Ancestral(Method):
         log_w, levels = ahead.start(), rows.model.space.levels or 1
         log_z = log_w.new_zeros(len(rows) // size)
         now = Particles(torch.zeros(len(rows), 0, dtype=torch.int64, device=log_w.device), log_w, log_z)
-        state, last = chain.begin(len(rows), rows.given), rows.model.space.dims - 1
+        state, last, places = chain.begin(len(rows), rows.given), rows.model.space.dims - 1, _places(rows.model.space)
         for i in range(last + 1):
-            before, each = ahead.said(i)
+            before, each = ahead.said(places[i])
             both = chain.logits(state).double().log_softmax(-1)[:, :levels] + each
             now = now._replace(log_w=now.log_w + both.logsumexp(1) - before)
             if bool((now.by_island.amax(1) == -torch.inf).any()):
@@ -120,7 +122,7 @@ class Ancestral(Method):
             if not torch.equal(index, torch.arange(len(index), device=index.device)):
                 state, both = _of_rows(chain, state, now.x, index, rows.given), both[index]
             symbol = noise.at("symbol", i).categorical(both)
-            ahead.take(i, index, symbol)
+            ahead.take(places[i], index, symbol)
             now = now._replace(x=torch.cat([now.x, symbol[:, None]], 1))
             if i < last:
                 state = chain.take(state, symbol)
@@ -137,6 +139,12 @@ def _of_rows(chain: Any, state: Any, x: Tensor, index: Tensor, given: Given) -> 
     return state
 
 
+def _places(space: Space) -> list[int]:
+    """Where each entry of a model's order stands among the entries of a row."""
+    found: list[int] = flattened(torch.arange(space.dims).reshape(1, *space.shape), space)[0].tolist()
+    return found
+
+
 def _is_apart(problem: Problem) -> bool:
     """Whether entries are measured one by one."""
     return isinstance(problem.measurement.operator, Mask | Identity)
@@ -148,5 +156,6 @@ def _is_prefix(problem: Problem) -> bool:
     counted = measurement.operator.counted
     if not _is_apart(problem) or not isinstance(measurement.noise, Exact) or counted is None:
         return False
-    flat = counted.reshape(-1, math.prod(problem.model.space.shape))
+    space = problem.model.space
+    flat = counted.reshape(-1, space.dims)[:, _places(space)]
     return bool((flat[:, :-1] | ~flat[:, 1:]).all())

@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = attach(
         "chances": ["benjamini_hochberg", "conformal", "rows_needed"],
         "entries": ["Strangeness", "surprise"],
         "finding": ["Outliers", "methods", "outliers"],
+        "purifying": ["purify"],
         "statistic": ["Choice", "Setting", "Statistic"],
         "tails": ["Tails"],
     },

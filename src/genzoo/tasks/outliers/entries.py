@@ -18,6 +18,7 @@ from torch import Tensor
 
 from genzoo.core.abilities import Denoiser, Sequential
 from genzoo.core.model import Unsupported
+from genzoo.distributions.levels import flattened, unflattened
 from genzoo.tasks.outliers.noised import Denoising
 from genzoo.tasks.outliers.statistic import Drawn, Setting, Told
 from genzoo.tasks.outliers.tails import Tails
@@ -84,12 +85,12 @@ def _given_others(setting: Setting, rows: Drawn) -> Tensor:
 
 def _given_before(setting: Setting, rows: Drawn) -> Tensor:
     order = setting.model.able(Sequential)
-    state, parts = order.begin(len(rows.x), rows.given), []
-    for symbol in rows.x.flatten(1).long().T:
-        log_p = order.logits(state).double().log_softmax(1)
-        parts.append(-log_p.gather(1, symbol[:, None])[:, 0])
-        state = order.take(state, symbol)
-    return torch.stack(parts, 1)
+    state, parts, x = order.begin(len(rows.x), rows.given), list[Tensor](), flattened(rows.x, setting.model.space)
+    for i, symbol in enumerate(x.T):
+        state = order.take(state, x[:, i - 1]) if i else state
+        parts.append(-order.logits(state).double().log_softmax(1).gather(1, symbol[:, None])[:, 0])
+    each = torch.stack(parts, 1)
+    return unflattened(each, setting.model.space)
 
 
 def _found_again(setting: Setting, rows: Drawn) -> Tensor:

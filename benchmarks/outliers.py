@@ -1,0 +1,75 @@
+"""Distances to neighbors beside scikit-learn's, and rows scored in flat memory.
+
+`neighbors`: the mean distance to the five nearest of known rows, by `nearest_among` and by NearestNeighbors (brute
+force, float32 as well), in turn, processor time of one thread; the distances are the same. `memory`: by how much the
+peak rises from scoring a tenth of the rows to scoring all of them.
+
+    OMP_NUM_THREADS=1 python -m benchmarks.outliers [--small]
+"""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import argparse
+import resource
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.neighbors import NearestNeighbors
+
+from benchmarks import record
+from benchmarks.tables_mixture import seconds
+from genzoo.core import Noise, Space
+from genzoo.distributions.pairwise import nearest_among
+from genzoo.models.classical import GaussianMixture
+from genzoo.tasks.outliers import outliers
+
+SHAPES = ((5000, 50_000, 784), (20_000, 50_000, 32), (50_000, 5000, 8))
+
+
+def neighbors(n: int, m: int, width: int, repeats: int) -> dict[str, Any]:
+    """Both searches in turn."""
+    x, known = Noise(0).normal(n, width), Noise(1).normal(m, width)
+    search = NearestNeighbors(n_neighbors=5, algorithm="brute").fit(known.numpy())
+    ours, peer = [], []
+    for _ in range(repeats):
+        ours.append(seconds(lambda: nearest_among(x, known, 5).sqrt().mean(1)))
+        peer.append(seconds(lambda: search.kneighbors(x.numpy())[0].mean(1)))
+    same = bool(np.allclose(ours[-1][1].numpy(), peer[-1][1], rtol=1e-3))
+    a, b = min(run[0] for run in ours), min(run[0] for run in peer)
+    return {"ours_s": a, "peer_s": b, "ratio": b / a, "same": same}
+
+
+def memory(n: int) -> dict[str, Any]:
+    """The rise of the peak from a tenth of the rows to all."""
+    model = GaussianMixture(Space((8,)), components=5)
+    usual, known, x = model.sample(1000, seed=0), model.sample(5000, seed=1), model.sample(n, seed=2)
+    outliers(model, x[: n // 10], calibration=usual, known=known)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    took = seconds(lambda: outliers(model, x, calibration=usual, known=known, fdr=0.1))[0]
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {"rows": n, "seconds": took, "peak_mb": after / 1024, "rise_mb": (after - before) / 1024}
+
+
+def main() -> None:
+    """Prints both, and keeps them."""
+    said = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    said.add_argument("--small", action="store_true", help="a tenth of the rows, once")
+    small = said.parse_args().small
+    torch.set_num_threads(1)
+    part = 10 if small else 1
+    found = {
+        f"{n:,} rows among {m:,}, {width} wide": neighbors(n // part, m // part, width, 1 if small else 3)
+        for n, m, width in SHAPES
+    }
+    told = {"neighbors": found, "memory": memory(1_000_000 // part)}
+    print(told)
+    if not small:
+        record.write("outliers", told)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""Pictures that are none of the clothes a model knows: six ways to be strange, in which no single trick wins.
+
+Models learn Fashion-MNIST. Held against its test pictures are MNIST's digits, the same clothes upside down, mirrored
+and turned by a quarter, and with noise of ten grey levels. The area under the ROC curve of every method that a model
+has, `auto` first; beside them stand the length of a file, neighbors among training pictures, and a Gaussian for each
+class. What counts of a detector is its worst column.
+
+Calibration rows are validation pictures. Runs stay at `--out`, so that a training that was stopped goes on; every
+figure is written down at once.
+
+    OMP_NUM_THREADS=1 python -m experiments.outliers_images --recipes pixelcnn edm --core-minutes 10
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import genzoo
+from experiments.tables_mixed import asked_for
+from genzoo.core import Noise
+from genzoo.data import Data, read
+from genzoo.distributions.resampling import chance_below
+from genzoo.tasks.outliers import methods, outliers
+from genzoo.tasks.outliers.likelihoods import file_lengths
+from genzoo.zoo import store
+
+RECORD = Path(__file__).parent / "records" / "outliers_images.json"
+ROWS, USUAL = 1000, 2000
+NOISE = 10.0  # grey levels
+PLAIN = "plain"  # detectors without a deep model
+
+
+def suite(data: Data, on: str, rows: int) -> tuple[Tensor, dict[str, Tensor]]:
+    """Usual pictures, and six sets of strange ones."""
+    x = getattr(data, on).head(rows)[0]
+    digits = getattr(read("mnist"), on).head(rows)[0]
+    noise = Noise(0, "noise").normal(*x.shape)
+    strange = {
+        "MNIST": digits,
+        "upside down": x.flip(2),
+        "mirrored": x.flip(3),
+        "turned": x.rot90(1, (2, 3)),
+        "noise": (x.float() + NOISE * noise).round().clamp(0, 255).byte(),
+    }
+    return x, strange
+
+
+def areas(score: Callable[[Tensor], Tensor], usual: Tensor, strange: dict[str, Tensor]) -> dict[str, float]:
+    """The area under the ROC curve for each set of strange pictures."""
+    own = score(usual).double()
+    return {name: chance_below(own, score(x).double()).value for name, x in strange.items()}
+
+
+def plain(data: Data, usual: Tensor, strange: dict[str, Tensor]) -> dict[str, dict[str, float]]:
+    """Detectors without a deep model."""
+    from genzoo.distributions.pairwise import nearest_among
+
+    known = data.train.head(10_000)[0].flatten(1).float() / 255
+    return {
+        "short file": areas(lambda x: -file_lengths(x), usual, strange),
+        "neighbors, 10,000 pictures": areas(
+            lambda x: nearest_among(x.flatten(1).float() / 255, known, 5).sqrt().mean(1), usual, strange
+        ),
+        "a Gaussian for each class": areas(_class_gaussians(data), usual, strange),
+    }
+
+
+def _class_gaussians(data: Data, ridge: float = 1e-3) -> Callable[[Tensor], Tensor]:
+    """−log of the mean density of ten Gaussians, one for each class, with a ridge."""
+    x, y = data.train.x.flatten(1).double() / 255, data.train.given
+    assert isinstance(y, Tensor)
+    parts = []
+    for label in y.unique():
+        rows = x[y == label]
+        covariance = rows.T.cov() + ridge * torch.eye(rows.shape[1], dtype=torch.float64)
+        parts.append(torch.distributions.MultivariateNormal(rows.mean(0), covariance, validate_args=False))
+    return lambda z: -torch.stack([part.log_prob(z.flatten(1).double() / 255) for part in parts]).logsumexp(0)
+
+
+def by_model(
+    spelled: str, minutes: float, data: Data, usual: Tensor, strange: dict[str, Tensor], out: Path
+) -> dict[str, Any]:
+    """The areas of every method that a model has."""
+    name, settings, fields = asked_for(spelled)
+    folder = out / f"{spelled.replace(':', '-').replace('=', '-')}-{minutes:g}"
+    start = time.process_time()
+    if (folder / "run.json").exists() or folder.exists():
+        genzoo.resume(folder)
+    else:
+        train = {"core_minutes": minutes, "device": "cpu", "seed": 0, **fields}
+        genzoo.train(name, data, out=folder, settings=settings, train=train)
+    model: Any = genzoo.load(folder).generative
+    found: dict[str, Any] = {"core_seconds": round(time.process_time() - start, 1)}
+    calibration = data.valid.head(USUAL)[0]
+    everything = torch.cat([usual, *strange.values()])
+    for choice in methods(model, known=data.train):
+        if choice.why_not:
+            continue
+        start = time.process_time()
+        told = outliers(model, everything, calibration=calibration, known=data.train.x, method=choice.name)
+        own, *others = told.score.split(len(usual))
+        found[choice.name] = {
+            what: chance_below(own, other).value for what, other in zip(strange, others, strict=True)
+        }
+        found[choice.name]["seconds"] = round(time.process_time() - start, 1)
+        print(spelled, choice.name, found[choice.name], flush=True)
+    return found
+
+
+def markdown(record: dict[str, Any]) -> str:
+    """A line for each detector and method, the worst column last."""
+    heads: list[str] = []
+    lines = []
+    for name, row in record["figures"].items():
+        for method, told in row.items():
+            if not isinstance(told, dict):
+                continue
+            found = {what: value for what, value in told.items() if what != "seconds"}
+            heads = heads or list(found)
+            label = method if name == PLAIN else f"`{name}` {method}"
+            lines.append(
+                "| "
+                + " | ".join([label, *(f"{found[what]:.3f}" for what in heads), f"{min(found.values()):.3f}"])
+                + " |"
+            )
+    top = ["| " + " | ".join(["detector", *heads, "worst"]) + " |", "|---|" + "---:|" * (len(heads) + 1)]
+    return "\n".join([*top, *lines]) + "\n"
+
+
+def main() -> None:
+    """Trains what the record lacks, and prints the table."""
+    said = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    said.add_argument("--recipes", nargs="*", default=["pixelcnn", "edm"])
+    said.add_argument("--core-minutes", type=float, default=10.0, help="of a training")
+    said.add_argument("--on", choices=("valid", "test"), default="test")
+    said.add_argument("--rows", type=int, default=ROWS)
+    said.add_argument("--out", type=Path, default=Path("runs/outliers"))
+    said.add_argument("--record", type=Path, default=RECORD)
+    asked = said.parse_args()
+    torch.set_num_threads(1)
+    record = json.loads(asked.record.read_text()) if asked.record.exists() else {"figures": {}}
+    record |= {"experiment": (__doc__ or "").split("\n")[0], "versions": store.versions(), "rows": asked.rows}
+    labelled = read("fashion-mnist", given="label")
+    usual, strange = suite(labelled, asked.on, asked.rows)
+    figures = record["figures"]
+    if PLAIN not in figures:
+        figures[PLAIN] = plain(labelled, usual, strange)
+        asked.record.write_text(json.dumps(record, indent=1) + "\n")
+    data = read("fashion-mnist")
+    for spelled in asked.recipes:
+        if spelled not in figures:
+            figures[spelled] = by_model(spelled, asked.core_minutes, data, usual, strange, asked.out)
+            asked.record.write_text(json.dumps(record, indent=1) + "\n")
+    print(markdown(record))
+
+
+if __name__ == "__main__":
+    main()
