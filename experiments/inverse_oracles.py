@@ -138,14 +138,14 @@ CALIBRATED: dict[str, tuple[Callable[[], Made], dict[str, Any], int, int]] = {  
     "filter": (lambda: (hidden_chain(), every_other(8), Gaussian(0.4)), {}, 10_000, 16),
     "impute": (lambda: (sprinkler(), every_other(4), Exact()), {}, 10_000, 16),
     "enumerate": (lambda: (spins(), every_other(9), Gaussian(0.6)), {}, 10_000, 16),
-    "twisted": (lambda: (mixture_of(5), mixed(3, 8), Gaussian(0.3)), {"steps": 60}, 150, 8),
-    "importance": (lambda: (mixture_of(5), mixed(3, 8), Gaussian(0.5)), {"draws": 20_000}, 200, 16),
-    "ancestral": (lambda: (letters(), every_other(6), Gaussian(0.4)), {}, 400, 16),
-    "gibbs": (lambda: (spins(), every_other(9), Gaussian(0.6)), {"sweeps": 100}, 400, 16),
-    "joint": (lambda: (product(), every_other(5), Gaussian(0.7)), {"particles": 16}, 300, 16),
-    "mwg": (lambda: (linear(), every_other(4), Gaussian(0.8)), {"sweeps": 100}, 300, 16),
-    "langevin": (lambda: (mixture_of(1), mixed(3, 8), Gaussian(0.3)), {"steps": 200, "after": 100}, 100, 8),
-    "latent": (lambda: (pushed(), mixed(2, 4), Gaussian(0.3)), {"allow_collapse": True}, 100, 8),
+    "twisted": (lambda: (mixture_of(5), mixed(3, 8), Gaussian(0.3)), {"steps": 60}, 400, 8),
+    "importance": (lambda: (mixture_of(5), mixed(3, 8), Gaussian(0.5)), {"draws": 20_000}, 400, 16),
+    "ancestral": (lambda: (letters(), every_other(6), Gaussian(0.4)), {}, 1500, 16),
+    "gibbs": (lambda: (spins(), every_other(9), Gaussian(0.6)), {"sweeps": 100}, 1500, 16),
+    "joint": (lambda: (product(), every_other(5), Gaussian(0.7)), {"particles": 16}, 1000, 16),
+    "mwg": (lambda: (linear(), every_other(4), Gaussian(0.8)), {"sweeps": 100}, 1000, 16),
+    "langevin": (lambda: (mixture_of(1), mixed(3, 8), Gaussian(0.3)), {"steps": 300, "after": 500}, 300, 8),
+    "latent": (lambda: (pushed(), mixed(2, 4), Gaussian(0.3)), {"allow_collapse": True}, 1000, 8),
 }
 
 
@@ -224,8 +224,8 @@ def acceptance() -> dict[str, Any]:
         found[method] = calibrated(method)
         print(method, found[method], flush=True)
     found["total variation"] = {
-        "Bayes net, impute": of_states(sprinkler(), Exact(), "impute", 200_000),
-        "hidden chain, filter": of_states(short_chain(), Gaussian(0.4), "filter", 200_000),
+        "Bayes net, impute": of_states(sprinkler(), Exact(), "impute", 50_000),
+        "hidden chain, filter": of_states(short_chain(), Gaussian(0.4), "filter", 100_000),
         "Ising, gibbs, pairs": of_pairs(20_000),
         "linear-Gaussian autoencoder, mwg, quarters": of_quarters(20_000),
     }

@@ -90,9 +90,12 @@ class Restored:
         return len(self.draws) + 4
 
     def _seen(self) -> Tensor:
-        """What was measured as a picture of the rows' shape: hidden pixels in middle gray, all else by A⁺."""
+        """What was measured as a picture of the rows' shape: hidden pixels in middle gray, one channel of all as gray,
+        all else by A⁺."""
         operator, y = self.measurement.operator, self.measurement.y
         assert isinstance(operator, Linear)
+        if operator.range == (1, *operator.domain[1:]):
+            return y.expand(len(y), *operator.domain)
         back = operator.pinv(y, ridge=1e-3 if operator.gram() is None else 0.0, iterations=50)
         counted = operator.counted
         return back if counted is None or operator.range != operator.domain else torch.where(counted, back, 0.5)

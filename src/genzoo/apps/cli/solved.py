@@ -101,8 +101,9 @@ class Written:
             for x, drawn in list(zip(found.x, found.posterior.x[0], strict=True))[:SAID]:
                 shown = [self.run.codec.text(x[i : i + 1].tolist()) for i in range(len(x))]
                 known = [True] * len(x) if counted is None else counted.flatten().tolist()
-                say("seen: " + "".join(word if there else "▒" for word, there in zip(shown, known, strict=True)))
-                say("draw: " + self.run.codec.text(drawn.tolist()))
+                seen = "".join(word if there else "▒" for word, there in zip(shown, known, strict=True))
+                for what, text in (("seen", seen), ("draw", self.run.codec.text(drawn.tolist()))):
+                    say(f"{what}: {text}".replace("\n", "⏎"))
 
     def _save(self, found: "Restored", folder: Path) -> None:
         """Draws as files: of each row where a row is a picture or a sound, else a file for each draw of all rows."""

@@ -80,7 +80,7 @@ class Langevin(Method):
             x = model.sample(len(rows), rows.given or None, seed=seed, start=rows.start).to(rows.measurement.y)
             size, trace = column(x, 0.05), []
             for k in range(steps + after):
-                beta = min(1.0, (k + 1) / steps) ** 4
+                beta = min(1.0, 1.5 * (k + 1) / steps) ** 4  # a third of the steps is fitted at the posterior itself
                 kernel = mala(_target(rows, beta), step_size=size)
                 state = kernel.step(kernel.init(x), noise.tick(k))
                 x = state.x
