@@ -56,6 +56,7 @@ def mixture_of(modes: int, dims: int = 8, seed: int = 0) -> Known:
     model.gaussians.means.copy_(means if modes > 1 else 0.5 * means)
     covariances = (0.05 if modes > 1 else 1.0) * (roots @ roots.mT + 0.1 * torch.eye(dims))
     model.gaussians.scale.copy_(torch.linalg.cholesky(covariances))
+    model.gaussians.whitener.copy_(torch.linalg.inv(model.gaussians.scale))
     model.weights.copy_(torch.full((1, modes), 1 / modes))
     return model.double()
 
