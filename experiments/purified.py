@@ -104,9 +104,7 @@ def figures(model: Any, data: Any, epsilon: int, rows: int) -> dict[str, Any]:
         return purify(model, z, radius=epsilon) if is_order else purify(model, z, log_snr=LOG_SNR, seed=seed)
 
     found: dict[str, Any] = {}
-    known = (
-        Rows(data.all_x, None, data.splits["valid"], data.space) if hasattr(data, "splits") else data.valid.x[:1000]
-    )
+    known = data.valid.head(1000)[0]
     for name, z in attacks(judge, x, y, epsilon).items():
         row: dict[str, Any] = {"accuracy": accuracy(judge, z, y), "purified": accuracy(judge, clean(z, 0), y)}
         if model.can("log_prob"):
