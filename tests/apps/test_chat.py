@@ -55,6 +55,13 @@ def test_questions_are_asked_or_read(folder):
     assert len(typed.output.splitlines()) == 2
 
 
+def test_a_question_that_cannot_be_spelled_does_not_end_the_talk(folder):
+    typed = asked(folder / "answers", typed=f"sag €\n{QUESTION}\n\n")
+    assert typed.exit_code == 0, typed.output
+    assert "€" in typed.output
+    assert len(typed.output.splitlines()) == 3  # the cause, the fix, and an answer
+
+
 def test_a_model_without_a_condition_goes_on(folder):
     cold = asked(folder / "verse", "--ask", "O Rome", "--set", "temperature=0", "--stop", "\\n")
     assert cold.exit_code == 0, cold.output

@@ -26,6 +26,11 @@ def folder(tmp_path_factory):
     lines = [f"{a:.4f},{a + 0.1 * b:.4f},{b:.4f}\n" for a, b in rows.tolist()]
     (folder / "table.csv").write_text("first,the-sum,last\n" + "".join(lines))
     train("gaussian", folder / "table.csv", out=folder / "table", device="cpu")
+    people = [f"{'red' if a > 0 else 'blue'},{round(10 * b)},{a:.4f}\n" for a, b in rows.tolist()]
+    (folder / "people.csv").write_text("color,count,size\n" + "".join(people))
+    train("mixture_table", folder / "people.csv", settings={"components": 4}, out=folder / "people", device="cpu")
+    (folder / "plane.csv").write_text("wide,high\n" + "".join(f"{a:.4f},{b:.4f}\n" for a, b in rows.tolist()))
+    train("gaussian", folder / "plane.csv", out=folder / "plane", device="cpu")
     bright = (read("digits").test.x[:2, 0].float() * 255 / 16).round().to(torch.uint8)
     for i, x in enumerate(bright):
         Image.fromarray(x.numpy()).save(folder / f"{i}.png")
@@ -72,11 +77,30 @@ def test_columns_are_drawn_given_others(folder, tmp_path):
     out = tmp_path / "rows.csv"
     found = asked(folder / "table", "--known", "the-sum=2", "-n", 50, "--out", out)
     assert found.exit_code == 0, found.output
-    assert "weighted draws, worth" in found.output
+    assert "exact draws" in found.output
     with out.open() as file:
         rows = [list(map(float, row)) for row in list(csv.reader(file))[1:]]
     assert len(rows) == 50
     assert all(row[1] == 2 and abs(row[0] + 0.1 * row[2] - 2) < 0.1 for row in rows)
+
+
+def test_columns_of_words_are_known_and_drawn_as_words(folder, tmp_path):
+    out = tmp_path / "rows.csv"
+    found = asked(folder / "people", "--known", "color=red", "--known", "count=3", "-n", 20, "--out", out)
+    assert found.exit_code == 0, found.output
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    assert {(row["color"], row["count"]) for row in rows} == {("red", "3")}
+    assert len({row["size"] for row in rows}) > 10
+    found = asked(folder / "people", "--known", "size=2.5", "-n", 20, "--out", out)
+    assert "red" in found.output.splitlines()[1]  # the word that is drawn most, where numbers have quantiles
+
+
+def test_of_a_table_of_two_columns_one_is_drawn(folder, tmp_path):
+    found = asked(folder / "plane", "--known", "high=1.5", "-n", 5, "--out", tmp_path / "rows.csv")
+    assert found.exit_code == 0, found.output
+    assert {row["high"] for row in csv.DictReader((tmp_path / "rows.csv").read_text().splitlines())} == {
+        "1.5000"
+    }  # as the data are written
 
 
 @pytest.mark.parametrize(
@@ -84,8 +108,10 @@ def test_columns_are_drawn_given_others(folder, tmp_path):
     [
         (["table"], "Either pictures or columns"),
         (["table", "--known", "middle=2"], "no column 'middle'"),
-        (["table", "--known", "last=high"], "must be a number"),
-        (["pixels", "--known", "last=2"], "known of tables"),
+        (["table", "--known", "last=high"], "'high'"),
+        (["people", "--known", "color=rad"], "Did you mean 'red'?"),
+        (["people", "--known", "count=1", "--known", "color=red", "--known", "size=0.5"], "some not"),
+        (["pixels", "--known", "last=2"], "those of tables"),
     ],
 )
 def test_what_is_known_of_a_row_must_be_numbers_of_its_columns(folder, words, said):

@@ -7,6 +7,8 @@ from typer.testing import CliRunner
 
 from genzoo import read, train
 from genzoo.apps.cli.root import app
+from genzoo.evaluation.likelihood import dims_of
+from genzoo.zoo.compression import compress
 from genzoo.zoo.loading import load
 
 
@@ -33,6 +35,15 @@ def test_it_goes_there_and_back_and_says_how_few_bytes(home, tmp_path):
     assert found.exit_code == 0, said
     assert json.loads(found.stdout)["files"] == 9
     assert (tmp_path / "again" / "3.png").read_bytes() == (home / "digits" / "3.png").read_bytes()
+
+
+def test_of_lines_of_unlike_lengths_padding_is_no_entry(tmp_path):
+    lines = ["ab", "abc", "b", "cab" * 4] * 30
+    (tmp_path / "lines.txt").write_text("\n".join(lines) + "\n")
+    run = train("bigram", tmp_path / "lines.txt", out=tmp_path / "run", device="cpu")
+    report = compress(run, [tmp_path / "lines.txt"], tmp_path / "l.gz0")
+    assert report.entries == int(dims_of(run.codec.load(tmp_path / "lines.txt"), run.generative.space).sum())
+    assert report.entries < 2 * sum(len(line) + 1 for line in lines)
 
 
 def test_a_width_is_of_lossy_ways(home, tmp_path):

@@ -18,6 +18,7 @@ def places(tmp_path_factory):
     (home / "file.doc").write_text("words")
     (home / "gaps.csv").write_text("a,b\n" + "\n".join(f"{i},{i or ''}" for i in range(20)))
     (home / "table.csv").write_text("a,b\n" + "\n".join(f"{i},{i * i}" for i in range(20)))
+    (home / "na.csv").write_text("a,b\nNA,3\n" + "\n".join(f"{i},{i * i}" for i in range(19)))
     newer = home / "newer"
     newer.mkdir()
     (newer / "config.json").write_text('{"format_version": 99, "versions": {"genzoo": "9.0.0"}}')
@@ -29,6 +30,7 @@ def places(tmp_path_factory):
         "doc": home / "file.doc",
         "newer": newer,
         "gaps": home / "gaps.csv",
+        "na": home / "na.csv",
         "home": home,
     }
 
@@ -36,6 +38,8 @@ def places(tmp_path_factory):
 TRAIN = "train vae --data digits --steps 1"
 MISTAKES = [
     ("train nsf --data {gaps}", "got 1 of 20 rows with some missing", "Pass --read missing=drop (those rows)"),
+    ("train nsf --data {na}", "'a' 1", "Pass --read missing=drop (those rows), --read missing=impute"),
+    ("train nsf --data {na}", "'a' 1", "where 'NA' is a value, --read na="),
     ("trian vae", "no command 'trian'", "'train'"),
     ("sampel {run}", "no command 'sampel'", "'sample'"),
     ("train vae --stpes 3", "--stpes", "--steps"),
@@ -47,7 +51,7 @@ MISTAKES = [
     ("train vae --data digist", "digist", "'digits'"),
     ("train vae --data {home}/nowhere.csv", "nowhere.csv", ""),
     ("train vae --data {empty}", "empty", ""),
-    ("train vae --data {doc}", "file.doc", ""),
+    ("train vae --data {doc}", "file.doc", "file.txt"),
     ("train vae --data digits --given lable", "lable", "'label'"),
     ("train vae --data digits --binarize static2", "static2", "'static'"),
     (f"{TRAIN} --set latnet=3", "no setting of recipe vae 'latnet'", "'latent'"),

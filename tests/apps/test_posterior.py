@@ -40,6 +40,13 @@ def test_what_is_lost_adds_up(folder):
     assert "30 rows" in said.stdout
 
 
+def test_what_has_no_encoder_is_refused(folder, tmp_path):
+    train("gaussian", "moons", out=tmp_path / "run", device="cpu")
+    found = asked(tmp_path / "run", *FEW)
+    assert found.exit_code == 2
+    assert "got gaussian, which has no encoder" in found.output
+
+
 def test_codes_have_no_gaussians(folder):
     found = asked(folder / "codes", *FEW)
     assert found.exit_code != 0

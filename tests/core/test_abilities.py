@@ -26,6 +26,8 @@ def test_who_is_what() -> None:
     assert ready("gaussian").ability(Latent) is None
     with pytest.raises(Unsupported, match="cannot denoise"):
         ready("gaussian").able(Denoiser)
+    with pytest.raises(Unsupported, match=r"has no Sequence of words"):
+        ready("gaussian").able(type("Sequence of words", (Latent,), {}))
 
 
 @pytest.mark.parametrize("name", LATENT)

@@ -93,6 +93,16 @@ def test_a_long_text_in_files_and_units(tmp_path: Path) -> None:
         read(tmp_path / "d", unit="char")
 
 
+def test_objects_under_names_are_rows(tmp_path: Path) -> None:
+    found = {f"k{i}": {"size": i % 7, "color": "red" if i % 2 else "blue"} for i in range(30)}
+    (tmp_path / "t.json").write_text(json.dumps(found))
+    data = read(tmp_path / "t.json")
+    assert (len(data), data.codec.columns) == (30, ("size", "color"))
+    assert any("names of 30 objects" in note for note in data.notes)
+    (tmp_path / "one.json").write_text(json.dumps({"size": {"a": 1}, "color": {"b": 2}}))  # one row, of two objects
+    assert len(read(tmp_path / "one.json")) == 1
+
+
 def jsonl(path: Path, rows: list[object]) -> Path:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path

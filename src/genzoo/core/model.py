@@ -289,15 +289,15 @@ class GenerativeModel(Trainable):
             Unsupported: If the model is nothing of that kind.
         """
         if (found := self.ability(kind)) is None:
-            raise self.lacks(next(name for name, other in ABILITIES.items() if other is kind))
+            known = {other: name for name, other in ABILITIES.items()}
+            raise self.lacks(known.get(kind, kind.__name__))
         return found
 
-    def lacks(self, capability: Capability) -> Unsupported:
+    def lacks(self, capability: Capability | str) -> Unsupported:
         """The error to raise for a capability that this model lacks: it says what the model offers instead."""
         offers = ", ".join(sorted(c.value for c in Capability if self.can(c)))
-        return Unsupported(
-            f"{type(self).__name__} cannot {capability.value} (likelihood: {self.likelihood.value}). It can: {offers}."
-        )
+        does = f"cannot {capability.value}" if isinstance(capability, Capability) else f"has no {capability}"
+        return Unsupported(f"{type(self).__name__} {does} (likelihood: {self.likelihood.value}). It can: {offers}.")
 
     def checked(self, x: RowsAsked) -> Tensor:
         """x as a tensor, if it is made of rows of the space; whole numbers in a list or an array are reals, too.

@@ -221,7 +221,8 @@ def _path_reader(path: Path, options: Mapping[str, Any]) -> tuple[Reader, Path]:
     if path.name.lower().endswith(tuple(ENDINGS)):
         return read_file, path
     known = ", ".join([*ENDINGS, *ARCHIVES])
-    raise DataError(f"A file must end in one of {known}, got {path.name!r}. Convert it.")
+    named = f"{path.stem}.txt if it is text, {path.stem}.csv if it is a table"
+    raise DataError(f"A file must end in one of {known}, got {path.name!r}. Name it {named}, or else convert it.")
 
 
 def _folder_reader(path: Path, options: Mapping[str, Any]) -> Reader:

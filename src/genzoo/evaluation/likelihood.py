@@ -21,7 +21,7 @@ from genzoo.core.space import Space
 from genzoo.data.atoms import SHARE, repeated, spike_of
 from genzoo.evaluation.measurement import Kind, Measurement
 
-__all__ = ["RowsLike", "code_length", "is_spiked", "options_of", "score", "scores"]
+__all__ = ["RowsLike", "code_length", "dims_of", "is_spiked", "options_of", "score", "scores"]
 
 LOOKED_AT = 10_000  # rows in which spikes are looked for
 

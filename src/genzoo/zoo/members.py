@@ -19,6 +19,7 @@ from genzoo.data.codecs.image import ImageCodec
 from genzoo.data.codecs.text import SpellingCodec, TextCodec
 from genzoo.data.picture import raster
 from genzoo.data.pixels import pixels
+from genzoo.evaluation.likelihood import dims_of
 from genzoo.zoo.loading import Run
 from genzoo.zoo.mistakes import Mistake
 
@@ -46,6 +47,7 @@ class Member:
         dims: The entries of a row.
         path: Where it is, while it is packed.
         size: Its bytes, while it is packed.
+        symbols: How many entries its rows have together, while it is packed: padding is none.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Member:
     dims: int
     path: Path | None = None
     size: int = 0
+    symbols: int = 0
 
     @property
     def is_same(self) -> bool:
@@ -64,7 +67,7 @@ class Member:
     @property
     def entries(self) -> int:
         """How many symbols it is."""
-        return self.count if self.reach else self.count * self.dims
+        return self.count if self.reach else self.symbols or self.count * self.dims
 
     def rows(self, run: Run) -> Iterator[Rows]:
         """What it holds, in the space of a run."""
@@ -242,7 +245,8 @@ def _member(run: Run, name: str, path: Path, *, is_exact: bool) -> Member:
     if is_exact and way == CONTENT and isinstance(codec, ImageCodec):
         _check_pixels(codec, rows, path)
     target = name if way != CONTENT else str(PurePosixPath(name).with_suffix(codec.suffix))
-    return Member(target, len(rows), way, 0, space.dims, path, len(content))
+    symbols = int(dims_of(rows, space).sum())
+    return Member(target, len(rows), way, 0, space.dims, path, len(content), symbols)
 
 
 def _read_rows(run: Run, path: Path) -> Tensor:

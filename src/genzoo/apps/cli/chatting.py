@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genzoo.apps.cli.mistakes import tell
 from genzoo.apps.cli.using import RunPath, loaded_on, sampling_options
 from genzoo.apps.cli.words import pairs
 from genzoo.zoo.mistakes import Mistake
@@ -33,6 +34,7 @@ def chat(
     written. An empty line, or Ctrl-D, ends it."""
     read_config(run)
     from genzoo.core import Noise
+    from genzoo.core.errors import DataError
     from genzoo.models.choice import Choice
 
     loaded = loaded_on(run, device)
@@ -42,9 +44,14 @@ def chat(
     choice = Choice(**wanted).check()
     speaker = Speaker(loaded, choice, [text.replace("\\n", "\n") for text in stop or ()])
     for turn, question in enumerate(ask or _read()):
-        for piece in speaker.answer(question, Noise(seed, "chat", turn, device=loaded.generative.device)):
-            say(piece, end="")
-        say()
+        try:
+            for piece in speaker.answer(question, Noise(seed, "chat", turn, device=loaded.generative.device)):
+                say(piece, end="")
+            say()
+        except (DataError, Mistake) as error:
+            if ask:
+                raise
+            tell(Mistake.of(error))  # whoever types may type again
 
 
 class Speaker:

@@ -1,5 +1,7 @@
-"""Completing what is known in part: pictures by a model of pixels in an order, rows of numbers by a density."""
+"""Completing what is known in part: pictures in the order of their pixels, rows by conditionals or a density."""
 
+import math
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,6 +10,7 @@ import typer
 
 from genzoo.apps.cli.heartbeat import Heartbeat
 from genzoo.apps.cli.pictures import codec_of, read_pictures, save_pictures
+from genzoo.apps.cli.statements import table_codec
 from genzoo.apps.cli.words import pairs, print_table
 from genzoo.zoo.mistakes import Mistake, unknown
 from genzoo.zoo.store import read_config, whole
@@ -18,19 +21,20 @@ if TYPE_CHECKING:
 
     from genzoo.core import GenerativeModel
     from genzoo.data.codecs.image import ImageCodec
-    from genzoo.data.codecs.table import TableCodec
+    from genzoo.data.codecs.table import PointsCodec, TableCodec
     from genzoo.models.autoencoders import Palette
     from genzoo.zoo.loading import Run
 
 __all__ = ["COMMANDS"]
 
+QUANTILES = (0.05, 0.5, 0.95)  # that are told of a column
 GREY = 0.5  # of what is not known, between black and white
 
 
 def complete(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")],
     image: Annotated[list[Path] | None, typer.Option(help="A picture of the run's size, or several.")] = None,
-    known: Annotated[list[str] | None, typer.Option(help="Of a table: a column that is known, as age=40.")] = None,
+    known: Annotated[list[str] | None, typer.Option(help="Of a table: what is known, as age=40.")] = None,
     n: Annotated[int, typer.Option("-n", min=1, help="Completions of each.")] = 6,
     keep: Annotated[float, typer.Option(min=0.0, max=1.0, help="The share of each picture that is kept.")] = 0.5,
     seed: Annotated[int, typer.Option(min=0, help="Names the noise.")] = 0,
@@ -67,40 +71,73 @@ def complete(
 
 def _rows(path: Path, known: list[str], n: int, seed: int, words: dict[str, str], out: Path | None) -> None:
     """Draws rows of a table in which some columns are known, and tells how good the draws are."""
-    from genzoo.data.codecs.table import TableCodec
     from genzoo.data.columns import write_columns
-    from genzoo.tasks import conditional
     from genzoo.zoo.conditions import conditions
     from genzoo.zoo.loading import load
 
     run = load(path)
-    model, codec, place = run.generative, run.codec, out or path / "samples" / "complete.csv"
-    if not isinstance(codec, TableCodec):
-        raise Mistake(f"Columns are known of tables, got a run on {run.config.data.name}.", "Use --image FILE.")
-    values = _values(codec, pairs("--known", known))
+    model, codec, place = run.generative, table_codec(run), out or path / "samples" / "complete.csv"
+    row = _known(codec, pairs("--known", known, as_text=True))
     rows = conditions(model, run.config.data, words, 1, run.given_codecs) if words else None
     with Heartbeat("complete") as beat:
         beat.say(f"drawing {n} rows")
-        found = conditional(model, values, n, rows, seed=seed)
+        x, how = _drawn(model, row, n, rows, seed)
     place.parent.mkdir(parents=True, exist_ok=True)
+    cells = codec.cells(x.cpu())
     with whole(place) as draft:
-        write_columns(draft, iter([codec.cells(found.x.cpu())]))
-    middle = found.quantiles([0.05, 0.5, 0.95]).T.tolist()
-    names = [codec.columns[entry] for entry in found.missing]
-    print_table(("column", "5 %", "median", "95 %"), [(name, *row) for name, row in zip(names, middle, strict=True)])
-    how = {"prefix": "exact draws", "importance": f"weighted draws, worth {found.ess:,.0f} independent ones"}
-    say(f"{n} rows, {how[found.method]}: {place}")
+        write_columns(draft, iter([cells]))
+    missing = [entry for entry, value in enumerate(row) if value.isnan()]
+    heads = ("column", "5 %", "median", "95 %")
+    print_table(heads, [(codec.columns[entry], *_middle(codec, cells, x, entry)) for entry in missing])
+    say(f"{n} rows, {how}: {place}")
 
 
-def _values(codec: "TableCodec", known: dict[str, Any]) -> dict[int, float]:
-    """Known values by the number of their entry."""
-    entries = {name.replace("-", "_"): entry for entry, name in enumerate(codec.columns)}
-    for name, value in known.items():
-        if name not in entries:
+def _known(codec: "TableCodec | PointsCodec", known: dict[str, str]) -> "Tensor":
+    """A row of what is known, as its columns spell it, and NaN."""
+    names = {name.replace("-", "_"): name for name in codec.columns}
+    for name in known:
+        if name not in names:
             raise unknown("column", name, codec.columns)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise Mistake(f"The value of {name} must be a number, got {value!r}.", f"Write --known {name}=1.5.")
-    return {entries[name]: float(value) for name, value in known.items()}
+    told = {names[name]: value for name, value in known.items()}
+    row = codec.holed({name: [told.get(name, "")] for name in codec.columns})[0]
+    if not 0 < int(row.isnan().sum()) < len(row):
+        raise Mistake(
+            f"Some columns of {len(row)} must be known and some not, got {len(known)} known.",
+            f"Name 1 to {len(row) - 1}.",
+        )
+    return row
+
+
+def _drawn(model: "GenerativeModel", row: "Tensor", n: int, given: Any, seed: int) -> "tuple[Tensor, str]":
+    """Rows with what is known, and how they were drawn: by the model's own conditionals where it has them."""
+    import torch
+
+    from genzoo.tasks import conditional, impute
+    from genzoo.tasks.imputation import imputes
+
+    if imputes(model) is not None:
+        found = impute(model, row.expand(n, -1), 1, given, seed=seed)
+        x = found.x[0].to(getattr(torch, model.space.dtype)) if model.space.is_discrete else found.x[0]
+        return x, "exact draws" if found.exact and found.consistent else "draws that are nearly exact"
+    there = {entry: value for entry, value in enumerate(row.tolist()) if not math.isnan(value)}
+    weighted = conditional(model, there, n, given, seed=seed)
+    how = {"prefix": "exact draws", "importance": f"weighted draws, worth {weighted.ess:,.0f} independent ones"}
+    return weighted.x, how[weighted.method]
+
+
+def _middle(
+    codec: "TableCodec | PointsCodec", cells: dict[str, list[str]], x: "Tensor", entry: int
+) -> tuple[Any, ...]:
+    """Quantiles of a column that was drawn; of one of words the word that was drawn most, and how often."""
+    import torch
+
+    from genzoo.data.codecs.table import TableCodec
+
+    name = codec.columns[entry]
+    if not isinstance(codec, TableCodec) or name not in codec.words:
+        return tuple(x[:, entry].double().cpu().quantile(torch.tensor(QUANTILES, dtype=torch.float64)).tolist())
+    (word, count), *_ = Counter(cells[name]).most_common(1)
+    return "", f"{word} ({count / len(x):.0%})", ""
 
 
 def _line(codec: "ImageCodec", x: "Tensor", drawn: "Tensor", kept: int) -> "Tensor":

@@ -100,14 +100,17 @@ def _as_options(fix: str) -> str:
     """What is passed to `read` is an option here.
 
     Example:
-        >>> _as_options("Pass missing='drop' or 'keep'; else pass dates='day first'.")
-        "Pass --read missing=drop or 'keep'; else pass --read 'dates=day first'."
+        >>> _as_options("Pass missing='drop' or missing='keep'; else pass dates='day first'.")
+        "Pass --read missing=drop or --read missing=keep; else pass --read 'dates=day first'."
     """
 
     def option(found: re.Match[str]) -> str:
-        return f"{found[1]} --read {shlex.quote(f'{found[2]}={found[3].strip(chr(39))}')}"
+        before, name, value = found[1] or "", found[2], found[3]
+        if not before and not value.startswith("'"):
+            return found[0]
+        return f"{before}--read {shlex.quote(f'{name}={value.strip(chr(39))}')}"
 
-    return re.sub(r"\b([Pp]ass) (\w+)=('[^']*'|\w+)", option, fix)
+    return re.sub(r"(\b[Pp]ass )?\b(\w+)=('[^']*'|\w+)", option, fix)
 
 
 def _first_line(error: Exception) -> str:

@@ -43,11 +43,10 @@ def posterior(
 
     loaded = loaded_on(run, device)
     model = loaded.generative
-    guess = model.able(Inference)
-    if not guess.latent.is_real or len(guess.latent.shape) != 1:
-        raise Mistake(
-            f"Posteriors are asked of vectors of reals, got {guess.latent}.", "Train a vae or a latent_flow."
-        )
+    guess = model.ability(Inference)
+    if guess is None or not guess.latent.is_real or len(guess.latent.shape) != 1:
+        got = f"{loaded.config.recipe.name}, which has no encoder" if guess is None else str(guess.latent)
+        raise Mistake(f"Posteriors are asked of vectors of reals, got {got}.", "Train a vae or a latent_flow.")
     with Heartbeat("posterior") as beat:
         beat.say("reading the data")
         x, given = _rows(model, rows_of(data_of(loaded, data, online=False), split), rows)

@@ -64,8 +64,8 @@ def mend_gaps(
     match policy:
         case "error":
             raise DataError(
-                f"Reals must be there, got {told} with some missing (NaN). Pass missing='drop' (those rows), 'impute' "
-                "(the training median) or 'keep' (for models that marginalise)."
+                f"Reals must be there, got {told} with some missing (NaN). Pass missing='drop' (those rows), "
+                "missing='impute' (the training median) or missing='keep' (for models that marginalize)."
             )
         case "keep":
             return Whole(x, conditions, splits, (f"kept what is missing in {told} as NaN",))

@@ -41,7 +41,7 @@ from genzoo.data.split import SPLIT_WORDS, SPLITS, choose
 
 __all__ = ["CELLS", "Table", "from_table", "read_tables"]
 
-LONGEST_WORD = 64
+LONGEST_WORD, LONG = 64, 200  # letters of a word, and of a list that is told
 CELLS = ("missing", "kinds", "na", "group")  # what is asked of every table, wherever it comes from
 UNNAMED = ("", "__index_level_0__")  # how frames of pandas write an index without a name
 SPLIT = "split"
@@ -289,18 +289,19 @@ def _complete_rows(table: Table, used: Sequence[str], asked: Asked, gone: Collec
     if not counts:
         return table
     if empty := [name for name, n in counts.items() if n == len(table)]:
-        named = ", ".join(map(repr, empty[:10]))
+        named, others = ", ".join(map(repr, empty[:10])), ",".join(name for name in used if name not in empty)
+        how = f", on the command line --read x={others}" if len(others) <= LONG else ""
         raise DataError(
-            f"Columns of {table.name} must hold values, got none in {named}. Leave it out: name the others with `x`, "
-            f"on the command line --read x={','.join(name for name in used if name not in empty)[:200]}."
+            f"Columns of {table.name} must hold values, got none in {named}. Leave it out: name the others with "
+            f"`x`{how}."
         )
     told = ", ".join(f"{name!r} {n:,}" for name, n in list(counts.items())[:10])
     bad = np.logical_or.reduce(list(lacks.values()))
     if asked.missing == "error":
         raise DataError(
             f"Cells of {table.name} must be there, got {int(bad.sum()):,} of {len(table):,} rows with some missing: "
-            f"{told}. Pass missing='drop' (those rows), 'impute' (the training median, or the most frequent word) or "
-            "'keep' (NaN, for models that marginalise)." + _as_a_word(table, counts)
+            f"{told}. Pass missing='drop' (those rows), missing='impute' (the training median, or the most frequent "
+            f"word) or missing='keep' (NaN, for models that marginalize){_as_a_word(table, counts)}."
         )
     if bad.all() and asked.missing == "drop":
         raise DataError(
@@ -320,7 +321,7 @@ def _as_a_word(table: Table, names: Iterable[str]) -> str:
     words = sorted(
         {cell for name in names for cell in different(table.columns[name]) if cell.strip() in MISSING - {""}}
     )
-    return f" If {words[0]!r} is a value, pass na='' (empty cells alone are missing)." if words else ""
+    return f"; where {words[0]!r} is a value, na='' (empty cells alone are missing)" if words else ""
 
 
 def _blank(table: Table, used: Sequence[str], gone: Collection[str]) -> Table:

@@ -216,7 +216,9 @@ def _is_list(text: str) -> bool:
 
 def _objects(path: Path, asked: Asked) -> Table:
     rows, bad, kept, lists = list[dict[str, str]](), list[str](), list[int](), dict[str, None]()
-    for where, parse in _records(path.name, _text_of(path)):
+    text = _text_of(path)
+    named = _under_names(text)
+    for where, parse in _records(path.name, text) if named is None else named:
         try:
             rows.append(_cells(parse(), lists))
             kept.append(len(kept) + len(bad))
@@ -231,7 +233,10 @@ def _objects(path: Path, asked: Asked) -> Table:
     columns = {head: cells for head, cells in columns.items() if head not in parts or any(cells)}  # a null for objects
     if not columns:
         raise DataError(f"{path.name} must have fields that hold one value, got lists in all. Give each a field.")
-    notes = (f"left out fields that hold lists: {', '.join(map(repr, list(lists)[:SHOWN]))}",) if lists else ()
+    notes: tuple[str, ...] = (
+        (f"left out fields that hold lists: {', '.join(map(repr, list(lists)[:SHOWN]))}",) if lists else ()
+    )
+    notes += (f"rows are objects under names; the names of {len(rows):,} objects are left out",) if named else ()
     return Table(path.name, columns, skipped=skipped, notes=notes, kept=torch.tensor(kept) if bad else None)
 
 
@@ -246,6 +251,18 @@ def _records(name: str, text: str) -> Iterator[tuple[str, Callable[[], Any]]]:
     for number, line in enumerate(_lines(text), start=1):
         if line.strip():
             yield f"line {number}", functools.partial(json.loads, line)
+
+
+def _under_names(text: str) -> list[tuple[str, Callable[[], Any]]] | None:
+    """The objects of one object, where all its values are objects and share a field: rows by their names."""
+    if not text.lstrip().startswith("{"):
+        return None
+    with contextlib.suppress(ValueError, RecursionError):  # what is one object a line is none of all
+        found = json.loads(text)
+        fields = [set(each) if isinstance(each, dict) else set[str]() for each in found.values()]
+        if len(fields) > 1 and set.intersection(*fields):
+            return [(f"object {key!r}", functools.partial(_itself, each)) for key, each in found.items()]
+    return None
 
 
 def _itself(value: Any) -> Any:
