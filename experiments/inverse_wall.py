@@ -306,24 +306,45 @@ def psnr(found: Tensor, truth: Tensor) -> float:
     return float((-10 * error.log10()).mean())
 
 
+class Scored(NamedTuple):
+    """The rows that are scored, and what they are held against."""
+
+    truth: Tensor
+    labels: Tensor
+    judge: Judge
+    reference: Tensor
+    figures: dict[str, Any]
+
+    @classmethod
+    def of(cls, cell: Cell) -> "Scored":
+        """Those of a data set in gray, or in black and white."""
+        asked, data = cell.asked, cell.rows()
+        judge, rows, n = judge_made_for(data), split_of(data, asked), asked.images
+        assert judge is not None
+        labels, reference = cell.labels(asked.split)[:n], judge(rows.x[n : n + 4000])
+        clean = (judge.probabilities(rows.x[:n]).argmax(1) == labels).float().mean().item()
+        others = judge(rows.x[5000 : 5000 + n * asked.draws])
+        floor = frechet_of_features(others, reference).value if len(others) > reference.shape[1] else None
+        truth = as_numbers(data.space, rows.x[:n], torch.float32)
+        return cls(truth, labels, judge, reference, {"judge": clean, "frechet": floor})
+
+
 def measured_of(name: str, asked: argparse.Namespace) -> dict[str, Any]:
     """The figures of all families of a data set that have draws, by task."""
     found: dict[str, Any] = {}
+    scored: dict[bool, Scored] = {}
     for family in SETS[name]:
         cell = Cell(name, family, asked)
-        data = cell.rows()
-        judge, rows = judge_made_for(data), split_of(data, asked)
-        assert judge is not None
-        x, labels = rows.x[: asked.images], cell.labels(asked.split)[: asked.images]
-        reference, truth = judge(rows.x[asked.images : asked.images + 4000]), as_numbers(data.space, x, torch.float32)
-        clean = (judge.probabilities(x).argmax(1) == labels).float().mean().item()
-        others = judge(rows.x[5000 : 5000 + asked.images * asked.draws])
-        floor = frechet_of_features(others, reference).value if len(others) > reference.shape[1] else None
-        found[family] = {"of rows": {"judge": clean, "frechet": floor}}
-        for task in TASKS:
-            if (one := gathered(cell, task)) is not None:
-                found[family][task] = figures_of(one[0], truth, labels, judge, reference)
-                found[family][task]["core-seconds"] = round(one[1], 1)
+        draws = {task: one for task in TASKS if (one := gathered(cell, task)) is not None}
+        if not draws:
+            continue
+        if cell.how.binary not in scored:
+            scored[cell.how.binary] = Scored.of(cell)
+        rows = scored[cell.how.binary]
+        found[family] = {"of rows": rows.figures}
+        for task, (x, seconds) in draws.items():
+            found[family][task] = figures_of(x, rows.truth, rows.labels, rows.judge, rows.reference)
+            found[family][task]["core-seconds"] = round(seconds, 1)
     return found
 
 
