@@ -32,7 +32,7 @@ from genzoo.tasks.intervals import of_mean
 from genzoo.training import TrainConfig, train
 
 RECORD = Path(__file__).parent / "records" / "minimization.json"
-GRID = np.linspace(-30, 30, 60_001)
+GRID = np.linspace(-30, 30, 6001)
 STEP = GRID[1] - GRID[0]
 MODES = (-3.0, 3.0)
 ROWS = 200_000

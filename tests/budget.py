@@ -15,8 +15,8 @@ import torch
 FILE, INSTANCE, WHOLE = 30.0, 3.0, 950.0  # about half as much again as what is needed
 LONG = {
     "tests/test_docs.py": 80.0,  # every page is run, and every real source is read
-    "tests/experiments/test_lectures.py": 180.0,  # every figure of five lectures is drawn
-    "tests/zoo_tests/test_columns.py": 50.0,  # every recipe meets every kind of column
+    "tests/experiments/test_lectures.py": 150.0,  # every figure of five lectures is drawn
+    "tests/zoo_tests/test_columns.py": 30.0,  # every recipe meets every kind of column
 }
 REFERENCE = 0.012  # seconds of the loop, where it has the processor to itself
 AGAIN = 10.0  # seconds after which it is timed again

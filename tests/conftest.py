@@ -21,7 +21,7 @@ from tests.fresh import Fresh
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 SHAPED = {"conformance", "core"}  # folders whose tests call whatever has shapes; elsewhere checks would cost a quarter
-CHECKED, REPEATED = 1000, 100  # calls that are checked in a test there, and in one that makes the same ones again
+CHECKED, REPEATED = 300, 50  # calls that are checked in a test there, and in one that makes the same ones again
 
 jaxtyping.install_import_hook(
     [f"genzoo.{package}" for package in ("core", "distributions", "models", "nn")],

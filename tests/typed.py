@@ -6,7 +6,7 @@ from typing import Any
 import jaxtyping
 from beartype import beartype
 
-OFTEN = 8  # calls of one function that are checked in a test
+OFTEN = 3  # calls of one function that are checked in a test
 
 _checkers: dict[object, Callable[..., Any]] = {}
 _left = [0]

@@ -111,7 +111,7 @@ def test_a_missing_name_means_its_marginal() -> None:
     a, b = torch.arange(4000) % 2, torch.arange(4000) // 2 % 2
     data = Batch((2 * a + b)[:, None].to(torch.uint8), {"a": a, "b": b})
     model.prepare([data])
-    trained = train(model, Told(data), TrainConfig(steps=400, batch_size=256, lr=1e-2), say=lambda _: None).model
+    trained = train(model, Told(data), TrainConfig(steps=250, batch_size=256, lr=2e-2), say=lambda _: None).model
     x = torch.arange(4, dtype=torch.uint8)[:, None]
 
     def masses(**given: int) -> list[float]:

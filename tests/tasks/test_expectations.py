@@ -41,13 +41,13 @@ def test_answers_of_a_gaussian_hold_the_truth() -> None:
 
 
 def test_intervals_are_covered_through_and_through() -> None:
-    """95 ± 4 % of replications with other seeds hold the mean, a quantile and a tail probability."""
+    """95 ± 5 % of replications with other seeds hold the mean, a quantile and a tail probability."""
     held = torch.zeros(3)
-    for seed in range(400):
+    for seed in range(200):
         found = expectation(GAUSSIAN, first, 200, seed=seed)
         truths = [0.0 in found.mean(), 0.67448975 in found.quantile(0.75), 0.15865525 in found.tail(1.0)]
         held += torch.tensor(truths)
-    assert (held / 400 - 0.95).abs().max() <= 0.04
+    assert (held / 200 - 0.95).abs().max() <= 0.05
 
 
 def test_rows_are_those_of_the_seed() -> None:
@@ -95,10 +95,10 @@ def test_control_variates_take_what_they_explain() -> None:
 
 def test_control_variates_are_covered() -> None:
     held = 0
-    for seed in range(250):
+    for seed in range(150):
         f, x = (expectation(GAUSSIAN, g, 100, seed=seed) for g in (lambda x: x[:, 0].sigmoid(), first))
         held += 0.5 in f.controlled((x, 0.0))
-    assert held / 250 == pytest.approx(0.95, abs=0.05)
+    assert held / 150 == pytest.approx(0.95, abs=0.05)
 
 
 def test_mistakes_are_told() -> None:

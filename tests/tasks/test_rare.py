@@ -69,12 +69,12 @@ def test_tails_of_a_gaussian_are_known(where: str, p: float) -> None:
 def test_intervals_are_covered() -> None:
     """Of a few replications at one in a million; thousands are in the experiments."""
     model = Correlated(2)
-    held = sum(1e-6 in rare_event(model, lambda x: x[:, 0] - tail(1e-6), 1000, seed=s).probability for s in range(10))
-    assert held >= 9
+    held = sum(1e-6 in rare_event(model, lambda x: x[:, 0] - tail(1e-6), 1000, seed=s).probability for s in range(6))
+    assert held >= 5
 
 
 def test_dimensions_without_the_event_cost_nothing() -> None:
-    found = rare_event(Gaussian(Space((200,))), lambda x: x[:, 7] - tail(1e-6))
+    found = rare_event(Gaussian(Space((100,))), lambda x: x[:, 7] - tail(1e-6))
     assert found.probability.value == pytest.approx(1e-6, rel=0.15)
     assert found.ess > 500
 
@@ -170,10 +170,10 @@ def test_models_of_levels_are_steered_by_their_uniform_numbers() -> None:
 
 @pytest.mark.parametrize("name", experiment.FAMILIES)
 def test_random_events_of_known_probability_lie_in_their_intervals(name: str) -> None:
-    """A few of each family; twenty, over more of the range, are in the experiment."""
-    found = [experiment.asked(name, number, n=1000) for number in range(2)]
-    assert any(each.held for each in found)
-    assert all(each.low / 3 < each.truth < 3 * each.high for each in found)
+    """One of each family; twenty, over more of the range, are in the experiment."""
+    found = experiment.asked(name, 0, n=500)
+    assert found.held
+    assert found.low / 3 < found.truth < 3 * found.high
 
 
 def test_what_cannot_be_answered_is_refused() -> None:

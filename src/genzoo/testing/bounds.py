@@ -21,7 +21,7 @@ __all__: list[str] = []
 Density = Callable[[Tensor], Tensor]
 DRAWS, CENTERS, SURE = 64, 32, 5.0  # rows that are drawn; rows of data that q knows; standard errors
 NARROW, CHANGED = 0.3, 0.05  # q's deviation around a row, in the data's; the share of levels that it changes
-MANY, SEEDS, SAMPLES = 16, 16, 4000  # draws of a bound that rises; seeds over which it is averaged
+MANY, SEEDS, SAMPLES = 8, 16, 4000  # draws of a bound that rises; seeds over which it is averaged
 WORDS = ("draws", "samples")  # how models name the draws of a bound
 
 

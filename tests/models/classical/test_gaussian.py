@@ -159,7 +159,7 @@ def test_the_best_of_several_starts_is_kept() -> None:
     def reached(start: Start) -> float:
         model = GaussianMixture(Space((2,)), components=6, start=start, tol=1e-9)
         model.prepare([Batch(x)])
-        for _ in range(40):
+        for _ in range(15):
             model.begin()
             model.accumulate(Batch(x))
             model.finish()

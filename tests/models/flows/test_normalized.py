@@ -69,7 +69,8 @@ def test_a_density_of_one_entry_integrates_to_one(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*ANY, *COUPLED])
 def test_a_density_of_two_entries_integrates_to_one(name: str) -> None:
-    x = torch.linspace(-24, 24, 241).double()
+    n = 121 if name == "ffjord" else 241  # smooth, and dear
+    x = torch.linspace(-24, 24, n).double()
     with torch.no_grad():
-        density = bent((ANY | COUPLED)[name], 2).log_prob(torch.cartesian_prod(x, x)).exp().reshape(241, 241)
+        density = bent((ANY | COUPLED)[name], 2).log_prob(torch.cartesian_prod(x, x)).exp().reshape(n, n)
     assert torch.trapezoid(torch.trapezoid(density, x), x).item() == pytest.approx(1, abs=1e-3)

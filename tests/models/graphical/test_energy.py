@@ -26,10 +26,10 @@ def test_samples_and_normalization_of_a_gaussian() -> None:
     model = DeepEnergy(Space((2,)), None, Bowl(0.5, 1.0), reach=2.0, walk=Walk(0.02, steps=400))
     precision = 1 / 0.25 + 1 / 4
     mean = 1 / 0.25 / precision
-    x = model.sample(4000, seed=0)
+    x = model.sample(2000, seed=0)
     assert x.mean().item() == pytest.approx(mean, abs=0.02)
     assert x.var(0).mean().item() == pytest.approx(1 / precision, rel=0.08)
-    cold = DeepEnergy(Space((2,)), None, Bowl(0.5, 1.0), reach=2.0, walk=Walk(0.02, 0.1, 400)).sample(2000, seed=0)
+    cold = DeepEnergy(Space((2,)), None, Bowl(0.5, 1.0), reach=2.0, walk=Walk(0.02, 0.1, 400)).sample(1000, seed=0)
     assert cold.var(0).mean().item() == pytest.approx(0.1 / precision, rel=0.1)
     done = model.annealed(500, steps=100)
     height = -model.energy(torch.full((1, 2), mean)).item()

@@ -57,10 +57,10 @@ def test_a_net_given_some_of_its_variables() -> None:
     x = net.sample(64, seed=0)
     one = x[x[:, known][:, 0] == 1][:1]
     seen = measure(Mask(known), as_numbers(net.space, one), Exact(), seed=0)
-    exact = solve(net, seen, n=20_000, seed=1, method="enumerate")
-    found = solve(net, seen, n=20_000, seed=2, method="impute")
+    exact = solve(net, seen, n=8000, seed=1, method="enumerate")
+    found = solve(net, seen, n=8000, seed=2, method="impute")
     assert found.exactness is Exactness.EXACT
-    assert off(found, exact) < 0.015
+    assert off(found, exact) < 0.025
 
 
 def test_particles_along_an_order() -> None:
@@ -196,7 +196,7 @@ def test_what_a_latent_leaves_open() -> None:
     for operator in (mask, Matrix(Noise(3).normal(2, 6).double())):
         seen = measure(operator, data[:1], Gaussian(0.3), seed=0)
         exact = solve(model, seen, n=2000, seed=1, method="closed")
-        found = solve(model, seen, n=600, seed=2, method="latent")
+        found = solve(model, seen, n=300, seed=2, method="latent")
         assert found.exactness is Exactness.APPROXIMATE
         assert ((found.mean() - exact.mean()).abs() / exact.std()).max() < 0.25
         assert (found.std() / exact.std() - 1).abs().max() < 0.15

@@ -10,7 +10,7 @@ from genzoo.models.diffusion import Straight
 from genzoo.tasks.inverse import Exactness, Posterior, solve
 from tests.tasks.inverse.oracle import Known, Told, away, mixture_of, question
 
-N, STEPS = 600, 200
+N, STEPS = 600, 100
 
 
 @functools.cache
@@ -30,7 +30,7 @@ def test_moment_matching_is_exact_on_a_gaussian() -> None:
     for which in (1, 2, 3):
         model, exact, floor = known(1, which)
         for name, found in ratios.items():
-            draws = solve(model, question(model, seed=which), n=N, seed=5, method=name, steps=100)
+            draws = solve(model, question(model, seed=which), n=N, seed=5, method=name, steps=50)
             assert draws.exactness is Exactness.APPROXIMATE
             found.append(away(draws, exact) / floor)
             if name == "mmps":
@@ -53,10 +53,10 @@ def test_schedules_may_begin_where_nothing_is_seen_of_the_data(method: str) -> N
 
 
 def test_only_particles_are_right_about_modes() -> None:
-    """Five modes, three questions: twisted particles within 1.6 × the floor, the best heuristic farther than 2.5 ×;
+    """Five modes, two questions: twisted particles within 1.6 × the floor, the best heuristic farther than 2.5 ×;
     their evidence is that of the closed form."""
     twisted, heuristic = [], []
-    for which in (1, 2, 3):
+    for which in (1, 2):
         model, exact, floor = known(5, which)
         seen = question(model, seed=which)
         found = solve(model, seen, n=1000, seed=5, method="twisted", steps=STEPS, particles=1000, islands=1)
@@ -66,7 +66,7 @@ def test_only_particles_are_right_about_modes() -> None:
         assert abs(found.log_evidence.item() - exact.log_evidence.item()) < 0.2
         twisted.append(away(found, exact) / floor)
         heuristic.append(away(solve(model, seen, n=N, seed=5, method="mmps", steps=STEPS), exact) / floor)
-    assert sum(twisted) / 3 <= 1.6
+    assert sum(twisted) / 2 <= 1.6
     assert min(heuristic) > 2.5
 
 

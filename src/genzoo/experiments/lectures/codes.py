@@ -35,9 +35,7 @@ def table(s: Study) -> None:
     error, zeros, shown = {}, {}, [x.double()]
     for pair in CELLS:
         for name in pair:
-            how: dict[str, Any] = (
-                {} if name in ("matrix_factorization", "sparse_coding") else {"steps": 5 if s.quick else 3000}
-            )
+            how: dict[str, Any] = {"steps": 5} if s.quick else {} if name in PASSES else {"steps": 3000}
             model = s.trained(name, data, settings={"code": code}, **how).generative
             with torch.no_grad():
                 z = model.encode(x)

@@ -17,7 +17,6 @@ from genzoo.randomness import inverse_cdf
 
 __all__ = ["exact_score", "six_ways"]
 
-CALM = {"validate_every": 1 << 20, "sample_every": 1 << 20, "log_every": 1 << 20}  # of a training of seconds
 WAYS: dict[str, tuple[str, dict[str, Any]]] = {
     "flow": ("realnvp", {"layers": 6, "width": 32}),
     "VAE": ("vae", {"latent": 2, "hidden": 64}),
@@ -40,7 +39,7 @@ def six_ways(s: Study) -> None:
     found = {"inverse CDF": by_inverse(target, s.noise("inverse").uniform(n, 2, dtype=torch.float64).numpy())}
     paths: dict[str, Tensor] = {}
     for name, (recipe, settings) in WAYS.items():
-        how: Any = {"steps": 20, **CALM} if s.quick else {"steps": 6000 if name == "GAN" else 2000}
+        how: Any = {"steps": 20} if s.quick else {"steps": 6000 if name == "GAN" else 2000}
         model: Any = s.trained(recipe, rows, settings=settings, **how).generative
         film: list[Tensor] = []
         watch: Any = (
@@ -118,7 +117,7 @@ def exact_score(s: Study) -> None:
     """
     target: Any = toy.density("8gaussians")
     rows = target.draw(5000 if s.quick else 50_000, s.noise("rows"))
-    how: Any = {"steps": 150, **CALM} if s.quick else {"steps": 6000}
+    how: Any = {"steps": 150} if s.quick else {"steps": 6000}
     model: Any = s.trained(
         "ddpm", rows, settings={"width": 64, "sampler": "heun", "sampling_steps": 60 if s.quick else 120}, **how
     ).generative

@@ -25,8 +25,6 @@ from genzoo.tasks import elbo, gaps
 
 __all__ = ["amortized", "infinitely_many", "levels", "loss", "told"]
 
-CALM = {"validate_every": 1 << 20, "sample_every": 1 << 20}  # of a training of seconds
-
 
 def digits(s: Study, **how: Any) -> Any:
     """Digits of ones and noughts: 8×8 that come with the package, or 28×28 where there is time and they are there."""
@@ -40,7 +38,7 @@ def loss(s: Study) -> None:
 
     Next: [Variational autoencoders](../families/autoencoders.md).
     """
-    how: Any = {"steps": 250, "log_every": 10, **CALM} if s.quick else {"steps": 3000, "log_every": 100}
+    how: Any = {"steps": 250, "log_every": 10} if s.quick else {"steps": 3000, "log_every": 100}
     run = s.trained("vae", digits(s), settings={"latent": 2, "net": "mlp", "hidden": 64}, **how)
     model: Any = run.generative
     x = digits(s).test.head(100)[0]
@@ -84,7 +82,7 @@ def infinitely_many(s: Study) -> None:
     t = 6 * noise.at("t").uniform(n) - 3
     width = 0.06 + 0.04 * (t + 3)[:, None]
     rows = torch.stack([t, 0.6 * t + 0.5 * (2 * t).sin()], 1) + width * noise.at("width").normal(n, 2)
-    how: Any = {"steps": 300, **CALM} if s.quick else {"steps": 4000}
+    how: Any = {"steps": 300} if s.quick else {"steps": 4000}
     model: Any = s.trained("vae", rows[1000:], settings={"latent": 1, "hidden": 64}, **how).generative
 
     def gaussians(K: int) -> tuple[Tensor, Tensor]:
@@ -127,7 +125,7 @@ def amortized(s: Study) -> None:
     Next: [what a guess is worth](../families/autoencoders.md), free posteriors, [001.8](001.md).
     """
     data, d = digits(s), 8
-    how: Any = {"steps": 250, **CALM} if s.quick else {"steps": 4000}
+    how: Any = {"steps": 250} if s.quick else {"steps": 4000}
     model: Any = s.trained("vae", data, settings={"latent": d, "net": "mlp", "hidden": 64}, **how).generative
     rows = data.test.head(40 if s.quick else min(300, len(data.test)))[0]
     found = gaps(
@@ -167,7 +165,7 @@ def told(s: Study) -> None:
     Next: [Told a condition](../families/autoencoders.md), adversarial ones, [003.8](003.md).
     """
     judge = shipped_judge("digits")
-    how: Any = {"steps": 250, **CALM} if s.quick else {"steps": 4000}
+    how: Any = {"steps": 250} if s.quick else {"steps": 4000}
     run = s.trained("cvae", "digits", given="label", settings={"net": "mlp", "latent": 8}, **how)
     asked = torch.arange(10).repeat(20)
     found = conditional_fidelity(
@@ -196,7 +194,7 @@ def levels(s: Study) -> None:
 
     Next: [the bound of a chain](../families/diffusion.md), part by part, [003.15](003.md).
     """
-    how: Any = {"steps": 120, **CALM} if s.quick else {"steps": 4000}
+    how: Any = {"steps": 120} if s.quick else {"steps": 4000}
     model: Any = s.trained("ddpm", "digits", settings={"predicts": "v", "net": "mlp"}, **how).generative
     x = read("digits").test.head(16 if s.quick else 150)[0]
     T, unit = ((1, 2, 5, 20, 50) if s.quick else (1, 2, 5, 20, 100, 1000)), x[0].numel() * math.log(2)

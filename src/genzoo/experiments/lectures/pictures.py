@@ -221,7 +221,7 @@ def compression(s: Study) -> None:
             found.append((centered - centered @ directions @ directions.T).square().sum(1).mean().item())
     others = [values[k:].sum() for k in sizes]
     s.near("variance lost with k numbers is that of the other directions", lost, others, within=1e-6)
-    run = s.trained("softmax_chain", digits, steps=150 if s.quick else 3000, sample_every=10**6)
+    run = s.trained("softmax_chain", digits, steps=150 if s.quick else 3000)
     pictures = run.codec.save_each(digits.test.x[: 60 if s.quick else 168], run.path / "pictures")
     report = compress(run, pictures, run.path / "pictures.gz0")
     decompress(run, run.path / "pictures.gz0", run.path / "again")

@@ -19,6 +19,7 @@ from genzoo.zoo.store import whole
 __all__ = ["Check", "Study", "short"]
 
 MOST = 8  # numbers that are written out
+CALM = {"validate_every": 1 << 20, "sample_every": 1 << 20}  # of a training of seconds
 Number = float | int | str | bool | Tensor | Sequence[Any]
 
 
@@ -123,6 +124,8 @@ class Study:
     def trained(self, recipe: str, data: Any, name: str | None = None, **how: Any) -> Run:
         """A recipe trained as `genzoo.train` does, in a folder of its own; what an earlier one left there goes.
 
+        In seconds it is looked at in the end alone.
+
         Args:
             recipe: Its name.
             data: What it is trained on.
@@ -132,7 +135,7 @@ class Study:
         folder = self.folder / (name or recipe)
         if folder.exists():
             shutil.rmtree(folder)
-        return train(recipe, data, out=folder, seed=self.seed, **how)
+        return train(recipe, data, out=folder, seed=self.seed, **(CALM if self.quick else {}) | how)
 
     def figure(self, rows: int = 1, columns: int = 1, *, alt: str, **how: Any) -> Any:
         """A figure and its axes, written when the item is done.
