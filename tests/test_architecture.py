@@ -16,13 +16,23 @@ from typing import NamedTuple
 import pytest
 
 from tests.fresh import Fresh
-from tests.source import nodes, tree
+from tests.source import (
+    FILES,
+    ROOT,
+    Function,
+    docstring_lines,
+    functions,
+    length,
+    lines_in,
+    lines_of,
+    name_of,
+    nine_in_ten,
+    nodes,
+    tree,
+)
 
-ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "genzoo"
-FILES = sorted(PACKAGE.rglob("*.py"))
 ALL_FILES = [*FILES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "benchmarks").rglob("*.py"))]
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 CORE_NAMES = (
     "Ability Autoencoder Batch Capability Column Conditional Denoise Denoiser DirectFit Done GenerativeModel "
@@ -30,34 +40,6 @@ CORE_NAMES = (
     "NumbersLike Objective Player Sequential Space Trainable Unsupported as_given as_given_space complete fresh_seed "
     "is_null map_given null_like null_rows seeded"
 )
-
-
-def name_of(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
-
-
-def functions() -> Iterator[tuple[Path, Function]]:
-    for path in FILES:
-        for node in nodes(path):
-            if isinstance(node, Function):
-                yield path, node
-
-
-def lines_of(node: ast.stmt) -> set[int]:
-    return set(range(node.lineno, (node.end_lineno or 0) + 1))
-
-
-def docstring_lines(node: ast.AST) -> set[int]:
-    """The numbers of the lines that the docstring of a module, class or function takes."""
-    body = getattr(node, "body", [])
-    first = body[0] if isinstance(body, list) and body else None
-    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
-        return lines_of(first)
-    return set()
-
-
-def length(node: Function) -> int:
-    return (node.end_lineno or 0) - node.lineno + 1 - len(docstring_lines(node))
 
 
 def code_lines(path: Path) -> int:
@@ -129,16 +111,15 @@ def every_call() -> list[Call]:
 
 def test_functions_are_short() -> None:
     lengths = sorted(length(node) for _, node in functions())
-    assert statistics.median(lengths) <= 8
-    assert lengths[int(0.9 * len(lengths))] <= 30
+    assert statistics.median(lengths) <= 6
+    assert nine_in_ten(lengths) <= 20
     assert not [
         f"{name_of(path)}:{node.name} has {length(node)} lines" for path, node in functions() if length(node) > 60
     ]
 
 
 def test_files_are_short() -> None:
-    lengths = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in ALL_FILES}
-    assert not {name: n for name, n in lengths.items() if n > 500}
+    assert not {name_of(path): n for path in ALL_FILES if (n := lines_in(path)) > 500}
 
 
 def test_functions_take_few_arguments() -> None:
@@ -180,6 +161,18 @@ def test_import_contracts_name_every_package() -> None:
     blind = contracts["Training, evaluation, tasks and testing know the contract, never a model"]["source_modules"]
     wanted = [name for name in ("training", "evaluation", "tasks", "testing") if (PACKAGE / name).is_dir()]
     assert blind == [f"genzoo.{name}" for name in wanted]
+
+
+def test_the_zoo_mirrors_the_models() -> None:
+    """A family of models has a file or a folder of recipes of its name, where all its recipes are, and none else."""
+    from genzoo.zoo import recipes
+
+    families = {path.parent.name for path in (PACKAGE / "models").glob("*/__init__.py")}
+    named = {path.stem for path in (PACKAGE / "zoo").iterdir()} & families
+    assert named == families
+    homes = {name: info.function.__module__.split(".")[2] for name, info in recipes().items()}
+    assert not {name for name, info in recipes().items() if info.family != homes[name]}
+    assert set(homes.values()) == families | {"latent"}  # which joins autoencoders with any of them
 
 
 # --- safety -------------------------------------------------------------------------------------------------------
@@ -336,21 +329,14 @@ MODULES = {module_of(path): path for path in FILES}
 
 
 def neighbors(path: Path) -> set[str]:
-    """The modules of the package that a file imports, also inside functions; what only types need does not count."""
+    """The modules of the package that a file imports, also inside functions or for types alone."""
     found: set[str] = set()
-
-    def visit(node: ast.AST) -> None:
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            return
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
             found.update(name if name in MODULES else node.module for name in names)
-        for child in ast.iter_child_nodes(node):
-            visit(child)
-
-    visit(tree(path))
     return found & set(MODULES) - {module_of(path)}
 
 

@@ -8,7 +8,8 @@ from genzoo.core.model import GenerativeModel
 from genzoo.models.abilities import Events, Imputation
 from genzoo.training import TrainConfig
 from genzoo.zoo import Mistake, load, recipe_named, recipes, train
-from genzoo.zoo.recipe import NATS, SAMPLING, Recipe, RecipeInfo, Size, recipe
+from genzoo.zoo.recipe import NATS, Recipe, RecipeInfo, Size, recipe
+from genzoo.zoo.sampling import SAMPLING
 
 SPACES = {
     "points": Space((2,)),

@@ -27,7 +27,8 @@ from genzoo.training.guard import Interrupted, Signals, locked
 from genzoo.training.journal import EVENT, METRICS, ROLLBACK, SKIPPED, Journal, Means, Stopwatch, read_rows
 from genzoo.training.optimizers import loaded
 from genzoo.training.order import Source, order_of
-from genzoo.training.pace import Pace, Pacer
+from genzoo.training.pace import Pace
+from genzoo.training.pacer import Pacer
 from genzoo.training.power import SAVES, Powers
 from genzoo.training.precision import half_on, resolved
 from genzoo.training.resources import explained

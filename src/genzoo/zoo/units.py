@@ -1,14 +1,13 @@
 """Models in standard units, where their data or conditions have units."""
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from genzoo.core.space import Space
 
 if TYPE_CHECKING:
     from genzoo.core.model import GenerativeModel
-    from genzoo.zoo.recipe import Recipe
 
-__all__ = ["by_column", "in_units", "over_reals"]
+__all__ = ["in_units", "over_reals"]
 
 
 def in_units(model: "GenerativeModel") -> "GenerativeModel":
@@ -35,25 +34,3 @@ def over_reals(model: "GenerativeModel", space: Space) -> "GenerativeModel":
 
     model = Standardized(model)
     return model if space.levels is None else Dequantized(model, space.levels)
-
-
-def by_column(built: "Recipe", space: Space) -> "Recipe":
-    """The recipe of a model of reals, and of its further stages, as one of rows with a kind by column.
-
-    Args:
-        built: The recipe over reals.
-        space: What a row is; it has columns.
-    """
-    from genzoo.models.dequantized import Dequantized
-    from genzoo.models.standardized import Standardized
-
-    model, then = cast("GenerativeModel", built.model), built.then
-    inner, rows = (model.model, model.rows) if isinstance(model, Standardized) else (model, 50_000)
-    seen = Dequantized(Standardized(inner, rows=rows, precise=True), space.columns or ())
-    if then is None:
-        return built._replace(model=seen)
-
-    def further(trained: "GenerativeModel") -> "Recipe":
-        return by_column(then(trained.model if isinstance(trained, Dequantized) else trained), space)
-
-    return built._replace(model=seen, then=further)

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from genzoo.apps.cli.words import print_json, print_table, shown
-from genzoo.zoo.recipe import SAMPLING, recipe_named, recipes
+from genzoo.zoo.recipe import recipe_named, recipes
+from genzoo.zoo.sampling import SAMPLING
 from genzoo.zoo.terminal import say
 
 __all__ = ["COMMANDS"]

@@ -11,7 +11,7 @@ References:
     Journel & Huijbregts, 1978, "Mining geostatistics" (conditioning by kriging, which is Matheron's)
 """
 
-from typing import TYPE_CHECKING
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -20,19 +20,33 @@ from torch import Tensor
 from genzoo.core.given import Given
 from genzoo.core.model import Unsupported
 from genzoo.core.noise import Noise
+from genzoo.core.space import Space
 from genzoo.distributions.region import Range, Region, moved_into
 from genzoo.models.abilities import Events, Imputation
 from genzoo.models.classical.gaussians import DiagonalGaussians, Gaussians
 from genzoo.models.classical.parts import part_logits
 from genzoo.models.labels import labels_of
 
-if TYPE_CHECKING:
-    from genzoo.models.classical.mixture import Mixture
-
 __all__ = ["MixtureEvents", "MixtureImputation", "completed", "log_normal_mass", "normal_within"]
 
 BLOCK = 1 << 22  # numbers in the covariances of a block of rows
 FAR = 30.0  # standard deviations from the mean, beyond which a normal is as good as exponential
+
+
+@runtime_checkable
+class Components(Protocol):
+    """What is asked of a mixture of Gaussians here."""
+
+    space: Space
+    weights: Tensor
+    class_weights: Tensor
+
+    @property
+    def gaussians(self) -> Gaussians:
+        """Its parts."""
+
+    def component_of(self, x: Float[Tensor, "B D"], given: Given, noise: Noise) -> Int[Tensor, " B"]:
+        """A part for each row, drawn from p(k | x, given)."""
 
 
 class MixtureImputation(Imputation):
@@ -42,7 +56,7 @@ class MixtureImputation(Imputation):
         mixture: The mixture.
     """
 
-    def __init__(self, mixture: "Mixture") -> None:
+    def __init__(self, mixture: Components) -> None:
         self.mixture, self.space = mixture, mixture.space
 
     def impute(self, x: Float[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, "B *event"]:
@@ -57,7 +71,7 @@ class MixtureEvents(Events):
         mixture: The mixture.
     """
 
-    def __init__(self, mixture: "Mixture") -> None:
+    def __init__(self, mixture: Components) -> None:
         self.mixture, self.space = mixture, mixture.space
 
     def log_mass(self, n: int, region: Region, given: Given) -> Float[Tensor, " n"]:

@@ -15,7 +15,7 @@ References:
 """
 
 import math
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Shaped
@@ -30,9 +30,6 @@ from genzoo.models.diffusion.samplers.sampler import Passed
 from genzoo.models.diffusion.schedule import Moment, Schedule
 from genzoo.nn.fields import traces
 
-if TYPE_CHECKING:
-    from genzoo.models.diffusion.diffusion import Diffusion
-
 __all__ = ["TRAINED", "FlowLikelihood", "flow_log_density", "flow_log_prob", "in_cells"]
 
 TRAINED = 0.002  # the noise, in units of the signal, down to which steps go and training looks
@@ -45,8 +42,36 @@ class FlowLikelihood(NamedTuple):
     error: Float[Tensor, " B"]
 
 
+@runtime_checkable
+class Flowing(Protocol):
+    """What a flow from noise to data is asked for."""
+
+    schedule: Schedule
+    space: Space
+
+    @property
+    def device(self) -> torch.device:
+        """Where it is."""
+
+    def checked(self, x: RowsAsked) -> Tensor:
+        """Rows of its space, or a refusal."""
+
+    def checked_given(self, given: GivenAsked, n: int) -> Given:
+        """As many rows of its condition, or a refusal."""
+
+    @property
+    def numbers(self) -> Numbers:
+        """Data as numbers."""
+
+    def mean(self, x_t: Tensor, t: Tensor, given: Given) -> Tensor:
+        """What it says the data are."""
+
+    def ends(self) -> tuple[Moment, Moment]:
+        """The last of the two times is where it starts."""
+
+
 def flow_log_prob(
-    model: "Diffusion",
+    model: Flowing,
     x: RowsAsked,
     given: GivenAsked = None,
     *,
@@ -84,24 +109,6 @@ def flow_log_prob(
     rows = model.checked(x)
     condition = model.checked_given(given, len(rows))
     return flow_log_density(model, rows, condition, Noise(seed, "flow", device=model.device), steps, probes)
-
-
-@runtime_checkable
-class Flowing(Protocol):
-    """What a flow from noise to data is asked for."""
-
-    schedule: Schedule
-    space: Space
-
-    @property
-    def numbers(self) -> Numbers:
-        """Data as numbers."""
-
-    def mean(self, x_t: Tensor, t: Tensor, given: Given) -> Tensor:
-        """What it says the data are."""
-
-    def ends(self) -> tuple[Moment, Moment]:
-        """The last of the two times is where it starts."""
 
 
 def flow_log_density(
