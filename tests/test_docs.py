@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from experiments import site
+from experiments import site, words
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
@@ -174,3 +174,19 @@ def test_the_page_of_a_family_says_in_short_what_it_is(path: Path) -> None:
     assert list(rows) == ["says", "costs", "fails", "a number"]
     assert "$" in rows["says"]
     assert re.search(r"\d.*\((`python -m experiments|\[Results\])", rows["a number"])
+
+
+def test_every_noun_of_a_public_class_stands_in_the_glossary_once() -> None:
+    """By hand where classes share it, else with the sentence of its class, which `experiments.words` writes."""
+    ideas = [word for word, _ in words.rows("Ideas")]
+    assert len(ideas) == len(set(ideas))
+    assert {noun for noun, classes in words.nouns().items() if len(classes) > 1} <= set(ideas)
+    assert words.PAGE.read_text(encoding="utf-8").endswith(words.names()), "Run python -m experiments.words"
+
+
+def test_every_setting_of_a_recipe_stands_in_the_glossary_once() -> None:
+    from genzoo.zoo import recipes
+
+    told = [word for word, _ in words.rows("Settings of recipes")]
+    assert told == sorted(set(told))
+    assert set(told) == {name for info in recipes().values() for name in info.arguments.model_fields}

@@ -44,7 +44,7 @@ def test_what_cannot_be_denoised_is_refused() -> None:
 
 def test_tarflow_takes_noise_by_a_setting() -> None:
     space = Space((1, 4, 4), levels=256)
-    model = recipe_named("tarflow")(space, noise=0.05, depth=1, layers=1).model
+    model = recipe_named("tarflow")(space, sigma=0.05, depth=1, layers=1).model
     assert isinstance(model, Denoised)
     assert model.sigma == pytest.approx(6.4)
     assert model.sample(2, seed=0).shape == (2, 1, 4, 4)

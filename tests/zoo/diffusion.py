@@ -227,7 +227,7 @@ DIFFUSION: dict[str, Entry] = {
         rounds=15,
     ),
     "discrete_flow/words": Entry(
-        lambda: DiscreteFlow(WORDS, None, infilling(WORDS), source="absorbing", steps=6), BOUND
+        lambda: DiscreteFlow(WORDS, None, infilling(WORDS), kind="absorbing", steps=6), BOUND
     ),
     "masked_diffusion/given/several": Entry(
         lambda: MaskedDiffusion(TINY, TEXT, infilling(TINY, TEXT), drop_given=0.2), BOUND, "condition"

@@ -60,7 +60,7 @@ def vae(
     samples: Count = 1,
     beta: Amount = 1.0,
     free: Amount = 0.0,
-    warm_up: WarmUp = 0.0,
+    beta_warmup: WarmUp = 0.0,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """A variational autoencoder: a Gaussian latent, and a decoder whose distribution suits the data.
@@ -90,7 +90,7 @@ def vae(
         "mixture": lambda: MixturePrior(both.latent, components),
         "vamp": lambda: VampPrior(space, components),
     }
-    rate = Rate(beta, free=free, warm_up=warm_up)
+    rate = Rate(beta, free=free, warm_up=beta_warmup)
     model = VAE(space, given_space, both, prior=priors[prior](), rate=rate, samples=samples, drop_given=drop_given)
     return _whole(model, size, conv=conv)
 
@@ -115,7 +115,7 @@ def beta_vae(
     width: Width = None,
     beta: Amount = 4.0,
     of: Literal["rate", "correlation"] = "rate",
-    warm_up: WarmUp = 0.0,
+    beta_warmup: WarmUp = 0.0,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """A variational autoencoder whose latents are pressed to be independent, so that each may say one thing.
@@ -127,7 +127,7 @@ def beta_vae(
     from genzoo.models.autoencoders import VAE, Rate
 
     both, conv = _networks(space, given_space, size, Nets(net, latent, hidden, depth, width))
-    rate = Rate(beta, warm_up=warm_up) if of == "rate" else Rate(correlation=beta, warm_up=warm_up)
+    rate = Rate(beta, warm_up=beta_warmup) if of == "rate" else Rate(correlation=beta, warm_up=beta_warmup)
     return _whole(VAE(space, given_space, both, rate=rate, drop_given=drop_given), size, conv=conv)
 
 
@@ -151,7 +151,7 @@ def cvae(
     width: Width = None,
     beta: Amount = 1.0,
     free: Amount = 0.0,
-    warm_up: WarmUp = 0.0,
+    beta_warmup: WarmUp = 0.0,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """A variational autoencoder whose encoder, decoder and prior are told the condition: a class, a text, anything.
@@ -165,7 +165,7 @@ def cvae(
     if given_space is None:
         raise Mistake("cvae is told a condition, got none.", "Name one by --given, or take vae.")
     both, conv = _networks(space, given_space, size, Nets(net, latent, hidden, depth, width))
-    rate, prior = Rate(beta, free=free, warm_up=warm_up), GivenNormal(both.latent, given_space)
+    rate, prior = Rate(beta, free=free, warm_up=beta_warmup), GivenNormal(both.latent, given_space)
     return _whole(VAE(space, given_space, both, prior=prior, rate=rate, drop_given=drop_given), size, conv=conv)
 
 
@@ -191,7 +191,7 @@ def ladder_vae(
     width: Width = None,
     beta: Amount = 1.0,
     free: Amount = 0.0,
-    warm_up: WarmUp = 0.2,
+    beta_warmup: WarmUp = 0.2,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """A variational autoencoder with latents at several levels, from the top down for encoder and decoder alike.
@@ -208,7 +208,7 @@ def ladder_vae(
         both = LadderAutoencoder.conv(space, given_space, sizes=sizes, width=channels, hidden=hidden)
     else:
         both = LadderAutoencoder.mlp(space, given_space, sizes=sizes, hidden=[hidden] * 2)
-    rate = Rate(beta, free=free, warm_up=warm_up)
+    rate = Rate(beta, free=free, warm_up=beta_warmup)
     model = VAE(space, given_space, both, prior=LadderPrior(), rate=rate, drop_given=drop_given)
     return _whole(model, size, conv=conv)
 

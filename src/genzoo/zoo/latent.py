@@ -259,7 +259,7 @@ def vq_gan(
     halvings: Count | None = None,
     width: Count | None = None,
     weight: Amount = 0.5,
-    features: Amount = 1.0,
+    feature_weight: Amount = 1.0,
     begins: Share = 0.2,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
@@ -273,7 +273,7 @@ def vq_gan(
         halvings: How often the map of codes is halved; by default until its shorter side would be less than 6.
         width: Channels at full size; by default as size says.
         weight: How much game and features count, the likelihood counting 1, by the sizes of their gradients.
-        features: How much the critic's layers count beside its verdict.
+        feature_weight: How much the critic's layers count beside its verdict.
         begins: The share of the training after which they count.
     """
     from genzoo.models.adversarial import Hinge
@@ -282,7 +282,7 @@ def vq_gan(
 
     both = _coded(space, size, codes, dims, quantizer, halvings=halvings, width=width)
     critic = PatchCritic(space.shape[0], (space.shape[1], space.shape[2]), width=16 if size == "small" else 64)
-    adversary = Adversary(critic, Hinge(), weight=weight, features=features, begins=begins)
+    adversary = Adversary(critic, Hinge(), weight=weight, features=feature_weight, begins=begins)
 
     def prior(latents: Space) -> Recipe:
         return gpt(latents, given_space, size=size, drop_given=drop_given)

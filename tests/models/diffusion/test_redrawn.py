@@ -93,9 +93,8 @@ def by_paths(model: D3PM | DiscreteFlow) -> Tensor:
     return law[kept]
 
 
-def small(is_flow: bool, kind: str) -> D3PM | DiscreteFlow:
-    options: Any = {("source" if is_flow else "kind"): kind}
-    return (DiscreteFlow if is_flow else D3PM)(PAIR, None, net_of(PAIR, by=0.3), steps=4, **options).double()
+def small(is_flow: bool, kind: Any) -> D3PM | DiscreteFlow:
+    return (DiscreteFlow if is_flow else D3PM)(PAIR, None, net_of(PAIR, by=0.3), steps=4, kind=kind).double()
 
 
 @KINDS
@@ -128,7 +127,7 @@ def test_log_p_lies_between_its_bounds(is_flow: bool, kind: str) -> None:
 
 def test_a_flow_from_hidden_symbols_is_the_absorbing_chain() -> None:
     net = net_of(PAIR)
-    chain, flow = D3PM(PAIR, None, net, kind="absorbing", steps=6), DiscreteFlow(PAIR, None, net, source="absorbing")
+    chain, flow = D3PM(PAIR, None, net, kind="absorbing", steps=6), DiscreteFlow(PAIR, None, net, kind="absorbing")
     x = every(PAIR)
     with torch.no_grad():
         assert torch.allclose(chain.double().log_prob(x), flow.double().log_prob(x, steps=6), atol=1e-10)
@@ -179,7 +178,7 @@ def test_samples_follow_the_law_that_is_known(name: str) -> None:
         "d3pm": D3PM(THREE, None, Turning(THREE, law, uniform=True), steps=40),
         "d3pm, absorbing": D3PM(THREE, None, Knowing(THREE, law), kind="absorbing", steps=40),
         "flow": DiscreteFlow(THREE, None, Knowing(THREE, law, uniform=True), steps=60),
-        "flow, absorbing": DiscreteFlow(THREE, None, Knowing(THREE, law), source="absorbing", steps=60),
+        "flow, absorbing": DiscreteFlow(THREE, None, Knowing(THREE, law), kind="absorbing", steps=60),
     }
     assert variation(share_of(x, models[name].sample(20_000, seed=1)), law) <= 0.02
 

@@ -41,12 +41,12 @@ class DiscreteFlow(DiscreteModel):
         space: What one x is: levels, of a fixed shape or ragged.
         given_space: What the model is conditioned on, if anything.
         net: As of `DiscreteModel`.
-        source: π: "uniform", all symbols alike, or "absorbing", all hidden.
+        kind: π: "absorbing", all hidden, or "uniform", all symbols alike.
         steps: T, in which rows are drawn and scored where nothing else is asked for.
         drop_given: The share of conditions dropped in training.
 
     Raises:
-        ValueError: If `steps` is not positive, or there is no such source.
+        ValueError: If `steps` is not positive, or there is no such noise.
 
     Example:
         >>> from genzoo.nn import Infilling
@@ -66,14 +66,14 @@ class DiscreteFlow(DiscreteModel):
         given_space: GivenSpaceLike,
         net: nn.Module,
         *,
-        source: Kind = "uniform",
+        kind: Kind = "uniform",
         steps: int = 100,
         drop_given: float = 0.0,
     ) -> None:
         super().__init__(space, given_space, net, drop_given=drop_given)
         if steps < 1:
             raise ValueError(f"`steps` must be at least 1, got {steps}.")
-        self.steps, self.redrawn = steps, Redrawn(self.levels, source)
+        self.steps, self.redrawn = steps, Redrawn(self.levels, kind)
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
         tokens, given = self.tokens(batch.x), self.training_given(batch)
@@ -110,7 +110,7 @@ class DiscreteFlow(DiscreteModel):
                 chain that is told the row never does, so that the mean of the weights is less than p.
         """
         if not self.redrawn.hides:
-            raise ValueError("A flow is bounded from above only where `source` is absorbing, got uniform. Take d3pm.")
+            raise ValueError("A flow is bounded from above only where its noise is absorbing, got uniform. Take d3pm.")
         total = torch.zeros(len(tokens), dtype=torch.float64, device=tokens.device)
         x_t, count = self.redrawn.drawn(tokens, noise.at("start")), steps or self.steps
         for step in range(count, 0, -1):

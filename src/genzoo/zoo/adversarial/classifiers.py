@@ -261,7 +261,7 @@ def unrolled_gan(
     depth: Depth = None,
     width: Width = None,
     unrolled: Count = 5,
-    rate: Positive = 0.1,
+    unrolled_lr: Positive = 0.1,
     lr: Positive = 2e-4,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
@@ -269,13 +269,13 @@ def unrolled_gan(
 
     Args:
         unrolled: The steps that are foreseen.
-        rate: The rate of their gradient descent.
+        unrolled_lr: The rate of their gradient descent.
         lr: Adam's rate for both players, with β₁ = 0.5.
     """
     from genzoo.models.adversarial import Ahead, Rules, UnrolledGAN
 
     shape = shape_of(space, given_space, size, net=net, latent=latent, hidden=hidden, depth=depth, width=width)
     nets, rules = networks(space, given_space, shape), Rules(lr=lr, betas=(0.5, 0.999))
-    ahead = Ahead(unrolled, rate)
+    ahead = Ahead(unrolled, unrolled_lr)
     model = UnrolledGAN(space, given_space, *nets, rules, ahead, latent=shape.latent, drop_given=drop_given)
     return Recipe(in_units(model), TrainConfig(steps=5000, batch_size=64, ema=0.05))

@@ -39,7 +39,7 @@ def stylegan(
     depth: Count | None = None,
     width: Channels = None,
     most: Most = None,
-    mixing: Annotated[float, Field(ge=0, le=1)] = 0.9,
+    style_mixing: Annotated[float, Field(ge=0, le=1)] = 0.9,
     gamma: Amount | None = None,
     every: Count = 16,
     path_length: Amount | None = None,
@@ -55,7 +55,7 @@ def stylegan(
         kind: Modulated: styles scale weights, as in StyleGAN2. Adaptive: they scale normalized features, as in 2018.
         style: The length of a style; by default as size says.
         depth: Layers from z to the style; by default as size says.
-        mixing: The share of samples in training whose layers have two styles.
+        style_mixing: The share of samples in training whose layers have two styles.
         gamma: γ, the weight of the penalty on the critic's slope at the data; by default 0.0002 H W / 16.
         every: It comes every so many rounds, and counts as many times more.
         path_length: How much steps of one length in w are held to steps of one length in x: by default not at all for
@@ -88,7 +88,7 @@ def stylegan(
     mapping = Conditioned(Mapping(latent, style, depth, given=across), given_space, across)
     generator = StyleGenerator(mapping, Synthesis(style, space.shape, width=width, most=most, kind=kind))
     critic = _critic(space, given_space, width, most, grows=False)
-    options: dict[str, Any] = {"latent": latent, "mixing": mixing, "drop_given": drop_given}
+    options: dict[str, Any] = {"latent": latent, "mixing": style_mixing, "drop_given": drop_given}
     model = StyleGAN(space, given_space, generator, critic, rules, **options)
     return Recipe(
         in_units(model), TrainConfig(steps=5000, batch_size=32, ema=0.05, schedule="constant", precision="auto")

@@ -114,7 +114,7 @@ def pixelcnn(
     size: Size = "small",
     width: Count | None = None,
     depth: Count | None = None,
-    kernel: Annotated[int, Field(ge=3)] = 5,
+    kernel_size: Annotated[int, Field(ge=3)] = 5,
     components: Count = 5,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
@@ -126,7 +126,7 @@ def pixelcnn(
         size: Small: 8 layers of 48 channels. Paper: 15 of 128.
         width: Channels; by default as size says.
         depth: Gated layers; by default as size says.
-        kernel: The side of what a layer sees, an odd number.
+        kernel_size: The side of what a layer sees, an odd number.
         components: The logistics of a mixture, for more than 32 levels or several channels.
     """
     from genzoo.models.autoregressive import PixelCNN
@@ -137,7 +137,7 @@ def pixelcnn(
         given_space,
         width=width or (48 if small else 128),
         depth=depth or (8 if small else 15),
-        kernel=kernel,
+        kernel=kernel_size,
         components=components,
         drop_given=drop_given,
     )

@@ -150,21 +150,21 @@ def discrete_flow(
     net: InfillingNet = "auto",
     width: InfillingWidth = None,
     depth: InfillingDepth = None,
-    source: Literal["uniform", "absorbing"] = "absorbing",
+    noise: Literal["uniform", "absorbing"] = "absorbing",
     sampling_steps: Count = 100,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """Symbols jump one by one from noise to what a network says of the data: flow matching for letters and bits.
 
     Args:
-        source: What it begins with: all symbols alike, or all hidden.
+        noise: What it begins with: all symbols alike, or all hidden.
         sampling_steps: In how many steps rows are drawn, and of how many the bound is.
     """
     from genzoo.models.diffusion import DiscreteFlow
 
     kind = kind_of(space, net)
     network = infilling(space, given_space, (kind, width, depth, size), timed=True)
-    model = DiscreteFlow(space, given_space, network, source=source, steps=sampling_steps, drop_given=drop_given)
+    model = DiscreteFlow(space, given_space, network, kind=noise, steps=sampling_steps, drop_given=drop_given)
     return Recipe(in_units(model), settings(kind, size))
 
 

@@ -48,14 +48,14 @@ def tarflow(
     width: Annotated[Count | None, Field(description="Width of the transformers; by default as size says.")] = None,
     layers: Annotated[Count | None, Field(description="Blocks of each transformer; by default as size says.")] = None,
     dequantization: Filling = "uniform",
-    noise: Annotated[
+    sigma: Annotated[
         float, Field(ge=0, description="σ of noise added to levels in [−1, 1], or to reals; samples are denoised.")
     ] = 0.0,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """Transformers over patches: each is transformed as those before it say, by turns from the first and the last.
 
-    Real numbers are seen in standard units; levels through uniform dequantization and a logit. With `noise`, the
+    Real numbers are seen in standard units; levels through uniform dequantization and a logit. With `sigma`, the
     density is that of noisy rows, and samples, denoised by its score, have none.
 
     Args:
@@ -75,15 +75,15 @@ def tarflow(
         nets,
         depth=depth or (4 if small else 8),
         patch=side,
-        high=None if noise else space.levels,
+        high=None if sigma else space.levels,
         drop_given=drop_given,
     )
     places = max(1, space.dims // side ** min(2, len(space.shape)))
     over = {"optimizer": "muon", "lr": 3e-3, "betas": (0.9, 0.98), "warmup": 50, "ema": None}
     config = trained(batch_size=max(8, min(256, (1 << 11) // places)), **over)
-    if not noise:
+    if not sigma:
         return Recipe(over_units(space, flow, dequantization), config)
-    return Recipe(in_units(Denoised(flow, space, sigma=noise * (space.levels or 2) / 2)), config)
+    return Recipe(in_units(Denoised(flow, space, sigma=sigma * (space.levels or 2) / 2)), config)
 
 
 @recipe(

@@ -103,7 +103,7 @@ def energy(
     step_size: Positive = 0.01,
     temperature: Positive | None = None,
     walk: Count | None = None,
-    sample_steps: Count | None = None,
+    sampling_steps: Count | None = None,
     buffer: Count = 1024,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
@@ -121,7 +121,7 @@ def energy(
         temperature: What the energy is divided by in Langevin steps; by default 1 on reals, 0.001 on levels learned
             by contrast.
         walk: Langevin steps of a negative phase; by default 20 for small, 60 for paper.
-        sample_steps: Langevin steps of a sample; by default 300.
+        sampling_steps: Langevin steps of a sample; by default 300.
         buffer: Chains in the replay buffer.
     """
     from genzoo.models.graphical import DeepEnergy, Replay, Walk
@@ -135,7 +135,7 @@ def energy(
         given_space,
         _potential(space, given_space, net, hidden, width or {"small": 16, "paper": 64}[size]),
         replay=Replay(buffer, min(128, buffer), walk or {"small": 20, "paper": 60}[size]) if by_contrast else None,
-        walk=Walk(step_size, temperature or (1e-3 if levels and by_contrast else 1.0), sample_steps or 300),
+        walk=Walk(step_size, temperature or (1e-3 if levels and by_contrast else 1.0), sampling_steps or 300),
         reach=1.0 if levels else 3.0,
         sigma=sigma or (0.1 if not levels else 0.05 if by_contrast else 0.3),
         drop_given=drop_given,
