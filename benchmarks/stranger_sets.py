@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from PIL import Image
 
 from genzoo.data import read
@@ -37,7 +38,7 @@ class Set(NamedTuple):
 
 def _clothes(folder: Path) -> None:
     data = read("fashion-mnist", given="label")
-    x, label = data.train.gather(_first(ROWS))
+    x, label = data.train.gather(torch.arange(ROWS))
     np.savez(folder / "clothes.npz", images=x[:, 0].numpy(), label=label.numpy())
     np.savez(folder / "bits.npz", images=x[:, 0].numpy() > 127)
     small = x[:, 0].float().unfold(1, 7, 7).unfold(2, 7, 7).mean((-1, -2)) > 127
@@ -97,12 +98,6 @@ def _sounds(folder: Path) -> None:
 def _facades(folder: Path) -> None:
     for path in sorted((_root() / "facades" / "test" / "photo").iterdir())[:4]:
         shutil.copy(path, folder / "few")
-
-
-def _first(n: int) -> "object":
-    import torch
-
-    return torch.arange(n)
 
 
 def _root() -> Path:

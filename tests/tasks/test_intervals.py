@@ -42,6 +42,8 @@ def test_means_are_covered(normals) -> None:
 
 def test_variances_are_covered(normals) -> None:
     assert coverage([of_variance(row) for row in normals], 1.0) == pytest.approx(0.95, abs=0.03)
+    few = normals[0, :5]
+    assert of_variance(few).value == pytest.approx(few.var().item(), rel=1e-12)  # without bias, which few rows show
 
 
 @pytest.mark.parametrize("q", [0.05, 0.5, 0.9])
