@@ -283,7 +283,7 @@ def test_a_sparse_autoencoder_learns_and_stays_sparse(activation: str) -> None:
 
 def test_dead_units_are_counted_and_revived() -> None:
     x, dead = table(), {}
-    for revive, most in ((0.0, 60), (1.0, 300)):
+    for revive, most in ((0.0, 100), (1.0, 600)):
         model = SparseAutoencoder(Space((8,)), code=32, active=3, patience=20, revive=revive)
         with torch.no_grad():
             model.encoder.bias[8:] = -30.0
