@@ -35,8 +35,8 @@ def test_ladj_is_that_of_the_jacobian(name: str, seed: int, stir: float, far: fl
 @drawn_from(SEEDS, STIRS, st.sampled_from([1.0, 30.0, 1000.0]))
 def test_inverses_bring_back_x_from_far_out_too(name: str, seed: int, stir: float, far: float) -> None:
     with seeded(seed), torch.no_grad():
-        n, far = (5, min(far, 30.0)) if "continuous" in name else (20, far)
-        bijection, (x, given) = double(name, stir), rows(name, n, far)
+        n, scale = (5, min(far, 30.0)) if "continuous" in name else (20, far)
+        bijection, (x, given) = double(name, stir), rows(name, n, scale)
         x, given = x.double(), given.double()
         z, ladj = bijection(x, given)
         back = bijection.inverse(z, given)
