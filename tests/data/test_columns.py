@@ -136,7 +136,7 @@ def test_a_header_may_take_two_lines(tmp_path: Path) -> None:
 
 def test_na_can_be_a_word(tmp_path: Path) -> None:
     rows = [f"{['NA', 'EU', 'AS', ''][i % 4]},{i % 50}" for i in range(200)]
-    with pytest.raises(DataError, match="If 'NA' is a value, pass na=''"):
+    with pytest.raises(DataError, match="where 'NA' is a value, na=''"):
         made(tmp_path, "continent,n", rows)
     data = made(tmp_path, "continent,n", rows, na="", missing="keep")
     assert data.codec.words["continent"] == ["AS", "EU", "NA"]

@@ -100,6 +100,7 @@ OTHERS = [  # public names that take no two sets of rows: formulas, densities, t
     "boosted_score",
     "Invertible Pushed drawn EventsLike ImputationLike Range Region inside moved_into Repeated repeated",
     "information_distance normalized_information",
+    "Motion centers digits_in exchanged followed motion_scores shuffled_frames",
     "Conditioned ConditionedLike ConditioningLike Group coverage ranks spread_error uniform_chance",
 ]
 

@@ -21,6 +21,7 @@ from genzoo._files import open_plain, told
 from genzoo.core import GenerativeModel, Likelihood, Sequential, Unsupported
 from genzoo.core.given import Given
 from genzoo.distributions.levels import flattened, unflattened
+from genzoo.evaluation.likelihood import dims_of
 from genzoo.models import LatentModel
 from genzoo.models.abilities import Lattice, Layers
 from genzoo.tasks.coding import BitsBack, Codes, Latents, Order, Part, Reader, Road, Whole, Writer
@@ -178,10 +179,11 @@ def decompress(run: Run, path: Path, folder: Path) -> Report:
     with _emptied(folder) as draft, is_whole, open_plain(path) as file:
         reader = Reader(file)
         road, members = _read(run, reader)
-        check = write_members(run, members, _unpacked(run, road, reader, members), draft)
-    size, before, entries = path.stat().st_size, reader.header["size"], sum(member.entries for member in members)
+        entries = [0]
+        check = write_members(run, members, _counted(run, _unpacked(run, road, reader, members), entries), draft)
+    size, before = path.stat().st_size, reader.header["size"]
     notes = [] if check == reader.header["check"] else [UNLIKE]
-    return Report(len(members), before, entries, size, seconds=time.perf_counter() - began, notes=notes)
+    return Report(len(members), before, entries[0], size, seconds=time.perf_counter() - began, notes=notes)
 
 
 @contextlib.contextmanager
@@ -315,6 +317,13 @@ def _read(run: Run, reader: Reader) -> tuple[Road, list[Member]]:
         )
     lossy = header["road"] in (Codes.name, Latents.name)
     return _road(run, lossy=lossy, width=header["width"]), members_told(header["files"])
+
+
+def _counted(run: Run, parts: Iterator[Rows], entries: list[int]) -> Iterator[Rows]:
+    """Parts as they are; how many entries they have together is added up, padding being none."""
+    for rows, lengths in parts:
+        entries[0] += int(dims_of(rows, run.generative.space).sum()) if lengths is None else sum(lengths)
+        yield rows, lengths
 
 
 def _unpacked(run: Run, road: Road, reader: Reader, members: Sequence[Member]) -> Iterator[Rows]:

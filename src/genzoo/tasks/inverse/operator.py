@@ -89,7 +89,7 @@ class Linear(Operator):
         ...     def forward(self, x):
         ...         return x.mean(1, keepdim=True)
         >>> mean = Mean((3,), (1,))
-        >>> mean.adjoint(torch.ones(1, 1)), mean.pinv(torch.ones(1, 1)), mean.matrix().shape
+        >>> mean.adjoint(torch.ones(1, 1)), mean.pinv(torch.ones(1, 1)).round(decimals=4), mean.matrix().shape
         (tensor([[0.3333, 0.3333, 0.3333]]), tensor([[1., 1., 1.]]), torch.Size([1, 3]))
     """
 
