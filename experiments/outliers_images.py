@@ -90,7 +90,7 @@ def by_model(
     name, settings, fields = asked_for(spelled)
     folder = out / f"{spelled.replace(':', '-').replace('=', '-')}-{minutes:g}"
     start = time.process_time()
-    if (folder / "run.json").exists() or folder.exists():
+    if folder.exists():
         genzoo.resume(folder)
     else:
         train = {"core_minutes": minutes, "device": "cpu", "seed": 0, **fields}
