@@ -14,10 +14,11 @@ import torch
 
 FILE, INSTANCE, WHOLE = 30.0, 3.0, 950.0  # about half as much again as what is needed
 LONG = {
-    "tests/test_docs.py": 80.0,  # every page is run, and every real source is read
+    "tests/test_docs.py": 80.0,  # every page is run
     "tests/experiments/test_lectures.py": 150.0,  # every figure of five lectures is drawn
     "tests/zoo_tests/test_columns.py": 30.0,  # every recipe meets every kind of column
 }
+SLACK = 1.4  # times its budget may be taken before tests fail: a shared machine is told of, and stops nobody
 REFERENCE = 0.012  # seconds of the loop, where it has the processor to itself
 AGAIN = 10.0  # seconds after which it is timed again
 CONFORMANCE = re.compile(r"^tests/conformance/.*\[(.+)\]$")
@@ -73,13 +74,17 @@ class Ledger:
         else:
             self.files[test.split("::")[0]] += seconds
 
-    def over(self) -> list[str]:
-        """A sentence for each file and each instance that is over its budget, and for all together."""
+    def over(self, slack: float = 1.0) -> list[str]:
+        """A sentence for each file and each instance that is over its budget, and for all together.
+
+        Args:
+            slack: Times a budget that are no matter yet.
+        """
         accounts = ((self.whole, WHOLE), (self.files, FILE), (self.instances, INSTANCE))
         return [
             f"{name} took {seconds:.1f} s of processor time, and may take {LONG.get(name, budget):g}: "
             "try fewer cases, share what is trained, or divide it."
             for account, budget in accounts
             for name, seconds in account.most_common()
-            if seconds > LONG.get(name, budget)
+            if seconds > slack * LONG.get(name, budget)
         ]

@@ -15,6 +15,7 @@ def test_files_and_instances_are_counted_and_told() -> None:
     ledger.add("tests/conformance/test_promises.py::test_the_contract_holds[vae]", 1.5)
     ledger.add("tests/data/test_read.py::test_b", FILE / 2)
     assert [line.split(" took ")[0] for line in ledger.over()] == ["tests/data/test_read.py", "vae"]
+    assert len(ledger.over(slack=1.2)) == 1, "the file alone took 1.25 times its budget"
     (name, seconds) = next(iter(LONG.items()))
     ledger.add(f"{name}::test_a", seconds - 1)
     assert len(ledger.over()) == 2

@@ -1,13 +1,11 @@
 """The documentation is true: its Python runs, its commands parse, its links lead somewhere, its table is the zoo's."""
 
-import os
 import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from experiments import site, words
 
@@ -64,29 +62,6 @@ def test_commands_parse(page: str, line: str) -> None:
     while name in group.commands and not callable(group.commands[name].callback):
         group, (name, *arguments) = group.commands[name], arguments
     group.commands[name].make_context(name, arguments)
-
-
-def sources() -> Iterator[tuple[str, list[str]]]:
-    """Every `$ genzoo data check …` of the page of sources, with what stands below it."""
-    for block in blocks(ROOT / "docs/sources.md", "console"):
-        line, *said = block.splitlines()
-        if "data check" in line:
-            yield line.removeprefix("$ genzoo "), said
-
-
-@pytest.mark.skipif("GENZOO_DATA" not in os.environ, reason="GENZOO_DATA names no folder of data sets")
-@pytest.mark.parametrize(("line", "said"), list(sources()), ids=lambda part: part.split()[2] if "data" in part else "")
-def test_sources_are_read_as_the_page_says(
-    line: str, said: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GENZOO_CACHE", str(tmp_path))
-    from genzoo.apps.cli import app
-
-    result = CliRunner().invoke(app, shlex.split(line), env={"COLUMNS": "200"})
-    assert result.exit_code == 0, result.output
-    found = {" ".join(row.split()) for row in result.stdout.splitlines()}
-    assert {" ".join(row.split()) for row in said} <= found
-    assert "fingerprint" in result.stdout
 
 
 def slug(heading: str) -> str:

@@ -7,7 +7,7 @@ import torch
 
 import genzoo
 from genzoo.core.model import GenerativeModel
-from genzoo.evaluation import Examiner, Protocol, check_comparable, pooled
+from genzoo.evaluation import Examiner, Protocol, check_comparable, pooled, protocol
 from genzoo.evaluation.protocol import draw
 from genzoo.evaluation.rows import spread
 from genzoo.evaluation.suites import on_molecules, on_table, on_texts, on_vectors, suite_of
@@ -96,6 +96,18 @@ def test_little_time_means_fewer_rows_but_no_fewer_than_numbers_need(digits, fin
     measured = (each.measurements[0] for each in (findings, other))
     with pytest.raises(ValueError, match="share one protocol; n differs"):
         check_comparable(list(measured))
+
+
+def test_trees_get_as_many_rows_of_a_table_as_they_need(monkeypatch, tmp_path):
+    """However short the time: on 220 samples they took the worst model's samples for real ones."""
+    assert protocol.LEAST_OF_TABLES == (1000, 500)
+    monkeypatch.setattr(protocol, "LEAST_OF_TABLES", (120, 60))
+    lines = [",".join(f"{cell:.3f}" for cell in row) for row in genzoo.Noise(0).normal(900, 3).tolist()]
+    (tmp_path / "three.csv").write_text("\n".join(["a,b,c", *lines]))
+    data = genzoo.read(tmp_path / "three.csv")
+    for samples, looked_at in ((2000, (120, 60)), (50, (50, 60))):
+        short = Examiner(data, Protocol(samples=samples)).within(1e-9, [Gaussian(data.space)])
+        assert (short.protocol.samples, short.protocol.rows) == looked_at
 
 
 def test_a_split_must_be_one_and_have_rows(digits):

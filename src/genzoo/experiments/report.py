@@ -17,7 +17,6 @@ from torch import Tensor
 from genzoo.data import Data, TableCodec
 from genzoo.evaluation import Measurement
 from genzoo.evaluation.measurement import BESIDE
-from genzoo.evaluation.protocol import LEAST_ROWS, LEAST_SAMPLES
 from genzoo.experiments.advice import advise, kinds_in_words, main_column
 from genzoo.experiments.compare import SHARE, Comparison, Entry, shown_rows
 from genzoo.experiments.curves import curves_of, draw_curves
@@ -158,7 +157,7 @@ def _section(comparison: Comparison) -> dict[str, Any]:
             ("budget", comparison.budget),
             ("measured on", f"{held:,} test rows, {protocol.samples:,} samples"),
             ("seen by", f"{comparison.extractor}. {comparison.why}".removesuffix(". ")),
-            ("examination", _examination(comparison.share)),
+            ("examination", _examination(comparison.share, f"{held:,} test rows and {protocol.samples:,} samples")),
             ("seed", str(comparison.seed)),
             ("fingerprint", data.fingerprint),
             *([("in reading", "; ".join(data.notes))] if data.notes else []),
@@ -176,13 +175,12 @@ def _section(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _examination(share: float) -> str:
+def _examination(share: float, looked_at: str) -> str:
     """What the examination took, and why where that is more than it is held to."""
     said = f"{100 * share:.0f} % of the budget"
     if share <= 1.5 * SHARE:
         return said
-    least = f"{LEAST_SAMPLES} samples and {LEAST_ROWS} test rows"
-    return f"{said}, not {100 * SHARE:.0f} %: it looks at {least} or more, since fewer tell too little"
+    return f"{said}, not {100 * SHARE:.0f} %: it looks at {looked_at}, since fewer tell too little"
 
 
 def _left_out(comparison: Comparison) -> list[tuple[str, str]]:
