@@ -103,11 +103,15 @@ def test_a_speaker_who_is_left_out_is_heard_in_the_test_only():
 def test_linked_models_stand_in_one_table(tmp_path):
     said = list[str]()
     options = {"data": "digits", "core_minutes": None, "protocol": Protocol(rows=40, samples=80), "steps": 3}
-    models = {"vae": {"latent": 2}, "var": {"width": 4, "codes": 8}}
+    models = {"ddpm": {"net": "mlp", "width": 8, "sampling_steps": 4}, "var": {"width": 4, "codes": 8}}
     outcome = linked_zoo(tmp_path, models=models, say=said.append, **options)
     assert {"record.json", "report.html", "wall.png"} <= {path.name for path in tmp_path.iterdir()}
     assert [line.split(":")[0] for line in said[:2]] == [entry["name"] for entry in outcome.record["entries"]]
-    assert all("conditional fidelity" in line and "±" in line for line in said[:2])
+    assert all("conditional fidelity" in line and "±" in line for line in said[:3])
+    plain = next(entry for entry in outcome.record["entries"] if entry["name"] == "ddpm")["measurements"]
+    pairs = zip(plain, outcome.record["guided"]["measurements"], strict=True)
+    same = [one["value"] == other["value"] for one, other in pairs if one["n"] == other["n"] == 80]
+    assert not all(same)
     assert 0 <= outcome.value <= 1
 
 
