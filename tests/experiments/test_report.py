@@ -13,8 +13,9 @@ import genzoo
 from genzoo import Mistake
 from genzoo.core import Noise
 from genzoo.evaluation import Kind, Measurement, Protocol, as_shown, evaluate
+from genzoo.evaluation.measurement import BY_TREES
 from genzoo.experiments.advice import advise, kinds_in_words
-from genzoo.experiments.compare import Entry, compare, compare_runs
+from genzoo.experiments.compare import Entry, _order, compare, compare_runs
 from genzoo.experiments.curves import curves_of, draw_curves, ticks
 from genzoo.experiments.demo import print_leaderboard
 from genzoo.experiments.glossary import meaning_of
@@ -199,19 +200,18 @@ def test_advice_says_when_numbers_do_not_decide(digits):
     assert advise(apart)[0].names == ["a"]
 
 
-def test_boosted_trees_decide_what_a_distance_does_not(digits):
-    def entry(name: str, value: float, area: float) -> Entry:
-        made = {"Fréchet": value, "two-sample AUC (boosted trees)": area}
-        found = [Measurement(what, v, 0.05, Kind.STATISTIC, "", 10, "aa") for what, v in made.items()]
+def test_boosted_trees_decide_of_tables_and_not_distances(digits):
+    def entry(name: str, value: float, score: float) -> Entry:
+        made = {"sliced Wasserstein": (value, "lower"), BY_TREES: (score, "higher")}
+        found = [Measurement(what, v, 0.05, Kind.STATISTIC, "", 10, "aa", better=b) for what, (v, b) in made.items()]
         return dataclasses.replace(digits.entries[0], name=name, measurements=found)
 
-    entries = [entry("a", 1.0, 0.95), entry("b", 1.1, 0.7), entry("c", 9.0, 0.5)]
+    entries = [entry("a", 1.0, 0.1), entry("b", 1.1, 0.6), entry("c", 9.0, 0.9)]
     generate = advise(dataclasses.replace(digits, entries=entries))[0]
-    assert generate.names == ["b"]
-    assert generate.reason.startswith("Fréchet 1.000 ± 0.050 at best, which does not tell 2 apart; of these it gives")
-    assert generate.reason.endswith("(boosted trees) 0.700 ± 0.050, the next 0.950 ± 0.050.")
-    alike = [entry("a", 1.0, 0.75), entry("b", 1.1, 0.7)]
-    assert advise(dataclasses.replace(digits, entries=alike))[0].names == ["a", "b"]
+    assert (generate.names, generate.reason) == (["c"], f"{BY_TREES} 0.900 ± 0.050; the next has 0.600 ± 0.050.")
+    assert sorted(entries, key=lambda e: _order(e, BY_TREES))[0].name == "c"
+    alike = [entry("a", 1.0, 0.65), entry("b", 1.1, 0.7)]
+    assert advise(dataclasses.replace(digits, entries=alike))[0].names == ["b", "a"], "the best first"
 
 
 def test_the_number_of_a_component_is_nothing_to_edit(digits):

@@ -52,6 +52,8 @@ def test_columns_have_names_and_words() -> None:
     assert Expression("fixed_acidity > 7.5 and x[0] > 40", COLUMNS)(x).tolist() == [False, True]
     assert Expression("kind == 'white'", COLUMNS)(x).tolist() == [True, False]
     assert Expression("kind != 'white' and age > 3", COLUMNS)(x).tolist() == [False, True]
+    assert Expression("kind in ('white', 'red') and age not in [39, 41]", COLUMNS)(x).tolist() == [True, True]
+    assert Expression("kind not in ('white')", COLUMNS)(x).tolist() == [False, True]
     plane = {"x": Column(0), "y": Column(1)}
     assert torch.equal(Expression("x + x[1]", plane)(X), X[:, 0] + X[:, 1])
 
@@ -59,7 +61,7 @@ def test_columns_have_names_and_words() -> None:
 STATEMENTS = [
     "x[0] > 0.3", "0.3 >= x[0]", "not x[0] < 0", "x[0] > 0 and x[1] > 0", "x[0] > 1 or -1 < x[1] < 0.5",
     "not (norm(x) > 2 or x[0] <= x[1])", "x[0] != x[1]", "x[0] == 0",
-    "not (x[0] >= 1 or x[1] == 0)", "not x[0] != 0 and 0 <= x[1] <= 1",
+    "not (x[0] >= 1 or x[1] == 0)", "x[0] in (0, 1) or x[1] not in (0, -1)", "not x[0] != 0 and 0 <= x[1] <= 1",
 ]  # fmt: skip
 
 
@@ -71,6 +73,8 @@ def test_the_margin_is_positive_where_a_statement_holds(text: str) -> None:
 
 
 REFUSED = {
+    "x[0] in ()": "»x[0] in ()«",
+    "x[0] in (1, 2) > 0": "may hold numbers",
     "__import__('os').system('true')": "may call abs",
     "x.shape": "»x.shape«",
     "().__class__": "may hold",

@@ -231,6 +231,7 @@ GRID = torch.tensor(list(itertools.product(range(0, 5), [0.0, 0.5, 1.0], range(3
         "3 > age or x[2] > 1",
         "(age = 1 or age = 3) and not (sex = 'X' or sex = 'M')",
         "age != 2 and weight <> 0.5",
+        "sex IN ('X', 'M') and not age in (1, 3)",
         "age < 2 and age > 3",
     ],
 )

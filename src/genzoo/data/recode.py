@@ -92,7 +92,8 @@ def _renumbered(
     """The places of words in another list; what is missing stays so."""
     if not lacks and (unknown := sorted(set(words) - set(known))):
         raise DataError(
-            f"Column {name!r} must hold words that the run knows, got {unknown[0]!r}. {nearest(unknown[0], known)}"
+            f"Column {name!r} must hold words that the run knows, got {unknown[0]!r}. {nearest(unknown[0], known)} "
+            "In a command, --unseen missing takes it for missing."
         )
     place = {word: float(k) for k, word in enumerate(known)}
     of = torch.tensor([place.get(word, torch.nan) for word in words] or [0.0], dtype=torch.float64)

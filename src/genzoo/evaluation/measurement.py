@@ -29,6 +29,7 @@ SHARES = frozenset(
     }
 )  # what lies between 0 and 1, by name  # fmt: skip
 Better = Literal["lower", "higher", "neither"]
+BY_TREES = "two-sample score (boosted trees)"  # of tables, where it sees what distances do not
 BESIDE = ("(raw values)", "(random features)")  # how names end of what is told of pictures, and ranks none
 
 

@@ -19,7 +19,7 @@ from genzoo.core.noise import Noise
 from genzoo.distributions.estimate import TooFew
 from genzoo.evaluation.boosted_test import FOLDS, boosted_score, boosted_two_sample_test
 from genzoo.evaluation.information import information_distance
-from genzoo.evaluation.measurement import Better, Estimate
+from genzoo.evaluation.measurement import BY_TREES, Better, Estimate
 from genzoo.evaluation.table_use import Learner, Utility, closest_records, table_utility
 from genzoo.evaluation.tables import Columns, table_quality
 from genzoo.evaluation.ties import repeated, worst
@@ -88,7 +88,7 @@ def table_scores(samples: Columns, real: Columns, known: Columns, *, seed: int =
         {"folds": FOLDS, "rows": rows},
     )
     found.append(TableScore("two-sample AUC (boosted trees)", area, "lower", trees))
-    found.append(TableScore("two-sample score (boosted trees)", lambda: boosted_score(area()), "higher", trees))
+    found.append(TableScore(BY_TREES, lambda: boosted_score(area()), "higher", trees))
     if len(real) > 1:
         kinds = [name for name in words if len(np.unique(real[name])) <= MOST_KINDS]
         asked = [("", target) for target in kinds[-1:]] + [(" of numbers", target) for target in numbers[-1:]]

@@ -8,7 +8,7 @@ from torch import Tensor
 from genzoo.core import Given, GivenSpace, Space
 from genzoo.evaluation import Kind, Measurement
 from genzoo.evaluation.measurement import BESIDE
-from genzoo.experiments.compare import Comparison, Entry, best_of
+from genzoo.experiments.compare import Comparison, Entry, best_of, leading
 from genzoo.experiments.figures import in_words
 
 __all__ = ["Advice", "advise", "kinds_in_words"]
@@ -18,7 +18,6 @@ BLIND = (
     "--extractor, and a judge looks at the samples."
 )
 LIKELIHOODS = ("bits/dim", "−log p")
-TREES = "two-sample AUC (boosted trees)"  # which sees of a table what distances do not
 
 
 class Advice(NamedTuple):
@@ -70,8 +69,7 @@ KINDS = {
 
 def main_column(comparison: Comparison) -> str | None:
     """The measurement of samples that entries are ordered by."""
-    every = (m for entry in comparison.entries for m in entry.measurements)
-    return next((m.name for m in every if m.leads), None)
+    return leading([m for entry in comparison.entries for m in entry.measurements])
 
 
 def _to_generate(comparison: Comparison) -> Advice | None:
@@ -143,25 +141,9 @@ def _best(purpose: str, column: str, entries: list[Entry]) -> Advice | None:
     names = best_of(found)
     top = min((m for m in found.values()), key=lambda m: m.cost)
     said = f"{column} {top}"
-    if len(names) > 1 and (finer := _by_trees(purpose, said, [e for e in entries if e.name in names])) is not None:
-        return finer
     if len(names) == len(found) > 1:
         return Advice(purpose, names, f"The differences in {column} are within the noise: any of them ({said}).")
     if len(names) > 1:
         return Advice(purpose, names, f"{said}; the differences between these are within the noise.")
     rest = sorted((m for name, m in found.items() if name not in names), key=lambda m: m.cost)
     return Advice(purpose, names, f"{said}; the next has {rest[0]}." if rest else f"{said}; nothing else has it.")
-
-
-def _by_trees(purpose: str, said: str, entries: list[Entry]) -> Advice | None:
-    """The best of entries that a distance does not tell apart and boosted trees do; None if they do not either."""
-    found = {e.name: m for e in entries if (m := e.measured(TREES)) is not None}
-    if len(found) < len(entries) or len(names := best_of(found)) == len(found):
-        return None
-    beside = min((m for name, m in found.items() if name not in names), key=lambda m: m.cost)
-    return Advice(
-        purpose,
-        names,
-        f"{said} at best, which does not tell {len(found)} apart; of these it gives boosted trees least to tell "
-        f"samples from real rows by: {TREES} {found[names[0]]}, the next {beside}.",
-    )

@@ -20,6 +20,7 @@ from torch import Tensor
 from genzoo.core.given import map_given
 from genzoo.data import Data, read, toy
 from genzoo.evaluation import Examiner, Extractor, Findings, Measurement, Protocol, check_comparable, pooled
+from genzoo.evaluation.measurement import BY_TREES
 from genzoo.evaluation.protocol import STANDARD, draw
 from genzoo.experiments.contestants import (
     Callbacks,
@@ -330,7 +331,8 @@ def _compared(
             f"Something must be left to compare, got none: {_listed(problems)}.", "Mend that, and try again."
         )
     share = (time.process_time() - began - taught) / max(spent, 1e-9)
-    entries.sort(key=_order)
+    main = leading([m for entry in entries for m in entry.measurements])
+    entries.sort(key=lambda entry: _order(entry, main))
     found = Comparison(
         data, entries, budget, path, examiner.protocol, examiner.extractor.name, eye.why, share, problems
     )
@@ -374,11 +376,21 @@ def shown_rows(data: Data) -> int:
     return 64 if len(data.space.shape) == 3 else 2000 if data.space.shape == (2,) else 8
 
 
-def _order(entry: Entry) -> float:
-    """What entries are ordered by: the first measurement of their samples, else the last there is."""
-    main = next((m for m in entry.measurements if m.leads), None)
-    main = main or (entry.measurements[-1] if entry.measurements else None)
-    return math.inf if main is None or math.isnan(main.cost) else main.cost
+def leading(measurements: Sequence[Measurement]) -> str | None:
+    """The name of the measurement that samples are ranked by: what boosted trees tell of a table, as they see what
+    distances do not; the first that may lead, of all else.
+
+    Args:
+        measurements: Those of some entries.
+    """
+    names = [m.name for m in measurements if m.leads]
+    return BY_TREES if BY_TREES in names else next(iter(names), None)
+
+
+def _order(entry: Entry, main: str | None) -> float:
+    """What entries are ordered by: the measurement that leads, else the last there is."""
+    found = entry.measured(main) if main else entry.measurements[-1] if entry.measurements else None
+    return math.inf if found is None or math.isnan(found.cost) else found.cost
 
 
 def _listed(problems: Mapping[str, str]) -> str:

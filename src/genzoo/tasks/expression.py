@@ -9,7 +9,7 @@ nothing is ever evaluated by Python itself.
 | values | numbers, `x`, `x[3]`, `x[-1]`, `x[0, 2:5]`, the columns of a table by name |
 | cells | `kind == 'white'`, `day > '2024-02-29'`, beside the name of a column |
 | arithmetic | `+ - * / % **`, the exponent a number from −16 to 16 |
-| statements | `< <= > >= == !=` (also in chains), `and`, `or`, `not` |
+| statements | `< <= > >= == !=` (also in chains), `in` and `not in` a list such as `('F', 'M')`, `and`, `or`, `not` |
 | functions | `abs exp log sqrt`; `min max mean sum std norm` over all entries of a row; `min max` of several values |
 """
 
@@ -170,7 +170,7 @@ class Expression:
         if len(self.text) > LONGEST:
             raise ExpressionError(f"An expression has at most {LONGEST} characters, got {len(self.text)}. Shorten it.")
         try:
-            return ast.parse(self.text, mode="eval").body
+            tree = ast.parse(self.text, mode="eval").body
         except SyntaxError as problem:
             place = (problem.offset or len(self.text)) - 1  # at the end it is 0, or one too many
             place = max(0, min(place, len(self.text) - 1))
@@ -180,10 +180,12 @@ class Expression:
         except (RecursionError, MemoryError, ValueError) as problem:
             raise ExpressionError(f"The expression must be readable, got one that is not: {problem}.") from None
 
+        if (count := sum(1 for _ in ast.walk(tree))) > MOST_NODES:
+            raise ExpressionError(f"An expression has at most {MOST_NODES} parts, got {count}. Simplify it.")
+        return _Listed().visit(tree)
+
     def _check(self) -> None:
         nodes = list(ast.walk(self.tree))
-        if len(nodes) > MOST_NODES:
-            raise ExpressionError(f"An expression has at most {MOST_NODES} parts, got {len(nodes)}. Simplify it.")
         texts = self._compared_words()
         functions = [node.func for node in nodes if isinstance(node, ast.Call)]
         for node in nodes:
@@ -353,6 +355,21 @@ class Expression:
         text = self.text.encode()
         begin, end = getattr(node, "col_offset", 0), getattr(node, "end_col_offset", len(text))
         return b"".join([text[:begin], "»".encode(), text[begin:end], "«".encode(), text[end:]]).decode()
+
+
+class _Listed(ast.NodeTransformer):
+    """Membership in a list as what it is: equal to one of its members, or to none."""
+
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        self.generic_visit(node)
+        match node:
+            case ast.Compare(ops=[ast.In() | ast.NotIn() as op], left=left, comparators=[among]):
+                members = among.elts if isinstance(among, ast.Tuple | ast.List | ast.Set) else [among]
+                each = [ast.copy_location(ast.Compare(left, [ast.Eq()], [member]), node) for member in members]
+                if each:
+                    found = ast.copy_location(ast.BoolOp(ast.Or(), list[ast.expr](each)), node)
+                    return found if isinstance(op, ast.In) else ast.copy_location(ast.UnaryOp(ast.Not(), found), node)
+        return node
 
 
 def _meant(side: ast.AST, words: Sequence[str]) -> str:

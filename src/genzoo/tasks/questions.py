@@ -62,7 +62,7 @@ def spoken(text: str) -> str:
     parts = re.split(r"('[^']*'|\"[^\"]*\")", text)
     for place in range(0, len(parts), 2):
         part = re.sub(r"(?<![<>=!])=(?!=)", "==", parts[place].replace("<>", "!="))
-        parts[place] = re.sub(r"\b(AND|OR|NOT)\b", lambda found: found[0].lower(), part)
+        parts[place] = re.sub(r"\b(AND|OR|NOT|IN)\b", lambda found: found[0].lower(), part)
     return "".join(parts)
 
 

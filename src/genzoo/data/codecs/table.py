@@ -129,7 +129,10 @@ class TableCodec(Codec):
         place = {word: float(k) for k, word in enumerate(self.words[name])}
         if unknown := sorted({cell for cell in cells if not is_missing(cell)} - set(place)):
             help_ = nearest(unknown[0], place)
-            raise DataError(f"Column {name!r} must hold words that are known, got {unknown[0]!r}. {help_}")
+            raise DataError(
+                f"Column {name!r} must hold words that are known, got {unknown[0]!r}. {help_} "
+                "In a command, --unseen missing takes it for missing."
+            )
         values = [place.get(cell, torch.nan) for cell in cells]
         return torch.tensor(values, dtype=torch.float64 if self.precise else torch.float32)
 
