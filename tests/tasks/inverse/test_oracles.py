@@ -83,8 +83,8 @@ def test_draws_depend_on_their_measurement_alone() -> None:
         assert not torch.equal(whole.x[:, 0], whole.x[:, 1])
 
 
-def test_a_step_calls_the_network_once() -> None:
-    calls = []
+def test_a_step_calls_the_network_once_and_differentiates_it_no_more_often_than_it_must() -> None:
+    calls, derivatives = [], []
 
     class Counting(Known):
         def abilities(self):
@@ -93,7 +93,10 @@ def test_a_step_calls_the_network_once() -> None:
 
             def denoise(*arguments):
                 calls.append(1)
-                return inner(*arguments)
+                mean = inner(*arguments)
+                if mean.requires_grad:
+                    mean.register_hook(lambda _: derivatives.append(1))
+                return mean
 
             found[-1].denoise = denoise
             return found
@@ -102,8 +105,10 @@ def test_a_step_calls_the_network_once() -> None:
     model.__class__ = Counting
     for name in ("mmps", "pigdm", "dps", "twisted"):
         calls.clear()
+        derivatives.clear()
         solve(model, question(model), n=2, seed=0, method=name, steps=7)
         assert len(calls) == 7, name
+        assert len(derivatives) <= 7 * (3 if name == "mmps" else 1), name
 
 
 def test_particles_that_collapse_are_an_error() -> None:

@@ -9,7 +9,7 @@ and the pseudo-inverse by conjugate gradients; where both are known in closed fo
 
 import abc
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from genzoo.core.model import Unsupported
 
-__all__ = ["SVD", "Composed", "Identity", "Linear", "Operator", "conjugate_gradients"]
+__all__ = ["SVD", "Composed", "Identity", "Linear", "Operator", "conjugate_gradients", "ways"]
 
 ENTRIES = 1 << 24  # of a matrix, at most
 BLOCK = 1 << 22  # numbers of the unit matrix that are sent through at a time
@@ -258,8 +258,27 @@ def conjugate_gradients(
         >>> conjugate_gradients(lambda v: v * torch.tensor([1.0, 4.0]), torch.ones(1, 2), 2)
         tensor([[1.0000, 0.2500]])
     """
-    v, rest = torch.zeros_like(y), y
-    way, length = rest, _dots(rest, rest)
+    v = torch.zeros_like(y)
+    for step, way in ways(apply, y, iterations, tolerance=tolerance):
+        v = v + step * way
+    return v
+
+
+def ways(
+    apply: Callable[[Tensor], Tensor], y: Float[Tensor, "B *any"], iterations: int, *, tolerance: float = 1e-12
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The steps of `conjugate_gradients`: how far each row goes, and along what; `apply` was last asked of the latter.
+
+    Any linear map of the solution can be summed on the way, at no further call of what `apply` has seen of it.
+
+    Args:
+        apply: M.
+        y: Right-hand sides.
+        iterations: How many, at most.
+        tolerance: The share of |y|² at which a row is done.
+    """
+    rest = way = y
+    length = _dots(rest, rest)
     enough = tolerance * length
     for _ in range(iterations):
         image = apply(way)
@@ -267,11 +286,11 @@ def conjugate_gradients(
         if not bool(goes.any()):
             break
         step = torch.where(goes, length / _dots(way, image).clamp_min(1e-300), 0)
-        v, rest = v + step * way, rest - step * image
+        yield step, way
+        rest = rest - step * image
         new = _dots(rest, rest)
         way = rest + torch.where(goes, new / length.clamp_min(1e-300), 0) * way
         length = torch.where(goes, new, length)
-    return v
 
 
 def _dots(a: Tensor, b: Tensor) -> Tensor:
