@@ -31,6 +31,7 @@ from genzoo.models.diffusion import (
     Straight,
     TabDDPM,
     TabDiff,
+    TimeEstimation,
 )
 from genzoo.models.ranked import ranked_space
 from genzoo.models.sequences import symbols
@@ -96,6 +97,10 @@ def flow_map_told(space: Space, given: GivenSpaceLike = None) -> FlowMap:
 def energy_matching(space: Space) -> EnergyMatching:
     chains = Chains(32, 16, 2, step_size=0.02, fresh=0.1)
     return EnergyMatching(space, Conditioned(MLP(space.dims, [16], 1)), warm=0.0, chains=chains, steps=8)
+
+
+def time_estimation(space: Space) -> TimeEstimation:
+    return TimeEstimation(space, Conditioned(MLP(space.dims, [16], 6)), times=6, sampler=Heun(4))
 
 
 TABLE = Space((3,), columns=(Column("real"), Column("integer"), Column("categorical", 3)))
@@ -177,6 +182,9 @@ DIFFUSION: dict[str, Entry] = {
         lambda: flow_map_told(REALS, LABEL), Likelihood.ESTIMATE, "decode score latent denoise condition", rounds=15
     ),
     "energy_matching": Entry(lambda: energy_matching(BYTES), UNNORMALIZED, rounds=15),
+    "time_estimation": Entry(
+        lambda: time_estimation(REALS), Likelihood.ESTIMATE, "encode decode score latent denoise", rounds=15
+    ),
     "energy_matching/reals": Entry(lambda: energy_matching(REALS), UNNORMALIZED, "score", rounds=15),
     "noisy_classifier": Entry(
         lambda: NoisyClassifier(ONE_OF_3, EVEN, Timed(Noticing(EVEN.shape, 3, given=8, widths=(4, 8)), 8)),

@@ -39,6 +39,7 @@ __all__ = [
     "NormalLatent",
     "Settle",
     "Sweeping",
+    "Timing",
     "Unfolding",
     "behind",
 ]
@@ -70,8 +71,28 @@ class NormalLatent(Latent):
         return self._generate(z, given)
 
 
+class Timing(Ability):
+    """How much noise rows may hold, log p(k | x) of each of some times.
+
+    Attributes:
+        log_snr: The log signal-to-noise ratio of the times, which falls.
+    """
+
+    log_snr: Float[Tensor, " K"]
+
+    @abc.abstractmethod
+    def log_posterior(self, x: Shaped[Tensor, "B *event"], given: Given = NOTHING) -> Float[Tensor, "B K"]:
+        """log p(k | x)."""
+
+
 class Critic(Ability):
-    """What a critic that a model was trained against says of data, and of new samples; large for data."""
+    """What a critic that a model was trained against says of data, and of new samples; large for data.
+
+    Attributes:
+        pack: How many rows it judges together.
+    """
+
+    pack: int = 1
 
     @abc.abstractmethod
     def of_rows(self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " packs"]:
@@ -287,7 +308,7 @@ def behind(ability: Any, before: Map) -> Ability:
         before: The map.
     """
     raise TypeError(
-        "An ability must be a Latent, a Denoiser, a Sequential, a Critic, Codes, Layers or an Inference, "
+        "An ability must be a Latent, a Denoiser, a Sequential, a Critic, Codes, Layers, an Inference or a Timing, "
         f"got {type(ability).__name__}."
     )
 
@@ -331,13 +352,23 @@ class MappedCritic(Critic):
     """The critic of a part."""
 
     def __init__(self, inner: Critic, before: Map) -> None:
-        self.inner, self.before = inner, before
+        self.inner, self.before, self.pack = inner, before, inner.pack
 
     def of_rows(self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " packs"]:
         return self.inner.of_rows(*self.before.within(x, given), noise)
 
     def of_samples(self, n: int, given: Given, noise: Noise) -> Float[Tensor, " packs"]:
         return self.inner.of_samples(n, self.before.rule(given), noise)
+
+
+class MappedTiming(Timing):
+    """The times that a part tells."""
+
+    def __init__(self, inner: Timing, before: Map) -> None:
+        self.inner, self.before, self.log_snr = inner, before, inner.log_snr
+
+    def log_posterior(self, x: Shaped[Tensor, "B *event"], given: Given = NOTHING) -> Float[Tensor, "B K"]:
+        return self.inner.log_posterior(*self.before.within(x, given))
 
 
 class MappedCodes(Codes):
@@ -436,3 +467,4 @@ behind.register(Latent, MappedLatent)
 behind.register(Layers, MappedLayers)
 behind.register(Denoiser, MappedDenoiser)
 behind.register(Sequential, MappedSequential)
+behind.register(Timing, MappedTiming)

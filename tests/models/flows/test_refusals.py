@@ -8,8 +8,10 @@ from torch import Tensor
 
 from genzoo.core import Batch, Space
 from genzoo.core.errors import ColumnError, DataError
+from genzoo.data import Rows
 from genzoo.models import Standardized
 from genzoo.models.flows import Flatten, Flow, Logit, Mixing, Nets, Squeeze, coupling_flow
+from genzoo.training import TrainConfig, train
 
 
 def model() -> Flow:
@@ -24,7 +26,7 @@ def test_columns_that_never_vary_are_named() -> None:
     x = table()
     x[:, 1] = 4.0
     for wrapped in (model(), Standardized(model())):
-        with pytest.raises(ColumnError, match=r"Column 1 .* must vary, got one value in all rows\. Drop .* add noise"):
+        with pytest.raises(ColumnError, match=r"Column 1 .* must vary.* one value in all rows\. Drop .* set floor="):
             wrapped.prepare([Batch(x)])
 
 
@@ -33,13 +35,29 @@ def test_columns_that_others_determine_are_named() -> None:
         x = table()
         x[:, 2] = other(x)
         with pytest.raises(
-            ColumnError, match=r"Columns 0, 2 .* must not determine each other.*Drop one of them, or add"
+            ColumnError, match=r"Columns 0, 2 .* must not determine each other.*Drop one of them, or set floor="
         ):
             Standardized(model()).prepare([Batch(x)])
     x = table()
     x[:, 2] = x[:, 0] - 2 * x[:, 1] + 1
     with pytest.raises(ColumnError, match="Columns 0, 1, 2 "):
         model().prepare([Batch(x)])
+
+
+def test_a_floor_gives_them_a_width_in_training_alone() -> None:
+    """What is learned of copies is that they differ by noise of that variance: nothing grows without a bound."""
+    x = table(400)
+    x[:, 2] = x[:, 0]
+    flow = coupling_flow(Space((3,)), nets=Nets(width=16), depth=2)
+    flow.floor = 0.01
+    rows = Rows(x, None, torch.arange(400), Space((3,)))
+    train(flow, rows, TrainConfig(steps=150, lr=1e-2, device="cpu"), say=lambda remark: None)
+    bound = -3 * math.log(2 * math.pi * math.e) / 2 - math.log(0.02) / 2  # of noise alone, over one direction less
+    with torch.no_grad():
+        told = [flow.log_prob(x + 0.1 * torch.randn_like(x)).mean().item() for _ in range(2)]
+        assert told[0] < bound + 0.5
+        assert flow.log_prob(x).equal(flow.log_prob(x))
+        assert flow.log_prob(x).mean() > told[0] > flow.log_prob(x.roll(1, 1)).mean() + 3
 
 
 def test_few_rows_and_images_are_not_asked() -> None:

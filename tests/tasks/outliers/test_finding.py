@@ -29,6 +29,7 @@ FAMILIES = (
     "forest",
     "tab_ar",
     "denoising_autoencoder",
+    "time_estimation",
 )
 
 
@@ -81,6 +82,24 @@ def test_a_latent_is_its_log_prior_and_a_flows_code_is_not_compared() -> None:
     why = {choice.name: choice.why_not for choice in methods(model)}
     assert why["reconstruction"] == "its code keeps all of a row"
     assert why["complexity"] == "files are of levels in a byte"
+
+
+def test_a_critic_is_asked_of_single_rows_and_a_time_of_neighbors() -> None:
+    """The posterior of σ by Bayes' rule over a grid; `auto` does not take the neighbors' distances twice."""
+    model = ready("gan")
+    x, given = batch(model, 8).x, model.checked_given(None, 8)
+    critic = next(ability for ability in model.abilities() if hasattr(ability, "of_samples"))
+    assert number("critic", Setting(model), x).equal(-critic.of_rows(x, given, Noise(0)).double())
+    why = {choice.name: choice.why_not for choice in methods(ready("gan/pack"))}
+    assert why["critic"] == "its critic judges packs of rows"
+    plain, known = Gaussian(Space((1,))), torch.tensor([[-1.0], [1.0], [-1.0], [1.0]])
+    found = number("diffusion_time", Setting(plain, known), torch.tensor([[0.0], [3.0], [40.0]]))
+    log_sigma = torch.linspace(-4, 6, 100).double()
+    for row, distances in zip(found, ([1.0] * 4, [2.0, 2.0, 4.0, 4.0], [39.0, 39.0, 41.0, 41.0]), strict=True):
+        away = torch.tensor(distances).double()
+        p = torch.distributions.Normal(0, log_sigma.exp()[:, None]).log_prob(away).exp().sum(1)
+        assert row.item() == pytest.approx(float((p * 2 * log_sigma).sum() / p.sum()), rel=1e-4)
+    assert "diffusion_time" not in outliers(plain, known, calibration=Noise(0).normal(40, 1), known=known).by
 
 
 def test_denoising_errors_of_a_gaussian_are_those_of_its_closed_form() -> None:

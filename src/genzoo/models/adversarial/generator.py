@@ -393,7 +393,7 @@ class _Critic(Critic):
     """The critic of a model, as it is asked after a training."""
 
     def __init__(self, model: Adversarial) -> None:
-        self.model = model
+        self.model, self.pack = model, model.rules.pack
 
     def of_rows(self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " packs"]:
         model = self.model

@@ -53,6 +53,7 @@ __getattr__, __dir__, __all__ = attach(
         "masked_diffusion": ["MaskedDiffusion"],
         "tab_ddpm": ["TabDDPM"],
         "tab_diff": ["TabDiff"],
+        "time_estimation": ["TimeEstimation"],
         "chain": ["Chain", "Parts"],
         "flow_likelihood": ["FlowLikelihood", "flow_log_prob"],
     },

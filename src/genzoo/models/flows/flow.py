@@ -43,6 +43,10 @@ class Flow(GenerativeModel):
         drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
         rows: The rows that the data-dependent start is taken from, in whole batches.
 
+    Attributes:
+        floor: The variance of noise that rows have in training, 0 for none: a width of the density, where columns that
+            determine each other would leave it none.
+
     Raises:
         ValueError: If the space is not real, or `latent` has another number of entries than x.
 
@@ -62,6 +66,7 @@ class Flow(GenerativeModel):
 
     likelihood = Likelihood.EXACT
     block = 1 << 17
+    floor: float = 0.0
 
     def __init__(
         self,
@@ -91,7 +96,7 @@ class Flow(GenerativeModel):
     def log_density(self, x: Float[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
         embedded = self.embedded(given)
         if self.training:
-            z, ladj = self.bijection.estimated(x, embedded, noise)
+            z, ladj = self.bijection.estimated(self._widened(x, noise), embedded, noise)
         else:
             refuse_lost(x)
             z, ladj = self.bijection(x, embedded)
@@ -144,7 +149,7 @@ class Flow(GenerativeModel):
                 break
         given = [self.embedded(self.given_of(b)) for b in some]
         embedded = torch.cat([g for g in given if g is not None]) if self.embedding else None
-        x = torch.cat([batch.x for batch in some])
+        x = torch.cat([self._widened(batch.x, batch.noise.at("start")) for batch in some])
         refuse_lost(x)
         if len(self.space.shape) == 1 and len(x) > self.space.dims:
             refuse_degenerate(x)
@@ -152,6 +157,12 @@ class Flow(GenerativeModel):
 
     def extra_repr(self) -> str:
         return f"{self.space}, given={self.given_space}, latent={self.latent}"
+
+    def _widened(self, x: Tensor, noise: Noise) -> Tensor:
+        """Rows with the floor's noise."""
+        if not self.floor:
+            return x
+        return x + self.floor**0.5 * noise.at("floor").normal(*x.shape, dtype=x.dtype)
 
     def embedded(self, given: Given) -> Tensor | None:
         """The condition as a vector, if there is one."""

@@ -41,9 +41,9 @@ def refuse_degenerate(x: Float[Tensor, "B D"]) -> None:
     """
     refuse_infinite(x)
     mean = x.double().mean(0)
-    off, fix = x.double() - mean, "add noise to it"
-    refuse_still(mean, off.square().mean(0).sqrt(), fix)
-    refuse_dependent(off.T @ off / len(x), fix)
+    off = x.double() - mean
+    refuse_still(mean, off.square().mean(0).sqrt())
+    refuse_dependent(off.T @ off / len(x))
 
 
 def lost_layer(bijection: Bijection, x: Float[Tensor, "B *event"], given: Embedded) -> ArithmeticError | None:

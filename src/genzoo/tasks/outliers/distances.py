@@ -18,7 +18,7 @@ from genzoo.core.space import Space
 from genzoo.distributions.pairwise import nearest_among
 from genzoo.tasks.outliers.statistic import Drawn, Setting, Statistic, gathered, part_of
 
-__all__ = ["LatentNorm", "Neighbors", "Reconstruction", "Units"]
+__all__ = ["LatentNorm", "Nearest", "Neighbors", "Reconstruction", "Units"]
 
 K = 5
 DRAWS = 5000  # samples that stand for rows where none are known
@@ -92,6 +92,26 @@ class Units:
         return x.flatten(1).to(torch.float64 if x.dtype == torch.float64 else torch.float32)
 
 
+class Nearest:
+    """The squared distances to the five nearest of the rows that the model learned from, else of its samples.
+
+    Args:
+        setting: The model, and rows that it learned from.
+
+    Attributes:
+        dims: Numbers in a row.
+    """
+
+    def __init__(self, setting: Setting) -> None:
+        x = Units.usual(setting, KNOWN)
+        self.units = Units(setting.model.space, x)
+        self.among = self.units(x)
+        self.dims = self.among.shape[1]
+
+    def __call__(self, x: Tensor) -> Float[Tensor, "B k"]:
+        return nearest_among(self.units(x), self.among, min(K, len(self.among))).clamp_min(0)
+
+
 class Neighbors(Statistic):
     """log of the mean distance to the five nearest of the rows that the model learned from, else of its samples."""
 
@@ -101,15 +121,8 @@ class Neighbors(Statistic):
         return Units.why_not(setting)
 
     def number(self, setting: Setting) -> Callable[[Drawn], Tensor]:
-        x = Units.usual(setting, KNOWN)
-        units = Units(setting.model.space, x)
-        among = units(x)
-
-        def number(rows: Drawn) -> Tensor:
-            squared = nearest_among(units(rows.x), among, min(K, len(among)))
-            return squared.clamp_min(0).sqrt().mean(1).double().clamp_min(1e-9).log()
-
-        return number
+        nearest = Nearest(setting)
+        return lambda rows: nearest(rows.x).sqrt().mean(1).double().clamp_min(1e-9).log()
 
 
 class Reconstruction(Statistic):

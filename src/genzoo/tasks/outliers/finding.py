@@ -28,6 +28,7 @@ from genzoo.core.noise import Noise
 from genzoo.distributions.resampling import require_rows
 from genzoo.tasks.outliers.chances import benjamini_hochberg, conformal, rows_needed
 from genzoo.tasks.outliers.distances import LatentNorm, Neighbors, Reconstruction
+from genzoo.tasks.outliers.judged import Critic, DiffusionTime
 from genzoo.tasks.outliers.likelihoods import Complexity, Likelihood, Ratio
 from genzoo.tasks.outliers.noised import Denoising, ScoreNorm
 from genzoo.tasks.outliers.remarks import refuse_training_rows, remarks
@@ -37,7 +38,8 @@ from genzoo.tasks.outliers.tails import Tails, united
 __all__ = ["STATISTICS", "Outliers", "methods", "outliers"]
 
 STATISTICS: tuple[Statistic, ...] = (
-    Likelihood(), Complexity(), Ratio(), Reconstruction(), LatentNorm(), Denoising(), ScoreNorm(), Neighbors(),
+    Likelihood(), Complexity(), Ratio(), Reconstruction(), LatentNorm(), Denoising(), ScoreNorm(),
+    DiffusionTime(), Critic(), Neighbors(),
 )  # fmt: skip
 LEAST = 20  # calibration rows; half of them say how a statistic is spread
 
@@ -91,7 +93,7 @@ def methods(
         >>> from genzoo.core import Space
         >>> from genzoo.models.classical import GaussianMixture
         >>> [choice.name for choice in methods(GaussianMixture(Space((2,)), components=3)) if not choice.why_not]
-        ['auto', 'likelihood', 'typicality', 'reconstruction', 'neighbors']
+        ['auto', 'likelihood', 'typicality', 'reconstruction', 'diffusion_time', 'neighbors']
     """
     setting = Setting(model, known, background)
     why = {statistic.name: statistic.why_not(setting) for statistic in STATISTICS}
@@ -156,7 +158,8 @@ def _fitted(setting: Setting, method: str, calibration: Told) -> Fitted:
     """What scores rows by a method."""
     chosen = [s for s in STATISTICS if s.name == ("likelihood" if method == "typicality" else method)]
     if method == "auto":
-        chosen = [statistic for statistic in STATISTICS if not statistic.why_not(setting)]
+        able = [statistic for statistic in STATISTICS if not statistic.why_not(setting)]
+        chosen = [statistic for statistic in able if not statistic.repeats(setting)]
     if not chosen or (method != "auto" and chosen[0].why_not(setting)):
         _refuse(setting, method, chosen)
     numbers = {statistic.name: statistic.number(setting) for statistic in chosen}

@@ -94,6 +94,10 @@ class Statistic(abc.ABC):
     def why_not(self, setting: Setting) -> str:
         """Why a model has no such number; empty if it has."""
 
+    def repeats(self, setting: Setting) -> bool:
+        """Whether another statistic of the model says the same, so that `auto` leaves this one out."""
+        return False
+
     @abc.abstractmethod
     def number(self, setting: Setting) -> Callable[[Drawn], Float[Tensor, "B K"]]:
         """The number of rows, all that it stands on being made ready once."""

@@ -75,19 +75,20 @@ def energy_matching(
     return Recipe(in_units(model), config)
 
 
-def potential(space: Space, width: int, depth: int, *, convolves: bool) -> Any:
-    """A network that gives one number a row.
+def potential(space: Space, width: int, depth: int, *, convolves: bool, outputs: int = 1) -> Any:
+    """A network that gives one number a row, or a few.
 
     Args:
         space: What a row is.
         width: Its width.
         depth: A perceptron's layers.
         convolves: Whether it is of convolutions.
+        outputs: How many numbers.
     """
     from genzoo.nn import MLP, Conditioned, ConvEncoder, Fourier
 
     if convolves:
-        return Conditioned(ConvEncoder(space.shape, 1, width=width))
+        return Conditioned(ConvEncoder(space.shape, outputs, width=width))
     octaves = 3 if space.dims <= FEW else 0
-    perceptron = MLP(Fourier.width(space.dims, octaves), [width] * depth, 1)
+    perceptron = MLP(Fourier.width(space.dims, octaves), [width] * depth, outputs)
     return Conditioned(Fourier(perceptron, octaves) if octaves else perceptron)

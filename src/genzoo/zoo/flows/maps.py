@@ -9,6 +9,7 @@ from genzoo.zoo.flows.nets import (
     ABLE,
     Depth,
     Filling,
+    Floor,
     Layers,
     Maps,
     Net,
@@ -55,6 +56,7 @@ def realnvp(
     width: Width = None,
     layers: Layers = None,
     dequantization: Filling = "uniform",
+    floor: Floor = 0.0,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """Affine couplings with activation normalization, over images at several scales.
@@ -68,8 +70,8 @@ def realnvp(
 
     small, nets = size == "small", nets_of(space, size, net, width, layers)
     depth = depth or ((8 if nets.kind == "conv" else 12) * (1 if small else 2))
-    over: dict[str, Any] = {"drop_given": drop_given, "dequantization": dequantization}
-    return _couplings(space, given_space, Affine(), nets, depth, lr=2e-3 if small else 1e-3, **over)
+    over: dict[str, Any] = {"drop_given": drop_given, "dequantization": dequantization, "floor": floor}
+    return _couplings(space, given_space, Affine(), (depth, nets), lr=2e-3 if small else 1e-3, **over)
 
 
 @recipe(
@@ -90,6 +92,7 @@ def nsf(
     width: Width = None,
     layers: Layers = None,
     bins: Count = 8,
+    floor: Floor = 0.0,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """Couplings by rational quadratic splines: fewer of them follow sharper shapes than affine ones do.
@@ -105,7 +108,8 @@ def nsf(
 
     small, nets = size == "small", nets_of(space, size, net, width, layers)
     depth = depth or ((4 if small else 12) if nets.kind == "conv" else (6 if small else 20))
-    return _couplings(space, given_space, Spline(bins), nets, depth, drop_given=drop_given, lr=1e-3 if small else 5e-4)
+    over: dict[str, Any] = {"drop_given": drop_given, "floor": floor}
+    return _couplings(space, given_space, Spline(bins), (depth, nets), lr=1e-3 if small else 5e-4, **over)
 
 
 @recipe(
@@ -125,6 +129,7 @@ def nice(
     depth: Depth = None,
     width: Width = None,
     layers: Layers = None,
+    floor: Floor = 0.0,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """Additive couplings, which change no volume, between scales of each entry.
@@ -138,7 +143,7 @@ def nice(
 
     small, nets = size == "small", nets_of(space, size, net, width or (None if size == "small" else 1000), layers)
     depth = depth or (8 if small else 16)
-    return _couplings(space, given_space, Additive(), nets, depth, lr=1e-3, drop_given=drop_given)
+    return _couplings(space, given_space, Additive(), (depth, nets), lr=1e-3, drop_given=drop_given, floor=floor)
 
 
 @recipe(
@@ -161,6 +166,7 @@ def glow(
     mixing: Annotated[Literal["lu", "plain"], Field(description="The matrix by its factors, or as it is.")] = "lu",
     dequantization: Filling = "uniform",
     transform: Transform = "affine",
+    floor: Floor = 0.0,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """Couplings, each after a learned mixing of the channels, over images at several scales.
@@ -172,8 +178,9 @@ def glow(
     """
     small, nets = size == "small", nets_of(space, size, net, width or (None if size == "small" else 512), layers)
     depth = depth or (8 if small else 32)
-    over: dict[str, Any] = {"mixing": mixing, "drop_given": drop_given, "dequantization": dequantization}
-    return _couplings(space, given_space, transform_of(transform), nets, depth, lr=1e-3, **over)
+    over: dict[str, Any] = {"mixing": mixing, "drop_given": drop_given}
+    over |= {"dequantization": dequantization, "floor": floor}
+    return _couplings(space, given_space, transform_of(transform), (depth, nets), lr=1e-3, **over)
 
 
 @recipe(
@@ -192,6 +199,7 @@ def maf(
     depth: Maps = None,
     width: Width = None,
     layers: Layers = None,
+    floor: Floor = 0.0,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """Affine maps of each entry given those before it: scores in one pass, draws entry by entry.
@@ -203,7 +211,7 @@ def maf(
     """
     from genzoo.models.flows import Affine
 
-    return _maps(space, given_space, Affine(), _masked(size, depth, width, layers), drop_given)
+    return _maps(space, given_space, Affine(), _masked(size, depth, width, layers), drop_given, floor)
 
 
 @recipe(
@@ -222,6 +230,7 @@ def iaf(
     depth: Maps = None,
     width: Width = None,
     layers: Layers = None,
+    floor: Floor = 0.0,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """The other way round than `maf`: draws in one pass, scores entry by entry, and trains a pass an entry.
@@ -233,7 +242,7 @@ def iaf(
     """
     from genzoo.models.flows import Affine
 
-    return _maps(space, given_space, Affine(), _masked(size, depth, width, layers), drop_given, inverse=True)
+    return _maps(space, given_space, Affine(), _masked(size, depth, width, layers), drop_given, floor, inverse=True)
 
 
 @recipe(
@@ -253,6 +262,7 @@ def nsf_autoregressive(
     width: Width = None,
     layers: Layers = None,
     bins: Count = 8,
+    floor: Floor = 0.0,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """Rational quadratic splines of each entry given those before it.
@@ -266,7 +276,7 @@ def nsf_autoregressive(
     """
     from genzoo.models.flows import Spline
 
-    return _maps(space, given_space, Spline(bins), _masked(size, depth, width, layers), drop_given)
+    return _maps(space, given_space, Spline(bins), _masked(size, depth, width, layers), drop_given, floor)
 
 
 @recipe(
@@ -287,6 +297,7 @@ def ffjord(
     layers: Layers = None,
     tolerance: Annotated[Positive, Field(description="The error of a step along a velocity.")] = 1e-6,
     kinetic: Annotated[Amount, Field(description="Nats by which training punishes a squared velocity.")] = 0.01,
+    floor: Floor = 0.0,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """A continuous flow along a learned velocity, whose divergence is exact with two hidden layers.
@@ -301,7 +312,7 @@ def ffjord(
     nets = Nets("mlp", width or (64 if size == "small" else 256), layers or 2)
     over = {"high": space.levels, "depth": depth, "tolerance": tolerance, "kinetic": kinetic, "drop_given": drop_given}
     flow = continuous_flow(Space(space.shape), given_space, nets, **over)
-    return Recipe(over_units(space, flow), trained(lr=3e-3))
+    return Recipe(over_units(space, flow, floor=floor), trained(lr=3e-3))
 
 
 @recipe(
@@ -320,6 +331,7 @@ def residual_flow(
     depth: Annotated[Count | None, Field(description="Residual blocks; by default as size says.")] = None,
     width: Width = None,
     bound: Annotated[float, Field(gt=0, lt=1, description="What a block may stretch distances by, at most.")] = 0.9,
+    floor: Floor = 0.0,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """Residual blocks that stretch distances by less than 1, hence invertible, without any mask or split.
@@ -334,27 +346,28 @@ def residual_flow(
     small, over = size == "small", {"bound": bound, "high": space.levels, "drop_given": drop_given}
     width, depth = width or (64 if small else 128), depth or (16 if small else 100)
     flow = built(Space(space.shape), given_space, width=width, depth=depth, **over)
-    return Recipe(over_units(space, flow), trained(lr=5e-3))
+    return Recipe(over_units(space, flow, floor=floor), trained(lr=5e-3))
 
 
 def _couplings(
     space: Space,
     given_space: GivenSpaceLike,
     transform: "Elementwise",
-    nets: "Nets",
-    depth: int,
+    sizes: tuple[int, "Nets"],
     *,
     lr: float,
     dequantization: Filling = "uniform",
+    floor: float = 0.0,
     **over: Any,
 ) -> Recipe:
     """A flow of couplings over a space, in its units; what else it is built with, in `over`."""
     from genzoo.models.flows import coupling_flow
 
+    depth, nets = sizes
     flow = coupling_flow(Space(space.shape), given_space, transform, nets, depth=depth, high=space.levels, **over)
     flow = _drawn_in(space, flow, transform)
     config = trained(lr=lr, batch_size=64 if nets.kind == "conv" else 256)
-    return Recipe(over_units(space, flow, dequantization), config)
+    return Recipe(over_units(space, flow, dequantization, floor), config)
 
 
 def _maps(
@@ -363,6 +376,7 @@ def _maps(
     transform: "Elementwise",
     sizes: tuple[int, "MaskedNets"],
     drop_given: float,
+    floor: float,
     *,
     inverse: bool = False,
 ) -> Recipe:
@@ -371,7 +385,7 @@ def _maps(
 
     (depth, nets), over = sizes, {"high": space.levels, "inverse": inverse, "drop_given": drop_given}
     flow = autoregressive_flow(Space(space.shape), given_space, transform, nets, depth=depth, **over)
-    return Recipe(over_units(space, _drawn_in(space, flow, transform)), trained())
+    return Recipe(over_units(space, _drawn_in(space, flow, transform), floor=floor), trained())
 
 
 def _drawn_in(space: Space, flow: "Flow", transform: "Elementwise") -> "Flow":

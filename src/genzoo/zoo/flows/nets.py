@@ -48,6 +48,14 @@ Filling = Annotated[
     Field(description="How levels become reals: uniform in their cells, or by a law that is trained too."),
 ]
 
+Floor = Annotated[
+    float,
+    Field(
+        ge=0,
+        description="The variance of noise that reals have in training, as a share of the data's: a width "
+        "where columns determine each other.",
+    ),
+]
 Transform = Annotated[
     Literal["affine", "logistics"], Field(description="What is done to an entry: logistics fit gaps and modes.")
 ]
@@ -78,11 +86,14 @@ def trained(**settings: Any) -> TrainConfig:
     return TrainConfig(**(usual | settings), keep="best")
 
 
-def over_units(space: Space, flow: "Flow", dequantization: Filling = "uniform") -> "GenerativeModel":
+def over_units(
+    space: Space, flow: "Flow", dequantization: Filling = "uniform", floor: float = 0.0
+) -> "GenerativeModel":
     """A flow in standard units, or over levels."""
     from genzoo.models.dequantized import Dequantized
     from genzoo.models.flows import CellFlow
 
     if space.levels is None:
+        flow.floor = floor
         return in_units(flow)
     return in_units(Dequantized(flow, space.levels, fill=CellFlow(space) if dequantization == "variational" else None))
