@@ -16,10 +16,12 @@ from genzoo.tasks.inverse import (
     Gaussian,
     Mask,
     Measurement,
+    ancestral,
     as_numbers,
     measure,
     solve,
 )  # fmt: skip
+from genzoo.tasks.inverse.twisted import Particles
 from tests.tasks.inverse.oracle import Matrix, Pushed, gaussian_rows, shares, total_variation
 from tests.zoo import ready
 from tests.zoo.entry import batch
@@ -98,23 +100,26 @@ def test_an_order_takes_the_channels_of_a_pixel_together(entry: int) -> None:
     assert total_variation(found, shares(model, seen), model) < 0.06
 
 
-def test_particles_that_are_drawn_again_keep_their_condition() -> None:
+def test_particles_that_change_places_keep_their_condition(monkeypatch) -> None:
     """A model whose state cannot be had of some rows is told anew, under what was given."""
+
+    def turned(now: Particles, noise: Noise) -> tuple[Particles, torch.Tensor]:
+        index = torch.arange(len(now.x)).view(-1, 8).flip(1).flatten()
+        return Particles(now.x[index], now.log_w[index], now.log_z), index
+
+    monkeypatch.setattr(ancestral, "resampled", turned)
     torch.manual_seed(0)
-    model = MADE(Space((6,), levels=2), Space((), levels=2), width=8, depth=1)
+    model = MADE(Space((4,), levels=2), Space((), levels=2), width=8, depth=1)
     assert not hasattr(model.able(Sequential), "select")
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.add_(0.8 * Noise(2).normal(parameter.numel()).view_as(parameter))
-    seen = measure(Mask(torch.arange(6) == 3), torch.tensor([[0, 0, 0, 1, 0, 0]]).double(), Gaussian(0.2), seed=0)
+            parameter.add_(0.5 * Noise(2).normal(parameter.numel()).view_as(parameter))
+    seen = measure(Mask(torch.arange(4) == 2), torch.tensor([[0.0, 0, 1, 0]]).double(), Gaussian(0.5), seed=0)
     for label in (0, 1):
         given = torch.tensor([label])
         exact = solve(model, seen, n=3000, seed=1, given=given, method="enumerate")
-        found = solve(model, seen, n=3000, seed=2, given=given, method="ancestral", particles=16, allow_collapse=True)
-        assert off(found, exact) < 0.1, "under no condition 0.4"
-        assert found.log_evidence is not None
-        assert exact.log_evidence is not None
-        assert abs(found.log_evidence.item() - exact.log_evidence.item()) < 0.05
+        found = solve(model, seen, n=3000, seed=2, given=given, method="ancestral", particles=8, allow_collapse=True)
+        assert off(found, exact) < 0.05
 
 
 def test_particles_see_sums_before_they_are_whole() -> None:
