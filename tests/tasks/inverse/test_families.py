@@ -7,10 +7,11 @@ from genzoo.core import Batch, Noise, Space
 from genzoo.core.abilities import Sequential
 from genzoo.models.autoregressive import MADE, Bigram, PixelCNN
 from genzoo.models.classical import HMM, PPCA
-from genzoo.models.graphical import RBM, Graph, Ising, sprinkler
+from genzoo.models.graphical import RBM, Graph, Ising, Potts, sprinkler
 from genzoo.models.joint import Joint
 from genzoo.tasks.inverse import (
     AveragePool,
+    Blur,
     Exact,
     Exactness,
     Gaussian,
@@ -52,6 +53,25 @@ def test_sweeps_with_what_is_known_held(make, noise) -> None:
     assert found.exactness is Exactness.ASYMPTOTIC
     assert found.diagnostics["rhat"] < 1.2
     assert off(found, exact) < 0.04
+
+
+@pytest.mark.parametrize(("make", "operator"), [
+    (lambda: Ising(Space((1, 3, 3), levels=2), Graph.torus((3, 3), 0.4), Noise(0).normal(9)), Blur((1, 3, 3), 0.6)),
+    (lambda: RBM(Space((1, 3, 3), levels=2), given_space=Space((), levels=3), hidden=4), Blur((1, 3, 3), 0.6)),
+    (lambda: Potts(Space((1, 3, 3), levels=3), Graph.torus((3, 3), 0.7)), AveragePool((1, 3, 3), 3)),
+])  # fmt: skip
+def test_sweeps_by_colors_of_what_is_measured_together(make, operator) -> None:
+    torch.manual_seed(0)
+    model = make()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(Noise(5).normal(parameter.numel()).view_as(parameter) / 1.5)
+    given = torch.tensor([1]) if model.given_space else None
+    seen = measure(operator, as_numbers(model.space, model.sample(1, given, seed=3)), Gaussian(0.2), seed=0)
+    exact = solve(model, seen, n=20000, seed=1, given=given, method="enumerate")
+    found = solve(model, seen, n=1500, seed=2, given=given, method="gibbs", sweeps=20)
+    assert found.exactness is Exactness.ASYMPTOTIC
+    assert off(found, exact) < 0.05 * (model.space.levels - 1)
 
 
 def test_a_net_given_some_of_its_variables() -> None:

@@ -22,7 +22,7 @@ from genzoo.core.model import GenerativeModel
 from genzoo.tasks.inverse.measurement import Measurement, as_numbers
 from genzoo.tasks.inverse.operator import Linear, conjugate_gradients
 
-__all__ = ["Ahead", "Apart", "Mixed", "evidence"]
+__all__ = ["Ahead", "Apart", "Mixed", "evidence", "laid_flat", "values_of"]
 
 TOGETHER = 0.5  # how far entries that are still to be drawn go together, for the variance of their sums
 
@@ -73,13 +73,8 @@ class Mixed(Ahead):
     """
 
     def __init__(self, model: GenerativeModel, measurement: Measurement) -> None:
-        operator, counted = measurement.operator, measurement.operator.counted
-        assert isinstance(operator, Linear)
-        y = measurement.y.double().flatten(1)
-        keep = slice(None) if counted is None else counted.expand(1, *operator.range)[0].flatten()
-        self.a, self.y = operator.matrix(), y[:, keep]
-        self.noise = measurement.noise.variance(measurement.y.double()).flatten(1)[:, keep]
-        self.values = as_numbers(model.space, torch.arange(model.space.levels or 1, device=y.device), torch.float64)
+        self.a, self.y, self.noise = laid_flat(measurement)
+        self.values = values_of(model)
         self.mean = self._guess().clamp(0, 1)
         self.deviation = (self.mean * (1 - self.mean)).clamp_min(0.01).sqrt()
         self.drawn = torch.zeros_like(self.y)
@@ -130,6 +125,23 @@ class Mixed(Ahead):
 def _spread(sums: Tensor, squares: Tensor) -> Tensor:
     """The variance of sums of what is still to be drawn, partly together."""
     return TOGETHER * sums.clamp_min(0).square() + (1 - TOGETHER) * squares.clamp_min(0)
+
+
+def laid_flat(measurement: Measurement) -> tuple[Float[Tensor, "m D"], Float[Tensor, "B m"], Float[Tensor, "B m"]]:
+    """A, what was measured, and its variances, where all rows share A.
+
+    Args:
+        measurement: A linear one.
+    """
+    operator, counted, y = measurement.operator, measurement.operator.counted, measurement.y.double()
+    assert isinstance(operator, Linear)
+    keep = slice(None) if counted is None else counted.expand(1, *operator.range)[0].flatten()
+    return operator.matrix(), y.flatten(1)[:, keep], measurement.noise.variance(y).flatten(1)[:, keep]
+
+
+def values_of(model: GenerativeModel) -> Float[Tensor, " L"]:
+    """A model's levels, as numbers."""
+    return as_numbers(model.space, torch.arange(model.space.levels or 1, device=model.device), torch.float64)
 
 
 def evidence(model: GenerativeModel, measurement: Measurement) -> Float[Tensor, "B D L"]:

@@ -25,11 +25,9 @@ from genzoo.core.space import Space
 from genzoo.distributions.levels import flattened, unflattened
 from genzoo.tasks.importance import WeightsCollapsed
 from genzoo.tasks.inverse.ahead import Ahead, Apart, Mixed
-from genzoo.tasks.inverse.measurement import Exact, Gaussian
-from genzoo.tasks.inverse.operator import ENTRIES, Identity, Linear
-from genzoo.tasks.inverse.pixels import Mask
+from genzoo.tasks.inverse.measurement import Exact
 from genzoo.tasks.inverse.posterior import Exactness
-from genzoo.tasks.inverse.problem import Answer, Method, Problem
+from genzoo.tasks.inverse.problem import Answer, Method, Problem, is_apart, no_matrix
 from genzoo.tasks.inverse.twisted import Particles, resampled, systematic
 
 __all__ = ["Ancestral"]
@@ -63,13 +61,7 @@ class Ancestral(Method):
         space, found = problem.model.space, problem.model.ability(Sequential)
         if found is None or space.ragged or not space.is_discrete or space.columns is not None:
             return "the model has no conditionals over an order of levels"
-        operator = problem.measurement.operator
-        if _is_apart(problem):
-            return ""
-        if not isinstance(operator, Linear) or operator.by_row or not isinstance(problem.measurement.noise, Gaussian):
-            return "entries are measured neither one by one nor by one linear operator with Gaussian noise"
-        size = math.prod(operator.domain) * math.prod(operator.range)
-        return f"its matrix would have {size:,} entries" if size > ENTRIES else ""
+        return no_matrix(problem.measurement)
 
     def run(
         self, problem: Problem, n: int, seed: int, *, particles: int = PARTICLES, allow_collapse: bool = False
@@ -105,7 +97,7 @@ class Ancestral(Method):
 
     def _walked(self, chain: Any, rows: Problem, size: int, noise: Any) -> Particles:
         """Particles at the end of the order."""
-        ahead: Ahead = (Apart if _is_apart(rows) else Mixed)(rows.model, rows.measurement)
+        ahead: Ahead = (Apart if is_apart(rows.measurement) else Mixed)(rows.model, rows.measurement)
         log_w, levels = ahead.start(), rows.model.space.levels or 1
         log_z = log_w.new_zeros(len(rows) // size)
         now = Particles(torch.zeros(len(rows), 0, dtype=torch.int64, device=log_w.device), log_w, log_z)
@@ -145,16 +137,11 @@ def _places(space: Space) -> list[int]:
     return found
 
 
-def _is_apart(problem: Problem) -> bool:
-    """Whether entries are measured one by one."""
-    return isinstance(problem.measurement.operator, Mask | Identity)
-
-
 def _is_prefix(problem: Problem) -> bool:
     """Whether what was measured comes before all that was not, and without noise."""
     measurement = problem.measurement
     counted = measurement.operator.counted
-    if not _is_apart(problem) or not isinstance(measurement.noise, Exact) or counted is None:
+    if not is_apart(measurement) or not isinstance(measurement.noise, Exact) or counted is None:
         return False
     space = problem.model.space
     flat = counted.reshape(-1, space.dims)[:, _places(space)]

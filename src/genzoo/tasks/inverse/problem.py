@@ -2,6 +2,7 @@
 
 import abc
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -14,11 +15,12 @@ from genzoo.core.given import Given, given_rows
 from genzoo.core.model import GenerativeModel
 from genzoo.core.noise import Noise
 from genzoo.distributions.estimate import NotFinite
-from genzoo.tasks.inverse.measurement import Measurement
-from genzoo.tasks.inverse.operator import Linear
+from genzoo.tasks.inverse.measurement import Gaussian, Measurement
+from genzoo.tasks.inverse.operator import ENTRIES, Identity, Linear
+from genzoo.tasks.inverse.pixels import Mask
 from genzoo.tasks.inverse.posterior import Exactness
 
-__all__ = ["Answer", "Choice", "Method", "Problem", "no_slope", "refuse_diverged"]
+__all__ = ["Answer", "Choice", "Method", "Problem", "is_apart", "no_matrix", "no_slope", "refuse_diverged"]
 
 
 class Problem(NamedTuple):
@@ -135,6 +137,27 @@ def keywords(function: Callable[..., Any]) -> frozenset[str]:
     """
     parameters = inspect.signature(function).parameters.values()
     return frozenset(parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY)
+
+
+def is_apart(measurement: Measurement) -> bool:
+    """Whether entries are measured one by one."""
+    return isinstance(measurement.operator, Mask | Identity)
+
+
+def no_matrix(measurement: Measurement) -> str:
+    """Why entries are neither measured one by one, nor by a matrix that all rows share and with Gaussian noise; empty
+    if they are.
+
+    Args:
+        measurement: What was measured.
+    """
+    operator = measurement.operator
+    if is_apart(measurement):
+        return ""
+    if not isinstance(operator, Linear) or operator.by_row or not isinstance(measurement.noise, Gaussian):
+        return "entries are measured neither one by one nor by one linear operator with Gaussian noise"
+    size = math.prod(operator.domain) * math.prod(operator.range)
+    return f"its matrix would have {size:,} entries" if size > ENTRIES else ""
 
 
 def no_slope(measurement: Measurement) -> str:
