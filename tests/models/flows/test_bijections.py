@@ -322,6 +322,18 @@ def test_mixtures_of_logistics_are_inverted_far_out_and_in_their_gaps() -> None:
         Logistics(0)
 
 
+@pytest.mark.parametrize("differentiates", [False, True])
+def test_what_is_found_in_a_flat_gap_stays_while_others_are_looked_for(differentiates: bool) -> None:
+    """There the logit has no digit for where x is, and a step of Newton's for its last one would lead anywhere."""
+    map_, wide = Logistics(3), torch.tensor([1.0] * 3 + [1000.0] * 3 + [1.0] * 5).double()[:, None]
+    for raw in (wide * torch.randn(40, 20, 11, 1, dtype=torch.float64)).unbind():
+        x = 1000 * torch.randn(20, 1, dtype=torch.float64)
+        with torch.set_grad_enabled(differentiates):
+            z, _ = map_.forward(x, raw)
+            again, _ = map_.forward(map_.inverse(z, raw), raw)
+        assert ((again - z).abs() / z.abs().clamp_min(1)).max() < 1e-9
+
+
 def test_patches_fill_what_they_cut() -> None:
     with pytest.raises(ValueError, match="Patches must fill"):
         Patches((1, 4, 6), 4)

@@ -18,6 +18,7 @@ __all__ = ["Logistics"]
 
 STEPS = 100  # of the search for an inverse, which takes some ten
 APART = 1.0  # where the first and the last logistic stand at first: alike they would stay alike
+STEEPEST = 80.0  # log of the inverse's derivative at most, which float32 still holds
 NEAR = 1e-3  # of the logit: from here on Newton's steps arrive
 
 
@@ -76,7 +77,8 @@ class Logistics(Elementwise):
         if not torch.is_grad_enabled():
             return x
         again, slope = _logit(x, *mixture)  # whose derivative by y and by the parameters is that of the inverse
-        return x + (y - again) * (-slope).detach().exp()
+        off = y - again  # of which only the derivative is wanted: where F is flat, a last digit of it is far in x
+        return x + (off - off.detach()) * (-slope).detach().clamp_max(STEEPEST).exp()
 
     def _mixture(self, raw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """log π, μ and log s."""
@@ -100,6 +102,7 @@ def _found(y: Tensor, weights: Tensor, places: Tensor, scales: Tensor) -> Tensor
     ends = places + scales.exp() * y.unsqueeze(1)
     low, high = ends.amin(1), ends.amax(1)
     x, eps = (low + high) / 2, 4 * torch.finfo(y.dtype).eps
+    is_found = torch.zeros_like(y, dtype=torch.bool)
     for step in range(STEPS):
         found, slope = _logit(x, weights, places, scales)
         off = found - y
@@ -107,8 +110,9 @@ def _found(y: Tensor, weights: Tensor, places: Tensor, scales: Tensor) -> Tensor
         newton, middle = x - off * (-slope).exp(), (low + high) / 2
         # Steps that go to and fro would narrow the bracket on one side alone, so every fourth halves it.
         is_good = (low <= newton) & (newton <= high) & ((off.abs() < NEAR) | (step % 4 < 3))
-        last, x = x, torch.where(is_good, newton, middle)
-        has_arrived = (off.abs() <= eps * y.abs().clamp_min(1)) | ((x - last).abs() <= eps * x.abs())
-        if has_arrived.all():
+        # What is found stays: where F is flat, the next step of what is off by a last digit leads far away.
+        is_found |= off.abs() <= eps * y.abs().clamp_min(1)
+        last, x = x, torch.where(is_found, x, torch.where(is_good, newton, middle))
+        if (is_found | ((x - last).abs() <= eps * x.abs())).all():
             break
     return x
