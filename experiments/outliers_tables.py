@@ -80,11 +80,13 @@ def by_peers(known: Tensor, asked: Tensor, odd: Tensor, seed: int) -> dict[str, 
     return {name: area(torch.from_numpy(np.asarray(score())), odd) for name, score in scores.items()}
 
 
-def by_model(spelled: str, minutes: float, known: Tensor, asked: Tensor, odd: Tensor, seed: int) -> dict[str, float]:
-    """The areas of every method that a model has."""
+def by_model(
+    spelled: str, minutes: float, known: Tensor, asked: Tensor, odd: Tensor, seed: int, space: Space | None = None
+) -> dict[str, float]:
+    """The areas of every method that a model has; of rows of reals, where no space is named."""
     order = Noise(seed, "held").permutation(len(known))
     held = max(20, round(HELD * len(known)))
-    rows, (name, settings, fields) = Rows(known, None, order, Space((known.shape[1],))), asked_for(spelled)
+    rows, (name, settings, fields) = Rows(known, None, order, space or Space((known.shape[1],))), asked_for(spelled)
     train, usual = (Rows(known, None, part, rows.space) for part in (order[held:], order[:held]))
     start = time.process_time()
     with seeded(seed):

@@ -3,7 +3,9 @@
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import genzoo
 from genzoo.core import Noise
@@ -20,7 +22,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
     (home / "table.csv").write_text("\n".join(["age,sex,pay", *lines(1500)]) + "\n")
     genzoo.train("mixture_table", home / "table.csv", out=home / "run", steps=12, device="cpu")
-    genzoo.train("gaussian", "digits", out=home / "digits", steps=1, device="cpu")
+    genzoo.train("ppca", "digits", out=home / "digits", steps=1, device="cpu")
     return home
 
 
@@ -50,6 +52,12 @@ def test_rows_that_are_no_table_are_numbered(home: Path, tmp_path: Path) -> None
     assert list(rows[0]) == ["row", "score", "p"]
     assert f"{len(rows)} rows, " in told
     assert sum(float(row["p"]) <= 0.2 for row in rows) / len(rows) == pytest.approx(0.2, abs=0.12)
+    assert "where they are strange, in red" in told
+    with Image.open(tmp_path / "d.png") as heat:
+        red, green, _ = (np.asarray(part).astype(int) for part in heat.split())
+    top, below = np.array_split(red - green, 2)
+    assert (top == 0).all()
+    assert 0.01 < (below > 60).mean() < 0.5
     listed = command("outliers", home / "digits", "--list")
     assert "it does not denoise" in listed
     assert "auto" in listed

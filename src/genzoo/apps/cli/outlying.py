@@ -31,6 +31,7 @@ ADDED = ("score", "p", "flagged", "strange")
 SHOWN = 10  # of the strangest rows
 EXPLAINED = 2000  # rows of which entries are looked at, at most
 UNUSUAL = 0.01  # the chance of an entry that is named
+CLEAR, HELD = 1e-4, 200  # the chance of a pixel that is shown in full; calibration pictures that say what is usual
 DRAWS = 100  # of an entry, to say where it usually is
 
 
@@ -72,9 +73,15 @@ def outliers(
             method=method, fdr=fdr, seed=seed,
         )  # fmt: skip
         strange = _strange(loaded, rows, usual, found, seed)
+        where = _where(loaded, rows, usual, found, seed)
     path = out or run / f"outliers-{Path(data).stem if data else own.name}.csv"
     _write(path, found, strange, table)
     _tell(found, strange, fdr, path, getattr(loaded.codec, "columns", ()))
+    if where is not None:
+        heat = path.with_suffix(".png")
+        with whole(heat) as draft:
+            draft.write_bytes(where)
+        say(f"the {SHOWN} strangest pictures above where they are strange, in red: {heat}")
     return None
 
 
@@ -134,6 +141,34 @@ def _strange(run: "Run", rows: "Told", usual: "Told", found: "Outliers", seed: i
         names = [(codec.columns[j], j) for j in entries]
         told[row] = "; ".join(f"{name}={cells[name][i]}{where.get((i, j), '')}" for name, j in names)
     return told
+
+
+def _where(run: "Run", rows: "Told", usual: "Told", found: "Outliers", seed: int) -> bytes | None:
+    """The strangest pictures, and beneath each where it is strange, as a PNG; None for what is no picture."""
+    import math
+
+    import torch
+
+    from genzoo.core.model import Unsupported
+    from genzoo.data.codecs.image import ImageCodec
+    from genzoo.data.picture import png, tiles
+    from genzoo.tasks.outliers import Setting, surprise
+    from genzoo.tasks.outliers.statistic import gathered, part_of
+
+    if not isinstance(run.codec, ImageCodec) or not len(rows):
+        return None
+    chosen = found.score.argsort(descending=True)[:SHOWN]
+    some, known = part_of(rows, chosen), part_of(usual, torch.arange(min(HELD, len(usual))))
+    try:
+        by = surprise(Setting(run.generative, seed=seed), some, known).surprise
+    except Unsupported:
+        return None
+    seen = run.codec.pixels(gathered(some, 0, len(chosen))[0].cpu())[:, :3].float()
+    gray = seen.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+    heat = (by.mean(1, keepdim=True) / -math.log(CLEAR)).clamp(0, 1).float()
+    red = torch.tensor([255.0, 0.0, 0.0]).reshape(1, 3, 1, 1)
+    both = torch.cat([seen.expand(-1, 3, -1, -1), (1 - heat) * gray / 2 + heat * red])
+    return png(tiles(both.round().to(torch.uint8), columns=len(chosen), side=64))
 
 
 def _usually(run: "Run", x: "Tensor", odd: "Tensor", given: Any, seed: int) -> dict[tuple[int, int], str]:

@@ -5,8 +5,8 @@ Where a model knows the law of any entries, an entry's surprise is that of its v
 $$ -\\log p(x_j \\mid x_{-j}) = \\log p(x_{-j}) - \\log p(x). $$
 
 Conditionals over an order say −log p(x_j | x_{<j}); what denoises, by how much an entry is changed when a little
-noise is taken away. Surprises of different columns are in different units, so each is held against calibration
-rows, as the −log of the chance of its upper tail.
+noise is taken away; a code that is smaller than a row, by how much its decoding is off. Surprises of different columns
+are in different units, so each is held against calibration rows, as the −log of the chance of its upper tail.
 """
 
 from collections.abc import Callable
@@ -19,6 +19,7 @@ from torch import Tensor
 from genzoo.core.abilities import Denoiser, Sequential
 from genzoo.core.model import Unsupported
 from genzoo.distributions.levels import flattened, unflattened
+from genzoo.tasks.outliers.distances import Reconstruction
 from genzoo.tasks.outliers.noised import Denoising
 from genzoo.tasks.outliers.statistic import Drawn, Setting, Told
 from genzoo.tasks.outliers.tails import Tails
@@ -32,7 +33,7 @@ class Strangeness(NamedTuple):
     """How strange the entries of rows are.
 
     Attributes:
-        by: What an entry was held against: "others", "those before" or "noise".
+        by: What an entry was held against: "others", "those before", "noise" or "code".
         surprise: −log of the chance of each entry's surprise among calibration rows.
     """
 
@@ -65,9 +66,11 @@ def _way(setting: Setting) -> tuple[str, Callable[[Drawn], Tensor]]:
         return "those before", lambda rows: _given_before(setting, rows)
     if not Denoising().why_not(setting):
         return "noise", lambda rows: _found_again(setting, rows)
+    if not Reconstruction().why_not(setting) and model.space.columns is None:
+        return "code", lambda rows: _decoded(setting, rows)
     raise Unsupported(
         f"{type(model).__name__} knows nothing of single entries: models that marginalize do, those over an order, "
-        "and those that denoise."
+        "those that denoise, and those whose codes are smaller than rows."
     )
 
 
@@ -99,3 +102,9 @@ def _found_again(setting: Setting, rows: Drawn) -> Tensor:
     t = denoiser.schedule.time(torch.tensor(TIME, dtype=torch.float64, device=x.device))
     alpha, sigma = (part.to(x) for part in denoiser.schedule(t))
     return (denoiser.denoise(alpha * x, t.to(x), rows.given) - x).square().flatten(1) / sigma.square()
+
+
+def _decoded(setting: Setting, rows: Drawn) -> Tensor:
+    given = rows.given or None
+    again = setting.model.decode(setting.model.encode(rows.x, given), given)
+    return (rows.x.double() - again.double()).square().flatten(1)
