@@ -84,7 +84,7 @@ def several(s: Study) -> None:
 
 def sound(s: Study) -> None:
     """Sounds of which every other number was kept, told in full."""
-    x = tones(1200, s.noise("tones"))
+    x, _ = tones(1200, s.noise("tones"))
     train, test = x[:1000], x[1000:]
     operator = decimate((64,), 2)
     seen = measure(operator, test, Gaussian(0.01), seed=s.seed)
@@ -100,12 +100,13 @@ def sound(s: Study) -> None:
     s.note("signal to noise in dB, log-spectral distance", [[name, ratio[name], far[name]] for name in ratio])
 
 
-def tones(n: int, noise: Noise) -> Tensor:
-    """Sixty-four numbers of tones with eight harmonics, whose loudness falls with their number."""
-    k, t = torch.arange(1, 9), torch.arange(64) / 64
-    pitch = 2.0 + 0.5 * noise.at("pitch").integers(5, n)[:, None, None]
+def tones(n: int, noise: Noise) -> tuple[Tensor, Tensor]:
+    """Sixty-four numbers of tones with eight harmonics, whose loudness falls with their number; and which of five
+    notes each is."""
+    k, t, note = torch.arange(1, 9), torch.arange(64) / 64, noise.at("pitch").integers(5, n)
+    pitch = 2.0 + 0.5 * note[:, None, None]
     phase = noise.at("phase").uniform(n, 1, 1)
-    return ((2 * math.pi * k[:, None] * (pitch * t + phase)).sin() / k[:, None]).sum(1) / 2
+    return ((2 * math.pi * k[:, None] * (pitch * t + phase)).sin() / k[:, None]).sum(1) / 2, note
 
 
 def to_noise(x: Tensor, truth: Tensor) -> float:

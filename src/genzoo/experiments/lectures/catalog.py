@@ -166,12 +166,7 @@ ITEMS = (
     Item("004.6", "Dirac's delta as a distribution", "s", "tricks:delta"),
     Item("004.7", "A histogram as a model, and why it ends with few dimensions", "s", "counting:histogram"),
     Item("004.8", "How many parameters do we need?", "s", "counting:how_many"),
-    Item(
-        "004.9",
-        "One conditional model, eight kinds of condition",
-        "h",
-        lacks="records of three of them: Russian from English, a text from a sound, a sound from a text",
-    ),
+    Item("004.9", "One conditional model, eight kinds of condition", "m", "conditions:eight_kinds"),
     Item("004.10", "What a divergence is: axioms tried on every distance", "s", "measures:axioms"),
     Item("004.11", "Forward and reverse divergence from two modes", "s", "measures:covering"),
     Item("004.12", "The largest likelihood is the least forward divergence", "s", "measures:likelihood"),

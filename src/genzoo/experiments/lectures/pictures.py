@@ -151,7 +151,9 @@ def inspector(s: Study) -> None:
             xticks=[],
             yticks=[],
         )
-    s.least("early on D of real less D of fake", seen[1][0] - seen[1][1], 0.02)
+    gaps = [real - fake for real, fake in seen]
+    s.least("D of real less D of fake, at its most", max(gaps[:-1]), 0.02)
+    s.most("the same in the end, over that", gaps[-1] / max(gaps[:-1]), 0.8)
     s.near("D of real and of fake, in the end", seen[-1], [0.5, 0.5], within=0.15)
     near = (torch.cdist(fake.detach().double(), MODES).min(1).values < 3 * WIDTH).double().mean()
     s.least("fakes within three deviations of a mode, in the end", near, 0.6 if s.quick else 0.8)
