@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from genzoo.core import Space
-from genzoo.nn import DiT, Timed, Tokens, UViT
+from genzoo.nn import DiT, MMDiT, Timed, Tokens, UViT
 from tests.nn.test_unet import woken
 
 LABEL = Space((), levels=3)
@@ -64,3 +64,23 @@ def test_what_the_first_half_says_is_handed_to_the_second() -> None:
     with torch.no_grad():
         net.blocks[2].skip.weight[:, 8:] = 0
     assert not torch.allclose(net(x, given), whole)
+
+
+@pytest.mark.parametrize("count", [5, 37])
+def test_two_streams_read_what_is_there_and_no_more(count: int) -> None:
+    """From 32 tokens on every four are joined, the last ones too."""
+    torch.manual_seed(0)
+    net = MMDiT((1, 8, 8), given=6, tokens=8, count=count, width=8, depth=2, heads=2, patch=4)
+    x, vector = torch.randn(3, 1, 8, 8), torch.randn(3, 6)
+    present = torch.arange(count) < torch.tensor([[1], [3], [count]])
+    told = Tokens(torch.randn(3, count, 8) * present[..., None], present)
+    assert net(x, vector, told).abs().max() == 0  # it begins by saying nothing
+    woken(net)
+    whole = net(x, vector, told)
+    alone = torch.cat([net(x[i : i + 1], vector[i : i + 1], Tokens(*(p[i : i + 1] for p in told))) for i in range(3)])
+    assert torch.allclose(alone, whole, atol=1e-5)
+    changed = told.values.clone()
+    changed[:, -1] += 1  # of the last row alone it is there
+    other = net(x, vector, Tokens(changed * present[..., None], present))
+    assert torch.equal(other[:2], whole[:2])
+    assert not torch.allclose(other[2], whole[2], atol=1e-4)

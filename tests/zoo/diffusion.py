@@ -35,7 +35,8 @@ from genzoo.models.diffusion import (
 )
 from genzoo.models.ranked import ranked_space
 from genzoo.models.sequences import symbols
-from genzoo.nn import MLP, Conditioned, DiT, Hot, Infilling, LineUNet, Noticing, Timed, UNet, UViT
+from genzoo.nn import MLP, Conditioned, DiT, Hot, Infilling, LineUNet, MMDiT, Noticing, Timed, UNet, UViT
+from genzoo.nn.characters import CODE_POINTS
 from tests.zoo.entry import (
     BITS,
     BOTH,
@@ -76,6 +77,12 @@ def dit_diffusion(space: Space, given: GivenSpaceLike = None) -> Diffusion:
 def uvit_diffusion(space: Space, given: GivenSpaceLike = None) -> Diffusion:
     net = Timed(UViT(space.shape, given=8, width=8, depth=3, heads=2, patch=2), 8, given)
     return Diffusion(space, given, net, schedule=Cosine(), predicts=Predicts.V, sampler=Heun(3))
+
+
+def mmdit_diffusion(space: Space, given: GivenSpaceLike) -> Diffusion:
+    layers = MMDiT(space.shape, given=8, tokens=8, count=4, width=8, depth=2, heads=2, patch=2)
+    net = Timed(layers, 8, given, attends=True)
+    return Diffusion(space, given, net, schedule=Straight(), predicts=Predicts.VELOCITY, sampler=Heun(3))
 
 
 def line_diffusion(space: Space, given: GivenSpaceLike = None) -> Diffusion:
@@ -156,6 +163,11 @@ DIFFUSION: dict[str, Entry] = {
     ),
     "diffusion/dit": Entry(
         lambda: dit_diffusion(PIXELS, LABEL), BOUND, "encode decode score latent denoise condition"
+    ),
+    "diffusion/mmdit": Entry(
+        lambda: mmdit_diffusion(PIXELS, {"text": Space((4,), levels=CODE_POINTS, ragged=True)}),
+        BOUND,
+        "encode decode score latent denoise condition",
     ),
     "diffusion/uvit": Entry(
         lambda: uvit_diffusion(PIXELS, LABEL), BOUND, "encode decode score latent denoise condition"

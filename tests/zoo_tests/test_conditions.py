@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 
 import genzoo
-from genzoo.core import Batch, GenerativeModel, Likelihood, Noise, Space
+from genzoo.core import Batch, GenerativeModel, Likelihood, Noise, Space, is_null
 from genzoo.models.standardized import Standardized
-from genzoo.zoo.conditions import cells, conditions, fitted, spelled
+from genzoo.zoo.conditions import cells, conditions, fitted, spelled, told_of_texts
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.store import DataRecord
 
@@ -49,6 +49,23 @@ def test_a_text_is_spelled_and_padded(told) -> None:
     assert rows["text"].tolist() == [[0, 3, 2, 0, 1, 4]] * 3
     assert model.sample(3, rows, seed=0).shape == (3, 1)
     assert conditions(model, DATA, {"text": ""}, 2, codecs)["text"].tolist() == [[4] * 6] * 2  # empty, not null
+
+
+def test_a_prompt_of_characters_may_hold_any_and_what_was_not_learned_is_told() -> None:
+    codec = genzoo.data.CharacterCodec.of(["red star", "红星"])
+    model, codecs = Told(Space((1,)), {"text": codec.space(6)}), {"text": codec}
+    data = DataRecord(name="told", given=["text=caption|caption_zh"], fingerprint="", classes={})
+    assert codec.texts(conditions(model, data, {"text": "звезда"}, 1, codecs)["text"]) == ["звезда"]
+    assert is_null(conditions(model, data, {"text": " "}, 2, codecs)["text"], ragged=True).all()
+    with pytest.raises(Mistake, match="up to 6 symbols, got 8. Shorten the text by 2"):
+        conditions(model, data, {"text": "red star"}, 1, codecs)
+    with pytest.raises(Mistake, match="cannot spell .* half of one"):
+        conditions(model, data, {"text": "red \udcff"}, 1, codecs)
+    assert told_of_texts({"text": "红色星"}, codecs) == [
+        "text: 67% of the characters of '红色星' were in training; of others ('色') nothing was learned"
+    ]
+    assert "an empty text is none" in told_of_texts({"text": ""}, codecs)[0]
+    assert told_of_texts({"text": "rats"}, codecs) == []
 
 
 def test_a_text_that_cannot_be_is_refused(told) -> None:

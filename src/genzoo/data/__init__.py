@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = attach(
         "codecs.image": ["ImageCodec"],
         "codecs.sequences": ["SequenceCodec"],
         "codecs.table": ["PointsCodec", "TableCodec"],
-        "codecs.text": ["TextCodec"],
+        "codecs.text": ["CharacterCodec", "TextCodec"],
         "codecs.tokens": ["TokenCodec"],
         "codecs.molecules": ["MoleculeCodec"],
         "view": ["Binarized", "View", "Windows"],

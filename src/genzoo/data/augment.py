@@ -106,7 +106,9 @@ class Augmented(View):
         x = source.rows(numbers, seed, epoch) if isinstance(source, View) else source.index_select(0, numbers)
         return self._moved(x, numbers, seed, epoch)
 
-    def beside(self, given: Tensor, numbers: Int[Tensor, " n"], seed: int, epoch: int) -> Tensor:
+    def beside(self, name: str, given: Tensor, numbers: Int[Tensor, " n"], seed: int, epoch: int) -> Tensor:
+        if isinstance(self.source, View):
+            given = self.source.beside(name, given, numbers, seed, epoch)
         is_alike = given.ndim == 4 and tuple(given.shape[2:]) == self.size
         return self._moved(given, numbers, seed, epoch) if is_alike else given
 

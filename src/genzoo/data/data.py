@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Int, Shaped
 from torch import Tensor
 
-from genzoo.core import GivenLike, GivenSpaceLike, Noise, Space, map_given
+from genzoo.core import GivenLike, GivenSpaceLike, Noise, Space
 from genzoo.core.errors import DataError, nearest
 from genzoo.data.codec import Codec
 from genzoo.data.view import View
@@ -103,9 +103,10 @@ class Rows:
     def _given(self, numbers: Tensor, seed: int, epoch: int) -> GivenLike:
         if self.all_given is None:
             return None
-        given = map_given(lambda rows: rows.index_select(0, numbers), self.all_given)
+        named = {name: rows.index_select(0, numbers) for name, rows in _named(self.all_given).items()}
         if self.view is not None:
-            given = map_given(lambda rows: self.view.beside(rows, numbers, seed, epoch), given)
+            named = {name: self.view.beside(name, rows, numbers, seed, epoch) for name, rows in named.items()}
+        given = named if isinstance(self.all_given, Mapping) else named[""]
         if isinstance(given, Mapping) and isinstance(self.given_space, Mapping):
             return {name: _as_space(rows, self.given_space[name]) for name, rows in given.items()}
         if isinstance(given, Tensor) and isinstance(self.given_space, Space):

@@ -22,6 +22,7 @@ from genzoo.core.errors import DataError, nearest
 from genzoo.data.augment import Augmented, middle, parse
 from genzoo.data.codecs.image import ImageCodec
 from genzoo.data.codecs.table import TableCodec
+from genzoo.data.composition import composed
 from genzoo.data.data import Data
 from genzoo.data.options import check_options
 from genzoo.data.readers import audio, clips, images
@@ -38,6 +39,7 @@ from genzoo.data.readers.text import read_two_texts
 from genzoo.data.readers.torch_dataset import read_items
 from genzoo.data.source import EVERY, READERS, Asked, Condition, Options, Reader, Source
 from genzoo.data.split import choose, complete
+from genzoo.data.versions import Called, Versions, called, with_versions
 from genzoo.data.view import binarize
 
 __all__ = ["names", "options_of_reading", "read"]
@@ -64,14 +66,16 @@ def read(
     environment variable `GENZOO_DATA` names.
 
     Args:
-        source: `digits`, `verse`, a toy density (`ring`, …), clips made of MNIST (`moving_digits`, `moving_pairs`); a
-            folder of IDX pairs; a folder, zip or tar of images, clips or sounds, an archive of sequences; a file of a
-            table (`.csv`, `.tsv`, `.parquet`), of text (`.txt`), of records (`.jsonl`, `.json`), of molecules
-            (`.smi`) or of arrays (`.npy`, `.npz`), or a folder of such files, one per split, or of parallel texts; a
-            pair of text files; `hub:NAME`; a tensor or array, a frame of pandas or polars, a list of rows or texts, a
-            pair (x, given), a mapping of names to tensors, or a data set of PyTorch or of `datasets`.
+        source: `digits`, `verse`, `shapes`, a toy density (`ring`, …), clips made of MNIST (`moving_digits`,
+            `moving_pairs`); a folder of IDX pairs; a folder, zip or tar of images, clips or sounds, an archive of
+            sequences; a file of a table (`.csv`, `.tsv`, `.parquet`), of text (`.txt`), of records (`.jsonl`,
+            `.json`), of molecules (`.smi`) or of arrays (`.npy`, `.npz`), or a folder of such files, one per split, or
+            of parallel texts; a pair of text files; `hub:NAME`; a tensor or array, a frame of pandas or polars, a list
+            of rows or texts, a pair (x, given), a mapping of names to tensors, or a data set of PyTorch or of
+            `datasets`.
         given: What the rows are conditioned on: one name, and `Data.given` is a tensor, or several, and it is a
-            mapping; "*" is everything that is not x. None: unconditional, even where there are labels; only a pair
+            mapping; "*" is everything that is not x; "text=caption|caption_zh" is a condition "text", one of these
+            columns drawn for each row in every epoch. None: unconditional, even where there are labels; only a pair
             (x, given) brings its own.
         x: The columns, or the array, that make x, where it is not all that is left. It may be a label, given the
             "image" it belongs to: labels are data too.
@@ -96,13 +100,17 @@ given_space=Space(shape=(), levels=10, ragged=False), view=None)
         return _from(source.origin, _viewed(source, binarize, augment), binarize=binarize, augment=augment)
     if isinstance(source, tuple) and given is None:
         given = _brought(source)
-    wanted = (given,) if isinstance(given, str) else tuple(given or ())
-    asked = _asked(wanted, (x,) if isinstance(x, str) else tuple(x or ()), options)
+    wanted = called((given,) if isinstance(given, str) else tuple(given or ()))
+    asked = _asked(wanted.all_columns, (x,) if isinstance(x, str) else tuple(x or ()), options)
     named = {"source": str(source)} if isinstance(source, str | Path) else None
     with told(repr(str(source)), "be data that can be read") if named else contextlib.nullcontext():
         reader, subject = _reader(source, options)
         check_options(source, reader, subject, options)
-        data = _viewed(_chosen(reader(subject, asked), asked, given), binarize, augment)
+        source_, stacks = with_versions(reader(subject, asked), wanted)
+        roles = wanted.names[0] if isinstance(given, str) and not stacks else wanted.names
+        data = _viewed(_chosen(source_, dataclasses.replace(asked, given=wanted.names), roles), binarize, augment)
+        if stacks:
+            data = _versioned(data, stacks, wanted)
     return _from(named, data, given=given, x=x, binarize=binarize, augment=augment, **options)
 
 
@@ -257,6 +265,8 @@ def _chosen(source: Source, asked: Asked, given: str | Sequence[str] | None) -> 
     rows, space, classes = _roles(chosen, isinstance(given, str))
     content = source.x if source.content is None else source.content
     splits, decided = choose(source.splits, content, grouped=source.grouped)
+    if asked.hold_out is not None:
+        splits, decided = _composed(asked, source, splits, decided)
     named = {"": chosen[given]} if isinstance(given, str) else chosen
     return Data(
         source.name,
@@ -274,6 +284,25 @@ def _chosen(source: Source, asked: Asked, given: str | Sequence[str] | None) -> 
         source.skipped,
         numbers=source.numbers,
     )
+
+
+def _composed(
+    asked: Asked, source: Source, splits: Mapping[str, Tensor], decided: tuple[str, ...]
+) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """The splits without the cells that are held out, and which those are."""
+    assert asked.hold_out is not None
+    if not asked.paired or source.view is not None:
+        raise DataError(f"`hold_out` is for rows with labels of their own, got {source.name}. Leave it out.")
+    splits, cells = composed(asked.hold_out, source.conditions, splits)
+    named = ", ".join(" ".join(cell) for cell in cells[:10]) + " …" * (len(cells) > 10)
+    held = f"{len(splits['held_out']):,} rows of {len(cells)} cells of {asked.hold_out} never train: {named}"
+    return splits, (*decided, held)
+
+
+def _versioned(data: Data, stacks: Mapping[str, Tensor], wanted: Called) -> Data:
+    words = ", ".join(f"{name}={'|'.join(columns)}" for name, columns in zip(wanted.names, wanted.columns, strict=True)
+                      if name in stacks)  # fmt: skip
+    return dataclasses.replace(data, view=Versions(data.x if data.view is None else data.view, stacks, words))
 
 
 def _left_out(source: Source) -> tuple[str, ...]:

@@ -80,6 +80,7 @@ class Options(TypedDict, total=False):
     stride: int
     roll: bool
     frames: int
+    hold_out: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,6 +122,8 @@ class Asked:
         stride: Every so many steps of a sequence one is kept.
         roll: Whether the steps of a sequence hold MIDI notes, to be seen as the 88 keys of a piano, down or not.
         frames: Clips become so many frames long, and a folder of stills is a clip.
+        hold_out: Withholds a share of the pairs of levels of labels or words from training, as color*shape:0.2, though
+            each level trains; their rows are the split "held_out".
     """
 
     given: tuple[str, ...] = ()
@@ -151,6 +154,7 @@ class Asked:
     stride: int = 1
     roll: bool = False
     frames: int | None = None
+    hold_out: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -209,6 +213,20 @@ class Condition:
         codec = TextCodec(TextCodec.alphabet_of(cells), lines=True)
         rows = codec.rows(cells)
         return cls(rows, Space(tuple(rows.shape[1:]), levels=codec.levels, ragged=True), codec=codec)
+
+    @classmethod
+    def from_texts(cls, texts: Sequence[str]) -> "Condition":
+        """Texts by their characters, whatever their script.
+
+        Example:
+            >>> Condition.from_texts(["red", "红星"]).space
+            Space(shape=(3,), levels=1114112, ragged=True)
+        """
+        from genzoo.data.codecs.text import CharacterCodec
+
+        codec = CharacterCodec.of(texts)
+        rows = codec.rows(texts)
+        return cls(rows, codec.space(rows.shape[1]), codec=codec)
 
     @classmethod
     def from_labels(cls, name: str, labels: Shaped[Tensor, "n *shape"]) -> "Condition":

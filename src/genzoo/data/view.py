@@ -37,8 +37,8 @@ class View(abc.ABC):
     def rows(self, numbers: Int[Tensor, " n"], seed: int, epoch: int) -> Shaped[Tensor, "n *shape"]:
         """Rows by their numbers in the data."""
 
-    def beside(self, given: Tensor, numbers: Int[Tensor, " n"], seed: int, epoch: int) -> Tensor:
-        """A condition of rows as it is seen beside them."""
+    def beside(self, name: str, given: Tensor, numbers: Int[Tensor, " n"], seed: int, epoch: int) -> Tensor:
+        """A condition of rows, by its name, as it is seen beside them."""
         return given
 
 

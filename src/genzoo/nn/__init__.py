@@ -14,6 +14,8 @@ __getattr__, __dir__, __all__ = attach(
         "conv": ["ConvDecoder", "ConvEncoder"],
         "dilated": ["Dilated"],
         "dit": ["DiT"],
+        "mmdit": ["MMDiT"],
+        "characters": ["Characters"],
         "deviation": ["Deviating", "deviation_in_groups"],
         "embedding": ["Conditioned", "Embedding"],
         "equalized": ["EqualizedConv2d", "EqualizedLinear", "PixelNorm"],

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from genzoo.core.given import Given, GivenSpaceLike, as_given_space
 from genzoo.core.space import Space
+from genzoo.nn.characters import CODE_POINTS, Characters
 
 __all__ = ["Conditioning", "Tokens", "is_sequence"]
 
@@ -56,7 +57,8 @@ class Symbols(nn.Module):
         super().__init__()
         self.end, self.null, self.ragged = space.levels or 1, 1 + (space.levels or 1), space.ragged
         self.count = space.dims
-        self.table = nn.Embedding(self.null + 1, width)
+        is_text = space.levels == CODE_POINTS
+        self.table: nn.Module = Characters(width) if is_text else nn.Embedding(self.null + 1, width)
         self.place = nn.Parameter(0.02 * torch.randn(space.dims, width))
 
     def forward(self, rows: Tensor) -> Tokens:

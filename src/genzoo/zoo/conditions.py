@@ -18,12 +18,12 @@ from genzoo.core.space import Space
 from genzoo.data import Codec, Data
 from genzoo.data.codecs.image import ImageCodec, open_image
 from genzoo.data.codecs.table import TableCodec
-from genzoo.data.codecs.text import SpellingCodec
+from genzoo.data.codecs.text import CharacterCodec, SpellingCodec
 from genzoo.data.columns import cells_of, is_number
 from genzoo.zoo.mistakes import Mistake, nearest, unknown
 from genzoo.zoo.store import DataRecord
 
-__all__ = ["cells", "conditions", "fitted", "grid_conditions", "spelled", "turns"]
+__all__ = ["cells", "conditions", "fitted", "grid_conditions", "spelled", "told_of_texts", "turns"]
 
 LISTED = 20  # classes that an error lists
 
@@ -138,6 +138,33 @@ def spelled(
             found = torch.cat(values)
             rows[owns[named]] = found[_in_turn(len(found), n, range(n))] if isinstance(said, str) else found
     return rows
+
+
+def told_of_texts(words: Mapping[str, Any], codecs: Mapping[str, Codec] | None) -> list[str]:
+    """What is to be said of texts that a run is asked for: that one is empty, and what none had in training.
+
+    Args:
+        words: Values by the name of the condition.
+        codecs: Of the conditions that are more than numbers.
+
+    Example:
+        >>> told_of_texts({"text": "red звезда"}, {"text": CharacterCodec("der ")})
+        ["text: 40% of the characters of 'red звезда' were in training; of others ('зведа') nothing was learned"]
+    """
+    found = []
+    for name, codec in (codecs or {}).items():
+        text = str(words.get(name, ""))
+        if not isinstance(codec, CharacterCodec) or name not in words:
+            continue
+        if not text.strip():
+            found.append(f"{name}: an empty text is none, so pictures of anything are drawn")
+        elif unseen := codec.unseen(text):
+            share = sum(char not in unseen for char in text) / len(text)
+            found.append(
+                f"{name}: {share:.0%} of the characters of {text!r} were in training; of others ({unseen!r}) "
+                "nothing was learned"
+            )
+    return found
 
 
 def _has_words(said: Any) -> bool:
@@ -282,6 +309,8 @@ def _values(name: str, text: str, space: Space, classes: list[str], codec: Codec
 
 
 def _spelled(name: str, text: str, space: Space, codec: SpellingCodec) -> Tensor:
+    if isinstance(codec, CharacterCodec) and not text.strip():
+        return torch.full((1, space.shape[0]), -1)  # no caption is empty: what was learned is that there may be none
     try:
         ids = codec.rows([text])
     except DataError as error:
@@ -291,7 +320,7 @@ def _spelled(name: str, text: str, space: Space, codec: SpellingCodec) -> Tensor
     longest = space.shape[0]
     if ids.shape[1] > longest:
         cause = f"The condition {name} takes up to {longest} symbols, got {ids.shape[1]}."
-        raise Mistake(cause, "Shorten the text.")
+        raise Mistake(cause, f"Shorten the text by {ids.shape[1] - longest}.")
     return pad(ids.long(), (0, longest - ids.shape[1]), value=codec.levels)
 
 

@@ -11,6 +11,7 @@ from genzoo.apps.cli.words import (
     ColorOption,
     GivenOption,
     GroupOption,
+    HoldOutOption,
     ReadOption,
     SizeOption,
     SkipOption,
@@ -31,6 +32,11 @@ def _recipe_names(incomplete: str) -> list[str]:
     return [name for name in recipes() if name.startswith(incomplete)]
 
 
+def _there(**words: Any) -> dict[str, Any]:
+    """What was said."""
+    return {name: value for name, value in words.items() if value is not None}
+
+
 def train(
     recipe: Annotated[str | None, typer.Argument(help="What to train.", autocompletion=_recipe_names)] = None,
     data: Annotated[str | None, typer.Option(help="A name (digits, moons …), a file or a folder.")] = None,
@@ -41,6 +47,7 @@ def train(
     color: ColorOption = None,
     skip_bad: SkipOption = False,
     group: GroupOption = None,
+    hold_out: HoldOutOption = None,
     how_read: ReadOption = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="A setting of the model, as depth=3.")] = None,
     how: Annotated[list[str] | None, typer.Option("--train", help="A setting of training: lr=1e-4, ema=none.")] = None,
@@ -58,14 +65,11 @@ def train(
     online: Annotated[bool, typer.Option("--online", help="Let --resume fetch data from the hub.")] = False,
 ) -> None:
     """Train a recipe on data into a run's folder, or go on with one that stopped."""
-    asked = {
-        "steps": steps, "minutes": minutes, "core_minutes": core_minutes, "seed": seed, "device": device,
-        "auto_batch": auto_batch or None,
-    }  # fmt: skip
-    asked = {name: value for name, value in asked.items() if value is not None}
-    seen: dict[str, Any] = {
-        "binarize": binarize, "size": size, "color": color, "skip_bad": skip_bad or None, "group": group
-    }  # fmt: skip
+    asked = _there(
+        steps=steps, minutes=minutes, core_minutes=core_minutes, seed=seed, device=device,
+        auto_batch=auto_batch or None,
+    )  # fmt: skip
+    seen = _there(binarize=binarize, size=size, color=color, skip_bad=skip_bad or None, group=group, hold_out=hold_out)
     if resume is not None:
         others = {name: value for name, value in asked.items() if name != "steps"}
         if any((recipe, data, given, x, any(seen.values()), how_read, settings, how, out, start, others)):

@@ -59,11 +59,14 @@ def sample(
     read_config(run)  # whatever is wrong with the folder is told before torch is loaded
     from genzoo.core.noise import fresh_seed
     from genzoo.evaluation.shown import MEAN, as_shown
+    from genzoo.zoo.conditions import told_of_texts
 
     loaded, seed = loaded_on(run, device), fresh_seed() if seed is None else seed
     shown = as_shown(loaded.generative)
     wanted = shown | sampling_options(loaded, pairs("--set", options or ()))
     words = pairs("--given", given or (), as_text=True)
+    for remark in told_of_texts(words, loaded.given_codecs):
+        say(remark, err=True)
     path = _output(loaded, out or run / "samples" / f"sample-seed{seed}-n{n}{loaded.codec.suffix}")
     with Heartbeat("sample") as beat, whole(path) as draft:
         beat.say(f"drawing {n:,} samples")

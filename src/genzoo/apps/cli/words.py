@@ -20,6 +20,7 @@ __all__ = [
     "ColorOption",
     "GivenOption",
     "GroupOption",
+    "HoldOutOption",
     "ReadOption",
     "SizeOption",
     "SkipOption",
@@ -38,6 +39,10 @@ SizeOption = Annotated[int | None, typer.Option(min=1, help="Make images so high
 ColorOption = Annotated[str | None, typer.Option(help="Make images grey, rgb or rgba.")]
 GroupOption = Annotated[
     str | None, typer.Option(help="The column of a table whose equal cells stay in one split: one subject's rows.")
+]
+HoldOutOption = Annotated[
+    str | None,
+    typer.Option("--hold-out", help="Withhold a share of the pairs of levels from training: color*shape:0.2."),
 ]
 SkipOption = Annotated[bool, typer.Option("--skip-bad", help="Leave out what cannot be read, and say how many.")]
 READ = {  # what `read` can be asked by name=value, by kind of source

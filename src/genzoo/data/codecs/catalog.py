@@ -20,7 +20,7 @@ from genzoo.data.codecs.image import ImageCodec
 from genzoo.data.codecs.molecules import MoleculeCodec
 from genzoo.data.codecs.sequences import SequenceCodec
 from genzoo.data.codecs.table import PointsCodec, TableCodec
-from genzoo.data.codecs.text import TextCodec
+from genzoo.data.codecs.text import CharacterCodec, TextCodec
 from genzoo.data.codecs.tokens import TokenCodec
 from genzoo.data.picture import CHANNELS
 
@@ -30,7 +30,8 @@ AXES = {ClipCodec: 4, ImageCodec: 3, SequenceCodec: 2}  # of a row; of others on
 PIECE = 4096  # rows looked at at a time
 PLAIN = (ArrayCodec, ImageCodec, PointsCodec, TableCodec)
 KINDS: dict[str, Any] = {  # a run's record names one of these, never a class
-    codec.kind: codec for codec in (*PLAIN, ClipCodec, MoleculeCodec, SequenceCodec, SoundCodec, TextCodec, TokenCodec)
+    codec.kind: codec
+    for codec in (*PLAIN, CharacterCodec, ClipCodec, MoleculeCodec, SequenceCodec, SoundCodec, TextCodec, TokenCodec)
 }
 
 

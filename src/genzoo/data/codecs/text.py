@@ -2,6 +2,8 @@
 
 import abc
 import dataclasses
+import sys
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -16,9 +18,9 @@ from genzoo.core import Space
 from genzoo.core.errors import DataError
 from genzoo.data.codec import Codec
 
-__all__ = ["SpellingCodec", "TextCodec", "padded"]
+__all__ = ["CODE_POINTS", "CharacterCodec", "SpellingCodec", "TextCodec", "padded"]
 
-CODE_POINTS = 0x110000
+CODE_POINTS = sys.maxunicode + 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +62,8 @@ class SpellingCodec(Codec):
 
     def texts(self, x: Shaped[Tensor, "n T"]) -> list[str]:
         """Rows of ids as texts."""
-        return [self.text([i for i in row if i < self.levels]) for row in x.tolist()]
+        levels = self.levels
+        return [self.text([i for i in row if i < levels]) for row in x.tolist()]
 
     def save_parts(self, parts: Iterable[Shaped[Tensor, "_ T"]], n: int, path: str | Path) -> Path:
         before, after = ("", "\n") if self.lines else (self.RULE, "")
@@ -123,6 +126,49 @@ class TextCodec(SpellingCodec):
         for text in texts:
             seen[_code_points(text)] = True
         return "".join(chr(code) for code in np.flatnonzero(seen))
+
+
+@dataclasses.dataclass(frozen=True)
+class CharacterCodec(SpellingCodec):
+    """Ids as text: the numbers of characters in Unicode, composed (NFC), so that none is unknown.
+
+    Args:
+        seen: The characters of the texts that train, in the order of their numbers.
+
+    Example:
+        >>> codec = CharacterCodec.of(["a red star", "红星"])
+        >>> codec.texts(codec.rows(["星", "stars"])), codec.unseen("blue 星")
+        (['星', 'stars'], 'blu')
+    """
+
+    kind: ClassVar[str] = "characters"
+    seen: str = ""
+    lines: bool = dataclasses.field(default=True, kw_only=True)
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> "CharacterCodec":
+        """The codec of texts that train."""
+        return cls(TextCodec.alphabet_of(["".join(unicodedata.normalize("NFC", text) for text in texts)]))
+
+    @property
+    def levels(self) -> int:
+        return CODE_POINTS
+
+    def space(self, longest: int) -> Space:
+        """What texts of so many characters are."""
+        return Space((longest,), levels=CODE_POINTS, ragged=True)
+
+    def spelled(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        whole = [unicodedata.normalize("NFC", text) for text in texts]
+        return _code_points("".join(whole)), np.array([len(text) for text in whole], dtype=int)
+
+    def text(self, ids: Sequence[int]) -> str:
+        return "".join(chr(i) for i in ids if not 0xD800 <= i < 0xE000)  # halves of pairs are no characters
+
+    def unseen(self, text: str) -> str:
+        """Those characters of a text, each once, that no text had in training."""
+        known = set(self.seen)
+        return "".join(dict.fromkeys(char for char in unicodedata.normalize("NFC", text) if char not in known))
 
 
 def padded(ids: np.ndarray, lengths: np.ndarray, levels: int) -> Shaped[Tensor, "n T"]:

@@ -17,7 +17,7 @@ from genzoo.zoo.diffusion.nets import (
 )  # fmt: skip
 from genzoo.zoo.recipe import Count, DropGiven, GivenSpaceLike, Recipe, recipe
 
-__all__ = ["dit", "flow_matching", "ot_flow_matching"]
+__all__ = ["dit", "flow_matching", "ot_flow_matching", "text_to_image"]
 
 
 @recipe(
@@ -154,5 +154,47 @@ def dit(
         depth=depth,
         sampler=sampler,
         sampling_steps=sampling_steps,
+        drop_given=drop_given,
+    )
+
+
+@recipe(
+    family="diffusion",
+    likelihood="bound",
+    can=tuple(each for each in ABLE if each != "score"),  # images of levels have none
+    compared=COMPARED,
+    wants=("image", "condition"),
+    paper="Esser et al., 2024, Scaling rectified flow transformers for high-resolution image synthesis, "
+    "arXiv:2403.03206",
+    sampling=SAMPLED,
+    loss="squared error of the velocity, the mean over entries",
+)
+def text_to_image(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: DenoiserSize = "small",
+    width: Width = None,
+    depth: Depth = None,
+    sampler: How = "multistep",
+    sampling_steps: Count | None = None,
+    drop_given: DropGiven = 0.1,
+) -> Recipe:
+    """Pictures of what a text says, by flow matching: patches and characters are two streams of one transformer.
+
+    The text is any condition, and any condition will do in its place.
+
+    Args:
+        sampling_steps: In how many steps; by default 20, or 50 for paper size.
+    """
+    return flow_matching.function(
+        space,
+        given_space,
+        size=size,
+        net="mmdit",
+        width=width,
+        depth=depth,
+        sampler=sampler,
+        sampling_steps=sampling_steps or (20 if size == "small" else 50),
         drop_given=drop_given,
     )

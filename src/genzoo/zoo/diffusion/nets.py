@@ -6,6 +6,7 @@ from pydantic import Field
 
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
+from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.recipe import Count, GivenSpaceLike, Recipe, Size
 from genzoo.zoo.units import in_units
 
@@ -18,10 +19,11 @@ ABLE = ("sample", "log_prob", "encode", "decode", "latent", "score", "denoise", 
 COMPARED = {"calls": 50}  # of the network, at most, for a sample
 SAMPLED = ("steps", "calls", "sampler", "grid", "guidance", "guide", "guided_from", "guided_to", "against")
 Net = Annotated[
-    Literal["auto", "mlp", "unet", "dit", "uvit", "line"],
+    Literal["auto", "mlp", "unet", "dit", "mmdit", "uvit", "line"],
     Field(
-        description="A perceptron, a U-Net, a transformer of patches, one with the skips of a U-Net, or a U-Net along "
-        "a line, for sounds and series; auto: a U-Net for images and clips from 8×8 on, else a perceptron."
+        description="A perceptron, a U-Net, a transformer of patches, one in which a condition has weights of its own "
+        "(mmdit), one with the skips of a U-Net, or a U-Net along a line, for sounds and series; auto: a U-Net for "
+        "images and clips from 8×8 on, else a perceptron."
     ),
 ]
 Width = Annotated[
@@ -126,6 +128,8 @@ def denoiser(space: Space, given_space: GivenSpaceLike, network: Network, *, spa
         made = DiT if kind == "dit" else UViT
         layers = made(space.shape, given=width, tokens=width if attends else 0, width=width, **parts)
         return Timed(layers, width, given_space, attends=attends, spans=spans)
+    if kind == "mmdit":
+        return _two_streams(space, given_space, network, spans=spans)
     base = width or (32 if small else 128)
     if kind == "line":
         patch, blocks = max(1, space.shape[0] // 1024), depth or (1 if small else 2)
@@ -136,6 +140,22 @@ def denoiser(space: Space, given_space: GivenSpaceLike, network: Network, *, spa
     tokens = 2 * base if attends else 0
     layers = UNet(space.shape, given=2 * base, tokens=tokens, widths=widths, blocks=depth or 2, patch=patch)
     return Timed(layers, 2 * base, given_space, attends=attends, spans=spans)
+
+
+def _two_streams(space: Space, given_space: GivenSpaceLike, network: Network, *, spans: bool) -> Any:
+    """A transformer in which a condition's tokens have weights of their own."""
+    from genzoo.nn import Conditioning, MMDiT, Timed
+
+    if not given_space:
+        raise Mistake(
+            "A transformer of two streams needs a condition, got none.", "Name one with --given, or take dit."
+        )
+    small, (_, width, depth, _) = network.size == "small", network
+    width, patch = width or (128 if small else 384), max(2, min(space.shape[-2:]) // 8) if small else 2
+    parts = {"depth": depth or (6 if small else 12), "heads": max(1, width // 32), "patch": patch}
+    count = sum(Conditioning(given_space, 1).counts)
+    net = MMDiT(space.shape, given=width, tokens=width, count=count, width=width, **parts)
+    return Timed(net, width, given_space, attends=True, spans=spans)
 
 
 def kind_of(space: Space, net: Net) -> str:
