@@ -249,6 +249,10 @@ def test_what_is_odd_is_told(fitted: tuple[Gaussian, Tensor]) -> None:
 
     assert told(x[600:], x[300:600]) == ""
     assert "column 2 is" in told(x[600:] * torch.tensor([1.0, 1.0, 100.0]), x[300:600])
+    still = x.clone()
+    still[:, 1] = 4.0
+    moved = still[600:] + torch.tensor([0.0, 1.0, 0.0])
+    assert "column 1 is one value in all calibration rows, and another" in told(moved, still[300:600])
     assert "of another law than training rows (column 0" in told(x[600:], x[300:600] + torch.tensor([1.0, 0, 0]))
     assert "50% of the rows are training rows" in told(torch.cat([x[600:], x[:300]]), x[300:600])
     assert "30 calibration rows are few" in told(x[600:], x[300:330])

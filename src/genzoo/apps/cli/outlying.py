@@ -72,7 +72,7 @@ def outliers(
             loaded.generative, rows, calibration=usual, known=own.train, background=behind,
             method=method, fdr=fdr, seed=seed,
         )  # fmt: skip
-        strange = _strange(loaded, rows, usual, found, seed)
+        strange = _copies(_strange(loaded, rows, usual, found, seed), rows, own.train)
         where = _where(loaded, rows, usual, found, seed)
     path = out or run / f"outliers-{Path(data).stem if data else own.name}.csv"
     _write(path, found, strange, table)
@@ -141,6 +141,16 @@ def _strange(run: "Run", rows: "Told", usual: "Told", found: "Outliers", seed: i
         names = [(codec.columns[j], j) for j in entries]
         told[row] = "; ".join(f"{name}={cells[name][i]}{where.get((i, j), '')}" for name, j in names)
     return told
+
+
+def _copies(strange: list[str], rows: "Told", known: "Told") -> list[str]:
+    """The same, with rows named that the model has learned: they are too likely, and their p-values say nothing."""
+    from genzoo.tasks.outliers.remarks import SEEN, learned
+
+    copies = learned(rows, known)
+    if float(copies.double().mean()) <= SEEN:
+        return strange
+    return [words or ("a training row" if copy else "") for words, copy in zip(strange, copies.tolist(), strict=True)]
 
 
 def _where(run: "Run", rows: "Told", usual: "Told", found: "Outliers", seed: int) -> bytes | None:

@@ -3,13 +3,13 @@
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from genzoo.core.space import Space
 from genzoo.tasks.outliers.statistic import Told, gathered
 
-__all__ = ["refuse_training_rows", "remarks"]
+__all__ = ["learned", "refuse_training_rows", "remarks"]
 
 LOOKED_AT = 10_000  # rows
 SAME = 0.9  # the share of calibration rows that are training rows, from which on they are taken for such
@@ -38,12 +38,27 @@ def refuse_training_rows(calibration: Told, known: Told) -> None:
 
 
 def _share_known(rows: Told, known: Told) -> float:
-    """The share of rows that are training rows; 0 where training rows repeat by themselves."""
-    some, others = _head(rows, LOOKED_AT), _head(known, len(known))
+    """The share of rows that are training rows."""
+    return float(learned(rows, known, LOOKED_AT).double().mean()) if len(rows) else 0.0
+
+
+def learned(rows: Told, known: Told, most: int | None = None) -> Bool[Tensor, " B"]:
+    """Which rows are training rows; none where training rows repeat by themselves.
+
+    Args:
+        rows: The rows.
+        known: The training rows.
+        most: Of the first rows alone.
+
+    Example:
+        >>> learned(torch.tensor([[1.0], [2.0]]), torch.tensor([[2.0], [3.0]])).tolist()
+        [False, True]
+    """
+    some, others = _head(rows, len(rows) if most is None else most), _head(known, len(known))
     seen = {row.tobytes() for row in others.numpy()}
-    if len(seen) < REPEATED * len(others) or not len(some):
-        return 0.0
-    return sum(row.tobytes() in seen for row in some.to(others).numpy()) / len(some)
+    if len(seen) < REPEATED * len(others):
+        return torch.zeros(len(some), dtype=torch.bool)
+    return torch.tensor([row.tobytes() in seen for row in some.to(others).numpy()], dtype=torch.bool)
 
 
 def remarks(space: Space, rows: Told, calibration: Told, known: Told | None) -> list[str]:
@@ -67,10 +82,13 @@ def remarks(space: Space, rows: Told, calibration: Told, known: Told | None) -> 
     center, scale = usual.nanmean(0), _deviation(usual)
     off = (_head(rows, LOOKED_AT).double().nanmedian(0).values - center) / scale
     off[numbers] = 0.0
-    said += [
-        f"column {i} is {abs(off[i]):.3g} deviations off in the middle of the new rows: are its units others?"
-        for i in (off.abs() > UNITS).nonzero().flatten().tolist()
-    ]
+    still = usual.nan_to_num(0).amax(0) == usual.nan_to_num(0).amin(0)
+    for i in (off.abs() > UNITS).nonzero().flatten().tolist():
+        said.append(
+            f"column {i} is one value in all calibration rows, and another in the middle of the new rows"
+            if still[i]
+            else f"column {i} is {abs(off[i]):.3g} deviations off in the middle of the new rows: are its units others?"
+        )
     if known is not None:
         said += _shift(usual, _head(known, LOOKED_AT).double())
     return said
