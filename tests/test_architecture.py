@@ -234,8 +234,8 @@ OPENERS = re.compile(
     r"open|.*\.(open|read_text|read_bytes)|(gzip|bz2|lzma|io|os)\.open|.*\.open_file|zipfile\.ZipFile"
 )
 OPENED = {  # members of what is open, bytes in memory, and files of genzoo's own
-    "data/cache.py", "data/codecs/audio.py", "data/codecs/clips.py", "data/numpy_files.py", "data/pixels.py",
-    "data/readers/archive.py", "data/readers/embedded.py", "training/checkpoint.py",
+    "data/cache.py", "data/codecs/audio.py", "data/codecs/clips.py", "data/marks.py", "data/numpy_files.py",
+    "data/pixels.py", "data/readers/archive.py", "data/readers/embedded.py", "training/checkpoint.py",
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from jaxtyping import Float, Shaped, UInt8
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-__all__ = ["CHANNELS", "bands", "grid", "png", "raster", "scatter", "tiles", "write_png"]
+__all__ = ["CHANNELS", "bands", "grid", "png", "png_chunk", "raster", "scatter", "tiles", "write_png"]
 
 CHANNELS = (1, 3, 4)
 PNG_KINDS = {1: 0, 3: 2, 4: 6}  # by the number of channels: gray, RGB, RGBA
@@ -100,18 +100,19 @@ def write_png(file: BinaryIO, bands: Iterable[Shaped[np.ndarray, "height W *C"]]
         height, width, kind = height + len(band), band.shape[1], PNG_KINDS[math.prod(band.shape[2:])]
         lines = band.astype(">u2" if is_deep else np.uint8).reshape(len(band), -1).view(np.uint8)
         filtered = np.pad(lines, ((0, 0), (1, 0)))  # every line begins with its filter: none
-        file.write(_chunk(b"IDAT", squeeze.compress(filtered.tobytes())))
-    file.write(_chunk(b"IDAT", squeeze.flush()) + _chunk(b"IEND", b""))
+        file.write(png_chunk(b"IDAT", squeeze.compress(filtered.tobytes())))
+    file.write(png_chunk(b"IDAT", squeeze.flush()) + png_chunk(b"IEND", b""))
     file.seek(start)
     file.write(_png_header(width, height, kind, is_deep))
 
 
 def _png_header(width: int, height: int, kind: int, is_deep: bool) -> bytes:
     fields = struct.pack(">2I5B", width, height, 16 if is_deep else 8, kind, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", fields)
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", fields)
 
 
-def _chunk(name: bytes, data: bytes) -> bytes:
+def png_chunk(name: bytes, data: bytes) -> bytes:
+    """A chunk of a PNG: its length, its name, its data, their checksum."""
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 

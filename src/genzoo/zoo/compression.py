@@ -2,7 +2,6 @@
 
 import contextlib
 import copy
-import hashlib
 import shutil
 import time
 import zlib
@@ -31,6 +30,7 @@ from genzoo.zoo.conditions import conditions
 from genzoo.zoo.loading import Run
 from genzoo.zoo.members import Member, Rows, check_of, files_in, members_of, members_told, told_of, write_members
 from genzoo.zoo.mistakes import Mistake
+from genzoo.zoo.receipts import model_hash
 
 __all__ = ["Report", "compress", "decompress", "road_of"]
 
@@ -222,7 +222,7 @@ def _header(
 ) -> dict[str, Any]:
     return {
         "genzoo": genzoo.__version__,
-        "model": _model_hash(run),
+        "model": model_hash(run),
         "recipe": run.config.recipe.name,
         "data": run.data_name,
         "road": road.name,
@@ -233,16 +233,6 @@ def _header(
         "check": check_of(members),
         "files": told_of(members),
     }
-
-
-def _model_hash(run: Run) -> str:
-    """Names the weights and what they are weights of."""
-    digest = hashlib.sha256(repr(sorted(run.config.recipe.arguments.items())).encode())
-    digest.update(run.config.recipe.name.encode())
-    with open_plain(run.path / store.WEIGHTS) as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()[:32]
 
 
 def _packed(
@@ -304,10 +294,10 @@ def _read(run: Run, reader: Reader) -> tuple[Road, list[Member]]:
         Mistake: If they cannot.
     """
     header = reader.header
-    if header["model"] != _model_hash(run):
+    if header["model"] != model_hash(run):
         raise Mistake(
             f"The file must be unpacked by the model that packed it, {header['recipe']} on {header['data']} "
-            f"({header['model'][:8]}), got {run.config.recipe.name} on {run.data_name} ({_model_hash(run)[:8]}).",
+            f"({header['model'][:8]}), got {run.config.recipe.name} on {run.data_name} ({model_hash(run)[:8]}).",
             "Name the run that packed it.",
         )
     if header["arithmetic"] != ARITHMETIC:

@@ -25,6 +25,7 @@ from genzoo.apps.cli import (
     solving,
     training,
     using,
+    verifying,
 )
 from genzoo.apps.cli.mistakes import Commands
 from genzoo.zoo.terminal import Lines, say
@@ -59,6 +60,7 @@ def genzoo(
 PARTS = (
     catalog, training, using, checking, averaging, exporting, posterior, completing, imputing, outlying, solving,
     compressing, chatting, reproduce, lecturing,
+    verifying,
 )  # fmt: skip
 for part in PARTS:
     for function, example in part.COMMANDS.items():

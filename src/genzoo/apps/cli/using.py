@@ -27,6 +27,7 @@ __all__ = [
     "SplitOption",
     "UnseenOption",
     "data_of",
+    "drawn_into",
     "loaded_on",
     "refuse_way",
     "rows_of",
@@ -53,6 +54,7 @@ def sample(
     options: Annotated[list[str] | None, typer.Option("--set", help="An option of the model's sampling.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="The file; by default in the run's folder.")] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Say in no picture or sound that a model made it.")] = False,
 ) -> None:
     """Draw samples into a file of the data's own kind, with a JSON of seed, settings and conditions beside it; a table
     keeps the conditions in columns of their own, and may be .csv or .parquet."""
@@ -60,6 +62,7 @@ def sample(
     from genzoo.core.noise import fresh_seed
     from genzoo.evaluation.shown import MEAN, as_shown
     from genzoo.zoo.conditions import told_of_texts
+    from genzoo.zoo.receipts import signed
 
     loaded, seed = loaded_on(run, device), fresh_seed() if seed is None else seed
     shown = as_shown(loaded.generative)
@@ -68,15 +71,12 @@ def sample(
     for remark in told_of_texts(words, loaded.given_codecs):
         say(remark, err=True)
     path = _output(loaded, out or run / "samples" / f"sample-seed{seed}-n{n}{loaded.codec.suffix}")
+    record = {"n": n, "seed": seed, "given": given or [], "options": wanted}
+    record |= {} if where is None else {"where": where}
     with Heartbeat("sample") as beat, whole(path) as draft:
         beat.say(f"drawing {n:,} samples")
-        if where is None:
-            parts = _samples(loaded, n, seed, words, _in_symbols(loaded, wanted))
-        else:
-            parts = _samples_within(loaded, where, n, seed, words, wanted)
-        _write_samples(loaded, parts, n, draft, path.suffix)
-    record = {"run": str(run), "n": n, "seed": seed, "given": given or [], "options": wanted}
-    record |= {} if where is None else {"where": where}
+        drawn_into(loaded, record, draft, path.suffix)
+        record = {"run": str(run)} | signed(loaded, record, draft, inside=not plain)
     with whole(path.with_suffix(".json")) as draft:
         _write_record(draft, record, lambda: _conditions(loaded, n, words))
     say(f"{n} samples with seed {seed}: {path}")
@@ -349,6 +349,26 @@ def _bracketed(run: "Run", rows: "Rows", numbers: list[int], path: Path, seed: i
         writer.writerows(zip(numbers, *(part.tolist() for part in found), strict=True))
     lower, upper = (part.mean().item() for part in (found.lower, found.upper))
     say(f"{len(rows):,} rows, {lower:.4g} ≤ log p ≤ {upper:.4g} nats/row on average, by {paths} paths each: {path}")
+
+
+def drawn_into(run: "Run", asked: Mapping[str, Any], path: Path, suffix: str) -> None:
+    """Draws samples into a file.
+
+    Args:
+        run: What they are drawn from.
+        asked: Their number `n`, `seed`, conditions `given` and `options`, and what is to hold in them, `where`.
+        path: The file.
+        suffix: Its kind.
+
+    Raises:
+        Mistake: If a condition, an option or the statement is none of the run's.
+    """
+    n, seed, words = asked["n"], asked["seed"], pairs("--given", asked["given"], as_text=True)
+    if (where := asked.get("where")) is None:
+        parts = _samples(run, n, seed, words, _in_symbols(run, asked["options"]))
+    else:
+        parts = _samples_within(run, where, n, seed, words, asked["options"])
+    _write_samples(run, parts, n, path, suffix)
 
 
 def _samples_within(
