@@ -76,6 +76,7 @@ def test_a_study_knows_what_does_not_hold(tmp_path):
     s.near("last digits", 0.1 + 1e-10, 0.1, within=1e-12)
     assert [check.holds for check in s.checks] == [False, True, False, False, True, False, False]
     assert str(s.checks[0]) == "✗ far: 1, 2 (must be 1, 2.1 ± 0.05)"
+    assert s.checks[6].wanted == "0.1 ± 1e−12"  # a hyphen would let the line break
 
 
 def test_pages_are_those_of_the_functions_and_of_the_record():

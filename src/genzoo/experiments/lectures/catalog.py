@@ -102,7 +102,7 @@ ITEMS = (
         "000.15",
         "Ten small models on one set of pictures, under a corrected distance",
         "h",
-        lacks="ten trainings of one budget on record, and a recipe that predicts the next scale",
+        lacks="the record of genzoo reproduce linked-zoo, ten trainings of five core minutes",
     ),
     Item("001.1", "A Gaussian fitted: the closed form is the top of the likelihood", "s", "clusters:gaussian"),
     Item("001.2", "k-means: assign, re-estimate, and ten starts that end apart", "s", "clusters:k_means"),

@@ -47,7 +47,7 @@ class Check(NamedTuple):
         if len(got) <= MOST or isinstance(self.within, str):
             return ", ".join(map(short, got))
         off = max((abs(a - b) for a, b in zip(got, _flat(self.want), strict=True)), default=0.0)
-        return f"{len(got)} numbers, off by at most {off:.2g}"
+        return f"{len(got)} numbers, off by at most {_rough(off)}"
 
     @property
     def wanted(self) -> str:
@@ -55,7 +55,7 @@ class Check(NamedTuple):
         want = _flat(self.want)
         if isinstance(self.within, str):
             return f"{self.within} {', '.join(map(short, want))}"
-        by = f" ± {self.within:.2g}" if self.within else ""
+        by = f" ± {_rough(self.within)}" if self.within else ""
         return (", ".join(map(short, want)) if len(want) <= MOST else "the same") + by
 
     def __str__(self) -> str:
@@ -163,6 +163,11 @@ class Study:
                 draft.write_text(to_svg(figure, alt), encoding="utf-8")
             self.files.append(path)
         return self.files
+
+
+def _rough(value: float) -> str:
+    """A number in two digits."""
+    return short(float(f"{value:.2g}"))
 
 
 def _plain(value: Any) -> Any:
