@@ -18,10 +18,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 import genzoo
+from experiments.drawing import COLORS, save
 from genzoo.core import Noise
 from genzoo.data import read
 from genzoo.distributions.resampling import chance_below
@@ -31,6 +34,7 @@ from genzoo.zoo import store
 
 RECORD = Path(__file__).parent / "records" / "purified.json"
 STEPS, DRAWS = 10, 8  # of an attack; of an adaptive one at each
+PIXELS = 28 * 28
 LOG_SNR = 2.0  # up to which what denoises buries pictures
 Purify = Callable[[Tensor, int], Tensor]
 
@@ -122,6 +126,25 @@ def figures(model: Any, data: Any, epsilon: int, rows: int) -> dict[str, Any]:
     return found
 
 
+def drawn(row: dict[str, Any]) -> Figure:
+    """Bits per dimension of pictures as they are, with noise and attacked, and how many have a p-value up to p."""
+    figure = Figure(figsize=(8, 2.8 * len(row)))
+    axes = figure.subplots(len(row), 2, squeeze=False)
+    for (left, right), (epsilon, found) in zip(axes, row.items(), strict=True):
+        told = {name: one for name, one in found.items() if "score" in one}
+        for color, (name, one) in zip(COLORS, told.items(), strict=False):
+            bits = np.asarray(one["score"]) / (PIXELS * np.log(2))
+            left.hist(bits, bins=20, density=True, histtype="step", label=name, color=color)
+            p = np.sort(one["p"])
+            right.plot(p, np.arange(1, len(p) + 1) / len(p), label=name, color=color)
+        right.plot([0, 1], [0, 1], "k:", label="uniform")
+        left.set(xlabel="bits/dim", ylabel=f"ε = {epsilon}")
+        right.set(xlabel="p", ylabel="share of pictures", xlim=(0, 1), ylim=(0, 1.02))
+        left.legend(fontsize=7)
+    figure.tight_layout()
+    return figure
+
+
 def main() -> None:
     """Attacks, purifies and prints."""
     said = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -142,6 +165,8 @@ def main() -> None:
         if str(epsilon) not in row:
             row[str(epsilon)] = figures(run.generative, data, epsilon, asked.rows)
             asked.record.write_text(json.dumps(record, indent=1) + "\n")
+    if run.generative.can("log_prob"):
+        save(drawn(row), "purified", asked.record)
 
 
 if __name__ == "__main__":

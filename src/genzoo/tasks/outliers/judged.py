@@ -1,9 +1,9 @@
 """What networks say that were taught to tell: a critic data from samples, a classifier how much noise is in a row.
 
 - `critic` is −D(x) of the critic that a generator played against.
-- `diffusion_time` is the posterior mean of the noise of a row, $E[-\\lambda_k \\mid x]$ with $\\lambda = \\log
-  \\alpha^2/\\sigma^2$. A model that tells times says p(k | x). Of any other it follows from known rows without a
-  network: with evenly likely times, and the k nearest rows $x_i$ for all of them,
+- `diffusion_time` is the posterior mean of the time of a row, as the angle of noise and signal, $E[\\arctan
+  (\\sigma_k/\\alpha_k) \\mid x]$. A model that tells times says p(k | x). Of any other, whose rows keep their size, it
+  follows from known rows without a network: with log σ evenly likely, and the k nearest rows $x_i$ for all of them,
 
 $$ p(\\sigma \\mid x) \\propto \\sum_i N(x; x_i, \\sigma^2 I), $$
 
@@ -83,7 +83,7 @@ class Critic(Statistic):
 
 
 class DiffusionTime(Statistic):
-    """The posterior mean of the noise in a row."""
+    """The posterior mean of the time of a row."""
 
     name = "diffusion_time"
 
@@ -96,11 +96,11 @@ class DiffusionTime(Statistic):
     def number(self, setting: Setting) -> Callable[[Drawn], Float[Tensor, " B"]]:
         if (timing := _found(setting.model, TimingLike)) is None:
             return self._of_neighbors(Nearest(setting))
-        log_snr = timing.log_snr
+        angle = (-timing.log_snr / 2).exp().atan()
 
         def number(rows: Drawn) -> Tensor:
             p = timing.log_posterior(rows.x, rows.given).double().exp()
-            return -p @ log_snr.to(p)
+            return p @ angle.to(p)
 
         return number
 
@@ -111,6 +111,6 @@ class DiffusionTime(Statistic):
         def number(rows: Drawn) -> Tensor:
             squared, at = nearest(rows.x).double(), log_sigma.to(rows.x.device)
             of_each = -squared[:, :, None] / (2 * (2 * at).exp()) - nearest.dims * at
-            return of_each.logsumexp(1).softmax(1) @ (2 * at)
+            return of_each.logsumexp(1).softmax(1) @ at.exp().atan()
 
         return number
