@@ -4,7 +4,7 @@
 force, float32 as well), in turn, processor time of one thread; the distances are the same. `memory`: by how much the
 peak rises from scoring a tenth of the rows to scoring all of them.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.outliers [--small]
+    OMP_NUM_THREADS=1 python -m benchmarks.outliers [--small] [--only memory]
 """
 
 import os
@@ -13,6 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argparse
+import json
 import resource
 from typing import Any
 
@@ -58,17 +59,22 @@ def main() -> None:
     """Prints both, and keeps them."""
     said = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     said.add_argument("--small", action="store_true", help="a tenth of the rows, once")
-    small = said.parse_args().small
+    said.add_argument("--only", choices=("neighbors", "memory"), help="the other stays as it is recorded")
+    asked = said.parse_args()
     torch.set_num_threads(1)
-    part = 10 if small else 1
-    found = {
-        f"{n:,} rows among {m:,}, {width} wide": neighbors(n // part, m // part, width, 1 if small else 3)
-        for n, m, width in SHAPES
-    }
-    told = {"neighbors": found, "memory": memory(1_000_000 // part)}
+    part, repeats = (10, 1) if asked.small else (1, 3)
+    told: dict[str, Any] = {}
+    if asked.only != "memory":
+        told["neighbors"] = {
+            f"{n:,} rows among {m:,}, {width} wide": neighbors(n // part, m // part, width, repeats)
+            for n, m, width in SHAPES
+        }
+    if asked.only != "neighbors":
+        told["memory"] = memory(1_000_000 // part)
     print(told)
-    if not small:
-        record.write("outliers", told)
+    if not asked.small:
+        kept = json.loads((record.FOLDER / "outliers.json").read_text()) if asked.only else {}
+        record.write("outliers", {name: kept[name] for name in ("neighbors", "memory") if name in kept} | told)
 
 
 if __name__ == "__main__":

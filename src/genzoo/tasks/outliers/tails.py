@@ -61,11 +61,10 @@ class Tails:
         return -torch.minimum(upper - math.log1p(-LOW), lower - math.log(LOW))
 
     def _log_chance(self, s: Tensor, side: float) -> Tensor:
-        found = [
-            torch.special.log_ndtr(side * (self.centers - part[:, None]) / self.width).logsumexp(1)
-            for part in s.split(CENTERS)
-        ]
-        return torch.cat(found) - math.log(len(self.centers))
+        found = torch.empty_like(s)  # kept parts would lie between large ones in memory, none of which is given back
+        for part, told in zip(s.split(CENTERS), found.split(CENTERS), strict=True):
+            told.copy_(torch.special.log_ndtr(side * (self.centers - part[:, None]) / self.width).logsumexp(1))
+        return found - math.log(len(self.centers))
 
 
 def united(values: Float[Tensor, "n K"], calibration: Float[Tensor, "m K"]) -> Float[Tensor, " n"]:
