@@ -1,16 +1,20 @@
 """Images made of other images, held against what no translation and one color reach, on pairs that were withheld.
 
-    python -m experiments.translation [--only facades,emoji] [--minutes 1]
+    python -m experiments.translation [--only facades,emoji] [--recipe cyclegan] [--minutes 1]
     python -m experiments.translation --draw      the picture alone, from the runs
 
-Facades are photographs made of plans, emoji the twemoji of a noto, both at 32×32 pixels; the settings are those of
-`pix2pix`. Of each withheld pair the distance of what is made from the truth is taken, the mean of absolute differences
-of pixels in [0, 1], beside that of the other image as it is, and of the mean image of training. A pair is matched if
-what is made is nearer to its own truth than to any other withheld one. A run that was stopped goes on.
+Facades are photographs made of plans, emoji the twemoji of a noto, both at 32×32 pixels; the settings are those of the
+recipe. `pix2pix` learns from pairs, `cyclegan` from the same images as two sets; both are measured on pairs, and of
+the latter how far an image is from itself after there and back. Of each withheld pair the distance of what is made
+from the truth is taken, the mean of absolute differences of pixels in [0, 1], beside that of the other image as it is,
+and of the mean image of training. A pair is matched if what is made is nearer to its own truth than to any other
+withheld one. A run that was stopped goes on.
 
 References:
     Isola, Zhu, Zhou & Efros, 2017, "Image-to-image translation with conditional adversarial networks",
     arXiv:1611.07004
+    Zhu, Park, Isola & Efros, 2017, "Unpaired image-to-image translation using cycle-consistent adversarial networks",
+    arXiv:1703.10593
 """
 
 import argparse
@@ -25,6 +29,7 @@ from torch import Tensor
 import genzoo
 from experiments.drawing import IMAGES, save
 from genzoo.data import Data
+from genzoo.models.adversarial import CycleGAN
 from genzoo.zoo import load, resume, store
 from genzoo.zoo.run import Run
 
@@ -36,13 +41,14 @@ SHOWN = 8
 RECORD = Path(__file__).parent / "records" / "translation.json"
 
 
-def run_of(data: Data, minutes: float, path: Path) -> Run:
+def run_of(recipe: str, name: str, minutes: float, path: Path) -> Run:
     """The training: made, gone on with, or found finished."""
     if (path / store.WEIGHTS).exists():
         return load(path)
     if (path / store.CONFIG).exists():
         return resume(path)
-    return genzoo.train("pix2pix", data, out=path, core_minutes=minutes, device="cpu")
+    data = genzoo.read(name, **FIELD[name], paired=recipe == "pix2pix")
+    return genzoo.train(recipe, data, out=path, core_minutes=minutes, device="cpu")
 
 
 def withheld(data: Data) -> tuple[Tensor, Tensor]:
@@ -59,8 +65,12 @@ def figures_of(run: Run, data: Data) -> dict[str, Any]:
     truth = [part.flatten(1).float() / 255 for part in (x, made, y, mean)]
     far = torch.cdist(truth[1], truth[0], p=1)
     ways = {"made": truth[1], "as it is": truth[2], "mean image": truth[3]}
-    last = run.metrics[-1]
-    return {
+    last, model = run.metrics[-1], run.generative
+    again = model.undone(made) if isinstance(model, CycleGAN) else None
+    cycle = (
+        {} if again is None else {"there and back": round((again.float() - y.float()).abs().mean().item() / 255, 4)}
+    )
+    return cycle | {
         "distance": {name: round((each - truth[0]).abs().mean().item(), 4) for name, each in ways.items()},
         "matched": round((far.argmin(1) == torch.arange(len(x))).float().mean().item(), 4),
         "matched_as_it_is": round(
@@ -94,6 +104,7 @@ def main() -> None:
     """Trains what is asked for, measures it, keeps the record, and draws it."""
     asked = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     asked.add_argument("--only", default=",".join(FIELD), help="facades, emoji")
+    asked.add_argument("--recipe", choices=["pix2pix", "cyclegan"], default="pix2pix")
     asked.add_argument("--minutes", type=float, default=1.0)
     asked.add_argument("--out", type=Path, default=Path("runs/translation"))
     asked.add_argument("--draw", action="store_true")
@@ -102,12 +113,17 @@ def main() -> None:
     found = {}
     for name in given.only.split(","):
         data = genzoo.read(name, **FIELD[name])
-        run = load(given.out / name) if given.draw else run_of(data, given.minutes, given.out / name)
+        path = given.out / (name if given.recipe == "pix2pix" else f"{name}-{given.recipe}")
+        run = load(path) if given.draw else run_of(given.recipe, name, given.minutes, path)
         found[name] = run, data
-        record[name] = record.get(name) if given.draw else figures_of(run, data)
+        if not given.draw:
+            paired, told = given.recipe == "pix2pix", figures_of(run, data)
+            unpaired = {"unpaired": record[name]["unpaired"]} if "unpaired" in record.get(name, {}) else {}
+            record[name] = told | unpaired if paired else record[name] | {"unpaired": told}
         print(name, record[name])
     RECORD.write_text(json.dumps(record, indent=1) + "\n")
-    draw(found)
+    if given.recipe == "pix2pix":
+        draw(found)
     print(RECORD, IMAGES / "translation.png")
 
 

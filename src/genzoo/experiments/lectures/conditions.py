@@ -129,8 +129,11 @@ def texts(s: Study) -> list[Kind]:
     kinds = []
     for y, (text, given, right, told) in asked.items():
         levels = len(RUSSIAN_WORDS) if y == "English" else 27
-        how: dict[str, Any] = {"steps": 100 if s.quick else 1500, "batch_size": 64, "lr": 5e-3}
-        model = taught(s, "gpt", read((text, given), levels=levels), settings={"width": 64, "depth": 2}, **how)
+        how: dict[str, Any] = {"steps": 100 if s.quick else 1500, "batch_size": 64}
+        deep = y == "English" or not s.quick
+        how |= {"lr": 5e-3, "settings": {"width": 64, "depth": 2}} if deep else {
+            "lr": 1e-2, "settings": {"width": 32, "depth": 1}}  # fmt: skip
+        model = taught(s, "gpt", read((text, given), levels=levels), **how)
         n = 60 if s.quick else len(told)
         said = model.sample(n, told[:n], seed=s.seed)
         share = (said == right[:n]).all(1).double().mean().item()

@@ -43,27 +43,35 @@ def mode_collapse(s: Study) -> None:
 
 
 def translation(s: Study) -> None:
-    """A picture of a picture: `pix2pix` learns it from pairs, by a critic of patches and the L1 distance to the truth
-    (`cyclegan`, which goes there and back without pairs, has no record yet). A minute of one core, judged on withheld
-    pairs: how far the translation is from the truth, beside leaving the input as it is and beside the mean picture.
-    The mean is the strongest of the simple answers, and so short a training does not always beat it.
+    """A picture of a picture: `pix2pix` learns it from pairs, by a critic of patches and the L1 distance to the truth;
+    `cyclegan` from the same pictures as two sets, by two critics and by what is left of a picture y that goes there
+    and back, F(G(y)). A minute of one core each, both judged on withheld pairs: how far the translation is from the
+    truth, beside leaving the input as it is and beside the mean picture. The mean is the strongest of the simple
+    answers, and so short a training does not always beat it; whoever never saw a pair is further off.
 
     Next: [images of images](../families/adversarial.md), and `python -m experiments.translation`.
     """
     found = record("translation", train=s.train)
-    ways = ("made", "as it is", "mean image")
+    ways = {"of pairs": "made", "as it is": "as it is", "mean image": "mean image"}
+    bars: dict[str, list[float]] = {name: [] for name in ("of pairs", "without pairs", "as it is", "mean image")}
     for data, each in found.items():
-        far = each["distance"]
+        far, alone = each["distance"], each["unpaired"]
         s.most(f"{data}: distance made, over the input's as it is", far["made"] / far["as it is"], 1.0)
         s.least(f"{data}: withheld pairs", each["pairs"], 100)
-        s.note(f"{data}: share matched to its own truth", [each["matched"], each["matched_as_it_is"]])
-    _, axes = s.figure(alt="L1 distance to the truth on withheld pairs, facades and emoji: of the translation, of the "
-                       "input as it is, and of the mean picture.")  # fmt: skip
-    for k, way in enumerate(ways):
-        places = [place + 0.27 * (k - 1) for place in range(len(found))]
-        axes.bar(places, [each["distance"][way] for each in found.values()], width=0.25, label=way)
+        s.most(f"{data}: there and back without pairs, over the distance of both kinds",
+               alone["there and back"] / far["as it is"], 1.0)  # fmt: skip
+        s.least(f"{data}: distance without pairs less that of pairs", alone["distance"]["made"] - far["made"], 0.0)
+        shares = [each["matched"], alone["matched"], each["matched_as_it_is"]]
+        s.note(f"{data}: share matched to its own truth, of pairs, without, as it is", shares)
+        for name, way in ways.items():
+            bars[name].append(far[way])
+        bars["without pairs"].append(alone["distance"]["made"])
+    _, axes = s.figure(alt="L1 distance to the truth on withheld pairs, facades and emoji: of translations learned of "
+                       "pairs and without, of the input as it is, and of the mean picture.")  # fmt: skip
+    for k, (name, heights) in enumerate(bars.items()):
+        axes.bar([place + 0.2 * (k - 1.5) for place in range(len(found))], heights, width=0.18, label=name)
     axes.set(xticks=range(len(found)), xticklabels=list(found), ylabel="L1 distance")
-    axes.legend()
+    axes.legend(fontsize=11)
 
 
 def progress(s: Study) -> None:
