@@ -104,7 +104,7 @@ DRAWN = {"method": "ancestral", "particles": 4, "allow_collapse": True}
 FAMILIES: dict[str, Family] = {
     "mixture": Family(0, 0.01, options={"method": "closed"}),
     "tv": Family(0, 0.08),
-    "pixelcnn": Family(8, 0.4, options=DRAWN),
+    "made": Family(8, 0.1, options=DRAWN),
     "vae": Family(4, 0.4, options=WALKED),
     "realnvp": Family(6, 0.2, {"net": "mlp"}, WALKED),
     "dcgan": Family(6, 0.06, options=WALKED),

@@ -73,13 +73,17 @@ def test_what_fits_is_listed(runs):
     assert "denoiser" in said
 
 
-def test_what_cannot_be_solved_is_refused(runs):
+def test_what_cannot_be_solved_is_refused(runs, tmp_path):
+    Image.new("L", (9, 7)).save(large := tmp_path / "large.png")
     cases = {
+        (runs / "gan", "--operator", "half", "--image", large): "got 1×7×9 in",
+        (runs / "gan", "--operator", "half", "--data", large): "name the folder it is in",
         (runs / "moons", "--operator", "without(z)"): "no column 'z'",
         (runs / "gan", "--operator", "smudge(2)"): "an operator must be one of",
         (runs / "gan", "--operator", "pool(3)"): "divisor",
         (runs / "gan", "--operator", "pool"): "pool(4)",
-        (runs / "gan", "--operator", "half", "--noise", "0"): "exact()",
+        (runs / "gan", "--operator", "half", "--noise", "0"): "in words `exact`",
+        (runs / "mixture", "--operator", "jpeg(10)"): "take a model with a latent or a denoiser",
         (runs / "gan", "--operator", "half", "--noise", "loud"): "a channel must be",
         (runs / "gan", "--operator", "half", "--method", "mmps"): "no denoiser",
     }

@@ -39,9 +39,10 @@ def read_pictures(run: "Run", paths: Sequence[Path]) -> "Tensor":
 
     codec, wanted = codec_of(run), run.generative.space.shape
     read = [codec.load(path) for path in paths]
-    if wrong := [path for path, x in zip(paths, read, strict=True) if x.shape[1:] != wanted]:
-        shape = "×".join(map(str, wanted))
-        raise Mistake(f"A picture must be {shape}, the run's, got another in {wrong[0]}.", "Resize it.")
+    for path, x in zip(paths, read, strict=True):
+        if x.shape[1:] != wanted:
+            shape, got = ("×".join(map(str, sides)) for sides in (wanted, x.shape[1:]))
+            raise Mistake(f"A picture must be {shape}, the run's, got {got} in {path}.", "Cut it, or resize it.")
     return torch.cat(read)
 
 

@@ -62,7 +62,9 @@ class Gaussian(Channel):
 
     def __post_init__(self) -> None:
         if not bool((torch.as_tensor(self.sigma) > 0).all()):
-            raise ValueError(f"`sigma` must be positive, got {self.sigma}. Without noise the channel is Exact().")
+            raise ValueError(
+                f"`sigma` must be positive, got {self.sigma}. Without noise the channel is Exact(), in words `exact`."
+            )
 
     def draw(self, clean: Float[Tensor, "B *range"], noise: Noise) -> Float[Tensor, "B *range"]:
         return clean + self.sigma * noise.normal(*clean.shape, dtype=clean.dtype)

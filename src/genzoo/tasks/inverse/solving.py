@@ -228,7 +228,10 @@ def _automatic(problem: Problem, seed: int, recorded: Mapping[str, float], optio
     heuristics = [choice.name for choice in choices if choice.exactness is Exactness.APPROXIMATE]
     if not heuristics:
         reasons = "; ".join(map(str, _choices(problem)))
-        raise Unsupported(f"No method fits that gives more than a point: {reasons}.")
+        raise Unsupported(
+            f"No method fits that gives more than a point: {reasons}. Take a model with a latent or a denoiser, or "
+            "measure through Gaussian noise."
+        )
     return _method(min(heuristics, key=lambda name: abs(math.log(recorded[name])) if name in recorded else 9.0))
 
 
