@@ -76,13 +76,13 @@ def prompts(data: Data, split: str, objects: int, n: int) -> list[list[str]]:
 
 def drawn(run: Run, texts: Sequence[str], seed: int = 0, **how: Any) -> Tensor:
     """Pictures of prompts."""
-    return run.sample(len(texts), given={"text": list(texts)}, seed=seed, **(DRAWN | how))
+    return run.generative.sample(len(texts), given={"text": list(texts)}, seed=seed, **(DRAWN | how))
 
 
 def told(shown: Tensor, asked: Tensor) -> dict[str, list[float]]:
     """Every score with its standard error."""
     scores = scene_scores(shown, asked)._asdict()
-    return {name: [round(each.value, 4), round(each.error or 0, 4)] for name, each in scores.items()}
+    return {name: [round(each.value, 4), round(each.error or 0, 4)] for name, each in scores.items() if each}
 
 
 def measured(run: Run, data: Data, split: str, n: int) -> dict[str, Any]:

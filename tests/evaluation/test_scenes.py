@@ -34,7 +34,10 @@ def test_every_wish_is_told_apart() -> None:
     swapped[:, RELATION] = torch.where(two, swapped[:, RELATION] ^ 1, -1)
     assert held(swapped, asked)[two].all()  # whichever comes first
     found = scene_scores(scenes.roll(1, 0), asked)
+    assert found.objects is not None
+    assert found.background is not None
     assert found.objects.value < 0.05 < found.background.value < 0.5
+    assert scene_scores(scenes[~two], asked[~two]).relation is None
 
 
 def test_what_is_no_scene_shows_none() -> None:

@@ -31,7 +31,8 @@ PIECE = 1000  # pictures looked at at a time
 
 
 class Asked(NamedTuple):
-    """What of a caption's wishes pictures show, of each kind the share of the pictures of which it is asked.
+    """What of a caption's wishes pictures show: of each kind the share of those of which it is asked; None where it is
+    asked of fewer than two.
 
     Attributes:
         whole: Everything that is asked for.
@@ -41,11 +42,11 @@ class Asked(NamedTuple):
         background: The background.
     """
 
-    whole: Estimate
-    objects: Estimate
-    size: Estimate
-    relation: Estimate
-    background: Estimate
+    whole: Estimate | None
+    objects: Estimate | None
+    size: Estimate | None
+    relation: Estimate | None
+    background: Estimate | None
 
 
 def scenes_in(x: UInt8[Tensor, "n 3 32 32"]) -> Int[Tensor, "n 8"]:
@@ -89,7 +90,8 @@ def scene_scores(shown: Int[Tensor, "n 8"], asked: Int[Tensor, "n 8"]) -> Asked:
         "relation": ((*things, RELATION), asked[:, RELATION] >= 0),
         "background": ((BACKGROUND,), asked[:, BACKGROUND] >= 0),
     }
-    return Asked(**{name: mean_of(_agreed(shown, asked, fields)[of].double()) for name, (fields, of) in kinds.items()})
+    right = {name: _agreed(shown, asked, fields)[of].double() for name, (fields, of) in kinds.items()}
+    return Asked(**{name: mean_of(each) if len(each) > 1 else None for name, each in right.items()})
 
 
 def _agreed(shown: Tensor, asked: Tensor, fields: tuple[int, ...]) -> Tensor:
