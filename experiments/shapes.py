@@ -29,7 +29,7 @@ from experiments.drawing import IMAGES
 from genzoo.apps.cli.words import pairs
 from genzoo.data import Data
 from genzoo.data.shapes import said
-from genzoo.evaluation.scenes import held, scene_scores, scenes_in
+from genzoo.evaluation.scenes import scene_scores, scenes_hold, scenes_in
 from genzoo.zoo import Run, load, resume, store
 
 RECORD = Path(__file__).parent / "records" / "shapes.json"
@@ -93,7 +93,7 @@ def measured(run: Run, data: Data, split: str, n: int) -> dict[str, Any]:
         asked = said(english)
         shown = {"en": scenes_in(drawn(run, english)), "zh": scenes_in(drawn(run, chinese))}
         both = {name: told(each, asked) for name, each in shown.items()}
-        right = {name: held(each, asked) for name, each in shown.items()}
+        right = {name: scenes_hold(each, asked) for name, each in shown.items()}
         found[f"{'withheld' if cells.startswith('held') else 'seen'} pairs, {objects} objects"] = both | {
             "shuffled": told(shown["en"].roll(1, 0), asked),
             "lookup": told(scenes_in(looked_up(data, english)[0]), asked),

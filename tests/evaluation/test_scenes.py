@@ -4,7 +4,7 @@ import torch
 
 from genzoo.core import Noise
 from genzoo.data.shapes import BACKGROUND, RELATION, captions, drawn_scenes, rendered, said
-from genzoo.evaluation import held, scene_scores, scenes_in
+from genzoo.evaluation import scene_scores, scenes_hold, scenes_in
 
 N = 600
 
@@ -12,27 +12,27 @@ N = 600
 def test_what_is_drawn_is_read_under_noise_too() -> None:
     scenes = drawn_scenes(N, Noise(7))
     x = rendered(scenes, Noise(7))
-    assert bool(held(scenes_in(x), scenes).all())
+    assert bool(scenes_hold(scenes_in(x), scenes).all())
     noisy = (x + 8 * Noise(8).normal(*x.shape)).round().clamp(0, 255).to(torch.uint8)
-    assert held(scenes_in(noisy), scenes).double().mean() >= 0.99
+    assert scenes_hold(scenes_in(noisy), scenes).double().mean() >= 0.99
 
 
 def test_every_wish_is_told_apart() -> None:
     scenes = drawn_scenes(N, Noise(7))
     asked = said(captions(scenes, "en", Noise(2)))
-    assert held(scenes, asked).all()
+    assert scenes_hold(scenes, asked).all()
     two = scenes[:, 3] >= 0
     for field in (0, 1, 2, 3, 4, 5, RELATION, BACKGROUND):
         other = scenes.clone()
         there = (asked[:, field] >= 0) & ((asked[:, :3] != asked[:, 3:6]).any(1) | (field > 5))
         kinds = (8, 5, 2, 8, 5, 2, 4, 4)[field]
         other[there, field] = (other[there, field] + 1) % kinds
-        wrong = ~held(other, asked)
+        wrong = ~scenes_hold(other, asked)
         assert wrong[there].double().mean() > 0.9  # a change may turn a scene into its mirror image
         assert not wrong[~there].any()
     swapped = scenes[:, (3, 4, 5, 0, 1, 2, RELATION, BACKGROUND)]
     swapped[:, RELATION] = torch.where(two, swapped[:, RELATION] ^ 1, -1)
-    assert held(swapped, asked)[two].all()  # whichever comes first
+    assert scenes_hold(swapped, asked)[two].all()  # whichever comes first
     found = scene_scores(scenes.roll(1, 0), asked)
     assert found.objects is not None
     assert found.background is not None

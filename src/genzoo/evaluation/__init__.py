@@ -29,7 +29,7 @@ __getattr__, __dir__, __all__ = attach(
         "shown": ["as_shown"],
         "scale": ["WrongScale", "check_scale"],
         "motion": ["Motion", "centers", "digits_in", "exchanged", "followed", "motion_scores", "shuffled_frames"],
-        "scenes": ["Asked", "held", "scene_scores", "scenes_in"],
+        "scenes": ["SceneScores", "scene_scores", "scenes_hold", "scenes_in"],
         "molecules": [
             "Canonical",
             "Molecules",

@@ -24,13 +24,13 @@ from torch.nn.functional import conv2d, max_pool2d
 from genzoo.data.shapes import BACKGROUND, BACKGROUNDS, BOXES, COLORS, FIELDS, RELATION, SHAPES, stencils
 from genzoo.distributions.estimate import Estimate, mean_of
 
-__all__ = ["Asked", "held", "scene_scores", "scenes_in"]
+__all__ = ["SceneScores", "scene_scores", "scenes_hold", "scenes_in"]
 
 SPECK, LEAST, ALIKE = 6, 15, 0.6  # pixels that are no part; of an object; the overlap with its stencil
 PIECE = 1000  # pictures looked at at a time
 
 
-class Asked(NamedTuple):
+class SceneScores(NamedTuple):
     """What of a caption's wishes pictures show: of each kind the share of those of which it is asked; None where it is
     asked of fewer than two.
 
@@ -59,13 +59,13 @@ def scenes_in(x: UInt8[Tensor, "n 3 32 32"]) -> Int[Tensor, "n 8"]:
         >>> from genzoo.core import Noise
         >>> from genzoo.data.shapes import drawn_scenes, rendered
         >>> scenes = drawn_scenes(9, Noise(0))
-        >>> bool(held(scenes_in(rendered(scenes, Noise(0))), scenes).all())
+        >>> bool(scenes_hold(scenes_in(rendered(scenes, Noise(0))), scenes).all())
         True
     """
     return torch.cat([_scenes_in(part) for part in x.split(PIECE)]) if len(x) else torch.zeros(0, 8).long()
 
 
-def held(shown: Int[Tensor, "n 8"], asked: Int[Tensor, "n 8"]) -> Bool[Tensor, "n"]:
+def scenes_hold(shown: Int[Tensor, "n 8"], asked: Int[Tensor, "n 8"]) -> Bool[Tensor, "n"]:
     """Whether scenes show all that is asked for; what is −1 there is not asked.
 
     Args:
@@ -75,7 +75,7 @@ def held(shown: Int[Tensor, "n 8"], asked: Int[Tensor, "n 8"]) -> Bool[Tensor, "
     return _agreed(shown, asked, tuple(range(len(FIELDS))))
 
 
-def scene_scores(shown: Int[Tensor, "n 8"], asked: Int[Tensor, "n 8"]) -> Asked:
+def scene_scores(shown: Int[Tensor, "n 8"], asked: Int[Tensor, "n 8"]) -> SceneScores:
     """How often scenes show what is asked for.
 
     Args:
@@ -91,7 +91,7 @@ def scene_scores(shown: Int[Tensor, "n 8"], asked: Int[Tensor, "n 8"]) -> Asked:
         "background": ((BACKGROUND,), asked[:, BACKGROUND] >= 0),
     }
     right = {name: _agreed(shown, asked, fields)[of].double() for name, (fields, of) in kinds.items()}
-    return Asked(**{name: mean_of(each) if len(each) > 1 else None for name, each in right.items()})
+    return SceneScores(**{name: mean_of(each) if len(each) > 1 else None for name, each in right.items()})
 
 
 def _agreed(shown: Tensor, asked: Tensor, fields: tuple[int, ...]) -> Tensor:

@@ -46,7 +46,7 @@ HoldOutOption = Annotated[
 ]
 SkipOption = Annotated[bool, typer.Option("--skip-bad", help="Leave out what cannot be read, and say how many.")]
 READ = {  # what `read` can be asked by name=value, by kind of source
-    "tables": "header, missing, kinds, na, decimal, dates, group, labels",
+    "tables": "header, missing, kinds, na, decimal, dates, group, labels, hold_out",
     "images": "size, fit, color, labels, skip_bad, paired",
     "texts": "unit, vocabulary, lines, length, window",
     "clips": "frames, size, labels",

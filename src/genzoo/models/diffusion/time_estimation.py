@@ -94,7 +94,14 @@ class TimeEstimation(GenerativeModel):
             )
         ratio = _Ratio(net, times)
         self.flow = Diffusion(space, None, ratio, schedule=ratio.schedule, predicts=Predicts.NOISE, sampler=sampler)
-        self.ratio, self.denoising = ratio, denoising
+        self.denoising = denoising
+
+    @property
+    def ratio(self) -> "_Ratio":
+        """The classifier, which the diffusion holds."""
+        found = self.flow.net
+        assert isinstance(found, _Ratio)
+        return found
 
     def log_density(self, x: Float[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
         told, alpha = self.ratio.logits(x), self.ratio.first
