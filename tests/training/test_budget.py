@@ -82,6 +82,20 @@ def test_a_model_whose_steps_grow_dearer_keeps_its_budget(monkeypatch, costs):
     assert 0.85 * 12 < clock.seconds < 1.02 * 12
 
 
+def test_an_hour_is_not_spent_on_timing(monkeypatch):
+    """A part of any budget that is spent on timing would be minutes of a long one, and tells nothing more."""
+    clock = Clock(monkeypatch)
+
+    class Timed(Line):
+        def loss(self, batch):
+            clock.seconds += 2
+            return super().loss(batch)
+
+    trained = train(Timed(), normal_rows(), TrainConfig(core_minutes=60, batch_size=32, device="cpu", log_every=1))
+    assert trained.metrics[0]["core_seconds"] < 2 * budget.LONGEST + 20
+    assert 0.9 * 3600 < clock.seconds < 1.02 * 3600
+
+
 def test_a_part_that_grows_is_timed_through_what_is_around_it(monkeypatch):
     clock = Clock(monkeypatch)
 

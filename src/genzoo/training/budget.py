@@ -26,7 +26,7 @@ from genzoo.training.timing import Cost, timed
 
 __all__ = ["drawing", "planned", "rows_judged"]
 
-STRETCH = 0.04  # the part of the minutes that is spent on timing steps
+STRETCH, LONGEST = 0.04, 30.0  # the part of the minutes that is spent on timing steps, and the most seconds of them
 WARM = 0.2  # the part that a first step may take to be made twice, for the first of a process is slow
 SHARE, FEWEST = 0.01, 500  # rows of a validation as a share of the run's; the fewest
 SHOWN = 0.1  # the part of a run that grids of samples may take together
@@ -123,7 +123,7 @@ def _fitted(
 
 def _costs(trial: Trial) -> tuple[float, ...]:
     """Seconds of a step in equal parts of the training; one, if it is alike at the beginning, middle and end."""
-    course, least = trial.course, STRETCH * trial.seconds
+    course, least = trial.course, min(STRETCH * trial.seconds, LONGEST)
     try:
         if isinstance(course, Passes):
             return (_step_of_a_pass(trial, least),)
