@@ -159,7 +159,7 @@ def test_densities_of_mixed_columns_integrate_to_the_masses_of_regions(rows: Gen
     spike[:, 0] = 0.0
     at_zero = events.log_mass(1, {0: Range(0, 0)}, {})
     pieces = rows.members[0].pieces if isinstance(rows, Forest) else rows.pieces
-    log_density = rows.log_prob(spike) - pieces.log_within(spike)  # which is over as far as the nearest value
+    log_density = rows.log_prob(spike) - pieces.read(spike)[1]  # which is over as far as the nearest value
     assert at_zero.item() == pytest.approx(log_density.item(), abs=1e-10)
     assert events.log_mass(1, {0: Range(0, 0, above=True)}, {}).item() == -torch.inf
 
@@ -185,7 +185,7 @@ def test_pieces_keep_spikes_whole_numbers_and_ends() -> None:
     spiked = (values == 0) | (values == 3.5)
     assert torch.equal(again[spiked, 0], values[spiked])
     assert torch.equal(again[:, 1], again[:, 1].round())
-    assert bool(pieces.log_within(x).isfinite().all())
+    assert bool(pieces.read(x)[1].isfinite().all())
 
 
 @pytest.mark.parametrize("model", [ProductMixture(MIXED, components=2), Forest([LatentTree(MIXED, states=2)])])

@@ -45,16 +45,12 @@ class Alphabet(Wide, abc.ABC):
         """Places of tokens in [0, 1]."""
 
     @abc.abstractmethod
-    def of(self, x: Float[Tensor, " B"]) -> Int[Tensor, " B"]:
-        """The token of each value."""
+    def read(self, x: Float[Tensor, " B"]) -> tuple[Int[Tensor, " B"], Float[Tensor, " B"]]:
+        """The token of each value, and the log-density of the value within it; −1 and 0 where one is missing."""
 
     @abc.abstractmethod
     def law(self, log_p: Float[Tensor, "B used"]) -> Float[Tensor, "B L"]:
         """The probabilities of tokens, and of elsewhere if there is such a thing, from log-probabilities of tokens."""
-
-    @abc.abstractmethod
-    def log_within(self, x: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
-        """The log-density of values within their tokens; 0 where one is missing."""
 
     @abc.abstractmethod
     def at(self, token: Int[Tensor, " B"], u: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
@@ -68,6 +64,14 @@ class Alphabet(Wide, abc.ABC):
     def held(self, x: Float[Tensor, " B"], part: Part | None) -> Float[Tensor, " B"]:
         """Values of a part of the line, without the rounding that may lead out of it; of no part, within the range of
         the training rows."""
+
+    def of(self, x: Float[Tensor, " B"]) -> Int[Tensor, " B"]:
+        """The token of each value."""
+        return self.read(x)[0]
+
+    def log_within(self, x: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
+        """The log-density of values within their tokens; 0 where one is missing."""
+        return self.read(x)[1]
 
     def log_prob(
         self, x: Float[Tensor, " B"], token: Int[Tensor, " B"], log_p: Float[Tensor, "B used"]
@@ -126,14 +130,11 @@ class Levels(Alphabet):
     def ranks(self) -> Float[Tensor, " tokens"]:
         return (torch.arange(self.tokens, device=self.rows.device) + 0.5) / self.tokens
 
-    def of(self, x: Float[Tensor, " B"]) -> Int[Tensor, " B"]:
-        return x.nan_to_num(-1.0).long()
+    def read(self, x: Float[Tensor, " B"]) -> tuple[Int[Tensor, " B"], Float[Tensor, " B"]]:
+        return x.nan_to_num(-1.0).long(), torch.zeros_like(x, dtype=torch.float64)
 
     def law(self, log_p: Float[Tensor, "B used"]) -> Float[Tensor, "B L"]:
         return log_p.double().exp()
-
-    def log_within(self, x: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
-        return torch.zeros_like(x, dtype=torch.float64)
 
     def at(self, token: Int[Tensor, " B"], u: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
         return token.double()

@@ -129,8 +129,14 @@ class Bins(Alphabet):
         share = self.rows / self.rows.sum()
         return (share.cumsum(0) - share / 2).clamp(0, 1)
 
-    def of(self, x: Float[Tensor, " B"]) -> Int[Tensor, " B"]:
-        return self.owner[self._cell(x.nan_to_num(0.0))].masked_fill(x.isnan(), -1)
+    def read(self, x: Float[Tensor, " B"]) -> tuple[Int[Tensor, " B"], Float[Tensor, " B"]]:
+        lacks, y = x.isnan(), x.double().nan_to_num(0.0)
+        cell = self._cell(y)
+        log_p = self.slope[cell]
+        tail = ((cell == 0) | (cell == self._last)).nonzero().squeeze(1)
+        if len(tail):  # none of the training rows
+            log_p[tail] += self._log_tail(y[tail], cell[tail])
+        return self.owner[cell].masked_fill(lacks, -1), log_p.masked_fill(lacks, 0.0)
 
     def log_rest(self) -> tuple[Tensor, Tensor]:
         n = self.rows.sum()
@@ -142,12 +148,6 @@ class Bins(Alphabet):
         found[:, : log_p.shape[1]] = (log_p.double() + log_rest).exp()
         found[:, self.tokens] = log_lacks.exp()
         return found
-
-    def log_within(self, x: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
-        y = x.double().nan_to_num(0.0)
-        cell = self._cell(y)
-        is_tail = (cell == 0) | (cell == self._last)
-        return (self.slope[cell] + torch.where(is_tail, self._log_tail(y, cell), 0.0)).where(~x.isnan(), 0)
 
     def at(self, token: Int[Tensor, " B"], u: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
         line, place = (self.owner + self.before)[self.turn], token.double() + u

@@ -105,16 +105,20 @@ class Pieces(Wide):
             alphabet.fit(column[~column.isnan()])
         self._count()
 
+    def read(self, x: Shaped[Tensor, "B D"]) -> tuple[Int[Tensor, "B D"], Float[Tensor, " B"]]:
+        """The number of each entry's piece, `count` where it is missing; and log ∏ q_d of the entries that are there:
+        densities of reals, masses of whole numbers."""
+        columns = x.T.double().contiguous()
+        found = [alphabet.read(column) for alphabet, column in zip(self.alphabets, columns, strict=True)]
+        codes = [
+            torch.where(token < 0, self.count, token + start)
+            for (token, _), start in zip(found, self.starts, strict=False)
+        ]
+        return torch.stack(codes, 1), torch.stack([log_p for _, log_p in found]).sum(0)
+
     def codes(self, x: Shaped[Tensor, "B D"]) -> Int[Tensor, "B D"]:
         """The number of each entry's piece, `count` where it is missing."""
-        columns = zip(self.alphabets, x.double().T, self.starts, strict=False)
-        found = [(alphabet.of(column), start) for alphabet, column, start in columns]
-        return torch.stack([torch.where(token < 0, self.count, token + start) for token, start in found], 1)
-
-    def log_within(self, x: Shaped[Tensor, "B D"]) -> Float[Tensor, " B"]:
-        """log ∏ q_d of the entries that are there: densities of reals, masses of whole numbers."""
-        parts = zip(self.alphabets, x.double().T, strict=True)
-        return torch.stack([alphabet.log_within(column) for alphabet, column in parts]).sum(0)
+        return self.read(x)[0]
 
     def values(self, codes: Int[Tensor, "B D"], u: Float[Tensor, "B D"], region: Region) -> Float[Tensor, "B D"]:
         """The entries at places u in [0, 1) of what lies of their pieces in a region, or within the range of the
