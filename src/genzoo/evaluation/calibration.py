@@ -17,7 +17,7 @@ References:
 import math
 
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from scipy import stats
 from torch import Tensor
 
@@ -101,7 +101,10 @@ def coverage(draws: Shaped[Tensor, "n B *event"], truth: Shaped[Tensor, "B *even
 
 
 def covered(
-    draws: Shaped[Tensor, "n B *event"], truth: Shaped[Tensor, "B *event"], level: float = 0.9
+    draws: Shaped[Tensor, "n B *event"],
+    truth: Shaped[Tensor, "B *event"],
+    level: float = 0.9,
+    among: Bool[Tensor, "B *event"] | None = None,
 ) -> Float[Tensor, " B"]:
     """Of each posterior, how often central intervals hold the entries of the truth.
 
@@ -109,6 +112,12 @@ def covered(
         draws: Of each posterior.
         truth: The truths.
         level: What intervals promise.
+        among: The entries that count, those that were not told; all if None. Of a row without any it is `level`.
+
+    Example:
+        >>> among = torch.tensor([[True, False]])
+        >>> covered(torch.tensor([[[0.0, 5.0]], [[1.0, 5.0]]]), torch.tensor([[9.0, 5.0]]), among=among)
+        tensor([0.8500], dtype=torch.float64)
     """
     if not 0 < level < 1:
         raise ValueError(f"`level` must lie between 0 and 1, got {level}. Take 0.9.")
@@ -116,7 +125,11 @@ def covered(
     below, ties = (draws < truth).double().sum(0), (draws == truth).double().sum(0)
     low, width = below / (len(draws) + 1), (ties + 1) / (len(draws) + 1)  # where the truth's place is uniform
     ends = (1 - level) / 2, (1 + level) / 2
-    return (((low + width).clamp(*ends) - low.clamp(*ends)) / width).mean(1)
+    each = ((low + width).clamp(*ends) - low.clamp(*ends)) / width
+    if among is None:
+        return each.mean(1)
+    counts = among.flatten(1).to(each.device)
+    return torch.where(counts.any(1), (each * counts).sum(1) / counts.sum(1).clamp_min(1), level)
 
 
 def ranks(

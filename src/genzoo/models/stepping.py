@@ -40,7 +40,8 @@ def stream(
         n: The number of rows.
         given: The condition in full.
         noise: Where the draws come from; place t has its page t.
-        prefix: The first symbols of each row; the rest is drawn to follow them.
+        prefix: The first symbols of each row, −1 after the last of a row that has fewer; the rest is drawn to follow
+            them.
         choice: How the next symbol is chosen.
 
     Raises:
@@ -54,15 +55,16 @@ def stream(
         5
     """
     choice.check()
-    state, known = chain.begin(n, given), 0 if prefix is None else prefix.shape[1]
+    state, told = chain.begin(n, given), [] if prefix is None else list(prefix.to(noise.device).unbind(1))
     said = none_said(chain, n, noise.device) if choice.remembers else None
     end = chain.symbols - 1 if chain.space.ragged else -1
     ended: Tensor | None = None
     for t in range(chain.space.dims):
-        if prefix is not None and t < known:
-            symbol = prefix[:, t].to(noise.device)
+        if t < len(told) and bool((told[t] >= 0).all()):
+            symbol = told[t]
         else:
             symbol = chosen(chain.logits(state), noise.tick(t), choice, said)
+            symbol = torch.where(told[t] < 0, symbol, told[t]) if t < len(told) else symbol
         symbol = symbol if ended is None else symbol.masked_fill(ended, end)
         said = with_said(said, symbol[:, None])
         ended = symbol == end if ended is None else ended | (symbol == end)

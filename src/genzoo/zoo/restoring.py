@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
 from genzoo.core import GenerativeModel, Given, Space
 from genzoo.distributions.estimate import Estimate, mean_of
 from genzoo.evaluation.calibration import covered, ratio_of, spread_and_error
 from genzoo.tasks.inverse import Measurement, Posterior, as_numbers, measure, solve
-from genzoo.tasks.inverse.measurement import Channel
+from genzoo.tasks.inverse.measurement import Channel, Exact
 from genzoo.tasks.inverse.operator import Linear
+from genzoo.tasks.inverse.pixels import Mask
 
 __all__ = ["Restored", "figures_of", "restored"]
 
@@ -46,8 +47,9 @@ class Restored:
         """What is told of each row: how near draws are to the truth, and how sure."""
         found = self._near()
         if len(self.draws) > 1:
-            found["spread"], found["error"] = spread_and_error(self.draws, self.truth)
-            found["coverage of 90 %"] = covered(self.draws, self.truth)
+            unit = self._units()
+            found["spread"], found["error"] = spread_and_error(self.draws / unit, self.truth / unit)
+            found["coverage of 90 %"] = covered(self.draws, self.truth, among=self._open())
         return found
 
     @property
@@ -55,6 +57,20 @@ class Restored:
         """PSNR of the mean and of single draws in dB, or of symbols how many of the hidden ones are right; with two
         draws or more the spread over the error (1 is right) and how often 90 % intervals hold the truth."""
         return figures_of(self.each())
+
+    def _open(self) -> Bool[Tensor, "B *event"] | None:
+        """The entries that are not seen as they are, where some are."""
+        operator, noise = self.measurement.operator, self.measurement.noise
+        if not isinstance(operator, Mask) or not isinstance(noise, Exact):
+            return None
+        return ~operator.known.to(self.truth.device).expand_as(self.truth)
+
+    def _units(self) -> Tensor:
+        """What one entry is measured in: columns of a table by how far its rows lie apart, all else alike."""
+        if self.space.columns is None or len(self.truth) < 2:
+            return self.truth.new_ones(())
+        spread = self.truth.nan_to_num().std(0)
+        return torch.where(spread > 0, spread, 1.0)
 
     def _near(self) -> dict[str, Tensor]:
         """How near."""

@@ -1,10 +1,13 @@
 """Methods of other families against enumeration and closed forms."""
 
+import itertools
+
 import pytest
 import torch
 
 from genzoo.core import Batch, Noise, Space
 from genzoo.core.abilities import Sequential
+from genzoo.distributions.conditioned import Conditioned, Group
 from genzoo.models.autoregressive import MADE, Bigram, PixelCNN
 from genzoo.models.classical import HMM, PPCA
 from genzoo.models.graphical import RBM, Graph, Ising, Potts, sprinkler
@@ -176,6 +179,40 @@ def test_a_hidden_chain_given_some_of_its_symbols(noise) -> None:
     exact = solve(model, seen, n=1, seed=1, method="enumerate")
     torch.testing.assert_close(found.log_evidence, exact.log_evidence)
     assert total_variation(found, shares(model, seen), model) < 0.05
+
+
+@pytest.mark.parametrize("covariance", ["full", "tied", "diag"])
+@pytest.mark.parametrize("noise", [Exact(), Gaussian(0.4)])
+def test_a_hidden_chain_of_reals_is_a_mixture_over_its_paths(covariance, noise) -> None:
+    """A chain of three steps of two states is a mixture of eight Gaussians, whose posterior is known."""
+    model = HMM(Space((3, 2)), states=2, covariance=covariance).double()
+    bits = (Noise(1).uniform(200, 1, 1) < 0.5).double() * 3
+    x = bits + Noise(0).normal(200, 3, 2, dtype=torch.float64) @ torch.tensor([[1.0, 0.6], [0.0, 0.5]]).double()
+    model.prepare([Batch(x)])
+    model.begin(), model.accumulate(Batch(x)), model.finish()
+    seen = measure(Mask(torch.tensor([[True, False], [False, False], [True, True]])), x[:1], noise, seed=0)
+    found = solve(model, seen, n=20_000, seed=2)
+    assert (found.method, found.exactness) == ("filter", Exactness.EXACT)
+    exact = of_paths(model, seen)
+    assert found.log_evidence is not None
+    torch.testing.assert_close(found.log_evidence, exact.log_evidence)
+    drawn = found.x[:, 0].flatten(1).double()
+    error = drawn.std(0) / 20_000**0.5
+    assert bool(((drawn.mean(0) - exact.mean()[0]).abs() <= 4.5 * error + 1e-5).all())
+    others = exact.draw(20_000, Noise(5))
+    torch.testing.assert_close(drawn.T.cov(), others.T.cov(), atol=0.06, rtol=0)
+
+
+def of_paths(model: HMM, seen: Measurement) -> Conditioned:
+    """The posterior of three Gaussian steps as that of a mixture over all paths of their states."""
+    gaussians, groups = model.emissions.gaussians, []  # type: ignore[union-attr]
+    for path in itertools.product(range(len(model.transition)), repeat=3):
+        which = torch.tensor(path)
+        log_w = model.initial[0, path[0]].log() + model.transition[which[:-1], which[1:]].log().sum()
+        root = torch.linalg.cholesky(torch.block_diag(*gaussians.covariances(which)))
+        groups.append(Group(log_w[None], gaussians.means[which].flatten()[None], root))
+    matrix, y = seen.operator.matrix(), seen.y.flatten(1)[:, seen.operator.counted.flatten()]  # type: ignore[union-attr]
+    return Conditioned(groups, matrix, y, seen.noise.variance(y[0]))
 
 
 def test_a_product_by_the_evidence_of_its_second_part() -> None:

@@ -130,10 +130,30 @@ def test_weights_that_collapse_are_an_error() -> None:
     with pytest.raises(WeightsCollapsed, match="Ask for more `draws`"):
         solve(model, seen, seed=0, method="importance")
     wide = solve(model, question(model, m=1, sigma=1.0), n=50, seed=0, method="importance")
+    narrow = solve(model, question(model, m=1, sigma=0.01), n=50, seed=0, method="importance")
+    assert bool((narrow.diagnostics["ess"] > 10).all()), "few rows of the first are near, and enough of all"
     exact = solve(model, question(model, m=1, sigma=1.0), n=50, seed=0)
     assert wide.log_evidence is not None
     assert exact.log_evidence is not None
     assert abs(wide.log_evidence.item() - exact.log_evidence.item()) < 0.1
+
+
+def test_the_same_rows_serve_all_measurements_and_no_more_than_tell_that_there_is_no_hope() -> None:
+    model, drawn = mixture_of(5), []
+
+    class Told(type(model)):  # type: ignore[misc]
+        def sample(self, n, *args, **kwargs):
+            drawn.append(n)
+            return super().sample(n, *args, **kwargs)
+
+    model.__class__ = Told
+    seen = measure(Identity((8,)), torch.zeros(3, 8) + torch.arange(3.0)[:, None], Gaussian(1.0), seed=0)
+    solve(model, seen, n=2, seed=0, method="importance", allow_collapse=True)
+    assert drawn == [4096]
+    drawn.clear()
+    with pytest.raises(WeightsCollapsed, match="256 weighted rows must be worth 10, got 1"):
+        solve(model, measure(Identity((8,)), torch.zeros(3, 8), Gaussian(1e-3), seed=0), seed=0, method="importance")
+    assert drawn == [256]
 
 
 def test_nothing_and_everything_measured() -> None:

@@ -32,8 +32,8 @@ from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.models.classical import chain, long_chain
 from genzoo.models.classical.chain import Filtered, Smoothed, likeliest_paths, safe_log
-from genzoo.models.classical.emissions import Covariance, emissions
-from genzoo.models.classical.hmm_given import Filtering
+from genzoo.models.classical.emissions import Covariance, GaussianEmissions, emissions
+from genzoo.models.classical.hmm_given import Filtering, RealFiltering
 from genzoo.models.classical.hmm_steps import Steps
 from genzoo.models.classical.kmeans import assigned, lloyd, plus_plus
 from genzoo.models.labels import classes_in, labels_of
@@ -154,8 +154,9 @@ class HMM(GenerativeModel, DirectFit):
         return x.to(getattr(torch, self.space.dtype) if self.space.is_discrete else torch.get_default_dtype())
 
     def abilities(self) -> list[Ability]:
-        if self.space.is_real:
-            return []
+        if isinstance(self.emissions, GaussianEmissions):
+            near = RealFiltering(self._starting, self.transition, self.emissions.gaussians)
+            return [] if self.space.ragged else [near]
         tables = self.emissions.tables().exp()
         steps = Steps(self.space, self._starting, self.transition, tables)
         return [steps] if self.space.ragged else [steps, Filtering(self._starting, self.transition, tables)]

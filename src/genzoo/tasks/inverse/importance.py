@@ -9,12 +9,12 @@ import math
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from genzoo.core.given import given_rows
 from genzoo.core.model import Capability
-from genzoo.tasks.importance import WeightsCollapsed
+from genzoo.tasks.importance import WeightsCollapsed, effective_sample_size
 from genzoo.tasks.inverse.measurement import as_numbers
 from genzoo.tasks.inverse.posterior import Exactness
 from genzoo.tasks.inverse.problem import Answer, Method, Problem
@@ -22,7 +22,8 @@ from genzoo.tasks.inverse.twisted import systematic
 
 __all__ = ["Importance"]
 
-LEAST, DRAWS = 10.0, 4096  # what draws must be worth; how many there are at first
+LEAST, DRAWS, FIRST = 10.0, 4096, 256  # what draws must be worth; how many there are, and those looked at first
+APART = 20.0  # nats
 
 
 class Importance(Method):
@@ -56,28 +57,69 @@ class Importance(Method):
         Raises:
             WeightsCollapsed: If it is.
         """
-        parts = [self._one(problem.part(i, i + 1), n, seed, draws) for i in range(len(problem))]
-        x, log_w = zip(*parts, strict=True)
-        weights = torch.stack(log_w)
+        own = bool(problem.given)
+        rows, found = _Rows(problem.part(0, 1), seed), []
+        for i in range(len(problem)):
+            part = problem.part(i, i + 1)
+            rows = _Rows(part, seed) if own and i else rows
+            log_w = self._weights(part, rows, draws, allow_collapse)
+            found.append((self._chosen(part, rows.first(draws), log_w, n, seed), log_w))
+        weights = torch.stack([log_w for _, log_w in found])
         ess = 1 / weights.double().softmax(1).square().sum(1)
         ess = torch.where(weights.isfinite().any(1), ess, 0.0)
         if float(ess.min()) < LEAST and not allow_collapse:
-            raise WeightsCollapsed(
-                f"{draws:,} weighted rows must be worth {LEAST:g}, got {float(ess.min()):.2g}. Ask for more `draws`, "
-                "or take a method that is led by the measurement."
-            )
+            raise _collapsed(draws, float(ess.min()))
         evidence = weights.double().logsumexp(1) - math.log(draws)
-        return Answer(torch.cat(x), draws, evidence, {"ess": ess})
+        return Answer(torch.cat([x for x, _ in found]), draws, evidence, {"ess": ess})
 
-    def _one(self, problem: Problem, n: int, seed: int, draws: int) -> tuple[Tensor, Float[Tensor, " draws"]]:
-        """n draws for one measurement, and all weights."""
-        model, here = problem.model, torch.zeros(draws, dtype=torch.int64, device=problem.measurement.y.device)
-        given = given_rows(problem.given, here)
-        x = model.sample(draws, given or None, seed=seed)
-        with torch.no_grad():
-            u = as_numbers(model.space, x).to(problem.measurement.y)
-            log_w = problem.measurement.rows(here).log_prob(u)
+    def _weights(self, part: Problem, rows: "_Rows", draws: int, allow_collapse: bool) -> Float[Tensor, " draws"]:
+        """log p(y | x) of all rows; given up after the first of them, where these tell that there is no hope."""
+        if draws > FIRST and not allow_collapse and _are_hopeless(first := _log_w(part, rows.first(FIRST))):
+            raise _collapsed(FIRST, effective_sample_size(first))
+        return _log_w(part, rows.first(draws))
+
+    def _chosen(self, part: Problem, x: Tensor, log_w: Float[Tensor, " draws"], n: int, seed: int) -> Tensor:
+        """n rows by their weights, as evenly as can be."""
         if not bool(log_w.isfinite().any()):
-            return x[:1].expand(n, *x.shape[1:]), log_w
-        index = systematic(log_w[None], n, problem.noise(seed, self.name))[0]
-        return x[index], log_w
+            return x[:1].expand(n, *x.shape[1:])
+        return x[systematic(log_w[None], n, part.noise(seed, self.name))[0]]
+
+
+class _Rows:
+    """Rows of a model under the condition of one measurement, drawn when they are asked for."""
+
+    def __init__(self, part: Problem, seed: int) -> None:
+        self.part, self.seed = part, seed
+        self.x: Tensor | None = None
+
+    def first(self, n: int) -> Shaped[Tensor, "n *event"]:
+        """The first n, the same however many there are."""
+        have = 0 if self.x is None else len(self.x)
+        if n > have:
+            here = torch.zeros(n - have, dtype=torch.int64, device=self.part.measurement.y.device)
+            given = given_rows(self.part.given, here)
+            more = self.part.model.sample(n - have, given or None, seed=self.seed, start=have)
+            self.x = more if self.x is None else torch.cat([self.x, more])
+        assert self.x is not None
+        return self.x[:n]
+
+
+def _log_w(part: Problem, x: Shaped[Tensor, "n *event"]) -> Float[Tensor, " n"]:
+    """log p(y | x) of rows."""
+    with torch.no_grad():
+        u = as_numbers(part.model.space, x).to(part.measurement.y)
+        here = torch.zeros(len(x), dtype=torch.int64, device=u.device)
+        return part.measurement.rows(here).log_prob(u)
+
+
+def _are_hopeless(log_w: Float[Tensor, " n"]) -> bool:
+    """Whether no row is possible, or the best is e²⁰ times as good as the second: among many more, one will be."""
+    best = log_w.topk(2).values
+    return not bool(best[0].isfinite()) or bool(best[0] - best[1] > APART)
+
+
+def _collapsed(draws: int, worth: float) -> WeightsCollapsed:
+    return WeightsCollapsed(
+        f"{draws:,} weighted rows must be worth {LEAST:g}, got {worth:.2g}. Ask for more `draws`, or take a method "
+        "that is led by the measurement."
+    )
