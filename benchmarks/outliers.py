@@ -1,6 +1,6 @@
 """Distances to neighbors beside scikit-learn's, and rows scored in flat memory.
 
-`neighbors`: the mean distance to the five nearest of known rows, by `nearest_among` and by NearestNeighbors (brute
+`neighbors`: the mean distance to the five nearest of known rows, by `NearestRows` and by NearestNeighbors (brute
 force, float32 as well), in turn, processor time of one thread; the distances are the same. `memory`: by how much the
 peak rises from scoring a tenth of the rows to scoring all of them.
 
@@ -24,7 +24,7 @@ from sklearn.neighbors import NearestNeighbors
 from benchmarks import record
 from benchmarks.tables_mixture import seconds
 from genzoo.core import Noise, Space
-from genzoo.distributions.pairwise import nearest_among
+from genzoo.distributions.pairwise import NearestRows
 from genzoo.models.classical import GaussianMixture
 from genzoo.tasks.outliers import outliers
 
@@ -37,7 +37,7 @@ def neighbors(n: int, m: int, width: int, repeats: int) -> dict[str, Any]:
     search = NearestNeighbors(n_neighbors=5, algorithm="brute").fit(known.numpy())
     ours, peer = [], []
     for _ in range(repeats):
-        ours.append(seconds(lambda: nearest_among(x, known, 5).sqrt().mean(1)))
+        ours.append(seconds(lambda: NearestRows(known)(x, 5)[0].sqrt().mean(1)))
         peer.append(seconds(lambda: search.kneighbors(x.numpy())[0].mean(1)))
     same = bool(np.allclose(ours[-1][1].numpy(), peer[-1][1], rtol=1e-3))
     a, b = min(run[0] for run in ours), min(run[0] for run in peer)

@@ -27,7 +27,7 @@ from experiments.outliers_tables import by_model as by_model_of
 from experiments.tables_mixed import asked_for
 from genzoo.core import Noise
 from genzoo.data import Data, read
-from genzoo.distributions.pairwise import nearest_among
+from genzoo.distributions.pairwise import NearestRows
 from genzoo.distributions.resampling import chance_below
 from genzoo.tasks.outliers import methods, outliers
 from genzoo.tasks.outliers.likelihoods import file_lengths
@@ -62,11 +62,11 @@ def areas(score: Callable[[Tensor], Tensor], usual: Tensor, strange: dict[str, T
 
 def plain(data: Data, usual: Tensor, strange: dict[str, Tensor]) -> dict[str, dict[str, float]]:
     """Detectors without a deep model."""
-    known = data.train.head(10_000)[0].flatten(1).float() / 255
+    near = NearestRows(data.train.head(10_000)[0].flatten(1).float() / 255)
     return {
         "short file": areas(lambda x: -file_lengths(x), usual, strange),
         "neighbors, 10,000 pictures": areas(
-            lambda x: nearest_among(x.flatten(1).float() / 255, known, 5).sqrt().mean(1), usual, strange
+            lambda x: near(x.flatten(1).float() / 255, 5)[0].sqrt().mean(1), usual, strange
         ),
         "a Gaussian for each class": areas(_class_gaussians(data), usual, strange),
     }
@@ -120,7 +120,7 @@ def class_out(spelled: str, minutes: float, data: Data, on: str, rows: int, labe
     asked, of = getattr(data, on).head(rows)
     known, odd = x[y != label], of == label
     if spelled == PLAIN:
-        near = nearest_among(asked.flatten(1).float() / 255, known.flatten(1).float() / 255, 5).sqrt().mean(1)
+        near = NearestRows(known.flatten(1).float() / 255)(asked.flatten(1).float() / 255, 5)[0].sqrt().mean(1)
         return {"neighbors": chance_below(near[~odd].double(), near[odd].double()).value}
     found = by_model_of(spelled, minutes, known, asked, odd, label, data.space)
     return {name: value if name == "core_seconds" else value / 100 for name, value in found.items()}

@@ -35,7 +35,7 @@ def test_a_file_comes_back_with_what_is_strange_beside_it(home: Path, tmp_path: 
     )
     told = command("outliers", home / "run", "--data", tmp_path / "new.csv", "--fdr", 0.3, "--out", tmp_path / "s.csv")
     assert "83 rows, " in told
-    assert "calibration rows, auto, by likelihood, neighbors" in told
+    assert "calibration rows, auto, by likelihood, neighborhood" in told
     text = (tmp_path / "s.csv").read_bytes().decode()
     assert text.startswith("id;pay;age;sex;score;p;flagged;strange\r\n")
     assert 'b;"990.00";;M;' in text

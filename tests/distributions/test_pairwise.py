@@ -5,7 +5,7 @@ import torch
 
 from genzoo.core.noise import Noise
 from genzoo.distributions import nearest, neighbor_radii, squared_distances
-from genzoo.distributions.pairwise import nearest_among
+from genzoo.distributions.pairwise import NearestRows
 
 X, Y = (Noise(seed).normal(n, 3, dtype=torch.float64) for seed, n in ((0, 50), (1, 37)))
 
@@ -37,7 +37,8 @@ def test_the_nearest_of_another_set_are_those_of_a_plain_search(m: int) -> None:
     among = Noise(0).normal(m, 3) + 50
     among[: m // 2] = among[: m // 2].sort(0).values
     x = torch.cat([Noise(1).normal(200, 3) + 50, among[:40]])
-    found = nearest_among(x, among, 5)
+    found, places = NearestRows(among)(x, 5)
+    assert found.allclose((x[:, None] - among[places]).square().sum(2), rtol=1e-3, atol=1e-6)
     plain = torch.cdist(x.double(), among.double()).square().sort(1).values[:, :5]
     assert found.double().allclose(plain, rtol=1e-3, atol=1e-6)
     assert (found[200:, 0] == 0).all()

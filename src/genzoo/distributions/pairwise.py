@@ -4,15 +4,16 @@ from collections.abc import Iterator
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from genzoo.distributions.resampling import require_rows
 from genzoo.distributions.samples import Samples, checked_rows
 
-__all__ = ["nearest", "nearest_among", "nearest_others", "neighbor_radii", "squared_distances"]
+__all__ = ["NearestRows", "nearest", "nearest_others", "neighbor_radii", "squared_distances"]
 
 BLOCK = 1024
 GROUP, CACHED = 64, 1 << 22  # distances of which the least is taken at once; those that are kept at a time
+TALL = 512  # rows that are worth a reading of all others, however many distances that makes
 LOST = 1e4  # times the rounding of a product's terms: below that a difference has lost its digits
 
 
@@ -117,46 +118,65 @@ def nearest_others(x: Float[Tensor, "n D"], k: int, *, block: int = BLOCK) -> Fl
     return torch.cat([_smallest(torch.cat(parts, dim=1), k).sort(1).values for parts in near])
 
 
-def nearest_among(x: Float[Tensor, "n D"], among: Float[Tensor, "m D"], k: int) -> Float[Tensor, "n k"]:
-    """The squared distances of each row to its k nearest rows of another set, in ascending order.
+class NearestRows:
+    """The nearest of some rows, which are made ready once.
 
-    The search is one of matrix products; what is found is computed anew from differences, so that copies are at
-    distance zero.
+    $$ \\|x - a_j\\|^2 - \\|x\\|^2 = (x, 1)^\\top (-2 a_j, \\|a_j\\|^2), $$
+
+    so one matrix product ranks them, into memory that is used again. What is found is computed anew from differences,
+    so that copies are at distance zero.
 
     Args:
-        x: The rows.
         among: Where to look.
-        k: How many neighbors.
-
-    Raises:
-        TooFew: If there are fewer than k rows to look among.
 
     Example:
-        >>> nearest_among(torch.tensor([[1.0]]), torch.tensor([[0.0], [3.0], [9.0]]), 2)
-        tensor([[1., 4.]])
+        >>> NearestRows(torch.tensor([[0.0], [3.0], [9.0]]))(torch.tensor([[1.0]]), 2)
+        (tensor([[1., 4.]]), tensor([[0, 1]]))
     """
-    require_rows(len(among), k, f"A distance to {k} neighbors")
-    center = among.mean(0)  # near the origin fewer digits are lost
-    others = among - center
-    norms, found = others.square().sum(1), []
-    for part in (x - center).split(max(16, CACHED // len(among))):
-        index = _least(torch.addmm(norms, part, others.T, alpha=-2), k)
-        steps = part.repeat_interleave(k, 0).sub_(others[index.flatten()])
-        found.append(steps.square_().sum(1).reshape(-1, k).sort(1).values)
-    return torch.cat(found)
+
+    def __init__(self, among: Float[Tensor, "m D"]) -> None:
+        require_rows(len(among), 1, "The nearest of rows")
+        self.center = among.mean(0)  # near the origin fewer digits are lost
+        self.rows = among - self.center
+        m, width = among.shape
+        self.right = among.new_zeros(m + -m % GROUP, width + 1)  # whole groups, the last rows of which are far away
+        torch.mul(self.rows, -2, out=self.right[:m, :width])
+        self.right[:, -1] = torch.inf
+        self.right[:m, -1] = self.rows.square().sum(1)
+
+    def __call__(self, x: Float[Tensor, "n D"], k: int) -> tuple[Float[Tensor, "n k"], Int[Tensor, "n k"]]:
+        """The squared distances to the k nearest in ascending order, and which these are.
+
+        Args:
+            x: The rows.
+            k: How many.
+
+        Raises:
+            TooFew: If there are fewer than k.
+        """
+        require_rows(len(self.rows), k, f"A distance to {k} neighbors")
+        away, m = x - self.center, len(self.right)
+        at_once = max(16, CACHED // m, min(TALL, x.shape[1]))  # all of `right` is read for each part
+        room, found = away.new_empty(min(at_once, max(1, len(x))), m), []
+        for part in away.split(at_once):
+            left = nn.functional.pad(part, (0, 1), value=1.0)
+            index = _least(torch.mm(left, self.right.T, out=room[: len(part)]), k)
+            squared = (part[:, None] - self.rows[index]).square_().sum(2)
+            order = squared.argsort(1)
+            found.append((squared.gather(1, order), index.gather(1, order)))
+        distances, places = zip(*found, strict=True)
+        return torch.cat(distances), torch.cat(places)
 
 
 def _least(distances: Float[Tensor, "n m"], k: int) -> Int[Tensor, "n k"]:
     """The places of the k smallest of each row: they lie in the k groups whose smallest is smallest."""
-    groups = distances.shape[1] // GROUP
-    if groups < 2 * k:
+    groups = distances.unflatten(1, (-1, GROUP))
+    if groups.shape[1] < 2 * k:
         return distances.topk(k, dim=1, largest=False, sorted=False).indices
-    inside = distances[:, : groups * GROUP].unflatten(1, (groups, GROUP))
-    chosen = inside.amin(2).topk(k, dim=1, largest=False, sorted=False).indices
-    places = (chosen[:, :, None] * GROUP + torch.arange(GROUP, device=chosen.device)).flatten(1)
-    left = torch.arange(groups * GROUP, distances.shape[1], device=chosen.device).expand(len(places), -1)
-    places = torch.cat([places, left], 1)
-    return places.gather(1, distances.gather(1, places).topk(k, dim=1, largest=False, sorted=False).indices)
+    chosen = groups.amin(2).topk(k, dim=1, largest=False, sorted=False).indices
+    inside = groups[torch.arange(len(groups), device=chosen.device)[:, None], chosen].flatten(1)
+    place = inside.topk(k, dim=1, largest=False, sorted=False).indices
+    return chosen.gather(1, place // GROUP) * GROUP + place % GROUP
 
 
 def nearest(x: Samples, among: Samples, *, block: int = BLOCK) -> tuple[Float[Tensor, " n"], Int[Tensor, " n"]]:

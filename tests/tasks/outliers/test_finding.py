@@ -15,6 +15,7 @@ from genzoo.models.classical import Gaussian
 from genzoo.tasks.outliers import Setting, benjamini_hochberg, conformal, entries, methods, outliers, surprise
 from genzoo.tasks.outliers.finding import STATISTICS
 from genzoo.tasks.outliers.statistic import Drawn
+from genzoo.tasks.outliers.tails import Tails, Together
 from genzoo.training import TrainConfig, train
 from tests.zoo import ready
 from tests.zoo.entry import batch
@@ -70,6 +71,41 @@ def test_neighbors_are_those_of_a_plain_search_in_standard_units(fitted: tuple[G
     assert number("neighbors", Setting(model, known), asked).allclose(distance.double().log(), atol=1e-4)
     drawn = number("neighbors", Setting(model), asked)  # among samples, where no rows are known
     assert torch.corrcoef(torch.stack([drawn, distance.double().log()]))[0, 1] > 0.5
+
+
+def test_a_neighborhood_is_as_crowded_as_its_rows_are(fitted: tuple[Gaussian, Tensor]) -> None:
+    """Distances beside those of the neighbors, by a plain search; units do not matter, and copies are not endless."""
+    model, x = fitted
+    known, asked = x[:300], torch.cat([x[300:330], x[:2]])
+    units = (known - known.mean(0)) / known.std(0, unbiased=False)
+    there = (asked - known.mean(0)) / known.std(0, unbiased=False)
+    own = torch.cdist(units, units).sort(1).values[:, 1:21].mean(1)
+    distance, place = torch.cdist(there, units).sort(1)
+    wanted = distance[:, :20].mean(1).log() - own[place[:, :20]].log().mean(1)
+    found = number("neighborhood", Setting(model, known), asked)
+    assert found[:, 1].allclose(wanted.double(), atol=1e-4)
+    assert found[:, 0].equal(number("neighbors", Setting(model, known), asked))
+    assert number("neighborhood", Setting(model, known.repeat(30, 1)), asked).isfinite().all()
+
+
+def test_numbers_together_tell_what_neither_tells_alone() -> None:
+    """z ~ N(0, C): what is left of one given the other is (C⁻¹z)_k / √(C⁻¹)_kk; one number is its surprise."""
+    z = Noise(0).normal(4000, 2, dtype=torch.float64) @ torch.tensor([[1.0, 0.8], [0.0, 0.6]]).double()
+    told = {"a": z[:, 0], "b": z[:, 1]}
+    both = Together(told, both_ways={"a": False, "b": True})
+    shrunk = torch.tensor([[1.0, 0.6], [0.6, 1.0]]).double()  # a quarter of 0.8 is given away
+    assert both.left.allclose(shrunk.inverse() / shrunk.inverse().diag().sqrt(), atol=0.05)
+    odd = {"a": torch.tensor([0.0, 2.0, 2.0]).double(), "b": torch.tensor([0.0, 1.6, -1.6]).double()}
+    score, by = both(odd)
+    assert score[2] > score[1] + 3 > score[0] + 3
+    assert both(odd, torch.tensor([True, True, False]))[0][2] < score[1] + 1  # a row with holes is not compared
+    assert by["a"][1] == by["a"][2] == pytest.approx(-math.log(stats.norm.sf(2.0)), rel=0.05)
+    assert Together({"a": z[:, 0]}, both_ways={"a": False})({"a": odd["a"]})[0].equal(by["a"])
+    far = both({"a": torch.tensor([1e9, torch.inf]).double(), "b": torch.tensor([-1e9, -torch.inf]).double()})[0]
+    assert far.isfinite().all()
+    exact = Tails(z[:, 0]).normal(torch.tensor([-3.0, 0.0, 1.0, 40.0]).double())
+    assert exact[:3].allclose(torch.tensor([-3.0, 0.0, 1.0]).double(), atol=0.25)
+    assert exact[3] > 100
 
 
 def test_a_latent_is_its_log_prior_and_a_flows_code_is_not_compared() -> None:
@@ -194,7 +230,7 @@ def test_far_rows_are_flagged_and_usual_ones_are_not(fitted: tuple[Gaussian, Ten
     assert found.flagged[:300].float().mean() < 0.05
     assert found.calibration == 150
     assert found.smallest_p == 1 / 151
-    assert list(found.by) == ["likelihood", "neighbors"]
+    assert list(found.by) == ["likelihood", "neighborhood"]
     for choice in methods(model, known=x[:300]):
         if not choice.why_not and choice.name != "auto":
             one = outliers(model, rows, calibration=x[300:600], known=x[:300], method=choice.name)

@@ -2,6 +2,8 @@
 
 References:
     Ramaswamy, Rastogi & Shim, 2000, "Efficient algorithms for mining outliers from large data sets" (neighbors)
+    Breunig, Kriegel, Ng & Sander, 2000, "LOF: identifying density-based local outliers" (distances beside those of the
+        neighbors; here without its reachability, as in Schubert, Zimek & Kriegel, 2014)
     Livernoche et al., 2024, "On diffusion modeling for anomaly detection", arXiv:2305.18593 (the posterior mean of a
         diffusion's time ranks rows as the mean distance to neighbors does)
 """
@@ -15,12 +17,17 @@ from torch import Tensor
 from genzoo.core.abilities import Latent
 from genzoo.core.model import GenerativeModel
 from genzoo.core.space import Space
-from genzoo.distributions.pairwise import nearest_among
+from genzoo.distributions.pairwise import NearestRows
 from genzoo.tasks.outliers.statistic import Drawn, Setting, Statistic, gathered, part_of
 
-__all__ = ["LatentNorm", "Nearest", "Neighbors", "Reconstruction", "Units"]
+__all__ = ["LatentNorm", "Nearest", "Neighborhood", "Neighbors", "Reconstruction", "Units"]
 
 K = 5
+CROWD, CROWDED, LEAST_APART = (
+    20,
+    20_000,
+    0.1,
+)  # whose distances are compared, among how many, and at least in the mean's
 DRAWS = 5000  # samples that stand for rows where none are known
 KNOWN = 50_000  # rows among which neighbors are looked for, at most
 CODES = 2000  # rows that say how entries are spread
@@ -93,23 +100,28 @@ class Units:
 
 
 class Nearest:
-    """The squared distances to the five nearest of the rows that the model learned from, else of its samples.
+    """The squared distances to the nearest of the rows that the model learned from, else of its samples.
 
     Args:
         setting: The model, and rows that it learned from.
+        most: Of these.
 
     Attributes:
         dims: Numbers in a row.
     """
 
-    def __init__(self, setting: Setting) -> None:
-        x = Units.usual(setting, KNOWN)
+    def __init__(self, setting: Setting, most: int = KNOWN) -> None:
+        x = Units.usual(setting, most)
         self.units = Units(setting.model.space, x)
-        self.among = self.units(x)
-        self.dims = self.among.shape[1]
+        among = self.units(x)
+        self.search, self.dims = NearestRows(among), among.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.search.rows)
 
     def __call__(self, x: Tensor) -> Float[Tensor, "B k"]:
-        return nearest_among(self.units(x), self.among, min(K, len(self.among))).clamp_min(0)
+        """To the five nearest."""
+        return self.search(self.units(x), min(K, len(self)))[0]
 
 
 class Neighbors(Statistic):
@@ -120,9 +132,37 @@ class Neighbors(Statistic):
     def why_not(self, setting: Setting) -> str:
         return Units.why_not(setting)
 
+    def repeats(self, setting: Setting) -> bool:
+        return True
+
     def number(self, setting: Setting) -> Callable[[Drawn], Tensor]:
         nearest = Nearest(setting)
         return lambda rows: nearest(rows.x).sqrt().mean(1).double().clamp_min(1e-9).log()
+
+
+class Neighborhood(Neighbors):
+    """The same, and how much farther a row is from its twenty nearest than these are from theirs, as a logarithm."""
+
+    name = "neighborhood"
+
+    def repeats(self, setting: Setting) -> bool:
+        return False
+
+    def number(self, setting: Setting) -> Callable[[Drawn], Tensor]:
+        alone, nearest = super().number(setting), Nearest(setting, CROWDED)
+        k, search = min(CROWD, len(nearest) - 1), nearest.search
+        if not k:
+            return alone
+        own = search(search.rows + search.center, k + 1)[0][:, 1:].sqrt().mean(1)  # the first is the row itself
+        least = max(float(own.mean()) * LEAST_APART, 1e-9)
+        crowding = own.clamp_min(least).log()
+
+        def number(rows: Drawn) -> Tensor:
+            squared, places = search(nearest.units(rows.x), k)
+            apart = squared.sqrt().mean(1).clamp_min(least).log() - crowding[places].mean(1)
+            return torch.stack([alone(rows), apart.double()], 1)
+
+        return number
 
 
 class Reconstruction(Statistic):

@@ -4,10 +4,10 @@ A score alone says nothing: a likelihood of −700 may be usual. So the rows are
 model has not learned from and which are taken for usual: their ranks give p-values that are right whatever the score,
 and flags of which at most a share is false.
 
-`auto` takes every statistic that the model has. On half of the calibration rows it learns how each is spread; a row is
-as strange as the strangest of its statistics, in the chance of its tail. The other half gives the p-values. Where both
-high and low values are strange the upper tail has nearly all of the weight: densities of states (Morningstar et al.)
-weigh both alike, by which much is lost on tables: `typicality` does so (`python -m experiments.outliers_tables`).
+`auto` takes every statistic that the model has. On half of the calibration rows it learns how each is spread and how
+they move together, as a density of states does (Morningstar et al.). A density asks how rare a row is, on either side
+alike; here a row is strange by how far out each number is, and each given the others (`tails.Together`), and where low
+values are strange, too, the upper tail has nearly all of the weight. The other half gives the p-values.
 
 References:
     Morningstar et al., 2021, "Density of states estimation for out-of-distribution detection", arXiv:2006.09273
@@ -27,19 +27,19 @@ from genzoo.core.model import GenerativeModel, Unsupported
 from genzoo.core.noise import Noise
 from genzoo.distributions.resampling import require_rows
 from genzoo.tasks.outliers.chances import benjamini_hochberg, conformal, rows_needed
-from genzoo.tasks.outliers.distances import LatentNorm, Neighbors, Reconstruction
+from genzoo.tasks.outliers.distances import LatentNorm, Neighborhood, Neighbors, Reconstruction
 from genzoo.tasks.outliers.judged import Critic, DiffusionTime
 from genzoo.tasks.outliers.likelihoods import Complexity, Likelihood, Ratio
 from genzoo.tasks.outliers.noised import Denoising, ScoreNorm
 from genzoo.tasks.outliers.remarks import refuse_training_rows, remarks
-from genzoo.tasks.outliers.statistic import Choice, Setting, Statistic, Told, part_of
-from genzoo.tasks.outliers.tails import Tails, united
+from genzoo.tasks.outliers.statistic import Choice, Drawn, Setting, Statistic, Told, part_of
+from genzoo.tasks.outliers.tails import Together, united
 
 __all__ = ["STATISTICS", "Outliers", "methods", "outliers"]
 
 STATISTICS: tuple[Statistic, ...] = (
     Likelihood(), Complexity(), Ratio(), Reconstruction(), LatentNorm(), Denoising(), ScoreNorm(),
-    DiffusionTime(), Critic(), Neighbors(),
+    DiffusionTime(), Critic(), Neighborhood(), Neighbors(),
 )  # fmt: skip
 LEAST = 20  # calibration rows; half of them say how a statistic is spread
 
@@ -49,7 +49,7 @@ class Outliers:
     """How strange rows are.
 
     Attributes:
-        score: Of each row; higher is stranger. Of `auto` the −log of a chance, else the statistic itself.
+        score: Of each row; higher is stranger. Of `auto` about the −log of a chance, else the statistic itself.
         p: The chance that a usual row scores as high.
         flagged: Which rows are outliers, if a share of false flags was named.
         method: How they were scored.
@@ -93,7 +93,7 @@ def methods(
         >>> from genzoo.core import Space
         >>> from genzoo.models.classical import GaussianMixture
         >>> [choice.name for choice in methods(GaussianMixture(Space((2,)), components=3)) if not choice.why_not]
-        ['auto', 'likelihood', 'typicality', 'reconstruction', 'diffusion_time', 'neighbors']
+        ['auto', 'likelihood', 'typicality', 'reconstruction', 'diffusion_time', 'neighborhood', 'neighbors']
     """
     setting = Setting(model, known, background)
     why = {statistic.name: statistic.why_not(setting) for statistic in STATISTICS}
@@ -169,7 +169,7 @@ def _fitted(setting: Setting, method: str, calibration: Told) -> Fitted:
     first, left = (part_of(calibration, half.sort().values) for half in order.chunk(2))
     spread = {name: setting.of(first, number) for name, number in numbers.items()}
     both = {statistic.name: statistic.both_ways for statistic in chosen}
-    tails = {name: Tails(united(part, part), both_ways=both[name]) for name, part in spread.items()}
+    together = Together({name: united(part, part) for name, part in spread.items()}, both_ways=both)
 
     def score(rows: Told) -> tuple[Tensor, dict[str, Tensor]]:
         found = {name: united(setting.of(rows, number), spread[name]) for name, number in numbers.items()}
@@ -177,10 +177,14 @@ def _fitted(setting: Setting, method: str, calibration: Told) -> Fitted:
             return (found["likelihood"] - spread["likelihood"].mean()).abs(), {}
         if method != "auto":
             return found[method], {}
-        by = {name: tails[name].surprise(values) for name, values in found.items()}
-        return torch.stack(list(by.values())).amax(0), by
+        return together(found, setting.of(rows, _whole)[:, 0] == 1)
 
     return Fitted(score, left)
+
+
+def _whole(rows: Drawn) -> Float[Tensor, " B"]:
+    """1 for rows without missing entries."""
+    return 1 - rows.x.flatten(1).isnan().any(1).double()
 
 
 def _plain(

@@ -9,19 +9,26 @@ low numbers are strange, too, the chance is that of both tails by Bonferroni wit
 References:
     Silverman, 1986, "Density estimation for statistics and data analysis" (the width)
     Genovese, Roeder & Wasserman, 2006, "False discovery control with p-value weighting" (weights)
+    Morningstar et al., 2021, "Density of states estimation for out-of-distribution detection", arXiv:2006.09273 (the
+        law of several statistics)
 """
 
 import math
+from collections.abc import Mapping
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
+from scipy.special import ndtri_exp
 from torch import Tensor
 
-__all__ = ["Tails"]
+__all__ = ["Tails", "Together", "united"]
 
 LOW = 0.05  # the weight of the lower tail
 CENTERS = 2000  # calibration's numbers that a density stands on, at most
 FAR = 1e6  # deviations
+SHRUNK = 0.25  # of covariances: what is left of two numbers that say nearly the same is their noise
+SHARPNESS = 0.5  # T
 
 
 class Tails:
@@ -53,18 +60,78 @@ class Tails:
 
     def surprise(self, s: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
         """−log of the chance of numbers as strange as these."""
-        s = s.clamp(self.center - FAR * self.scale, self.center + FAR * self.scale)
+        s = self._near(s)
         upper = self._log_chance(s, 1.0)
-        if not self.both_ways:
-            return -upper
-        lower = self._log_chance(s, -1.0)
-        return -torch.minimum(upper - math.log1p(-LOW), lower - math.log(LOW))
+        return _of_tails(upper, self._log_chance(s, -1.0)) if self.both_ways else -upper
+
+    def normal(self, s: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
+        """The normal scores z of numbers, Φ(−z) being the chance of the upper tail."""
+        s = self._near(s)
+        upper, lower = (self._log_chance(s, side).cpu().numpy() for side in (1.0, -1.0))
+        z = np.where(upper < lower, -ndtri_exp(upper), ndtri_exp(lower))  # by the tail that keeps its digits
+        return torch.from_numpy(z).to(s)
+
+    def _near(self, s: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
+        return s.clamp(self.center - FAR * self.scale, self.center + FAR * self.scale)
 
     def _log_chance(self, s: Tensor, side: float) -> Tensor:
         found = torch.empty_like(s)  # kept parts would lie between large ones in memory, none of which is given back
         for part, told in zip(s.split(CENTERS), found.split(CENTERS), strict=True):
             told.copy_(torch.special.log_ndtr(side * (self.centers - part[:, None]) / self.width).logsumexp(1))
         return found - math.log(len(self.centers))
+
+
+class Together:
+    """Numbers of each row as one, by their tails and by what is left of each given the others.
+
+    Args:
+        values: Of calibration rows, by name.
+        both_ways: Of which the lower tail counts as well.
+
+    Example:
+        >>> z = torch.randn(500, 2, generator=torch.Generator().manual_seed(0)).double()
+        >>> both = Together({"a": z[:, 0], "b": z.sum(1)}, both_ways={"a": True, "b": False})
+        >>> score, by = both({"a": torch.tensor([1.0, -2.0]).double(), "b": torch.tensor([1.0, 1.0]).double()})
+        >>> bool(score[1] > score[0]), list(by)
+        (True, ['a', 'b'])
+    """
+
+    def __init__(self, values: Mapping[str, Float[Tensor, " n"]], *, both_ways: Mapping[str, bool]) -> None:
+        self.tails = {name: Tails(part, both_ways=both_ways[name]) for name, part in values.items()}
+        known = self._scores(values)
+        covariance = known.T.cov().reshape(len(known.T), -1)
+        inverse = (covariance * (1 - SHRUNK) + SHRUNK * covariance.diag().diag()).inverse()
+        self.left = inverse / inverse.diag().sqrt()
+
+    def __call__(
+        self, values: Mapping[str, Float[Tensor, " B"]], whole: Bool[Tensor, " B"] | None = None
+    ) -> tuple[Float[Tensor, " B"], dict[str, Float[Tensor, " B"]]]:
+        """How strange rows are, and the surprise of each of their numbers.
+
+        Args:
+            values: By name.
+            whole: Which rows have all their entries; numbers of others move together in another way.
+        """
+        z = self._scores(values)
+        alone, left = self._surprises(z), self._surprises(z @ self.left)
+        if whole is not None:
+            left[~whole] = -torch.inf
+        parts = torch.cat([alone, left], 1) if len(self.tails) > 1 else alone
+        score = (SHARPNESS * parts).logsumexp(1) / SHARPNESS
+        return score, dict(zip(self.tails, alone.T, strict=True))
+
+    def _scores(self, values: Mapping[str, Tensor]) -> Float[Tensor, "B K"]:
+        return torch.stack([tails.normal(values[name]) for name, tails in self.tails.items()], 1)
+
+    def _surprises(self, z: Float[Tensor, "B K"]) -> Float[Tensor, "B K"]:
+        log = torch.special.log_ndtr
+        both = torch.tensor([tails.both_ways for tails in self.tails.values()], device=z.device)
+        return torch.where(both, _of_tails(log(-z), log(z)), -log(-z))
+
+
+def _of_tails(upper: Tensor, lower: Tensor) -> Tensor:
+    """−log of the chance of both tails, by those of each."""
+    return -torch.minimum(upper - math.log1p(-LOW), lower - math.log(LOW))
 
 
 def united(values: Float[Tensor, "n K"], calibration: Float[Tensor, "m K"]) -> Float[Tensor, " n"]:
