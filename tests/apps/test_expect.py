@@ -48,7 +48,7 @@ def test_cells_are_compared_as_they_are_written(tmp_path: Path) -> None:
     def value(of: str) -> float:
         return json.loads(genzoo("expect", tmp_path / "r", "--of", of, "-n", 2000, "--json"))["value"]
 
-    assert value("day > '2024-01-10'") == value("day > 19732") == value("x[0] > 19732")
+    assert value("day > '2024-01-10'") == value("x[0] > 19732")
     assert 0 < value("price >= '20,50 €'") == value("price >= 20.5")
     assert value("size == 1.5") == value("x[2] == 1.5") > 0.001
     said = genzoo("expect", tmp_path / "r", "--of", "day", "-n", 2000)
@@ -57,8 +57,9 @@ def test_cells_are_compared_as_they_are_written(tmp_path: Path) -> None:
     for of, told in (
         (
             "day > 'May'",
-            "must compare day with a number or a cell such as '1970-01-01', got day > »'May'«. fix: Write it so.",
+            "must compare day with a cell such as '1970-01-01', got day > »'May'«. fix: Write it so.",
         ),
+        ("day > 2024", "must compare day with cells such as '1970-01-01', not with a number of days"),
         ("kind == red", "must compare kind by == with one of ['red', 'white'], got »kind == red«"),
     ):
         assert told in " ".join(genzoo("expect", tmp_path / "r", "--of", of, code=2).split())

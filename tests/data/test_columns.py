@@ -263,3 +263,16 @@ def test_repeated_values_of_arrays_are_told_as_those_of_files() -> None:
     x = np.random.default_rng(0).normal(size=(300, 3)).astype(np.float32)
     x[:100, 1] = 0
     assert [note[:40] for note in read(x).notes] == ["column 'x2' is 0 in 33% of rows: a densi"]
+
+
+def test_words_in_the_order_that_is_said(tmp_path: Path) -> None:
+    rows = [f"{word},{k}.5,{k}" for k, word in enumerate(["large", "small", "medium", "small"] * 30)]
+    data = made(tmp_path, "size,b,c", rows, kinds="size:small<medium<large<huge")
+    assert data.space.columns is not None
+    assert data.space.columns[0] == Column("ordered", 4)
+    assert list(data.codec.words["size"]) == ["small", "medium", "large", "huge"]  # type: ignore[attr-defined]
+    assert data.x[:3, 0].tolist() == [2.0, 0.0, 1.0]
+    with pytest.raises(DataError, match="must name all of its words, got none for 'large'"):
+        made(tmp_path, "size,b,c", rows, kinds="size:small<medium")
+    with pytest.raises(DataError, match="must name each word once"):
+        made(tmp_path, "size,b,c", rows, kinds="size:small<medium<large<small")

@@ -168,6 +168,8 @@ def test_draws_within_a_region_of_numbers_lie_there(rows: GenerativeModel) -> No
     region = {0: Range(low=0, above=True), 1: Range(30, 33), 2: frozenset([1]), 3: Range(0.5, 0.6)}
     found = rows.ability(Events).draw_within(500, region, {}, Noise(5))
     assert bool(inside(found, region).all())
+    low = rows.ability(Events).draw_within(DRAWS, {1: Range(high=33)}, {}, Noise(5))[:, 1]
+    assert low.min() >= 20, "where any training row is, none is drawn below all of them"
     beyond = {1: Range(low=200), 3: Range(high=-20)}
     assert bool(inside(rows.ability(Events).draw_within(50, beyond, {}, Noise(6)), beyond).all()), "in the tails"
 

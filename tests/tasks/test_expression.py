@@ -5,8 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genzoo.core import Noise
-from genzoo.tasks import Column, Expression, ExpressionError
+from genzoo.core import Noise, Space
+from genzoo.data.dates import DateForm
+from genzoo.tasks import Column, Expression, ExpressionError, boxes
 
 X = Noise(0).normal(50, 5, dtype=torch.float64)
 IMAGES = Noise(1).uniform(20, 3, 4, 6, dtype=torch.float64)
@@ -153,3 +154,22 @@ def test_a_column_that_is_named_exactly_wins() -> None:
     columns = {"a_b": Column(0), "a b": Column(1)}
     for some in (columns, dict(reversed(columns.items()))):
         assert Expression("a_b", some)(torch.tensor([[1.0, 2.0]])).tolist() == [1.0]
+
+
+def test_words_in_an_order_are_compared_by_it() -> None:
+    sizes = {"size": Column(0, ("small", "medium", "large"), ordered=True)}
+    x = torch.tensor([[0.0], [1.0], [2.0]])
+    assert Expression("size > 'small' and size != 'large'", sizes)(x).tolist() == [False, True, False]
+    assert boxes(Expression("size >= 'medium'", sizes), Space((1,), levels=3)) == [{0: frozenset([1, 2])}]
+    with pytest.raises(ExpressionError, match="by ==, <, > with one of"):
+        Expression("size > 'tiny'", sizes)
+    with pytest.raises(ExpressionError, match="must compare kind by == with one of"):
+        Expression("kind > 'a'", {"kind": Column(0, ("a", "b"))})
+
+
+def test_a_year_is_no_number_of_days() -> None:
+    born = {"born": Column(0, form=DateForm("{Y:04}-{m:02}-{d:02}", "days"))}
+    assert Expression("born < '1970-01-03'", born)(torch.tensor([[1.0], [2.0]])).tolist() == [True, False]
+    for text in ("born < 1960", "1960 > born"):
+        with pytest.raises(ExpressionError, match="cells such as '1970-01-01', not with a number of days"):
+            Expression(text, born)

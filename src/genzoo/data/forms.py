@@ -8,6 +8,7 @@ import dataclasses
 import re
 from collections import Counter
 from collections.abc import Collection
+from typing import ClassVar
 
 from genzoo.core.errors import DataError
 from genzoo.data.columns import is_number
@@ -39,6 +40,7 @@ class Form:
         decimal: The decimal sign.
         places: The most digits after it.
         negative: How a number below zero looks: -5, −5 with a proper minus, 5- or (5).
+        unit: "": the number itself is written.
 
     Example:
         >>> form = Form("$", thousands=",", places=2)
@@ -52,6 +54,7 @@ class Form:
     decimal: str = "."
     places: int = 0
     negative: str = "-5"
+    unit: ClassVar[str] = ""
 
     def plain(self, cell: str) -> str:
         """The number in a cell as it is usually written; the cell, if it is not of the form."""

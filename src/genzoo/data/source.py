@@ -100,7 +100,7 @@ class Asked:
         header: Whether the first line of a table names its columns; None: judged by its look.
         missing: What becomes of missing cells of a table: an "error", "drop" their rows, "impute" them, "keep" NaN.
         kinds: What columns of a table are, where their look is not to decide, as "age:real,zip:categorical": real,
-            integer, ordered or categorical.
+            integer, ordered or categorical, or words in their order, "size:small<medium<large".
         na: The words, with commas between, that say that a cell of a table is missing, beside an empty one; None: ?,
             NA, N/A, NaN, NULL and their like.
         decimal: Whether numbers of a table have a decimal "." or ",".

@@ -15,7 +15,7 @@ from torch import Tensor
 from genzoo.core.given import Given
 from genzoo.core.noise import Noise
 
-__all__ = ["EventsLike", "ImputationLike", "Range", "Region", "inside", "moved_into"]
+__all__ = ["EventsLike", "ImputationLike", "Range", "Region", "inside", "moved_into", "overlap"]
 
 
 class Range(NamedTuple):
@@ -44,6 +44,18 @@ class Range(NamedTuple):
 
     def __str__(self) -> str:
         return f"{'(' if self.above else '['}{self.low:g}, {self.high:g}{')' if self.below else ']'}"
+
+
+def overlap(a: Range, b: Range) -> Range:
+    """What lies in both of two intervals; an empty one ends before it begins.
+
+    Example:
+        >>> str(overlap(Range(high=3), Range(1, 5, above=True)))
+        '(1, 3]'
+    """
+    low, above = max((a.low, a.above), (b.low, b.above))
+    high, not_below = min((a.high, not a.below), (b.high, not b.below))
+    return Range(low, high, above, not not_below)
 
 
 Region = Mapping[int, Range | frozenset[int]]  # by the number of the entry

@@ -73,6 +73,10 @@ class Alphabet(Wide, abc.ABC):
         """The log-density of values within their tokens; 0 where one is missing."""
         return self.read(x)[1]
 
+    def reached(self, part: Part) -> Part:
+        """What of a part of the line draws are taken from: that among the training rows, where any of it is."""
+        return part
+
     def log_prob(
         self, x: Float[Tensor, " B"], token: Int[Tensor, " B"], log_p: Float[Tensor, "B used"]
     ) -> Float[Tensor, " B"]:

@@ -23,7 +23,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from genzoo.core.space import Column
-from genzoo.distributions.region import Range, moved_into
+from genzoo.distributions.region import Range, moved_into, overlap
 from genzoo.models.alphabet import Alphabet, Levels, Part
 
 __all__ = ["Bins", "alphabet_of"]
@@ -171,6 +171,11 @@ class Bins(Alphabet):
             return x.clamp(*self.ends)
         assert isinstance(part, Range)
         return moved_into(x[:, None], {0: _whole(part) if self.whole else part})[:, 0]
+
+    def reached(self, part: Part) -> Part:
+        assert isinstance(part, Range)
+        found = overlap(_whole(part) if self.whole else part, Range(*self.ends.tolist()))
+        return found if bool((self.stretches(found).diff(dim=1) > 0).any()) else part
 
     def rank(self, x: Float[Tensor, " B"], u: Float[Tensor, " B"]) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
         """The share of the training rows below each value, a place u between below and up to it where it is whole or

@@ -153,7 +153,7 @@ class Pieced(AnyEntries, DirectFit, abc.ABC):
 
     def completed(self, rows: Float[Tensor, "B D"], region: Region, noise: Noise) -> Shaped[Tensor, "B *event"]:
         """Rows in which what is missing is drawn, given the rest and that they lie in a region."""
-        codes = self.pieces.codes(rows)
+        codes, region = self.pieces.codes(rows), self.pieces.reached(region)
         evidence = Evidence(codes, self.pieces.within(region))
         states = self.draw_states(evidence, noise.at("states"))
         uniform = noise.uniform(*rows.shape, 2, dtype=torch.float64)

@@ -134,6 +134,10 @@ class Pieces(Wide):
         """How much of each piece of the entries that a region names lies in it."""
         return {d: self.alphabets[d].stretches(part).diff(dim=1).squeeze(1) for d, part in region.items()}
 
+    def reached(self, region: Region) -> Region:
+        """What of a region draws are taken from: that within the range of the training rows, where any of it is."""
+        return {d: self.alphabets[d].reached(part) for d, part in region.items()}
+
     def features(self, codes: Int[Tensor, "n D"], d: int) -> Float[Tensor, "n F"]:
         """An entry as numbers between which distances make sense: its quantile as a normal number, or its level."""
         size, span = self.sizes[d], self.span(d)

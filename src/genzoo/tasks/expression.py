@@ -7,7 +7,7 @@ nothing is ever evaluated by Python itself.
 | | |
 |---|---|
 | values | numbers, `x`, `x[3]`, `x[-1]`, `x[0, 2:5]`, the columns of a table by name |
-| cells | `kind == 'white'`, `day > '2024-02-29'`, beside the name of a column |
+| cells | `kind == 'white'`, `day > '2024-02-29'`, `size >= 'medium'` of ordered words, beside the name of a column |
 | arithmetic | `+ - * / % **`, the exponent a number from −16 to 16 |
 | statements | `< <= > >= == !=` (also in chains), `in` and `not in` a list such as `('F', 'M')`, `and`, `or`, `not` |
 | functions | `abs exp log sqrt`; `min max mean sum std norm` over all entries of a row; `min max` of several values |
@@ -47,6 +47,7 @@ COMPARISONS: dict[type, Operation] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }
+SIGNS: dict[type, str] = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.NotEq: "!="}
 EACH: dict[str, Operation] = {"abs": torch.abs, "exp": torch.exp, "log": torch.log, "sqrt": torch.sqrt}
 OVER: dict[str, Operation] = {
     "min": lambda y: y.amin(1),
@@ -68,7 +69,14 @@ class ExpressionError(ValueError):
 
 
 class Form(Protocol):
-    """How numbers are written: as dates, with a currency."""
+    """How numbers are written: as dates, with a currency.
+
+    Attributes:
+        unit: What is counted where the number itself is written nowhere, such as days of dates; else "".
+    """
+
+    @property
+    def unit(self) -> str: ...
 
     def plain(self, cell: str) -> str:
         """The number in a cell; the cell, if it is none of the form."""
@@ -85,12 +93,14 @@ class Column(NamedTuple):
         words: The words that its numbers stand for, if any.
         whole: Whether it holds whole numbers only: what a model draws is rounded, as when it is written to a file.
         form: How its cells are written, where that is not as plain numbers.
+        ordered: Whether its words stand in an order, from the least on.
     """
 
     place: int
     words: Sequence[str] = ()
     whole: bool = False
     form: Form | None = None
+    ordered: bool = False
 
 
 class Expression:
@@ -217,14 +227,29 @@ class Expression:
                 continue
             for op, side in zip(node.ops, node.comparators, strict=True):
                 if words := self.words_of(node.left):
-                    if not isinstance(op, ast.Eq | ast.NotEq) or place_of(side, words) is None:
-                        name = _name(node.left)
-                        must = f"must compare {name} by == with one of {list(words)}"
-                        raise self._error(must, node, f"Write {name} == {_meant(side, words)!r}.")
+                    name = _name(node.left)
+                    signs = "by ==" if not self.columns[name].ordered else "by ==, <, >"
+                    has_order = self.columns[name].ordered or isinstance(op, ast.Eq | ast.NotEq)
+                    if not has_order or place_of(side, words) is None:
+                        sign = "==" if not has_order else SIGNS.get(type(op), "==")
+                        must = f"must compare {name} {signs} with one of {list(words)}"
+                        raise self._error(must, node, f"Write {name} {sign} {_meant(side, words)!r}.")
                     found.append(side)
                 elif self.cell_of(node.left, side) is not None:
                     found.append(side)
+                else:
+                    self._refuse_bare(node.left, side, node)
+                    self._refuse_bare(side, node.left, node)
         return found
+
+    def _refuse_bare(self, column: ast.expr, side: ast.expr, node: ast.Compare) -> None:
+        """Refuses a number beside a column of dates: a year is no number of days."""
+        known = self.columns.get(_name(column))
+        if known is None or known.form is None or not known.form.unit or number_of(side) is None:
+            return
+        shown = known.form.spelled("0")
+        must = f"must compare {_name(column)} with cells such as {shown!r}, not with a number of {known.form.unit}"
+        raise self._error(must, node, f"Write it as {_name(column)} < {shown!r}.")
 
     def cell_of(self, left: ast.expr, side: ast.expr) -> float | None:
         """The number of a cell that a column is compared with; None if it is none."""
@@ -234,7 +259,8 @@ class Expression:
         try:
             return float(column.form.plain(text))
         except ValueError:
-            must = f"must compare {_name(left)} with a number or a cell such as {column.form.spelled('0')!r}"
+            numbers = "" if column.form.unit else "a number or "
+            must = f"must compare {_name(left)} with {numbers}a cell such as {column.form.spelled('0')!r}"
             raise self._error(must, side, "Write it so.") from None
 
     # --- answering ------------------------------------------------------------------------------------------------

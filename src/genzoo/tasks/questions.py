@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from genzoo.core.space import Space
-from genzoo.distributions.region import Range, Region
+from genzoo.distributions.region import Range, Region, overlap
 from genzoo.tasks.expression import Expression, number_of, place_of
 
 __all__ = ["boxes", "spoken"]
@@ -204,9 +204,7 @@ def _overlap(a: Side, b: Side) -> Side:
         return a & b
     assert isinstance(a, Range)
     assert isinstance(b, Range)
-    low, above = max((a.low, a.above), (b.low, b.above))
-    high, not_below = min((a.high, not a.below), (b.high, not b.below))
-    return Range(low, high, above, not not_below)
+    return overlap(a, b)
 
 
 def _stepped(part: Side, step: float | None) -> Side:

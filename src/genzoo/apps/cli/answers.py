@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from genzoo.core import Space
 from genzoo.data.codec import Codec
 from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.tasks import Column, Expectation, Expression, Form, Interval, RareEvent
@@ -89,14 +90,16 @@ def _plain(interval: Interval) -> dict[str, float | None]:
     return {"value": finite["value"], "low": finite["low"], "high": finite["high"]}
 
 
-def columns_of(codec: Codec) -> dict[str, Column]:
+def columns_of(codec: Codec, space: Space) -> dict[str, Column]:
     """The columns that a question about a run's data can name.
 
     Args:
         codec: How the run's samples become files.
+        space: What one row is.
     """
     if isinstance(codec, TableCodec):
-        return {name: _column(codec, place, name) for place, name in enumerate(codec.columns)}
+        ordered = [column.kind == "ordered" for column in space.columns or ()] or [False] * len(codec.columns)
+        return {name: _column(codec, place, name, ordered[place]) for place, name in enumerate(codec.columns)}
     if isinstance(codec, PointsCodec):
         return {name: Column(place) for place, name in enumerate(codec.columns)}
     return {}
@@ -112,8 +115,8 @@ def written(asked: Callable[[Tensor], Tensor], codec: Codec) -> Callable[[Tensor
     return lambda x: asked(codec.written(x))
 
 
-def _column(codec: TableCodec, place: int, name: str) -> Column:
-    return Column(place, tuple(codec.words.get(name, ())), name in codec.whole, codec.forms.get(name))
+def _column(codec: TableCodec, place: int, name: str, ordered: bool) -> Column:
+    return Column(place, tuple(codec.words.get(name, ())), name in codec.whole, codec.forms.get(name), ordered)
 
 
 def parsed_quantiles(text: str) -> list[float]:

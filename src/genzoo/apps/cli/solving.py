@@ -240,6 +240,8 @@ def _rows(
     read = data_of(loaded, data, online=False)
     found = read.rows() if data is not None and split == "test" else rows_of(read, split)
     needs = bool(model.given_space) and not model.takes_null()
+    if data is not None and n < len(found):
+        say(f"the first {n:,} of {len(found):,} rows: --rows takes more")
 
     def take(first: int, last: int) -> "tuple[Tensor, Given]":
         x, given = found.gather(torch.arange(first, last))

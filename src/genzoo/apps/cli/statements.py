@@ -34,7 +34,7 @@ def within(run: "Run", text: str, n: int, seed: int, words: Mapping[str, Any], o
     from genzoo.zoo.conditions import conditions
 
     codec, model = table_codec(run), run.generative
-    asked = Expression(spoken(text), columns_of(codec))
+    asked = Expression(spoken(text), columns_of(codec, model.space))
     if not asked.is_event:
         raise Mistake(f"--where must be a statement, got {text!r}.", "Compare something, as 'age > 60'.")
     given = conditions(model, run.config.data, words, n, run.given_codecs)

@@ -213,10 +213,12 @@ def expect(
     read_config(run)
     from genzoo.apps.cli.answers import Answer, columns_of, parsed_quantiles, written
     from genzoo.tasks import Expression, expectation, rare_event
+    from genzoo.tasks.questions import spoken
     from genzoo.zoo.conditions import conditions, turns
 
     loaded, places = loaded_on(run, device), parsed_quantiles(quantiles)
-    asked, words = Expression(of, columns_of(loaded.codec)), pairs("--given", given or (), as_text=True)
+    asked = Expression(spoken(of), columns_of(loaded.codec, loaded.generative.space))
+    words = pairs("--given", given or (), as_text=True)
     model, data = loaded.generative, loaded.config.data
     rows = conditions(model, data, words, turns(model, data, words), loaded.given_codecs)
     answer: Answer

@@ -22,6 +22,7 @@ from genzoo.data.columns import are_whole, is_date, is_number, numbers
 __all__ = ["EXACT", "ID", "KINDS", "MOST_WORDS", "ReadColumn", "holds_words", "kinds_asked", "read_column"]
 
 MOST_WORDS, MOST_ASKED = 1000, 20_000  # different words of a column, by its look; where it is called categorical
+LESS = "<"  # between words of an order
 KINDS = ("real", "integer", "ordered", "categorical")
 EXACT = float(1 << 53)  # whole numbers up to here are float64
 ID = re.compile(r"0\d+", re.ASCII)
@@ -51,7 +52,7 @@ def read_column(name: str, cells: Sequence[str], wanted: str | None = None) -> R
     Args:
         name: Its name, for errors.
         cells: Its cells; an empty one is missing.
-        wanted: One of "real", "integer", "ordered", "categorical".
+        wanted: One of "real", "integer", "ordered", "categorical"; or its words from the least on, "low<mid<high".
 
     Raises:
         DataError: If it holds dates, free text, numbers with exceptions or with signs of more than a number, or is not
@@ -89,12 +90,12 @@ def holds_words(name: str, cells: Sequence[str], wanted: str | None = None) -> b
         (True, False)
     """
     if wanted is not None:
-        return wanted in ("ordered", "categorical")
+        return wanted in ("ordered", "categorical") or LESS in wanted
     return not isinstance(cells, Numbers) and _are_words(name, sorted(filter(None, different(cells))))
 
 
 def kinds_asked(kinds: str | Mapping[str, str] | None, names: Sequence[str]) -> dict[str, str]:
-    """The kinds of columns that the user named, as "age:real,zip:categorical" or a mapping.
+    """The kinds of columns that the user named, as "age:real,zip:categorical,size:low<mid<high" or a mapping.
 
     Args:
         kinds: What was said.
@@ -113,8 +114,11 @@ def kinds_asked(kinds: str | Mapping[str, str] | None, names: Sequence[str]) -> 
     for name, kind in (kinds or {}).items():
         if name not in names:
             raise DataError(f"`kinds` must name columns, got {name!r}. {nearest(name, names)}")
-        if kind not in KINDS:
-            raise DataError(f"The kind of {name!r} must be {', '.join(KINDS)}, got {kind!r}. {nearest(kind, KINDS)}")
+        if kind not in KINDS and LESS not in kind:
+            raise DataError(
+                f"The kind of {name!r} must be {', '.join(KINDS)}, or its words as low<mid<high, got {kind!r}. "
+                f"{nearest(kind, KINDS)}"
+            )
     return dict(kinds or {})
 
 
@@ -146,12 +150,25 @@ def _levels(name: str, cells: Sequence[str], words: Sequence[str], wanted: str |
             f"to take up to {MOST_ASKED:,} words for kinds, pass kinds='{name}:categorical'; if it is text to be "
             f"modelled, name it alone: x={name!r}."
         )
-    if all(is_number(cell) for cell in words):
+    if wanted is not None and LESS in wanted:
+        words = _in_order(name, words, wanted)
+    elif all(is_number(cell) for cell in words):
         words = sorted(words, key=lambda cell: (float(cell), cell))
     place = {word: float(k) for k, word in enumerate(words)}
     values = torch.from_numpy(looked_up(cells, lambda cell: place.get(cell, np.nan), np.float64))
-    column = Column("ordered" if wanted == "ordered" else "categorical", len(words), bool(values.isnan().any()))
-    return ReadColumn(values, column, tuple(words))
+    kind = "categorical" if wanted in (None, "categorical") else "ordered"
+    return ReadColumn(values, Column(kind, len(words), bool(values.isnan().any())), tuple(words))
+
+
+def _in_order(name: str, words: Sequence[str], wanted: str) -> list[str]:
+    """The words of a column from the least on, as they were said to be."""
+    said = [word.strip() for word in wanted.split(LESS)]
+    if other := next((word for word in words if word.strip() not in said), None):
+        raise DataError(f"The order of {name!r} must name all of its words, got none for {other!r}. Add it.")
+    if len(set(said)) < len(said) or not all(said):
+        raise DataError(f"The order of {name!r} must name each word once, got {wanted!r}. Leave out the others.")
+    spelled = {word.strip(): word for word in words}
+    return [spelled.get(word, word) for word in said]
 
 
 def _is_spelled(cell: str) -> bool:

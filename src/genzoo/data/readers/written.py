@@ -7,7 +7,7 @@ from genzoo.core.errors import DataError
 from genzoo.data.cells import Numbers, different, mapped
 from genzoo.data.dates import ORDERS, DateForm, date_form_of, odd_dates
 from genzoo.data.forms import Form, form_of
-from genzoo.data.readers.column import kinds_asked
+from genzoo.data.readers.column import holds_words, kinds_asked
 from genzoo.data.source import MOST_CLASSES, Asked
 
 __all__ = ["Written", "plain_numbers"]
@@ -43,7 +43,7 @@ def plain_numbers(
     forms = dict[str, Written]()
     for name in used:
         are_plain = isinstance(plain[name], Numbers) and asked.decimal == "."
-        if are_plain or kinds.get(name) in ("ordered", "categorical"):
+        if are_plain or (name in kinds and holds_words(name, (), kinds[name])):
             continue
         there = {cell for cell in different(plain[name]) if cell.strip() not in gone}
         form = form_of(name, there, asked.decimal) or _dates(name, there, asked)

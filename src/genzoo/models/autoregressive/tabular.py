@@ -275,6 +275,7 @@ class TabularEvents(Events):
     def draw_within(self, n: int, region: Region, given: Given, noise: Noise) -> Shaped[Tensor, "n D"]:
         model, ranks, embedded = self.model, self.model.ranks(), self.model.embedded(given)
         x = torch.full((n, model.space.dims), torch.nan, dtype=torch.float64, device=model.device)
+        region = {column: model.alphabets[column].reached(part) for column, part in region.items()}
         if region:
             tokens, log_weights = self._weights(n if given else 1, region, given)
             log_weights = log_weights.expand(n, -1)
