@@ -15,10 +15,12 @@ from typer.testing import CliRunner
 import genzoo
 from genzoo import evaluation, tasks
 from genzoo.apps.cli import app
-from genzoo.core import Latent, Noise
+from genzoo.core import GenerativeModel, Latent, Noise, Space, seeded
 from genzoo.distributions import Range
+from genzoo.environments import Fork
 from genzoo.evaluation import Protocol
 from genzoo.models.abilities import Inference
+from genzoo.models.classical import MixtureDensity
 from genzoo.sklearn_api import Estimator
 
 FEW = Protocol(rows=64, samples=64, seed=0)
@@ -84,6 +86,11 @@ def guess(home: Path) -> tuple[Any, torch.Tensor, Any]:
     return found.able(Inference), genzoo.read("digits").x[:2], found.checked_given(torch.tensor([3, 1]), 2)
 
 
+def walker() -> GenerativeModel:
+    with seeded(0):
+        return MixtureDensity(Space((4, 2)), Space((2, 2)), width=4)
+
+
 ENTRIES: dict[str, Callable[[Path, Path], object]] = {
     "read": lambda home, new: genzoo.read("moons"),
     "read a table": lambda home, new: genzoo.read(home / "table.csv"),
@@ -95,6 +102,7 @@ ENTRIES: dict[str, Callable[[Path, Path], object]] = {
     "load": lambda home, new: genzoo.load(home / "images"),
     "sample": lambda home, new: model(home).sample(4),
     "log_prob": lambda home, new: model(home).log_prob(torch.zeros(4, 2)),
+    "rollout": lambda home, new: tasks.rollout(tasks.Policy(walker(), Fork()), 2),
     "score": lambda home, new: evaluation.score(model(home), genzoo.read("moons").test),
     "evaluate": lambda home, new: genzoo.evaluate(model(home), genzoo.read("moons"), protocol=FEW),
     "evaluate images": lambda home, new: genzoo.evaluate(model(home, "images"), genzoo.read("digits"), protocol=FEW),

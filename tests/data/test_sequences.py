@@ -102,7 +102,8 @@ def steps(tmp_path: Path, **more: np.ndarray) -> Path:
 
 
 def test_windows_stay_in_their_episode(tmp_path: Path) -> None:
-    data = read(steps(tmp_path), x="action", given="state", horizon=3, history=2)
+    data = read(steps(tmp_path), x="action:3", given="state:2")
+    assert data.fingerprint == read(tmp_path / "t.npz", x="action", given="state", horizon=3, history=2).fingerprint
     assert (data.space, data.given_space, len(data)) == (Space((3, 2)), Space((2, 3)), 9)
     assert data.x[:, :, 0].tolist() == [
         [0, 2, 4],
@@ -126,14 +127,14 @@ def test_windows_stay_in_their_episode(tmp_path: Path) -> None:
 def test_an_episode_is_in_one_split(tmp_path: Path) -> None:
     ends = np.arange(1, 101) * 7
     path = steps(tmp_path, episode_ends=ends, action=np.random.default_rng(0).random((700, 2)), state=np.zeros(700))
-    data = read(path, x="action", given="state")
+    data = read(path, x="action:3", given="state")
     for index in data.splits.values():
         assert (index // 7).bincount(minlength=100).unique().tolist() == [0, 7]
 
 
 def test_images_are_seen_with_channels_first(tmp_path: Path) -> None:
     path = steps(tmp_path, img=np.zeros((9, 8, 6, 3), np.uint8))
-    data = read(path, x="action", given=["img", "state"])
+    data = read(path, x="action:3", given=["img", "state"])
     assert data.given_space["img"] == Space((2, 3, 8, 6), levels=256)
     assert data.given["img"].dtype == torch.uint8
 
@@ -142,11 +143,17 @@ def test_errors_about_trajectories(tmp_path: Path) -> None:
     path = steps(tmp_path)
     with pytest.raises(DataError, match=r"must be x, got \['action', 'state'\]. Say which, as x='action'"):
         read(path)
+    with pytest.raises(DataError, match=r"longest of which has 5 steps, got horizon=6 .* as x=action:5"):
+        read(path, x="action:6")
+    with pytest.raises(DataError, match=r"one history, got \[2, 3\]"):
+        read(path, x="action:2", given=["state:2", "img:3"])
     with pytest.raises(DataError, match="Did you mean 'state'"):
-        read(path, x="action", given="stat")
+        read(path, x="action:3", given="stat")
     with pytest.raises(DataError, match="must lie in"):
         read(path, x="action", horizon=0)
     with pytest.raises(DataError, match="must be increasing"):
         read(steps(tmp_path, episode_ends=np.array([5, 3])), x="action")
+    with pytest.raises(DataError, match="must be finite, got others"):
+        read(steps(tmp_path, state=np.full((9, 3), np.nan)), x="action:2", given="state:2")
     with pytest.raises(DataError, match="numbers for 7 steps"):
-        read(steps(tmp_path, episode_ends=np.array([5, 7])), x="action")
+        read(steps(tmp_path, episode_ends=np.array([5, 7])), x="action:3")

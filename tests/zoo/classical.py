@@ -14,6 +14,7 @@ from genzoo.models.classical import (
     KernelDensity,
     KMeans,
     LatentTree,
+    MixtureDensity,
     ProductMixture,
     SoftmaxRegression,
 )
@@ -49,7 +50,13 @@ def forest(space: Space, given: GivenSpaceLike = None) -> Forest:
     return Forest([tree(space, given), LatentTree(space, given, states=2, each=10, bins=6)])
 
 
+def network(space: Space = REALS, given: GivenSpaceLike = None, **options: object) -> MixtureDensity:
+    return MixtureDensity(space, given, components=2, width=16, depth=1, **options)
+
+
 CLASSICAL: dict[str, Entry] = {
+    "mixture_density": Entry(lambda: network(TINY_REALS, BOTH, drop_given=0.2), EXACT, "score condition", rounds=15),
+    "mixture_density/fixed": Entry(lambda: network(fixed=True), EXACT, "score"),
     "gaussian": Entry(lambda: Gaussian(REALS), EXACT, "score missing direct_fit"),
     "gaussian/diag": Entry(lambda: Gaussian(REALS, covariance="diag"), EXACT, "score missing direct_fit"),
     "gaussian/low_rank": Entry(

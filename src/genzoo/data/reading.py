@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 import numpy as np
 from torch import Tensor
@@ -28,6 +28,7 @@ from genzoo.data.options import check_options
 from genzoo.data.readers import audio, clips, images
 from genzoo.data.readers.archive import ARCHIVES, inner, open_files
 from genzoo.data.readers.by_ending import ENDINGS, read_file, read_together
+from genzoo.data.readers.demonstrated import DEMONSTRATIONS, read_demonstrations
 from genzoo.data.readers.embedded import EMBEDDED, read_embedded
 from genzoo.data.readers.frames import is_column, is_frame, read_frame, read_frame_pair, read_list
 from genzoo.data.readers.hub import PREFIX, is_hub, read_hub, read_hub_object
@@ -37,6 +38,7 @@ from genzoo.data.readers.moving import FROM, MOVING, read_moving
 from genzoo.data.readers.sequences import read_sequences
 from genzoo.data.readers.text import read_two_texts
 from genzoo.data.readers.torch_dataset import read_items
+from genzoo.data.readers.trajectories import windows_in
 from genzoo.data.source import EVERY, READERS, Asked, Condition, Options, Reader, Source
 from genzoo.data.split import choose, complete
 from genzoo.data.versions import Called, Versions, called, with_versions
@@ -67,12 +69,12 @@ def read(
 
     Args:
         source: `digits`, `verse`, `shapes`, a toy density (`ring`, …), clips made of MNIST (`moving_digits`,
-            `moving_pairs`); a folder of IDX pairs; a folder, zip or tar of images, clips or sounds, an archive of
-            sequences; a file of a table (`.csv`, `.tsv`, `.parquet`), of text (`.txt`), of records (`.jsonl`,
-            `.json`), of molecules (`.smi`) or of arrays (`.npy`, `.npz`), or a folder of such files, one per split, or
-            of parallel texts; a pair of text files; `hub:NAME`; a tensor or array, a frame of pandas or polars, a list
-            of rows or texts, a pair (x, given), a mapping of names to tensors, or a data set of PyTorch or of
-            `datasets`.
+            `moving_pairs`), demonstrations of an environment (`fork`, …); a folder of IDX pairs; a folder, zip or tar
+            of images, clips or sounds, an archive of sequences; a file of a table (`.csv`, `.tsv`, `.parquet`), of
+            text (`.txt`), of records (`.jsonl`, `.json`), of molecules (`.smi`) or of arrays (`.npy`, `.npz`), or a
+            folder of such files, one per split, or of parallel texts; a pair of text files; `hub:NAME`; a tensor or
+            array, a frame of pandas or polars, a list of rows or texts, a pair (x, given), a mapping of names to
+            tensors, or a data set of PyTorch or of `datasets`.
         given: What the rows are conditioned on: one name, and `Data.given` is a tensor, or several, and it is a
             mapping; "*" is everything that is not x; "text=caption|caption_zh" is a condition "text", one of these
             columns drawn for each row in every epoch. None: unconditional, even where there are labels; only a pair
@@ -100,6 +102,9 @@ given_space=Space(shape=(), levels=10, ragged=False), view=None)
         return _from(source.origin, _viewed(source, binarize, augment), binarize=binarize, augment=augment)
     if isinstance(source, tuple) and given is None:
         given = _brought(source)
+    if _may_be_steps(source):
+        x, given, lengths = windows_in(x, given, options)
+        options = cast(Options, options | lengths)
     wanted = called((given,) if isinstance(given, str) else tuple(given or ()))
     asked = _asked(wanted.all_columns, (x,) if isinstance(x, str) else tuple(x or ()), options)
     named = {"source": str(source)} if isinstance(source, str | Path) else None
@@ -174,6 +179,8 @@ def _reader(source: Any, options: Mapping[str, Any]) -> tuple[Reader, Any]:
     match source:
         case str() if source in EMBEDDED:
             return read_embedded, source
+        case str() if source in DEMONSTRATIONS:
+            return read_demonstrations, source
         case str() if source in MOVING:
             return read_moving, (source, _found(FROM))
         case str() if source.startswith(PREFIX):
@@ -204,6 +211,11 @@ def _reader(source: Any, options: Mapping[str, Any]) -> tuple[Reader, Any]:
     )
 
 
+def _may_be_steps(source: Any) -> bool:
+    """Whether a source may hold trajectories, whose windows are told by a colon: action:16."""
+    return isinstance(source, Mapping) or str(source) in DEMONSTRATIONS or str(source).lower().endswith(".npz")
+
+
 def _found(source: str | Path) -> Path:
     path = Path(source).expanduser()
     if path.exists():
@@ -213,6 +225,7 @@ def _found(source: str | Path) -> Path:
         return Path(root) / path
     known = [
         *EMBEDDED,
+        *DEMONSTRATIONS,
         *MOVING,
         *(other.name for other in (Path(root).iterdir() if root and Path(root).is_dir() else ())),
     ]

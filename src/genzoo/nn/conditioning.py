@@ -71,7 +71,8 @@ class Symbols(nn.Module):
 
 
 class Vector(nn.Module):
-    """One token for a few reals: a linear map of them, or a learned vector where they are null."""
+    """One token for a few reals, in a row or a window of steps: a linear map of them, or a learned
+    vector where they are null."""
 
     count = 1
 
@@ -170,7 +171,8 @@ def _kind(space: Space) -> type[nn.Module]:
         return Labels
     if space.is_discrete and len(space.shape) < 3:
         return Symbols
-    return Patches if len(space.shape) > 1 or space.dims > SHORT or space.ragged else Vector
+    few = space.dims <= SHORT and len(space.shape) < (3 if space.is_real else 2)  # of a window of steps, too
+    return Vector if few and not space.ragged else Patches
 
 
 def _patch(space: Space) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -24,6 +24,7 @@ BRINGS = {
     "hub": "data sets of the Hugging Face hub, hub:NAME",
     "lectures": "figures of the lectures: genzoo lecture",
     "ot": "exact transport of many rows",
+    "robots": "environments through the interface of Gymnasium",
     "sklearn": "every recipe as an estimator, and tests by boosted trees",
     "tables": "tables in Parquet",
     "tensorboard": "curves of training in TensorBoard",

@@ -8,6 +8,7 @@ import typer
 
 from genzoo import __version__
 from genzoo.apps.cli import (
+    acting,
     averaging,
     catalog,
     chatting,
@@ -60,7 +61,7 @@ def genzoo(
 PARTS = (
     catalog, training, using, checking, averaging, exporting, posterior, completing, imputing, outlying, solving,
     compressing, chatting, reproduce, lecturing,
-    verifying,
+    verifying, acting,
 )  # fmt: skip
 for part in PARTS:
     for function, example in part.COMMANDS.items():

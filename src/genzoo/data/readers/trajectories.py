@@ -5,13 +5,14 @@ At every step t there is one row,
 $$ x = (a_t, …, a_{t + horizon - 1}), \\qquad given = (s_{t - history + 1}, …, s_t), $$
 
 what is done from now on, and what has been seen up to now. Windows never leave their episode: before its beginning
-its first step is repeated, after its end its last.
+its first step is repeated, after its end its last. In words they are x=action:16 and given=state:2.
 
 References:
     Chi et al., 2023, "Diffusion policy: visuomotor policy learning via action diffusion", arXiv:2303.04137
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,11 +28,12 @@ from genzoo.data.readers.arrays import as_rows
 from genzoo.data.source import Asked, Condition, Source
 from genzoo.data.split import content_words
 
-__all__ = ["ENDS", "read_trajectories"]
+__all__ = ["ENDS", "read_trajectories", "windows_in"]
 
 ENDS = "episode_ends"
 LONGEST = 4096  # steps of a window
 MOST_CELLS = 1 << 33
+WINDOW = re.compile(r"(?P<name>.*?)(?::(?P<length>\d{1,9}))?", re.DOTALL)
 
 
 def read_trajectories(name: str, arrays: Mapping[str, Any], asked: Asked) -> Source:
@@ -55,6 +57,13 @@ def read_trajectories(name: str, arrays: Mapping[str, Any], asked: Asked) -> Sou
             f"`horizon` and `history` must lie in [1, {LONGEST}], got {asked.horizon}, {asked.history}. Change them."
         )
     ends = _ends(arrays[ENDS])
+    longest = int(np.diff(ends, prepend=0).max())
+    if max(asked.horizon, asked.history * bool(asked.given)) > longest:
+        raise DataError(
+            f"A window must fit into an episode, the longest of which has {longest} steps, got "
+            f"horizon={asked.horizon} and history={asked.history}. Ask for shorter ones, as "
+            f"x={x_role}:{min(asked.horizon, longest)}."
+        )
     steps = {role: _steps(role, arrays, offered, int(ends[-1])) for role in dict.fromkeys((x_role, *asked.given))}
     x, levels = _windows(steps[x_role], ends, 0, asked.horizon, asked.levels)
     conditions = {}
@@ -72,6 +81,37 @@ def read_trajectories(name: str, arrays: Mapping[str, Any], asked: Asked) -> Sou
     codec = SequenceCodec(tuple(f"{x_role}{i}" for i in range(x.shape[2])), levels) if x.ndim == 3 else ArrayCodec()
     space = Space(tuple(x.shape[1:]), levels=levels)
     return Source(name, x, space, codec, conditions, content=content, notes=(note,), grouped=True)
+
+
+def windows_in(
+    x: str | Sequence[str] | None, given: str | Sequence[str] | None, options: Mapping[str, Any]
+) -> tuple[Any, Any, dict[str, Any]]:
+    """Names of arrays without the lengths of their windows, and these as options.
+
+    Args:
+        x: What is x, as action:16.
+        given: The conditions, as state:2.
+        options: What else was asked for.
+
+    Raises:
+        DataError: If two lengths are asked of one kind of window.
+
+    Example:
+        >>> windows_in("action:16", ["state:2"], {})
+        ('action', ['state'], {'horizon': 16, 'history': 2})
+    """
+    found, told = dict[str, Any](), dict[str, int]()
+    for option, names in (("horizon", x), ("history", given)):
+        parts = [WINDOW.fullmatch(name) for name in ([names] if isinstance(names, str) else names or ())]
+        plain = [part["name"] for part in parts if part is not None]
+        lengths = {int(part["length"]) for part in parts if part is not None and part["length"]}
+        lengths |= {options[option]} if lengths and option in options else set()
+        if len(lengths) > 1:
+            raise DataError(f"All windows must have one {option}, got {sorted(lengths)}. Say one.")
+        if lengths:
+            told[option] = lengths.pop()
+        found[option] = plain[0] if isinstance(names, str) else plain if plain else names
+    return found["horizon"], found["history"], told
 
 
 def _ends(ends: Any) -> np.ndarray:

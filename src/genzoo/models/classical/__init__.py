@@ -1,4 +1,4 @@
-"""Classical models: densities fitted in closed form or by expectation maximization."""
+"""Classical models: densities fitted in closed form or by expectation maximization, and the network of a mixture."""
 
 from genzoo._lazy import attach
 
@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = attach(
         "latent_tree": ["LatentTree"],
         "linear_gaussian": ["LinearGaussian"],
         "mixture": ["Mixture", "responsibilities"],
+        "mixture_density": ["MixtureDensity"],
         "moments": ["RunningMoments"],
         "ppca": ["PPCA"],
         "product_mixture": ["ProductMixture"],

@@ -7,13 +7,13 @@ from genzoo._files import memory
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
 from genzoo.zoo.mistakes import Mistake
-from genzoo.zoo.recipe import NATS, Amount, Count, GivenSpaceLike, Positive, Recipe, Size, recipe
+from genzoo.zoo.recipe import NATS, Amount, Count, DropGiven, GivenSpaceLike, Positive, Recipe, Size, recipe
 from genzoo.zoo.units import in_units, over_reals
 
 if TYPE_CHECKING:
     pass
 
-__all__ = ["gaussian", "gaussian_mixture", "histogram", "kde", "kmeans", "softmax_regression"]
+__all__ = ["gaussian", "gaussian_mixture", "histogram", "kde", "kmeans", "mixture_density", "softmax_regression"]
 
 Kind = Literal["full", "tied", "diag", "spherical", "low_rank"]
 LARGE = 1 << 22  # numbers in all covariances from which a full one is no default
@@ -250,6 +250,50 @@ def softmax_regression(
     return Recipe(
         in_units(SoftmaxRegression(space, given_space, penalty=penalty, tol=tol)), TrainConfig(batch_size=1000)
     )
+
+
+@recipe(
+    family="classical",
+    likelihood="exact",
+    on_levels="bound",
+    can=("sample", "log_prob", "score", "loss", "condition"),
+    paper="Bishop, 1994, Mixture density networks",
+    sampling=("temperature",),
+)
+def mixture_density(
+    space: Space,
+    given_space: GivenSpaceLike = None,
+    *,
+    size: Size = "small",
+    components: Count = 5,
+    width: Count | None = None,
+    depth: Count = 3,
+    fixed: bool = False,
+    drop_given: DropGiven = 0.0,
+) -> Recipe:
+    """A perceptron of the condition says a mixture of Gaussians of all of x; with one component, a regression.
+
+    Args:
+        size: Small: layers of 256. Paper: of 512.
+        components: The number of Gaussians.
+        width: Units of a hidden layer; by default as size says.
+        depth: Hidden layers.
+        fixed: Whether one deviation serves all entries: with components=1 this is least squares, whose answer is
+            drawn at temperature=0.
+    """
+    from genzoo.models.classical import MixtureDensity
+
+    model = MixtureDensity(
+        Space(space.shape),
+        given_space,
+        components=components,
+        width=width or (256 if size == "small" else 512),
+        depth=depth,
+        fixed=fixed,
+        drop_given=drop_given,
+    )
+    config = TrainConfig(steps=3000, batch_size=256, lr=2e-3, warmup=100, clip_norm=10.0, ema=0.05)
+    return Recipe(over_reals(model, space), config)
 
 
 def _covariance(space: Space, given_space: GivenSpaceLike, asked: Kind | None, components: int) -> Kind:

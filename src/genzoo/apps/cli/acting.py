@@ -1,0 +1,91 @@
+"""Runs as policies: they act in an environment."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from genzoo.apps.cli.heartbeat import Heartbeat
+from genzoo.apps.cli.using import RunPath, loaded_on, sampling_options
+from genzoo.apps.cli.words import pairs, print_json, print_table
+from genzoo.zoo.mistakes import Mistake
+from genzoo.zoo.store import read_config
+from genzoo.zoo.terminal import say
+
+if TYPE_CHECKING:
+    from genzoo.tasks.rollouts import Rollouts
+
+__all__ = ["COMMANDS"]
+
+SHOWN = 4  # episodes of a film
+
+
+def rollout(
+    run: RunPath,
+    env: Annotated[str, typer.Option(help="The environment, as fork.")],
+    n: Annotated[int, typer.Option("-n", "--n", min=1, help="How many episodes.")] = 200,
+    seed: Annotated[int, typer.Option(min=0, help="Names first states and noise.")] = 0,
+    execute: Annotated[
+        int | None, typer.Option(min=1, help="Actions carried out of those drawn; by default half, at most 8.")
+    ] = None,
+    options: Annotated[list[str] | None, typer.Option("--set", help="How actions are drawn: steps=10.")] = None,
+    film: Annotated[Path | None, typer.Option(help="Film the first episodes into this GIF.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")] = False,
+) -> None:
+    """Let a run of actions given observations act in an environment, and tell how it fares."""
+    read_config(run)
+    if film is not None and film.suffix.lower() != ".gif":
+        raise Mistake(f"A film is a GIF, got {film.name!r}.", f"Use --film {film.with_suffix('.gif')}")
+    from genzoo.environments import environment
+    from genzoo.tasks import Policy
+    from genzoo.tasks import rollout as act
+
+    where, loaded = environment(env), loaded_on(run, device)
+    wanted = sampling_options(loaded, pairs("--set", options or ()))
+    policy = Policy(loaded.generative, where, execute=execute, options=wanted)
+    with Heartbeat("rollout") as beat:
+        beat.say(f"acting in {n:,} episodes of {env}")
+        found = act(policy, n, seed=seed, film=0 if film is None else SHOWN)
+    told = _told(found, where.ways)
+    if as_json:
+        about = {
+            "run": str(run),
+            "env": env,
+            "version": where.version,
+            "n": n,
+            "seed": seed,
+            "execute": policy.execute,
+        }
+        return print_json(about | told)
+    print_table(("what", "value", "error"), [(name, *_cells(value)) for name, value in told.items()])
+    if found.clipped:
+        say(f"{100 * found.clipped:.2g} % of the actions lay outside {where.acted} and were moved into it.")
+    if film is not None and found.film is not None:
+        from genzoo.data.codecs.clips import ClipCodec
+
+        film.parent.mkdir(parents=True, exist_ok=True)
+        say(f"film: {ClipCodec(256, where.rate).save(found.film, film)}")
+    return None
+
+
+def _told(found: "Rollouts", ways: tuple[str, ...]) -> dict[str, object]:
+    """The findings by name: a mean and its standard error, or a number."""
+    names = {"best": "largest reward", "total": "return", "success": "success rate", "steps": "steps"}
+    means: dict[str, object] = {word: list(found.mean(name)) for name, word in names.items()}
+    shares = {f"share {way}": share for way, share in found.ways(ways).items()}
+    costs: dict[str, object] = {
+        "calls a decision": found.calls,
+        "ms a decision of a block": found.milliseconds,
+        "ms a decision alone": found.alone,
+        "clipped actions": found.clipped,
+    }
+    return means | shares | costs
+
+
+def _cells(value: object) -> tuple[object, object]:
+    return (value[0], value[1]) if isinstance(value, list) else (value, None)
+
+
+COMMANDS: dict[Callable[..., None], str] = {rollout: "genzoo rollout runs/flow-fork --env fork -n 200 --film fork.gif"}

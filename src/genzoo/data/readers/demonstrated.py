@@ -1,0 +1,20 @@
+"""Demonstrations that come with the environments: `fork`, `fork_80`, `circles`."""
+
+from genzoo.data.readers.trajectories import ENDS, read_trajectories
+from genzoo.data.source import Asked, Source, reader
+from genzoo.environments.catalog import DEMONSTRATIONS, demonstrations
+
+__all__ = ["DEMONSTRATIONS", "read_demonstrations"]
+
+
+@reader("demonstrations", "horizon", "history")
+def read_demonstrations(name: str, asked: Asked) -> Source:
+    """Windows of an expert's episodes, always the same.
+
+    Args:
+        name: Which demonstrations.
+        asked: What the user said: `x` and `given` are "action" and "state".
+    """
+    shown = demonstrations(name)
+    arrays = {"action": shown.action.numpy(), "state": shown.state.numpy(), ENDS: shown.ends.numpy()}
+    return read_trajectories(name, arrays, asked)

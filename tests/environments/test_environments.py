@@ -1,0 +1,86 @@
+"""Environments: what Gymnasium checks, experts that do what they are said to do, the exact density at the fork."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from genzoo.core import Noise
+from genzoo.environments import ENVIRONMENTS, Circles, Fork, as_gymnasium, as_vector, environment
+from genzoo.environments.catalog import demonstrations
+
+try:
+    from gymnasium.utils.env_checker import check_env
+except ImportError:
+    check_env = None
+
+
+@pytest.mark.skipif(check_env is None, reason="the extra robots is not installed")
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_gymnasium_finds_no_fault(name: str) -> None:
+    check_env(as_gymnasium(environment(name)), skip_render_check=True)
+    envs = as_vector(environment(name), 3)
+    first, _ = envs.reset(seed=1)
+    for _ in range(environment(name).limit + 2):
+        seen, reward, *_ = envs.step(np.tile(envs.single_action_space.high, (3, 1)))
+        assert seen.shape == first.shape
+        assert np.isfinite(reward).all()
+    assert np.array_equal(envs.reset(seed=1)[0], first)
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from genzoo.environments import gymnasium_api
+
+    monkeypatch.setitem(__import__("sys").modules, "gymnasium", None)
+    gymnasium_api._single.cache_clear()
+    with pytest.raises(ImportError, match=r"pip install 'genzoo\[robots\]'"):
+        as_gymnasium(Fork())
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_copies_know_nothing_of_each_other(name: str) -> None:
+    many, few = environment(name), environment(name)
+    assert torch.equal(many.reset(7, Noise(3))[4:6], few.reset(2, Noise(3, start=4)))
+    for step in range(5):
+        actions = Noise(5, start=0).tick(step).normal(7, many.acted.dims, dtype=torch.float64) / 20
+        one, other = many.step(many.acted.clipped(actions)), few.step(few.acted.clipped(actions[4:6]))
+        assert torch.equal(one.observation[4:6], other.observation)
+        assert torch.equal(one.reward[4:6], other.reward)
+    again = torch.arange(7) == 2
+    seen = many.again(again, Noise(9))
+    assert torch.equal(seen[3:], one.observation[3:])
+    assert not torch.equal(seen[2], one.observation[2])
+
+
+def test_experts_succeed_on_all_ways() -> None:
+    fork, circles = Fork(left=0.8), Circles()
+    shown = fork.demonstrations(1000, Noise(0))
+    assert bool((fork.way() >= 0).all())
+    assert 0.76 < float((fork.way() == 0).double().mean()) < 0.84
+    assert len(shown.state) == len(shown.action) == shown.ends[-1]
+    circles.demonstrations(60, Noise(1))
+    assert float(circles.state[:, 2].min()) > 0.85 * circles.limit
+    assert circles.circle_of(60, Noise(1)).unique().tolist() == [0, 1, 2]
+
+
+def test_the_density_at_the_fork_is_that_of_its_demonstrations() -> None:
+    """The mean log-density of draws is minus the entropy, log 2 apart from one side's; the experts' own first actions
+    have the same."""
+    fork = Fork()
+    drawn = fork.log_density(fork.draw(4000, 8, Noise(1)))
+    entropy = math.log(2) + 16 * (math.log(0.008) + 0.5 * math.log(2 * math.pi * math.e))
+    assert abs(float(drawn.mean()) + entropy) < 4 * math.sqrt(8 / 4000)
+    shown = demonstrations("fork")
+    starts = torch.cat([torch.zeros(1, dtype=torch.int64), shown.ends[:-1]])
+    first = shown.action[starts[:, None] + torch.arange(8)]
+    assert abs(float(fork.log_density(first).mean()) + entropy) < 4 * math.sqrt(8 / 2000)
+
+
+def test_the_mean_of_both_ways_is_none() -> None:
+    fork = Fork()
+    fork.reset(1, Noise(0))
+    ahead = fork.means(24) * torch.tensor([1.0, 0.0])
+    found = [fork.step(action[None]) for action in ahead]
+    assert found[-1].ended.all()
+    assert not found[-1].success.any()
