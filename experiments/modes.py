@@ -85,16 +85,16 @@ def figures_of(run: Run, data: str, seed: int) -> dict[str, Any]:
     }
 
 
-def kept() -> dict[str, Any]:
+def kept(record: Path) -> dict[str, Any]:
     """The record so far."""
-    return json.loads(RECORD.read_text()) if RECORD.exists() else {}
+    return json.loads(record.read_text()) if record.exists() else {}
 
 
-def keep(name: str, figures: dict[str, Any]) -> None:
+def keep(record: Path, name: str, figures: dict[str, Any]) -> None:
     """Adds to the record."""
-    entries = kept() | {name: figures}
+    entries = kept(record) | {name: figures}
     lines = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in sorted(entries.items())]
-    RECORD.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    record.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def draw(record: dict[str, Any]) -> None:
@@ -140,19 +140,22 @@ def main() -> None:
     asked.add_argument("--seeds", type=int, nargs="+", default=[0])
     asked.add_argument("--out", type=Path, default=Path("runs/modes"))
     asked.add_argument("--draw", action="store_true")
+    asked.add_argument("--record", type=Path, default=RECORD, help="where figures go; of another, nothing is drawn")
     given = asked.parse_args()
     jobs = [(n, d, s) for s in given.seeds for n in given.only.split(",") for d in given.data] * (not given.draw)
     for name, data, seed in jobs:
         title = f"{name} on {data}" + (f", seed {seed}" if seed else "")
-        if title not in kept():
+        if title not in kept(given.record):
             minutes = float(name.partition(":")[2] or given.minutes)
             run = run_of(name, data, minutes, seed, given.out / title.replace(" ", "-").replace(":", "-"))
-            keep(title, figures_of(run, data, seed))
-        found = kept()[title]
+            keep(given.record, title, figures_of(run, data, seed))
+        found = kept(given.record)[title]
         print(f"{title}: {found['modes']} modes, {found['high_quality'][0]:.3f} of high quality,", end=" ")
         print(f"KL {found['reverse_kl'][0]:.4f}, spread {found['spread'][0]:.3f}, {found['rounds']:,} rounds")
-    draw(kept())
-    print(RECORD, IMAGES / "modes.png")
+    if given.record == RECORD:
+        draw(kept(RECORD))
+        print(IMAGES / "modes.png")
+    print(given.record)
 
 
 if __name__ == "__main__":

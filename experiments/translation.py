@@ -108,8 +108,9 @@ def main() -> None:
     asked.add_argument("--minutes", type=float, default=1.0)
     asked.add_argument("--out", type=Path, default=Path("runs/translation"))
     asked.add_argument("--draw", action="store_true")
+    asked.add_argument("--record", type=Path, default=RECORD, help="where figures go; of another, nothing is drawn")
     given = asked.parse_args()
-    record = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+    record = json.loads(given.record.read_text()) if given.record.exists() else {}
     found = {}
     for name in given.only.split(","):
         data = genzoo.read(name, **FIELD[name])
@@ -121,10 +122,11 @@ def main() -> None:
             unpaired = {"unpaired": record[name]["unpaired"]} if "unpaired" in record.get(name, {}) else {}
             record[name] = told | unpaired if paired else record[name] | {"unpaired": told}
         print(name, record[name])
-    RECORD.write_text(json.dumps(record, indent=1) + "\n")
-    if given.recipe == "pix2pix":
+    given.record.write_text(json.dumps(record, indent=1) + "\n")
+    if given.recipe == "pix2pix" and given.record == RECORD:
         draw(found)
-    print(RECORD, IMAGES / "translation.png")
+        print(IMAGES / "translation.png")
+    print(given.record)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import torch
 from experiments import lecture_pages
 from genzoo import Mistake
 from genzoo.distributions import Estimate
-from genzoo.experiments.lectures import DECKS, ITEMS, Study, coverage, item_named, items_of, run_item
+from genzoo.experiments.lectures import DECKS, ITEMS, Study, coverage, item_named, items_of, records, run_item
 from genzoo.experiments.lectures.style import GRID, INK, PAPER
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,6 +48,37 @@ def test_items_are_short_and_say_what_they_are(item):
     assert (tree.end_lineno or 0) - tree.lineno - ((said.end_lineno or 0) - said.lineno) <= LONGEST
     assert len(text) > 120
     assert "Next: [" in text
+
+
+EXPERIMENT = """
+import argparse, json, pathlib
+asked = argparse.ArgumentParser()
+for name in ("--record", "--out", "--recipe"):
+    asked.add_argument(name, default="pix2pix")
+given = asked.parse_args()
+path = pathlib.Path(given.record)
+found = json.loads(path.read_text()) if path.exists() else {}
+path.write_text(json.dumps(found | {given.recipe: str(pathlib.Path(given.out).name)}))
+"""
+
+
+def test_records_are_made_again_where_the_repository_is(tmp_path, monkeypatch):
+    house = tmp_path / "house"
+    (house / "experiments" / "records").mkdir(parents=True)
+    (house / "experiments" / "__init__.py").touch()
+    (house / "experiments" / "records" / "translation.json").write_text("{}")
+    (house / "experiments" / "translation.py").write_text(EXPERIMENT)
+    monkeypatch.setattr(records, "HOUSE", house)
+    monkeypatch.setattr(records, "PACKAGE", tmp_path)
+    assert records.record("translation") == {}
+    assert records.record("translation", tmp_path / "again") == {"pix2pix": "runs", "cyclegan": "runs"}
+    (house / "experiments" / "translation.py").write_text("raise SystemExit(3)")
+    with pytest.raises(Mistake, match="exit status 3"):
+        records.record("translation", tmp_path / "again")
+    monkeypatch.setattr(records, "PACKAGE", house / "experiments" / "records")
+    monkeypatch.setattr(records, "HOUSE", tmp_path)
+    with pytest.raises(Mistake, match="installed package"):
+        records.record("translation", tmp_path / "again")
 
 
 def test_there_are_seventy_four():

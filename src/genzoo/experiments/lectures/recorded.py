@@ -23,7 +23,7 @@ def mode_collapse(s: Study) -> None:
 
     Next: [which modes are lost](../families/adversarial.md), and `python -m experiments.modes` trains them again.
     """
-    found = {name: each for name, each in record("modes", train=s.train).items() if ":" not in name}
+    found = {name: each for name, each in record("modes", s.again).items() if ":" not in name}
     of = {"ring": 8, "grid": 25}
     for data, most in of.items():
         s.most(f"modes found on the {data}", [found[f"{name} on {data}"]["modes"] for name in FIELD], most)
@@ -51,7 +51,7 @@ def translation(s: Study) -> None:
 
     Next: [images of images](../families/adversarial.md), and `python -m experiments.translation`.
     """
-    found = record("translation", train=s.train)
+    found = record("translation", s.again)
     ways = {"of pairs": "made", "as it is": "as it is", "mean image": "mean image"}
     bars: dict[str, list[float]] = {name: [] for name in ("of pairs", "without pairs", "as it is", "mean image")}
     for data, each in found.items():
@@ -85,7 +85,7 @@ def progress(s: Study) -> None:
 
     Next: [Results](../results.md), and `python -m experiments.clothes` trains those on the right again.
     """
-    found, longer = record("fashion-mnist", train=s.train), record("clothes")
+    found, longer = record("fashion-mnist", s.again), record("clothes")
     minutes = [entry["core_minutes"] for entry in found["entries"]]
     s.near("core minutes of each", minutes, [5.0] * len(minutes), within=1.75)
     each = {entry["recipe"]: {m["name"]: m for m in entry["measurements"]}["Fréchet"] for entry in found["entries"]}

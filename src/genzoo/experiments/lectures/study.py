@@ -86,6 +86,11 @@ class Study:
         self.files: list[Path] = []
         self._figures: list[tuple[Any, str]] = []
 
+    @property
+    def again(self) -> Path | None:
+        """Where long trainings are redone; None where their records are drawn."""
+        return self.folder / "again" if self.train else None
+
     def noise(self, *path: str | int) -> Noise:
         """The noise of this item, under a name."""
         return Noise(self.seed, "lecture", self.number, *path)
