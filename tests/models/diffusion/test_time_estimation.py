@@ -70,6 +70,19 @@ def test_what_is_far_looks_like_noise(model: TimeEstimation) -> None:
     assert outer.log_posterior(x).allclose(p.log())
 
 
+def test_what_lies_beyond_the_data_looks_like_more_noise_where_the_noise_leads_there() -> None:
+    """The posterior of a Gaussian of a tenth of the noise's width, far out: the time of which a row is typical."""
+    net = Right()
+    wide = TimeEstimation(Space((400,)), net, times=TIMES, spread=0.1).double()
+    alpha, sigma = wide.ratio.mix()
+    net.variance = alpha.square() + (sigma / 0.1).square()  # over the spread
+    away = torch.tensor([0.1, 0.3, 0.5, 0.9]).double()[:, None].expand(-1, 400)
+    late = wide.able(Timing).log_posterior(away).exp() @ (-wide.ratio.log_snr / 2).exp().atan().sin()
+    assert late.allclose((away[:, 0].square() - 0.01).clamp_min(0).sqrt(), atol=0.1)
+    assert (late.diff() > 0.1).all()
+    assert wide.log_prob(0.1 * away).shape == (4,)
+
+
 def test_its_loss_is_the_least_that_there_is(model: TimeEstimation) -> None:
     """Cross-entropy against the classifier that is right, and the error of the noise that nobody could tell."""
     batch = Batch(SPREAD * Noise(2).normal(4000, 3).double(), {}, Noise(3))
@@ -86,5 +99,7 @@ def test_what_it_does_not_take_is_refused() -> None:
     for wrong in (Space((3,), levels=4), Space((2,), levels=3, ragged=True)):
         with pytest.raises(ValueError, match="Levels go through Dequantized"):
             TimeEstimation(wrong, Right())
+    with pytest.raises(ValueError, match=r"the spread in \(0, 1\]"):
+        TimeEstimation(Space((3,)), Right(), spread=2.0)
     with pytest.raises(Mistake, match="dte takes no condition"):
         recipe_named("dte")(Space((2,)), Space((), levels=2))

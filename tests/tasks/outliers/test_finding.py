@@ -101,6 +101,8 @@ def test_numbers_together_tell_what_neither_tells_alone() -> None:
     assert both(odd, torch.tensor([True, True, False]))[0][2] < score[1] + 1  # a row with holes is not compared
     assert by["a"][1] == by["a"][2] == pytest.approx(-math.log(stats.norm.sf(2.0)), rel=0.05)
     assert Together({"a": z[:, 0]}, both_ways={"a": False})({"a": odd["a"]})[0].equal(by["a"])
+    near = {"a": torch.tensor([-3.0, -300.0]).double(), "b": torch.tensor([-2.0, -2.0]).double()}
+    assert both(near)[0].diff().abs() < 2  # where low values are not strange, no value is low enough to be
     far = both({"a": torch.tensor([1e9, torch.inf]).double(), "b": torch.tensor([-1e9, -torch.inf]).double()})[0]
     assert far.isfinite().all()
     exact = Tails(z[:, 0]).normal(torch.tensor([-3.0, 0.0, 1.0, 40.0]).double())
@@ -301,6 +303,17 @@ def test_the_file_of_a_picture_is_short_where_it_is_plain() -> None:
     x[1] = batch(model, 1).x[0]
     got = number("complexity", Setting(model), x) + model.log_prob(x).double()
     assert got.tolist() == pytest.approx([-8 * math.log(2) * len_ for len_ in _lengths(x)])
+
+
+def test_a_likelihood_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, calls = ready("made"), list[int]()
+    x, own = batch(model, 70).x, model.log_density
+    monkeypatch.setattr(
+        model, "log_density", lambda x, *rest, **more: (calls.append(len(x)), own(x, *rest, **more))[1]
+    )
+    found = outliers(model, x[:20], calibration=x[20:], known=x[:5])
+    assert {"likelihood", "complexity"} < set(found.by)
+    assert sum(calls) == 70
 
 
 def _lengths(x: Tensor) -> list[int]:

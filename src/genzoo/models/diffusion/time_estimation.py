@@ -38,7 +38,7 @@ from genzoo.models.diffusion.schedule import Cosine
 
 __all__ = ["TimeEstimation"]
 
-FINEST = 8.0  # the log-SNR of the first time
+FINEST = 8.0  # the log-SNR of the first time, for rows in standard units
 BOUND = 1e-6  # of a share of the way between two times
 
 
@@ -51,17 +51,21 @@ class TimeEstimation(GenerativeModel):
     $$ L = -\\mathbb E \\log p(k \\mid x_{t_k}) + w\\,\\mathbb E\\,\\|\\hat\\varepsilon(x_t) - \\varepsilon\\|^2 / D,
        \\qquad \\hat\\varepsilon(x) = \\sigma_t\\,(x - \\nabla \\log p(t \\mid x) + \\nabla \\log p(K \\mid x)). $$
 
-    `log_prob` is that of rows with the noise of the first time, which data in standard units hardly notice.
+    `log_prob` is that of rows with the noise of the first time, which data hardly notice. In standard units the last
+    noise is as wide as the data, and what lies beyond is unlike all that was seen; rows of a smaller spread are lost
+    in noise that leads farther out, where the time grows with the distance.
 
     Args:
         space: What one x is: reals in standard units.
         net: Called as net(x, None); K logits a row.
         times: K.
         denoising: w, 0 for the classifier alone.
+        spread: The deviation of rows; `net` sees them over it.
         sampler: How samples are drawn if nothing else is asked for; by default DDIM.
 
     Raises:
-        ValueError: If x is no row of reals of one length, there are fewer than two times, or w is negative.
+        ValueError: If x is no row of reals of one length, there are fewer than two times, w is negative, or the spread
+            is not in (0, 1].
 
     Example:
         >>> from genzoo.nn import MLP, Conditioned
@@ -84,15 +88,16 @@ class TimeEstimation(GenerativeModel):
         *,
         times: int = 24,
         denoising: float = 1.0,
+        spread: float = 1.0,
         sampler: Sampler | None = None,
     ) -> None:
         super().__init__(space)
-        if not space.is_real or space.ragged or times < 2 or denoising < 0:
+        if not space.is_real or space.ragged or times < 2 or denoising < 0 or not 0 < spread <= 1:
             raise ValueError(
-                f"A time is told of rows of reals, one of two or more, and the weight of denoising is at least 0, got "
-                f"{space}, {times} and {denoising}. Levels go through Dequantized."
+                "A time is told of rows of reals, one of two or more, the weight of denoising is at least 0 and the "
+                f"spread in (0, 1], got {space}, {times}, {denoising} and {spread}. Levels go through Dequantized."
             )
-        ratio = _Ratio(net, times)
+        ratio = _Ratio(net, times, spread)
         self.flow = Diffusion(space, None, ratio, schedule=ratio.schedule, predicts=Predicts.NOISE, sampler=sampler)
         self.denoising = denoising
 
@@ -158,7 +163,7 @@ class TimeEstimation(GenerativeModel):
         return [*self.flow.abilities(), _Told(self)]
 
     def extra_repr(self) -> str:
-        return f"{self.space}, times={self.ratio.times}, denoising={self.denoising:g}"
+        return f"{self.space}, times={self.ratio.times}, denoising={self.denoising:g}, spread={self.ratio.spread:g}"
 
 
 class _Ratio(nn.Module):
@@ -167,13 +172,14 @@ class _Ratio(nn.Module):
     Args:
         net: K logits a row.
         times: K.
+        spread: The deviation of rows.
     """
 
-    def __init__(self, net: nn.Module, times: int) -> None:
+    def __init__(self, net: nn.Module, times: int, spread: float) -> None:
         super().__init__()
-        self.net, self.times, self.schedule = net, times, Cosine()
+        self.net, self.times, self.spread, self.schedule = net, times, spread, Cosine()
         last = float(self.schedule.log_snr(torch.tensor(self.schedule.t_max, dtype=torch.float64)))
-        self.log_snr = torch.linspace(FINEST, last, times, dtype=torch.float64)
+        self.log_snr = torch.linspace(FINEST - 2 * math.log(spread), last, times, dtype=torch.float64)
         self.first = float(self.mix()[0][0])
 
     def mix(self) -> tuple[Tensor, Tensor]:
@@ -182,7 +188,7 @@ class _Ratio(nn.Module):
 
     def logits(self, x: Float[Tensor, "B *event"]) -> Float[Tensor, "B K"]:
         """log p(k | x) but for a constant of each row."""
-        told: Tensor = self.net(x, None)
+        told: Tensor = self.net(x / self.spread, None)
         return told.to(x.dtype)
 
     def forward(self, x: Float[Tensor, "B *event"], t: Float[Tensor, " B"], given: Given | None) -> Tensor:

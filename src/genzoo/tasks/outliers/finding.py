@@ -167,12 +167,12 @@ def _fitted(setting: Setting, method: str, calibration: Told) -> Fitted:
         return one
     order = Noise(setting.seed, "outliers", "halves").permutation(len(calibration))
     first, left = (part_of(calibration, half.sort().values) for half in order.chunk(2))
-    spread = {name: setting.of(first, number) for name, number in numbers.items()}
+    spread = setting.of_each(first, numbers)
     both = {statistic.name: statistic.both_ways for statistic in chosen}
     together = Together({name: united(part, part) for name, part in spread.items()}, both_ways=both)
 
     def score(rows: Told) -> tuple[Tensor, dict[str, Tensor]]:
-        found = {name: united(setting.of(rows, number), spread[name]) for name, number in numbers.items()}
+        found = {name: united(part, spread[name]) for name, part in setting.of_each(rows, numbers).items()}
         if method == "typicality":
             return (found["likelihood"] - spread["likelihood"].mean()).abs(), {}
         if method != "auto":

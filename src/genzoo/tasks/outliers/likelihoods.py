@@ -37,7 +37,7 @@ class Likelihood(Statistic):
         return "" if setting.model.can("log_prob") else "it has no likelihood"
 
     def number(self, setting: Setting) -> Callable[[Drawn], Tensor]:
-        return lambda rows: -_log_prob(setting.model, rows, setting.seed)
+        return lambda rows: -_own(setting, rows)
 
 
 class Ratio(Statistic):
@@ -55,7 +55,7 @@ class Ratio(Statistic):
     def number(self, setting: Setting) -> Callable[[Drawn], Tensor]:
         background = setting.background
         assert background is not None  # as `why_not` has seen to
-        return lambda rows: _log_prob(background, rows, setting.seed) - _log_prob(setting.model, rows, setting.seed)
+        return lambda rows: _log_prob(background, rows, setting.seed) - _own(setting, rows)
 
 
 class Complexity(Statistic):
@@ -71,7 +71,7 @@ class Complexity(Statistic):
         return Likelihood().why_not(setting)
 
     def number(self, setting: Setting) -> Callable[[Drawn], Tensor]:
-        return lambda rows: -_log_prob(setting.model, rows, setting.seed) - file_lengths(rows.x)
+        return lambda rows: -_own(setting, rows) - file_lengths(rows.x)
 
 
 def file_lengths(x: Tensor) -> Tensor:
@@ -87,6 +87,10 @@ def file_lengths(x: Tensor) -> Tensor:
     steps = np.diff(rows, axis=-1, prepend=np.uint8(0))  # modulo 256, as PNG's
     found = [min(len(zlib.compress(part.tobytes(), 9)) for part in pair) for pair in zip(rows, steps, strict=True)]
     return torch.tensor(found, dtype=torch.float64, device=x.device) * (8 * math.log(2))
+
+
+def _own(setting: Setting, rows: Drawn) -> Tensor:
+    return rows.once("log_prob", lambda: _log_prob(setting.model, rows, setting.seed))
 
 
 def _log_prob(model: GenerativeModel, rows: Drawn, seed: int) -> Tensor:

@@ -1,7 +1,7 @@
 """What a statistic of a row is, and what it stands on."""
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
@@ -38,11 +38,19 @@ class Drawn(NamedTuple):
         x: The rows.
         given: Their conditions.
         start: The number of the first.
+        kept: What statistics of these rows share, by the name of what it is.
     """
 
     x: Shaped[Tensor, "B *shape"]
     given: Given
     start: int = 0
+    kept: "dict[str, Tensor] | None" = None
+
+    def once(self, name: str, found: "Callable[[], Tensor]") -> Tensor:
+        """What is found, once for all statistics that ask for it by its name."""
+        if self.kept is None:
+            return found()
+        return self.kept[name] if name in self.kept else self.kept.setdefault(name, found())
 
 
 class Setting(NamedTuple):
@@ -65,18 +73,26 @@ class Setting(NamedTuple):
         x, given = gathered(told, first, last)
         x, model = x.to(self.model.device), self.model
         asked: GivenAsked = map_given(lambda part: part.to(model.device), given)
-        return Drawn(x, model.checked_given(asked if model.given_space else None, len(x)), first)
+        return Drawn(x, model.checked_given(asked if model.given_space else None, len(x)), first, {})
 
     def of(self, told: Told, number: Callable[[Drawn], Tensor]) -> Tensor:
         """Numbers of all rows, some at a time; NaN and infinite ones are the strangest."""
+        return self.of_each(told, {"": number})[""]
+
+    def of_each(self, told: Told, numbers: Mapping[str, Callable[[Drawn], Tensor]]) -> dict[str, Tensor]:
+        """The same of several, which share what they have in common."""
+        widths: list[int] = []
 
         def part(first: int, last: int) -> Tensor:
             with torch.no_grad(), evaluating(self.model):
-                found = number(self.rows(told, first, last))
-            return found.double().cpu().reshape(last - first, -1)
+                rows = self.rows(told, first, last)
+                found = [number(rows).double().cpu().reshape(last - first, -1) for number in numbers.values()]
+            widths[:] = [one.shape[1] for one in found]
+            return torch.cat(found, 1)
 
         found = torch.cat(list(by_part(len(told), AT_ONCE, part, quiet=True)))
-        return found.nan_to_num(torch.inf, posinf=torch.inf, neginf=-torch.inf)
+        found = found.nan_to_num(torch.inf, posinf=torch.inf, neginf=-torch.inf)
+        return dict(zip(numbers, found.split(widths, 1), strict=True))
 
 
 class Statistic(abc.ABC):

@@ -98,7 +98,10 @@ class Together:
 
     def __init__(self, values: Mapping[str, Float[Tensor, " n"]], *, both_ways: Mapping[str, bool]) -> None:
         self.tails = {name: Tails(part, both_ways=both_ways[name]) for name, part in values.items()}
+        self.least = torch.full((len(values),), -torch.inf, dtype=torch.float64)
         known = self._scores(values)
+        upward = torch.tensor([not both_ways[name] for name in values])
+        self.least[upward] = known.amin(0)[upward].cpu()  # a copy is no nearer than near, whatever else is told of it
         covariance = known.T.cov().reshape(len(known.T), -1)
         inverse = (covariance * (1 - SHRUNK) + SHRUNK * covariance.diag().diag()).inverse()
         self.left = inverse / inverse.diag().sqrt()
@@ -121,7 +124,8 @@ class Together:
         return score, dict(zip(self.tails, alone.T, strict=True))
 
     def _scores(self, values: Mapping[str, Tensor]) -> Float[Tensor, "B K"]:
-        return torch.stack([tails.normal(values[name]) for name, tails in self.tails.items()], 1)
+        z = torch.stack([tails.normal(values[name]) for name, tails in self.tails.items()], 1)
+        return z.maximum(self.least.to(z))
 
     def _surprises(self, z: Float[Tensor, "B K"]) -> Float[Tensor, "B K"]:
         log = torch.special.log_ndtr

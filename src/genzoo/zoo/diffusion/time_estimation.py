@@ -34,6 +34,7 @@ def dte(
     depth: Count = 3,
     times: Annotated[int, Field(ge=2, description="How many times are told apart.")] = 24,
     denoising: Amount = 1.0,
+    reach: Annotated[float, Field(ge=1, description="How many times wider than the data the noise grows.")] = 10.0,
 ) -> Recipe:
     """A network that tells how much noise is in a row: a score of outliers, a density, and by its slope a diffusion.
 
@@ -43,8 +44,10 @@ def dte(
         width: Of the perceptron's layers, or the channels at full size; by default as size says.
         depth: The perceptron's layers.
         denoising: How much the squared error of the noise counts beside the cross-entropy; 0 for the paper's loss.
+        reach: With 1, as in the paper, what lies farther out than the data does not look like more noise.
     """
     from genzoo.models.diffusion import TimeEstimation
+    from genzoo.models.standardized import Standardized, Units
 
     if given_space is not None:
         raise Mistake("dte takes no condition, got one.", "Leave --given out, or take ddpm or edm.")
@@ -52,6 +55,9 @@ def dte(
     convolves = net == "conv" or (net == "auto" and images)
     wide = width or {"small": 16 if convolves else 256, "paper": 64 if convolves else 512}[size]
     told = potential(space, wide, depth, convolves=convolves, outputs=times)
-    model = TimeEstimation(Space(space.shape), told, times=times, denoising=denoising)
+    units = Units(space.shape)
+    units.scale.fill_(reach)
+    told_of = TimeEstimation(Space(space.shape), told, times=times, denoising=denoising, spread=1 / reach)
+    model = Standardized(told_of, units=units)
     config = TrainConfig(steps=5000, batch_size=64 if images else 256, lr=2e-3, clip_norm=1.0, ema=0.05, warmup=50)
     return Recipe(over_reals(model, space), config)
