@@ -29,8 +29,10 @@ from genzoo.core import Noise
 from genzoo.data import Data, read
 from genzoo.distributions.pairwise import NearestRows
 from genzoo.distributions.resampling import chance_below
-from genzoo.tasks.outliers import methods, outliers
+from genzoo.tasks.outliers import Setting, outliers
+from genzoo.tasks.outliers.finding import STATISTICS
 from genzoo.tasks.outliers.likelihoods import file_lengths
+from genzoo.tasks.outliers.tails import united
 from genzoo.zoo import store
 
 RECORD = Path(__file__).parent / "records" / "outliers_images.json"
@@ -100,17 +102,22 @@ def by_model(
     found: dict[str, Any] = {"core_seconds": round(time.process_time() - start, 1)}
     calibration = data.valid.head(USUAL)[0]
     everything = torch.cat([usual, *strange.values()])
-    for choice in methods(model, known=data.train):
-        if choice.why_not:
-            continue
-        start = time.process_time()
-        told = outliers(model, everything, calibration=calibration, known=data.train.x, method=choice.name)
-        own, *others = told.score.split(len(usual))
-        found[choice.name] = {
-            what: chance_below(own, other).value for what, other in zip(strange, others, strict=True)
-        }
-        found[choice.name]["seconds"] = round(time.process_time() - start, 1)
-        print(spelled, choice.name, found[choice.name], flush=True)
+
+    def told(method: str, score: Tensor) -> None:
+        own, *others = score.split(len(usual))
+        found[method] = {what: chance_below(own, other).value for what, other in zip(strange, others, strict=True)}
+        found[method]["seconds"] = round(time.process_time() - start, 1)
+        print(spelled, method, found[method], flush=True)
+
+    start = time.process_time()
+    told("auto", outliers(model, everything, calibration=calibration, known=data.train.x).score)
+    setting, start = Setting(model, data.train.x), time.process_time()
+    numbers = {one.name: one.number(setting) for one in STATISTICS if not one.why_not(setting)}
+    known = setting.of_each(calibration, numbers)
+    for name, values in setting.of_each(everything, numbers).items():
+        told(name, united(values, known[name]))
+        if name == "likelihood":
+            told("typicality", (values[:, 0] - known[name].mean()).abs())
     return found
 
 

@@ -68,6 +68,11 @@ def test_bad_input_says_what_to_do(home: Path, tmp_path: Path) -> None:
     told = command("outliers", home / "run", "--data", tmp_path / "word.csv", fails=True)
     assert "'sex'" in told
     assert "'X'" in told
+    (tmp_path / "word.csv").write_text("age,sex,pay\n30,X,1000.00\n40,M,1000.00\n31,,990.00\n")
+    told = command("outliers", home / "run", "--data", tmp_path / "word.csv", "--unseen", "missing", "--fdr", 0.1)
+    assert "sex=X (never seen)" in told
+    rows = list(csv.DictReader((home / "run" / "outliers-word.csv").read_text().splitlines()))
+    assert [float(row["p"]) < 0.02 for row in rows] == [True, False, False]
     told = command("outliers", home / "run", "--method", "zlib", fails=True)
     assert "there is no zlib" in told
     assert "Of those that do: auto" in told

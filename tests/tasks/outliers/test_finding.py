@@ -8,11 +8,12 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from genzoo.core import Noise, Space, Unsupported
+from genzoo.core import Column, Noise, Space, Unsupported
 from genzoo.data import Rows
 from genzoo.distributions.estimate import TooFew
-from genzoo.models.classical import Gaussian
+from genzoo.models.classical import Gaussian, ProductMixture
 from genzoo.tasks.outliers import Setting, benjamini_hochberg, conformal, entries, methods, outliers, surprise
+from genzoo.tasks.outliers.distances import Neighbors
 from genzoo.tasks.outliers.finding import STATISTICS
 from genzoo.tasks.outliers.statistic import Drawn
 from genzoo.tasks.outliers.tails import Tails, Together
@@ -86,6 +87,15 @@ def test_a_neighborhood_is_as_crowded_as_its_rows_are(fitted: tuple[Gaussian, Te
     assert found[:, 1].allclose(wanted.double(), atol=1e-4)
     assert found[:, 0].equal(number("neighbors", Setting(model, known), asked))
     assert number("neighborhood", Setting(model, known.repeat(30, 1)), asked).isfinite().all()
+
+
+def test_a_missing_word_is_as_near_as_any() -> None:
+    space = Space((2,), columns=(Column("real"), Column("categorical", 2)))
+    known = torch.stack([torch.linspace(-2, 2, 40), torch.arange(40.0) % 2], 1)
+    asked = torch.tensor([[0.0, 1.0], [0.0, torch.nan], [torch.nan, 1.0]])
+    found = Neighbors().number(Setting(ProductMixture(space, components=2), known))(Drawn(asked, {})).exp()
+    assert found[1] < found[0] < 0.3
+    assert found[2] < 0.3
 
 
 def test_numbers_together_tell_what_neither_tells_alone() -> None:
@@ -269,7 +279,7 @@ def test_bad_input_says_what_to_do(fitted: tuple[Gaussian, Tensor]) -> None:
     model, x = fitted
     with pytest.raises(ValueError, match="got 100% training rows. Hold rows back"):
         outliers(model, x[600:], calibration=x[:300], known=x[:300])
-    with pytest.raises(TooFew, match="p-values of outliers needs at least 20 rows, got 19"):
+    with pytest.raises(TooFew, match="at least 20 calibration rows, got 19. Hold more rows back"):
         outliers(model, x[600:], calibration=x[300:319])
     with pytest.raises(Unsupported, match="it does not denoise. Of those that do: auto, likelihood"):
         outliers(model, x[600:], calibration=x[300:600], method="denoising")

@@ -30,7 +30,7 @@ __all__ = ["COMMANDS"]
 ADDED = ("score", "p", "flagged", "strange")
 SHOWN = 10  # of the strangest rows
 EXPLAINED = 2000  # rows of which entries are looked at, at most
-UNUSUAL = 0.01  # the chance of an entry that is named
+UNUSUAL, UNUSUAL_ROW = 0.01, 0.05  # the chance of an entry that is named, and of a row of which entries are
 CLEAR, HELD = 1e-4, 200  # the chance of a pixel that is shown in full; calibration pictures that say what is usual
 DRAWS = 100  # of an entry, to say where it usually is
 
@@ -72,7 +72,10 @@ def outliers(
             loaded.generative, rows, calibration=usual, known=own.train, background=behind,
             method=method, fdr=fdr, seed=seed,
         )  # fmt: skip
+        never = _never_seen(loaded, table)
+        found = _least_likely(found, sorted(never), fdr)
         strange = _copies(_strange(loaded, rows, usual, found, seed), rows, own.train)
+        strange = ["; ".join(filter(None, (never.get(i), words))) for i, words in enumerate(strange)]
         where = _where(loaded, rows, usual, found, seed)
     path = out or run / f"outliers-{Path(data).stem if data else own.name}.csv"
     _write(path, found, strange, table)
@@ -124,7 +127,7 @@ def _strange(run: "Run", rows: "Told", usual: "Told", found: "Outliers", seed: i
 
     told = [""] * len(rows)
     codec = run.codec
-    low = found.p <= 0.05 if found.flagged is None else found.flagged
+    low = found.p <= UNUSUAL_ROW if found.flagged is None else found.flagged | (found.p <= UNUSUAL_ROW)
     chosen = torch.where(low, found.score, -torch.inf).argsort(descending=True)[: min(EXPLAINED, int(low.sum()))]
     if not isinstance(codec, TableCodec | PointsCodec) or not len(chosen):
         return told
@@ -141,6 +144,34 @@ def _strange(run: "Run", rows: "Told", usual: "Told", found: "Outliers", seed: i
         names = [(codec.columns[j], j) for j in entries]
         told[row] = "; ".join(f"{name}={cells[name][i]}{where.get((i, j), '')}" for name, j in names)
     return told
+
+
+def _never_seen(run: "Run", table: "Lines | Frame | None") -> dict[int, str]:
+    """The rows of a table with words that training lacked, which `--unseen missing` lets through, and these words."""
+    from genzoo.data.codecs.table import TableCodec
+    from genzoo.data.columns import MISSING
+
+    if table is None or not isinstance(run.codec, TableCodec):
+        return {}
+    told: dict[int, list[str]] = {}
+    for name, words in run.codec.words.items():
+        for i, cell in enumerate(table.columns.get(name, [])):
+            if cell not in words and cell.strip() not in MISSING:
+                told.setdefault(i, []).append(f"{name}={cell} (never seen)")
+    return {i: "; ".join(cells) for i, cells in told.items()}
+
+
+def _least_likely(found: "Outliers", rows: Sequence[int], fdr: float | None) -> "Outliers":
+    """The same, with some rows as strange as a row can be: what was never seen, no model has a number for."""
+    from dataclasses import replace
+
+    from genzoo.tasks.outliers import benjamini_hochberg
+
+    if not rows:
+        return found
+    score, p = found.score.clone(), found.p.clone()
+    score[rows], p[rows] = score.max(), found.smallest_p
+    return replace(found, score=score, p=p, flagged=None if fdr is None else benjamini_hochberg(p, fdr))
 
 
 def _copies(strange: list[str], rows: "Told", known: "Told") -> list[str]:

@@ -11,10 +11,10 @@ References:
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from genzoo.core.abilities import Latent
+from genzoo.core.abilities import Denoiser, Latent
 from genzoo.core.model import GenerativeModel
 from genzoo.core.space import Space
 from genzoo.distributions.pairwise import NearestRows
@@ -121,7 +121,13 @@ class Nearest:
 
     def __call__(self, x: Tensor) -> Float[Tensor, "B k"]:
         """To the five nearest."""
-        return self.search(self.units(x), min(K, len(self)))[0]
+        return self.find(x, min(K, len(self)))[0]
+
+    def find(self, x: Tensor, k: int) -> tuple[Float[Tensor, "B k"], Int[Tensor, "B k"]]:
+        """To the k nearest, and which these are; a word that is missing is no farther from one than from another."""
+        squared, places = self.search(self.units(x), k)
+        lacking = x[:, self.units.words].isnan().sum(1, keepdim=True) if self.units.words else 0
+        return (squared - lacking / 2).clamp_min(0), places
 
 
 class Neighbors(Statistic):
@@ -158,7 +164,7 @@ class Neighborhood(Neighbors):
         crowding = own.clamp_min(least).log()
 
         def number(rows: Drawn) -> Tensor:
-            squared, places = search(nearest.units(rows.x), k)
+            squared, places = nearest.find(rows.x, k)
             apart = squared.sqrt().mean(1).clamp_min(least).log() - crowding[places].mean(1)
             return torch.stack([alone(rows), apart.double()], 1)
 
@@ -200,6 +206,9 @@ class LatentNorm(Statistic):
         if not model.can("encode") or model.ability(Latent) is None:
             return "it has no code whose law is known"
         return ""
+
+    def repeats(self, setting: Setting) -> bool:
+        return setting.model.ability(Denoiser) is not None  # which codes in as many calls as it draws in
 
     def number(self, setting: Setting) -> Callable[[Drawn], Tensor]:
         model = setting.model

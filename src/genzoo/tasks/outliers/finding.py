@@ -25,7 +25,7 @@ from torch import Tensor
 
 from genzoo.core.model import GenerativeModel, Unsupported
 from genzoo.core.noise import Noise
-from genzoo.distributions.resampling import require_rows
+from genzoo.distributions.estimate import TooFew
 from genzoo.tasks.outliers.chances import benjamini_hochberg, conformal, rows_needed
 from genzoo.tasks.outliers.distances import LatentNorm, Neighborhood, Neighbors, Reconstruction
 from genzoo.tasks.outliers.judged import Critic, DiffusionTime
@@ -140,7 +140,11 @@ def outliers(
         >>> found.flagged.tolist(), found.calibration
         ([False, True], 100)
     """
-    require_rows(len(calibration), LEAST, "p-values of outliers")
+    if len(calibration) < LEAST:
+        raise TooFew(
+            f"p-values stand on at least {LEAST} calibration rows, got {len(calibration)}. Hold more rows back from "
+            "the training, as validation rows or in a file of their own (--calibration FILE)."
+        )
     if known is not None:
         refuse_training_rows(calibration, known)
     setting = Setting(model, known, background, seed)

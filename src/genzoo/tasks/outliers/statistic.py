@@ -111,7 +111,7 @@ class Statistic(abc.ABC):
         """Why a model has no such number; empty if it has."""
 
     def repeats(self, setting: Setting) -> bool:
-        """Whether another statistic of the model says the same, so that `auto` leaves this one out."""
+        """Whether another statistic of the model says the same, or for less, so that `auto` leaves this one out."""
         return False
 
     @abc.abstractmethod
