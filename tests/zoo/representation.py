@@ -5,17 +5,22 @@ from torch import nn
 from genzoo.core import Space
 from genzoo.models import Standardized
 from genzoo.models.representation import (
+    CLIP,
+    CPC,
+    MAE,
     CodeAutoencoder,
     DenoisingAutoencoder,
     FreeCodes,
     GaussianNoise,
     MatrixFactorization,
+    SimCLR,
     SparseAutoencoder,
     SparseCoding,
+    VICReg,
     huber,
 )
-from genzoo.nn import MLP
-from tests.zoo.entry import BITS, BYTES, NONE, REALS, Entry
+from genzoo.nn import MLP, Pyramid, Reading
+from tests.zoo.entry import BITS, BYTES, NONE, REALS, TEXT, Entry
 
 
 def free_codes(space: Space, penalty: str, decoder: nn.Module | None = None, **options: object) -> FreeCodes:
@@ -23,6 +28,11 @@ def free_codes(space: Space, penalty: str, decoder: nn.Module | None = None, **o
     return FreeCodes(space, decoder, code=3, penalty=penalty, strength=0.1, steps=20, **options)
 
 
+def viewed(method: type[SimCLR] | type[VICReg]) -> SimCLR | VICReg:
+    return method(BYTES, Pyramid(1, (4, 6), stride=1), MLP(6, [8], 8), code=6)
+
+
+LINE = Space((16,))
 REPRESENTATION: dict[str, Entry] = {
     "linear_autoencoder": Entry(lambda: CodeAutoencoder.linear(REALS, code=2), NONE, "encode decode loss", rounds=15),
     "autoencoder": Entry(
@@ -49,6 +59,17 @@ REPRESENTATION: dict[str, Entry] = {
     "sparse_autoencoder/relu": Entry(
         lambda: SparseAutoencoder(REALS, code=6, activation="relu"), NONE, "encode decode loss", rounds=15
     ),
+    "clip": Entry(
+        lambda: CLIP(BYTES, TEXT, Pyramid(1, (4, 6), stride=1), Reading(TEXT, 6, width=8, depth=1, heads=2), code=6),
+        NONE,
+        "encode loss condition",
+        rounds=15,
+    ),
+    "simclr": Entry(lambda: viewed(SimCLR), NONE, "encode loss", rounds=15),
+    "vicreg": Entry(lambda: viewed(VICReg), NONE, "encode loss", rounds=15),
+    "mae": Entry(lambda: MAE(BYTES, code=8, depth=1, heads=2, patch=2), NONE, "encode loss", rounds=15),
+    "cpc": Entry(lambda: CPC(BYTES, code=8, patch=1, horizon=2), NONE, "encode loss", rounds=15),
+    "cpc/line": Entry(lambda: CPC(LINE, code=8, patch=4, horizon=2), NONE, "encode loss", rounds=15),
     "standardized/autoencoder": Entry(
         lambda: Standardized(CodeAutoencoder.mlp(REALS, code=2, hidden=[8])), NONE, "encode decode loss"
     ),

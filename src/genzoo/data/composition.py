@@ -110,14 +110,15 @@ def _chosen(asked: str, cells: Sequence[Sequence[int]], spelled: Sequence[tuple[
         shares = [(gone.get((axis, level), 0) + 1) / there[axis][level] for axis, level in enumerate(cells[k])]
         return max(shares), hashes[k]
 
-    chosen = list[int]()
+    chosen, left = list[int](), set(range(len(cells)))
     for _ in range(max(1, count)):
-        best = min((k for k in range(len(cells)) if k not in chosen), key=cost, default=None)
+        best = min(left, key=cost, default=None)
         if best is None or cost(best)[0] >= 1:
             lost = "any level" if best is None else " or ".join(spelled[best])
             raise DataError(f"Each level must still train, but {asked!r} withholds all of {lost}. Lower the share.")
         for place in enumerate(cells[best]):
             gone[place] = gone.get(place, 0) + 1
+        left.remove(best)
         chosen.append(best)
     return chosen
 

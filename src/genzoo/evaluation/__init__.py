@@ -26,6 +26,7 @@ __getattr__, __dir__, __all__ = attach(
         "judge": ["Judge", "JudgeSettings", "judge_made_for", "judges", "read_judge", "shipped_judge", "write_judge"],
         "nearest": ["judge_for", "nearest_judge", "recognition"],
         "protocol": ["Examiner", "Findings", "Protocol", "evaluate"],
+        "matching": ["recall_at", "retrieval", "zero_shot"],
         "shown": ["as_shown"],
         "scale": ["WrongScale", "check_scale"],
         "motion": ["Motion", "centers", "digits_in", "exchanged", "followed", "motion_scores", "shuffled_frames"],

@@ -33,6 +33,7 @@ from genzoo.data.view import intensity
 from genzoo.evaluation.rows import in_chunks
 from genzoo.nn.pyramid import Pyramid
 from genzoo.nn.spectrum import LogMel
+from genzoo.nn.views import GREY
 
 if TYPE_CHECKING:
     from genzoo.data import Data
@@ -50,7 +51,6 @@ __all__ = [
 
 LEAST_SIDE = 4  # pixels
 MOST_LOOKED_AT = 2000  # images that the span of real numbers is taken from
-GREY = (0.299, 0.587, 0.114)  # of red, green and blue
 RECORD = "judge"  # the key of what the file's header says
 
 

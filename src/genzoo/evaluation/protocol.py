@@ -22,6 +22,7 @@ from genzoo.data import Data, TableCodec
 from genzoo.evaluation.extractors import Extractor
 from genzoo.evaluation.judge import is_picture
 from genzoo.evaluation.likelihood import code_length, options_of, score
+from genzoo.evaluation.matching import retrieval, says_what_matches
 from genzoo.evaluation.measurement import Estimate, Measurement
 from genzoo.evaluation.nearest import judge_for
 from genzoo.evaluation.raw_values import plain_values
@@ -155,7 +156,10 @@ class Examiner:
             scoring = (self.now() - start) / len(self.rows)
             made += self._tighter(model)
         if not model.can("sample"):
-            made.append(reconstruction_error(model, self.rows))
+            if model.can("decode"):
+                made.append(reconstruction_error(model, self.rows))
+            if says_what_matches(model):
+                made += retrieval(model, self.rows)
             none = torch.empty(0, *model.space.shape)
             return Findings(made, none, None, {}, none, math.nan, scoring, self.now() - began)
         n, start = self.protocol.samples, self.now()

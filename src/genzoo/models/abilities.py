@@ -36,6 +36,7 @@ __all__ = [
     "Layers",
     "Map",
     "MappedDenoiser",
+    "Matching",
     "NormalLatent",
     "Settle",
     "Sweeping",
@@ -111,6 +112,18 @@ class Codes(Ability):
     @abc.abstractmethod
     def of(self, x: Shaped[Tensor, "B *event"], given: Given = NOTHING) -> Mapping[str, Int[Tensor, "B T"]]:
         """The codes of rows by the names of their levels, "" where there is one."""
+
+
+class Matching(Ability):
+    """Rows and conditions as unit vectors, which lie the closer the more likely the two belong together."""
+
+    @abc.abstractmethod
+    def of_rows(self, x: Shaped[Tensor, "B *event"]) -> Float[Tensor, "B K"]:
+        """The vectors of rows."""
+
+    @abc.abstractmethod
+    def of_conditions(self, given: Given) -> Float[Tensor, "M K"]:
+        """The vectors of conditions."""
 
 
 class Inference(Ability):
@@ -381,6 +394,19 @@ class MappedCodes(Codes):
         return self.inner.of(*self.before.within(x, given))
 
 
+class MappedMatching(Matching):
+    """What a part says belongs together."""
+
+    def __init__(self, inner: Matching, before: Map) -> None:
+        self.inner, self.before = inner, before
+
+    def of_rows(self, x: Shaped[Tensor, "B *event"]) -> Float[Tensor, "B K"]:
+        return self.inner.of_rows(self.before.within(x, NOTHING)[0])
+
+    def of_conditions(self, given: Given) -> Float[Tensor, "M K"]:
+        return self.inner.of_conditions(self.before.rule(given))
+
+
 class MappedInference(Inference):
     """The guess of a part."""
 
@@ -465,6 +491,7 @@ behind.register(Critic, MappedCritic)
 behind.register(Inference, MappedInference)
 behind.register(Latent, MappedLatent)
 behind.register(Layers, MappedLayers)
+behind.register(Matching, MappedMatching)
 behind.register(Denoiser, MappedDenoiser)
 behind.register(Sequential, MappedSequential)
 behind.register(Timing, MappedTiming)

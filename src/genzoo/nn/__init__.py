@@ -34,6 +34,7 @@ __getattr__, __dir__, __all__ = attach(
         "progressive": ["Progressive", "ProgressiveDecoder", "ProgressiveEncoder", "doubled", "halved"],
         "projection": ["Projected"],
         "pyramid": ["Pyramid"],
+        "reading": ["Reading"],
         "residual": ["ResidualConv"],
         "spectrum": ["LogMel"],
         "steps": ["Steps"],
@@ -44,6 +45,7 @@ __getattr__, __dir__, __all__ = attach(
         "translation": ["PatchCritic", "Translator"],
         "unet": ["UNet"],
         "uvit": ["UViT"],
+        "views": ["varied"],
         "window": ["Window"],
     },
 )

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from genzoo.core.given import GivenLike, GivenSpaceLike, as_given
 from genzoo.nn.embedding import Embedding
 from genzoo.nn.mlp import one_of
+from genzoo.nn.reading import Reading
 
 __all__ = ["TimeEmbedding", "Timed"]
 
@@ -54,6 +55,7 @@ class Timed(nn.Module):
         width: The length of the embedding, which `net` was built for.
         given_space: What the condition is, `None` for no condition.
         attends: Whether `net` is called as net(x, embedding, tokens), so that it attends to the condition's tokens.
+        reads: Whether the condition is first read by a transformer, `Reading`; else its tokens stand for themselves.
         spans: Whether it may be told a second time, `until`, up to which it speaks; without one it is the first. Both
             are then told by slow waves, for its slope along them is learned.
 
@@ -72,13 +74,16 @@ class Timed(nn.Module):
         given_space: GivenSpaceLike = None,
         *,
         attends: bool = False,
+        reads: bool = False,
         spans: bool = False,
     ) -> None:
         super().__init__()
         self.attends = attends
         self.net, self.time = net, TimeEmbedding(width, fastest=SLOW if spans else 1000.0)
         self.span = TimeEmbedding(width, fastest=SLOW) if spans else None
-        self.embedding = Embedding(given_space, width) if given_space else None
+        self.embedding: Embedding | Reading | None = None
+        if given_space:
+            self.embedding = Reading(given_space, width, width=width) if reads else Embedding(given_space, width)
         self.activation = nn.SiLU()
 
     def forward(
@@ -93,5 +98,9 @@ class Timed(nn.Module):
             vector = vector + self.span(one_of(torch.zeros_like(t[:1]).expand_as(t) if until is None else until - t))
         if self.embedding is None or given is None:
             return self.net(x, self.activation(vector).expand(len(t), -1))
+        if isinstance(self.embedding, Reading):
+            told = self.embedding.read(given)
+            vector = self.activation(vector + self.embedding.whole(told))
+            return self.net(x, vector, told) if self.attends else self.net(x, vector)
         vector = self.activation(vector + self.embedding(given))
         return self.net(x, vector, self.embedding.tokens(as_given(given))) if self.attends else self.net(x, vector)

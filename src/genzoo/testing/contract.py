@@ -173,7 +173,7 @@ def what_it_cannot_do_it_refuses(subject: Subject) -> None:
         elif capability in ("score", "loss"):  # promises of their own call the others
             call()
     refuses(lambda: model.can("fly"), "an unknown capability")
-    hold(subject.can("sample") or subject.can("encode", "decode"), "it neither samples nor encodes and decodes")
+    hold(subject.can("sample") or subject.can("encode"), "it neither samples nor encodes")
     hold(all(isinstance(model.can(capability), bool) for capability in Capability), "`can` is no yes or no")
     fits = not any(parameter.requires_grad for parameter in model.parameters())
     hold(model.can("direct_fit") == fits, "a direct fit has no parameters to train, and all else has some")

@@ -170,7 +170,8 @@ def evaluate(
         rows_of(read, split)
         protocol = Protocol(rows=rows, samples=samples, importance=importance, seed=seed, split=split)
         beat.say("choosing what sees samples")
-        eye = eye_named(extractor, read, spent_by(loaded, "core_seconds"))
+        seen = extractor or (None if loaded.generative.can("sample") else "values")  # where there are no samples
+        eye = eye_named(seen, read, spent_by(loaded, "core_seconds"))
         examiner = Examiner(read, protocol, eye.extractor)
         findings = examiner(loaded.generative)
     found = findings.measurements

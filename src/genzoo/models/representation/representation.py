@@ -15,7 +15,6 @@ afterwards, gives both: `LatentModel(space, PointAutoencoder(representation), pr
 
 import abc
 from collections.abc import Iterable
-from typing import Any, NoReturn
 
 from jaxtyping import Float, Shaped
 from torch import Tensor
@@ -25,17 +24,17 @@ from genzoo.core.component import Autoencoder
 from genzoo.core.errors import DataError, refuse_infinite
 from genzoo.core.game import Batch, Objective
 from genzoo.core.given import NOTHING, Given, GivenAsked, RowsAsked
-from genzoo.core.model import Capability, GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.distributions.levels import Numbers
 from genzoo.distributions.point_mass import PointMass
+from genzoo.models.representation.encoding import Encoding
 from genzoo.models.representation.losses import Loss, squared
 
 __all__ = ["PointAutoencoder", "Representation"]
 
 
-class Representation(GenerativeModel):
+class Representation(Encoding):
     """A code for every x, and an x for every code. Levels are seen as numbers in [−1, 1].
 
     Args:
@@ -51,15 +50,9 @@ class Representation(GenerativeModel):
         Baldi & Hornik, 1989, "Neural networks and principal component analysis"
     """
 
-    likelihood = Likelihood.NONE
-
     def __init__(self, space: Space, *, code: int, loss: Loss | None = None) -> None:
-        super().__init__(space)
-        if space.ragged:
-            raise ValueError(f"{type(self).__name__} needs rows of one length, got {space}. Cut or pad them.")
-        if code < 1:
-            raise ValueError(f"`code` must be at least 1, got {code}. Choose the number of entries of z.")
-        self.code, self.rho = Space((code,)), loss or squared()
+        super().__init__(space, code=code)
+        self.rho = loss or squared()
 
     @abc.abstractmethod
     def codes(self, y: Float[Tensor, "B D"]) -> Float[Tensor, "B K"]:
@@ -129,12 +122,6 @@ class Representation(GenerativeModel):
                 f"`code` must be at most the number of rows, got {self.code.dims} and {rows:.0f}. Lower `code`, or "
                 "bring more rows."
             )
-
-    def draw(self, n: int, given: Given, noise: Noise, *_: Any, **options: Any) -> NoReturn:
-        raise self.lacks(Capability.SAMPLE)
-
-    def can(self, capability: Capability | str) -> bool:
-        return Capability(capability) is not Capability.SAMPLE and super().can(capability)
 
     def extra_repr(self) -> str:
         return f"{self.space}, code={self.code.dims}, loss={self.rho.name}"

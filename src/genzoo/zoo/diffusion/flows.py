@@ -174,17 +174,21 @@ def text_to_image(
     given_space: GivenSpaceLike = None,
     *,
     size: DenoiserSize = "small",
+    net: Literal["unet", "mmdit"] = "unet",
     width: Width = None,
     depth: Depth = None,
     sampler: How = "multistep",
     sampling_steps: Count | None = None,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
-    """Pictures of what a text says, by flow matching: patches and characters are two streams of one transformer.
+    """Pictures of what a text says, by flow matching: a U-Net looks at what a transformer read.
 
-    The text is any condition, and any condition will do in its place.
+    The text is any condition, and any condition will do in its place. Training looks at much noise above all, where it
+    is settled what stands where: flat colors are told apart long before.
 
     Args:
+        net: A U-Net, or a transformer of patches and characters in two streams (mmdit), which wants
+            far more rows.
         sampling_steps: In how many steps; by default 20, or 50 for paper size.
     """
     from genzoo.models.diffusion import Emphasis, LogitNormal, Predicts, Straight
@@ -193,10 +197,10 @@ def text_to_image(
     return assembled(
         space,
         given_space,
-        Network("mmdit", width, depth, size),
+        Network(net, width, depth or (1 if net == "unet" and size == "small" else None), size, reads=True),
         schedule=Straight(),
         predicts=Predicts.DATA,  # flat colors are soon said; a velocity asks for all the noise of every patch
-        emphasis=Emphasis(LogitNormal()),
+        emphasis=Emphasis(LogitNormal(mean=1.0)),
         sampler=sampler_named(sampler, sampling_steps or (20 if size == "small" else 50)),
         drop_given=drop_given,
     )

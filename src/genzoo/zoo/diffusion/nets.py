@@ -58,12 +58,14 @@ class Network(NamedTuple):
         width: Its width; None for what suits its size.
         depth: Its depth, likewise.
         size: Small or paper.
+        reads: Whether a U-Net is shown what a transformer makes of the condition, instead of its bare tokens.
     """
 
     net: Net
     width: Width
     depth: Depth
     size: Size
+    reads: bool = False
 
 
 def assembled(space: Space, given_space: GivenSpaceLike, network: Network, **parts: Any) -> Recipe:
@@ -112,10 +114,11 @@ def denoiser(space: Space, given_space: GivenSpaceLike, network: Network, *, spa
     from genzoo.core.given import as_given_space
     from genzoo.nn import MLP, DiT, LineUNet, Timed, UNet, UViT, is_sequence
 
-    _, width, depth, size = network
+    _, width, depth, size, reads = network
     small, kind = size == "small", kind_of(space, network.net)
     attends = any(is_sequence(part) for part in as_given_space(given_space).values())
     layers: Any
+    parts: dict[str, Any]
     if kind == "mlp":
         hidden = [width or (256 if small else 512)] * (depth or (4 if small else 6))
         return Timed(MLP(space.dims, hidden, space.dims, given=128), 128, given_space, spans=spans)
@@ -137,9 +140,9 @@ def denoiser(space: Space, given_space: GivenSpaceLike, network: Network, *, spa
         return Timed(layers, 4 * base, given_space, spans=spans)
     widths = (base, 2 * base) if small else (base, 2 * base, 2 * base)
     patch = 2 if small and min(space.shape[-2:]) >= 16 else 1
-    tokens = 2 * base if attends else 0
-    layers = UNet(space.shape, given=2 * base, tokens=tokens, widths=widths, blocks=depth or 2, patch=patch)
-    return Timed(layers, 2 * base, given_space, attends=attends, spans=spans)
+    wide = (4 if reads else 2) * base
+    parts = {"tokens": wide if attends else 0, "widths": widths, "blocks": depth or 2, "patch": patch}
+    return Timed(UNet(space.shape, given=wide, **parts), wide, given_space, attends=attends, reads=reads, spans=spans)
 
 
 def _two_streams(space: Space, given_space: GivenSpaceLike, network: Network, *, spans: bool) -> Any:
@@ -150,7 +153,7 @@ def _two_streams(space: Space, given_space: GivenSpaceLike, network: Network, *,
         raise Mistake(
             "A transformer of two streams needs a condition, got none.", "Name one with --given, or take dit."
         )
-    small, (_, width, depth, _) = network.size == "small", network
+    small, width, depth = network.size == "small", network.width, network.depth
     width, patch = width or (128 if small else 384), max(2, min(space.shape[-2:]) // 8) if small else 2
     parts = {"depth": depth or (6 if small else 12), "heads": max(1, width // 32), "patch": patch}
     count = sum(Conditioning(given_space, 1).counts)
