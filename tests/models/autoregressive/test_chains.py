@@ -8,7 +8,7 @@ import torch
 
 from genzoo.core import Batch, GenerativeModel, Noise, Sequential, Space
 from genzoo.models.autoregressive import MADE, NADE, RNN, MarkovDensity, MarkovMLP, SoftmaxChain, WaveNet
-from genzoo.models.stepping import entry_log_probs
+from genzoo.models.stepping import entry_log_probs, stream
 from genzoo.nn.growing_sum import growing_sum
 from genzoo.testing import conditions, rows
 from tests.zoo.autoregressive import chain, density, markov, nade, rnn, wavenet
@@ -36,6 +36,20 @@ def test_entries_one_by_one_are_those_of_whole_rows(model: GenerativeModel) -> N
         steps = entry_log_probs(model.able(Sequential), x, given)
         assert torch.allclose(steps.sum(1), model.log_prob(x, given), atol=1e-10)
     model.float()
+
+
+@MODELS
+def test_beginnings_of_several_lengths_go_on_as_each_alone(model: GenerativeModel) -> None:
+    steps, noise, given = model.able(Sequential), Noise(4), model.checked_given(conditions(LABEL, 3), 3)
+    beginnings = torch.tensor([[1, 0], [0, -1], [-1, -1]])
+    with torch.no_grad():
+        together = torch.stack(list(stream(steps, 3, given, noise=noise, prefix=beginnings)), dim=1)
+        for length in range(3):
+            row = 2 - length
+            prefix = beginnings[row, :length].expand(3, length)
+            alone = torch.stack(list(stream(steps, 3, given, noise=noise, prefix=prefix)), dim=1)[row]
+            size = min(len(alone), together.shape[1])
+            assert torch.equal(together[row, :size], alone[:size])
 
 
 @pytest.mark.parametrize("make", [rnn, nade, chain, markov, wavenet])

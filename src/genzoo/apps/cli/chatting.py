@@ -1,5 +1,6 @@
 """Talking with a model of text: what it answers, letter by letter."""
 
+import itertools
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
@@ -81,6 +82,7 @@ class Speaker:
 
     def answer(self, question: str, noise: "Noise") -> Iterator[str]:
         """Pieces of an answer; what may be the beginning of a stop waits until it is known."""
+        from genzoo.apps.pieces import Pieces
         from genzoo.models.stepping import first_symbols, stream
         from genzoo.zoo.conditions import spelled
 
@@ -90,27 +92,13 @@ class Speaker:
         else:
             prefix = first_symbols(self.chain.space, 1, self.codec.ids(question))
         given = model.checked_given(told, 1)
-        ids: list[int] = []
-        shown, begun = 0, 0 if prefix is None else prefix.shape[1]
-        for place, symbol in enumerate(stream(self.chain, 1, given, noise=noise, prefix=prefix, choice=self.choice)):
-            if place < begun:
-                continue
-            ids.append(int(symbol))
-            text = self.codec.text([i for i in ids if i < self.codec.levels])
-            if ends := [found for stop in self.stops if (found := text.find(stop)) >= 0]:
-                yield text[shown : min(ends)]
+        pieces, begun = Pieces(self.codec, self.stops), 0 if prefix is None else prefix.shape[1]
+        drawn = stream(self.chain, 1, given, noise=noise, prefix=prefix, choice=self.choice)
+        for symbol in itertools.islice(drawn, begun, None):
+            yield pieces.take(int(symbol))
+            if pieces.stopped:
                 return
-            known = len(text) - max((_overlap(text, stop) for stop in self.stops), default=0)
-            if text.endswith("\N{REPLACEMENT CHARACTER}"):  # bytes of a character that is not whole yet
-                known = min(known, len(text) - 1)
-            yield text[shown:known]
-            shown = max(shown, known)
-        yield self.codec.text([i for i in ids if i < self.codec.levels])[shown:]
-
-
-def _overlap(text: str, stop: str) -> int:
-    """How much of a stop's beginning a text ends with."""
-    return next((k for k in range(min(len(stop), len(text)), 0, -1) if text.endswith(stop[:k])), 0)
+        yield pieces.rest()
 
 
 def _read() -> Iterator[str]:

@@ -25,6 +25,7 @@ BRINGS = {
     "lectures": "figures of the lectures: genzoo lecture",
     "ot": "exact transport of many rows",
     "robots": "environments through the interface of Gymnasium",
+    "serve": "runs behind HTTP: genzoo serve",
     "sklearn": "every recipe as an estimator, and tests by boosted trees",
     "tables": "tables in Parquet",
     "tensorboard": "curves of training in TensorBoard",

@@ -23,6 +23,7 @@ from genzoo.apps.cli import (
     outlying,
     posterior,
     reproduce,
+    serving,
     solving,
     training,
     using,
@@ -61,7 +62,7 @@ def genzoo(
 PARTS = (
     catalog, training, using, checking, averaging, exporting, posterior, completing, imputing, outlying, solving,
     compressing, chatting, reproduce, lecturing,
-    verifying, acting,
+    verifying, acting, serving,
 )  # fmt: skip
 for part in PARTS:
     for function, example in part.COMMANDS.items():

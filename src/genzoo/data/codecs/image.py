@@ -64,11 +64,19 @@ class ImageCodec(Codec):
                 picture.write_png(file, picture.bands(pixels, n), is_deep=self.is_deep)
         return Path(path)
 
+    def pngs(self, x: Shaped[Tensor, "n C H W"]) -> list[bytes]:
+        """Every row as a file of its own, pixel for pixel."""
+        pixels = self._spread(x, 65536 if self.is_deep else 256)
+        return [picture.png(picture.raster(each), is_deep=self.is_deep) for each in pixels]
+
     def save_each(self, x: Shaped[Tensor, "n C H W"], folder: str | Path) -> list[Path]:
-        """Writes every row to a file of its own, pixel for pixel; returns the paths."""
+        """Writes every row to a file of its own; returns the paths."""
         Path(folder).mkdir(parents=True, exist_ok=True)
         width = len(str(max(0, len(x) - 1)))
-        return [self.save(x[i : i + 1], Path(folder) / f"{i:0{width}d}.png") for i in range(len(x))]
+        paths = [Path(folder) / f"{i:0{width}d}.png" for i in range(len(x))]
+        for path, content in zip(paths, self.pngs(x), strict=True):
+            path.write_bytes(content)
+        return paths
 
     def load(self, path: str | Path) -> Shaped[Tensor, "1 C H W"]:
         return self.values(open_image(Path(path), 65536 if self.is_deep else 256)[None])

@@ -1,0 +1,58 @@
+"""Serving runs over HTTP."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genzoo._files import read_bytes
+from genzoo.zoo.mistakes import Mistake
+from genzoo.zoo.store import read_config
+from genzoo.zoo.terminal import say
+
+__all__ = ["COMMANDS"]
+
+KEY = "GENZOO_API_KEY"
+
+
+def serve(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Folders of runs, or NAME=FOLDER.")],
+    host: Annotated[str, typer.Option(help="The address; one that others reach needs a key.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8000,
+    key_file: Annotated[
+        Path | None, typer.Option(help=f"A file with the key that clients must send; by default {KEY}, if it is set.")
+    ] = None,
+    allow_host: Annotated[list[str] | None, typer.Option(help="A name by which clients call the server.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    queue: Annotated[int, typer.Option(min=1, help="Requests that wait for one model, at most.")] = 128,
+    rows: Annotated[int, typer.Option(min=1, help="Rows of a request, and of those answered together.")] = 64,
+    timeout: Annotated[float, typer.Option(min=0.01, help="Seconds until an answer must be there.")] = 60.0,
+    grace: Annotated[float, typer.Option(min=0, help="Seconds for what is being answered at the end.")] = 30.0,
+) -> None:
+    """Serve runs by the routes of the OpenAI API, and by /v1/score. Ctrl-C ends it once all is answered."""
+    for word in runs:
+        read_config(Path(word.partition("=")[2] or word))
+    try:
+        import fastapi  # noqa: F401
+        import prometheus_client  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as lacking:
+        cause = f"A server needs {lacking.name}, which is not installed."
+        raise Mistake(cause, "Run: pip install 'genzoo[serve]'") from None
+    from genzoo.apps.serve import Limits, listening
+    from genzoo.apps.serve import serve as serve_runs
+
+    key = os.environ.get(KEY) if key_file is None else read_bytes(key_file).decode().strip()
+    limits = Limits(queue=queue, rows=rows, seconds=timeout, grace=grace)
+    sock = listening(host, port, key or None)
+    at = f"[{host}]" if ":" in host else host
+    say(f"http://{at}:{sock.getsockname()[1]}/v1 serves {', '.join(runs)}; Ctrl-C ends it")
+    serve_runs(runs, sock, key=key or None, hosts=[host, *(allow_host or ())], device=device, limits=limits)
+    say("all is answered")
+
+
+COMMANDS: dict[Callable[..., None], str] = {
+    serve: "genzoo serve runs/gpt-verse runs/vae-digits --port 8000",
+}

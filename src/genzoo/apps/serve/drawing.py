@@ -1,0 +1,83 @@
+"""Samples for several requests at once: row i of a request is row i of its seed, whoever is served beside it."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genzoo._deadline import Deadline
+from genzoo.apps.serve.joined import Joined
+from genzoo.apps.serve.line import Job
+from genzoo.core.game import Trainable
+from genzoo.core.given import Given
+from genzoo.core.model import GenerativeModel, evaluating
+from genzoo.core.noise import Noise
+
+__all__ = ["Drawn", "beside", "draw", "noise_of"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawn:
+    """Rows that are asked for.
+
+    Attributes:
+        n: How many.
+        seed: Names their noise.
+        given: Their condition in full.
+        options: Of sampling.
+    """
+
+    n: int
+    seed: int
+    given: Given
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What requests have in common that are drawn together."""
+        return "draw", tuple(sorted(self.options.items()))
+
+
+def draw(model: GenerativeModel, jobs: Sequence[Job]) -> Iterator[None]:
+    """Draws rows for requests with the same options.
+
+    What is asked alone is `model.sample`, as the command line asks it; several are drawn as one, from noise that has
+    for each row the numbers that it has alone.
+
+    Args:
+        model: The model.
+        jobs: The requests, of rows that are `Drawn`.
+    """
+    asked: list[Drawn] = [job.asked for job in jobs]
+
+    def now() -> float:
+        alive = [job.is_alive() for job in jobs]  # each is asked: one that is too late ends
+        return time.monotonic() if any(alive) else math.inf
+
+    with Deadline(now, max(job.seconds for job in jobs)):
+        if len(asked) == 1:
+            (one,) = asked
+            x = model.sample(one.n, one.given or None, seed=one.seed, **one.options)
+        else:
+            with torch.no_grad(), evaluating(model):
+                n, given = sum(each.n for each in asked), beside([each.given for each in asked])
+                x = model.draw(n, given, noise_of(model, asked), **asked[0].options)
+    for job, rows in zip(jobs, x.cpu().split([each.n for each in asked]), strict=True):
+        job.end(rows)
+    yield
+
+
+def noise_of(model: Trainable, asked: Sequence[Any]) -> Noise:
+    """The noise of the samples of some requests."""
+    device = next((each.device for each in model.parameters()), torch.device("cpu"))
+    parts = [(Noise(each.seed, "sample", device=device), each.n) for each in asked]
+    return parts[0][0] if len(parts) == 1 else Joined(parts)
+
+
+def beside(given: Sequence[Given]) -> dict[str, Tensor]:
+    """Rows of conditions, one request's after another's."""
+    return {name: torch.cat([each[name] for each in given]) for name in given[0]}

@@ -1,0 +1,160 @@
+"""Log-probabilities: `/v1/score`, which no other server has. Every number says what it claims."""
+
+import asyncio
+import base64
+import binascii
+import math
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from genzoo.apps.serve.refusals import Refusal, refused
+from genzoo.apps.serve.scoring import Scored
+from genzoo.apps.serve.served import Served
+from genzoo.apps.serve.waiting import answers
+from genzoo.apps.serve.wire import Score
+from genzoo.data.codecs.image import ImageCodec
+from genzoo.data.codecs.table import PointsCodec, TableCodec
+from genzoo.data.codecs.text import SpellingCodec
+from genzoo.data.pixels import look_at, pixels, strictly
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+__all__ = ["row_of_picture", "rows_of_table", "score"]
+
+
+async def score(request: "Request", served: Served, asked: Score) -> dict[str, Any]:
+    """log p of each row that a request brings, in nats, with the kind of the number and its error."""
+    served.must("score")
+    x = await asyncio.to_thread(_rows, served, [asked.input] if isinstance(asked.input, str) else asked.input)
+    job = Scored(x, served.given(asked.given, len(x)), asked.seed or 0, asked.draws)
+    ((nats, errors),) = await answers(request, served.line, [job], served.seconds(asked.timeout))
+    space = served.model.space
+    data = [
+        {"object": "score", "index": i, "log_prob": _finite(value), "error": _finite(error)}
+        | ({"bits_per_dim": _finite(space.bits_per_dim(value))} if space.is_discrete else {})
+        for i, (value, error) in enumerate(zip(nats.tolist(), errors.tolist(), strict=True))
+    ]
+    kind = served.model.likelihood.value
+    about = {"model": served.name, "likelihood": kind, "unit": "nats", "seed": job.seed}
+    return {"object": "list", "data": data} | about
+
+
+def _finite(value: float) -> float | None:
+    """A number as JSON has it: −∞ is the least there is, what is not known is null."""
+    return None if math.isnan(value) else min(max(value, -sys.float_info.max), sys.float_info.max)
+
+
+def _rows(served: Served, rows: Sequence[Any]) -> Tensor:
+    """Rows of the run's space, as a request tells them."""
+    codec = served.codec
+    try:
+        match codec:
+            case SpellingCodec():
+                x = _each(rows, lambda row, at: _text(served, codec, row, at))
+            case ImageCodec():
+                x = _each(rows, lambda row, at: row_of_picture(served, row, at))
+            case TableCodec() | PointsCodec():
+                x = rows_of_table(codec, rows, holes=served.model.can("missing"))
+            case _:
+                x = torch.as_tensor(rows)
+        discrete = served.model.space.is_discrete
+        return served.model.checked(x.long() if discrete and x.is_floating_point() and bool((x == x.round()).all())
+                                    else x)  # fmt: skip
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise refused(error if isinstance(error, ValueError) else ValueError(str(error)), "input") from None
+
+
+def _each(rows: Sequence[Any], read: Callable[[Any, str], Tensor]) -> Tensor:
+    return torch.stack([read(row, f"input.{i}") for i, row in enumerate(rows)])
+
+
+def _text(served: Served, codec: SpellingCodec, row: Any, at: str) -> Tensor:
+    """A text in symbols, with its end where lengths vary."""
+    if not isinstance(row, str):
+        raise Refusal(400, f"{at} must be a text, got {type(row).__name__}. Write it as a string.", at, "invalid_type")
+    try:
+        ids, dims = codec.ids(row).long(), served.model.space.dims
+    except ValueError as error:
+        raise refused(error, at) from None
+    if len(ids) > dims or (len(ids) < dims and not served.model.space.ragged):
+        must = f"{'at most' if served.model.space.ragged else 'exactly'} {dims} symbols"
+        raise Refusal(400, f"{at} must have {must}, got {len(ids)}. Cut it, or fill it up.", at, "invalid_length")
+    return pad(ids, (0, dims - len(ids)), value=codec.levels)
+
+
+def row_of_picture(served: Served, row: Any, at: str) -> Tensor:
+    """A picture in base64 as a row; its size is looked at before it is decoded.
+
+    Raises:
+        Refusal: If it is none, is too large, or has not the run's size and channels.
+    """
+    if not isinstance(row, str):
+        raise Refusal(400, f"{at} must be a picture in base64, got {type(row).__name__}. Encode a PNG.", at,
+                      "invalid_type")  # fmt: skip
+    try:
+        content = base64.b64decode(row.partition(",")[2] if row.startswith("data:") else row, validate=True)
+    except (binascii.Error, ValueError):
+        raise Refusal(400, f"{at} must be base64. Encode the file's bytes.", at, "invalid_base64") from None
+    return picture_row(served, content, at)
+
+
+def picture_row(served: Served, content: bytes, at: str) -> Tensor:
+    """The bytes of a picture as a row.
+
+    Raises:
+        Refusal: If it is none, is too large, or has not the run's size and channels.
+    """
+    codec, shape = served.painter, served.model.space.shape
+    try:
+        look = look_at(at, content)
+        got = (1 if look.color == "grey" else len(look.color), *look.size)
+        if got != shape:
+            wanted, is_ = ("×".join(map(str, sides)) for sides in (shape, got))
+            raise Refusal(400, f"{at} must be {wanted} (channels, height, width), the run's, got {is_}. Resize or "
+                          "convert it.", at, "invalid_size")  # fmt: skip
+        with strictly():
+            array = pixels(at, content, levels=65536 if codec.is_deep else 256)[1]
+    except ValueError as error:
+        raise refused(error, at) from None
+    return codec.values(torch.from_numpy(array)[None])[0]
+
+
+def rows_of_table(codec: TableCodec | PointsCodec, rows: Sequence[Any], *, holes: bool) -> Tensor:
+    """Rows of a table: mappings from columns to cells, or lists of cells in the columns' order; null is a hole.
+
+    Raises:
+        Refusal: If a column is unknown or lacking, or a cell is none of its column.
+    """
+    names = list(codec.columns)
+    cells: dict[str, list[str]] = {name: [] for name in names}
+    for i, row in enumerate(rows):
+        if isinstance(row, Mapping):
+            found = [name for name in row if name not in cells]
+            if found:
+                raise Refusal(400, f"input.{i} has no column {found[0]!r}. There are: {', '.join(names)}.",
+                              f"input.{i}.{found[0]}", "unknown_column")  # fmt: skip
+            values = [row.get(name) for name in names]
+        elif isinstance(row, list) and len(row) == len(names):
+            values = row
+        else:
+            raise Refusal(400, f"input.{i} must hold {len(names)} cells by column or in order. Columns: "
+                          f"{', '.join(names)}.", f"input.{i}", "invalid_row")  # fmt: skip
+        for name, value in zip(names, values, strict=True):
+            cells[name].append(_cell(value, f"input.{i}.{name}", holes=holes))
+    return codec.holed(cells)
+
+
+def _cell(value: Any, at: str, *, holes: bool) -> str:
+    if value is None and not holes:
+        raise Refusal(
+            400, f"{at} must be said, got nothing. Say it: this run takes no missing entries.", at, "missing"
+        )
+    if isinstance(value, bool | list | dict) or (isinstance(value, float) and not math.isfinite(value)):
+        raise Refusal(400, f"{at} must be a number or a word, got {value!r:.40}. Correct it.", at, "invalid_cell")
+    return "" if value is None else str(value)

@@ -1,0 +1,252 @@
+"""Runs that are served: what each can be asked, how a request becomes rows of its model, and its line."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from genzoo.apps.cli.using import loaded_on
+from genzoo.apps.serve.drawing import Drawn, draw
+from genzoo.apps.serve.limits import Limits
+from genzoo.apps.serve.line import Job, Line
+from genzoo.apps.serve.metrics import Metrics
+from genzoo.apps.serve.refusals import Refusal, refused
+from genzoo.apps.serve.scoring import score
+from genzoo.apps.serve.speaking import Spoken, speak
+from genzoo.core import Given
+from genzoo.core.noise import fresh_seed
+from genzoo.data.codecs.audio import SoundCodec
+from genzoo.data.codecs.image import ImageCodec
+from genzoo.data.codecs.table import PointsCodec, TableCodec
+from genzoo.data.codecs.text import SpellingCodec
+from genzoo.evaluation.shown import as_shown
+from genzoo.zoo.conditions import conditions, told_of_texts
+from genzoo.zoo.loading import Run
+from genzoo.zoo.mistakes import Mistake, nearest
+from genzoo.zoo.store import WEIGHTS
+
+__all__ = ["Served", "Shelf"]
+
+KINDS = {ImageCodec: "image", SoundCodec: "audio", SpellingCodec: "text", TableCodec: "table", PointsCodec: "table"}
+OURS = ("draft", "prefix", "wrap", "watch")  # options that are no plain values, or name files
+
+
+class Served:
+    """A run with its line.
+
+    Args:
+        name: By which it is asked.
+        run: The run.
+        limits: What is taken on.
+        metrics: Counts what is done.
+    """
+
+    def __init__(self, name: str, run: Run, limits: Limits, metrics: Metrics) -> None:
+        self.name, self.run, self.limits, self.metrics = name, run, limits, metrics
+        self.model, self.codec = run.generative, run.codec
+        self.line = Line(name, self._work, limits, lambda jobs, rows: metrics.turn(name, jobs, rows))
+        metrics.watch(name, self.line)
+
+    @property
+    def kind(self) -> str:
+        """What its rows are: image, audio, text, table or array."""
+        return next((kind for codec, kind in KINDS.items() if isinstance(self.codec, codec)), "array")
+
+    @property
+    def routes(self) -> list[str]:
+        """What it can be asked."""
+        can = {
+            "completions": self.kind == "text" and self.model.can("step"),
+            "images/generations": self.kind == "image" and self.model.can("sample"),
+            "score": self.model.can("log_prob"),
+        }
+        return [f"/v1/{route}" for route, able in can.items() if able]
+
+    def about(self) -> dict[str, Any]:
+        """What `/v1/models` says of it: the standard fields, and under `genzoo` the rest."""
+        recipe, data = self.run.config.recipe, self.run.config.data
+        more = {
+            "recipe": recipe.name, "data": data.name, "kind": self.kind, "routes": self.routes,
+            "likelihood": self.model.likelihood.value, "space": str(self.model.space), "given": self.given_words(),
+            "options": self.options(),
+        }  # fmt: skip
+        created = int((self.run.path / WEIGHTS).stat().st_mtime)
+        return {"id": self.name, "object": "model", "created": created, "owned_by": "genzoo", "genzoo": more}
+
+    def given_words(self) -> dict[str, Any]:
+        """What it is conditioned on, by the names of the data, with the classes that have names."""
+        data, spaces = self.run.config.data, self.model.given_space
+        names = {own: (data.given or [own])[0] if len(spaces) == 1 else own for own in spaces}
+        found = {}
+        for own, name in names.items():
+            classes = data.classes.get(own if own in data.classes else "", [])
+            found[name] = {"is": str(spaces[own]), "classes": classes}
+        return found
+
+    def options(self) -> list[str]:
+        """Options of sampling that are plain values."""
+        return sorted(set(self.model.options("draw")) - set(OURS))
+
+    @property
+    def speller(self) -> SpellingCodec:
+        """The codec of a run of texts.
+
+        Raises:
+            Refusal: If it is of something else.
+        """
+        if not isinstance(self.codec, SpellingCodec):
+            raise Refusal(400, f"{self.name} is a model of {self.kind}s, not of texts.", "model", "unsupported")
+        return self.codec
+
+    @property
+    def painter(self) -> ImageCodec:
+        """The codec of a run of pictures.
+
+        Raises:
+            Refusal: If it is of something else.
+        """
+        if not isinstance(self.codec, ImageCodec):
+            raise Refusal(400, f"{self.name} is a model of {self.kind}s, not of pictures.", "model", "unsupported")
+        return self.codec
+
+    # --- requests ---------------------------------------------------------------------------------------------
+
+    def must(self, route: str) -> None:
+        """Refuses a request that the run cannot answer.
+
+        Raises:
+            Refusal: Saying what it can be asked.
+        """
+        if f"/v1/{route}" not in self.routes:
+            can = ", ".join(self.routes) or "nothing"
+            raise Refusal(400, f"{self.name} ({self.kind}) isn't asked at /v1/{route}. Ask it at {can}.", "model",
+                          "unsupported_route")  # fmt: skip
+
+    def given(self, asked: Mapping[str, Any], n: int) -> Given:
+        """The condition of n rows, in full.
+
+        Raises:
+            Refusal: If it is none of the run's, or is kept in files.
+        """
+        try:
+            words = {name: _word(name, value) for name, value in asked.items()}
+            for name, codec in self.run.given_codecs.items():
+                called = name or (self.run.config.data.given or ["given"])[0]
+                if called in words and not isinstance(codec, SpellingCodec | TableCodec):
+                    raise Refusal(400, f"given.{called} is a file, which this route can't take. Leave it out.",
+                                  f"given.{called}", "unsupported")  # fmt: skip
+                if called in words and isinstance(codec, SpellingCodec) and not words[called].strip():
+                    raise Refusal(400, f"given.{called} must say something, got an empty text. Leave it out to draw "
+                                  "from all.", f"given.{called}", "empty")  # fmt: skip
+            rows = conditions(self.model, self.run.config.data, words, n, self.run.given_codecs)
+            return self.model.checked_given(rows, n)
+        except ValueError as error:
+            raise refused(error, "given") from None
+
+    def remarks(self, asked: Mapping[str, Any]) -> list[str]:
+        """What is to be said of the texts of a condition."""
+        return told_of_texts({name: _word(name, value) for name, value in asked.items()}, self.run.given_codecs)
+
+    def drawn(self, n: int, seed: int | None, given: Mapping[str, Any], options: Mapping[str, Any]) -> Drawn:
+        """Rows that are asked for, as they are drawn.
+
+        Raises:
+            Refusal: If a condition or an option is none of the run's, or it is too much work.
+        """
+        for name, value in options.items():
+            if name not in self.options():
+                close = nearest(name, self.options())
+                fix = f"Did you mean {close}?" if close else f"Choose among: {', '.join(self.options()) or 'none'}."
+                raise Refusal(400, f"There is no option {name!r} of {self.name}. {fix}", f"options.{name}", "unknown")
+            if not isinstance(value, int | float | str | None):
+                raise Refusal(400, f"options.{name} must be a number, a word or null. Correct it.", f"options.{name}")
+        self._bounded(n, options)
+        seed = fresh_seed() if seed is None else seed
+        return Drawn(n, seed, self.given(given, n), as_shown(self.model) | dict(options))
+
+    def _bounded(self, n: int, options: Mapping[str, Any]) -> None:
+        steps = max([1, *(value for value in options.values() if isinstance(value, int))])
+        work = n * self.model.space.dims * steps
+        if n > self.limits.rows:
+            raise Refusal(400, f"n must be at most {self.limits.rows}, got {n}. Ask twice.", "n", "too_many")
+        if work > self.limits.work:
+            raise Refusal(400, f"n × entries × steps must be at most {self.limits.work:,}, got {work:,}. Take fewer "
+                          "steps.", "options", "too_much_work")  # fmt: skip
+
+    def seconds(self, wanted: float | None) -> float:
+        """How long a request may take."""
+        return self.limits.seconds if wanted is None else min(wanted, self.limits.seconds)
+
+    # --- work -------------------------------------------------------------------------------------------------
+
+    def _work(self, jobs: Sequence[Job]) -> Any:
+        torch.set_grad_enabled(False)  # of this thread
+        match jobs[0].asked:
+            case Drawn():
+                return draw(self.model, jobs)
+            case Spoken():
+                return speak(self.model, self.speller, jobs)
+            case _:
+                return score(self.model, jobs)
+
+
+class Shelf(dict[str, Served]):
+    """All runs that are served, by name."""
+
+    def find(self, name: str | None) -> Served:
+        """The run of a name; where there is one only, it needs none.
+
+        Raises:
+            Refusal: If there is none.
+        """
+        if name is None and len(self) == 1:
+            return next(iter(self.values()))
+        if name is None or name not in self:
+            close = nearest(str(name), self)
+            fix = f"Did you mean {close!r}?" if close else f"There are: {', '.join(self)}."
+            raise Refusal(404, f"There is no model {name!r}. {fix}", "model", "model_not_found")
+        return self[name]
+
+    def close(self) -> None:
+        """Ends all lines."""
+        for served in self.values():
+            served.line.close()
+
+
+def shelved(runs: Sequence[str], device: str, limits: Limits, metrics: Metrics) -> Shelf:
+    """Runs, loaded from their folders.
+
+    Args:
+        runs: Their folders, or NAME=FOLDER.
+        device: Where.
+        limits: What is taken on.
+        metrics: Counts what is done.
+
+    Raises:
+        Mistake: If a folder is no run, or two have one name.
+    """
+    shelf = Shelf()
+    for word in runs:
+        name, equals, folder = word.partition("=")
+        path = Path(folder if equals else word)
+        name = name if equals else path.resolve().name
+        if name in shelf:
+            raise Mistake(f"Runs must have names of their own, got {name!r} twice.", f"Write other={path}")
+        began = time.monotonic()
+        shelf[name] = Served(name, loaded_on(path, device), limits, metrics)
+        metrics.load.labels(name).set(time.monotonic() - began)
+    return shelf
+
+
+def _word(name: str, value: Any) -> str:
+    """A condition of a request as a word of the command line."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and value and all(isinstance(each, str | int | float) for each in value):
+        return ",".join(map(str, value))
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    raise Refusal(400, f"given.{name} must be a word, a number or a list of them, got {type(value).__name__}. "
+                  "Correct it.", f"given.{name}", "invalid_type")  # fmt: skip

@@ -1,0 +1,163 @@
+"""Texts that go on: `/v1/completions`, whole or symbol by symbol."""
+
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from genzoo.apps.serve.refusals import Refusal, refused
+from genzoo.apps.serve.served import Served
+from genzoo.apps.serve.speaking import Piece, Spoken, Told
+from genzoo.apps.serve.waiting import Waiting, answers, streamed, while_there
+from genzoo.apps.serve.wire import Chosen, Completion
+from genzoo.core.noise import fresh_seed
+from genzoo.models.choice import Choice
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+__all__ = ["complete"]
+
+Shown = Callable[[int, str, str | None], dict[str, Any]]  # number, text and why it ended, to one of the choices
+
+
+async def complete(request: "Request", served: Served, asked: Completion) -> "Response | dict[str, Any]":
+    """What follows some beginnings of texts."""
+    served.must("completions")
+    prompts = _prompts(served, asked.prompt)
+    jobs = spoken(served, asked, prompts, asked.max_tokens)
+    before = [served.speller.text(each.tolist()) if asked.echo else "" for each in prompts]
+    head = {"id": f"cmpl-{uuid.uuid4().hex}", "object": "text_completion", "created": int(time.time()),
+            "model": served.name, "seed": jobs[0].seed}  # fmt: skip
+    if asked.stream:
+        return await told_in_pieces(request, served, jobs, asked, head, _choice, before)
+    told = await answers(request, served.line, jobs, served.seconds(asked.timeout))
+    each = [(before[k] + one.text, one.finish) for k, texts in enumerate(told) for one in texts]
+    return head | {"choices": [_choice(i, *one) for i, one in enumerate(each)], "usage": usage(served, jobs, told)}
+
+
+def spoken(served: Served, asked: Chosen, prompts: Sequence[Tensor], most: int | None) -> list[Spoken]:
+    """Texts that are asked for, as they are drawn.
+
+    Raises:
+        Refusal: If a condition is none of the run's, or a number out of range.
+    """
+    n, seed = asked.n or 1, fresh_seed() if asked.seed is None else asked.seed
+    if n * len(prompts) > served.limits.rows:
+        got = f"{n} of {len(prompts)}"
+        raise Refusal(400, f"n × prompts must be at most {served.limits.rows}, got {got}. Ask twice.", "n", "too_many")
+    choice = Choice(1.0 if asked.temperature is None else asked.temperature, asked.top_k, asked.top_p, asked.min_p,
+                    asked.repetition)  # fmt: skip
+    stops = (asked.stop,) if isinstance(asked.stop, str) else tuple(asked.stop or ())
+    most = served.model.space.dims if most is None else most
+    given = served.given(asked.given, n)
+    return [Spoken(n, seed, given, prefix, choice, most, stops, bool(asked.stream)) for prefix in prompts]
+
+
+async def told_in_pieces(
+    request: "Request", served: Served, jobs: Sequence[Spoken], asked: Chosen, head: dict[str, Any], shown: Shown,
+    before: Sequence[str] = (),
+) -> "Response":  # fmt: skip
+    """Texts as they come. What is wrong before the first symbol is an error of HTTP, later one an event.
+
+    Args:
+        request: Whoever asked.
+        served: The run.
+        jobs: The texts.
+        asked: How.
+        head: What stands in every event.
+        shown: Makes one of the choices.
+        before: What each text begins with.
+    """
+    waiting = Waiting(request, served.line, jobs, served.seconds(asked.timeout))
+    first = await while_there(request, waiting.next())
+
+    async def events() -> AsyncIterator[str]:
+        for i, text in enumerate(before):
+            for row in range(jobs[i].n) if text else ():
+                yield _event(head | {"choices": [shown(i * jobs[i].n + row, text, None)]})
+        told: dict[int, list[Told]] = {}
+        news = first
+        while True:
+            pieces = [(i, each) for i, each in news if isinstance(each, Piece)]
+            told.update({i: each for i, each in news if not isinstance(each, Piece)})
+            if pieces:
+                yield "".join(_event(head | {"choices": [shown(i * jobs[i].n + piece.row, piece.text, piece.finish)]})
+                              for i, piece in pieces)  # fmt: skip
+            if len(told) == len(jobs):
+                break
+            news = await waiting.next()
+        counts = usage(served, jobs, [told[i] for i in range(len(jobs))])
+        if asked.stream_options is not None and asked.stream_options.include_usage:
+            yield _event(head | {"choices": [], "usage": counts})
+        yield "data: [DONE]\n\n"
+
+    return streamed(events())
+
+
+def usage(served: Served, jobs: Sequence[Spoken], told: Sequence[Sequence[Told]]) -> dict[str, int]:
+    """How many symbols were read and written."""
+    read, written = sum(len(job.prefix) for job in jobs), sum(one.symbols for texts in told for one in texts)
+    served.metrics.symbols.labels(served.name).inc(written)
+    return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+
+
+def prefix_of(served: Served, text: str, param: str = "prompt") -> Tensor:
+    """A beginning in symbols.
+
+    Raises:
+        Refusal: If it is empty, cannot be spelled, or leaves no room for more.
+    """
+    if not text:
+        raise Refusal(400, f"{param} must say something, got an empty text. Leave it out to draw from the start.",
+                      param, "empty")  # fmt: skip
+    try:
+        return _with_room(served, served.speller.ids(text).long(), param)
+    except ValueError as error:
+        raise refused(error, param) from None
+
+
+def _with_room(served: Served, ids: Tensor, param: str) -> Tensor:
+    longest = served.model.space.dims - 1
+    if len(ids) > longest:
+        raise Refusal(400, f"{param} must have at most {longest} symbols, got {len(ids)}. Shorten it.", param,
+                      "context_length_exceeded")  # fmt: skip
+    if len(ids) and int(ids.max()) >= served.speller.levels:
+        raise Refusal(400, f"{param} must hold symbols below {served.speller.levels}, got {int(ids.max())}. Correct "
+                      "it.", param, "unknown_symbol")  # fmt: skip
+    return ids
+
+
+def _prompts(served: Served, prompt: Any) -> list[Tensor]:
+    """What texts begin with, in symbols."""
+    match prompt:
+        case None:
+            return [torch.zeros(0, dtype=torch.long)]
+        case str():
+            return [prefix_of(served, prompt)]
+        case [int(), *_]:
+            return [_symbols(served, prompt, "prompt")]
+        case _:
+            return [
+                prefix_of(served, each, f"prompt.{i}") if isinstance(each, str)
+                else _symbols(served, each, f"prompt.{i}")
+                for i, each in enumerate(prompt)
+            ]  # fmt: skip
+
+
+def _symbols(served: Served, ids: Sequence[int], param: str) -> Tensor:
+    levels = served.speller.levels
+    return _with_room(served, torch.tensor([min(i, levels) for i in ids]), param)
+
+
+def _choice(i: int, text: str, finish: str | None) -> dict[str, Any]:
+    return {"index": i, "text": text, "finish_reason": finish, "logprobs": None}
+
+
+def _event(data: dict[str, Any]) -> str:
+    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n"

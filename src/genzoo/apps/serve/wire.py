@@ -1,0 +1,157 @@
+"""What requests hold: the standard fields of each route, and beside them seed, given and options."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from genzoo.zoo.mistakes import unknown
+
+__all__ = ["Completion", "Generation", "Score"]
+
+Seed = Annotated[int | None, Field(ge=0, lt=1 << 63, description="Names the noise; by default a fresh one.")]
+Count = Annotated[int | None, Field(ge=1, le=4096)]
+Text = Annotated[str, Field(max_length=1 << 17)]
+Unit = Annotated[float | None, Field(gt=0, le=1)]
+
+
+class Asked(BaseModel):
+    """What every request may hold. A field that is not known is refused: it may be misspelled.
+
+    Attributes:
+        model: The name of the run; where one is served only, it needs none.
+        seed: Names the noise.
+        given: The condition, by name: a word, a number or a list of them for rows in turn.
+        timeout: Seconds until the answer must be there.
+        user: Is not looked at.
+        metadata: Neither.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
+
+    model: Annotated[str | None, Field(max_length=200)] = None
+    seed: Seed = None
+    given: Annotated[dict[str, Any], Field(max_length=100)] = Field(default_factory=dict)
+    timeout: Annotated[float | None, Field(gt=0)] = None
+    user: str | None = None
+    metadata: dict[str, Any] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, said: Any) -> Any:
+        for name in said if isinstance(said, dict) else ():
+            if name not in cls.model_fields:
+                told = str(unknown("field", name, cls.model_fields))
+                raise PydanticCustomError("unknown_field", "{told}", {"told": told, "field": name})
+        return said
+
+
+class Streamed(BaseModel):
+    """How a stream ends.
+
+    Attributes:
+        include_usage: Whether the counts of symbols come last.
+        include_obfuscation: Is not looked at.
+    """
+
+    include_usage: bool | None = None
+    include_obfuscation: bool | None = None
+
+
+class Chosen(Asked):
+    """How symbols are drawn, as `genzoo.models.choice.Choice` has it.
+
+    Attributes:
+        temperature: Below 1 the likely becomes likelier.
+        top_p: Only the likeliest symbols of this probability together.
+        top_k: Only so many of the likeliest.
+        min_p: Only symbols that are at least so likely beside the likeliest.
+        repetition: What has been said becomes rarer.
+        stop: Texts before which an answer ends.
+        n: How many texts.
+        stream: Whether they come symbol by symbol.
+        stream_options: How the stream ends.
+        frequency_penalty: Must be 0.
+        presence_penalty: Must be 0.
+        logit_bias: Must be left out.
+    """
+
+    temperature: Annotated[float | None, Field(ge=0, le=100)] = None
+    top_p: Unit = None
+    top_k: Count = None
+    min_p: Annotated[float | None, Field(ge=0, le=1)] = None
+    repetition: Annotated[float | None, Field(ge=1, le=100)] = None
+    stop: Annotated[str, Field(min_length=1, max_length=100)] | Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=100)]], Field(max_length=16)
+    ] | None = None  # fmt: skip
+    n: Annotated[int | None, Field(ge=1, le=1024)] = None
+    stream: bool | None = None
+    stream_options: Streamed | None = None
+    frequency_penalty: Annotated[float | None, Field(ge=0, le=0)] = None
+    presence_penalty: Annotated[float | None, Field(ge=0, le=0)] = None
+    logit_bias: None = None
+
+
+Symbols = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1, max_length=1 << 17)]
+
+
+class Completion(Chosen):
+    """A text that is to go on.
+
+    Attributes:
+        prompt: Its beginning, or several: texts, or lists of symbols; by default a whole text is drawn.
+        max_tokens: How many symbols follow at most; by default as many as the run's rows have.
+        echo: Whether the beginning is told again.
+        suffix: Must be left out.
+        best_of: Must be 1.
+        logprobs: Must be left out.
+    """
+
+    prompt: Text | Annotated[list[Text], Field(min_length=1, max_length=64)] | Symbols | Annotated[
+        list[Symbols], Field(min_length=1, max_length=64)
+    ] | None = None  # fmt: skip
+    max_tokens: Annotated[int | None, Field(ge=1)] = None
+    echo: bool | None = None
+    suffix: None = None
+    best_of: Literal[1] | None = None
+    logprobs: None = None
+
+
+class Generation(Asked):
+    """Pictures that are to be drawn.
+
+    Attributes:
+        prompt: A text, for a run of pictures given texts; for one given labels, a label.
+        n: How many.
+        size: Must be the run's, as 28x28, or auto.
+        response_format: Only b64_json.
+        output_format: Only png.
+        options: Of the run's sampling, as steps or guidance.
+        quality: Is not looked at.
+        background: Is not looked at.
+        moderation: Is not looked at.
+        style: Is not looked at.
+    """
+
+    prompt: Annotated[str | None, Field(max_length=10_000)] = None
+    n: Annotated[int | None, Field(ge=1, le=1024)] = None
+    size: Annotated[str | None, Field(max_length=20)] = None
+    response_format: Literal["b64_json"] | None = None
+    output_format: Literal["png"] | None = None
+    options: Annotated[dict[str, Any], Field(max_length=50)] = Field(default_factory=dict)
+    quality: str | None = None
+    background: str | None = None
+    moderation: str | None = None
+    style: str | None = None
+
+
+class Score(Asked):
+    """Rows whose log-probability is asked.
+
+    Attributes:
+        input: Texts; rows of a table by column or in its order; pictures as base64 of PNG; arrays of numbers.
+        draws: Over how many seeds a bound or an estimate is averaged, which tells its error.
+    """
+
+    input: Annotated[list[Any], Field(min_length=1, max_length=1000)] | Annotated[str, Field(min_length=1)]
+    draws: Annotated[int, Field(ge=1, le=1000)] = 1

@@ -1,0 +1,284 @@
+"""`genzoo serve`: a server on the loopback, asked as clients ask it; what it answers, and what it refuses."""
+
+import base64
+import contextlib
+import http.client
+import io
+import json
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from genzoo import read, train
+from genzoo.apps.cli.root import app
+from genzoo.apps.serve import Limits, Server, listening
+from genzoo.apps.serve.metrics import Metrics
+from genzoo.apps.serve.served import shelved
+from genzoo.zoo.loading import load
+from genzoo.zoo.mistakes import Mistake
+from tests.logged import logged
+
+KEY = "a key"
+LIMITS = Limits(queue=3, rows=16, body=4096, upload=1 << 16, grace=5, work=100_000)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("serve")
+    train("gpt", "verse", settings={"width": 8, "depth": 1, "heads": 1}, steps=1, out=folder / "verse", device="cpu")
+    train("vae", read("digits", given="label"), settings={"hidden": 8}, steps=1, out=folder / "digits", device="cpu")
+    train("gaussian_mixture", "moons", steps=2, out=folder / "moons", device="cpu")
+    return folder
+
+
+@contextlib.contextmanager
+def running(runs, limits=LIMITS, key=None):
+    metrics = Metrics()
+    server = Server(shelved(list(map(str, runs)), "cpu", limits, metrics), metrics, limits, key)
+    with listening("127.0.0.1", 0, None) as sock:
+        thread = threading.Thread(target=server.run, args=(sock,))
+        thread.start()
+        server.port = sock.getsockname()[1]
+        while not server.started:
+            time.sleep(0.01)
+        yield server
+        server.drain()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+@pytest.fixture(scope="module")
+def server(folder):
+    with running([folder / name for name in ("verse", "digits", "moons")]) as server:
+        yield server
+
+
+def call(server, route, body=None, **head):
+    """The status, the head and what the answer holds."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    head = {"Content-Type": "application/json"} | {name.replace("_", "-"): value for name, value in head.items()}
+    data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+    with contextlib.closing(connection):
+        connection.request("GET" if body is None else "POST", route, data, head)
+        answer = connection.getresponse()
+        content = answer.read()
+        is_json = answer.getheader("content-type") == "application/json"
+        return answer.status, dict(answer.getheaders()), json.loads(content) if is_json else content.decode()
+
+
+def told(server, route, **body):
+    status, _, answer = call(server, f"/v1/{route}", body)
+    assert status == 200, answer
+    return answer
+
+
+def refused(server, route, **body):
+    status, _, answer = call(server, f"/v1/{route}", body)
+    assert set(answer["error"]) == {"message", "type", "param", "code"}
+    return status, answer["error"]["param"], answer["error"]["message"]
+
+
+# --- what is answered ---------------------------------------------------------------------------------------------
+
+
+def test_it_is_there_and_says_what_it_serves(server):
+    assert [call(server, route)[0] for route in ("/health", "/ready", "/metrics")] == [200] * 3
+    _, head, models = call(server, "/v1/models")
+    assert [(each["id"], each["genzoo"]["kind"]) for each in models["data"]] == [
+        ("verse", "text"), ("digits", "image"), ("moons", "table"),
+    ]  # fmt: skip
+    assert models["data"][1]["genzoo"]["given"]["label"]["classes"] == [str(k) for k in range(10)]
+    assert call(server, "/v1/models/moons")[2] == models["data"][2]
+    assert head["x-content-type-options"] == "nosniff"
+    assert "default-src 'none'" in head["content-security-policy"]
+
+
+def test_rows_are_those_of_the_command_line_whatever_else_is_served(server, folder, tmp_path):
+    """Row i of a seed, bit for bit, while other requests with other seeds and beginnings are answered with it."""
+    words = ["sample", folder / "digits", "-n", 1, "--seed", 5, "--given", "label=3", "--plain", "--out"]
+    done = CliRunner().invoke(app, [*map(str, words), str(tmp_path / "one.png")])
+    assert done.exit_code == 0, done.output
+    texts = ["sample", folder / "verse", "-n", 2, "--seed", 7, "--set", "prefix=ab", "--out"]
+    done = CliRunner().invoke(app, [*map(str, texts), str(tmp_path / "two.txt")])
+    assert done.exit_code == 0, done.output
+    rows = load(folder / "verse").codec.texts(load(folder / "verse").codec.load(tmp_path / "two.txt"))
+
+    def asked(k):
+        picture = told(server, "images/generations", model="digits", seed=k, given={"label": 3}, n=1 + k % 2)
+        text = told(server, "completions", model="verse", prompt="ab" + "c" * (k % 4), seed=k + 2, n=2, echo=True)
+        return picture["data"][0]["b64_json"], [choice["text"] for choice in text["choices"]]
+
+    with ThreadPoolExecutor(3) as pool, logged("genzoo.serve") as said:
+        others = pool.map(asked, range(12))
+        for _ in range(4):
+            picture, _ = asked(5)
+            assert base64.b64decode(picture) == (tmp_path / "one.png").read_bytes()
+            text = told(server, "completions", model="verse", prompt="ab", seed=7, n=2, echo=True)
+            assert [choice["text"] for choice in text["choices"]] == rows
+        assert len(list(others)) == 12
+    assert not [line for line in said if "one by one" in line]
+    sizes = [line for line in call(server, "/metrics")[2].splitlines() if "turn_requests_bucket" in line]
+    alone, all_ = (sum(float(line.split()[-1]) for line in sizes if f'le="{le}"' in line) for le in ("1.0", "+Inf"))
+    assert alone < all_, "some were answered together"
+
+
+def test_texts_come_symbol_by_symbol(server):
+    asked = {"model": "verse", "prompt": "ab", "seed": 4, "n": 2, "max_tokens": 9}
+    whole = told(server, "completions", **asked)
+    assert whole["usage"] == {"prompt_tokens": 2, "completion_tokens": 18, "total_tokens": 20}
+    stream = call(server, "/v1/completions", asked | {"stream": True, "stream_options": {"include_usage": True}})[2]
+    events = [line.removeprefix("data: ") for line in stream.splitlines() if line]
+    assert events.pop() == "[DONE]"
+    events = [json.loads(event) for event in events]
+    assert events.pop()["usage"] == whole["usage"]
+    pieces = [event["choices"][0] for event in events]
+    assert len(pieces) == 18
+    for choice in whole["choices"]:
+        own = [piece for piece in pieces if piece["index"] == choice["index"]]
+        assert "".join(piece["text"] for piece in own) == choice["text"]
+        assert [piece["finish_reason"] for piece in own] == [None] * 8 + ["length"]
+
+
+def test_texts_end_before_a_stop_and_begin_with_symbols(server):
+    text = told(server, "completions", model="verse", seed=4, max_tokens=30)["choices"][0]["text"]
+    cut = told(server, "completions", model="verse", seed=4, max_tokens=30, stop=[text[5:8]])["choices"][0]
+    assert (cut["text"], cut["finish_reason"]) == (text[: text.index(text[5:8])], "stop")
+    spelled = told(server, "completions", model="verse", prompt=["ab", "b"], seed=4, max_tokens=3)["choices"]
+    ids = load_ids(server, "ab"), load_ids(server, "b")
+    assert told(server, "completions", model="verse", prompt=ids, seed=4, max_tokens=3)["choices"] == spelled
+    assert [choice["index"] for choice in spelled] == [0, 1]
+
+
+def load_ids(server, text):
+    return server.shelf["verse"].speller.ids(text).tolist()
+
+
+def test_scores_are_those_of_the_model(server, folder):
+    run = load(folder / "moons")
+    points = [[0.1, 0.2], {"y": 1.0, "x": -0.5}]
+    answer = told(server, "score", model="moons", input=points)
+    wanted = run.generative.log_prob(torch.tensor([[0.1, 0.2], [-0.5, 1.0]]))
+    assert [each["log_prob"] for each in answer["data"]] == pytest.approx(wanted.tolist(), rel=1e-6)
+    assert (answer["likelihood"], answer["data"][0]["error"]) == ("exact", 0)
+    picture = told(server, "images/generations", model="digits", seed=1, given={"label": 2})["data"][0]["b64_json"]
+    bound = told(server, "score", model="digits", input=["data:image/png;base64," + picture], given={"label": 2},
+                 draws=8)  # fmt: skip
+    pixels = torch.from_numpy(np.array(Image.open(io.BytesIO(base64.b64decode(picture)))))[None, None]
+    x = load(folder / "digits").codec.values(pixels)
+    each = [load(folder / "digits").generative.log_prob(x, torch.tensor([2]), seed=k).item() for k in range(8)]
+    assert bound["data"][0]["log_prob"] == pytest.approx(np.mean(each), rel=1e-5)
+    assert bound["data"][0]["error"] == pytest.approx(np.std(each, ddof=1) / 8**0.5, rel=1e-3)
+
+
+def test_the_client_of_openai_asks_it_unchanged(server):
+    import openai
+
+    client = openai.OpenAI(base_url=f"http://127.0.0.1:{server.port}/v1", api_key="none", max_retries=0)
+    assert [model.id for model in client.models.list()] == ["verse", "digits", "moons"]
+    assert client.models.retrieve("moons").owned_by == "genzoo"
+    asked = {"model": "verse", "prompt": "ab", "max_tokens": 6, "seed": 2}
+    whole = client.completions.create(**asked)
+    assert whole.usage.completion_tokens == 6
+    pieces = list(client.completions.create(**asked, stream=True))
+    assert "".join(piece.choices[0].text for piece in pieces) == whole.choices[0].text
+    image = client.images.generate(model="digits", prompt="3", n=2, extra_body={"seed": 1})
+    assert Image.open(io.BytesIO(base64.b64decode(image.data[1].b64_json))).size == (8, 8)
+    with pytest.raises(openai.NotFoundError) as missing:
+        client.completions.create(model="vers", prompt="a")
+    assert missing.value.code == "model_not_found"
+    with pytest.raises(openai.BadRequestError) as wrong:
+        client.completions.create(model="verse", prompt="")
+    assert (wrong.value.param, wrong.value.code) == ("prompt", "empty")
+
+
+# --- what is refused ----------------------------------------------------------------------------------------------
+
+CASES = {
+    "completions": [
+        ({"model": "no"}, 404, "model", "There is no model 'no'"),
+        ({}, 404, "model", "There are: verse"),
+        ({"model": "digits"}, 400, "model", "Ask it at /v1/images/generations"),
+        ({"model": "verse", "prompt": ""}, 400, "prompt", "empty text"),
+        ({"model": "verse", "prompt": "€"}, 400, "prompt", "must be in the alphabet"),
+        ({"model": "verse", "prompt": "a" * 64}, 400, "prompt", "at most 63 symbols, got 64"),
+        ({"model": "verse", "prompt": [10**6]}, 400, "prompt", "must hold symbols below"),
+        ({"model": "verse", "temperatur": 1}, 400, "temperatur", "Did you mean 'temperature'?"),
+        ({"model": "verse", "temperature": -1}, 400, "temperature", "greater than or equal to 0"),
+        ({"model": "verse", "n": "3"}, 400, "n", "valid integer"),
+        ({"model": "verse", "n": 17}, 400, "n", "at most 16"),
+        ({"model": "verse", "seed": -1}, 400, "seed", "greater than or equal to 0"),
+        ({"model": "verse", "given": {"label": 3}}, 400, "given", "unconditional"),
+    ],
+    "images/generations": [
+        ({"model": "digits", "given": {"lable": 3}}, 400, "given", "Did you mean 'label'?"),
+        ({"model": "digits", "given": {"label": 11}}, 400, "given", "must be one integers in [0, 10)"),
+        ({"model": "digits", "given": {"label": {}}}, 400, "given.label", "must be a word, a number or a list"),
+        ({"model": "digits", "size": "64x64"}, 400, "size", "must be 8x8"),
+        ({"model": "digits", "prompt": " "}, 400, "prompt", "empty text"),
+        ({"model": "digits", "options": {"nois": True}}, 400, "options.nois", "Did you mean noise?"),
+        ({"model": "digits", "options": {"noise": []}}, 400, "options.noise", "must be a number, a word"),
+        ({"model": "digits", "options": {"noise": 10**6}}, 400, "options", "n × entries × steps"),
+        ({"model": "digits", "response_format": "url"}, 400, "response_format", "b64_json"),
+    ],
+    "score": [
+        ({"model": "verse", "input": ["ab"]}, 400, "input.0", "exactly 64 symbols"),
+        ({"model": "moons", "input": [[1, 2, 3]]}, 400, "input.0", "2 cells"),
+        ({"model": "moons", "input": [{"z": 1}]}, 400, "input.0.z", "There are: x, y"),
+        ({"model": "moons", "input": [["a", 1]]}, 400, "input", "number"),
+        ({"model": "digits", "input": ["%"]}, 400, "input.0", "must be base64"),
+        ({"model": "digits", "input": ["aGk="]}, 400, "input.0", "must be a whole PNG"),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("route", CASES)
+def test_errors_name_the_field_and_the_fix(server, route):
+    for body, status, param, words in CASES[route]:
+        found = refused(server, route, **body)
+        assert found[:2] == (status, param), found
+        assert words in found[2], found
+
+
+def test_bodies_are_refused_before_they_are_read(server):
+    status, _, answer = call(server, "/v1/completions", b'{"model": "verse", "pro')
+    assert (status, answer["error"]["code"]) == (400, "json_invalid")
+    assert "at character" in answer["error"]["message"]
+    assert call(server, "/v1/completions", b"[" * 3000)[0] == 400
+    assert call(server, "/v1/completions", b'{"model": "verse", "temperature": NaN}')[0] == 400
+    assert call(server, "/v1/completions", b" " * 5000)[0] == 413
+    assert call(server, "/v1/completions", b"{}", Content_Length="99999999")[0] == 413
+    with socket.create_connection(("127.0.0.1", server.port)) as raw:  # of a length that is not told
+        raw.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+        with contextlib.suppress(OSError):
+            for _ in range(20):
+                raw.sendall(b"400\r\n" + b" " * 1024 + b"\r\n")
+        assert b" 413 " in raw.recv(100)
+    image = io.BytesIO()
+    Image.new("L", (9, 8)).save(image, "png")
+    wrong = base64.b64encode(image.getvalue()).decode()
+    assert "must be 1×8×8" in refused(server, "score", model="digits", input=[wrong])[2]
+
+
+def test_strangers_are_refused(folder):
+    with running([folder / "moons"], key=KEY) as server:
+        assert call(server, "/health")[0] == 200
+        every = [route.path for route in server.http.config.app.app.routes]
+        assert len(every) > 7
+        for route in set(every) - {"/health", "/ready"}:
+            assert call(server, route.replace("{name}", "moons"))[0] == 401, route
+            assert call(server, route, b"{}", Authorization="Bearer a kez")[0] == 401, route
+        assert call(server, "/v1/models", Authorization=f"Bearer {KEY}")[0] == 200
+        for name in ("localhost.evil.com", ":8000", "[::2]", "127.0.0.1@evil.com"):
+            assert call(server, "/health", Host=name)[0] == 400, name
+        assert call(server, "/health", Host="localhost:1")[0] == 200
+        known = {"Authorization": f"Bearer {KEY}"}
+        assert call(server, "/v1/score", b"{}", Origin="http://evil.com", **known)[0] == 403
+    with pytest.raises(Mistake, match="must have a key"):
+        listening("0.0.0.0", 0, None)
