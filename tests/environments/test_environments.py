@@ -1,21 +1,28 @@
 """Environments: what Gymnasium checks, experts that do what they are said to do, the exact density at the fork."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from genzoo.core import Noise
-from genzoo.environments import ENVIRONMENTS, Circles, Fork, as_gymnasium, as_vector, environment
+from genzoo.environments import ENVIRONMENTS, Circles, Fork, PushT, as_gymnasium, as_vector, environment
 from genzoo.environments.catalog import demonstrations
+from genzoo.environments.pusht import GOAL
 
+try:
+    import pymunk
+except ImportError:
+    pymunk = None
 try:
     from gymnasium.utils.env_checker import check_env
 except ImportError:
     check_env = None
 
 
+@pytest.mark.filterwarnings("ignore:.*symmetric and normalized space")  # actions are where recordings have them
 @pytest.mark.skipif(check_env is None, reason="the extra robots is not installed")
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_gymnasium_finds_no_fault(name: str) -> None:
@@ -38,7 +45,13 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         as_gymnasium(Fork())
 
 
-@pytest.mark.parametrize("name", ENVIRONMENTS)
+NAMED = [
+    pytest.param(name, marks=pytest.mark.skipif(name == "pusht" and pymunk is None, reason="robots is not installed"))
+    for name in ENVIRONMENTS
+]
+
+
+@pytest.mark.parametrize("name", NAMED)
 def test_copies_know_nothing_of_each_other(name: str) -> None:
     many, few = environment(name), environment(name)
     assert torch.equal(many.reset(7, Noise(3))[4:6], few.reset(2, Noise(3, start=4)))
@@ -84,3 +97,28 @@ def test_the_mean_of_both_ways_is_none() -> None:
     found = [fork.step(action[None]) for action in ahead]
     assert found[-1].ended.all()
     assert not found[-1].success.any()
+
+
+@pytest.mark.skipif(pymunk is None, reason="the extra robots is not installed")
+def test_recorded_actions_give_the_recorded_track() -> None:
+    """An episode of a person's, from the demonstrations of Chi et al. (MIT); with the angle set last it is another."""
+    with np.load(Path(__file__).with_name("pusht_episode.npz")) as arrays:
+        state, action = (torch.from_numpy(arrays[name]).double() for name in ("state", "action"))
+    pushed = PushT()
+    first = pushed.placed(state[:1])
+    assert torch.allclose(first, state[:1], atol=1e-3)
+    seen = torch.cat([pushed.step(a[None]).observation for a in action[:-1]])
+    assert float((seen - state[1:])[:, :4].abs().max()) < 0.01
+    moved = pushed.copies[0].anew()
+    moved.place(state[0].tolist(), turned_last=True)
+    assert math.dist(moved.seen()[2:4], state[0, 2:4].tolist()) > 20
+
+
+@pytest.mark.skipif(pymunk is None, reason="the extra robots is not installed")
+def test_the_goal_is_covered_by_a_block_in_its_place() -> None:
+    pushed = PushT()
+    pushed.placed(torch.tensor([[20.0, 20.0, *GOAL], [20.0, 20.0, 256.0, 256.0, 3 * math.pi / 4]]).double())
+    whole, turned = (table.covered() for table in pushed.copies)
+    assert abs(whole - 1) < 1e-6
+    assert abs(turned - 2 / 7) < 1e-6  # 1,800 of 6,300 square pixels
+    assert pushed.picture(0, 64).size == (64, 64)

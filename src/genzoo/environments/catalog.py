@@ -8,11 +8,11 @@ from genzoo.environments.circles import Circles
 from genzoo.environments.copies import Environment
 from genzoo.environments.demonstrations import Demonstrations
 from genzoo.environments.fork import Fork
+from genzoo.environments.pusht import PushT
 
 __all__ = ["DEMONSTRATIONS", "ENVIRONMENTS", "demonstrations", "environment"]
 
-ENVIRONMENTS: dict[str, Callable[[], Environment]] = {"fork": Fork, "circles": Circles}
-
+ENVIRONMENTS: dict[str, Callable[[], Environment]] = {"fork": Fork, "circles": Circles, "pusht": PushT}
 
 DEMONSTRATIONS: dict[str, Callable[[Noise], Demonstrations]] = {
     "fork": lambda noise: Fork().demonstrations(2000, noise),

@@ -29,7 +29,7 @@ __getattr__, __dir__, __all__ = attach(
         "minimization": ["ForwardKLFit", "JensenShannonFit", "NoRows", "ReverseKLFit", "WassersteinFit"],
         "prediction": ["entry_draws", "level_log_probs"],
         "questions": ["boxes"],
-        "rollouts": ["Policy", "Rollouts", "rollout"],
+        "rollouts": ["NearestNeighbor", "Policy", "Rollouts", "rollout"],
         "rare": ["RareEvent", "rare_event"],
     },
 )

@@ -24,11 +24,13 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
 
+from genzoo.core.given import Given
 from genzoo.core.model import GenerativeModel
 from genzoo.core.noise import Noise
+from genzoo.core.space import Space
 from genzoo.environments.copies import Environment
 
-__all__ = ["Policy", "Rollouts", "rollout"]
+__all__ = ["NearestNeighbor", "Policy", "Rollouts", "rollout"]
 
 BLOCK = 64  # episodes that act together: one shape of every product of matrices, whatever the number of episodes
 EXECUTED = 8  # of a policy's actions, by default
@@ -87,6 +89,39 @@ class Policy:
         key = Noise(seed, "decision", step).key
         drawn = self.model.sample(len(rows), rows, seed=key, start=first, **self.options)
         return drawn[:n, : self.execute].double().cpu()
+
+
+class NearestNeighbor(GenerativeModel):
+    """What was done where the most similar observations were seen: the control that a policy has to beat.
+
+    Similar is near in units of each entry's deviation. It draws nothing.
+
+    Args:
+        x: Windows of actions.
+        given: The windows of observations before them, one per row of x.
+
+    Example:
+        >>> model = NearestNeighbor(torch.tensor([[1.0], [2.0]]), torch.tensor([[0.0], [9.0]]))
+        >>> model.sample(2, torch.tensor([[8.0], [1.0]]), seed=0)
+        tensor([[2.],
+                [1.]])
+    """
+
+    unit: Tensor
+    x: Tensor
+    seen: Tensor
+
+    def __init__(self, x: Float[Tensor, "n *event"], given: Float[Tensor, "n *seen"]) -> None:
+        super().__init__(Space(tuple(x.shape[1:])), Space(tuple(given.shape[1:])))
+        flat = given.flatten(1).double()
+        std = flat.std(0)
+        self.register_buffer("unit", torch.where(std > 0, std, 1.0))
+        self.register_buffer("x", x)
+        self.register_buffer("seen", flat / self.unit)
+
+    def draw(self, n: int, given: Given, noise: Noise) -> Float[Tensor, "n *event"]:
+        (rows,) = given.values()
+        return self.x[torch.cdist(rows.flatten(1).double() / self.unit, self.seen).argmin(1)]
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,9 @@ def rollout(
         int | None, typer.Option(min=1, help="Actions carried out of those drawn; by default half, at most 8.")
     ] = None,
     options: Annotated[list[str] | None, typer.Option("--set", help="How actions are drawn: steps=10.")] = None,
+    control: Annotated[
+        bool, typer.Option("--control", help="Beside it, what was done at the nearest observations of training.")
+    ] = False,
     film: Annotated[Path | None, typer.Option(help="Film the first episodes into this GIF.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")] = False,
@@ -39,7 +42,7 @@ def rollout(
     if film is not None and film.suffix.lower() != ".gif":
         raise Mistake(f"A film is a GIF, got {film.name!r}.", f"Use --film {film.with_suffix('.gif')}")
     from genzoo.environments import environment
-    from genzoo.tasks import Policy
+    from genzoo.tasks import NearestNeighbor, Policy
     from genzoo.tasks import rollout as act
 
     where, loaded = environment(env), loaded_on(run, device)
@@ -48,18 +51,15 @@ def rollout(
     with Heartbeat("rollout") as beat:
         beat.say(f"acting in {n:,} episodes of {env}")
         found = act(policy, n, seed=seed, film=0 if film is None else SHOWN)
-    told = _told(found, where.ways)
+    told = {run.name: _told(found, where.ways)}
+    if control:
+        rows = loaded.data().train
+        nearest = Policy(NearestNeighbor(rows.x, rows.given), where, execute=policy.execute)
+        told["nearest neighbor"] = _told(act(nearest, n, seed=seed), where.ways)
     if as_json:
-        about = {
-            "run": str(run),
-            "env": env,
-            "version": where.version,
-            "n": n,
-            "seed": seed,
-            "execute": policy.execute,
-        }
-        return print_json(about | told)
-    print_table(("what", "value", "error"), [(name, *_cells(value)) for name, value in told.items()])
+        about = {"env": env, "version": where.version, "n": n, "seed": seed, "execute": policy.execute}
+        return print_json(about | {"found": told})
+    print_table(("what", *told), [(name, *(_cell(part[name]) for part in told.values())) for name in told[run.name]])
     if found.clipped:
         say(f"{100 * found.clipped:.2g} % of the actions lay outside {where.acted} and were moved into it.")
     if film is not None and found.film is not None:
@@ -84,8 +84,9 @@ def _told(found: "Rollouts", ways: tuple[str, ...]) -> dict[str, object]:
     return means | shares | costs
 
 
-def _cells(value: object) -> tuple[object, object]:
-    return (value[0], value[1]) if isinstance(value, list) else (value, None)
+def _cell(value: object) -> object:
+    """A mean with its error, or a number."""
+    return f"{value[0]:.4g} ± {value[1]:.2g}" if isinstance(value, list) else value
 
 
 COMMANDS: dict[Callable[..., None], str] = {rollout: "genzoo rollout runs/flow-fork --env fork -n 200 --film fork.gif"}

@@ -24,7 +24,7 @@ BRINGS = {
     "hub": "data sets of the Hugging Face hub, hub:NAME",
     "lectures": "figures of the lectures: genzoo lecture",
     "ot": "exact transport of many rows",
-    "robots": "environments through the interface of Gymnasium",
+    "robots": "environments through the interface of Gymnasium, and pusht",
     "serve": "runs behind HTTP: genzoo serve",
     "sklearn": "every recipe as an estimator, and tests by boosted trees",
     "tables": "tables in Parquet",
