@@ -26,7 +26,7 @@ from genzoo.zoo.mistakes import Mistake
 from tests.logged import logged
 
 KEY = "a key"
-LIMITS = Limits(queue=3, rows=16, body=4096, upload=1 << 16, grace=5, work=100_000)
+LIMITS = Limits(queue=5, rows=16, body=4096, upload=1 << 16, grace=5, work=100_000)
 
 
 @pytest.fixture(scope="module")
@@ -282,3 +282,139 @@ def test_strangers_are_refused(folder):
         assert call(server, "/v1/score", b"{}", Origin="http://evil.com", **known)[0] == 403
     with pytest.raises(Mistake, match="must have a key"):
         listening("0.0.0.0", 0, None)
+
+
+# --- the line before a model --------------------------------------------------------------------------------------
+
+
+class Slow:
+    """Work of many steps, of which it keeps count."""
+
+    def __init__(self, steps=10**6):
+        self.steps, self.done, self.turns = steps, 0, []
+
+    def __call__(self, jobs):
+        self.turns.append(len(jobs))
+        for _ in range(self.steps):
+            time.sleep(0.005)
+            self.done += 1
+            yield
+        for job in jobs:
+            job.end(torch.zeros(job.rows, 1, 8, 8, dtype=torch.uint8))
+
+    def rests(self):
+        """Whether it has ended within a step or two, however long one looks."""
+        time.sleep(0.05)
+        before = self.done
+        time.sleep(0.1)
+        return before == self.done
+
+
+@pytest.fixture
+def slow(server, monkeypatch):
+    work = Slow()
+    monkeypatch.setattr(server.shelf["digits"].line, "work", work)
+    yield work
+    work.steps = 0
+
+
+PICTURE = {"model": "digits", "given": {"label": 1}}
+
+
+def until(is_so):
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def asking():
+    """Clients that do not wait for their answers."""
+    with contextlib.ExitStack() as stack:
+
+        def ask(server, body):
+            connection = stack.enter_context(contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port)))
+            connection.request(
+                "POST", "/v1/images/generations", json.dumps(body), {"Content-Type": "application/json"}
+            )
+            return connection
+
+        yield ask
+
+
+def answer_of(client):
+    with client.getresponse() as answer:
+        return answer.status, answer.read().decode()
+
+
+def test_work_ends_with_the_client_and_with_the_time(server, slow, asking):
+    client = asking(server, PICTURE)
+    until(lambda: slow.done)
+    client.close()
+    assert slow.rests()
+    status, _, answer = call(server, "/v1/images/generations", PICTURE | {"timeout": 0.1})
+    assert (status, answer["error"]["code"]) == (504, "deadline_exceeded")
+    assert slow.rests()
+    assert len(slow.turns) == 2
+
+
+def test_a_full_line_says_when_to_come_again(server, slow, asking):
+    first = asking(server, PICTURE)
+    until(lambda: slow.done)
+    others = [asking(server, PICTURE) for _ in range(LIMITS.queue)]
+    until(lambda: len(server.shelf["digits"].line) == LIMITS.queue)
+    status, head, answer = call(server, "/v1/images/generations", PICTURE)
+    assert (status, answer["error"]["code"]) == (429, "queue_full")
+    assert int(head["retry-after"]) >= 1
+    others[0].close()
+    slow.steps = 0
+    slow_now = Slow(1)
+    server.shelf["digits"].line.work = slow_now
+    first.close()
+    assert [answer_of(client)[0] for client in others[1:]] == [200] * (LIMITS.queue - 1)
+    assert slow_now.turns == [LIMITS.queue - 1], "those that waited went together, without the one that left"
+
+
+def test_one_request_that_fails_fails_alone(server, monkeypatch, asking):
+    line = server.shelf["digits"].line
+    work, gate = line.work, threading.Event()
+
+    def failing(jobs):
+        gate.wait(20)
+        if any(job.asked.seed == 13 for job in jobs):
+            raise RuntimeError("what nobody is told")
+        return work(jobs)
+
+    monkeypatch.setattr(line, "work", failing)
+    with logged("genzoo.serve") as said:
+        clients = [asking(server, PICTURE | {"seed": seed}) for seed in (1, 13, 2)]
+        until(lambda: len(line) >= 2)
+        gate.set()
+        answers = [answer_of(client) for client in clients]
+        assert [status for status, _ in answers] == [200, 500, 200]
+        assert "nobody" not in answers[1][1]
+    assert not any("what nobody is told" in line for line in said)
+
+
+def test_it_ends_when_all_is_answered(folder, asking):
+    with running([folder / "digits"]) as server:
+        work = Slow(60)
+        server.shelf["digits"].line.work = work
+        client = asking(server, PICTURE)
+        until(lambda: work.done)
+        server.drain()
+        assert call(server, "/ready")[0] == 503
+        status, head, answer = call(server, "/v1/images/generations", PICTURE)
+        assert (status, answer["error"]["code"], "retry-after" in head) == (503, "draining", True)
+        assert answer_of(client)[0] == 200
+
+
+def test_nothing_that_was_asked_is_kept(server):
+    with logged("genzoo") as said:
+        told(server, "completions", model="verse", prompt="abba", max_tokens=2)
+        refused(server, "completions", model="abba", prompt="abba")
+    assert any("route=/v1/completions status=200" in line for line in said)
+    assert not any("abba" in line for line in said)
+    assert "abba" not in call(server, "/metrics")[2]
+    assert 'genzoo_requests_total{route="/v1/completions",status="404"}' in call(server, "/metrics")[2]
