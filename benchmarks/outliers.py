@@ -20,20 +20,28 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.neighbors import NearestNeighbors
+from torch import Tensor
 
 from benchmarks import record
 from benchmarks.tables_mixture import seconds
 from genzoo.core import Noise, Space
+from genzoo.data import read
 from genzoo.distributions.pairwise import NearestRows
 from genzoo.models.classical import GaussianMixture
 from genzoo.tasks.outliers import outliers
 
-SHAPES = ((5000, 50_000, 784), (20_000, 50_000, 32), (50_000, 5000, 8))
+SHAPES = ((5000, 50_000, 784), (20_000, 50_000, 32), (50_000, 5000, 8))  # of normal rows, which no axes lead
+PICTURES = (10_000, 50_000)
 
 
-def neighbors(n: int, m: int, width: int, repeats: int) -> dict[str, Any]:
-    """Both searches in turn."""
-    x, known = Noise(0).normal(n, width), Noise(1).normal(m, width)
+def pictures(n: int, m: int) -> tuple[Tensor, Tensor]:
+    """Clothes to be told and known ones, in [0, 1]."""
+    data = read("fashion-mnist")
+    return (data.test.head(n)[0].flatten(1).float() / 255, data.train.head(m)[0].flatten(1).float() / 255)
+
+
+def neighbors(x: Tensor, known: Tensor, repeats: int) -> dict[str, Any]:
+    """Both searches in turn; what is made ready once counts."""
     search = NearestNeighbors(n_neighbors=5, algorithm="brute").fit(known.numpy())
     ours, peer = [], []
     for _ in range(repeats):
@@ -66,9 +74,13 @@ def main() -> None:
     told: dict[str, Any] = {}
     if asked.only != "memory":
         told["neighbors"] = {
-            f"{n:,} rows among {m:,}, {width} wide": neighbors(n // part, m // part, width, repeats)
+            f"{n:,} rows among {m:,}, {width} wide": neighbors(
+                Noise(0).normal(n // part, width), Noise(1).normal(m // part, width), repeats
+            )
             for n, m, width in SHAPES
         }
+        n, m = PICTURES
+        told["neighbors"][f"{n:,} clothes among {m:,}"] = neighbors(*pictures(n // part, m // part), repeats)
     if asked.only != "neighbors":
         told["memory"] = memory(1_000_000 // part)
     print(told)

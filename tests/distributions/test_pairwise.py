@@ -42,3 +42,21 @@ def test_the_nearest_of_another_set_are_those_of_a_plain_search(m: int) -> None:
     plain = torch.cdist(x.double(), among.double()).square().sort(1).values[:, :5]
     assert found.double().allclose(plain, rtol=1e-3, atol=1e-6)
     assert (found[200:, 0] == 0).all()
+
+
+@pytest.mark.parametrize("spread", [0.02, 0.5])
+def test_the_nearest_of_wide_rows_are_found_along_their_leading_axes(spread: float) -> None:
+    """Where few axes have nearly all of the variance; with more noise across them bounds say nothing of many rows."""
+    noise = Noise(2)
+    mix = noise.normal(12, 160)
+    known, asked = (
+        noise.at(i).normal(n, 12) @ mix + spread * noise.at(i + 2).normal(n, 160) for i, n in ((0, 2000), (1, 90))
+    )
+    search = NearestRows(known)
+    assert search.axes is not None
+    assert search.axes.shape[1] < 40
+    found, places = search(torch.cat([asked, known[:3]]), 5)
+    plain = torch.cdist(torch.cat([asked, known[:3]]).double(), known.double()).square().sort(1)
+    assert places.equal(plain.indices[:, :5])
+    assert found.double().allclose(plain.values[:, :5], rtol=1e-3, atol=1e-6)
+    assert NearestRows(Noise(0).normal(300, 160)).axes is None

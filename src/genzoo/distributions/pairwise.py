@@ -13,6 +13,13 @@ __all__ = ["NearestRows", "nearest", "nearest_others", "neighbor_radii", "square
 
 BLOCK = 1024
 GROUP, CACHED = 64, 1 << 22  # distances of which the least is taken at once; those that are kept at a time
+WIDE, SHARE, SOME, CANDIDATES, FEW = (
+    128,
+    0.97,
+    5000,
+    16,
+    64,
+)  # of `NearestRows`, where few axes have most of the variance
 TALL = 512  # rows that are worth a reading of all others, however many distances that makes
 LOST = 1e4  # times the rounding of a product's terms: below that a difference has lost its digits
 
@@ -123,8 +130,13 @@ class NearestRows:
 
     $$ \\|x - a_j\\|^2 - \\|x\\|^2 = (x, 1)^\\top (-2 a_j, \\|a_j\\|^2), $$
 
-    so one matrix product ranks them, into memory that is used again. What is found is computed anew from differences,
-    so that copies are at distance zero.
+    so one matrix product ranks them, into memory that is used again. Where most of the variance of wide rows lies
+    along few axes, as in pictures, the product is of these alone, with what is left of each, t, as one more entry:
+
+    $$ \\|x - a\\|^2 \\ge \\|x_h - a_h\\|^2 + (t_x - t_a)^2. $$
+
+    By these bounds some candidates are chosen and measured; a row whose k-th is farther than the bound of the last is
+    held against all. What is found is computed anew from differences, so that copies are at distance zero.
 
     Args:
         among: Where to look.
@@ -138,11 +150,14 @@ class NearestRows:
         require_rows(len(among), 1, "The nearest of rows")
         self.center = among.mean(0)  # near the origin fewer digits are lost
         self.rows = among - self.center
-        m, width = among.shape
+        self.norms = self.rows.square().sum(1)
+        self.axes = _leading(self.rows)
+        m, seen = len(among), self._seen(self.rows, self.norms)
+        width = seen.shape[1]
         self.right = among.new_zeros(m + -m % GROUP, width + 1)  # whole groups, the last rows of which are far away
-        torch.mul(self.rows, -2, out=self.right[:m, :width])
+        torch.mul(seen, -2, out=self.right[:m, :width])
         self.right[:, -1] = torch.inf
-        self.right[:m, -1] = self.rows.square().sum(1)
+        self.right[:m, -1] = self.norms
 
     def __call__(self, x: Float[Tensor, "n D"], k: int) -> tuple[Float[Tensor, "n k"], Int[Tensor, "n k"]]:
         """The squared distances to the k nearest in ascending order, and which these are.
@@ -159,13 +174,48 @@ class NearestRows:
         at_once = max(16, CACHED // m, min(TALL, x.shape[1]))  # all of `right` is read for each part
         room, found = away.new_empty(min(at_once, max(1, len(x))), m), []
         for part in away.split(at_once):
-            left = nn.functional.pad(part, (0, 1), value=1.0)
-            index = _least(torch.mm(left, self.right.T, out=room[: len(part)]), k)
+            norms = part.square().sum(1)
+            left = nn.functional.pad(self._seen(part, norms), (0, 1), value=1.0)
+            low = torch.mm(left, self.right.T, out=room[: len(part)])
+            index = _least(low, k) if self.axes is None else self._chosen(part, low, k)
             squared = (part[:, None] - self.rows[index]).square_().sum(2)
             order = squared.argsort(1)
             found.append((squared.gather(1, order), index.gather(1, order)))
         distances, places = zip(*found, strict=True)
         return torch.cat(distances), torch.cat(places)
+
+    def _seen(self, rows: Float[Tensor, "n D"], norms: Float[Tensor, " n"]) -> Float[Tensor, "n r"]:
+        """Rows along the leading axes, and how much is left of each; all of them where there are no such axes."""
+        if self.axes is None:
+            return rows
+        head = rows @ self.axes
+        return torch.cat([head, (norms - head.square().sum(1)).clamp_min(0).sqrt()[:, None]], 1)
+
+    def _chosen(self, part: Float[Tensor, "n D"], low: Float[Tensor, "n m"], k: int) -> Int[Tensor, "n k"]:
+        """The places of the k nearest by bounds of all distances, each less the norm of its row."""
+        candidates = _least(low, min(CANDIDATES * k, len(self.rows)))
+        last = low.gather(1, candidates).amax(1)
+        away = [
+            self.norms[places] - 2 * torch.bmm(self.rows[places], some[:, :, None])[:, :, 0]
+            for some, places in zip(part.split(FEW), candidates.split(FEW), strict=True)
+        ]
+        nearest = torch.cat(away).topk(k, dim=1, largest=False)
+        index = candidates.gather(1, nearest.indices)
+        open_ = (nearest.values[:, -1] > last).nonzero()[:, 0]
+        for rows in open_.split(FEW):
+            index[rows] = torch.addmm(self.norms, part[rows], self.rows.T, alpha=-2).topk(k, 1, largest=False).indices
+        return index
+
+
+def _leading(rows: Float[Tensor, "m D"]) -> Float[Tensor, "D r"] | None:
+    """The axes along which most of the variance lies; None where these are not few."""
+    if rows.shape[1] < WIDE or len(rows) < rows.shape[1]:
+        return None
+    some = rows[:: max(1, len(rows) // SOME)]
+    variance, axes = torch.linalg.eigh(some.T @ some)
+    share = variance.flip(0).cumsum(0) / variance.sum()
+    r = int((share < SHARE).sum()) + 1
+    return axes.flip(1)[:, :r].contiguous() if r < rows.shape[1] // 2 else None
 
 
 def _least(distances: Float[Tensor, "n m"], k: int) -> Int[Tensor, "n k"]:
