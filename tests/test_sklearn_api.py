@@ -260,6 +260,41 @@ def test_any_column_is_predicted_from_the_others() -> None:
         estimator.predict(frame.assign(extra=1))
 
 
+def test_targets_are_told_as_they_stand_and_judged_as_scikit_learn_does() -> None:
+    from pandas import DataFrame
+    from sklearn.base import is_classifier, is_regressor
+    from sklearn.model_selection import cross_val_score
+
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=300).round(2)
+    X = DataFrame({"a": a, "kind": np.where(rng.random(300) < 0.5, "up", "down")})
+    flag = a + 0.1 * rng.normal(size=300) > 0
+    estimator = Estimator("mixture_table", target="flag", train={"steps": 20})
+    fitted = clone(estimator).fit(X, flag)
+    assert fitted.predict(X[:5]).dtype == bool
+    assert fitted.classes_.tolist() == [False, True]
+    assert is_classifier(fitted)
+    for scoring in (None, "accuracy", "roc_auc"):
+        assert cross_val_score(estimator, X, flag, cv=2, scoring=scoring, error_score="raise").min() > 0.8
+    numbers = clone(estimator).fit(X.assign(flag=(1 * flag)))
+    assert is_regressor(numbers)
+    assert not hasattr(numbers, "classes_")
+    assert numbers.score(X, 1 * flag) > 0.3  # R²
+    ones = clone(estimator).fit(X.assign(flag=DataFrame({"f": 1 * flag})["f"].astype("category")))
+    assert ones.classes_.tolist() == [0, 1]
+    assert numbers.fit(X, flag).classes_.tolist() == [False, True]
+    with pytest.raises(ValueError, match="holds words. Ask `predict_proba`"):
+        fitted.predict(X, quantiles=[0.5])
+    with pytest.raises(ValueError, match=r"must lie in \[0, 1\], got \[5\]"):
+        fitted.predict(X, target="a", quantiles=[5])
+    with pytest.raises(ValueError, match="Probabilities are those of words, and 'a' holds numbers"):
+        fitted.predict_proba(X, target="a")
+    with pytest.raises(ValueError, match="must be a column of the fit, got 'salary'"):
+        Estimator("mixture_table", target="salary").fit(X)
+    with pytest.raises(ValueError, match="drawn given the others, which tab_ddpm cannot"):
+        Estimator("tab_ddpm", target="a").fit(X)
+
+
 def test_a_target_may_come_as_y() -> None:
     x = np.random.default_rng(1).normal(size=(300, 2))
     y = x @ [1.0, -2.0] + 0.05 * np.random.default_rng(2).normal(size=300)

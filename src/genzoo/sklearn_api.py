@@ -18,9 +18,8 @@ from torch import Tensor
 
 try:
     from sklearn.base import BaseEstimator, TransformerMixin
-    from sklearn.metrics import accuracy_score
     from sklearn.utils import check_random_state
-    from sklearn.utils._tags import ClassifierTags, TransformerTags
+    from sklearn.utils._tags import ClassifierTags, RegressorTags, TransformerTags
     from sklearn.utils.metaestimators import available_if
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import check_is_fitted, validate_data
@@ -37,7 +36,8 @@ from genzoo.models.classical import responsibilities
 from genzoo.training import TrainConfig
 from genzoo.training import train as train_model
 from genzoo.training.config import BUDGETS
-from genzoo.zoo.frames import Target, as_frame, is_mixed, predicted, probabilities, rows_without, with_target
+from genzoo.zoo import frames
+from genzoo.zoo.frames import Target
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.recipe import Recipe, RecipeInfo, recipe_named, recipes
 from genzoo.zoo.run import check_fits
@@ -113,19 +113,11 @@ class Estimator(TransformerMixin, BaseEstimator):
         self._settings = settings
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The arguments of this estimator, those of its recipe that were set among them.
-
-        Args:
-            deep: As in scikit-learn; there is nothing deeper.
-        """
+        """The arguments of this estimator, those of its recipe that were set among them; there is nothing deeper."""
         return super().get_params(deep) | self._settings
 
     def set_params(self, **params: Any) -> "Estimator":
-        """Sets arguments, those of the recipe among them, which checks them when it is fitted.
-
-        Args:
-            params: Values by name.
-        """
+        """Sets arguments by name, those of the recipe among them, which checks them when it is fitted."""
         own = set(self._get_param_names())
         for name, value in params.items():
             if name in own:
@@ -145,12 +137,12 @@ class Estimator(TransformerMixin, BaseEstimator):
             ValueError: If rows or arguments are not what the recipe wants.
         """
         info, codec = recipe_named(self.recipe), None
-        X = with_target(X, y, self.target)
+        X = frames.with_target(X, y, self.target)
         self._made: dict[str, Any] = {}
         if self._is_classifier():
             x, given = self._labelled(X, y)
             space = Space((1,), levels=len(self.classes_))
-        elif is_mixed(X):
+        elif frames.is_mixed(X):
             x, space, codec = self._columns(X, info)
             given = None
         else:
@@ -170,6 +162,9 @@ class Estimator(TransformerMixin, BaseEstimator):
             built = self._built()
         if built.then is not None:
             raise Mistake(f"{info.name} is trained in two stages, and an estimator has one.", "Use genzoo.train.")
+        if (asked := self._target(None)) is not None:
+            frames.refuse_target(built.model, asked, info.name)
+            self._set_classes(frames.classes_of(X, asked, self.words_of()))
         order = Noise(seed, "aside").permutation(len(x))
         aside, kept = order.split([few := self._aside(len(x)), len(x) - few])
         rows, valid = (Rows(x, given, index.sort().values, space, given_space) for index in (kept, aside))
@@ -193,14 +188,14 @@ class Estimator(TransformerMixin, BaseEstimator):
 
     @available_if(lambda estimator: estimator._is_classifier() or _can("log_prob")(estimator))
     def score(self, X: Any, y: Any = None) -> float:
-        """The mean log-likelihood of rows; of a classifier, the share of classes that it predicts.
+        """The mean log-likelihood of rows; where classes or targets are given, the share that is predicted, or R².
 
         Args:
-            X: Rows of numbers.
-            y: Their classes, for a classifier.
+            X: Rows.
+            y: Their classes, for a classifier; or targets.
         """
-        if self._is_classifier():
-            return float(accuracy_score(y, self.predict(X)))
+        if self._is_classifier() or (self.target is not None and y is not None):
+            return frames.goodness(y, self.predict(X), are_classes="classes_" in vars(self))
         return float(self.score_samples(X).mean())
 
     @available_if(_can("sample"))
@@ -214,7 +209,7 @@ class Estimator(TransformerMixin, BaseEstimator):
         check_is_fitted(self, "model_")
         drawn = self.model_.sample(n_samples, seed=seed)
         if self._made["codec"] is not None:
-            return as_frame(_codec(self._made), drawn)
+            return frames.as_frame(_codec(self._made), drawn)
         x = drawn.double().numpy()
         if "feature_names_in_" not in vars(self):
             return x
@@ -256,11 +251,7 @@ class Estimator(TransformerMixin, BaseEstimator):
 
     @available_if(_can("encode"))
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """The names of the entries of a latent.
-
-        Args:
-            input_features: Ignored.
-        """
+        """The names of the entries of a latent."""
         check_is_fitted(self, "model_")
         with torch.no_grad():
             count = self.model_.encode(torch.zeros(1, self.n_features_in_)).numel()
@@ -289,7 +280,7 @@ class Estimator(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "model_")
         if (asked := self._target(target)) is not None:
-            return probabilities(self.model_, self._partial(X, asked), asked)
+            return frames.probabilities(self.model_, self._partial(X, asked), asked)
         if not self._is_classifier():
             return responsibilities(self.model_, self._rows(X)).numpy()
         return np.exp(self.predict_log_proba(X))
@@ -306,7 +297,10 @@ class Estimator(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "model_")
         if (asked := self._target(target)) is not None:
-            return predicted(self.model_, self._partial(X, asked), asked, self.words_of(asked.name), quantiles, draws)
+            frames.refuse_target(self.model_, asked, self._made["recipe"])
+            own = "classes_" in vars(self) and asked == self._target(None)
+            words = self.classes_ if own else self.words_of(asked.name)
+            return frames.predicted(self.model_, self._partial(X, asked), asked, words, quantiles, draws)
         if not self._is_classifier():
             return self.model_.encode(self._rows(X)).numpy()
         return self.classes_[self.predict_log_proba(X).argmax(1)]
@@ -317,10 +311,8 @@ class Estimator(TransformerMixin, BaseEstimator):
         Args:
             target: The column; by default the estimator's.
         """
-        asked = self._target(target)
-        if asked is None or self._made["codec"] is None:
-            return []
-        return list(_codec(self._made).words.get(asked.name, ()))
+        asked = self._target(target) if self._made["codec"] is not None else None
+        return [] if asked is None else list(_codec(self._made).words.get(asked.name, ()))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -330,9 +322,11 @@ class Estimator(TransformerMixin, BaseEstimator):
             tags.transformer_tags = TransformerTags(preserves_dtype=["float64", "float32"])
         tags.estimator_type = "density_estimator"
         tags.input_tags.allow_nan = self._policy() == "keep"
-        if self._is_classifier():
+        if self._is_classifier() or "classes_" in vars(self):
             tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
-            tags.target_tags.required = True
+            tags.target_tags.required = self._is_classifier()
+        elif self.target is not None:
+            tags.estimator_type, tags.regressor_tags = "regressor", RegressorTags()
         return tags
 
     def __getstate__(self) -> dict[str, Any]:
@@ -401,8 +395,8 @@ class Estimator(TransformerMixin, BaseEstimator):
     def _partial(self, X: Any, asked: Target) -> Tensor:
         """Rows that may lack the column that is asked for, and other cells."""
         if self._made["codec"] is not None:
-            return rows_without(X, asked, _codec(self._made))
-        return rows_without(X, asked, None).to(torch.float64 if self._made["precise"] else torch.float32)
+            return frames.rows_without(X, asked, _codec(self._made))
+        return frames.rows_without(X, asked, None).to(torch.float64 if self._made["precise"] else torch.float32)
 
     def _marginalise(self) -> str:
         """Who takes missing values, in words."""
@@ -434,12 +428,16 @@ class Estimator(TransformerMixin, BaseEstimator):
         """The numbers of the classes, and the rows that they follow from."""
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
         check_classification_targets(y)
-        self.classes_, numbers = np.unique(y, return_inverse=True)
-        count = len(self.classes_)
-        if not 2 <= count <= 256:
-            got = "1 class" if count == 1 else f"{count} classes"
-            raise ValueError(f"A classifier needs 2 to 256 classes, got {got}. Give rows of more, or bin the target.")
+        classes, numbers = frames.classes_in(y)
+        self._set_classes(classes)
         return torch.from_numpy(numbers.astype(np.uint8))[:, None], torch.from_numpy(np.array(X, order="C"))
+
+    def _set_classes(self, found: np.ndarray) -> None:
+        """What is predicted; none of numbers."""
+        if len(found):
+            self.classes_ = found
+        elif "classes_" in vars(self):
+            del self.classes_
 
     def _named(self, error: ColumnError) -> ColumnError:
         """The error with the names of the frame's columns, if it was one."""

@@ -93,6 +93,12 @@ def test_a_condition_is_read_from_its_column(home: Path, tmp_path: Path) -> None
     rows = list(csv.reader((tmp_path / "filled.csv").read_text().splitlines()))
     assert [row[0] for row in rows] == ["city", "Bern", "", "Chur"]
     assert "5 cells of 3 rows" in told
+    assert "1 cells of city stay empty: the run is told it" in told
+    told = command(
+        "impute", home / "given", "--data", tmp_path / "holes.csv", "--out", tmp_path / "holes.csv", fails=True
+    )
+    assert "another file than the one that is read" in told
+    assert (tmp_path / "holes.csv").read_text() == "\n".join(lines) + "\n"
     assert all(all(row[1:]) for row in rows)
 
 

@@ -129,3 +129,13 @@ def test_both_bounds_are_told_where_a_model_has_them(run: Path) -> None:
         refused = CliRunner().invoke(app, ["score", str(run / "mixed"), "--data", str(run / "m.csv"), *words])
         assert refused.exit_code == 2
         assert ("'above'" if "above" in words else "can't be bounded") in refused.output
+
+
+def test_a_row_with_holes_is_scored_by_who_marginalizes(tmp_path: Path) -> None:
+    """Also where a column of the file is empty: what it holds, the run knows."""
+    kinds = ["red", "blue", ""]
+    rows = [f"{kinds[i % 3]},{i % 7},{0.1 * (i % 31):.1f}" for i in range(90)]
+    (tmp_path / "t.csv").write_text("kind,n,size\n" + "\n".join(rows) + "\n")
+    genzoo.train("mixture_table", genzoo.read(tmp_path / "t.csv", missing="keep"), out=tmp_path / "r", steps=2)
+    (tmp_path / "one.csv").write_text("kind,n,size\n,3,0.2\n")
+    assert "1 of 1 rows" in said("score", tmp_path / "r", "--data", tmp_path / "one.csv")

@@ -265,6 +265,13 @@ def test_repeated_values_of_arrays_are_told_as_those_of_files() -> None:
     assert [note[:40] for note in read(x).notes] == ["column 'x2' is 0 in 33% of rows: a densi"]
 
 
+def test_what_stands_in_quotes_parts_no_cells(tmp_path: Path) -> None:
+    rows = [f'"fell; {i % 7}","{20 + i % 40}","Oslo, N{i % 3}"' for i in range(150)]
+    data = made(tmp_path, '"note","age","address"', rows)
+    assert data.codec.columns == ("note", "age", "address")
+    assert data.codec.words["address"] == ["Oslo, N0", "Oslo, N1", "Oslo, N2"]  # type: ignore[attr-defined]
+
+
 def test_words_in_the_order_that_is_said(tmp_path: Path) -> None:
     rows = [f"{word},{k}.5,{k}" for k, word in enumerate(["large", "small", "medium", "small"] * 30)]
     data = made(tmp_path, "size,b,c", rows, kinds="size:small<medium<large<huge")

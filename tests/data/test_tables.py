@@ -2,6 +2,7 @@
 
 import gzip
 import os
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from genzoo.core import Column, Noise, Space
 from genzoo.data import DataError, TableCodec, codec_from_json, read
+from genzoo.data.arrow import write_parquet
 from genzoo.data.columns import read_columns
 
 NEEDS_DATA = pytest.mark.skipif("GENZOO_DATA" not in os.environ, reason="set GENZOO_DATA to the folder of real data")
@@ -140,6 +142,33 @@ def test_a_column_named_split_is_the_split(tmp_path: Path) -> None:
     data = read(table(tmp_path, f"n,split\n{rows}"))
     assert [len(part) for part in (data.train, data.valid, data.test)] == [10, 10, 10]
     assert data.codec.columns == ("n",)
+
+
+def test_types_and_orders_of_parquet_come_back(tmp_path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    sizes = pa.DictionaryArray.from_arrays(
+        pa.array([0, 2, 1] * 20, pa.int8()), pa.array(["small", "medium", "large"]), ordered=True
+    )
+    found = pa.table({
+        "size": sizes, "price": pa.array([Decimal("1.50"), Decimal("2.25"), None] * 20, pa.decimal128(10, 2)),
+        "share": pa.array([0.0788, 0.25, 0.125] * 20, pa.float32()),
+        "at": pa.array([0, 1, 2] * 20, pa.timestamp("us", tz="UTC")),
+    })  # fmt: skip
+    parquet.write_table(found, tmp_path / "t.parquet")
+    data = read(tmp_path / "t.parquet", missing="keep")
+    assert isinstance(data.codec, TableCodec)
+    assert data.codec.words["size"] == ["small", "medium", "large"]
+    assert data.space.columns is not None
+    assert data.space.columns[0].kind == "ordered"
+    assert data.codec.cells(data.x[:1])["share"] == ["0.0788"]
+    again = write_parquet(tmp_path / "again.parquet", [data.codec.cells(data.x)], data.codec.types, data.codec.words)
+    assert parquet.read_table(again).equals(found)
+    frame = found.to_pandas()[["size", "share"]]
+    of_frame = read(frame).codec
+    assert isinstance(of_frame, TableCodec)
+    assert of_frame.words == {"size": ["small", "medium", "large"]}
 
 
 def test_parquet_reads_as_csv_does(tmp_path: Path) -> None:

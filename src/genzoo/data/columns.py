@@ -36,6 +36,7 @@ WIDEST = 10_000  # columns
 LONGEST = 1 << 20  # characters of a cell
 LINE = 1 << 24  # characters of a line
 CELL = 128  # bytes that a cell takes while a table is read
+QUOTED = re.compile(r'"(?:[^"]|"")*"')
 MOST_OPEN = 100  # lines with an open quote that are left out
 PIECE = 1 << 15  # numbers looked at at a time, which stay in the cache
 PEEKED = 20  # lines that tell which sign separates
@@ -182,10 +183,13 @@ def separator_of(lines: Sequence[str]) -> str:
     Example:
         >>> separator_of(["a;b", "1,5;2"]), separator_of(["a,b", "1,2"])
         (';', ',')
+        >>> separator_of(['"a","b"', '"x; y","1"'])
+        ','
     """
+    bare = [QUOTED.sub("", line) for line in lines]  # what stands in quotes parts nothing
 
     def told(sign: str) -> tuple[int, int]:
-        counts = Counter(line.count(sign) for line in lines if sign in line)
+        counts = Counter(line.count(sign) for line in bare if sign in line)
         return max(((lines_, often) for often, lines_ in counts.items()), default=(0, 0))
 
     best = max(";\t|", key=told)

@@ -90,13 +90,14 @@ def _renumbered(
     name: str, places: Shaped[Tensor, " n"], words: Sequence[str], known: Sequence[str], *, lacks: bool = False
 ) -> Shaped[Tensor, " n"]:
     """The places of words in another list; what is missing stays so."""
-    if not lacks and (unknown := sorted(set(words) - set(known))):
+    gone = places.isnan() if places.is_floating_point() else places < 0
+    used = {words[k] for k in places[~gone].long().unique().tolist()}
+    if not lacks and (unknown := sorted(used - set(known))):
         raise DataError(
             f"Column {name!r} must hold words that the run knows, got {unknown[0]!r}. {nearest(unknown[0], known)} "
             "In a command, --unseen missing takes it for missing."
         )
     place = {word: float(k) for k, word in enumerate(known)}
     of = torch.tensor([place.get(word, torch.nan) for word in words] or [0.0], dtype=torch.float64)
-    gone = places.isnan() if places.is_floating_point() else places < 0
     found = of[places.double().nan_to_num(0).clamp_min(0).long()]
     return found.where(~gone, places.double())

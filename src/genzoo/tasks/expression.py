@@ -430,10 +430,19 @@ def _text(node: ast.AST) -> str:
 
 def place_of(node: ast.AST, words: Sequence[str]) -> float | None:
     """The place among words of the one that a part of the tree is, blanks around it aside; None if it is none."""
+    if (number := number_of(node)) is not None:
+        return next((float(place) for place, word in enumerate(words) if _as_number(word) == number), None)
     text = _text(node)
     found = [place for place, word in enumerate(words) if word == text]
     found = found or [place for place, word in enumerate(words) if text and word.strip() == text.strip()]
     return float(found[0]) if found else None
+
+
+def _as_number(word: str) -> float | None:
+    try:
+        return float(word)
+    except ValueError:
+        return None
 
 
 def number_of(node: ast.AST) -> float | None:

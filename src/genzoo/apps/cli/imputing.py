@@ -8,7 +8,7 @@ import typer
 
 from genzoo.apps.cli.heartbeat import Heartbeat
 from genzoo.apps.cli.statements import table_codec
-from genzoo.apps.cli.using import RunPath, UnseenOption, loaded_on, refuse_way
+from genzoo.apps.cli.using import RunPath, UnseenOption, loaded_on, refuse_own, refuse_way
 from genzoo.apps.cli.words import pairs, print_table
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.store import read_config, whole
@@ -38,6 +38,7 @@ def impute(
     filled-1.csv, filled-2.csv …, show how sure the draws are; a column that the table lacks comes after its own."""
     read_config(run)
     refuse_way(unseen)
+    refuse_own(out, data)
     import genzoo.tasks as tasks
     from genzoo.tasks.imputation import imputes
 
@@ -61,6 +62,9 @@ def impute(
     kept = int(found.missing.sum()) - sum(gaps.values())
     if kept:
         say(f"{kept:,} cells hold words that training lacked: they stay, and nothing is concluded from them")
+    for name in loaded.config.data.given or ():
+        if empty := sum(not cell.strip() for cell in holed.columns.get(name, ())):
+            say(f"{empty:,} cells of {name} stay empty: the run is told it, and draws all else without it there")
     how = "exact draws" if found.exact else "draws, levels and whole numbers seen somewhere in their cells"
     how = how if found.consistent else "draws by conditionals that were learned one by one"
     say(f"{sum(gaps.values()):,} cells of {len(x):,} rows filled ({how}, seed {seed}): {', '.join(map(str, paths))}")

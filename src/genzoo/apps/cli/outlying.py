@@ -10,7 +10,16 @@ import typer
 
 from genzoo.apps.cli.heartbeat import Heartbeat
 from genzoo.apps.cli.imputing import conditions_of, read_table
-from genzoo.apps.cli.using import DataOption, RunPath, UnseenOption, data_of, loaded_on, refuse_way, rows_of
+from genzoo.apps.cli.using import (
+    DataOption,
+    RunPath,
+    UnseenOption,
+    data_of,
+    loaded_on,
+    refuse_own,
+    refuse_way,
+    rows_of,
+)
 from genzoo.apps.cli.words import print_table
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.store import read_config, whole
@@ -57,6 +66,7 @@ def outliers(
     from genzoo.tasks.outliers import methods
     from genzoo.tasks.outliers import outliers as found_in
 
+    refuse_own(out, data)
     loaded = loaded_on(run, device)
     with Heartbeat("outliers") as beat:
         beat.say("reading the data")

@@ -29,6 +29,7 @@ __all__ = [
     "data_of",
     "drawn_into",
     "loaded_on",
+    "refuse_own",
     "refuse_way",
     "rows_of",
     "sampling_options",
@@ -102,6 +103,7 @@ def score(
 ) -> None:
     """Write the log-probability of every row of data, in nats, as CSV; of a file that the run has not seen, of all."""
     read_config(run)
+    refuse_own(out, data)
     if bound not in ("one", "both"):
         raise unknown("bound", bound, ("one", "both"))
     from genzoo.evaluation.likelihood import scores
@@ -286,6 +288,12 @@ def refuse_way(unseen: str) -> None:
         raise unknown("way of unseen words", unseen, ("error", "missing"))
 
 
+def refuse_own(out: Path | None, data: str | Path | None) -> None:
+    """Refuses to write over the file that is read."""
+    if out is not None and data is not None and out.exists() and Path(data).exists() and out.samefile(data):
+        raise Mistake(f"--out must be another file than the one that is read, got {out} for both.", "Name a new one.")
+
+
 def rows_of(data: "Data", split: str) -> Any:
     """The rows of a split.
 
@@ -428,7 +436,8 @@ def _write_samples(
     if isinstance(codec, TableCodec | PointsCodec):
         cells = (codec.cells(x) | beside for x, beside in parts)
         if suffix == ".parquet":
-            write_parquet(path, cells, codec.types if isinstance(codec, TableCodec) else {})
+            kept = (codec.types, codec.words) if isinstance(codec, TableCodec) else ({},)
+            write_parquet(path, cells, *kept)
         else:
             write_columns(path, cells)
     else:

@@ -19,7 +19,7 @@ from genzoo.core.errors import DataError, nearest
 from genzoo.data.cells import Numbers, different, looked_up
 from genzoo.data.columns import are_whole, is_date, is_number, numbers
 
-__all__ = ["EXACT", "ID", "KINDS", "MOST_WORDS", "ReadColumn", "holds_words", "kinds_asked", "read_column"]
+__all__ = ["EXACT", "ID", "KINDS", "MOST_WORDS", "ReadColumn", "holds_words", "kinds_asked", "order_of", "read_column"]
 
 MOST_WORDS, MOST_ASKED = 1000, 20_000  # different words of a column, by its look; where it is called categorical
 LESS = "<"  # between words of an order
@@ -122,6 +122,19 @@ def kinds_asked(kinds: str | Mapping[str, str] | None, names: Sequence[str]) -> 
     return dict(kinds or {})
 
 
+def order_of(words: Sequence[str]) -> str:
+    """The kind of a column whose words have an order, as `kinds` is told.
+
+    Args:
+        words: From the least on.
+
+    Example:
+        >>> order_of(["low", "high"])
+        'low<high'
+    """
+    return LESS.join(words) if len(words) > 1 and not any(LESS in word for word in words) else "ordered"
+
+
 def _are_words(name: str, different: Sequence[str]) -> bool:
     """Whether the different cells of a column are words rather than numbers."""
     if any(ID.fullmatch(cell) for cell in different):
@@ -140,8 +153,9 @@ def _are_words(name: str, different: Sequence[str]) -> bool:
 
 
 def _levels(name: str, cells: Sequence[str], words: Sequence[str], wanted: str | None) -> ReadColumn:
-    if not words:
+    if not words and wanted is None:
         raise DataError(f"Column {name!r} must hold words, got nothing. Leave it out with `x`.")
+    words = words or [""]  # of a column that is known to be of words: a level that no row has
     if len(words) > (most := MOST_WORDS if wanted is None else MOST_ASKED):
         zeros = " (leading zeros make words of numbers)" if ID.fullmatch(words[0]) else ""
         raise DataError(
@@ -154,7 +168,7 @@ def _levels(name: str, cells: Sequence[str], words: Sequence[str], wanted: str |
         words = _in_order(name, words, wanted)
     elif all(is_number(cell) for cell in words):
         words = sorted(words, key=lambda cell: (float(cell), cell))
-    place = {word: float(k) for k, word in enumerate(words)}
+    place = {word: float(k) for k, word in enumerate(words) if word}
     values = torch.from_numpy(looked_up(cells, lambda cell: place.get(cell, np.nan), np.float64))
     kind = "categorical" if wanted in (None, "categorical") else "ordered"
     return ReadColumn(values, Column(kind, len(words), bool(values.isnan().any())), tuple(words))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from genzoo.core.errors import DataError
+from genzoo.data.readers.column import order_of
 from genzoo.data.readers.mappings import read_mapping
 from genzoo.data.readers.spelling import SPELLING
 from genzoo.data.readers.table import CELLS, Table, from_table
@@ -37,7 +38,7 @@ def read_frame(frame: Any, asked: Asked) -> Source:
     """
     if is_column(frame):
         return from_table(Table("column", {str(frame.name or "x"): _cells(frame)}), asked)
-    return from_table(Table("frame", columns_of_frame(frame)), asked)
+    return from_table(Table("frame", columns_of_frame(frame), kinds=_kinds(frame)), asked)
 
 
 @reader("frames", *SPELLING, *CELLS, "decimal", "dates")
@@ -58,7 +59,7 @@ def read_frame_pair(pair: tuple[Any, Any], asked: Asked) -> Source:
         if name in columns or len(cells) != len(frame):
             raise DataError(f"A condition of a frame must have a name of its own and {len(frame)} rows, got {name!r} "
                             f"with {len(cells)}. Match them.")  # fmt: skip
-    return from_table(Table("frame", columns | beside), asked)
+    return from_table(Table("frame", columns | beside, kinds=_kinds(frame)), asked)
 
 
 @reader("lists", *SPELLING, *CELLS, "decimal", "dates")
@@ -102,6 +103,16 @@ def columns_of_frame(frame: Any) -> dict[str, list[str]]:
         raise DataError(f"A frame must have rows and columns of different names, got {len(frame)} and {names[:10]}. "
                         "Rename or add some.")  # fmt: skip
     return {name: _cells(frame[own]) for name, own in zip(names, frame.columns, strict=True)}
+
+
+def _kinds(frame: Any) -> dict[str, str]:
+    """What columns of pandas are that call themselves categories, in their order if they have one."""
+    found = {}
+    for name in frame.columns:
+        if type(kind := frame[name].dtype).__name__ == "CategoricalDtype":
+            words = [_cell(value) for value in kind.categories.tolist()]
+            found[str(name)] = order_of(words) if kind.ordered else "categorical"
+    return found
 
 
 def _cells(column: Any) -> list[str]:

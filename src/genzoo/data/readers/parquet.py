@@ -8,11 +8,13 @@ import numpy as np
 
 from genzoo._files import check_plain, memory, told
 from genzoo.core.errors import DataError
+from genzoo.data.atoms import places_of
 from genzoo.data.cells import Numbers
 from genzoo.data.columns import CELL, WIDEST, is_number
+from genzoo.data.readers.column import order_of
 from genzoo.data.readers.plain import LOOKED_AT, coded
 
-__all__ = ["read_parquet", "types_in"]
+__all__ = ["orders_in", "read_parquet", "types_in"]
 
 
 def read_parquet(path: Path, gone: Collection[str]) -> dict[str, Sequence[str]]:
@@ -49,6 +51,22 @@ def types_in(path: Path) -> dict[str, str]:
     return {str(field.name): str(field.type) for field in schema}
 
 
+def orders_in(path: Path) -> dict[str, str]:
+    """The kinds of columns whose words have an order of their own in a file of Parquet.
+
+    Args:
+        path: A file that was read.
+    """
+    from pyarrow import parquet, types
+
+    schema = parquet.read_schema(path)
+    ordered = [field.name for field in schema if types.is_dictionary(field.type) and field.type.ordered]
+    if not ordered:
+        return {}
+    found = parquet.read_table(path, columns=ordered)
+    return {name: order_of(found[name].unify_dictionaries().chunk(0).dictionary.to_pylist()) for name in ordered}
+
+
 def _check(name: str, file: Any) -> None:
     from pyarrow import types
 
@@ -75,6 +93,8 @@ def _cells(column: Any, gone: Collection[str]) -> Sequence[str]:
     is_real = types.is_floating(kind)
     if (is_real or types.is_integer(kind)) and not any(map(is_number, gone)):
         values, lacks = column.cast("float64", safe=False).to_numpy(), column.is_null().to_numpy()
+        if types.is_float32(kind) and (places := places_of(values.astype(np.float32))) is not None:
+            values = values.round(places)  # what was written, before it became the nearest of short numbers
         if (np.isfinite(values) | lacks | (np.isnan(values) & ("nan" in gone))).all():
             return Numbers(values, lambda: _spelled(column), _spelled(column.slice(0, LOOKED_AT)))
     return _spelled(column)

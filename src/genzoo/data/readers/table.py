@@ -30,7 +30,7 @@ from genzoo.data.readers.arrays import as_rows, loses_digits
 from genzoo.data.readers.beside import columns_beside
 from genzoo.data.readers.column import ID, MOST_WORDS, holds_words, kinds_asked, read_column
 from genzoo.data.readers.heads import headed
-from genzoo.data.readers.parquet import read_parquet, types_in
+from genzoo.data.readers.parquet import orders_in, read_parquet, types_in
 from genzoo.data.readers.plain import plain_columns
 from genzoo.data.readers.remarks import remarks
 from genzoo.data.readers.slips import written_alike
@@ -62,6 +62,7 @@ class Table:
         forms: How numbers were written, of columns in which that is not plain.
         kept: Which rows of the source these are, where some were left out.
         types: The types that a file of Parquet has for its columns.
+        kinds: What columns are by their types, where nothing else is said.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Table:
     forms: Mapping[str, Written] = dataclasses.field(default_factory=dict)
     kept: Int[Tensor, " n"] | None = None
     types: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    kinds: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def stacked(cls, name: str, tables: Mapping[str, "Table"]) -> "Table":
@@ -86,11 +88,10 @@ class Table:
                 )
         columns = {head: joined([table.columns[head] for table in tables.values()]) for head in first.columns}
         ends = list(itertools.accumulate(len(table) for table in tables.values()))
-        spans = zip(tables, [0, *ends], ends, strict=False)
-        splits = {split: torch.arange(start, end) for split, start, end in spans if split}
+        splits = {name: torch.arange(*at) for name, *at in zip(tables, [0, *ends], ends, strict=False) if name}
         skipped = sum((table.skipped for table in tables.values()), ())
         left = None if others else first.kept
-        return cls(name, columns, splits, first.notes, first.texts, skipped, kept=left, types=first.types)
+        return dataclasses.replace(first, name=name, columns=columns, splits=splits, skipped=skipped, kept=left)
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -131,6 +132,8 @@ def from_table(table: Table, asked: Asked) -> Source:
         DataError: If a named column is missing, a column of x cannot be one, none is left for x, or cells are missing.
     """
     table = _own_splits(table, asked)
+    if table.kinds:
+        asked = dataclasses.replace(asked, kinds={**table.kinds, **kinds_asked(asked.kinds, list(table.columns))})
     asked = dataclasses.replace(asked, x=_parted(asked.x, table), given=_parted(asked.given, table))
     if asked.given == EVERY:
         asked = dataclasses.replace(
@@ -174,7 +177,8 @@ def _gone(asked: Asked) -> Collection[str]:
 def _loaded(path: Path, asked: Asked) -> Table:
     name = Path(path.name.removesuffix(".gz")).stem
     if path.suffix == ".parquet":
-        return _without_index(Table(name, read_parquet(path, _gone(asked)), types=types_in(path)), asked)
+        cells = read_parquet(path, _gone(asked))
+        return _without_index(Table(name, cells, types=types_in(path), kinds=orders_in(path)), asked)
     if (plain := plain_columns(path, asked.header, _gone(asked), asked.decimal)) is not None:
         return _without_index(Table(name, plain.columns, notes=plain.notes), asked)
     records = read_records(path, skip_bad=asked.skip_bad)
@@ -288,7 +292,8 @@ def _complete_rows(table: Table, used: Sequence[str], asked: Asked, gone: Collec
     counts = {name: int(where.sum()) for name, where in lacks.items() if where.any()}
     if not counts:
         return table
-    if empty := [name for name, n in counts.items() if n == len(table)]:
+    known = kinds_asked(asked.kinds, list(table.columns)) if asked.missing == "keep" else {}  # and so may be empty
+    if empty := [name for name, n in counts.items() if n == len(table) and name not in known]:
         named, others = ", ".join(map(repr, empty[:10])), ",".join(name for name in used if name not in empty)
         how = f", on the command line --read x={others}" if len(others) <= LONG else ""
         raise DataError(
