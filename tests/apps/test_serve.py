@@ -21,6 +21,8 @@ from genzoo.apps.cli.root import app
 from genzoo.apps.serve import Limits, Server, listening
 from genzoo.apps.serve.metrics import Metrics
 from genzoo.apps.serve.served import shelved
+from genzoo.data.codecs.audio import SoundCodec
+from genzoo.tasks import impute
 from genzoo.zoo.loading import load
 from genzoo.zoo.mistakes import Mistake
 from tests.logged import logged
@@ -35,6 +37,8 @@ def folder(tmp_path_factory):
     train("gpt", "verse", settings={"width": 8, "depth": 1, "heads": 1}, steps=1, out=folder / "verse", device="cpu")
     train("vae", read("digits", given="label"), settings={"hidden": 8}, steps=1, out=folder / "digits", device="cpu")
     train("gaussian_mixture", "moons", steps=2, out=folder / "moons", device="cpu")
+    SoundCodec(8000).save_each(torch.linspace(-1, 1, 200).reshape(1, 200) * torch.rand(20, 1), folder / "wav")
+    train("gaussian_mixture", folder / "wav", settings={"components": 1}, steps=1, out=folder / "sounds", device="cpu")
     return folder
 
 
@@ -56,11 +60,11 @@ def running(runs, limits=LIMITS, key=None):
 
 @pytest.fixture(scope="module")
 def server(folder):
-    with running([folder / name for name in ("verse", "digits", "moons")]) as server:
+    with running([folder / name for name in ("verse", "digits", "moons", "sounds")]) as server:
         yield server
 
 
-def call(server, route, body=None, **head):
+def call(server, route, body=None, *, raw=False, **head):
     """The status, the head and what the answer holds."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
     head = {"Content-Type": "application/json"} | {name.replace("_", "-"): value for name, value in head.items()}
@@ -70,7 +74,11 @@ def call(server, route, body=None, **head):
         answer = connection.getresponse()
         content = answer.read()
         is_json = answer.getheader("content-type") == "application/json"
-        return answer.status, dict(answer.getheaders()), json.loads(content) if is_json else content.decode()
+        return (
+            answer.status,
+            dict(answer.getheaders()),
+            json.loads(content) if is_json else content if raw else content.decode(),
+        )
 
 
 def told(server, route, **body):
@@ -92,7 +100,7 @@ def test_it_is_there_and_says_what_it_serves(server):
     assert [call(server, route)[0] for route in ("/health", "/ready", "/metrics")] == [200] * 3
     _, head, models = call(server, "/v1/models")
     assert [(each["id"], each["genzoo"]["kind"]) for each in models["data"]] == [
-        ("verse", "text"), ("digits", "image"), ("moons", "table"),
+        ("verse", "text"), ("digits", "image"), ("moons", "table"), ("sounds", "audio"),
     ]  # fmt: skip
     assert models["data"][1]["genzoo"]["given"]["label"]["classes"] == [str(k) for k in range(10)]
     assert call(server, "/v1/models/moons")[2] == models["data"][2]
@@ -177,11 +185,46 @@ def test_scores_are_those_of_the_model(server, folder):
     assert bound["data"][0]["error"] == pytest.approx(np.std(each, ddof=1) / 8**0.5, rel=1e-3)
 
 
+def test_questions_are_answered_as_by_the_command_line(server, folder):
+    done = CliRunner().invoke(app, ["expect", str(folder / "moons"), "--of", "x > 0.5", "-n", "500", "--json"])
+    answer = told(server, "expect", model="moons", of="x > 0.5", n=500, seed=0)
+    assert answer["value"] == json.loads(done.output)["value"]
+    assert answer["low"] < answer["value"] < answer["high"]
+    mean = told(server, "expect", model="moons", of="x + y", n=500, seed=0, quantiles=[0.5])
+    assert mean["answers"]["0.5 quantile"]["low"] < mean["value"] + 1
+    rows = [{"x": 0.5, "y": None}, [None, None]]
+    filled = told(server, "impute", model="moons", input=rows, n=3, seed=2)
+    wanted = impute(load(folder / "moons").generative, torch.tensor([[0.5, torch.nan], [torch.nan] * 2]), 3, seed=2).x
+    for i, each in enumerate(filled["data"]):
+        for k, draw in enumerate(each["draws"]):
+            assert [draw["x"], draw["y"]] == pytest.approx(wanted[k, i].tolist(), rel=1e-2)
+    assert filled["exact"]
+
+
+def test_sounds_are_files(server, folder):
+    run = load(folder / "sounds")
+    status, head, content = call(server, "/v1/audio/speech", {"model": "sounds", "input": "", "seed": 3}, raw=True)
+    assert (status, head["content-type"], head["x-genzoo-seed"]) == (200, "audio/wav", "3")
+    assert content == run.codec.save(run.generative.sample(1, seed=3), folder / "one.wav").read_bytes()
+
+
+def test_talks_are_answered(server):
+    asked = {"model": "verse", "seed": 1, "max_tokens": 8}
+    text = told(server, "completions", prompt="ab", **asked)["choices"][0]["text"]
+    said = [{"role": "user", "content": "c"}, {"role": "user", "content": [{"type": "text", "text": "ab"}]}]
+    answer = told(server, "chat/completions", messages=said, **asked)
+    assert answer["choices"][0]["message"] == {"role": "assistant", "content": text}
+    assert "1 messages before" in answer["remarks"][0]
+    stream = call(server, "/v1/chat/completions", {"messages": said, "stream": True} | asked)[2]
+    events = [json.loads(line[6:]) for line in stream.splitlines() if line.startswith("data: {")]
+    assert "".join(event["choices"][0]["delta"]["content"] for event in events) == text
+
+
 def test_the_client_of_openai_asks_it_unchanged(server):
     import openai
 
     client = openai.OpenAI(base_url=f"http://127.0.0.1:{server.port}/v1", api_key="none", max_retries=0)
-    assert [model.id for model in client.models.list()] == ["verse", "digits", "moons"]
+    assert [model.id for model in client.models.list()] == ["verse", "digits", "moons", "sounds"]
     assert client.models.retrieve("moons").owned_by == "genzoo"
     asked = {"model": "verse", "prompt": "ab", "max_tokens": 6, "seed": 2}
     whole = client.completions.create(**asked)
@@ -190,6 +233,10 @@ def test_the_client_of_openai_asks_it_unchanged(server):
     assert "".join(piece.choices[0].text for piece in pieces) == whole.choices[0].text
     image = client.images.generate(model="digits", prompt="3", n=2, extra_body={"seed": 1})
     assert Image.open(io.BytesIO(base64.b64decode(image.data[1].b64_json))).size == (8, 8)
+    talk = client.chat.completions.create(model="verse", messages=[{"role": "user", "content": "ab"}], max_tokens=3)
+    assert len(talk.choices[0].message.content) == 3
+    speech = client.audio.speech.create(model="sounds", input="", voice="alloy", response_format="wav")
+    assert speech.read().startswith(b"RIFF")
     with pytest.raises(openai.NotFoundError) as missing:
         client.completions.create(model="vers", prompt="a")
     assert missing.value.code == "model_not_found"
@@ -226,6 +273,19 @@ CASES = {
         ({"model": "digits", "options": {"noise": []}}, 400, "options.noise", "must be a number, a word"),
         ({"model": "digits", "options": {"noise": 10**6}}, 400, "options", "n × entries × steps"),
         ({"model": "digits", "response_format": "url"}, 400, "response_format", "b64_json"),
+    ],
+    "chat/completions": [
+        ({"model": "verse", "messages": []}, 400, "messages", "at least 1 item"),
+        ({"model": "verse", "messages": [{"role": "user", "content": " "}]}, 400, "messages.0.content", "empty text"),
+    ],
+    "expect": [
+        ({"model": "moons", "of": "z > 1"}, 400, "of", "z"),
+        ({"model": "moons", "of": "x >"}, 400, "of", ""),
+        ({"model": "moons", "of": "x", "n": 10**6}, 400, "n", "n × entries × steps"),
+    ],
+    "impute": [
+        ({"model": "moons", "input": [{"x": "a"}]}, 400, "input", "number"),
+        ({"model": "digits", "input": [[1]]}, 400, "model", "Ask it at"),
     ],
     "score": [
         ({"model": "verse", "input": ["ab"]}, 400, "input.0", "exactly 64 symbols"),
@@ -389,7 +449,7 @@ def test_one_request_that_fails_fails_alone(server, monkeypatch, asking):
     monkeypatch.setattr(line, "work", failing)
     with logged("genzoo.serve") as said:
         clients = [asking(server, PICTURE | {"seed": seed}) for seed in (1, 13, 2)]
-        until(lambda: len(line) >= 2)
+        until(lambda: line.busy + len(line) == 3)
         gate.set()
         answers = [answer_of(client) for client in clients]
         assert [status for status, _ in answers] == [200, 500, 200]

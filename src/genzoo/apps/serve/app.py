@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 from genzoo import __version__
-from genzoo.apps.serve import images, scores, texts
+from genzoo.apps.serve import images, questions, scores, sounds, texts
 from genzoo.apps.serve.metrics import Metrics
-from genzoo.apps.serve.refusals import Refusal, answered, invalid
+from genzoo.apps.serve.refusals import Refusal, answered, invalid, refused
 from genzoo.apps.serve.served import Shelf
-from genzoo.apps.serve.wire import Completion, Generation, Score
+from genzoo.apps.serve.wire import Chat, Completion, Expect, Generation, Impute, Score, Speech
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -58,17 +58,48 @@ def routes(shelf: Shelf, metrics: Metrics) -> "FastAPI":
         """Texts that go on, or are drawn from the start."""
         return await texts.complete(request, shelf.find(asked.model), asked)
 
+    @app.post("/v1/chat/completions")
+    async def chat(request: Request, asked: Chat) -> Any:
+        """An answer to the last message of a talk."""
+        return await texts.chat(request, shelf.find(asked.model), asked)
+
     @app.post("/v1/images/generations")
     async def generations(request: Request, asked: Generation) -> Any:
         """Pictures."""
         return await images.generate(request, shelf.find(asked.model), asked)
+
+    @app.post("/v1/audio/speech")
+    async def speech(request: Request, asked: Speech) -> Any:
+        """A sound."""
+        return await sounds.speak(request, shelf.find(asked.model), asked)
+
+    @app.post("/v1/expect")
+    async def expect(request: Request, asked: Expect) -> Any:
+        """The probability of a statement, or the mean of a number."""
+        return await questions.expect(request, shelf.find(asked.model), asked)
+
+    @app.post("/v1/impute")
+    async def impute(request: Request, asked: Impute) -> Any:
+        """What is missing in rows."""
+        return await questions.impute(request, shelf.find(asked.model), asked)
 
     @app.post("/v1/score")
     async def score(request: Request, asked: Score) -> Any:
         """The log-probability of rows."""
         return await scores.score(request, shelf.find(asked.model), asked)
 
+    _name_models(app, shelf)
     return app
+
+
+def _name_models(app: "FastAPI", shelf: Shelf) -> None:
+    """Lets the description of the routes name the runs that are served."""
+    described = app.openapi()
+    for schema in described["components"]["schemas"].values():
+        if "model" in schema.get("properties", {}):
+            schema["properties"]["model"] |= {"anyOf": [{"enum": list(shelf)}, {"type": "null"}]}
+    for place in described["paths"]["/v1/models/{name}"]["get"]["parameters"]:
+        place["schema"] = {"enum": list(shelf)}
 
 
 def _about(app: "FastAPI", shelf: Shelf, metrics: Metrics) -> None:
@@ -115,6 +146,10 @@ def _errors(app: "FastAPI") -> None:
     @app.exception_handler(RequestValidationError)
     async def wrong(_: Request, error: RequestValidationError) -> Response:
         return answered(invalid(error.errors()))
+
+    @app.exception_handler(Exception)
+    async def unknown(_: Request, error: Exception) -> Response:
+        return answered(refused(error))
 
     @app.exception_handler(HTTPException)
     async def other(_: Request, error: HTTPException) -> Response:

@@ -81,9 +81,8 @@ class Guard:
         except Exception as error:
             if not isinstance(error, Refusal):
                 _log_error(error)
-            if status:
-                raise
-            await answered(refused(error))(scope, receive, told)
+            if not status:  # else the answer breaks off, or its end has been told
+                await answered(refused(error))(scope, receive, told)
         finally:
             scope.get(LEAVE, _nothing)()
             self.active -= 1

@@ -13,7 +13,7 @@ from genzoo.apps.serve.wire import Generation
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-__all__ = ["generate"]
+__all__ = ["generate", "prompted"]
 
 
 async def generate(request: "Request", served: Served, asked: Generation) -> dict[str, Any]:
@@ -29,7 +29,7 @@ async def generate(request: "Request", served: Served, asked: Generation) -> dic
     return {"created": int(time.time()), "data": data, "output_format": "png", "model": served.name} | more
 
 
-def prompted(served: Served, prompt: str | None, given: dict[str, Any]) -> dict[str, Any]:
+def prompted(served: Served, prompt: str | None, given: dict[str, Any], param: str = "prompt") -> dict[str, Any]:
     """The condition, of which a prompt is the only part, or the only one that is a text.
 
     Raises:
@@ -39,15 +39,15 @@ def prompted(served: Served, prompt: str | None, given: dict[str, Any]) -> dict[
         return given
     if not prompt.strip():
         fix = "Leave it out to draw from all." if served.given_words() else "Leave it out."
-        raise Refusal(400, f"prompt must say something, got an empty text. {fix}", "prompt", "empty")
+        raise Refusal(400, f"{param} must say something, got an empty text. {fix}", param, "empty")
     names = list(served.given_words())
     texts = [name for name in names if name == "text" or len(names) == 1]
     if len(texts) != 1:
         takes = f"the conditions {', '.join(names)}" if names else "no condition"
-        fix = "Use given." if names else "Leave the prompt out."
-        raise Refusal(400, f"{served.name} takes {takes}, got a prompt. {fix}", "prompt", "unsupported")
+        fix = "Use given." if names else f"Leave {param} out."
+        raise Refusal(400, f"{served.name} takes {takes}, got a {param}. {fix}", param, "unsupported")
     if texts[0] in given:
-        raise Refusal(400, f"Either prompt or given.{texts[0]} is said, got both. Leave one out.", "prompt", "both")
+        raise Refusal(400, f"Either {param} or given.{texts[0]} is said, got both. Leave one out.", param, "both")
     return given | {texts[0]: prompt}
 
 

@@ -147,7 +147,10 @@ def rows_of_table(codec: TableCodec | PointsCodec, rows: Sequence[Any], *, holes
                           f"{', '.join(names)}.", f"input.{i}", "invalid_row")  # fmt: skip
         for name, value in zip(names, values, strict=True):
             cells[name].append(_cell(value, f"input.{i}.{name}", holes=holes))
-    return codec.holed(cells)
+    try:
+        return codec.holed(cells)
+    except ValueError as error:
+        raise refused(error, "input") from None
 
 
 def _cell(value: Any, at: str, *, holes: bool) -> str:

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from genzoo.apps.cli.using import loaded_on
+from genzoo.apps.serve.calling import Called, call
 from genzoo.apps.serve.drawing import Drawn, draw
 from genzoo.apps.serve.limits import Limits
 from genzoo.apps.serve.line import Job, Line
@@ -22,6 +24,7 @@ from genzoo.data.codecs.image import ImageCodec
 from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.data.codecs.text import SpellingCodec
 from genzoo.evaluation.shown import as_shown
+from genzoo.tasks.imputation import imputes
 from genzoo.zoo.conditions import conditions, told_of_texts
 from genzoo.zoo.loading import Run
 from genzoo.zoo.mistakes import Mistake, nearest
@@ -60,7 +63,11 @@ class Served:
         can = {
             "completions": self.kind == "text" and self.model.can("step"),
             "images/generations": self.kind == "image" and self.model.can("sample"),
+            "chat/completions": self.kind == "text" and self.model.can("step"),
+            "audio/speech": self.kind == "audio" and self.model.can("sample"),
             "score": self.model.can("log_prob"),
+            "impute": self.kind == "table" and imputes(self.model) is not None,
+            "expect": self.model.can("sample"),
         }
         return [f"/v1/{route}" for route, able in can.items() if able]
 
@@ -111,6 +118,33 @@ class Served:
             raise Refusal(400, f"{self.name} is a model of {self.kind}s, not of pictures.", "model", "unsupported")
         return self.codec
 
+    @property
+    def player(self) -> SoundCodec:
+        """The codec of a run of sounds.
+
+        Raises:
+            Refusal: If it is of something else.
+        """
+        if not isinstance(self.codec, SoundCodec):
+            raise Refusal(400, f"{self.name} is a model of {self.kind}s, not of sounds.", "model", "unsupported")
+        return self.codec
+
+    @property
+    def table(self) -> TableCodec | PointsCodec:
+        """The codec of a run of tables.
+
+        Raises:
+            Refusal: If it is of something else.
+        """
+        if not isinstance(self.codec, TableCodec | PointsCodec):
+            raise Refusal(400, f"{self.name} is a model of {self.kind}s, not of tables.", "model", "unsupported")
+        return self.codec
+
+    def of_the_space(self, x: Tensor) -> Tensor:
+        """Numbers as the run's space keeps them."""
+        space = self.model.space
+        return x.to(getattr(torch, space.dtype)) if space.is_discrete else x
+
     # --- requests ---------------------------------------------------------------------------------------------
 
     def must(self, route: str) -> None:
@@ -124,22 +158,31 @@ class Served:
             raise Refusal(400, f"{self.name} ({self.kind}) isn't asked at /v1/{route}. Ask it at {can}.", "model",
                           "unsupported_route")  # fmt: skip
 
+    def words(self, asked: Mapping[str, Any]) -> dict[str, str]:
+        """A condition as the words of the command line.
+
+        Raises:
+            Refusal: If it is no words, or kept in files.
+        """
+        words = {name: _word(name, value) for name, value in asked.items()}
+        for name, codec in self.run.given_codecs.items():
+            called = name or (self.run.config.data.given or ["given"])[0]
+            if called in words and not isinstance(codec, SpellingCodec | TableCodec):
+                raise Refusal(400, f"given.{called} is a file, which this route can't take. Leave it out.",
+                              f"given.{called}", "unsupported")  # fmt: skip
+            if called in words and isinstance(codec, SpellingCodec) and not words[called].strip():
+                raise Refusal(400, f"given.{called} must say something, got an empty text. Leave it out to draw from "
+                              "all.", f"given.{called}", "empty")  # fmt: skip
+        return words
+
     def given(self, asked: Mapping[str, Any], n: int) -> Given:
         """The condition of n rows, in full.
 
         Raises:
             Refusal: If it is none of the run's, or is kept in files.
         """
+        words = self.words(asked)
         try:
-            words = {name: _word(name, value) for name, value in asked.items()}
-            for name, codec in self.run.given_codecs.items():
-                called = name or (self.run.config.data.given or ["given"])[0]
-                if called in words and not isinstance(codec, SpellingCodec | TableCodec):
-                    raise Refusal(400, f"given.{called} is a file, which this route can't take. Leave it out.",
-                                  f"given.{called}", "unsupported")  # fmt: skip
-                if called in words and isinstance(codec, SpellingCodec) and not words[called].strip():
-                    raise Refusal(400, f"given.{called} must say something, got an empty text. Leave it out to draw "
-                                  "from all.", f"given.{called}", "empty")  # fmt: skip
             rows = conditions(self.model, self.run.config.data, words, n, self.run.given_codecs)
             return self.model.checked_given(rows, n)
         except ValueError as error:
@@ -162,18 +205,24 @@ class Served:
                 raise Refusal(400, f"There is no option {name!r} of {self.name}. {fix}", f"options.{name}", "unknown")
             if not isinstance(value, int | float | str | None):
                 raise Refusal(400, f"options.{name} must be a number, a word or null. Correct it.", f"options.{name}")
-        self._bounded(n, options)
+        self.bounded(n, options, self.limits.rows)
         seed = fresh_seed() if seed is None else seed
         return Drawn(n, seed, self.given(given, n), as_shown(self.model) | dict(options))
 
-    def _bounded(self, n: int, options: Mapping[str, Any]) -> None:
+    def bounded(self, n: int, options: Mapping[str, Any], most: int | None) -> None:
+        """Refuses more work than the server takes on.
+
+        Raises:
+            Refusal: Saying the limit.
+        """
         steps = max([1, *(value for value in options.values() if isinstance(value, int))])
         work = n * self.model.space.dims * steps
-        if n > self.limits.rows:
-            raise Refusal(400, f"n must be at most {self.limits.rows}, got {n}. Ask twice.", "n", "too_many")
+        if most is not None and n > most:
+            raise Refusal(400, f"n must be at most {most}, got {n}. Ask twice.", "n", "too_many")
         if work > self.limits.work:
-            raise Refusal(400, f"n × entries × steps must be at most {self.limits.work:,}, got {work:,}. Take fewer "
-                          "steps.", "options", "too_much_work")  # fmt: skip
+            fix = "Take fewer steps." if steps > 1 else "Ask for fewer."
+            raise Refusal(400, f"n × entries × steps must be at most {self.limits.work:,}, got {work:,}. {fix}",
+                          "options" if steps > 1 else "n", "too_much_work")  # fmt: skip
 
     def seconds(self, wanted: float | None) -> float:
         """How long a request may take."""
@@ -188,6 +237,8 @@ class Served:
                 return draw(self.model, jobs)
             case Spoken():
                 return speak(self.model, self.speller, jobs)
+            case Called():
+                return call(jobs)
             case _:
                 return score(self.model, jobs)
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from genzoo.apps.serve.images import prompted
 from genzoo.apps.serve.refusals import Refusal, refused
 from genzoo.apps.serve.served import Served
 from genzoo.apps.serve.speaking import Piece, Spoken, Told
 from genzoo.apps.serve.waiting import Waiting, answers, streamed, while_there
-from genzoo.apps.serve.wire import Chosen, Completion
+from genzoo.apps.serve.wire import Chat, Chosen, Completion, Part
 from genzoo.core.noise import fresh_seed
 from genzoo.models.choice import Choice
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["complete"]
+__all__ = ["chat", "complete"]
 
 Shown = Callable[[int, str, str | None], dict[str, Any]]  # number, text and why it ended, to one of the choices
 
@@ -30,7 +31,7 @@ async def complete(request: "Request", served: Served, asked: Completion) -> "Re
     """What follows some beginnings of texts."""
     served.must("completions")
     prompts = _prompts(served, asked.prompt)
-    jobs = spoken(served, asked, prompts, asked.max_tokens)
+    jobs = spoken(served, asked, prompts, asked.max_tokens, asked.given)
     before = [served.speller.text(each.tolist()) if asked.echo else "" for each in prompts]
     head = {"id": f"cmpl-{uuid.uuid4().hex}", "object": "text_completion", "created": int(time.time()),
             "model": served.name, "seed": jobs[0].seed}  # fmt: skip
@@ -41,7 +42,48 @@ async def complete(request: "Request", served: Served, asked: Completion) -> "Re
     return head | {"choices": [_choice(i, *one) for i, one in enumerate(each)], "usage": usage(served, jobs, told)}
 
 
-def spoken(served: Served, asked: Chosen, prompts: Sequence[Tensor], most: int | None) -> list[Spoken]:
+async def chat(request: "Request", served: Served, asked: Chat) -> "Response | dict[str, Any]":
+    """What is answered to the last message: by a model of one text given another it is the condition, any other goes
+    on with it."""
+    served.must("chat/completions")
+    last, names = _said(asked.messages[-1].content), list(served.given_words())
+    if not last.strip():
+        at = f"messages.{len(asked.messages) - 1}.content"
+        raise Refusal(400, f"{at} must say something, got an empty text. Ask something.", at, "empty")
+    prompts, given = [torch.zeros(0, dtype=torch.long)], asked.given
+    if names:
+        given = prompted(served, last, given, "messages")
+    else:
+        prompts = [prefix_of(served, last, "messages")]
+    most = asked.max_tokens if asked.max_completion_tokens is None else asked.max_completion_tokens
+    jobs = spoken(served, asked, prompts, most, given)
+    unread = len(asked.messages) - 1
+    head = {"id": f"chatcmpl-{uuid.uuid4().hex}", "object": "chat.completion", "created": int(time.time()),
+            "model": served.name, "seed": jobs[0].seed,
+            "remarks": [f"{unread} messages before the last were not looked at"] if unread else []}  # fmt: skip
+    if asked.stream:
+        head["object"] = "chat.completion.chunk"
+        return await told_in_pieces(request, served, jobs, asked, head, _delta)
+    (told,) = await answers(request, served.line, jobs, served.seconds(asked.timeout))
+    choices = [
+        {"index": i, "message": {"role": "assistant", "content": one.text}, "finish_reason": one.finish}
+        for i, one in enumerate(told)
+    ]
+    return head | {"choices": choices, "usage": usage(served, jobs, [told])}
+
+
+def _said(content: str | list[Part]) -> str:
+    """The text of a message."""
+    return content if isinstance(content, str) else "".join(part.text for part in content)
+
+
+def _delta(i: int, text: str, finish: str | None) -> dict[str, Any]:
+    return {"index": i, "delta": {"role": "assistant", "content": text}, "finish_reason": finish}
+
+
+def spoken(
+    served: Served, asked: Chosen, prompts: Sequence[Tensor], most: int | None, given: dict[str, Any]
+) -> list[Spoken]:
     """Texts that are asked for, as they are drawn.
 
     Raises:
@@ -55,8 +97,8 @@ def spoken(served: Served, asked: Chosen, prompts: Sequence[Tensor], most: int |
                     asked.repetition)  # fmt: skip
     stops = (asked.stop,) if isinstance(asked.stop, str) else tuple(asked.stop or ())
     most = served.model.space.dims if most is None else most
-    given = served.given(asked.given, n)
-    return [Spoken(n, seed, given, prefix, choice, most, stops, bool(asked.stream)) for prefix in prompts]
+    rows = served.given(given, n)
+    return [Spoken(n, seed, rows, prefix, choice, most, stops, bool(asked.stream)) for prefix in prompts]
 
 
 async def told_in_pieces(

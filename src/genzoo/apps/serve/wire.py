@@ -7,7 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from genzoo.zoo.mistakes import unknown
 
-__all__ = ["Completion", "Generation", "Score"]
+__all__ = ["Chat", "Chosen", "Completion", "Expect", "Generation", "Impute", "Part", "Score", "Speech"]
 
 Seed = Annotated[int | None, Field(ge=0, lt=1 << 63, description="Names the noise; by default a fresh one.")]
 Count = Annotated[int | None, Field(ge=1, le=4096)]
@@ -155,3 +155,91 @@ class Score(Asked):
 
     input: Annotated[list[Any], Field(min_length=1, max_length=1000)] | Annotated[str, Field(min_length=1)]
     draws: Annotated[int, Field(ge=1, le=1000)] = 1
+
+
+class Part(BaseModel):
+    """A part of a message; parts of other kinds than texts are refused.
+
+    Attributes:
+        type: text.
+        text: What it says.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    type: Literal["text"]
+    text: Text
+
+
+class Message(BaseModel):
+    """What was said.
+
+    Attributes:
+        role: By whom.
+        content: What.
+        name: Is not looked at.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: Text | Annotated[list[Part], Field(min_length=1, max_length=64)]
+    name: str | None = None
+
+
+class Chat(Chosen):
+    """A talk whose last message is to be answered.
+
+    Attributes:
+        messages: What was said; the last is answered.
+        max_tokens: How many symbols an answer has at most.
+        max_completion_tokens: The same, by its newer name.
+    """
+
+    messages: Annotated[list[Message], Field(min_length=1, max_length=1000)]
+    max_tokens: Annotated[int | None, Field(ge=1)] = None
+    max_completion_tokens: Annotated[int | None, Field(ge=1)] = None
+
+
+class Speech(Asked):
+    """A sound that is to be drawn.
+
+    Attributes:
+        input: The text, or the label, that it is drawn for; empty for a run without conditions.
+        voice: Is not looked at.
+        response_format: Only wav.
+        options: Of the run's sampling.
+    """
+
+    input: Annotated[str | None, Field(max_length=10_000)] = None
+    voice: str | None = None
+    response_format: Literal["wav"] | None = None
+    options: Annotated[dict[str, Any], Field(max_length=50)] = Field(default_factory=dict)
+
+
+class Expect(Asked):
+    """A question about x.
+
+    Attributes:
+        of: A statement or a number, as `age > 40 and sex == 'F'` or `norm(x)`.
+        n: From how many samples.
+        quantiles: Which quantiles of a number.
+        rare: Whether to reach for the event by importance sampling.
+    """
+
+    of: Annotated[str, Field(min_length=1, max_length=1000)]
+    n: Annotated[int, Field(ge=2, le=1_000_000)] = 10_000
+    quantiles: Annotated[list[Annotated[float, Field(gt=0, lt=1)]], Field(max_length=20)] = [0.05, 0.5, 0.95]
+    rare: bool = False
+
+
+class Impute(Asked):
+    """Rows of a table with holes.
+
+    Attributes:
+        input: The rows, by column or in their order; null is a hole.
+        n: Draws of each.
+    """
+
+    input: Annotated[list[Any], Field(min_length=1, max_length=1000)]
+    n: Annotated[int, Field(ge=1, le=1000)] = 1

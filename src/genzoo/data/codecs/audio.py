@@ -63,13 +63,27 @@ class SoundCodec(Codec):
             return [row[~row.isnan()].clamp(-1, 1) for row in x.detach().cpu().float()]
         return [expanded(row[row.int() < self.levels].to(torch.uint8)) for row in x.detach().cpu()]
 
+    def wavs(self, x: Shaped[Tensor, "n T"]) -> list[bytes]:
+        """Every row as a file of its own."""
+        found = []
+        for row in self.samples(x):
+            buffer = io.BytesIO()
+            with wave.open(buffer, "wb") as file:
+                self._begin(file)
+                file.writeframesraw(_sixteen_bits(row))
+            found.append(buffer.getvalue())
+        return found
+
+    def _begin(self, file: wave.Wave_write) -> None:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(self.rate)
+
     def save_parts(self, parts: Iterable[Shaped[Tensor, "_ T"]], n: int, path: str | Path) -> Path:
         pause = bytes(2 * int(PAUSE * self.rate))
         sounds = (_sixteen_bits(row) for part in parts for row in self.samples(part))
         with wave.open(str(path), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(self.rate)
+            self._begin(file)
             for number, sound in enumerate(sounds):
                 if 2 * file.getnframes() + len(pause) + len(sound) > LARGEST:
                     raise DataError(f"A WAV file must hold less than 4 GiB, got {n:,} sounds. Write fewer at once.")
@@ -82,7 +96,10 @@ class SoundCodec(Codec):
         """Writes every row to a file of its own; returns the paths."""
         Path(folder).mkdir(parents=True, exist_ok=True)
         width = len(str(max(0, len(x) - 1)))
-        return [self.save(x[i : i + 1], Path(folder) / f"{i:0{width}d}.wav") for i in range(len(x))]
+        paths = [Path(folder) / f"{i:0{width}d}.wav" for i in range(len(x))]
+        for path, content in zip(paths, self.wavs(x), strict=True):
+            path.write_bytes(content)
+        return paths
 
     def load(self, path: str | Path) -> Shaped[Tensor, "1 T"]:
         name = Path(path).name

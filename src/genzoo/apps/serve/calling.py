@@ -1,0 +1,47 @@
+"""Questions that are one call of the library: asked in the line like all others, and ended like them."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from genzoo._deadline import Deadline
+from genzoo.apps.serve.line import Job
+
+__all__ = ["Called", "call"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Called:
+    """A call.
+
+    Attributes:
+        n: How many rows it is about.
+        answer: The call.
+    """
+
+    n: int
+    answer: Callable[[], Any]
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Nothing else is answered with it."""
+        return "call", id(self)
+
+
+def call(jobs: Sequence[Job]) -> Iterator[None]:
+    """Answers a question, unless nobody waits for it any more.
+
+    Args:
+        jobs: One request, of what is `Called`.
+    """
+    (job,) = jobs
+
+    def now() -> float:
+        return time.monotonic() if job.is_alive() else math.inf
+
+    with Deadline(now, job.seconds):
+        found = job.asked.answer()
+    job.end(found)
+    yield

@@ -1,0 +1,85 @@
+"""Questions about a distribution: `/v1/expect`, how likely a statement is, and `/v1/impute`, what is missing."""
+
+from typing import TYPE_CHECKING, Any
+
+from genzoo.apps.cli.answers import Answer, columns_of, written
+from genzoo.apps.serve.calling import Called
+from genzoo.apps.serve.refusals import refused
+from genzoo.apps.serve.scores import rows_of_table
+from genzoo.apps.serve.served import Served
+from genzoo.apps.serve.waiting import answers
+from genzoo.apps.serve.wire import Expect, Impute
+from genzoo.core.noise import fresh_seed
+from genzoo.data.codecs.table import PointsCodec, TableCodec
+from genzoo.tasks import Expression, expectation, rare_event
+from genzoo.tasks import impute as imputed
+from genzoo.tasks.questions import spoken
+from genzoo.zoo.conditions import conditions, turns
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+__all__ = ["expect", "impute"]
+
+
+async def expect(request: "Request", served: Served, asked: Expect) -> dict[str, Any]:
+    """The probability of a statement about x, or the mean of a number, with its interval of 95 %."""
+    served.must("expect")
+    served.bounded(asked.n, {}, most=None)
+    seed, model, codec, data = asked.seed, served.model, served.codec, served.run.config.data
+    seed = fresh_seed() if seed is None else seed
+    try:
+        question = Expression(spoken(asked.of), columns_of(codec, model.space))
+    except ValueError as error:
+        raise refused(error, "of") from None
+    words = served.words(asked.given)
+    try:
+        rows = conditions(model, data, words, turns(model, data, words), served.run.given_codecs)
+    except ValueError as error:
+        raise refused(error, "given") from None
+
+    def found() -> Answer:
+        if asked.rare:
+            margin = written(question.margin, codec)
+            return Answer.of_event(question, rare_event(model, margin, asked.n, given=rows, seed=seed), seed)
+        values = expectation(model, written(question, codec), asked.n, given=rows, seed=seed)
+        return Answer.of_values(question, values, asked.quantiles)
+
+    job = Called(asked.n, found)
+    (answer,) = await answers(request, served.line, [job], served.seconds(asked.timeout))
+    about = {"object": "expectation", "model": served.name, "likelihood": model.likelihood.value}
+    return about | answer.to_json()
+
+
+async def impute(request: "Request", served: Served, asked: Impute) -> dict[str, Any]:
+    """What is missing in rows of a table, drawn given what is there."""
+    served.must("impute")
+    codec, model = served.table, served.model
+    served.bounded(len(asked.input) * asked.n, {}, most=None)
+    x, given = rows_of_table(codec, asked.input, holes=True), served.given(asked.given, len(asked.input))
+    seed = fresh_seed() if asked.seed is None else asked.seed
+
+    def draw() -> Any:
+        return imputed(model, x.to(model.device), asked.n, given or None, seed=seed)
+
+    job = Called(len(x) * asked.n, draw)
+    (found,) = await answers(request, served.line, [job], served.seconds(asked.timeout))
+    drawn = [_rows(codec, codec.cells(served.of_the_space(draw.cpu()))) for draw in found.x]
+    data = [{"object": "row", "index": i, "draws": [rows[i] for rows in drawn]} for i in range(len(x))]
+    about = {"exact": found.exact, "consistent": found.consistent, "seed": seed, "model": served.name}
+    return {"object": "list", "data": data} | about
+
+
+def _rows(codec: TableCodec | PointsCodec, cells: dict[str, list[str]]) -> list[dict[str, Any]]:
+    """Rows of cells; what is a number in the table is one here."""
+    columns = {name: [_value(codec, name, cell) for cell in column] for name, column in cells.items()}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _value(codec: TableCodec | PointsCodec, name: str, cell: str) -> Any:
+    if not cell:
+        return None
+    if isinstance(codec, TableCodec) and (name in codec.words or name in codec.forms):
+        return cell
+    number = float(cell)
+    return int(number) if number.is_integer() and "." not in cell and "e" not in cell else number

@@ -1,0 +1,27 @@
+"""Sounds: `/v1/audio/speech`."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from genzoo.apps.serve.images import prompted
+from genzoo.apps.serve.served import Served
+from genzoo.apps.serve.waiting import answers
+from genzoo.apps.serve.wire import Speech
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+__all__ = ["speak"]
+
+
+async def speak(request: "Request", served: Served, asked: Speech) -> "Response":
+    """One sound, as WAV; its seed stands in the head of the answer."""
+    from starlette.responses import Response
+
+    served.must("audio/speech")
+    given = prompted(served, asked.input or None, asked.given, "input")
+    drawn = served.drawn(1, asked.seed, given, asked.options)
+    (x,) = await answers(request, served.line, [drawn], served.seconds(asked.timeout))
+    (file,) = await asyncio.to_thread(served.player.wavs, x)
+    return Response(file, media_type="audio/wav", headers={"x-genzoo-seed": str(drawn.seed)})
