@@ -1,8 +1,8 @@
 """Serving under load: 64 clients on the loopback, answered together and one at a time; what a request costs beside the
 bare call of the model; whether anything is lost, and whether memory grows.
 
-Times of the server are of its processor, since the clients share the machine's cores with it; what clients wait is told
-beside them, of the clock.
+Times of the server are of its processor, since the clients share the machine's cores with it; what clients wait is
+told beside them, of the clock.
 """
 
 import argparse
@@ -121,7 +121,7 @@ def first_symbol(server: Server, body: Body) -> float:
             told = json.dumps(body | {"stream": True, "seed": i})
             connection.request("POST", "/v1/completions", told, {"Content-Type": "application/json"})
             answer = connection.getresponse()
-            answer.fp.readline()
+            answer.readline()
             waits.append(time.perf_counter() - began)
             answer.read()
     return round(1000 * float(np.mean(sorted(waits)[: ALONE // 2])), 2)
@@ -191,6 +191,7 @@ def measured(runs: list[Path], requests: int) -> dict[str, Any]:
                 "memory MB": [round(start, 1), round(together.megabytes(), 1)],
                 "lost again": again["lost"], "alone": one_by_one(together, route, body, call),
             }  # fmt: skip
+            print(name, json.dumps(figures[name]), flush=True)
         figures["gpt"]["first symbol ms"] = first_symbol(together, text(0))
     return figures
 
