@@ -24,13 +24,13 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
 
-from genzoo.core.given import Given
+from genzoo.core.given import Given, GivenSpace
 from genzoo.core.model import GenerativeModel
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.environments.copies import Environment
 
-__all__ = ["NearestNeighbor", "Policy", "Rollouts", "rollout"]
+__all__ = ["NearestNeighbor", "Policy", "Rollouts", "refuse_other_spaces", "rollout"]
 
 BLOCK = 64  # episodes that act together: one shape of every product of matrices, whatever the number of episodes
 EXECUTED = 8  # of a policy's actions, by default
@@ -57,17 +57,9 @@ class Policy:
         execute: int | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        shapes = [space.shape for space in model.given_space.values()]
-        wanted = (f"x = (actions, {environment.acted.dims})", f"given = (observations, {environment.observed.dims})")
-        seen = shapes[0] if len(shapes) == 1 else ()
-        fits = len(model.space.shape) == 2 and model.space.shape[1] == environment.acted.dims
-        if not fits or len(seen) != 2 or seen[1] != environment.observed.dims:
-            raise ValueError(
-                f"A policy in {environment.name} must have {' and '.join(wanted)}, got x = {model.space.shape} and "
-                f"given = {', '.join(map(str, shapes)) or 'nothing'}. Train on demonstrations of {environment.name}, "
-                "or name the environment of the run's data."
-            )
-        self.horizon, self.history = model.space.shape[0], seen[0]
+        refuse_other_spaces(model.space, model.given_space, environment)
+        (seen,) = model.given_space.values()
+        self.horizon, self.history = model.space.shape[0], seen.shape[0]
         self.execute = max(1, min(self.horizon // 2, EXECUTED)) if execute is None else execute
         if not 1 <= self.execute <= self.horizon:
             raise ValueError(f"A policy of {self.horizon} actions carries out 1 to {self.horizon}, got {execute}.")
@@ -89,6 +81,29 @@ class Policy:
         key = Noise(seed, "decision", step).key
         drawn = self.model.sample(len(rows), rows, seed=key, start=first, **self.options)
         return drawn[:n, : self.execute].double().cpu()
+
+
+def refuse_other_spaces(space: Space, given_space: GivenSpace, environment: Environment) -> None:
+    """Raises where rows are no windows of an environment's actions given windows of its observations.
+
+    Args:
+        space: What one x is.
+        given_space: What it is given.
+        environment: Where a policy is to act.
+
+    Raises:
+        ValueError: If the spaces differ.
+    """
+    shapes = [each.shape for each in given_space.values()]
+    wanted = (f"x = (actions, {environment.acted.dims})", f"given = (observations, {environment.observed.dims})")
+    seen = shapes[0] if len(shapes) == 1 else ()
+    fits = len(space.shape) == 2 and space.shape[1] == environment.acted.dims
+    if not fits or len(seen) != 2 or seen[1] != environment.observed.dims:
+        raise ValueError(
+            f"A policy in {environment.name} must have {' and '.join(wanted)}, got x = {space.shape} and "
+            f"given = {', '.join(map(str, shapes)) or 'nothing'}. Train on demonstrations of {environment.name}, "
+            "or name the environment of the run's data."
+        )
 
 
 class NearestNeighbor(GenerativeModel):

@@ -1,6 +1,6 @@
 """Runs as policies: they act in an environment."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,9 +14,12 @@ from genzoo.zoo.store import read_config
 from genzoo.zoo.terminal import say
 
 if TYPE_CHECKING:
+    from genzoo.core.model import GenerativeModel
+    from genzoo.data import Data
     from genzoo.tasks.rollouts import Rollouts
+    from genzoo.zoo.loading import Run
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "act_all", "refuse_unfit"]
 
 SHOWN = 4  # episodes of a film
 
@@ -56,17 +59,17 @@ def rollout(
         rows = loaded.data().train
         nearest = Policy(NearestNeighbor(rows.x, rows.given), where, execute=policy.execute)
         told["nearest neighbor"] = _told(act(nearest, n, seed=seed), where.ways)
-    if as_json:
-        about = {"env": env, "version": where.version, "n": n, "seed": seed, "execute": policy.execute}
-        return print_json(about | {"found": told})
-    print_table(("what", *told), [(name, *(_cell(part[name]) for part in told.values())) for name in told[run.name]])
-    if found.clipped:
-        say(f"{100 * found.clipped:.2g} % of the actions lay outside {where.acted} and were moved into it.")
     if film is not None and found.film is not None:
         from genzoo.data.codecs.clips import ClipCodec
 
         film.parent.mkdir(parents=True, exist_ok=True)
-        say(f"film: {ClipCodec(256, where.rate).save(found.film, film)}")
+        say(f"film: {ClipCodec(256, where.rate).save(found.film, film)}", err=True)
+    if as_json:
+        about = {"env": env, "version": where.version, "n": n, "seed": seed, "execute": policy.execute}
+        return print_json(about | {"found": told})
+    _print(told)
+    if found.clipped:
+        say(f"{100 * found.clipped:.2g} % of the actions lay outside {where.acted} and were moved into it.")
     return None
 
 
@@ -82,6 +85,56 @@ def _told(found: "Rollouts", ways: tuple[str, ...]) -> dict[str, object]:
         "clipped actions": found.clipped,
     }
     return means | shares | costs
+
+
+def refuse_unfit(data: "Data", env: str | None) -> None:
+    """Refuses an environment that is unknown, or data that are no demonstrations of it, before anything is trained.
+
+    Args:
+        data: The data.
+        env: The environment, if there is to be one.
+
+    Raises:
+        DataError: If it is unknown.
+        ValueError: If the spaces differ.
+    """
+    from genzoo.core.given import as_given_space
+    from genzoo.environments import environment
+    from genzoo.tasks.rollouts import refuse_other_spaces
+
+    if env is not None:
+        refuse_other_spaces(data.space, as_given_space(data.given_space), environment(env))
+
+
+def act_all(runs: Mapping[str, "Run"], env: str | None, n: int, seed: int) -> None:
+    """Lets several runs act in the same episodes, and prints one table of them and of the nearest neighbor.
+
+    Args:
+        runs: The runs by name.
+        env: The environment; None: nothing is done.
+        n: How many episodes.
+        seed: Names first states and noise.
+    """
+    from genzoo.environments import environment
+    from genzoo.tasks import NearestNeighbor, Policy
+    from genzoo.tasks import rollout as act
+
+    if env is None or not runs:
+        return
+    rows = next(iter(runs.values())).data().train
+    models: dict[str, GenerativeModel] = {name: run.generative for name, run in runs.items()}
+    models |= {"nearest neighbor": NearestNeighbor(rows.x, rows.given)}
+    where = environment(env)
+    with Heartbeat("rollout") as beat:
+        beat.say(f"acting in {n:,} episodes of {env} each")
+        found = {name: act(Policy(model, where), n, seed=seed) for name, model in models.items()}
+    _print({name: _told(each, where.ways) for name, each in found.items()})
+
+
+def _print(told: Mapping[str, Mapping[str, object]]) -> None:
+    """A table, a column for each policy."""
+    names = next(iter(told.values()))
+    print_table(("what", *told), [(name, *(_cell(part[name]) for part in told.values())) for name in names])
 
 
 def _cell(value: object) -> object:

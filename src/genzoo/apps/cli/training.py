@@ -131,6 +131,8 @@ def compare(
     seed: Annotated[int, typer.Option(min=0, help="Names every random draw.")] = 0,
     samples: Annotated[int, typer.Option(min=2, help="Samples that are measured, at most.")] = 2000,
     rows: Annotated[int, typer.Option(min=2, help="Test rows that are scored, at most.")] = 1000,
+    env: Annotated[str | None, typer.Option(help="Let all act in this environment, too, as fork.")] = None,
+    episodes: Annotated[int, typer.Option(min=1, help="In so many episodes.")] = 200,
     out: Annotated[Path | None, typer.Option(help="Where the runs and the report go; what is there goes on.")] = None,
     online: Annotated[bool, typer.Option("--online", help="Fetch data of finished runs from the hub.")] = False,
 ) -> None:
@@ -148,6 +150,7 @@ def compare(
         )
     for name in names:
         recipe_named(name.partition(":")[0])  # typos are told before torch is loaded
+    from genzoo.apps.cli.acting import act_all, refuse_unfit
     from genzoo.evaluation import Protocol
     from genzoo.experiments.compare import compare as run_all
     from genzoo.experiments.compare import compare_runs
@@ -159,8 +162,10 @@ def compare(
         found = compare_runs(runs, out=out, protocol=protocol, online=online)
     else:
         read = read_words(data, given, x, how_read, binarize=binarize, size=size, color=color, group=group)
+        refuse_unfit(read, env)
         found = run_all(read, names, seeds=seeds, out=out, protocol=protocol, **asked)
     print_leaderboard(found)
+    act_all({entry.name: entry.runs[0] for entry in found.entries if entry.runs}, env, episodes, seed)
     say(f"report: {write_report(found)}")
 
 
