@@ -52,16 +52,17 @@ class Server(NamedTuple):
 def served(runs: list[Path], *more: str) -> Iterator[Server]:
     """Runs served for a while; at the end the server must have ended well."""
     command = [sys.executable, "-m", "genzoo", "serve", *map(str, runs), "--port", "0", *more]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    assert process.stdout is not None
-    port = int(process.stdout.readline().split("/v1")[0].rpartition(":")[2])
-    server = Server(process, port)
-    while asked(server, "GET", "/ready")[0] != 200:
-        time.sleep(0.1)
-    yield server
-    process.terminate()
-    process.stdout.read()
-    assert process.wait(60) == 0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        try:
+            port = int(process.stdout.readline().split("/v1")[0].rpartition(":")[2])
+            server = Server(process, port)
+            while asked(server, "GET", "/ready")[0] != 200:
+                time.sleep(0.1)
+            yield server
+        finally:
+            process.terminate()
+    assert process.returncode == 0
 
 
 def asked(server: Server, method: str, route: str, body: Body | None = None) -> tuple[int, bytes]:
