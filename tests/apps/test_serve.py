@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import io
 import json
+import math
 import socket
 import threading
 import time
@@ -270,6 +271,8 @@ CASES = {
         ({"model": "digits", "size": "64x64"}, 400, "size", "must be 8x8"),
         ({"model": "digits", "prompt": " "}, 400, "prompt", "empty text"),
         ({"model": "digits", "options": {"nois": True}}, 400, "options.nois", "Did you mean noise?"),
+        ({"model": "digits", "given": {"label": math.nan}}, 400, "given.label", "must be a word, a number or a list"),
+        ({"model": "digits", "options": {"noise": math.inf}}, 400, "options.noise", "must be a number, a word"),
         ({"model": "digits", "options": {"noise": []}}, 400, "options.noise", "must be a number, a word"),
         ({"model": "digits", "options": {"noise": 10**6}}, 400, "options", "n × entries × steps"),
         ({"model": "digits", "response_format": "url"}, 400, "response_format", "b64_json"),
@@ -292,6 +295,7 @@ CASES = {
         ({"model": "moons", "input": [[1, 2, 3]]}, 400, "input.0", "2 cells"),
         ({"model": "moons", "input": [{"z": 1}]}, 400, "input.0.z", "There are: x, y"),
         ({"model": "moons", "input": [["a", 1]]}, 400, "input", "number"),
+        ({"model": "moons", "input": [[0, 0]] * 100, "draws": 1000}, 400, "n", "n × entries × steps"),
         ({"model": "digits", "input": ["%"]}, 400, "input.0", "must be base64"),
         ({"model": "digits", "input": ["aGk="]}, 400, "input.0", "must be a whole PNG"),
     ],

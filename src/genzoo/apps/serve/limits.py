@@ -22,7 +22,7 @@ class Limits:
 
     queue: int = 128
     rows: int = 64
-    work: int = 1_000_000_000
+    work: int = 200_000_000
     seconds: float = 60.0
     body: int = 1 << 20
     upload: int = 1 << 25

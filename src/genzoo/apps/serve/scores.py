@@ -32,6 +32,7 @@ async def score(request: "Request", served: Served, asked: Score) -> dict[str, A
     """log p of each row that a request brings, in nats, with the kind of the number and its error."""
     served.must("score")
     x = await asyncio.to_thread(_rows, served, [asked.input] if isinstance(asked.input, str) else asked.input)
+    served.bounded(len(x) * asked.draws, {}, most=None)
     job = Scored(x, served.given(asked.given, len(x)), asked.seed or 0, asked.draws)
     ((nats, errors),) = await answers(request, served.line, [job], served.seconds(asked.timeout))
     space = served.model.space

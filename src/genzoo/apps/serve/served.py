@@ -1,5 +1,6 @@
 """Runs that are served: what each can be asked, how a request becomes rows of its model, and its line."""
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -33,7 +34,7 @@ from genzoo.zoo.store import WEIGHTS
 __all__ = ["Served", "Shelf"]
 
 KINDS = {ImageCodec: "image", SoundCodec: "audio", SpellingCodec: "text", TableCodec: "table", PointsCodec: "table"}
-OURS = ("draft", "prefix", "wrap", "watch")  # options that are no plain values, or name files
+OURS = ("ahead", "beams", "draft", "prefix", "wrap", "watch")  # no plain values, names of files, or for texts alone
 
 
 class Served:
@@ -203,7 +204,7 @@ class Served:
                 close = nearest(name, self.options())
                 fix = f"Did you mean {close}?" if close else f"Choose among: {', '.join(self.options()) or 'none'}."
                 raise Refusal(400, f"There is no option {name!r} of {self.name}. {fix}", f"options.{name}", "unknown")
-            if not isinstance(value, int | float | str | None):
+            if not (isinstance(value, int | str | None) or _is_finite(value)):
                 raise Refusal(400, f"options.{name} must be a number, a word or null. Correct it.", f"options.{name}")
         self.bounded(n, options, self.limits.rows)
         seed = fresh_seed() if seed is None else seed
@@ -215,7 +216,7 @@ class Served:
         Raises:
             Refusal: Saying the limit.
         """
-        steps = max([1, *(value for value in options.values() if isinstance(value, int))])
+        steps = max([1, *(math.ceil(value) for value in options.values() if isinstance(value, int | float))])
         work = n * self.model.space.dims * steps
         if most is not None and n > most:
             raise Refusal(400, f"n must be at most {most}, got {n}. Ask twice.", "n", "too_many")
@@ -295,9 +296,13 @@ def _word(name: str, value: Any) -> str:
     """A condition of a request as a word of the command line."""
     if isinstance(value, str):
         return value
-    if isinstance(value, list) and value and all(isinstance(each, str | int | float) for each in value):
+    if isinstance(value, list) and value and all(isinstance(each, str | int) or _is_finite(each) for each in value):
         return ",".join(map(str, value))
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int) or _is_finite(value):
         return str(value)
     raise Refusal(400, f"given.{name} must be a word, a number or a list of them, got {type(value).__name__}. "
                   "Correct it.", f"given.{name}", "invalid_type")  # fmt: skip
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, float) and math.isfinite(value)
