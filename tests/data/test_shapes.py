@@ -89,6 +89,22 @@ def test_one_version_is_drawn_for_each_seed_epoch_and_row(data: Data) -> None:
     assert torch.equal(data.valid.gather(index[:9], epoch=1)[1]["text"], data.valid.gather(index[:9])[1]["text"])  # type: ignore[index, call-overload]
 
 
+def test_captions_can_be_what_is_learned_of_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "PICTURES", {"train": 300, "valid": 20, "test": 20})
+    for column in ("caption", "caption_zh"):
+        turned = read("shapes", x=column, given="image", hold_out="color*shape:0.2")
+        plain = read("shapes", given=column, hold_out="color*shape:0.2")
+        assert turned.codec.texts(turned.x) == next(iter(plain.given_codecs.values())).texts(plain.given)  # type: ignore[attr-defined, arg-type]
+        assert isinstance(turned.given, torch.Tensor)
+        assert turned.given.equal(plain.x)
+        assert turned.space.ragged
+        assert {split: index.tolist() for split, index in turned.splits.items()} == {
+            split: index.tolist() for split, index in plain.splits.items()
+        }
+    with pytest.raises(DataError, match="must be a text, or a label that every row has, got 'relation'"):
+        read("shapes", x="relation", given="image")
+
+
 def test_versions_and_compositions_are_in_the_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded, "PICTURES", {"train": 300, "valid": 20, "test": 20})
     asked = ({}, {"hold_out": "color*shape:0.2"}, {"hold_out": "color*shape:0.3"})

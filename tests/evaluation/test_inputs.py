@@ -94,7 +94,7 @@ OTHERS = [  # public names that take no two sets of rows: formulas, densities, t
     "OfModule RandomFeatures Values extractor_named Judge JudgeSettings judge_for judges read_judge shipped_judge",
     "judge_made_for nearest_judge recognition Collapse Copying",
     "write_judge Examiner Findings Protocol evaluate WrongScale check_scale Canonical Molecules canonical",
-    "SceneScores scene_scores scenes_hold scenes_in recall_at retrieval zero_shot",
+    "SceneScores scene_scores scenes_hold scenes_in recall_at retrieval zero_shot linear_probe",
     "internal_diversity molecule_metrics property_distances TableQuality columns_of missing_similarity",
     "table_quality ClosestRecords Utility closest_records table_utility Copied copied distinct length_distance",
     "ngram_distance perplexity repetition boosted_two_sample_test chance_below as_shown Standing standing",

@@ -242,13 +242,14 @@ class Condition:
         return cls(labels.long(), Space(tuple(labels.shape[1:]), levels=high + 1), classes)
 
     def as_x(self, name: str) -> tuple[Tensor, Space, Codec]:
-        """Labels as rows of data: a column of class numbers, its space, and the way to a table of their names.
+        """Labels or texts as rows of data: a column of class numbers, its space, and the way to a table of their
+        names; or lines of letters, of those that occur.
 
         Args:
             name: What the column is called.
 
         Raises:
-            DataError: If the condition is no label, or some rows have none.
+            DataError: If the condition is neither, or some rows have no label.
 
         Example:
             >>> rows, space, codec = Condition.from_cells("kind", ["red", "white", "red"]).as_x("kind")
@@ -256,9 +257,17 @@ class Condition:
             ([[0], [1], [0]], {'kind': ['red', 'white', 'red']})
         """
         from genzoo.data.codecs.table import TableCodec
+        from genzoo.data.codecs.text import SpellingCodec, TextCodec
 
+        if isinstance(self.codec, SpellingCodec):
+            texts = self.codec.texts(self.rows)
+            letters = TextCodec(TextCodec.alphabet_of(texts), lines=True)
+            spelled = letters.rows(texts)
+            return spelled, Space(tuple(spelled.shape[1:]), levels=letters.levels, ragged=True), letters
         if self.space.levels is None or self.rows.ndim != 1 or (len(self.rows) and int(self.rows.min()) < 0):
-            raise DataError(f"`x` must be a label that every row has, got {name!r}, {self.space}. Name another.")
+            raise DataError(
+                f"`x` must be a text, or a label that every row has, got {name!r}, {self.space}. Name another."
+            )
         words = {} if self.classes is None else {name: self.classes}
         space = Space((1,), levels=self.space.levels)
         return self.rows[:, None].to(getattr(torch, space.dtype)), space, TableCodec((name,), space.levels, words)

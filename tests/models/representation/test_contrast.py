@@ -4,12 +4,16 @@ import math
 
 import pytest
 import torch
+from torch import nn
 from torch.nn.functional import cross_entropy
 
 from genzoo.core import Batch, Noise, Space
+from genzoo.distributions.estimate import TooFew
 from genzoo.evaluation.matching import recall_at, retrieval, zero_shot
+from genzoo.evaluation.probing import linear_probe
 from genzoo.models.abilities import Matching
-from genzoo.models.representation import CLIP, alike, info_nce
+from genzoo.models.representation import CLIP, CPC, MAE, SimCLR, VICReg, alike, info_nce
+from genzoo.models.representation.vicreg import spread_and_covariance
 from genzoo.nn import MLP, Reading
 from genzoo.training import TrainConfig, train
 from tests.models.test_conditions import Told
@@ -128,6 +132,75 @@ def test_rows_as_alike_as_the_right_one_stand_before_it() -> None:
     order = torch.arange(25.0).reshape(5, 5)
     assert recall_at(1, order, torch.eye(5).bool()).value == pytest.approx(0.2)
     assert recall_at(3, order, torch.eye(5).bool()).value == pytest.approx(0.6)
+
+
+def test_a_probe_is_ridge_regression_and_chooses_how_strong_by_rows_of_its_own() -> None:
+    """Two classes whose means lie 2 apart along one of many directions: Bayes' rule names Φ(1) of them."""
+    label = torch.arange(4000) % 2
+    z = Noise(0).normal(4000, 30, dtype=torch.float64)
+    z[:, 3] += 2.0 * label
+    found = linear_probe(z[:3000], label[:3000], z[3000:], label[3000:])
+    assert found.value == pytest.approx(0.8413, abs=0.03)
+    moved = 7.0 * z + 100
+    assert linear_probe(moved[:3000], label[:3000], moved[3000:], label[3000:]).value == found.value
+    few = linear_probe(z[:40], label[:40], z[3000:], label[3000:])  # fewer rows than would do without a penalty
+    assert 0.55 < few.value < found.value
+    with pytest.raises(TooFew, match="got 3 and 997"):
+        linear_probe(z[:3], label[:3], z[3003:], label[3003:])
+
+
+def views(n: int, page: int = 0) -> Batch:
+    return Batch(Noise(4).integers(256, n, 1, 8, 8).to(torch.uint8), None, Noise(5).tick(page))
+
+
+def test_views_that_are_the_same_are_told_apart_without_error_and_collapse_is_what_vicreg_pays_for() -> None:
+    space, net, head = Space((1, 8, 8), levels=256), nn.Flatten(), nn.Identity()
+
+    def same(x: torch.Tensor, noise: Noise) -> torch.Tensor:
+        return x - x.mean(0)
+
+    sharp = SimCLR(space, net, head, code=64, view=same, temperature=0.01)
+    assert sharp.loss(views(16)) < 0.01
+    blunt = SimCLR(space, net, head, code=64, view=lambda x, noise: 0 * x + 1, temperature=0.1)
+    assert blunt.loss(views(16)).item() == pytest.approx(math.log(31))  # all alike: one of all the others
+    collapsed = VICReg(space, net, head, code=64, view=lambda x, noise: 0 * x + 1)
+    found = {name: each.item() for name, each in collapsed.losses(views(16)).items()}
+    assert (found["invariance"], found["covariance"]) == (0, 0)
+    assert found["variance"] == pytest.approx(1 - math.sqrt(1e-4))
+    z = Noise(6).normal(20_000, 3, dtype=torch.float64)
+    lacks, covariance = spread_and_covariance(2 * z)
+    assert lacks == 0
+    assert covariance < 0.01
+    lacks, covariance = spread_and_covariance(z[:, :1].expand(-1, 3) / 2)
+    assert lacks.item() == pytest.approx(0.5, abs=0.01)
+    assert covariance.item() == pytest.approx(2 / 16, abs=0.01)  # of each entry with two others, (1/4)²
+
+
+def test_a_masked_autoencoder_sees_no_patch_that_is_hidden() -> None:
+    model = MAE(Space((1, 8, 8), levels=256), code=16, depth=1, heads=2, patch=2).double()
+    x = views(3).x
+    parts = model.cut(x)
+    kept = torch.tensor([[0, 5, 9]] * 3)
+    seen = model.seen(parts, kept)
+    hidden = parts.clone()
+    hidden[:, 1:5], hidden[:, 10:] = 9.0, -9.0
+    assert model.seen(hidden, kept).equal(seen)
+    assert not model.seen(hidden.roll(1, 0), kept).equal(seen)
+    shuffled = model.seen(parts, kept.flip(1)).flip(1)
+    torch.testing.assert_close(shuffled, seen)  # places, not their order, say where a patch is
+    assert model.kept == 4
+
+
+def test_coding_predictively_tells_what_follows_from_what_came() -> None:
+    """Rows of one symbol each: what follows is told from rows of other symbols, and from no others."""
+    x = nn.functional.one_hot(Noise(7).integers(8, 512), 8).float()[:, None].expand(512, 4, 8).contiguous()
+    model = CPC(Space((4, 8)), code=16, patch=1, horizon=2)
+    before = model.loss(Batch(x, None, Noise(0)))
+    trained = train(model, Told(Batch(x)), TrainConfig(steps=150, batch_size=64, lr=1e-2), say=lambda _: None).model
+    after = trained.loss(Batch(x[:64], None, Noise(0)))
+    assert before.item() == pytest.approx(math.log(512), rel=0.1)
+    least = (x[:64, 0] @ x[:64, 0].mT).sum(1).log().mean().item()  # rows of one symbol cannot be told apart
+    assert least - 1e-4 < after.item() < least + 0.25
 
 
 def test_it_needs_a_condition_and_a_temperature_that_can_be() -> None:
