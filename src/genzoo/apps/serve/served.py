@@ -1,5 +1,6 @@
 """Runs that are served: what each can be asked, how a request becomes rows of its model, and its line."""
 
+import functools
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -53,12 +54,12 @@ class Served:
         self.line = Line(name, self._work, limits, lambda jobs, rows: metrics.turn(name, jobs, rows))
         metrics.watch(name, self.line)
 
-    @property
+    @functools.cached_property
     def kind(self) -> str:
         """What its rows are: image, audio, text, table or array."""
         return next((kind for codec, kind in KINDS.items() if isinstance(self.codec, codec)), "array")
 
-    @property
+    @functools.cached_property
     def routes(self) -> list[str]:
         """What it can be asked."""
         can = {
@@ -77,12 +78,13 @@ class Served:
         recipe, data = self.run.config.recipe, self.run.config.data
         more = {
             "recipe": recipe.name, "data": data.name, "kind": self.kind, "routes": self.routes,
-            "likelihood": self.model.likelihood.value, "space": str(self.model.space), "given": self.given_words(),
-            "options": self.options(),
+            "likelihood": self.model.likelihood.value, "space": str(self.model.space), "given": self.given_words,
+            "options": self.options,
         }  # fmt: skip
         created = int((self.run.path / WEIGHTS).stat().st_mtime)
         return {"id": self.name, "object": "model", "created": created, "owned_by": "genzoo", "genzoo": more}
 
+    @functools.cached_property
     def given_words(self) -> dict[str, Any]:
         """What it is conditioned on, by the names of the data, with the classes that have names."""
         data, spaces = self.run.config.data, self.model.given_space
@@ -93,9 +95,15 @@ class Served:
             found[name] = {"is": str(spaces[own]), "classes": classes}
         return found
 
+    @functools.cached_property
     def options(self) -> list[str]:
         """Options of sampling that are plain values."""
         return sorted(set(self.model.options("draw")) - set(OURS))
+
+    @functools.cached_property
+    def shown(self) -> dict[str, Any]:
+        """Options by which samples are shown, as the command line shows them."""
+        return as_shown(self.model)
 
     @property
     def speller(self) -> SpellingCodec:
@@ -200,15 +208,15 @@ class Served:
             Refusal: If a condition or an option is none of the run's, or it is too much work.
         """
         for name, value in options.items():
-            if name not in self.options():
-                close = nearest(name, self.options())
-                fix = f"Did you mean {close}?" if close else f"Choose among: {', '.join(self.options()) or 'none'}."
+            if name not in self.options:
+                close = nearest(name, self.options)
+                fix = f"Did you mean {close}?" if close else f"Choose among: {', '.join(self.options) or 'none'}."
                 raise Refusal(400, f"There is no option {name!r} of {self.name}. {fix}", f"options.{name}", "unknown")
             if not (isinstance(value, int | str | None) or _is_finite(value)):
                 raise Refusal(400, f"options.{name} must be a number, a word or null. Correct it.", f"options.{name}")
         self.bounded(n, options, self.limits.rows)
         seed = fresh_seed() if seed is None else seed
-        return Drawn(n, seed, self.given(given, n), as_shown(self.model) | dict(options))
+        return Drawn(n, seed, self.given(given, n), self.shown | dict(options))
 
     def bounded(self, n: int, options: Mapping[str, Any], most: int | None) -> None:
         """Refuses more work than the server takes on.

@@ -46,7 +46,7 @@ async def chat(request: "Request", served: Served, asked: Chat) -> "Response | d
     """What is answered to the last message: by a model of one text given another it is the condition, any other goes
     on with it."""
     served.must("chat/completions")
-    last, names = _said(asked.messages[-1].content), list(served.given_words())
+    last, names = _said(asked.messages[-1].content), list(served.given_words)
     if not last.strip():
         at = f"messages.{len(asked.messages) - 1}.content"
         raise Refusal(400, f"{at} must say something, got an empty text. Ask something.", at, "empty")
