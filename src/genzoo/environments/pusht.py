@@ -117,10 +117,12 @@ class Table:
                      ((low, high), (high, high))):  # fmt: skip
             self.space.add(physics.Segment(self.space.static_body, a, b, 2))
         self.disc = physics.Body(body_type=physics.Body.KINEMATIC)
+        self.disc.position = 256, 400  # where bodies come from decides in which order their contacts are solved
         self.space.add(self.disc, physics.Circle(self.disc, DISC))
         self.block = physics.Body(1, 2 * physics.moment_for_poly(1, BARS[0]))  # as the recorded block has it
-        self.space.add(self.block, *(physics.Poly(self.block, bar) for bar in BARS))
-        self.block.center_of_gravity = MIDDLE
+        bars = [physics.Poly(self.block, bar) for bar in BARS]
+        self.block.center_of_gravity, self.block.position = MIDDLE, (256, 300)
+        self.space.add(self.block, *bars)
 
     def anew(self) -> "Table":
         """Another, at rest."""
