@@ -461,6 +461,16 @@ def test_one_request_that_fails_fails_alone(server, monkeypatch, asking):
     assert not any("what nobody is told" in line for line in said)
 
 
+def test_options_that_do_not_suit_are_named(server, monkeypatch):
+    def wrong(*args, **options):
+        raise TypeError("'<' not supported")
+
+    monkeypatch.setattr(server.shelf["digits"].model, "sample", wrong)
+    found = refused(server, "images/generations", **PICTURE, options={"noise": "much"})
+    assert found[:2] == (400, "options")
+    assert "noise='much'" in found[2]
+
+
 def test_it_ends_when_all_is_answered(folder, asking):
     with running([folder / "digits"]) as server:
         work = Slow(60)

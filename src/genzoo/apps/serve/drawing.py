@@ -12,6 +12,7 @@ from torch import Tensor
 from genzoo._deadline import Deadline
 from genzoo.apps.serve.joined import Joined
 from genzoo.apps.serve.line import Job
+from genzoo.apps.serve.refusals import Refusal, refused
 from genzoo.core.game import Trainable
 from genzoo.core.given import Given
 from genzoo.core.model import GenerativeModel, evaluating
@@ -59,16 +60,31 @@ def draw(model: GenerativeModel, jobs: Sequence[Job]) -> Iterator[None]:
         return time.monotonic() if any(alive) else math.inf
 
     with Deadline(now, max(job.seconds for job in jobs)):
-        if len(asked) == 1:
-            (one,) = asked
-            x = model.sample(one.n, one.given or None, seed=one.seed, **one.options)
-        else:
-            with torch.no_grad(), evaluating(model):
-                n, given = sum(each.n for each in asked), beside([each.given for each in asked])
-                x = model.draw(n, given, noise_of(model, asked), **asked[0].options)
+        x = _drawn(model, asked)
     for job, rows in zip(jobs, x.cpu().split([each.n for each in asked]), strict=True):
         job.end(rows)
     yield
+
+
+def _drawn(model: GenerativeModel, asked: Sequence[Drawn]) -> Tensor:
+    """Rows of all, one's after another's.
+
+    Raises:
+        Refusal: If the options do not suit the model.
+    """
+    options = asked[0].options
+    try:
+        if len(asked) == 1:
+            return model.sample(asked[0].n, asked[0].given or None, seed=asked[0].seed, **options)
+        with torch.no_grad(), evaluating(model):
+            n, given = sum(each.n for each in asked), beside([each.given for each in asked])
+            return model.draw(n, given, noise_of(model, asked), **options)
+    except ValueError as error:
+        raise refused(error, "options") from error
+    except TypeError as error:
+        told = ", ".join(f"{name}={value!r:.40}" for name, value in options.items())
+        raise Refusal(400, f"options must suit the run, got {told or 'none'}. Correct their types.", "options",
+                      "invalid_type") from error  # fmt: skip
 
 
 def noise_of(model: Trainable, asked: Sequence[Any]) -> Noise:
