@@ -101,20 +101,25 @@ def test_a_missing_word_is_as_near_as_any() -> None:
 def test_numbers_together_tell_what_neither_tells_alone() -> None:
     """z ~ N(0, C): what is left of one given the other is (C⁻¹z)_k / √(C⁻¹)_kk; one number is its surprise."""
     z = Noise(0).normal(4000, 2, dtype=torch.float64) @ torch.tensor([[1.0, 0.8], [0.0, 0.6]]).double()
-    told = {"a": z[:, 0], "b": z[:, 1]}
+    told = {"a": z[:, :1], "b": z[:, 1:]}
     both = Together(told, both_ways={"a": False, "b": True})
     shrunk = torch.tensor([[1.0, 0.6], [0.6, 1.0]]).double()  # a quarter of 0.8 is given away
     assert both.left.allclose(shrunk.inverse() / shrunk.inverse().diag().sqrt(), atol=0.05)
-    odd = {"a": torch.tensor([0.0, 2.0, 2.0]).double(), "b": torch.tensor([0.0, 1.6, -1.6]).double()}
+    odd = {"a": torch.tensor([[0.0], [2.0], [2.0]]).double(), "b": torch.tensor([[0.0], [1.6], [-1.6]]).double()}
     score, by = both(odd)
     assert score[2] > score[1] + 3 > score[0] + 3
     assert both(odd, torch.tensor([True, True, False]))[0][2] < score[1] + 1  # a row with holes is not compared
     assert by["a"][1] == by["a"][2] == pytest.approx(-math.log(stats.norm.sf(2.0)), rel=0.05)
-    assert Together({"a": z[:, 0]}, both_ways={"a": False})({"a": odd["a"]})[0].equal(by["a"])
-    near = {"a": torch.tensor([-3.0, -300.0]).double(), "b": torch.tensor([-2.0, -2.0]).double()}
+    assert Together({"a": z[:, :1]}, both_ways={"a": False})({"a": odd["a"]})[0].equal(by["a"])
+    near = {"a": torch.tensor([[-3.0], [-300.0]]).double(), "b": torch.full((2, 1), -2.0).double()}
     assert both(near)[0].diff().abs() < 2  # where low values are not strange, no value is low enough to be
-    far = both({"a": torch.tensor([1e9, torch.inf]).double(), "b": torch.tensor([-1e9, -torch.inf]).double()})[0]
+    far = both({"a": torch.tensor([[1e9], [torch.inf]]).double(), "b": torch.tensor([[-1e9], [-torch.inf]]).double()})[
+        0
+    ]
     assert far.isfinite().all()
+    average = Together({"a": z}, both_ways={"a": False})({"a": torch.tensor([[1.0, 1.0], [2.0, 0.0]]).double()})[0]
+    assert float(average[0]) == pytest.approx(float(average[1]), rel=0.05)
+    assert float(average[0]) == pytest.approx(-math.log(stats.norm.sf(2 / math.sqrt(3.6))), rel=0.05)
     exact = Tails(z[:, 0]).normal(torch.tensor([-3.0, 0.0, 1.0, 40.0]).double())
     assert exact[:3].allclose(torch.tensor([-3.0, 0.0, 1.0]).double(), atol=0.25)
     assert exact[3] > 100

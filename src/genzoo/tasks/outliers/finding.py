@@ -173,14 +173,14 @@ def _fitted(setting: Setting, method: str, calibration: Told) -> Fitted:
     first, left = (part_of(calibration, half.sort().values) for half in order.chunk(2))
     spread = setting.of_each(first, numbers)
     both = {statistic.name: statistic.both_ways for statistic in chosen}
-    together = Together({name: united(part, part) for name, part in spread.items()}, both_ways=both)
+    together = Together(spread, both_ways=both) if method == "auto" else None
 
     def score(rows: Told) -> tuple[Tensor, dict[str, Tensor]]:
-        found = {name: united(part, spread[name]) for name, part in setting.of_each(rows, numbers).items()}
+        found = setting.of_each(rows, numbers)
         if method == "typicality":
-            return (found["likelihood"] - spread["likelihood"].mean()).abs(), {}
-        if method != "auto":
-            return found[method], {}
+            return (found["likelihood"] - spread["likelihood"].mean()).abs()[:, 0], {}
+        if together is None:
+            return united(found[method], spread[method]), {}
         return together(found, setting.of(rows, _whole)[:, 0] == 1)
 
     return Fitted(score, left)

@@ -85,21 +85,26 @@ class Together:
     """Numbers of each row as one, by their tails and by what is left of each given the others.
 
     Args:
-        values: Of calibration rows, by name.
+        values: Of calibration rows, by name; where there are several of a name, their normal scores are averaged.
         both_ways: Of which the lower tail counts as well.
 
     Example:
         >>> z = torch.randn(500, 2, generator=torch.Generator().manual_seed(0)).double()
-        >>> both = Together({"a": z[:, 0], "b": z.sum(1)}, both_ways={"a": True, "b": False})
-        >>> score, by = both({"a": torch.tensor([1.0, -2.0]).double(), "b": torch.tensor([1.0, 1.0]).double()})
+        >>> both = Together({"a": z[:, :1], "b": z.sum(1, keepdim=True)}, both_ways={"a": True, "b": False})
+        >>> score, by = both({"a": torch.tensor([[1.0], [-2.0]]).double(), "b": torch.ones(2, 1).double()})
         >>> bool(score[1] > score[0]), list(by)
         (True, ['a', 'b'])
     """
 
-    def __init__(self, values: Mapping[str, Float[Tensor, " n"]], *, both_ways: Mapping[str, bool]) -> None:
-        self.tails = {name: Tails(part, both_ways=both_ways[name]) for name, part in values.items()}
+    def __init__(self, values: Mapping[str, Float[Tensor, "n _"]], *, both_ways: Mapping[str, bool]) -> None:
+        self.both_ways = both_ways
+        self.tails = {name: [Tails(column) for column in part.T] for name, part in values.items()}
+        self.spread = torch.ones(len(values), dtype=torch.float64)
         self.least = torch.full((len(values),), -torch.inf, dtype=torch.float64)
         known = self._scores(values)
+        several = torch.tensor([len(columns) > 1 for columns in self.tails.values()])
+        self.spread[several] = known.std(0)[several].cpu()
+        known = known / self.spread.to(known)
         upward = torch.tensor([not both_ways[name] for name in values])
         self.least[upward] = known.amin(0)[upward].cpu()  # a copy is no nearer than near, whatever else is told of it
         covariance = known.T.cov().reshape(len(known.T), -1)
@@ -107,7 +112,7 @@ class Together:
         self.left = inverse / inverse.diag().sqrt()
 
     def __call__(
-        self, values: Mapping[str, Float[Tensor, " B"]], whole: Bool[Tensor, " B"] | None = None
+        self, values: Mapping[str, Float[Tensor, "B _"]], whole: Bool[Tensor, " B"] | None = None
     ) -> tuple[Float[Tensor, " B"], dict[str, Float[Tensor, " B"]]]:
         """How strange rows are, and the surprise of each of their numbers.
 
@@ -124,12 +129,16 @@ class Together:
         return score, dict(zip(self.tails, alone.T, strict=True))
 
     def _scores(self, values: Mapping[str, Tensor]) -> Float[Tensor, "B K"]:
-        z = torch.stack([tails.normal(values[name]) for name, tails in self.tails.items()], 1)
-        return z.maximum(self.least.to(z))
+        parts = [
+            torch.stack([tails.normal(column) for tails, column in zip(columns, values[name].T, strict=True)]).mean(0)
+            for name, columns in self.tails.items()
+        ]
+        z = torch.stack(parts, 1)
+        return (z / self.spread.to(z)).maximum(self.least.to(z))
 
     def _surprises(self, z: Float[Tensor, "B K"]) -> Float[Tensor, "B K"]:
         log = torch.special.log_ndtr
-        both = torch.tensor([tails.both_ways for tails in self.tails.values()], device=z.device)
+        both = torch.tensor([self.both_ways[name] for name in self.tails], device=z.device)
         return torch.where(both, _of_tails(log(-z), log(z)), -log(-z))
 
 
