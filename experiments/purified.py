@@ -103,9 +103,10 @@ def figures(model: Any, data: Any, epsilon: int, rows: int) -> dict[str, Any]:
     judge = shipped_judge("fashion-mnist").eval()
     x, y = data.test.head(rows)
     y, is_order = y.long(), model.can("step")
+    level = LOG_SNR[min(LOG_SNR, key=lambda known: abs(known - epsilon))]
 
     def clean(z: Tensor, seed: int) -> Tensor:
-        return purify(model, z, radius=epsilon) if is_order else purify(model, z, log_snr=LOG_SNR, seed=seed)
+        return purify(model, z, radius=epsilon) if is_order else purify(model, z, log_snr=level, seed=seed)
 
     found: dict[str, Any] = {}
     known = data.valid.head(1000)[0]
@@ -165,7 +166,7 @@ def main() -> None:
         if str(epsilon) not in row:
             row[str(epsilon)] = figures(run.generative, data, epsilon, asked.rows)
             asked.record.write_text(json.dumps(record, indent=1) + "\n")
-    if run.generative.can("log_prob"):
+    if run.generative.can("step"):  # whose likelihood is exact
         save(drawn(row), "purified", asked.record)
 
 

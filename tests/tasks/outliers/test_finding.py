@@ -74,15 +74,22 @@ def test_neighbors_are_those_of_a_plain_search_in_standard_units(fitted: tuple[G
     assert torch.corrcoef(torch.stack([drawn, distance.double().log()]))[0, 1] > 0.5
 
 
-def test_a_neighborhood_is_as_crowded_as_its_rows_are(fitted: tuple[Gaussian, Tensor]) -> None:
+def test_a_neighborhood_is_as_crowded_as_its_rows_are(
+    fitted: tuple[Gaussian, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Distances beside those of the neighbors, by a plain search; units do not matter, and copies are not endless."""
     model, x = fitted
     known, asked = x[:300], torch.cat([x[300:330], x[:2]])
     units = (known - known.mean(0)) / known.std(0, unbiased=False)
     there = (asked - known.mean(0)) / known.std(0, unbiased=False)
-    own = torch.cdist(units, units).sort(1).values[:, 1:21].mean(1)
+    assert number("neighborhood", Setting(model, known), asked).equal(
+        number("neighbors", Setting(model, known), asked)
+    )
+    monkeypatch.setattr("genzoo.tasks.outliers.distances.CROWD", 3)
+    own = torch.cdist(units, units).sort(1).values[:, 1:4].mean(1)
     distance, place = torch.cdist(there, units).sort(1)
-    wanted = distance[:, :20].mean(1).log() - own[place[:, :20]].log().mean(1)
+    least = own.mean() / 10
+    wanted = distance[:, :3].mean(1).clamp_min(least).log() - own[place[:, :3]].clamp_min(least).log().mean(1)
     found = number("neighborhood", Setting(model, known), asked)
     assert found[:, 1].allclose(wanted.double(), atol=1e-4)
     assert found[:, 0].equal(number("neighbors", Setting(model, known), asked))

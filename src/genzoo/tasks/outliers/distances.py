@@ -23,11 +23,8 @@ from genzoo.tasks.outliers.statistic import Drawn, Setting, Statistic, gathered,
 __all__ = ["LatentNorm", "Nearest", "Neighborhood", "Neighbors", "Reconstruction", "Units"]
 
 K = 5
-CROWD, CROWDED, LEAST_APART = (
-    20,
-    20_000,
-    0.1,
-)  # whose distances are compared, among how many, and at least in the mean's
+CROWD, CROWDED, LOCAL = 20, 20_000, 0.01  # whose distances are compared, among how many, the largest part of all
+LEAST_APART = 0.1  # of the mean distance
 DRAWS = 5000  # samples that stand for rows where none are known
 KNOWN = 50_000  # rows among which neighbors are looked for, at most
 CODES = 2000  # rows that say how entries are spread
@@ -147,7 +144,8 @@ class Neighbors(Statistic):
 
 
 class Neighborhood(Neighbors):
-    """The same, and how much farther a row is from its twenty nearest than these are from theirs, as a logarithm."""
+    """The same, and how much farther a row is from its twenty nearest than these are from theirs, as a logarithm; of
+    fewer than 2,000 rows that are known twenty are no neighborhood, but a part of all, and the first stands alone."""
 
     name = "neighborhood"
 
@@ -156,8 +154,8 @@ class Neighborhood(Neighbors):
 
     def number(self, setting: Setting) -> Callable[[Drawn], Tensor]:
         alone, nearest = super().number(setting), Nearest(setting, CROWDED)
-        k, search = min(CROWD, len(nearest) - 1), nearest.search
-        if not k:
+        k, search = CROWD, nearest.search
+        if len(nearest) * LOCAL < k:
             return alone
         own = search(search.rows + search.center, k + 1)[0][:, 1:].sqrt().mean(1)  # the first is the row itself
         least = max(float(own.mean()) * LEAST_APART, 1e-9)
