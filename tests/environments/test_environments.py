@@ -75,6 +75,7 @@ def test_experts_succeed_on_all_ways() -> None:
     circles.demonstrations(60, Noise(1))
     assert float(circles.state[:, 2].min()) > 0.85 * circles.limit
     assert circles.circle_of(60, Noise(1)).unique().tolist() == [0, 1, 2]
+    assert torch.equal(circles.way(), circles.circle_of(60, Noise(1)))
 
 
 def test_the_density_at_the_fork_is_that_of_its_demonstrations() -> None:

@@ -8,7 +8,7 @@ References:
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
@@ -49,15 +49,15 @@ class Circles(PointEnvironment):
     limit = 80
     ways = tuple(f"R={radius:g}" for radius in RADII)
 
-    def start(self, n: int, noise: Noise) -> Float[Tensor, "n 3"]:
+    def start(self, n: int, noise: Noise) -> Float[Tensor, "n 6"]:
         place = JITTER * noise.normal(n, 2, dtype=torch.float64)
-        return torch.cat([place, torch.zeros(n, 1, dtype=torch.float64)], 1)  # with the return so far
+        return torch.cat([place, torch.zeros(n, 4, dtype=torch.float64)], 1)  # the return so far, and each circle's
 
     def see(self) -> Float[Tensor, "n 2"]:
         return self.observed.clipped(self.state[:, :2])
 
     def step(self, action: Float[Tensor, "n 2"]) -> Step:
-        was, total = self.state[:, :2], self.state[:, 2]
+        was = self.state[:, :2]
         now = self.observed.clipped(was + self.acted.clipped(action.double()))
         away, before = now[:, None] - self._middles(), was[:, None] - self._middles()
         radii = torch.tensor(RADII, dtype=torch.float64)
@@ -66,17 +66,21 @@ class Circles(PointEnvironment):
         )
         gone = ((now - was)[:, None] * along).sum(-1) / SPEED
         off = away.square().sum(-1).sqrt() - radii
-        reward = (gone.clamp(-1, 1) * (-0.5 * (off / WIDTH).square()).exp()).max(1).values
+        each = gone.clamp(-1, 1) * (-0.5 * (off / WIDTH).square()).exp()
+        reward = each.max(1).values
         self.clock = self.clock + 1
-        self.state = torch.cat([now, (total + reward)[:, None]], 1)
+        self.state = torch.cat([now, self.state[:, 2:] + torch.cat([reward[:, None], each], 1)], 1)
         ended = self.clock >= self.limit
         return Step(self.see(), reward, ended & (self.state[:, 2] >= ENOUGH * self.limit), ended)
+
+    def way(self) -> Int[Tensor, " n"]:
+        return torch.where(self.state[:, 2] >= ENOUGH * self.limit, self.state[:, 3:].argmax(1), -1)
 
     def picture(self, copy: int, size: int = 128) -> Image.Image:
         canvas = Canvas.of((-1.0, -0.25), 2.0, size)
         for radius in RADII:
             canvas.disc((0.0, radius), radius, (190, 190, 185), hollow=True)
-        x, y, _ = self.state[copy].tolist()
+        x, y = self.state[copy, :2].tolist()
         canvas.disc((x, y), 0.05, (40, 70, 160))
         return canvas.image
 
