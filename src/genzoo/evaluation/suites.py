@@ -233,7 +233,10 @@ class Exam:
         cause, held = str(needed), len(self.rows)
         if not isinstance(needed, TooFew) or held >= self.samples:
             return cause
-        return f"{cause.removesuffix(' Draw more.')} Only {held:,} rows are held out: give more, or another split."
+        whole = " without missing cells" if any(column.missing for column in self.data.space.columns or ()) else ""
+        return (
+            f"{cause.removesuffix(' Draw more.')} Only {held:,} rows{whole} are held out: give more, or another split."
+        )
 
     def measurement(
         self, name: str, found: Estimate, better: Better = "lower", *, floor: float | None = None, **protocol: Any
