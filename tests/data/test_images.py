@@ -170,6 +170,19 @@ def test_columns_of_metadata(tmp_path: Path) -> None:
     assert data.given_codecs["left"] == ImageCodec()
 
 
+def test_what_is_crossed_to_be_withheld_need_not_be_given(tmp_path: Path) -> None:
+    table = emoji(tmp_path) / "metadata.csv"
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([f"{lines[0]},hue", *(f"{line},{'xyz'[i % 3]}" for i, line in enumerate(lines[1:]))]))
+    data = read(tmp_path, x="right", given=["text=name"], hold_out="kind*hue:0.2")
+    assert list(data.given_codecs) == ["text"]
+    withheld = data.splits["held_out"]
+    assert len(withheld) == 20  # one of six cells
+    assert len(set((withheld % 6).tolist())) == 1
+    both = read(tmp_path, x="right", given=["name", "kind", "hue"], hold_out="kind*hue:0.2")
+    assert both.splits["held_out"].equal(withheld)
+
+
 def test_words_can_be_what_is_modelled(tmp_path: Path) -> None:
     data = read(emoji(tmp_path), x="name", given="left")
     assert data.space.ragged

@@ -22,7 +22,7 @@ from genzoo.data.codecs.text import SpellingCodec
 from genzoo.data.source import Condition
 from genzoo.data.split import content_words
 
-__all__ = ["HELD_OUT", "Composition", "composed"]
+__all__ = ["HELD_OUT", "Composition", "composed", "crossed"]
 
 HELD_OUT = "held_out"
 
@@ -74,16 +74,32 @@ def composed(asked: str, conditions: Mapping[str, Condition], splits: Mapping[st
     return Composition(kept, tuple(sorted(spelled[k] for k in chosen)))
 
 
-def _read(asked: str, conditions: Mapping[str, Condition]) -> tuple[list[str], float]:
+def crossed(asked: str) -> list[str]:
+    """The columns that are crossed.
+
+    Args:
+        asked: COLUMN*COLUMN:SHARE.
+
+    Raises:
+        DataError: If it is written otherwise.
+
+    Example:
+        >>> crossed("color*shape:0.2")
+        ['color', 'shape']
+    """
     match = re.fullmatch(r"([^*:]+(?:\*[^*:]+)+):(\d*\.?\d+)", asked.replace(" ", ""))
     if match is None or not 0 < float(match[2]) < 1:
         raise DataError(f"`hold_out` must be COLUMN*COLUMN:SHARE, a share in (0, 1), got {asked!r}. "
                         "Write it as color*shape:0.2.")  # fmt: skip
-    names = match[1].split("*")
+    return match[1].split("*")
+
+
+def _read(asked: str, conditions: Mapping[str, Condition]) -> tuple[list[str], float]:
+    names = crossed(asked)
     for name in names:
         if name not in conditions:
             raise DataError(f"`hold_out` must name columns beside x, got {name!r}. {nearest(name, conditions)}")
-    return names, float(match[2])
+    return names, float(asked.rpartition(":")[2])
 
 
 def _levels(name: str, condition: Condition) -> tuple[Int[Tensor, "n k"], list[str]]:

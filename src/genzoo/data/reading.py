@@ -22,7 +22,7 @@ from genzoo.core.errors import DataError, nearest
 from genzoo.data.augment import Augmented, middle, parse
 from genzoo.data.codecs.image import ImageCodec
 from genzoo.data.codecs.table import TableCodec
-from genzoo.data.composition import composed
+from genzoo.data.composition import composed, crossed
 from genzoo.data.data import Data
 from genzoo.data.options import check_options
 from genzoo.data.readers import audio, clips, images
@@ -106,7 +106,8 @@ given_space=Space(shape=(), levels=10, ragged=False), view=None)
         x, given, lengths = windows_in(x, given, options)
         options = cast(Options, options | lengths)
     wanted = called((given,) if isinstance(given, str) else tuple(given or ()))
-    asked = _asked(wanted.all_columns, (x,) if isinstance(x, str) else tuple(x or ()), options)
+    rows = (x,) if isinstance(x, str) else tuple(x or ())
+    asked = _asked(_needed(wanted.all_columns, rows, options.get("hold_out")), rows, options)
     named = {"source": str(source)} if isinstance(source, str | Path) else None
     with told(repr(str(source)), "be data that can be read") if named else contextlib.nullcontext():
         reader, subject = _reader(source, options)
@@ -155,6 +156,13 @@ def _from(origin: Mapping[str, Any] | None, data: Data, **arguments: Any) -> Dat
     said = {name: value for name, value in arguments.items() if value is not None}
     plain = {name: list(value) if isinstance(value, tuple) else value for name, value in said.items()}
     return dataclasses.replace(data, origin={**origin, **plain})
+
+
+def _needed(given: tuple[str, ...], x: tuple[str, ...], hold_out: str | None) -> tuple[str, ...]:
+    """The columns that must be read beside x: those of the condition and, where x is named, those that are crossed."""
+    if hold_out is None or not x or given == EVERY:
+        return given
+    return tuple(dict.fromkeys((*given, *(name for name in crossed(hold_out) if name not in x))))
 
 
 def _asked(given: tuple[str, ...], x: tuple[str, ...], options: Mapping[str, Any]) -> Asked:
