@@ -62,6 +62,7 @@ def served(runs: list[Path], *more: str) -> Iterator[Server]:
             yield server
         finally:
             process.terminate()
+            process.stdout.read()  # until it has ended: what it says at the end is read
     assert process.returncode == 0
 
 

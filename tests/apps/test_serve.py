@@ -166,7 +166,7 @@ def test_texts_end_before_a_stop_and_begin_with_symbols(server):
 
 
 def load_ids(server, text):
-    return server.shelf["verse"].speller.ids(text).tolist()
+    return server.shelf["verse"].codec.ids(text).tolist()
 
 
 def test_scores_are_those_of_the_model(server, folder):

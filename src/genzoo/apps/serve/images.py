@@ -9,6 +9,7 @@ from genzoo.apps.serve.refusals import Refusal
 from genzoo.apps.serve.served import Served
 from genzoo.apps.serve.waiting import answers
 from genzoo.apps.serve.wire import Generation
+from genzoo.data.codecs.image import ImageCodec
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -23,7 +24,7 @@ async def generate(request: "Request", served: Served, asked: Generation) -> dic
     given = prompted(served, asked.prompt, asked.given)
     drawn = served.drawn(asked.n or 1, asked.seed, given, asked.options)
     (x,) = await answers(request, served.line, [drawn], served.seconds(asked.timeout))
-    files = await asyncio.to_thread(served.painter.pngs, x)
+    files = await asyncio.to_thread(served.codec_of(ImageCodec).pngs, x)
     data = [{"b64_json": base64.b64encode(file).decode()} for file in files]
     more = {"seed": drawn.seed, "remarks": served.remarks(given)}
     return {"created": int(time.time()), "data": data, "output_format": "png", "model": served.name} | more

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from genzoo.apps.cli.answers import Answer, columns_of, written
+from genzoo.apps.cli.statements import table_codec
 from genzoo.apps.serve.calling import Called
 from genzoo.apps.serve.refusals import refused
 from genzoo.apps.serve.scores import rows_of_table
@@ -54,7 +55,7 @@ async def expect(request: "Request", served: Served, asked: Expect) -> dict[str,
 async def impute(request: "Request", served: Served, asked: Impute) -> dict[str, Any]:
     """What is missing in rows of a table, drawn given what is there."""
     served.must("impute")
-    codec, model = served.table, served.model
+    codec, model = table_codec(served.run), served.model
     served.bounded(len(asked.input) * asked.n, {}, most=None)
     x, given = rows_of_table(codec, asked.input, holes=True), served.given(asked.given, len(asked.input))
     seed = fresh_seed() if asked.seed is None else asked.seed

@@ -111,7 +111,7 @@ def picture_row(served: Served, content: bytes, at: str) -> Tensor:
     Raises:
         Refusal: If it is none, is too large, or has not the run's size and channels.
     """
-    codec, shape = served.painter, served.model.space.shape
+    codec, shape = served.codec_of(ImageCodec), served.model.space.shape
     try:
         look = look_at(at, content)
         got = (1 if look.color == "grey" else len(look.color), *look.size)

@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ from genzoo.apps.serve.scoring import score
 from genzoo.apps.serve.speaking import Spoken, speak
 from genzoo.core import Given
 from genzoo.core.noise import fresh_seed
+from genzoo.data import Codec
 from genzoo.data.codecs.audio import SoundCodec
 from genzoo.data.codecs.image import ImageCodec
 from genzoo.data.codecs.table import PointsCodec, TableCodec
@@ -34,8 +35,15 @@ from genzoo.zoo.store import WEIGHTS
 
 __all__ = ["Served", "Shelf"]
 
-KINDS = {ImageCodec: "image", SoundCodec: "audio", SpellingCodec: "text", TableCodec: "table", PointsCodec: "table"}
-OURS = ("ahead", "beams", "draft", "prefix", "wrap", "watch")  # no plain values, names of files, or for texts alone
+C = TypeVar("C", bound=Codec)
+KINDS: dict[type[Codec], str] = {
+    ImageCodec: "image",
+    SoundCodec: "audio",
+    SpellingCodec: "text",
+    TableCodec: "table",
+    PointsCodec: "table",
+}
+OURS = ("ahead", "beams", "draft", "prefix", "wrap", "watch")  # no plain values, or for texts alone
 
 
 class Served:
@@ -105,48 +113,16 @@ class Served:
         """Options by which samples are shown, as the command line shows them."""
         return as_shown(self.model)
 
-    @property
-    def speller(self) -> SpellingCodec:
-        """The codec of a run of texts.
+    def codec_of(self, kind: type[C]) -> C:
+        """The run's codec, for what can be asked of one kind of codecs alone.
 
         Raises:
-            Refusal: If it is of something else.
+            Refusal: If it is of another.
         """
-        if not isinstance(self.codec, SpellingCodec):
-            raise Refusal(400, f"{self.name} is a model of {self.kind}s, not of texts.", "model", "unsupported")
-        return self.codec
-
-    @property
-    def painter(self) -> ImageCodec:
-        """The codec of a run of pictures.
-
-        Raises:
-            Refusal: If it is of something else.
-        """
-        if not isinstance(self.codec, ImageCodec):
-            raise Refusal(400, f"{self.name} is a model of {self.kind}s, not of pictures.", "model", "unsupported")
-        return self.codec
-
-    @property
-    def player(self) -> SoundCodec:
-        """The codec of a run of sounds.
-
-        Raises:
-            Refusal: If it is of something else.
-        """
-        if not isinstance(self.codec, SoundCodec):
-            raise Refusal(400, f"{self.name} is a model of {self.kind}s, not of sounds.", "model", "unsupported")
-        return self.codec
-
-    @property
-    def table(self) -> TableCodec | PointsCodec:
-        """The codec of a run of tables.
-
-        Raises:
-            Refusal: If it is of something else.
-        """
-        if not isinstance(self.codec, TableCodec | PointsCodec):
-            raise Refusal(400, f"{self.name} is a model of {self.kind}s, not of tables.", "model", "unsupported")
+        if not isinstance(self.codec, kind):
+            got = f"{self.name} of kind {self.kind}"
+            raise Refusal(400, f"A model of kind {KINDS[kind]} must be asked this, got {got}. Name another.", "model",
+                          "unsupported")  # fmt: skip
         return self.codec
 
     def of_the_space(self, x: Tensor) -> Tensor:
@@ -245,7 +221,7 @@ class Served:
             case Drawn():
                 return draw(self.model, jobs)
             case Spoken():
-                return speak(self.model, self.speller, jobs)
+                return speak(self.model, self.codec_of(SpellingCodec), jobs)
             case Called():
                 return call(jobs)
             case _:

@@ -7,6 +7,7 @@ from genzoo.apps.serve.images import prompted
 from genzoo.apps.serve.served import Served
 from genzoo.apps.serve.waiting import answers
 from genzoo.apps.serve.wire import Speech
+from genzoo.data.codecs.audio import SoundCodec
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -23,5 +24,5 @@ async def speak(request: "Request", served: Served, asked: Speech) -> "Response"
     given = prompted(served, asked.input or None, asked.given, "input")
     drawn = served.drawn(1, asked.seed, given, asked.options)
     (x,) = await answers(request, served.line, [drawn], served.seconds(asked.timeout))
-    (file,) = await asyncio.to_thread(served.player.wavs, x)
+    (file,) = await asyncio.to_thread(served.codec_of(SoundCodec).wavs, x)
     return Response(file, media_type="audio/wav", headers={"x-genzoo-seed": str(drawn.seed)})

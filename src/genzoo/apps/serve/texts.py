@@ -16,6 +16,7 @@ from genzoo.apps.serve.speaking import Piece, Spoken, Told
 from genzoo.apps.serve.waiting import Waiting, answers, streamed, while_there
 from genzoo.apps.serve.wire import Chat, Chosen, Completion, Part
 from genzoo.core.noise import fresh_seed
+from genzoo.data.codecs.text import SpellingCodec
 from genzoo.models.choice import Choice
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ async def complete(request: "Request", served: Served, asked: Completion) -> "Re
     served.must("completions")
     prompts = _prompts(served, asked.prompt)
     jobs = spoken(served, asked, prompts, asked.max_tokens, asked.given)
-    before = [served.speller.text(each.tolist()) if asked.echo else "" for each in prompts]
+    before = [served.codec_of(SpellingCodec).text(each.tolist()) if asked.echo else "" for each in prompts]
     head = {"id": f"cmpl-{uuid.uuid4().hex}", "object": "text_completion", "created": int(time.time()),
             "model": served.name, "seed": jobs[0].seed}  # fmt: skip
     if asked.stream:
@@ -159,19 +160,19 @@ def prefix_of(served: Served, text: str, param: str = "prompt") -> Tensor:
         raise Refusal(400, f"{param} must say something, got an empty text. Leave it out to draw from the start.",
                       param, "empty")  # fmt: skip
     try:
-        return _with_room(served, served.speller.ids(text).long(), param)
+        return _with_room(served, served.codec_of(SpellingCodec).ids(text).long(), param)
     except ValueError as error:
         raise refused(error, param) from None
 
 
 def _with_room(served: Served, ids: Tensor, param: str) -> Tensor:
-    longest = served.model.space.dims - 1
+    longest, levels = served.model.space.dims - 1, served.codec_of(SpellingCodec).levels
     if len(ids) > longest:
         raise Refusal(400, f"{param} must have at most {longest} symbols, got {len(ids)}. Shorten it.", param,
                       "context_length_exceeded")  # fmt: skip
-    if len(ids) and int(ids.max()) >= served.speller.levels:
-        raise Refusal(400, f"{param} must hold symbols below {served.speller.levels}, got {int(ids.max())}. Correct "
-                      "it.", param, "unknown_symbol")  # fmt: skip
+    if len(ids) and int(ids.max()) >= levels:
+        got = f"must hold symbols below {levels}, got {int(ids.max())}. Correct it."
+        raise Refusal(400, f"{param} {got}", param, "unknown_symbol")
     return ids
 
 
@@ -193,7 +194,7 @@ def _prompts(served: Served, prompt: Any) -> list[Tensor]:
 
 
 def _symbols(served: Served, ids: Sequence[int], param: str) -> Tensor:
-    levels = served.speller.levels
+    levels = served.codec_of(SpellingCodec).levels
     return _with_room(served, torch.tensor([min(i, levels) for i in ids]), param)
 
 

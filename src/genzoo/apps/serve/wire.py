@@ -227,7 +227,7 @@ class Expect(Asked):
         rare: Whether to reach for the event by importance sampling.
     """
 
-    of: Annotated[str, Field(min_length=1, max_length=1000)]
+    of: Annotated[str, Field(min_length=1, max_length=1000, examples=["x > 0.5", "mean(x)"])]
     n: Annotated[int, Field(ge=2, le=1_000_000)] = 10_000
     quantiles: Annotated[list[Annotated[float, Field(gt=0, lt=1)]], Field(max_length=20)] = [0.05, 0.5, 0.95]
     rare: bool = False
