@@ -173,3 +173,8 @@ def test_a_year_is_no_number_of_days() -> None:
     for text in ("born < 1960", "1960 > born"):
         with pytest.raises(ExpressionError, match="cells such as '1970-01-01', not with a number of days"):
             Expression(text, born)
+
+
+def test_signs_between_statements_are_told_as_words() -> None:
+    with pytest.raises(ExpressionError, match="Join statements by `and` and `or`"):
+        Expression("age > 60 & sex == 'F'", {"age": Column(0), "sex": Column(1, ("F", "M"))})

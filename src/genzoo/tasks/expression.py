@@ -24,6 +24,8 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from genzoo.data.columns import is_number
+
 __all__ = ["Column", "Expression", "ExpressionError", "Form", "number_of", "place_of"]
 
 LONGEST, MOST_NODES, HIGHEST_POWER = 1000, 200, 16
@@ -208,7 +210,8 @@ class Expression:
                 case ast.Name(id=name) if name not in self._names and node not in functions:
                     raise self._error(f"may name {', '.join(sorted(self._names))}", node, "Check the name.")
                 case ast.Constant(value=value) if node not in texts and not _is_number(value):
-                    raise self._error("may hold finite numbers", node, "Write a number.")
+                    fix = "Join statements by `and` and `or`." if re.search("[&|]", self.text) else "Write a number."
+                    raise self._error("may hold finite numbers", node, fix)
                 case ast.BinOp(op=ast.Pow(), right=power) if not _is_power(power):
                     raise self._error(f"may hold exponents from −{HIGHEST_POWER} to {HIGHEST_POWER}", node, "Use exp.")
 
@@ -227,12 +230,11 @@ class Expression:
                 continue
             for op, side in zip(node.ops, node.comparators, strict=True):
                 if words := self.words_of(node.left):
-                    name = _name(node.left)
-                    signs = "by ==" if not self.columns[name].ordered else "by ==, <, >"
-                    has_order = self.columns[name].ordered or isinstance(op, ast.Eq | ast.NotEq)
-                    if not has_order or place_of(side, words) is None:
-                        sign = "==" if not has_order else SIGNS.get(type(op), "==")
-                        must = f"must compare {name} {signs} with one of {list(words)}"
+                    name, is_ordered = _name(node.left), self.columns[_name(node.left)].ordered
+                    may = is_ordered or isinstance(op, ast.Eq | ast.NotEq)
+                    if not may or place_of(side, words) is None:
+                        sign, signs = SIGNS.get(type(op), "==") if may else "==", "==, <, >" if is_ordered else "=="
+                        must = f"must compare {name} by {signs} with one of {list(words)}"
                         raise self._error(must, node, f"Write {name} {sign} {_meant(side, words)!r}.")
                     found.append(side)
                 elif self.cell_of(node.left, side) is not None:
@@ -431,18 +433,11 @@ def _text(node: ast.AST) -> str:
 def place_of(node: ast.AST, words: Sequence[str]) -> float | None:
     """The place among words of the one that a part of the tree is, blanks around it aside; None if it is none."""
     if (number := number_of(node)) is not None:
-        return next((float(place) for place, word in enumerate(words) if _as_number(word) == number), None)
+        return next((float(k) for k, word in enumerate(words) if is_number(word) and float(word) == number), None)
     text = _text(node)
     found = [place for place, word in enumerate(words) if word == text]
     found = found or [place for place, word in enumerate(words) if text and word.strip() == text.strip()]
     return float(found[0]) if found else None
-
-
-def _as_number(word: str) -> float | None:
-    try:
-        return float(word)
-    except ValueError:
-        return None
 
 
 def number_of(node: ast.AST) -> float | None:

@@ -46,8 +46,11 @@ def within(run: "Run", text: str, n: int, seed: int, words: Mapping[str, Any], o
     except Never as never:
         raise Mistake.of(never) from None
     told = "exact" if found.consistent else "by conditionals that were learned one by one"
-    how = told if found.tried is None else f"{found.tried:,} rows drawn until {n:,} were in it"
-    say(f"P({asked.text}) = {found.chance:.4g} ({how})")
+    how, about = told, ""
+    if found.tried is not None:
+        how = f"by {found.tried:,} rows drawn until at least {n:,} were in it"
+        about = f" ± {2 * (found.chance * (1 - found.chance) / found.tried) ** 0.5:.2g}"
+    say(f"P({asked.text}) = {found.chance:.4g}{about} ({how})")
     return found
 
 
