@@ -1,0 +1,73 @@
+"""A served run asked what nobody would ask, by schemathesis from the server's own description of its routes: no answer
+may be an error of the server but for a deadline that has passed (504), the request's own or the server's, and a reference
+request must be answered the same before and after.
+
+The program `schemathesis` (pip install schemathesis, 43 MB) is called as it is; it is no dependency.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks import record
+from benchmarks.serving import Server, asked, served
+from genzoo import train
+
+RUNS = {"gpt": "verse", "gaussian_mixture": "moons", "vae": "digits"}
+REFERENCE = {
+    "gpt": ("/v1/completions", {"prompt": "the ", "seed": 1, "max_tokens": 9}),
+    "gaussian_mixture": ("/v1/score", {"input": [[0.5, 0.1]]}),
+    "vae": ("/v1/images/generations", {"seed": 1}),
+}
+ANSWERS = re.compile(rb'genzoo_requests_total\{route="([^"]+)",status="(\d+)"\} (\d+)')
+
+
+def reference(server: Server, recipe: str) -> Any:
+    """What a sensible request is answered, without what names the answer."""
+    status, content = asked(server, "POST", *REFERENCE[recipe])
+    told = json.loads(content)
+    return status, {name: value for name, value in told.items() if name not in ("id", "created")}
+
+
+def fuzzed(run: Path, recipe: str, tool: str, examples: int) -> dict[str, Any]:
+    """Cases, answers by status, and which errors of the server there were."""
+    with served([run], "--timeout", "5") as server:
+        before = reference(server, recipe)
+        command = [tool, "run", f"http://127.0.0.1:{server.port}/openapi.json", "--continue-on-failure"]
+        command += ["--max-examples", str(examples), "--checks", "not_a_server_error"]
+        plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        said = subprocess.run(command, capture_output=True, text=True, check=False, env=plain).stdout
+        found = re.search(r"(\d+) generated", said)
+        assert found, said[-2000:]
+        assert reference(server, recipe) == before
+        counts = [(route.decode(), int(status), int(n)) for route, status, n in
+                  ANSWERS.findall(asked(server, "GET", "/metrics")[1])]  # fmt: skip
+    by_status: dict[int, int] = {}
+    for _, status, n in counts:
+        by_status[status] = by_status.get(status, 0) + n
+    errors = {f"{route} {status}": n for route, status, n in counts if status >= 500}
+    return {"cases": int(found[1]), "answers by status": dict(sorted(by_status.items())), "errors": errors}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--examples", type=int, default=100, help="of each route")
+    parser.add_argument("--tool", default="schemathesis", help="where it lies")
+    said = parser.parse_args()
+    figures = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for recipe, data in RUNS.items():
+            run = train(recipe, data, steps=2, out=Path(folder) / recipe).path
+            figures[recipe] = fuzzed(run, recipe, said.tool, said.examples)
+            print(recipe, figures[recipe], flush=True)
+    cases = sum(each["cases"] for each in figures.values())
+    print("written to", record.write("fuzzed", {"cases": cases, "figures": figures}))
+
+
+if __name__ == "__main__":
+    main()
