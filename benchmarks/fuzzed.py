@@ -1,6 +1,6 @@
 """A served run asked what nobody would ask, by schemathesis from the server's own description of its routes: no answer
-may be an error of the server but for a deadline that has passed (504), the request's own or the server's, and a reference
-request must be answered the same before and after.
+may be an error of the server but for a deadline that has passed (504), the request's own or the server's, and a
+reference request must be answered the same before and after.
 
 The program `schemathesis` (pip install schemathesis, 43 MB) is called as it is; it is no dependency.
 """
