@@ -36,6 +36,7 @@ WIDEST = 10_000  # columns
 LONGEST = 1 << 20  # characters of a cell
 LINE = 1 << 24  # characters of a line
 CELL = 128  # bytes that a cell takes while a table is read
+SHARED = 1 << 17  # cells that are held once each
 QUOTED = re.compile(r'"(?:[^"]|"")*"')
 MOST_OPEN = 100  # lines with an open quote that are left out
 PIECE = 1 << 15  # numbers looked at at a time, which stay in the cache
@@ -217,8 +218,10 @@ def _limited(name: str, file: io.TextIOWrapper) -> Iterator[str]:
 
 def _few_enough(name: str, records: Iterable[Record]) -> list[Record]:
     """The records, given up before their cells fill the memory."""
-    kept, count, most = [], 0, memory() // CELL
+    kept, count, most, known = list[Record](), 0, memory() // CELL, dict[str, str]()
     for record in records:
+        share = known.setdefault if len(known) < SHARED else known.get
+        record.cells[:] = [share(cell, cell) for cell in record.cells]  # what comes again is held once
         count += 1 + len(record.cells)
         if count > most:
             raise DataError(f"{name} must have at most {most:,} cells to fit into the memory, got more. Split it.")
