@@ -25,9 +25,9 @@ LEFT = {
 KINDS = LEFT | {"bound": "a bound on it", "implicit": "implicit: draws alone", "codes": "codes: draws with a prior"}
 LABEL, PAIR, IMAGE = Space((), levels=3), Space((2,)), Space((1, 8, 8), levels=2)
 SMALL = 20_000  # entries of weights that are stirred; others are drawn at random as it is
-BITS, LINE = Space((3,), levels=2), Space((64,))
+BITS = Space((3,), levels=2)
 DATA = ((BITS, None), (PAIR, None), (PAIR, LABEL), (PAIR, PAIR), (IMAGE, None), (IMAGE, LABEL),
-        (IMAGE, IMAGE), (LABEL, PAIR), (LINE, None))  # fmt: skip
+        (IMAGE, IMAGE), (LABEL, PAIR))  # fmt: skip
 
 
 def built(info: RecipeInfo[Any]) -> Iterator[tuple[Space, Recipe]]:

@@ -54,8 +54,8 @@ class MAE(Encoding):
         super().__init__(space, code=code)
         self.patches = Patches(space.shape, patch)
         count, width = self.patches.places, max(2, code // 2) // 2 * 2
-        self.kept = round((1 - hidden) * count)
-        if not 0 < self.kept < count:
+        self.kept = min(max(1, round((1 - hidden) * count)), count - 1)
+        if not 0 < hidden < 1 or count < 2:
             raise ValueError(f"`hidden` must leave and hide a patch of {count}, got {hidden}. 0.75 is usual.")
         if code % heads:
             raise ValueError(f"`code` must be a multiple of `heads`, got {code} and {heads}.")
@@ -118,4 +118,4 @@ def put(h: Float[Tensor, "B T W"], places: Int[Tensor, "B k"], new: Float[Tensor
         places: Which.
         new: What stands there afterwards.
     """
-    return h.scatter(1, places[..., None].expand(-1, -1, h.shape[2]), new)
+    return h.scatter(1, places[..., None].expand(-1, -1, h.shape[2]), new.to(h.dtype))

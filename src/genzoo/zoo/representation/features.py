@@ -130,7 +130,7 @@ def mae(
     size: Size = "small",
     code: Count | None = None,
     depth: Count | None = None,
-    patch: Count = 4,
+    patch: Count | None = None,
     hidden: Share = 0.75,
 ) -> Recipe:
     """Features of a few patches from which a transformer tells the others: images, or lines cut into stretches.
@@ -139,7 +139,7 @@ def mae(
         size: Small: 4 blocks of 128. Paper: 12 of 384.
         code: The length of the features; by default as size says.
         depth: Blocks; by default as size says.
-        patch: The side of a patch, or the length of a stretch.
+        patch: The side of a patch, or the length of a stretch; by default 4, less where rows are short.
         hidden: The share of patches that is hidden in training.
     """
     from genzoo.models.representation import MAE
@@ -148,6 +148,7 @@ def mae(
     small = size == "small"
     code, depth = code or (128 if small else 384), depth or (4 if small else 12)
     heads = max(count for count in range(1, code // 32 + 2) if code % count == 0)
+    patch = patch or _part_of(space)
     model = MAE(space, code=code, depth=depth, heads=heads, patch=patch, hidden=hidden)
     return Recipe(in_units(model), TrainConfig(steps=3000, batch_size=128, lr=1e-3, warmup=100, weight_decay=0.05))
 
@@ -166,21 +167,23 @@ def cpc(
     *,
     size: Size = "small",
     code: Count | None = None,
-    patch: Count = 4,
-    horizon: Count = 2,
+    patch: Count | None = None,
+    horizon: Count | None = None,
 ) -> Recipe:
     """Features of what came before, from which what comes next is picked out: lines in stretches, images in patches.
 
     Args:
         size: Small: 128 entries. Paper: 256.
         code: The length of the features; by default as size says.
-        patch: The length of a stretch, or the side of a patch.
-        horizon: How many parts ahead is told.
+        patch: The length of a stretch, or the side of a patch; by default 4, less where rows are short.
+        horizon: How many parts ahead is told; by default 2, or 1 where there are two.
     """
     from genzoo.models.representation import CPC
+    from genzoo.nn import Patches
 
     _alone(given_space, "cpc")
-    model = CPC(space, code=code or (128 if size == "small" else 256), patch=patch, horizon=horizon)
+    code, patch = code or (128 if size == "small" else 256), patch or _part_of(space)
+    model = CPC(space, code=code, patch=patch, horizon=horizon or min(2, Patches(space.shape, patch).grid[0] - 1))
     return Recipe(in_units(model), TrainConfig(steps=3000, batch_size=64, lr=1e-3, warmup=100))
 
 
@@ -194,6 +197,12 @@ def _viewing(space: Space, code: int | None, size: Size) -> tuple["nn.Module", "
     widths = (*widths[:-1], code or widths[-1])
     head = nn.Sequential(nn.Linear(widths[-1], 256), nn.BatchNorm1d(256), nn.ReLU(), nn.Linear(256, 128))
     return Pyramid(space.shape[0], widths, stride=1), head, widths[-1]
+
+
+def _part_of(space: Space) -> int:
+    """A length of parts of which at least four lie side by side, or that of single entries."""
+    sides = space.shape[1:] if len(space.shape) == 3 else space.shape[:1]
+    return max(1, min(4, min(sides) // 4))
 
 
 def _alone(given_space: GivenSpaceLike, name: str) -> None:
