@@ -50,3 +50,12 @@ def test_a_width_is_of_lossy_ways(home, tmp_path):
     found, said = asked("compress", home / "run", home / "digits", "-o", tmp_path / "d.gz0", "--width", 0.5)
     assert found.exit_code == 2
     assert "Add --lossy." in said
+
+
+def test_what_is_read_is_not_written_over(home):
+    one = home / "digits" / "3.png"
+    was = one.read_bytes()
+    found, said = asked("compress", home / "run", one, "-o", one)
+    assert found.exit_code == 2
+    assert "another file than the one that is read" in said
+    assert one.read_bytes() == was

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genzoo.apps.cli.heartbeat import Heartbeat
+from genzoo.apps.cli.using import RunPath, refuse_own
 from genzoo.apps.cli.words import pairs, print_json
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.store import read_config
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS"]
 
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")]
 
 
@@ -39,6 +39,8 @@ def compress(
     from genzoo.zoo.compression import compress as packed
     from genzoo.zoo.loading import load
 
+    for file in files:
+        refuse_own(out, file)
     if width is not None and not lossy:
         raise Mistake(f"--width is of lossy ways, got {width} without --lossy.", "Add --lossy.")
     with Heartbeat("compress") as beat:
