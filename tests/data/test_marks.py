@@ -9,7 +9,7 @@ from PIL import Image
 
 from genzoo.core.errors import DataError
 from genzoo.data.codecs.audio import decode_sound
-from genzoo.data.marks import SOURCE, mark_in, marked, substance
+from genzoo.data.marks import SOURCES, mark_in, marked, substance
 from genzoo.data.picture import png
 
 PICTURES = {
@@ -40,7 +40,7 @@ def test_pictures_keep_their_pixels_and_say_who_made_them(name, tmp_path) -> Non
     assert substance(tmp_path / "a.png") == substance(tmp_path / "b.png")
     with Image.open(tmp_path / "b.png") as a, Image.open(tmp_path / "a.png") as b:
         assert a.tobytes() == b.tobytes()
-        assert SOURCE in a.text["XML:com.adobe.xmp"]
+        assert f"{SOURCES}trainedAlgorithmicMedia" in a.text["XML:com.adobe.xmp"]
         a.save(tmp_path / "c.png")  # anew, as many programs do
     assert mark_in((tmp_path / "c.png").read_bytes()) is None
     if not is_deep:  # Pillow has no 16 bits of color

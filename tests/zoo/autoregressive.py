@@ -40,7 +40,7 @@ def pixelcnn(space: Space, given: GivenSpaceLike = None, **options: object) -> P
 
 
 def wavenet(space: Space, given: GivenSpaceLike = None, **options: object) -> WaveNet:
-    return stirred(WaveNet(space, given, width=4, depth=2, **options))
+    return stirred(WaveNet(space, given, width=4, depth=2, **{"frame": 3} | options))
 
 
 def chain(space: Space, given: GivenSpaceLike = None, **options: object) -> SoftmaxChain:

@@ -6,7 +6,7 @@ them loses them: a mark can show where a file is from, and its absence shows not
 
 References:
     International Press Telecommunications Council, 2023, "Photo metadata standard", digital source type
-        (`trainedAlgorithmicMedia`)
+        (`trainedAlgorithmicMedia`, `compositeWithTrainedAlgorithmicMedia`)
     Boutell et al., 1997, "PNG (Portable Network Graphics) Specification", RFC 2083
 """
 
@@ -26,21 +26,22 @@ __all__ = ["LARGEST", "mark_in", "marked", "substance"]
 PNG, END = b"\x89PNG\r\n\x1a\n", png_chunk(b"IEND", b"")
 LARGEST = 1 << 26  # bytes of a file that is decoded, and gets a mark
 WORD, XMP = b"genzoo", b"XML:com.adobe.xmp"
-SOURCE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+SOURCES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 PACKET = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
     'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" '
     'xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
-    f'Iptc4xmpExt:DigitalSourceType="{SOURCE}"/></rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
+    'Iptc4xmpExt:DigitalSourceType="{}"/></rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
 )
 
 
-def marked(content: bytes, text: str) -> bytes:
+def marked(content: bytes, text: str, *, composite: bool = False) -> bytes:
     """A PNG or a WAV with a mark; anything else as it is.
 
     Args:
         content: The file, which has none yet.
         text: What the mark is to say.
+        composite: Whether a model made but a part of it.
 
     Example:
         >>> from genzoo.data.picture import png
@@ -48,13 +49,15 @@ def marked(content: bytes, text: str) -> bytes:
         >>> mark_in(marked(png(np.zeros((2, 2), np.uint8)), "mine"))
         'mine'
     """
+    source = SOURCES + ("compositeWithTrainedAlgorithmicMedia" if composite else "trainedAlgorithmicMedia")
     if content.startswith(PNG) and content.endswith(END):
+        packet = PACKET.format(source)
         said = b"".join(
-            png_chunk(b"iTXt", key + b"\0\0\0\0\0" + t.encode()) for key, t in ((XMP, PACKET), (WORD, text))
+            png_chunk(b"iTXt", key + b"\0\0\0\0\0" + t.encode()) for key, t in ((XMP, packet), (WORD, text))
         )
         return content[: -len(END)] + said + END
     if _is_wave(content):
-        parts = b"INFO" + _riff(b"ISFT", b"genzoo\0") + _riff(b"ISRC", SOURCE.encode() + b"\0")
+        parts = b"INFO" + _riff(b"ISFT", b"genzoo\0") + _riff(b"ISRC", source.encode() + b"\0")
         body = content[8:] + b"\0" * (len(content) % 2) + _riff(b"LIST", parts + _riff(b"ICMT", text.encode() + b"\0"))
         return b"RIFF" + struct.pack("<I", len(body)) + body
     return content

@@ -79,6 +79,14 @@ SCHOOLS = {
         rate=8000,
         length=8000,
     ),
+    "fsdd-speakers": School(
+        "speaker",
+        (16, 32, 64),
+        {"steps": 1500, "batch_size": 64, "lr": 3e-3, "weight_decay": 0.05, "precision": "auto"},
+        rate=8000,
+        length=8000,
+        data="fsdd",
+    ),
     "natural": School(
         "label",
         (32, 64, 96),

@@ -127,7 +127,8 @@ def refuse_unlike(space: Space, name: str, *, ragged: bool = True) -> None:
     """
     if not space.is_discrete:
         raise ValueError(
-            f"{name} is a mass on levels, got {space}. Round the data to levels, or take a model of real numbers."
+            f"{name} is a mass on levels, got {space}. Round the data to levels (sounds: --read encoding=mulaw), or "
+            "take a model of real numbers."
         )
     if space.ragged and not ragged:
         raise ValueError(f"{name} needs rows of one length, got {space}. Take gpt, or cut the rows to one length.")

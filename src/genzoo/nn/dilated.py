@@ -16,13 +16,21 @@ References:
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["Dilated", "Rings"]
+__all__ = ["Dilated", "Ends", "Rings"]
+
+
+class Ends(NamedTuple):
+    """Of places of sequences that stand one after another: the number of each one's sequence, and its place there."""
+
+    row: Int[Tensor, " T"]
+    place: Int[Tensor, " T"]
 
 
 @dataclass
@@ -82,13 +90,24 @@ class Dilated(nn.Module):
         self.layers = nn.ModuleList(Layer(width, skip, dilation, given) for dilation in dilations)
 
     def forward(
-        self, h: Float[Tensor, "B T width"], told: Float[Tensor, "B given"] | None = None
-    ) -> Float[Tensor, "B T skip"]:
-        """What is said of every place."""
+        self,
+        h: Float[Tensor, "*rest T width"],
+        told: Float[Tensor, "B given"] | None = None,
+        ends: Ends | None = None,
+    ) -> Float[Tensor, "*rest T skip"]:
+        """What is said of every place.
+
+        Args:
+            h: Sequences of one length; or, with `ends`, of any lengths, one after another.
+            told: What the gates are told of each sequence.
+            ends: Which sequence each place belongs to.
+        """
         total: Tensor | None = None
         for layer, part in zip(self._each(), self._told(told), strict=True):
-            before = functional.pad(h, (0, 0, layer.dilation, 0))[:, : h.shape[1]]
-            h, said = layer(before, h, None if part is None else part[:, None])
+            before = functional.pad(h, (0, 0, layer.dilation, 0))[..., : h.shape[-2], :]
+            if ends is not None:  # what another sequence ended with is nothing to this one
+                before = before * (ends.place >= layer.dilation)[:, None]
+            h, said = layer(before, h, part if part is None else part[:, None] if ends is None else part[ends.row])
             total = said if total is None else total + said
         assert total is not None
         return total

@@ -23,6 +23,22 @@ __all__ = ["MOST", "Receipt", "Verdict", "looked_at", "model_hash", "signed"]
 MOST = 100_000  # samples that are drawn again because a file says so
 
 
+class Edit(pydantic.BaseModel, extra="ignore", strict=True):
+    """How a picture was painted over.
+
+    Attributes:
+        guide: A hash of what is seen of the picture.
+        mask: Likewise of where it might change; None: everywhere.
+        strength: How much.
+        steps: From noise to data.
+    """
+
+    guide: str
+    mask: str | None = None
+    strength: float = pydantic.Field(ge=0, le=1)
+    steps: int = pydantic.Field(ge=2)
+
+
 class Receipt(pydantic.BaseModel, extra="ignore", strict=True):
     """What a file of samples was drawn with.
 
@@ -35,6 +51,7 @@ class Receipt(pydantic.BaseModel, extra="ignore", strict=True):
         given: Their conditions, as `name=words`.
         options: The options of sampling.
         where: What holds in all of them; None of most.
+        edit: What picture they are answers to; None of samples.
         content: A hash of what is seen or heard of the file.
     """
 
@@ -46,6 +63,7 @@ class Receipt(pydantic.BaseModel, extra="ignore", strict=True):
     given: list[str]
     options: dict[str, Any]
     where: str | None = None
+    edit: Edit | None = None
     content: str
 
 
@@ -68,7 +86,7 @@ def signed(run: Run, asked: Mapping[str, Any], path: Path, *, inside: bool = Tru
 
     Args:
         run: What it was drawn from.
-        asked: `n`, `seed`, `given`, `options` and, where there is one, `where`.
+        asked: `n`, `seed`, `given`, `options` and, where there is one, `where` or `edit`.
         path: The file.
         inside: Whether the receipt is also to stand in the file.
 
@@ -79,7 +97,7 @@ def signed(run: Run, asked: Mapping[str, Any], path: Path, *, inside: bool = Tru
     receipt = about | dict(asked) | {"content": substance(path)}
     if inside and path.stat().st_size <= LARGEST:
         content = read_bytes(path)
-        if (with_mark := marked(content, json.dumps(receipt))) is not content:
+        if (with_mark := marked(content, json.dumps(receipt), composite="edit" in asked)) is not content:
             path.write_bytes(with_mark)
     return receipt
 

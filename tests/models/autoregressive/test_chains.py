@@ -86,6 +86,26 @@ def test_dilated_convolutions_see_their_reach_and_no_more() -> None:
     assert gradient[0].ne(0).any(1).nonzero().flatten().tolist() == list(range(8, 16))
 
 
+def test_sequences_one_after_another_are_heard_as_each_alone() -> None:
+    space = Space((30,), levels=3, ragged=True)
+    model = wavenet(space, Space((), levels=2), cycles=2, frame=7).double()
+    x = torch.full((3, 30), 3)
+    for row, length in enumerate((30, 0, 11)):
+        x[row, :length] = torch.arange(length) % 3
+    given = torch.tensor([0, 1, 1])
+    alone = [model.log_prob(x[row : row + 1], given[row : row + 1]) for row in range(3)]
+    assert model.log_prob(x, given).sub(torch.cat(alone)).abs().max() < 1e-9
+
+
+def test_frames_tell_where_a_symbol_stands_and_the_condition_with_it() -> None:
+    same = torch.zeros(1, 12, dtype=torch.long)
+    for frame, alike in ((0, True), (4, False)):
+        model = wavenet(Space((12,), levels=2), frame=frame).double()
+        with torch.no_grad():
+            said = entry_log_probs(model.able(Sequential), same)[0, 4:]  # past the reach of the start
+        assert (said - said[0]).abs().max().lt(1e-12).item() is alike
+
+
 def test_a_chain_of_reals_is_a_density_that_sees_d_entries_and_no_more() -> None:
     model = density(Space((2,))).double()
     edge = torch.linspace(-20, 20, 201, dtype=torch.float64)

@@ -16,6 +16,7 @@ from genzoo.apps.cli import (
     completing,
     compressing,
     data,
+    editing,
     exporting,
     imputing,
     latents,
@@ -61,7 +62,7 @@ def genzoo(
 
 PARTS = (
     catalog, training, using, checking, averaging, exporting, posterior, completing, imputing, outlying, solving,
-    compressing, chatting, reproduce, lecturing,
+    editing, compressing, chatting, reproduce, lecturing,
     verifying, acting, serving,
 )  # fmt: skip
 for part in PARTS:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genzoo.apps.cli.editing import painted_into
 from genzoo.apps.cli.heartbeat import Heartbeat
 from genzoo.apps.cli.using import drawn_into, loaded_on
 from genzoo.apps.cli.words import print_json, print_table
@@ -15,7 +16,7 @@ from genzoo.zoo.store import read_config
 from genzoo.zoo.terminal import say
 
 if TYPE_CHECKING:
-    from genzoo.zoo.receipts import Receipt
+    from genzoo.zoo.receipts import Edit, Receipt
 
 __all__ = ["COMMANDS"]
 
@@ -27,6 +28,10 @@ def verify(
     run: Annotated[
         Path | None, typer.Option(help="The run that it is said to be from: the samples are drawn again.")
     ] = None,
+    guide: Annotated[
+        Path | None, typer.Option("--strokes", help="Of an edited picture: the one that was painted over.")
+    ] = None,
+    mask: Annotated[Path | None, typer.Option(help="And the mask, where there was one.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of words.")] = False,
 ) -> None:
@@ -41,7 +46,7 @@ def verify(
     if receipt is not None and run is not None:
         with Heartbeat("verify") as beat:
             beat.say(f"drawing {receipt.n:,} samples again")
-            state, how = _again(file, run, receipt, device)
+            state, how = _again(file, run, receipt, (guide, mask), device)
     if as_json:
         print_json({"file": str(file), "state": state, "how": how, "receipt": receipt and receipt.model_dump()})
     else:
@@ -53,8 +58,10 @@ def verify(
         raise typer.Exit(1)
 
 
-def _again(file: Path, path: Path, receipt: "Receipt", device: str) -> tuple[str, str]:
-    """Whether a run makes a file again, and how far they agree."""
+def _again(
+    file: Path, path: Path, receipt: "Receipt", pictures: tuple[Path | None, Path | None], device: str
+) -> tuple[str, str]:
+    """Whether a run makes a file again, and how far they agree; an edit from the pictures that it was made of."""
     from genzoo.data.marks import substance
     from genzoo.zoo.receipts import MOST, model_hash
 
@@ -66,12 +73,30 @@ def _again(file: Path, path: Path, receipt: "Receipt", device: str) -> tuple[str
             f"A receipt must ask for at most {MOST:,} samples, got {receipt.n:,}.",
             "Draw them by `genzoo sample` with its seed and options, and compare.",
         )
+    guide, mask = pictures
+    if receipt.edit is not None:
+        _refuse_others(receipt.edit, guide, mask)
     with tempfile.TemporaryDirectory() as folder:
         other = Path(folder) / file.name
-        drawn_into(loaded, receipt.model_dump(), other, file.suffix)
+        if receipt.edit is None:
+            drawn_into(loaded, receipt.model_dump(), other, file.suffix)
+        elif guide is not None:
+            painted_into(loaded, receipt.model_dump(), guide, mask, other)
         if substance(other) == substance(file):
             return "regenerated", "every value as it is in the file"
         return _nearly(file, other)
+
+
+def _refuse_others(edit: "Edit", guide: Path | None, mask: Path | None) -> None:
+    """Raises unless these are the pictures that an edit was made of."""
+    from genzoo.data.marks import substance
+
+    for word, path, want in (("--strokes", guide, edit.guide), ("--mask", mask, edit.mask)):
+        got = None if path is None else substance(path)
+        if got != want:
+            said = "none" if got is None else f"a picture of hash {got[:12]}"
+            wanted = "no picture" if want is None else f"the picture of hash {want[:12]}"
+            raise Mistake(f"The file is an edit made with {wanted} as {word}, got {said}.", f"Name that by {word}.")
 
 
 def _nearly(file: Path, other: Path) -> tuple[str, str]:

@@ -10,14 +10,16 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float, Int, Integer
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
+from genzoo._random import at_least_single
 from genzoo.core.abilities import Sequential
 from genzoo.core.given import NOTHING, Given, GivenSpaceLike
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.models.autoregressive.autoregressive import Autoregressive
-from genzoo.models.sequences import read, refuse_unlike, scored, symbols
-from genzoo.nn.dilated import Dilated, Rings
+from genzoo.models.sequences import counted, read, refuse_unlike, scored, symbols
+from genzoo.nn.dilated import Dilated, Ends, Rings
 from genzoo.nn.embedding import Embedding
 
 __all__ = ["WaveNet"]
@@ -35,6 +37,8 @@ class WaveNet(Autoregressive):
         skip: The length of what layers say of a place together.
         depth: Layers of a cycle; the i-th looks 2^i places back.
         cycles: How often that is repeated.
+        frame: Symbols of a frame. Each is told, together with the condition, in which frame it lies, as a word is
+            longer than the reach; 0: it is told of none, and the model says the same wherever a symbol stands.
         drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
 
     Raises:
@@ -60,13 +64,15 @@ class WaveNet(Autoregressive):
         skip: int | None = None,
         depth: int = 9,
         cycles: int = 1,
+        frame: int = 0,
         drop_given: float = 0.0,
     ) -> None:
         super().__init__(space, given_space)
         refuse_unlike(space, "WaveNet")
-        self.drop_given, skip = drop_given, skip or 2 * width
+        self.drop_given, self.frame, skip = drop_given, frame, skip or 2 * width
         self.table = nn.Embedding(1 + (space.levels or 0), width)  # the last one starts
         self.embedding = Embedding(given_space, width) if given_space else None
+        self.frames = Frames(1 + space.dims // frame, width) if frame else None
         given = width if given_space else 0
         self.net = Dilated(width, skip=skip, depth=depth, cycles=cycles, given=given)
         last = nn.Linear(skip, symbols(space))
@@ -79,9 +85,26 @@ class WaveNet(Autoregressive):
         return self.net.reach
 
     def log_density(self, x: Integer[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
-        tokens = read(x, self.space)
+        tokens, told = read(x, self.space), self.embedded(given)
         before = torch.cat([self.start(len(tokens))[:, None], tokens[:, :-1]], dim=1)
-        return scored(self.head(self.net(self.table(before), self.embedded(given))), tokens, self.space)
+        if not self.space.ragged or torch.compiler.is_exporting():  # a graph looks at no values
+            return scored(self.said(before, told), tokens, self.space)
+        counts = counted(tokens, self.space)
+        row, place = counts.nonzero(as_tuple=True)  # one after another: padding would cost as much as sound
+        logits = self.said(before[counts], told, Ends(row, place))
+        nats = cross_entropy(logits.to(at_least_single(logits.dtype)), tokens[counts], reduction="none")
+        return -nats.new_zeros(tokens.shape).masked_scatter(counts, nats).sum(1)
+
+    def said(
+        self, before: Int[Tensor, "*rest T"], told: Float[Tensor, "B width"] | None, ends: Ends | None = None
+    ) -> Float[Tensor, "*rest T symbols"]:
+        """Logits of every place from the symbols before: rows of one length, or one after another as `ends` tells."""
+        h = self.table(before)
+        if self.frames is not None and ends is not None:
+            h = h + self.frames(told)[ends.row if told is not None else 0, ends.place // self.frame]
+        elif self.frames is not None:
+            h = h + self.frames(told).repeat_interleave(self.frame, dim=1)[:, : h.shape[1]]
+        return self.head(self.net(h, told, ends))
 
     def steps(self) -> Sequential:
         return Steps(self)
@@ -94,10 +117,25 @@ class WaveNet(Autoregressive):
         return f"{self.space}, given={self.given_space}, reach={self.reach}"
 
 
+class Frames(nn.Module):
+    """A vector for each frame, which knows the condition: what is said in the third of a seven is not what is said in
+    the third of a one."""
+
+    def __init__(self, n: int, width: int) -> None:
+        super().__init__()
+        self.table = nn.Embedding(n, width)
+        self.net = nn.Sequential(nn.Linear(width, 2 * width), nn.SiLU(), nn.Linear(2 * width, width))
+
+    def forward(self, told: Float[Tensor, "B width"] | None) -> Float[Tensor, "B n width"]:
+        frames = self.table.weight[None]
+        return self.net(frames if told is None else frames + told[:, None])
+
+
 class Heard(NamedTuple):
     """What the layers keep, and what they say of the next sample."""
 
     rings: Rings
+    frames: Float[Tensor, "B frames width"] | None
     said: Float[Tensor, "n skip"]
 
 
@@ -108,11 +146,16 @@ class Steps(Sequential):
         self.model, self.space, self.symbols = model, model.space, symbols(model.space)
 
     def begin(self, n: int, given: Given = NOTHING) -> Heard:
-        rings = self.model.net.begin(n, self.model.embedded(given))
-        return Heard(rings, self.model.net.tell(rings, self.model.table(self.model.start(n))))
+        model, told = self.model, self.model.embedded(given)
+        rings = model.net.begin(n, told)
+        frames = None if model.frames is None else model.frames(told)
+        return self.take(Heard(rings, frames, torch.empty(0)), model.start(n))
 
     def logits(self, state: Heard) -> Float[Tensor, "n symbols"]:
         return self.model.head(state.said)
 
     def take(self, state: Heard, symbol: Int[Tensor, " n"]) -> Heard:
-        return state._replace(said=self.model.net.tell(state.rings, self.model.table(symbol)))
+        h = self.model.table(symbol)
+        if state.frames is not None:
+            h = h + state.frames[:, state.rings.place // self.model.frame]
+        return state._replace(said=self.model.net.tell(state.rings, h))

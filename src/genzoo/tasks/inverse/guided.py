@@ -112,6 +112,16 @@ class Way:
         parts = (a_t, s_t, ratio * s_s.square() / s_t.square(), a_s * added / s_t.square(), added.sqrt() * s_s / s_t)
         return Step(*(part.to(self.like) for part in parts))
 
+    def blurred(self, k: int, x: Tensor, fresh: Tensor) -> Tensor:
+        """Rows of the data at the k-th time, α x + σ ε.
+
+        Args:
+            k: Which.
+            x: The rows.
+            fresh: Standard normal noise.
+        """
+        return self.alpha[k].to(self.like) * x + self.sigma[k].to(self.like) * fresh
+
     def moved(self, k: int, x: Tensor, mean: Tensor, before: Tensor, fresh: Tensor) -> Tensor:
         """x at the next time.
 

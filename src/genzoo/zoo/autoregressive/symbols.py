@@ -1,6 +1,8 @@
 """Recipes of models of symbols in a row, whose lengths may vary."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from genzoo.core.space import Space
 from genzoo.training.config import TrainConfig
@@ -136,6 +138,7 @@ def wavenet(
     width: Count | None = None,
     depth: Count | None = None,
     cycles: Count | None = None,
+    frame: Annotated[int, Field(ge=0)] = 128,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """Convolutions with holes over samples of sound, or any long row of symbols: each sees hundreds before it.
@@ -145,6 +148,7 @@ def wavenet(
         width: The length of vectors; by default as size says.
         depth: Layers of a cycle, the last of which looks 2^(depth − 1) places back; by default as size says.
         cycles: How often that is repeated; by default as size says.
+        frame: Symbols of a frame, whose place each is told; 0: it says the same wherever it stands.
     """
     from genzoo.models.autoregressive import WaveNet
 
@@ -155,6 +159,7 @@ def wavenet(
         width=width or (48 if small else 128),
         depth=depth or (9 if small else 10),
         cycles=cycles or (1 if small else 3),
+        frame=frame,
         drop_given=drop_given,
     )
     config = TrainConfig(
