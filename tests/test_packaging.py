@@ -61,6 +61,7 @@ def imported() -> set[str]:
                 found |= set(_modules(node))
     # torch brings the code for TensorBoard, which needs the package.
     found |= {"tensorboard"} if "torch.utils.tensorboard" in found else set()
+    found |= {"python_multipart"} if "starlette.datastructures" in found else set()  # it reads forms by it
     return {name.partition(".")[0] for name in found} - set(sys.stdlib_module_names) - OURS
 
 

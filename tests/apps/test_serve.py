@@ -19,17 +19,15 @@ from typer.testing import CliRunner
 
 from genzoo import read, train
 from genzoo.apps.cli.root import app
-from genzoo.apps.serve import Limits, Server, listening
-from genzoo.apps.serve.metrics import Metrics
-from genzoo.apps.serve.served import shelved
+from genzoo.apps.serve import listening
 from genzoo.data.codecs.audio import SoundCodec
 from genzoo.tasks import impute
 from genzoo.zoo.loading import load
 from genzoo.zoo.mistakes import Mistake
+from tests.apps.serving import LIMITS, call, refused, running, told
 from tests.logged import logged
 
 KEY = "a key"
-LIMITS = Limits(queue=5, rows=16, body=4096, upload=1 << 16, grace=5, work=100_000)
 
 
 @pytest.fixture(scope="module")
@@ -43,55 +41,10 @@ def folder(tmp_path_factory):
     return folder
 
 
-@contextlib.contextmanager
-def running(runs, limits=LIMITS, key=None):
-    metrics = Metrics()
-    server = Server(shelved(list(map(str, runs)), "cpu", limits, metrics), metrics, limits, key)
-    with listening("127.0.0.1", 0, None) as sock:
-        thread = threading.Thread(target=server.run, args=(sock,))
-        thread.start()
-        server.port = sock.getsockname()[1]
-        while not server.started:
-            time.sleep(0.01)
-        yield server
-        server.drain()
-        thread.join(10)
-        assert not thread.is_alive()
-
-
 @pytest.fixture(scope="module")
 def server(folder):
     with running([folder / name for name in ("verse", "digits", "moons", "sounds")]) as server:
         yield server
-
-
-def call(server, route, body=None, *, raw=False, **head):
-    """The status, the head and what the answer holds."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
-    head = {"Content-Type": "application/json"} | {name.replace("_", "-"): value for name, value in head.items()}
-    data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-    with contextlib.closing(connection):
-        connection.request("GET" if body is None else "POST", route, data, head)
-        answer = connection.getresponse()
-        content = answer.read()
-        is_json = answer.getheader("content-type") == "application/json"
-        return (
-            answer.status,
-            dict(answer.getheaders()),
-            json.loads(content) if is_json else content if raw else content.decode(),
-        )
-
-
-def told(server, route, **body):
-    status, _, answer = call(server, f"/v1/{route}", body)
-    assert status == 200, answer
-    return answer
-
-
-def refused(server, route, **body):
-    status, _, answer = call(server, f"/v1/{route}", body)
-    assert set(answer["error"]) == {"message", "type", "param", "code"}
-    return status, answer["error"]["param"], answer["error"]["message"]
 
 
 # --- what is answered ---------------------------------------------------------------------------------------------
@@ -327,7 +280,7 @@ def test_bodies_are_refused_before_they_are_read(server):
     image = io.BytesIO()
     Image.new("L", (9, 8)).save(image, "png")
     wrong = base64.b64encode(image.getvalue()).decode()
-    assert "must be 1×8×8" in refused(server, "score", model="digits", input=[wrong])[2]
+    assert "must be 8×8 pixels" in refused(server, "score", model="digits", input=[wrong])[2]
 
 
 def test_strangers_are_refused(folder):

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from genzoo import __version__
-from genzoo.apps.serve import images, questions, scores, sounds, texts
+from genzoo.apps.serve import edits, images, questions, scores, sounds, texts
 from genzoo.apps.serve.metrics import Metrics
 from genzoo.apps.serve.refusals import Refusal, answered, invalid, refused
 from genzoo.apps.serve.served import Shelf
@@ -67,6 +67,11 @@ def routes(shelf: Shelf, metrics: Metrics) -> "FastAPI":
     async def generations(request: Request, asked: Generation) -> Any:
         """Pictures."""
         return await images.generate(request, shelf.find(asked.model), asked)
+
+    @app.post("/v1/images/edits", openapi_extra=edits.FORM)
+    async def edited(request: Request) -> Any:
+        """A picture of which a part is drawn anew."""
+        return await edits.edit(request, shelf)
 
     @app.post("/v1/audio/speech")
     async def speech(request: Request, asked: Speech) -> Any:

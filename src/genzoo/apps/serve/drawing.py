@@ -4,7 +4,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,12 +13,13 @@ from genzoo._deadline import Deadline
 from genzoo.apps.serve.joined import Joined
 from genzoo.apps.serve.line import Job
 from genzoo.apps.serve.refusals import Refusal, refused
+from genzoo.core.abilities import Denoiser
 from genzoo.core.game import Trainable
 from genzoo.core.given import Given
 from genzoo.core.model import GenerativeModel, evaluating
 from genzoo.core.noise import Noise
 
-__all__ = ["Drawn", "beside", "draw", "noise_of"]
+__all__ = ["Drawn", "Part", "beside", "draw", "noise_of"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,17 +31,51 @@ class Drawn:
         seed: Names their noise.
         given: Their condition in full.
         options: Of sampling.
+        parts: How often it is told what has come of them before they are done.
     """
 
     n: int
     seed: int
     given: Given
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    parts: int = 0
 
     @property
     def key(self) -> tuple[Any, ...]:
         """What requests have in common that are drawn together."""
         return "draw", tuple(sorted(self.options.items()))
+
+
+class Part(NamedTuple):
+    """Rows as far as they have come."""
+
+    number: int
+    x: Tensor
+
+
+class Watching:
+    """Tells requests what their rows have come to: the mean of the data at times that are spread evenly.
+
+    Args:
+        jobs: The requests, of rows that are `Drawn`.
+        denoiser: What the model's means are means of.
+    """
+
+    def __init__(self, jobs: Sequence[Job], denoiser: Denoiser) -> None:
+        self.jobs, self.denoiser = jobs, denoiser
+        self.told, self.first = [0] * len(jobs), math.nan
+
+    def __call__(self, passed: Any) -> None:
+        t = float(passed.at.t)
+        self.first = t if math.isnan(self.first) else self.first
+        gone, start = 1 - t / self.first, 0
+        for k, job in enumerate(self.jobs):
+            asked, rows = job.asked, slice(start, start + job.asked.n)
+            start += asked.n
+            if self.told[k] < asked.parts and gone * (asked.parts + 1) >= self.told[k] + 1:
+                seen = self.denoiser.seen(passed.mean[rows], asked.given)
+                job.part(self.told[k], Part(self.told[k], self.denoiser.numbers.back(seen).cpu()))
+                self.told[k] += 1
 
 
 def draw(model: GenerativeModel, jobs: Sequence[Job]) -> Iterator[None]:
@@ -60,25 +95,36 @@ def draw(model: GenerativeModel, jobs: Sequence[Job]) -> Iterator[None]:
         return time.monotonic() if any(alive) else math.inf
 
     with Deadline(now, max(job.seconds for job in jobs)):
-        x = _drawn(model, asked)
+        x = _drawn(model, asked, _watching(model, jobs))
     for job, rows in zip(jobs, x.cpu().split([each.n for each in asked]), strict=True):
         job.end(rows)
     yield
 
 
-def _drawn(model: GenerativeModel, asked: Sequence[Drawn]) -> Tensor:
+def _watching(model: GenerativeModel, jobs: Sequence[Job]) -> dict[str, Any]:
+    """The option by which requests are told parts, where one asks for them and the model draws in steps."""
+    denoiser = model.ability(Denoiser) if any(job.asked.parts for job in jobs) else None
+    return {} if denoiser is None or "watch" not in model.options("draw") else {"watch": Watching(jobs, denoiser)}
+
+
+def _drawn(model: GenerativeModel, asked: Sequence[Drawn], watch: Mapping[str, Any]) -> Tensor:
     """Rows of all, one's after another's.
+
+    Args:
+        model: The model.
+        asked: The requests.
+        watch: The option by which they are told parts; nothing if they are not.
 
     Raises:
         Refusal: If the options do not suit the model.
     """
     options = asked[0].options
     try:
-        if len(asked) == 1:
+        if len(asked) == 1 and not watch:
             return model.sample(asked[0].n, asked[0].given or None, seed=asked[0].seed, **options)
         with torch.no_grad(), evaluating(model):
             n, given = sum(each.n for each in asked), beside([each.given for each in asked])
-            return model.draw(n, given, noise_of(model, asked), **options)
+            return model.draw(n, given, noise_of(model, asked), **options, **watch)
     except ValueError as error:
         raise refused(error, "options") from error
     except TypeError as error:

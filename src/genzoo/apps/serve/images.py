@@ -1,33 +1,85 @@
-"""Pictures: `/v1/images/generations`."""
+"""Pictures: `/v1/images/generations`, whole or as events with what has come of them so far."""
 
 import asyncio
 import base64
 import time
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from torch import Tensor
+
+from genzoo.apps.serve.drawing import Part
 from genzoo.apps.serve.refusals import Refusal
 from genzoo.apps.serve.served import Served
-from genzoo.apps.serve.waiting import answers
+from genzoo.apps.serve.waiting import Waiting, answers, event, streamed, while_there
 from genzoo.apps.serve.wire import Generation
 from genzoo.data.codecs.image import ImageCodec
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.responses import Response
 
-__all__ = ["generate", "prompted"]
+__all__ = ["check_size", "completed", "encoded", "generate", "prompted"]
+
+NOTHING = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0,
+           "input_tokens_details": {"image_tokens": 0, "text_tokens": 0}}  # fmt: skip  # pictures have no tokens
 
 
-async def generate(request: "Request", served: Served, asked: Generation) -> dict[str, Any]:
+async def generate(request: "Request", served: Served, asked: Generation) -> "Response | dict[str, Any]":
     """Pictures that a run of pictures draws."""
     served.must("images/generations")
-    _check_size(served, asked.size)
+    check_size(served, asked.size)
     given = prompted(served, asked.prompt, asked.given)
-    drawn = served.drawn(asked.n or 1, asked.seed, given, asked.options)
+    drawn = served.drawn(asked.n or 1, asked.seed, given, asked.options, asked.partial_images or 0)
+    more = {"seed": drawn.seed, "remarks": served.remarks(given), "model": served.name}
+    if asked.stream:
+        waiting = Waiting(request, served.line, [drawn], served.seconds(asked.timeout))
+        first = await while_there(request, waiting.next())
+        return streamed(_events(served, waiting, first, more))
     (x,) = await answers(request, served.line, [drawn], served.seconds(asked.timeout))
+    data = [{"b64_json": each} for each in await encoded(served, x)]
+    return {"created": int(time.time()), "data": data, "output_format": "png"} | more
+
+
+async def _events(
+    served: Served, waiting: Waiting, news: Sequence[tuple[int, Any]], more: dict[str, Any]
+) -> AsyncIterator[str]:
+    """What has come of pictures so far, and at last what has become of them."""
+    while True:
+        for _, each in news:
+            if not isinstance(each, Part):
+                for told in completed(served, "image_generation", await encoded(served, each), more):
+                    yield told
+                return
+            for i, file in enumerate(await encoded(served, each.x)):
+                yield _event(served, "image_generation.partial_image", i, file,
+                             more | {"partial_image_index": each.number})  # fmt: skip
+        news = await waiting.next()
+
+
+def completed(served: Served, kind: str, files: Sequence[str], more: dict[str, Any]) -> list[str]:
+    """The events that bring pictures which are done.
+
+    Args:
+        served: The run.
+        kind: image_generation or image_edit.
+        files: The pictures in base64.
+        more: What else stands in each.
+    """
+    return [_event(served, f"{kind}.completed", i, file, more | {"usage": NOTHING}) for i, file in enumerate(files)]
+
+
+def _event(served: Served, kind: str, i: int, file: str, more: dict[str, Any]) -> str:
+    height, width = served.model.space.shape[1:]
+    about = {"type": kind, "b64_json": file, "created_at": int(time.time()), "size": f"{width}x{height}", "index": i,
+             "quality": "auto", "background": "auto", "output_format": "png"}  # fmt: skip
+    return event(about | more, kind)
+
+
+async def encoded(served: Served, x: Tensor) -> list[str]:
+    """Rows as files in base64."""
     files = await asyncio.to_thread(served.codec_of(ImageCodec).pngs, x)
-    data = [{"b64_json": base64.b64encode(file).decode()} for file in files]
-    more = {"seed": drawn.seed, "remarks": served.remarks(given)}
-    return {"created": int(time.time()), "data": data, "output_format": "png", "model": served.name} | more
+    return [base64.b64encode(file).decode() for file in files]
 
 
 def prompted(served: Served, prompt: str | None, given: dict[str, Any], param: str = "prompt") -> dict[str, Any]:
@@ -52,7 +104,8 @@ def prompted(served: Served, prompt: str | None, given: dict[str, Any], param: s
     return given | {texts[0]: prompt}
 
 
-def _check_size(served: Served, size: str | None) -> None:
+def check_size(served: Served, size: str | None) -> None:
+    """Refuses another size than the run's."""
     height, width = served.model.space.shape[1:]
     if size not in (None, "auto", f"{width}x{height}"):
         raise Refusal(400, f"size must be {width}x{height}, the run's, got {size!r}. Leave it out.", "size",

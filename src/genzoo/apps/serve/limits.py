@@ -16,7 +16,6 @@ class Limits:
         seconds: Until an answer must be there.
         body: Bytes of a request.
         upload: Bytes of one that brings files.
-        pixels: Of a picture that is uploaded.
         grace: Seconds for what is being answered when the server is told to end.
     """
 
@@ -26,5 +25,4 @@ class Limits:
     seconds: float = 60.0
     body: int = 1 << 20
     upload: int = 1 << 25
-    pixels: int = 1 << 24
     grace: float = 30.0

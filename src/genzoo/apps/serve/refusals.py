@@ -88,7 +88,7 @@ def invalid(errors: Sequence[Mapping[str, Any]]) -> Refusal:
     """
     first = errors[0]
     context, kind = first.get("ctx") or {}, str(first.get("type", "invalid"))
-    if kind == "unknown_field":
+    if "told" in context:
         return Refusal(400, context["told"], context["field"], kind)
     if kind == "json_invalid":
         at = first["loc"][-1]

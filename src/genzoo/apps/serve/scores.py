@@ -1,8 +1,6 @@
 """Log-probabilities: `/v1/score`, which no other server has. Every number says what it claims."""
 
 import asyncio
-import base64
-import binascii
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from genzoo.apps.serve.pictures import picture_of, sent
 from genzoo.apps.serve.refusals import Refusal, refused
 from genzoo.apps.serve.scoring import Scored
 from genzoo.apps.serve.served import Served
@@ -20,12 +19,11 @@ from genzoo.apps.serve.wire import Score
 from genzoo.data.codecs.image import ImageCodec
 from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.data.codecs.text import SpellingCodec
-from genzoo.data.pixels import look_at, pixels, strictly
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-__all__ = ["row_of_picture", "rows_of_table", "score"]
+__all__ = ["rows_of_table", "score"]
 
 
 async def score(request: "Request", served: Served, asked: Score) -> dict[str, Any]:
@@ -59,7 +57,7 @@ def _rows(served: Served, rows: Sequence[Any]) -> Tensor:
             case SpellingCodec():
                 x = _each(rows, lambda row, at: _text(served, codec, row, at))
             case ImageCodec():
-                x = _each(rows, lambda row, at: row_of_picture(served, row, at))
+                x = _each(rows, lambda row, at: picture_of(codec, served.model.space.shape, sent(row, at), at))
             case TableCodec() | PointsCodec():
                 x = rows_of_table(codec, rows, holes=served.model.can("missing"))
             case _:
@@ -87,43 +85,6 @@ def _text(served: Served, codec: SpellingCodec, row: Any, at: str) -> Tensor:
         must = f"{'at most' if served.model.space.ragged else 'exactly'} {dims} symbols"
         raise Refusal(400, f"{at} must have {must}, got {len(ids)}. Cut it, or fill it up.", at, "invalid_length")
     return pad(ids, (0, dims - len(ids)), value=codec.levels)
-
-
-def row_of_picture(served: Served, row: Any, at: str) -> Tensor:
-    """A picture in base64 as a row; its size is looked at before it is decoded.
-
-    Raises:
-        Refusal: If it is none, is too large, or has not the run's size and channels.
-    """
-    if not isinstance(row, str):
-        raise Refusal(400, f"{at} must be a picture in base64, got {type(row).__name__}. Encode a PNG.", at,
-                      "invalid_type")  # fmt: skip
-    try:
-        content = base64.b64decode(row.partition(",")[2] if row.startswith("data:") else row, validate=True)
-    except (binascii.Error, ValueError):
-        raise Refusal(400, f"{at} must be base64. Encode the file's bytes.", at, "invalid_base64") from None
-    return picture_row(served, content, at)
-
-
-def picture_row(served: Served, content: bytes, at: str) -> Tensor:
-    """The bytes of a picture as a row.
-
-    Raises:
-        Refusal: If it is none, is too large, or has not the run's size and channels.
-    """
-    codec, shape = served.codec_of(ImageCodec), served.model.space.shape
-    try:
-        look = look_at(at, content)
-        got = (1 if look.color == "grey" else len(look.color), *look.size)
-        if got != shape:
-            wanted, is_ = ("×".join(map(str, sides)) for sides in (shape, got))
-            raise Refusal(400, f"{at} must be {wanted} (channels, height, width), the run's, got {is_}. Resize or "
-                          "convert it.", at, "invalid_size")  # fmt: skip
-        with strictly():
-            array = pixels(at, content, levels=65536 if codec.is_deep else 256)[1]
-    except ValueError as error:
-        raise refused(error, at) from None
-    return codec.values(torch.from_numpy(array)[None])[0]
 
 
 def rows_of_table(codec: TableCodec | PointsCodec, rows: Sequence[Any], *, holes: bool) -> Tensor:

@@ -73,6 +73,7 @@ class Served:
         can = {
             "completions": self.kind == "text" and self.model.can("step"),
             "images/generations": self.kind == "image" and self.model.can("sample"),
+            "images/edits": self.kind == "image" and self.model.can("sample"),
             "chat/completions": self.kind == "text" and self.model.can("step"),
             "audio/speech": self.kind == "audio" and self.model.can("sample"),
             "score": self.model.can("log_prob"),
@@ -177,7 +178,9 @@ class Served:
         """What is to be said of the texts of a condition."""
         return told_of_texts({name: _word(name, value) for name, value in asked.items()}, self.run.given_codecs)
 
-    def drawn(self, n: int, seed: int | None, given: Mapping[str, Any], options: Mapping[str, Any]) -> Drawn:
+    def drawn(
+        self, n: int, seed: int | None, given: Mapping[str, Any], options: Mapping[str, Any], parts: int = 0
+    ) -> Drawn:
         """Rows that are asked for, as they are drawn.
 
         Raises:
@@ -192,7 +195,7 @@ class Served:
                 raise Refusal(400, f"options.{name} must be a number, a word or null. Correct it.", f"options.{name}")
         self.bounded(n, options, self.limits.rows)
         seed = fresh_seed() if seed is None else seed
-        return Drawn(n, seed, self.given(given, n), self.shown | dict(options))
+        return Drawn(n, seed, self.given(given, n), self.shown | dict(options), parts)
 
     def bounded(self, n: int, options: Mapping[str, Any], most: int | None) -> None:
         """Refuses more work than the server takes on.

@@ -1,6 +1,5 @@
 """Texts that go on: `/v1/completions`, whole or symbol by symbol."""
 
-import json
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -13,7 +12,7 @@ from genzoo.apps.serve.images import prompted
 from genzoo.apps.serve.refusals import Refusal, refused
 from genzoo.apps.serve.served import Served
 from genzoo.apps.serve.speaking import Piece, Spoken, Told
-from genzoo.apps.serve.waiting import Waiting, answers, streamed, while_there
+from genzoo.apps.serve.waiting import Waiting, answers, event, streamed, while_there
 from genzoo.apps.serve.wire import Chat, Chosen, Completion, Part
 from genzoo.core.noise import fresh_seed
 from genzoo.data.codecs.text import SpellingCodec
@@ -123,21 +122,21 @@ async def told_in_pieces(
     async def events() -> AsyncIterator[str]:
         for i, text in enumerate(before):
             for row in range(jobs[i].n) if text else ():
-                yield _event(head | {"choices": [shown(i * jobs[i].n + row, text, None)]})
+                yield event(head | {"choices": [shown(i * jobs[i].n + row, text, None)]})
         told: dict[int, list[Told]] = {}
         news = first
         while True:
             pieces = [(i, each) for i, each in news if isinstance(each, Piece)]
             told.update({i: each for i, each in news if not isinstance(each, Piece)})
             if pieces:
-                yield "".join(_event(head | {"choices": [shown(i * jobs[i].n + piece.row, piece.text, piece.finish)]})
+                yield "".join(event(head | {"choices": [shown(i * jobs[i].n + piece.row, piece.text, piece.finish)]})
                               for i, piece in pieces)  # fmt: skip
             if len(told) == len(jobs):
                 break
             news = await waiting.next()
         counts = usage(served, jobs, [told[i] for i in range(len(jobs))])
         if asked.stream_options is not None and asked.stream_options.include_usage:
-            yield _event(head | {"choices": [], "usage": counts})
+            yield event(head | {"choices": [], "usage": counts})
         yield "data: [DONE]\n\n"
 
     return streamed(events())
@@ -200,7 +199,3 @@ def _symbols(served: Served, ids: Sequence[int], param: str) -> Tensor:
 
 def _choice(i: int, text: str, finish: str | None) -> dict[str, Any]:
     return {"index": i, "text": text, "finish_reason": finish, "logprobs": None}
-
-
-def _event(data: dict[str, Any]) -> str:
-    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n"

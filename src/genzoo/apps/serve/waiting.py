@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["LEAVE", "Waiting", "answers", "streamed", "while_there"]
+__all__ = ["LEAVE", "Waiting", "answers", "event", "streamed", "while_there"]
 
 T = TypeVar("T")
 
@@ -83,6 +83,20 @@ async def answers(request: "Request", line: Line, asked: Sequence[Any], seconds:
     return await while_there(request, all_told())
 
 
+def event(data: dict[str, Any], kind: str | None = None) -> str:
+    """One event, as clients read it.
+
+    Args:
+        data: What it brings.
+        kind: What it is.
+
+    Example:
+        >>> event({"a": 1}, "b")
+        'event: b\\ndata: {"a": 1}\\n\\n'
+    """
+    return (f"event: {kind}\n" if kind else "") + f"data: {json.dumps(data, ensure_ascii=False)}\n\n"
+
+
 def streamed(events: AsyncIterator[str]) -> "Response":
     """Events that are sent one by one."""
     from starlette.responses import StreamingResponse
@@ -101,12 +115,12 @@ async def _sent(events: AsyncIterator[str]) -> AsyncIterator[bytes]:
             if not done:
                 yield b": still here\n\n"
                 continue
-            event, task = task.result(), None
-            yield event.encode()
+            told, task = task.result(), None
+            yield told.encode()
     except StopAsyncIteration:
         return
     except Refusal as refusal:
-        yield f"event: error\ndata: {json.dumps(refusal.body())}\n\n".encode()
+        yield event(refusal.body(), "error").encode()
     finally:
         if task is not None:
             task.cancel()

@@ -1,13 +1,13 @@
 """What requests hold: the standard fields of each route, and beside them seed, given and options."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from genzoo.zoo.mistakes import unknown
 
-__all__ = ["Chat", "Chosen", "Completion", "Expect", "Generation", "Impute", "Part", "Score", "Speech"]
+__all__ = ["Chat", "Chosen", "Completion", "Edit", "Expect", "Generation", "Impute", "Part", "Score", "Speech"]
 
 Seed = Annotated[int | None, Field(ge=0, lt=1 << 63, description="Names the noise; by default a fresh one.")]
 Count = Annotated[int | None, Field(ge=1, le=4096)]
@@ -126,11 +126,14 @@ class Generation(Asked):
         size: Must be the run's, as 28x28, or auto.
         response_format: Only b64_json.
         output_format: Only png.
-        options: Of the run's sampling, as steps or guidance.
+        stream: Whether they come as events.
+        partial_images: How many pictures of what is not done yet come before, from runs that draw in steps.
+        options: Of the run's sampling, as steps or guidance; of an edit, the method's.
         quality: Is not looked at.
         background: Is not looked at.
         moderation: Is not looked at.
         style: Is not looked at.
+        input_fidelity: Is not looked at.
     """
 
     prompt: Annotated[str | None, Field(max_length=10_000)] = None
@@ -138,11 +141,33 @@ class Generation(Asked):
     size: Annotated[str | None, Field(max_length=20)] = None
     response_format: Literal["b64_json"] | None = None
     output_format: Literal["png"] | None = None
+    stream: bool | None = None
+    partial_images: Annotated[int | None, Field(ge=0, le=3)] = None
     options: Annotated[dict[str, Any], Field(max_length=50)] = Field(default_factory=dict)
     quality: str | None = None
     background: str | None = None
     moderation: str | None = None
     style: str | None = None
+    input_fidelity: str | None = None
+
+    @model_validator(mode="after")
+    def _in_parts(self) -> Self:
+        if self.partial_images and not self.stream:
+            told = "partial_images must be 0 where nothing is streamed. Set stream, or leave it out."
+            raise PydanticCustomError("not_streamed", "{told}", {"told": told, "field": "partial_images"})
+        return self
+
+
+class Edit(Generation):
+    """A picture of which a part is to be drawn anew. What it is, and which part, are files beside these fields.
+
+    Attributes:
+        method: How, as `genzoo solve --list` tells; by default the strongest claim that is soon answered.
+        noise: How far from the picture its kept pixels may be for the method, as `genzoo solve --noise`.
+    """
+
+    method: Annotated[str, Field(max_length=50)] = "auto"
+    noise: Annotated[str, Field(max_length=50)] = "0.05"
 
 
 class Score(Asked):

@@ -1,0 +1,181 @@
+"""Pictures that are served: as events while they come, and with a part of them drawn anew."""
+
+import base64
+import io
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from genzoo import read, train
+from genzoo.data.codecs.image import ImageCodec
+from genzoo.tasks.inverse import Gaussian, Mask, Measurement, as_numbers, solve
+from genzoo.zoo.loading import load
+from tests.apps.serving import call, refused, running
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder, digits = tmp_path_factory.mktemp("pictures"), read("digits")
+    train("ddpm", digits, settings={"width": 4}, steps=1, out=folder / "ddpm", device="cpu")
+    mixture = {"components": 2}
+    train("gaussian_mixture", digits, settings=mixture, steps=1, out=folder / "mixture", device="cpu")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(folder):
+    with running([folder / "ddpm", folder / "mixture"]) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    import openai
+
+    with openai.OpenAI(base_url=f"http://127.0.0.1:{server.port}/v1", api_key="none", max_retries=0) as client:
+        yield client
+
+
+def png(array, mode=None):
+    file = io.BytesIO()
+    Image.fromarray(np.asarray(array, dtype=np.uint8), mode).save(file, "png")
+    return file.getvalue()
+
+
+def opened(b64):
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(b64))))
+
+
+LEVELS = torch.arange(64).reshape(1, 8, 8) // 4  # of the digits, which have 17
+WHOLE = ImageCodec(levels=17).pixels(LEVELS[None])[0, 0].numpy()
+HOLE = np.full((8, 8, 4), 255)
+HOLE[2:6, 2:6] = 0
+FILES = {"image": ("image.png", png(WHOLE)), "mask": ("mask.png", png(HOLE))}
+
+
+# --- as they come -------------------------------------------------------------------------------------------------
+
+
+def test_pictures_come_by_and_by(client):
+    asked = {"model": "ddpm", "prompt": None, "n": 2, "extra_body": {"seed": 3, "options": {"steps": 8}}}
+    whole = client.images.generate(**asked)
+    events = list(client.images.generate(**asked, stream=True, partial_images=3))
+    assert [(event.type, event.index) for event in events] == [
+        *[("image_generation.partial_image", i) for _ in range(3) for i in range(2)],
+        *[("image_generation.completed", i) for i in range(2)],
+    ]
+    assert [event.partial_image_index for event in events[:6]] == [0, 0, 1, 1, 2, 2]
+    assert [event.b64_json for event in events[6:]] == [each.b64_json for each in whole.data]
+    assert {event.size for event in events} == {"8x8"}
+    far = [np.abs(opened(event.b64_json) - opened(events[6].b64_json).astype(float)).mean() for event in events[:6:2]]
+    assert far[0] > far[2], "what is shown comes nearer to what it becomes"
+
+
+def test_what_draws_at_once_comes_at_once(client):
+    asked = {"model": "mixture", "prompt": None, "extra_body": {"seed": 3}}
+    (event,) = client.images.generate(**asked, stream=True, partial_images=2)
+    assert event.type == "image_generation.completed"
+    assert event.b64_json == client.images.generate(**asked).data[0].b64_json
+
+
+def test_parts_are_not_asked_of_what_is_not_streamed(server):
+    found = refused(server, "images/generations", model="ddpm", partial_images=2)
+    assert found[:2] == (400, "partial_images")
+    assert "Set stream" in found[2]
+
+
+# --- a part anew --------------------------------------------------------------------------------------------------
+
+
+def test_edits_are_draws_of_the_posterior(client, folder):
+    asked = {"model": "mixture", "n": 3, "extra_body": {"seed": 5, "noise": "0.1"}}
+    answer = client.images.edit(**FILES, prompt=None, **asked)
+    assert (answer.method, answer.exactness, answer.seed) == ("closed", "approximate", 5)
+    run = load(folder / "mixture")
+    x, known = LEVELS.byte(), torch.from_numpy(HOLE[..., 3] > 0)[None]
+    y = torch.where(known, as_numbers(run.generative.space, x), 0)
+    wanted = solve(run.generative, Measurement(Mask(known), y[None], Gaussian(0.1)), n=3, seed=5).x[:, 0]
+    wanted = torch.where(known, x, wanted)
+    for row, each in zip(run.codec.pixels(wanted), answer.data, strict=True):
+        assert np.array_equal(opened(each.b64_json), row[0].numpy())
+    assert len({each.b64_json for each in answer.data}) == 3
+    (event,) = client.images.edit(**FILES, prompt=None, model="mixture", stream=True,
+                                  extra_body={"seed": 5, "noise": "0.1"})  # fmt: skip
+    assert (event.type, event.index) == ("image_edit.completed", 0)
+
+
+def test_the_picture_may_have_the_hole_itself(client):
+    pierced = np.stack([WHOLE, WHOLE, WHOLE, HOLE[..., 3]], -1)
+    pierced[2:6, 2:6, :3] = 99  # a color that nobody sees
+    asked = {"model": "mixture", "prompt": None, "extra_body": {"seed": 5, "noise": "exact"}}
+    found = opened(client.images.edit(image=("a.png", png(pierced)), **asked).data[0].b64_json)
+    assert np.array_equal(found, opened(client.images.edit(**FILES, **asked).data[0].b64_json))
+    seen = HOLE[..., 3] > 0
+    assert np.array_equal(found[seen], WHOLE[seen])
+
+
+def test_a_denoiser_is_led(client):
+    answer = client.images.edit(
+        **FILES, prompt=None, model="ddpm", extra_body={"method": "dps", "options": {"steps": 3}}
+    )
+    assert (answer.method, answer.exactness) == ("dps", "approximate")
+
+
+def form(*parts):
+    """The bytes of a form of names, contents and names of files."""
+    lines = []
+    for name, content, *file in parts:
+        said = f'; filename="{file[0]}"' if file else ""
+        lines += [b"--b\r\n", f'Content-Disposition: form-data; name="{name}"{said}\r\n\r\n'.encode(),
+                  content if isinstance(content, bytes) else content.encode(), b"\r\n"]  # fmt: skip
+    return b"".join([*lines, b"--b--\r\n"])
+
+
+IMAGE, MASK = ("image", png(WHOLE), "a.png"), ("mask", png(HOLE), "b.png")
+MODEL = ("model", "mixture")
+COLORS, GLASS = np.stack([WHOLE, WHOLE, 255 - WHOLE], -1), np.stack([WHOLE] * 3 + [255 - WHOLE], -1)
+REFUSED = [
+    ([IMAGE, MASK], "model", "There is no model None"),
+    ([MODEL, MASK], "image", "must be a picture, got none"),
+    ([MODEL, IMAGE], "image", "got no transparent pixel"),
+    ([MODEL, IMAGE, ("mask", png(WHOLE), "b.png")], "mask", "got no transparent pixel"),
+    ([MODEL, ("image", png(WHOLE[:7]), "a.png"), MASK], "image", "must be 8×8 pixels, as the run's are, got 8×7"),
+    ([MODEL, IMAGE, ("mask", png(HOLE[:7]), "b.png")], "mask", "got 8×7"),
+    ([MODEL, ("image", png(COLORS), "a.png"), MASK], "image", "must be grey"),
+    ([MODEL, ("image", png(GLASS), "a.png"), MASK], "image", "must hide nothing"),
+    ([MODEL, ("image", b"GIF89a", "a.png"), MASK], "image", "must be a whole PNG"),
+    ([MODEL, IMAGE, IMAGE, MASK], "image", "got several"),
+    ([MODEL, ("image", "words"), MASK], "image", "must be a file"),
+    ([MODEL, ("photo", png(WHOLE), "a.png")], "photo", "Files are image and mask"),
+    ([MODEL, IMAGE, MASK, ("n", "many")], "n", "valid integer"),
+    ([MODEL, IMAGE, MASK, ("nois", "0.1")], "nois", "Did you mean 'noise'?"),
+    ([MODEL, IMAGE, MASK, ("noise", "loud")], "noise", "A channel must be"),
+    ([MODEL, IMAGE, MASK, ("noise", "-1")], "noise", "must be positive"),
+    ([MODEL, IMAGE, MASK, ("method", "dps")], "method", "dps cannot: the model has no denoiser"),
+    ([MODEL, IMAGE, MASK, ("options[steps]", "3")], "options", "has no option steps"),
+    ([MODEL, IMAGE, MASK, ("given[label]", "3")], "given", "unconditional"),
+    ([MODEL, IMAGE, MASK, ("given", "3")], "given", "valid dictionary"),
+    ([MODEL, IMAGE, MASK, ("prompt", "3")], "prompt", "Leave prompt out"),
+    ([MODEL, IMAGE, MASK, ("size", "9x9")], "size", "must be 8x8"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("parts", "field", "words"), REFUSED)
+def test_errors_of_forms_name_the_field_and_the_fix(server, parts, field, words):
+    kind = {"Content_Type": "multipart/form-data; boundary=b"}
+    status, _, answer = call(server, "/v1/images/edits", form(*parts), **kind)
+    error = answer["error"]
+    assert (status, error["param"]) == (404 if field == "model" else 400, field), error
+    assert words in error["message"]
+
+
+def test_what_is_no_form_is_refused(server):
+    for body, kind in ((json.dumps({"model": "mixture"}).encode(), "application/json"),
+                       (b"--a\r\nno", "multipart/form-data; boundary=b"),
+                       (b"", "multipart/form-data")):  # fmt: skip
+        status, _, answer = call(server, "/v1/images/edits", body, Content_Type=kind)
+        assert status == 400, answer
+        assert answer["error"]["message"]
