@@ -11,7 +11,7 @@ from genzoo.zoo.recipe import recipe_named, recipes
 from genzoo.zoo.sampling import SAMPLING
 from genzoo.zoo.terminal import say
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "run_row"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -93,7 +93,7 @@ def runs(
     """List the runs in a folder, newest first."""
     from genzoo.zoo.store import run_folders
 
-    found = [_run_row(path) for path in run_folders(folder)]
+    found = [run_row(path) for path in run_folders(folder)]
     if json:
         return print_json(found)
     if not found:
@@ -205,7 +205,12 @@ def _type(field: Mapping[str, Any]) -> str:
     return " ".join([name, *limits])
 
 
-def _run_row(path: Path) -> dict[str, Any]:
+def run_row(path: Path) -> dict[str, Any]:
+    """What is told of a run where many are listed.
+
+    Args:
+        path: Its folder.
+    """
     from genzoo.training.journal import loss_words
     from genzoo.zoo.mistakes import Mistake
     from genzoo.zoo.store import WEIGHTS, read_config, read_metrics

@@ -34,13 +34,7 @@ def serve(
     """Serve runs by the routes of the OpenAI API, and by /v1/score. Ctrl-C ends it once all is answered."""
     for word in runs:
         read_config(Path(word.partition("=")[2] or word))
-    try:
-        import fastapi  # noqa: F401
-        import prometheus_client  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as lacking:
-        cause = f"A server needs {lacking.name}, which is not installed."
-        raise Mistake(cause, "Run: pip install 'genzoo[serve]'") from None
+    _check_installed()
     from genzoo.apps.serve import Limits, listening
     from genzoo.apps.serve import serve as serve_runs
 
@@ -53,6 +47,37 @@ def serve(
     say("all is answered")
 
 
+def studio(
+    folder: Annotated[Path, typer.Argument(help="The folder of the runs; it may be new.")] = Path("runs"),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8800,
+    data: Annotated[
+        list[Path] | None, typer.Option(help="A folder below which the page may name data; may be repeated.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+) -> None:
+    """Open a page to train, look at and draw from the runs of a folder; only this machine reaches it."""
+    _check_installed()
+    from genzoo.apps.serve import listening
+    from genzoo.apps.studio import open_studio
+
+    folder.mkdir(parents=True, exist_ok=True)
+    sock = listening("127.0.0.1", port, None)
+    say(f"http://127.0.0.1:{sock.getsockname()[1]} shows the runs of {folder}; Ctrl-C ends it")
+    open_studio(folder, sock, device=device, roots=data or ())
+    say("what was being trained goes on with genzoo train --resume RUN, or on the page")
+
+
+def _check_installed() -> None:
+    try:
+        import fastapi  # noqa: F401
+        import prometheus_client  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as lacking:
+        cause = f"A server needs {lacking.name}, which is not installed."
+        raise Mistake(cause, "Run: pip install 'genzoo[serve]'") from None
+
+
 COMMANDS: dict[Callable[..., None], str] = {
     serve: "genzoo serve runs/gpt-verse runs/vae-digits --port 8000",
+    studio: "genzoo studio runs",
 }

@@ -24,7 +24,7 @@ __all__ = ["LOCAL", "Guard"]
 log = logging.getLogger("genzoo.serve")
 LOCAL = ("localhost", "127.0.0.1", "::1")
 OPEN = ("/health", "/ready")  # asked by those who watch over servers, who have no key
-UPLOADS = ("/v1/score", "/v1/images/edits")
+UPLOADS = ("/v1/score", "/v1/images/edits", "/studio/data", "/studio/score")
 SECURE = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -70,7 +70,9 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message).update(SECURE)
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURE.items():
+                    headers.setdefault(name, value)  # a page says itself what it may load
             await send(message)
 
         self.active += 1

@@ -20,7 +20,7 @@ from genzoo.zoo.conditions import conditions, turns
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-__all__ = ["expect", "impute"]
+__all__ = ["expect", "impute", "rows_of_cells"]
 
 
 async def expect(request: "Request", served: Served, asked: Expect) -> dict[str, Any]:
@@ -65,13 +65,13 @@ async def impute(request: "Request", served: Served, asked: Impute) -> dict[str,
 
     job = Called(len(x) * asked.n, draw)
     (found,) = await answers(request, served.line, [job], served.seconds(asked.timeout))
-    drawn = [_rows(codec, codec.cells(served.of_the_space(draw.cpu()))) for draw in found.x]
+    drawn = [rows_of_cells(codec, codec.cells(served.of_the_space(draw.cpu()))) for draw in found.x]
     data = [{"object": "row", "index": i, "draws": [rows[i] for rows in drawn]} for i in range(len(x))]
     about = {"exact": found.exact, "consistent": found.consistent, "seed": seed, "model": served.name}
     return {"object": "list", "data": data} | about
 
 
-def _rows(codec: TableCodec | PointsCodec, cells: dict[str, list[str]]) -> list[dict[str, Any]]:
+def rows_of_cells(codec: TableCodec | PointsCodec, cells: dict[str, list[str]]) -> list[dict[str, Any]]:
     """Rows of cells; what is a number in the table is one here."""
     columns = {name: [_value(codec, name, cell) for cell in column] for name, column in cells.items()}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

@@ -6,9 +6,9 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genzoo.apps.serve.app import routes
 from genzoo.apps.serve.guard import LOCAL, Guard
@@ -17,7 +17,10 @@ from genzoo.apps.serve.metrics import Metrics
 from genzoo.apps.serve.served import Shelf, shelved
 from genzoo.zoo.mistakes import Mistake
 
-__all__ = ["Server", "listening", "serve"]
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+__all__ = ["Server", "ending_well", "listening", "serve"]
 
 log = logging.getLogger("genzoo.serve")
 
@@ -32,14 +35,18 @@ class Server:
         limits: What is taken on.
         key: What clients must say.
         hosts: Names by which it may be called.
+        more: Adds routes to those over the runs.
     """
 
     def __init__(
-        self, shelf: Shelf, metrics: Metrics, limits: Limits, key: str | None = None, hosts: Sequence[str] = ()
-    ) -> None:
+        self, shelf: Shelf, metrics: Metrics, limits: Limits, key: str | None = None, hosts: Sequence[str] = (),
+        more: "Callable[[FastAPI], None] | None" = None,
+    ) -> None:  # fmt: skip
         import uvicorn
 
         app = routes(shelf, metrics)
+        if more is not None:
+            more(app)
         self.shelf, self.limits = shelf, limits
         self.guard = app.state.guard = Guard(app, key, {*LOCAL, *hosts}, limits, metrics)
         self.http = uvicorn.Server(
@@ -103,7 +110,7 @@ def serve(
     """
     limits, metrics = limits or Limits(), Metrics()
     server = Server(shelved(runs, device, limits, metrics), metrics, limits, key, hosts)
-    with _ending_well():
+    with ending_well():
         server.run(sock)
 
 
@@ -133,7 +140,7 @@ def listening(host: str, port: int, key: str | None) -> socket.socket:
 
 
 @contextlib.contextmanager
-def _ending_well() -> Iterator[None]:
+def ending_well() -> Iterator[None]:
     """The signals that end a server, which uvicorn raises again when it has ended, end it well."""
     if threading.current_thread() is not threading.main_thread():
         yield

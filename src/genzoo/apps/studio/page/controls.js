@@ -1,0 +1,60 @@
+// Controls with their labels.
+
+import { el } from "./dom.js";
+
+let count = 0;
+
+export function field(label, control, hint) {
+  const id = `field-${(count += 1)}`;
+  const target = control.matches("input, select, textarea") ? control : control.querySelector("input, select, textarea");
+  target.id = id;
+  if (hint) target.setAttribute("aria-describedby", `${id}-hint`);
+  return el("div", { className: "field" }, el("label", { for: id }, label), control,
+    hint ? el("small", { id: `${id}-hint` }, hint) : null);
+}
+
+export function choice(values, chosen) {
+  return el("select", {}, values.map(([value, text]) => el("option", { value, selected: value === chosen }, text)));
+}
+
+// A slider and a number that follow each other. Until it is touched its value is undefined: the model's own.
+export function slider(label, { min, max, step, value, own = false }, hint) {
+  const range = el("input", { type: "range", min: String(min), max: String(max), step: String(step), value: String(value) });
+  const exact = el("input", { type: "number", min: String(min), step: step === 1 ? "1" : "any", className: "exact",
+    value: own ? "" : String(value), placeholder: "own", "aria-label": `${label}, exactly` });
+  range.addEventListener("input", () => { exact.value = range.value; });
+  exact.addEventListener("input", () => { if (exact.value !== "") range.value = exact.value; });
+  const node = field(label, el("div", { className: "pair" }, range, exact), hint);
+  return { node, read: () => (exact.value === "" ? undefined : Number(exact.value)), write(next) { exact.value = next; range.value = next; } };
+}
+
+export function button(text, act, props = {}) {
+  return el("button", { type: "button", onclick: act, ...props }, text);
+}
+
+// A button that begins something long, and a second one that ends it.
+export function runner(text, work, status) {
+  let going = null;
+  const stop = button("Cancel", () => going?.abort(), { hidden: true, className: "quiet" });
+  async function begin() {
+    going?.abort();
+    const mine = (going = new AbortController());
+    stop.hidden = false;
+    status.say("Working …");
+    try {
+      await work(mine.signal);
+      if (going === mine && status.node.textContent === "Working …") status.say("");
+    } catch (error) {
+      if (going === mine) error.name === "AbortError" ? status.say("Canceled.") : status.fail(error);
+    } finally {
+      if (going === mine) { stop.hidden = true; going = null; }
+    }
+  }
+  return { begin, node: el("div", { className: "row" }, button(text, begin, { className: "main" }), stop) };
+}
+
+// Calls once things have been quiet for a while.
+export function calmly(act, pause = 250) {
+  let timer;
+  return () => { clearTimeout(timer); timer = setTimeout(act, pause); };
+}

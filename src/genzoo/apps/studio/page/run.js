@@ -1,0 +1,30 @@
+// One run: what it is, and what can be done with it.
+
+import { get } from "./ask.js";
+import { el, fill, status } from "./dom.js";
+import { sampling } from "./sample.js";
+import { watching } from "./watch.js";
+
+const TABS = {
+  sample: ["Sample", (about) => about.genzoo.routes.includes("/v1/expect"), sampling],
+  training: ["Training", () => true, watching],
+};
+
+export async function run(view, name, tab = "sample") {
+  const told = status(), place = el("div"), tabs = el("nav", { className: "tabs", "aria-label": "This run" });
+  fill(view, el("h1", {}, name), el("div", { id: "facts" }), tabs, told.node, place);
+  told.say("Loading …");
+  try {
+    const about = await get("/studio/run", { name });
+    told.say("");
+    fill(view.querySelector("#facts"), el("p", { className: "facts" }, about.shape ? facts(about) : "It is not trained yet."));
+    const able = Object.entries(TABS).filter(([, [, can]]) => can(about));
+    const chosen = able.find(([key]) => key === tab) ?? able[0];
+    fill(tabs, able.map(([key, [text]]) => el("a", { href: `#/run/${encodeURIComponent(name)}/${key}`, "aria-current": key === chosen[0] ? "page" : null }, text)));
+    fill(place, chosen[1][2](name, about));
+  } catch (error) { told.fail(error); }
+}
+
+function facts({ genzoo }) {
+  return `${genzoo.recipe} on ${genzoo.data} · ${genzoo.kind} · x in ${genzoo.space} · log p: ${genzoo.likelihood}`;
+}

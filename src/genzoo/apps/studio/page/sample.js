@@ -1,0 +1,39 @@
+// Samples of a run, with sliders for all that may be asked, and the file that the command line would write.
+
+import { file, post, save } from "./ask.js";
+import { button, calmly, runner, slider } from "./controls.js";
+import { el, fill, status } from "./dom.js";
+import { conditions, options } from "./options.js";
+import { show } from "./show.js";
+
+const ENDINGS = { image: "png", audio: "wav", text: "txt", table: "csv", array: "npy" };
+
+export function sampling(name, about) {
+  const told = status(), place = el("div", { className: "found" }), command = el("code", {});
+  const { n, seed, given, wanted, node } = controls(about);
+  const asked = () => ({ model: name, n: n.read() ?? 1, seed: seed.read() ?? 0, given: given.read(), options: wanted.read() });
+  const draw = runner("Draw", async (signal) => {
+    const found = await post("/studio/samples", asked(), signal);
+    command.textContent = found.command;
+    fill(place, show(found, { shape: about.shape }));
+  }, told);
+  const keep = runner("Download", async (signal) => {
+    const body = asked();
+    save(await file("/studio/file", body, signal), `${name.replaceAll("/", "-")}-seed${body.seed}.${ENDINGS[about.genzoo.kind]}`);
+  }, told);
+  const fresh = button("New seed", () => { seed.write(Math.floor(Math.random() * 10000)); draw.begin(); });
+  draw.node.append(fresh);
+  node.addEventListener("input", calmly(draw.begin, 400));
+  draw.begin();
+  return el("div", { className: "work" },
+    el("form", { className: "controls", "aria-label": "What to draw", onsubmit: (event) => { event.preventDefault(); draw.begin(); } },
+      node, draw.node, keep.node, told.node),
+    el("section", { "aria-label": "Samples" }, place, el("p", { className: "command" }, "The same by the command line: ", command)));
+}
+
+function controls(about) {
+  const n = slider("How many", { min: 1, max: 64, step: 1, value: about.genzoo.kind === "audio" ? 3 : 16 });
+  const seed = slider("Seed", { min: 0, max: 100, step: 1, value: 0 }, "Row i of a seed is always the same.");
+  const given = conditions(about.genzoo.given), wanted = options(about.options);
+  return { n, seed, given, wanted, node: el("div", {}, given.nodes, n.node, seed.node, wanted.nodes) };
+}

@@ -1,0 +1,59 @@
+"""Samples on the page, and in the file that `genzoo sample` would write."""
+
+import asyncio
+import shlex
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genzoo._files import read_bytes
+from genzoo.apps.cli.using import drawn_into
+from genzoo.apps.serve.calling import Called
+from genzoo.apps.serve.drawing import Drawn
+from genzoo.apps.serve.served import Served
+from genzoo.apps.serve.waiting import answers
+from genzoo.apps.studio.shown import shown
+from genzoo.apps.studio.wire import Samples
+from genzoo.zoo.receipts import signed
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+__all__ = ["draw", "write"]
+
+
+async def draw(request: "Request", served: Served, asked: Samples) -> dict[str, Any]:
+    """Rows of a seed, with the command that draws them again."""
+    drawn = served.drawn(asked.n, asked.seed, asked.given, asked.options)
+    (x,) = await answers(request, served.line, [drawn], served.seconds(asked.timeout))
+    found = await asyncio.to_thread(shown, served, x)
+    return found | {"seed": drawn.seed, "command": _command(served, asked, drawn)}
+
+
+async def write(request: "Request", served: Served, asked: Samples) -> "Response":
+    """The same rows as one file with its receipt, as the command line writes it."""
+    from starlette.responses import Response
+
+    drawn = served.drawn(asked.n, asked.seed, asked.given, asked.options)
+    given = [f"{name}={word}" for name, word in served.words(asked.given).items()]
+    record = {"n": drawn.n, "seed": drawn.seed, "given": given, "options": dict(drawn.options)}
+
+    def written() -> bytes:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"sample{served.codec.suffix}"
+            drawn_into(served.run, record, path, path.suffix)
+            signed(served.run, record, path)
+            return read_bytes(path)
+
+    (content,) = await answers(request, served.line, [Called(drawn.n, written)], served.seconds(asked.timeout))
+    return Response(content, media_type="application/octet-stream")
+
+
+def _command(served: Served, asked: Samples, drawn: Drawn) -> str:
+    words = ["genzoo", "sample", str(served.run.path), "-n", str(drawn.n), "--seed", str(drawn.seed)]
+    for name, word in served.words(asked.given).items():
+        words += ["--given", f"{name}={word}"]
+    for name, value in asked.options.items():
+        words += ["--set", f"{name}={value}"]
+    return shlex.join(words)

@@ -1,0 +1,40 @@
+"""Rows of a run as a page can show them: pictures, sounds, texts, lines of a table, numbers."""
+
+import base64
+from typing import Any
+
+from torch import Tensor
+
+from genzoo.apps.serve.questions import rows_of_cells
+from genzoo.apps.serve.served import Served
+from genzoo.data.codecs.audio import SoundCodec
+from genzoo.data.codecs.image import ImageCodec
+from genzoo.data.codecs.table import PointsCodec, TableCodec
+from genzoo.data.codecs.text import SpellingCodec
+
+__all__ = ["shown"]
+
+
+def shown(served: Served, x: Tensor) -> dict[str, Any]:
+    """Rows by their kind: files in base64, texts, rows by column, or lists of numbers.
+
+    Args:
+        served: The run that they are of.
+        x: The rows.
+    """
+    match served.codec:
+        case ImageCodec():
+            items: list[Any] = [_encoded(file) for file in served.codec.pngs(x)]
+        case SoundCodec():
+            items = [_encoded(file) for file in served.codec.wavs(x)]
+        case SpellingCodec():
+            items = served.codec.texts(x)
+        case TableCodec() | PointsCodec():
+            items = rows_of_cells(served.codec, served.codec.cells(x))
+        case _:
+            items = x.tolist()
+    return {"kind": served.kind, "items": items}
+
+
+def _encoded(file: bytes) -> str:
+    return base64.b64encode(file).decode()

@@ -1,0 +1,120 @@
+"""Data that the page may name: what the package brings, what was uploaded, and what lies below allowed folders."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from genzoo.apps.serve.refusals import Refusal
+from genzoo.data.reading import names, options_of_reading
+from genzoo.zoo.store import CONFIG, whole
+
+__all__ = ["Sources", "checked", "said"]
+
+UPLOADS = "uploads"
+SECONDS = 300.0  # of a check
+FILES = ("labels", "vocabulary")  # options of reading that name files
+
+
+class Sources:
+    """Data by the words that name them.
+
+    Args:
+        home: The folder of the runs; uploads go into one in it.
+        roots: Folders below which paths may lie, beside that of the uploads and `GENZOO_DATA`.
+        most: Bytes that all uploads may have together.
+    """
+
+    def __init__(self, home: Path, roots: Sequence[Path], most: int) -> None:
+        self.uploads, self.most = home / UPLOADS, most
+        known = [Path(os.environ["GENZOO_DATA"])] if os.environ.get("GENZOO_DATA") else []
+        self.roots = [path.resolve() for path in (self.uploads, *roots, *known)]
+
+    def listed(self) -> dict[str, Any]:
+        """What can be named: embedded data, uploads, and what lies directly in the allowed folders."""
+        below = [path for root in self.roots[1:] if root.is_dir() for path in sorted(root.iterdir())]
+        uploads = sorted(self.uploads.iterdir()) if self.uploads.is_dir() else []
+        seen = [str(path) for path in (*uploads, *below) if not path.name.startswith(".")]
+        return {"embedded": sorted(names()), "files": seen, "roots": [str(root) for root in self.roots]}
+
+    def word(self, said: str) -> str:
+        """What is read under a name.
+
+        Raises:
+            Refusal: If it is neither embedded nor below an allowed folder.
+        """
+        if said in names():
+            return said
+        places = [Path(said), *(root / said for root in self.roots)]
+        for path in (place.resolve() for place in places):
+            if path.exists() and any(path.is_relative_to(root) for root in self.roots):
+                return str(path)
+        allowed = ", ".join(str(root) for root in self.roots)
+        raise Refusal(400, f"Data must be embedded or lie below {allowed}, got {said!r:.200}. Upload them, or start "
+                      "the studio with --data FOLDER.", "data", "data_not_found")  # fmt: skip
+
+    def keep(self, name: str, content: bytes) -> str:
+        """Keeps a file that was uploaded, under a name that is free.
+
+        Raises:
+            Refusal: If it has no plain name, or there is no room.
+        """
+        plain = re.sub(r"[^\w.-]+", "-", Path(name.replace("\\", "/")).name).lstrip(".-")[-100:]
+        if not plain or not Path(plain).suffix:
+            raise Refusal(400, f"A file must have a name with an ending, as cats.zip, got {name!r:.120}. Rename it.",
+                          "name", "invalid_name")  # fmt: skip
+        self.uploads.mkdir(parents=True, exist_ok=True)
+        kept = sum(path.stat().st_size for path in self.uploads.iterdir())
+        if kept + len(content) > self.most:
+            raise Refusal(413, f"All uploads must have at most {self.most:,} bytes. Remove some from {self.uploads}.",
+                          None, "too_large")  # fmt: skip
+        stem, ending = (f"data-{plain}" if plain == CONFIG else plain).rsplit(".", 1)
+        taken = (f"{stem}.{ending}" if k == 1 else f"{stem}-{k}.{ending}" for k in range(1, 10_000))
+        path = next(self.uploads / word for word in taken if not (self.uploads / word).exists())
+        with whole(path) as draft:
+            draft.write_bytes(content)
+        return str(path)
+
+
+def said(given: Sequence[str], x: Sequence[str], read: Mapping[str, Any]) -> list[str]:
+    """The words of the command line for how data are read.
+
+    Raises:
+        Refusal: If an option is unknown or names a file.
+    """
+    able = [option["option"] for option in options_of_reading() if option["option"] not in FILES]
+    for name in read:
+        if name not in able:
+            raise Refusal(400, f"There is no option of reading {name!r} here. Choose one of: {', '.join(able)}.",
+                          "read", "unknown_field")  # fmt: skip
+    words = [f"--given={name}" for name in given] + [f"--x={name}" for name in x]
+    return words + [f"--read={name}={_spelled(value)}" for name, value in read.items()]
+
+
+def _spelled(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def checked(words: Sequence[str]) -> dict[str, Any]:
+    """What `genzoo data check` says, in a process of its own that ends in time.
+
+    Raises:
+        Refusal: With what the command says of an error.
+    """
+    call = [sys.executable, "-m", "genzoo", "data", "check", *words, "--json"]
+    try:
+        done = subprocess.run(
+            call, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        raise Refusal(504, f"The data were not read within {SECONDS:g} s. Take fewer.", "data", "too_slow") from None
+    try:
+        found: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        lines = [re.sub(r"^(error|fix): +", "", line) for line in done.stderr.splitlines()]
+        raise Refusal(400, " ".join(lines[-2:]) or "The data can't be read.", "data", "invalid_value") from None
+    return found

@@ -1,0 +1,192 @@
+"""The studio: the routes of `genzoo serve` over all runs of a folder, and a page before them."""
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genzoo._files import read_bytes
+from genzoo.apps.serve.limits import Limits
+from genzoo.apps.serve.metrics import Metrics
+from genzoo.apps.serve.refusals import Refusal
+from genzoo.apps.serve.server import Server, ending_well
+from genzoo.apps.studio import page, samples, trainings
+from genzoo.apps.studio.commands import Commands
+from genzoo.apps.studio.library import Library
+from genzoo.apps.studio.sources import Sources, checked, said
+from genzoo.apps.studio.wire import Check, Resumed, Samples, Stopped, Trained
+from genzoo.data.reading import options_of_reading
+from genzoo.zoo.sampling import SAMPLING
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter, FastAPI
+
+__all__ = ["Studio", "open_studio"]
+
+UPLOADED = 1 << 30  # bytes of all files that are uploaded
+OURS = "x-genzoo"  # a head that no page of another site can send unasked
+
+
+class Studio:
+    """What stands behind the page.
+
+    Args:
+        home: The folder of the runs.
+        device: Where the models are.
+        roots: Folders below which data may be named.
+        limits: What is taken on.
+
+    Attributes:
+        library: The runs.
+        sources: The data.
+        commands: What was begun on the page.
+        server: Answers.
+    """
+
+    def __init__(
+        self, home: Path, device: str = "auto", *, roots: Sequence[Path] = (), limits: Limits | None = None
+    ) -> None:
+        limits, metrics = limits or Limits(rows=256, seconds=600), Metrics()
+        self.library, self.sources = Library(home, device, limits, metrics), Sources(home, roots, UPLOADED)
+        self.commands = Commands(limits.grace)
+        self.server = Server(self.library, metrics, limits, more=self._add)
+
+    def run(self, sock: socket.socket) -> None:
+        """Answers until told to end; a training that runs then keeps where it stands.
+
+        Args:
+            sock: Where browsers come in.
+        """
+        try:
+            self.server.run(sock)
+        finally:
+            self.commands.close()
+
+    def _add(self, app: "FastAPI") -> None:
+        from fastapi import APIRouter, Depends, Request
+
+        def from_the_page(request: Request) -> None:
+            if request.method != "GET" and OURS not in request.headers:
+                fix = "Send it: pages of other sites cannot."
+                raise Refusal(
+                    403, f"What changes something must be asked with the head {OURS}: 1. {fix}", None, "no_head"
+                )
+
+        page.show(app)
+        router = APIRouter(prefix="/studio", dependencies=[Depends(from_the_page)])
+        for routes in (self._runs, self._samples, self._data, self._trainings, self._commands):
+            routes(router)
+        app.include_router(router)
+
+    def _runs(self, router: "APIRouter") -> None:
+        from starlette.responses import Response
+
+        @router.get("/runs")
+        def runs() -> dict[str, Any]:
+            """All runs, newest first."""
+            return {"home": str(self.library.home), "runs": self.library.rows()}
+
+        @router.get("/run")
+        def run(name: str) -> dict[str, Any]:
+            """What a run can be asked, and what its options mean; of one that is not trained yet, nothing."""
+            begins = name not in self.library.folders() and self.commands.begins(name)
+            if begins or not self.library.is_trained(name):
+                return {"id": name, "genzoo": {"routes": []}}
+            served = self.library.find(name)
+            options = {option: SAMPLING.get(option, "") for option in served.options}
+            return served.about() | {"options": options, "shape": list(served.model.space.shape)}
+
+        @router.get("/watch")
+        def watch(name: str) -> dict[str, Any]:
+            """The curves of a run, which may not have begun yet."""
+            return trainings.watched(
+                self.library.home / name if self.commands.begins(name) else self.library.folder(name)
+            )
+
+        @router.get("/drawn")
+        def drawn(name: str, file: str) -> Response:
+            """A file of samples that a training drew on the way."""
+            path = self.library.folder(name)
+            if file not in trainings.drawn_on_the_way(path):
+                raise Refusal(404, f"{name} has drawn no {file!r:.80}.", "file", "file_not_found")
+            kind = "image/png" if file.endswith(".png") else "text/plain; charset=utf-8"
+            return Response(read_bytes(path / "samples" / file), media_type=kind)
+
+    def _samples(self, router: "APIRouter") -> None:
+        from fastapi import Request
+
+        @router.post("/samples")
+        async def drawn(request: Request, asked: Samples) -> Any:
+            """Rows to look at."""
+            served = await asyncio.to_thread(self.library.find, asked.model)
+            return await samples.draw(request, served, asked)
+
+        @router.post("/file")
+        async def written(request: Request, asked: Samples) -> Any:
+            """Rows to keep."""
+            served = await asyncio.to_thread(self.library.find, asked.model)
+            return await samples.write(request, served, asked)
+
+    def _data(self, router: "APIRouter") -> None:
+        from fastapi import Request
+
+        @router.get("/data")
+        def data() -> dict[str, Any]:
+            """Data that can be named."""
+            return self.sources.listed() | {"read": options_of_reading()}
+
+        @router.post("/data")
+        async def upload(request: Request, name: str) -> dict[str, str]:
+            """Keeps a file."""
+            return {"data": await asyncio.to_thread(self.sources.keep, name, await request.body())}
+
+        @router.post("/check")
+        def check(asked: Check) -> dict[str, Any]:
+            """What is understood of data."""
+            return checked([self.sources.word(asked.data), *said(asked.given, asked.x, asked.read)])
+
+    def _trainings(self, router: "APIRouter") -> None:
+        @router.get("/recipes")
+        def recipes() -> dict[str, Any]:
+            """All recipes."""
+            return {"recipes": trainings.told()}
+
+        @router.get("/recipe")
+        def recipe(name: str) -> dict[str, Any]:
+            """The form of one."""
+            return trainings.form(name)
+
+        @router.post("/train")
+        def train(asked: Trained) -> dict[str, Any]:
+            """Begins a training, or puts it into the line."""
+            return trainings.begin(self.library, self.sources, self.commands, asked).to_json()
+
+        @router.post("/resume")
+        def resume(asked: Resumed) -> dict[str, Any]:
+            """Goes on with one."""
+            return trainings.go_on(self.library, self.commands, asked).to_json()
+
+    def _commands(self, router: "APIRouter") -> None:
+        @router.get("/commands")
+        def commands() -> dict[str, Any]:
+            """What waits, runs and has ended."""
+            return {"commands": [command.to_json() for command in reversed(self.commands.all)]}
+
+        @router.post("/stop")
+        def stop(asked: Stopped) -> dict[str, Any]:
+            """Ends one."""
+            return self.commands.stop(asked.number).to_json()
+
+
+def open_studio(home: Path, sock: socket.socket, *, device: str = "auto", roots: Sequence[Path] = ()) -> None:
+    """Shows a folder of runs until told to end by a signal.
+
+    Args:
+        home: The folder.
+        sock: Where browsers come in, from `genzoo.apps.serve.listening`.
+        device: Where the models are.
+        roots: Folders below which data may be named.
+    """
+    with ending_well():
+        Studio(home, device, roots=roots).run(sock)

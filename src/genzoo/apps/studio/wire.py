@@ -1,0 +1,99 @@
+"""What the page asks."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from genzoo.apps.serve.wire import Asked
+
+__all__ = ["Check", "Compared", "Resumed", "Samples", "Stopped", "Trained"]
+
+Name = Annotated[str, Field(min_length=1, max_length=500)]
+Names = Annotated[list[Name], Field(max_length=100)]
+Settings = Annotated[dict[Annotated[str, Field(pattern=r"^\w{1,64}$")], Any], Field(max_length=100)]
+
+
+class Samples(Asked):
+    """Rows that are to be drawn.
+
+    Attributes:
+        n: How many.
+        options: Of the run's sampling, as steps or guidance.
+    """
+
+    n: Annotated[int, Field(ge=1, le=1024)] = 16
+    options: Annotated[dict[str, Any], Field(max_length=50)] = Field(default_factory=dict)
+
+
+class Strict(BaseModel):
+    """What holds no other fields than its own."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Check(Strict):
+    """Data that are to be looked at.
+
+    Attributes:
+        data: Their name, or a path below an allowed folder.
+        given: The names of conditions.
+        x: The names of what makes x.
+        read: Options of reading.
+    """
+
+    data: Name
+    given: Names = Field(default_factory=list)
+    x: Names = Field(default_factory=list)
+    read: Settings = Field(default_factory=dict)
+
+
+class Trained(Check):
+    """A training that is to begin.
+
+    Attributes:
+        recipe: What is trained.
+        settings: Of the model.
+        train: Of the training; the budget is one of them.
+        name: What the run is called; by default after the recipe and the data.
+    """
+
+    recipe: Name
+    settings: Settings = Field(default_factory=dict)
+    train: Settings = Field(default_factory=dict)
+    name: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9][\w.-]{0,79}$")] = None
+
+
+class Resumed(Strict):
+    """A training that is to go on.
+
+    Attributes:
+        model: The run.
+        steps: How many it is to have in all; by default as many as it was to have.
+    """
+
+    model: Name
+    steps: Annotated[int | None, Field(ge=1)] = None
+
+
+class Stopped(Strict):
+    """A command that is to end.
+
+    Attributes:
+        number: Its number.
+    """
+
+    number: Annotated[int, Field(ge=1)]
+
+
+class Compared(Strict):
+    """Runs that are to be measured by one protocol.
+
+    Attributes:
+        models: The runs.
+        samples: How many samples are measured at most.
+        rows: How many test rows are scored at most.
+    """
+
+    models: Annotated[list[Name], Field(min_length=1, max_length=20)]
+    samples: Annotated[int, Field(ge=2, le=100_000)] = 1000
+    rows: Annotated[int, Field(ge=2, le=100_000)] = 1000

@@ -1,0 +1,239 @@
+"""`genzoo studio` on the loopback: what its page may load, what it shows, and what it refuses."""
+
+import base64
+import contextlib
+import http.client
+import json
+import re
+import shlex
+import sys
+import threading
+import time
+from importlib.resources import files
+
+import pytest
+from typer.testing import CliRunner
+
+from genzoo import read, train
+from genzoo.apps.cli.root import app
+from genzoo.apps.serve import Limits, listening
+from genzoo.apps.serve.refusals import Refusal
+from genzoo.apps.studio import Studio, commands
+from genzoo.zoo.conditions import conditions
+from genzoo.zoo.loading import load
+from genzoo.zoo.receipts import looked_at
+
+PAGE = files("genzoo.apps.studio") / "page"
+LIMITS = Limits(rows=64, body=4096, upload=1 << 16, grace=5)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    home = tmp_path_factory.mktemp("studio") / "runs"
+    train("gaussian_mixture", "moons", steps=2, out=home / "moons", device="cpu")
+    digits = read("digits", given="label")
+    train("vae", digits, settings={"hidden": 8, "latent": 2}, steps=1, out=home / "deep" / "digits", device="cpu")
+    return home
+
+
+@pytest.fixture(scope="module")
+def studio(home):
+    studio = Studio(home, "cpu", limits=LIMITS)
+    with listening("127.0.0.1", 0, None) as sock:
+        thread = threading.Thread(target=studio.run, args=(sock,))
+        thread.start()
+        studio.port = sock.getsockname()[1]
+        while not studio.server.started:
+            time.sleep(0.01)
+        yield studio
+        studio.server.drain()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def call(studio, route, body=None, **head):
+    """The status, the head and what the answer holds."""
+    connection = http.client.HTTPConnection("127.0.0.1", studio.port, timeout=30)
+    head = {"Content-Type": "application/json", "X-Genzoo": "1"} | {k.replace("_", "-"): v for k, v in head.items()}
+    with contextlib.closing(connection):
+        data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        connection.request("GET" if body is None else "POST", route, data, {k: v for k, v in head.items() if v})
+        answer = connection.getresponse()
+        content, kind = answer.read(), answer.getheader("content-type", "")
+        return answer.status, dict(answer.getheaders()), json.loads(content) if "json" in kind else content
+
+
+def told(studio, route, body=None):
+    status, _, answer = call(studio, route, body)
+    assert status == 200, answer
+    return answer
+
+
+def refused(studio, route, body=None, **head):
+    status, _, answer = call(studio, route, body, **head)
+    return status, answer["error"]["message"]
+
+
+# --- the page -----------------------------------------------------------------------------------------------------
+
+
+def test_the_page_loads_nothing_but_its_own_files(studio):
+    status, head, page = call(studio, "/")
+    policy = head["content-security-policy"]
+    assert (status, head["x-content-type-options"]) == (200, "nosniff")
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    named = set(re.findall(r'(?:src|href)="/page/([^"]+)"', page.decode()))
+    shipped = {file.name: file.read_text(encoding="utf-8") for file in PAGE.iterdir()}
+    for text in shipped.values():
+        named |= set(re.findall(r'from "\./([\w.]+)"', text))
+    assert named | {"index.html"} == set(shipped), "all that is shipped is used, and all that is used is shipped"
+    for name in named:
+        status, head, content = call(studio, f"/page/{name}")
+        assert (status, content.decode()) == (200, shipped[name])
+        assert head["content-type"].split(";")[0] in ("text/javascript", "text/css", "image/svg+xml")
+    assert call(studio, "/page/..%2f__init__.py")[0] == call(studio, "/page/nothing.js")[0] == 404
+
+
+def test_what_a_model_says_never_becomes_markup():
+    """No script builds markup from text, or code from it; nothing stands in an attribute that the policy forbids."""
+    for file in PAGE.iterdir():
+        text = file.read_text(encoding="utf-8")
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\(|new Function| style=| on\w+=\"", text
+        )
+        assert set(re.findall(r"https?://[\w./]+", text)) <= {"http://www.w3.org/2000/svg"}
+
+
+def test_pages_of_other_sites_are_refused(studio):
+    asked = {"model": "moons", "n": 1}
+    assert refused(studio, "/studio/samples", asked, X_Genzoo="")[0] == 403
+    assert refused(studio, "/studio/samples", asked, Origin="http://evil.example")[0] == 403
+    assert refused(studio, "/studio/runs", Host="evil.example:80")[0] == 400
+    assert call(studio, "/studio/samples", asked, Origin=f"http://127.0.0.1:{studio.port}")[0] == 200
+
+
+# --- runs and samples ---------------------------------------------------------------------------------------------
+
+
+def test_runs_are_listed_and_none_outside_is_reached(studio, home):
+    found = told(studio, "/studio/runs")["runs"]
+    assert [(run["run"], run["recipe"], run["state"]) for run in found] == [
+        ("deep/digits", "vae", "trained"), ("moons", "gaussian_mixture", "trained"),
+    ]  # fmt: skip
+    about = told(studio, "/studio/run?name=deep/digits")
+    assert (about["genzoo"]["kind"], about["shape"]) == ("image", [1, 8, 8])
+    assert about["options"]["noise"].startswith("false: the mean of x")
+    (home.parent / "outside").symlink_to(home / "moons")
+    for name in ("../outside", str(home / "moons"), "moons/../moons", "mons", ""):
+        status, message = refused(studio, f"/studio/run?name={name}")
+        assert status == 404
+        assert "There is no run" in message
+    assert refused(studio, "/studio/run?name=mons")[1].endswith("Did you mean 'moons'?")
+
+
+def test_samples_are_those_of_the_command_line_and_files_carry_their_receipt(studio, home, tmp_path):
+    asked = {"model": "deep/digits", "n": 3, "seed": 4, "given": {"label": ["3", "4"]}}
+    found = told(studio, "/studio/samples", asked)
+    assert found["command"] == f"genzoo sample {home}/deep/digits -n 3 --seed 4 --given label=3,4"
+    run = load(home / "deep" / "digits")
+    given = conditions(run.generative, run.config.data, {"label": "3,4"}, 3)
+    x = run.generative.sample(3, given, seed=4, noise=False)
+    assert [base64.b64decode(item) for item in found["items"]] == run.codec.pngs(x)
+    (tmp_path / "file.png").write_bytes(call(studio, "/studio/file", asked)[2])
+    verdict = looked_at(tmp_path / "file.png")
+    assert (verdict.state, verdict.receipt.seed, verdict.receipt.given) == ("intact", 4, ["label=3,4"])
+    rows = told(studio, "/studio/samples", {"model": "moons", "n": 2, "seed": 1})
+    assert [row["x"] for row in rows["items"]] == pytest.approx(
+        load(home / "moons").generative.sample(2, seed=1)[:, 0].tolist(), abs=0.01
+    )
+    assert refused(studio, "/studio/samples", asked | {"given": {"label": "12"}})[0] == 400
+    assert refused(studio, "/studio/samples", asked | {"n": 65})[1] == "n must be at most 64, got 65. Ask twice."
+
+
+# --- trainings ----------------------------------------------------------------------------------------------------
+
+
+def ended(studio, number):
+    """A command, once it has ended."""
+    for _ in range(600):
+        found = next(each for each in told(studio, "/studio/commands")["commands"] if each["number"] == number)
+        if found["state"] not in ("waiting", "running"):
+            return found
+        time.sleep(0.02)
+    raise AssertionError(found)
+
+
+def test_a_form_becomes_the_command_that_trains(studio, home, monkeypatch):
+    """What the page asks for is what the command line is told; the training itself is its own."""
+    monkeypatch.setattr(commands, "PROGRAM", ("echo",))
+    asked = {"recipe": "gaussian_mixture", "data": "moons", "settings": {"components": 3, "covariance": "diag"},
+             "train": {"steps": 4, "ema": None}, "name": "mixed"}  # fmt: skip
+    begun = told(studio, "/studio/train", asked)
+    assert begun["run"] == "mixed"
+    done = ended(studio, begun["number"])
+    assert (done["state"], done["lines"]) == ("done", [" ".join(shlex.split(done["command"])[1:])])
+    said = CliRunner().invoke(app, shlex.split(done["command"])[1:])
+    assert said.exit_code == 0, said.output
+    config = load(home / "mixed").config
+    kept = config.recipe.arguments
+    assert (kept["components"], kept["covariance"], config.train.ema) == (3, "diag", None)
+    seen = told(studio, "/studio/watch?name=mixed")
+    assert (seen["step"], seen["total"], seen["curves"]["train"][-1]["step"]) == (4, 4, 4)
+    image = told(studio, "/studio/watch?name=deep/digits")["samples"][-1]
+    assert call(studio, f"/studio/drawn?name=deep/digits&file={image}")[2].startswith(b"\x89PNG")
+    assert refused(studio, "/studio/drawn?name=deep/digits&file=../config.json")[0] == 404
+    again = told(studio, "/studio/resume", {"model": "mixed", "steps": 5})
+    assert ended(studio, again["number"])["lines"] == [f"train --resume={home / 'mixed'} --steps=5"]
+
+
+def test_wrong_settings_are_refused_in_the_words_of_the_command_line(studio):
+    asked = {"recipe": "gaussian_mixture", "data": "moons"}
+    for more, words in (
+        ({"recipe": "gausian_mixture"}, "Did you mean 'gaussian_mixture'?"),
+        ({"settings": {"komponents": 3}}, "Did you mean 'components'?"),
+        ({"settings": {"components": 0}}, "components"),
+        ({"train": {"stepps": 3}}, "Did you mean 'steps'?"),
+        ({"train": {"steps": 3, "minutes": 1}}, "a run has one budget"),
+        ({"data": "/etc/passwd"}, "must be embedded or lie below"),
+        ({"data": "uploads/../../outside"}, "must be embedded or lie below"),
+        ({"read": {"labels": "/etc/passwd"}}, "There is no option of reading 'labels' here."),
+        ({"name": "../out"}, "name"),
+        ({"recipe": "ddpm", "settings": {"classifier": "/etc"}}, "There is no run '/etc'."),
+    ):
+        status, message = refused(studio, "/studio/train", asked | more)
+        assert (400 <= status < 500, words in message) == (True, True), message
+
+
+def test_one_command_runs_at_a_time_and_all_end_with_the_studio(monkeypatch):
+    monkeypatch.setattr(commands, "PROGRAM", (sys.executable, "-c"))
+    line = commands.Commands(grace=10)
+    slow = "import time, signal; print('on', flush=True); time.sleep(60)"
+    one, two, three = (line.add([slow], name) for name in ("one", "two", "three"))
+    with pytest.raises(Refusal, match="A command of one is under way"):
+        line.add([slow], "one")
+    while not one.lines:
+        time.sleep(0.01)
+    assert [each.state for each in (one, two, three)] == ["running", "waiting", "waiting"]
+    line.stop(two.number)
+    line.stop(one.number)
+    while not three.lines:
+        time.sleep(0.01)
+    assert [each.state for each in (one, two, three)] == ["stopped", "stopped", "running"]
+    line.close()
+    assert not line.thread.is_alive()
+    assert (three.state, three.process.poll() is None, two.process) == ("stopped", False, None)
+
+
+# --- data ---------------------------------------------------------------------------------------------------------
+
+
+def test_files_are_uploaded_into_the_studio_alone(studio, home):
+    kept = told(studio, "/studio/data?name=../a%20b.csv", b"x,y\n1,2\n")["data"]
+    assert kept == str(home / "uploads" / "a-b.csv")
+    assert told(studio, "/studio/data?name=a%20b.csv", b"x,y\n1,2\n")["data"].endswith("a-b-2.csv")
+    assert told(studio, "/studio/data?name=config.json", b"{}")["data"].endswith("data-config.json")
+    assert kept in told(studio, "/studio/data")["files"]
+    assert refused(studio, "/studio/data?name=..", b"")[0] == 400
+    assert call(studio, "/studio/data?name=big.csv", b"x" * (LIMITS.upload + 1))[0] == 413
+    assert studio.sources.word(kept) == studio.sources.word("a-b.csv") == kept
