@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from genzoo import train
 from genzoo.apps.cli import solved, solving
 from genzoo.apps.cli.root import app
+from genzoo.zoo.receipts import looked_at
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,14 @@ def test_a_wall_draws_and_a_record(runs, tmp_path):
     assert (record["method"], record["exactness"]) == ("closed", "approximate")
     assert len(record["log_evidence"]) == 3
     assert record["figures"]["spread over error"]["value"] > 0
+    last = looked_at(sorted((tmp_path / "draws").glob("*.png"))[-1])
+    assert last.state == "intact"
+    assert (last.receipt.solved["row"], last.receipt.solved["draw"], last.receipt.n) == (2, 1, None)
+    for path in (tmp_path / "draws" / "0.png", tmp_path / "wall.png"):
+        assert b"compositeWithTrainedAlgorithmicMedia" in path.read_bytes()
+    told = CliRunner().invoke(app, ["verify", str(tmp_path / "draws" / "0.png"), "--run", str(runs / "mixture")])
+    assert told.exit_code == 0
+    assert "mask(0.5)" in told.output
 
 
 def test_pictures_of_ones_own_and_of_the_run(runs, tmp_path):

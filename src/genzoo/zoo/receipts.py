@@ -4,6 +4,7 @@ A sample depends on the model, its number, the seed and the condition alone. A f
 drawn once more and compared: that shows where it is from. A receipt cannot show that a file without one is real.
 """
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -46,24 +47,26 @@ class Receipt(pydantic.BaseModel, extra="ignore", strict=True):
         by: The program with its version.
         recipe: The recipe of the run.
         model: A hash of the weights and of what they are weights of.
-        n: How many samples the file holds.
+        n: How many samples the file holds; None where the file does not tell how they are drawn again.
         seed: Names their noise.
         given: Their conditions, as `name=words`.
         options: The options of sampling.
         where: What holds in all of them; None of most.
         edit: What picture they are answers to; None of samples.
+        solved: What was seen of a row that was solved for, which row it is, and which of its draws.
         content: A hash of what is seen or heard of the file.
     """
 
     by: str
     recipe: str
     model: str
-    n: int = pydantic.Field(ge=1)
-    seed: int = pydantic.Field(ge=0)
-    given: list[str]
-    options: dict[str, Any]
+    n: int | None = pydantic.Field(None, ge=1)
+    seed: int | None = pydantic.Field(None, ge=0)
+    given: list[str] = []
+    options: dict[str, Any] = {}
     where: str | None = None
     edit: Edit | None = None
+    solved: dict[str, Any] | None = None
     content: str
 
 
@@ -81,14 +84,18 @@ class Verdict(NamedTuple):
     found: str
 
 
-def signed(run: Run, asked: Mapping[str, Any], path: Path, *, inside: bool = True) -> dict[str, Any]:
+def signed(
+    run: Run, asked: Mapping[str, Any], path: Path, *, inside: bool = True, composite: bool = False
+) -> dict[str, Any]:
     """The receipt of a file that was just written, which a picture or a sound also gets inside.
 
     Args:
         run: What it was drawn from.
-        asked: `n`, `seed`, `given`, `options` and, where there is one, `where` or `edit`.
+        asked: What it is drawn again by, `n`, `seed`, `given`, `options` and, where there is one, `where` or `edit`;
+            or what else is known, such as `solved`.
         path: The file.
         inside: Whether the receipt is also to stand in the file.
+        composite: Whether a part of what is seen is not the model's.
 
     Raises:
         DataError: If it cannot be read.
@@ -97,7 +104,7 @@ def signed(run: Run, asked: Mapping[str, Any], path: Path, *, inside: bool = Tru
     receipt = about | dict(asked) | {"content": substance(path)}
     if inside and path.stat().st_size <= LARGEST:
         content = read_bytes(path)
-        if (with_mark := marked(content, json.dumps(receipt), composite="edit" in asked)) is not content:
+        if (with_mark := marked(content, json.dumps(receipt), composite=composite)) is not content:
             path.write_bytes(with_mark)
     return receipt
 
@@ -126,9 +133,16 @@ def looked_at(path: Path) -> Verdict:
 
 def model_hash(run: Run) -> str:
     """Names the weights and what they are weights of."""
-    digest = hashlib.sha256(repr(sorted(run.config.recipe.arguments.items())).encode())
-    digest.update(run.config.recipe.name.encode())
-    with open_plain(run.path / store.WEIGHTS) as file:
+    weights, recipe = run.path / store.WEIGHTS, run.config.recipe
+    seen = weights.stat()
+    return _hashed(f"{sorted(recipe.arguments.items())!r}{recipe.name}", weights, seen.st_mtime_ns, seen.st_size)
+
+
+@functools.lru_cache(maxsize=16)
+def _hashed(about: str, weights: Path, *_when: int) -> str:
+    """A hash of a file and of what it is about; many files of one run are signed with it."""
+    digest = hashlib.sha256(about.encode())
+    with open_plain(weights) as file:
         while piece := file.read(1 << 20):
             digest.update(piece)
     return digest.hexdigest()[:32]

@@ -66,7 +66,7 @@ def complete(
         drawn = model.sample(len(prefix), rows or None, seed=seed, prefix=prefix, **asked).unflatten(0, (len(x), n))
     lines = torch.cat([_line(codec, x[i], drawn[i], kept) for i in range(len(x))])
     said = f"{n} completions of {len(x)} pictures, {kept * each / symbols.shape[1]:.0%} of each kept"
-    return save_pictures(lines, n + 2, out or run / "samples" / "complete.png", said)
+    return save_pictures(loaded, lines, n + 2, out or run / "samples" / "complete.png", said, composite=True)
 
 
 def _rows(path: Path, known: list[str], n: int, seed: int, words: dict[str, str], out: Path | None) -> None:

@@ -64,7 +64,7 @@ def edit(
     with Heartbeat("edit") as beat, whole(path) as draft:
         beat.say(f"painting {n} answers")
         painted_into(loaded, asked, guide, mask, draft)
-        record = {"run": str(run)} | signed(loaded, asked, draft, inside=not plain)
+        record = {"run": str(run)} | signed(loaded, asked, draft, inside=not plain, composite=True)
     with whole(path.with_suffix(".json")) as draft:
         draft.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     _tell_how_far(loaded, guide)

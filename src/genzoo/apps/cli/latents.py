@@ -248,7 +248,7 @@ def invert(
         beat.say("searching")
         found = search(place.latent, x, rows, steps=steps, seed=seed)
     made = pictured(place.latent, found.z, rows)
-    _draw(place, torch.cat([x, made]), len(x), out or run / "samples" / "invert.png")
+    _draw(place, torch.cat([x, made]), len(x), out or run / "samples" / "invert.png", composite=True)
     for path, left, start in zip(image, found.residual.tolist(), found.start.tolist(), strict=True):
         say(f"{path.name}: {left:.3f} away of 2 from black to white; the nearest of some draws was {start:.3f}")
 
@@ -263,8 +263,9 @@ def _place(path: Path, given: list[str] | None) -> Place:
     return Place(run, run.generative.able(Latent), codec, pairs("--given", given or (), as_text=True))
 
 
-def _draw(place: Place, x: "Tensor", columns: int, path: Path) -> None:
-    save_pictures(place.codec.pixels(x.cpu()), columns, path, f"{len(x)} pictures")
+def _draw(place: Place, x: "Tensor", columns: int, path: Path, *, composite: bool = False) -> None:
+    pixels = place.codec.pixels(x.cpu())
+    save_pictures(place.run, pixels, columns, path, f"{len(x)} pictures", composite=composite)
 
 
 def _numbers(words: str) -> list[float]:

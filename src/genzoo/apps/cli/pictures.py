@@ -46,10 +46,21 @@ def read_pictures(run: "Run", paths: Sequence[Path]) -> "Tensor":
     return torch.cat(read)
 
 
-def save_pictures(pixels: "Tensor", columns: int, path: Path, said: str) -> None:
-    """Writes bytes of pictures as one, so many in a line, and says what they are."""
+def save_pictures(run: "Run", pixels: "Tensor", columns: int, path: Path, said: str, *, composite: bool) -> None:
+    """Writes bytes of pictures as one, so many in a line, which says that the run had a part in it.
+
+    Args:
+        run: Whose pictures they are.
+        pixels: The bytes.
+        columns: How many stand in a line.
+        path: The file.
+        said: What they are.
+        composite: Whether some are the user's own, or a part of each is.
+    """
     from genzoo.data.picture import grid
+    from genzoo.zoo.receipts import signed
 
     path.parent.mkdir(parents=True, exist_ok=True)
     grid(pixels, columns=columns).save(path)
+    signed(run, {}, path, composite=composite)
     say(f"{said}: {path}")

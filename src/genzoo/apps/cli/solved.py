@@ -48,7 +48,7 @@ class Written:
         if start == 0:
             self._show(found)
         folder = self.place / "draws"
-        self._save(found, folder if count == n else folder / f"{start:0{len(str(n - 1))}d}")
+        self._save(found, start, folder if count == n else folder / f"{start:0{len(str(n - 1))}d}")
         posterior = found.posterior
         batch = {
             "rows": count,
@@ -95,7 +95,8 @@ class Written:
 
         if isinstance(self.run.codec, ImageCodec):
             pixels = (found.wall(ON_THE_WALL) * 255).round().byte().cpu()
-            save_pictures(pixels, found.columns, self.place / "wall.png", str(found.posterior))
+            path, said = self.place / "wall.png", str(found.posterior)
+            save_pictures(self.run, pixels, found.columns, path, said, composite=True)
         elif isinstance(self.run.codec, SpellingCodec):
             counted = found.measurement.operator.counted
             for x, drawn in list(zip(found.x, found.posterior.x[0], strict=True))[:SAID]:
@@ -105,14 +106,19 @@ class Written:
                 for what, text in (("seen", seen), ("draw", self.run.codec.text(drawn.tolist()))):
                     say(f"{what}: {text}".replace("\n", "⏎"))
 
-    def _save(self, found: "Restored", folder: Path) -> None:
+    def _save(self, found: "Restored", start: int, folder: Path) -> None:
         """Draws as files: of each row where a row is a picture or a sound, else a file for each draw of all rows."""
         from genzoo.data.codecs.audio import SoundCodec
         from genzoo.data.codecs.image import ImageCodec
+        from genzoo.zoo.receipts import signed
 
         codec, x = self.run.codec, found.posterior.x.cpu()
         if isinstance(codec, ImageCodec | SoundCodec):
-            codec.save_each(x.transpose(0, 1).flatten(0, 1), folder)
+            about = {name: self.asked[name] for name in ("operator", "noise", "given")}
+            for place, path in enumerate(codec.save_each(x.transpose(0, 1).flatten(0, 1), folder)):
+                row, draw = divmod(place, len(x))
+                told = {**about, "method": found.posterior.method, "row": start + row, "draw": draw}
+                signed(self.run, {"seed": self.asked["seed"], "solved": told}, path, composite=True)
         elif codec is not None:
             folder.mkdir(parents=True, exist_ok=True)
             for k, draw in enumerate(x):

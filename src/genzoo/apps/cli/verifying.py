@@ -45,7 +45,7 @@ def verify(
     state, receipt, how = str(verdict.state), verdict.receipt, verdict.found
     if receipt is not None and run is not None:
         with Heartbeat("verify") as beat:
-            beat.say(f"drawing {receipt.n:,} samples again")
+            beat.say(f"drawing {receipt.n or 0:,} samples again")
             state, how = _again(file, run, receipt, (guide, mask), device)
     if as_json:
         print_json({"file": str(file), "state": state, "how": how, "receipt": receipt and receipt.model_dump()})
@@ -68,6 +68,8 @@ def _again(
     loaded = loaded_on(path, device)
     if receipt.model != model_hash(loaded):
         return "not regenerated", f"{file.name} is said to be of {receipt.recipe} with other weights than {path}"
+    if receipt.n is None:
+        return "intact", "by these weights, as it says; it does not tell how it would be drawn again"
     if receipt.n > MOST:
         raise Mistake(
             f"A receipt must ask for at most {MOST:,} samples, got {receipt.n:,}.",
