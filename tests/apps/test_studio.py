@@ -12,6 +12,7 @@ import time
 from importlib.resources import files
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from genzoo import read, train
@@ -19,6 +20,7 @@ from genzoo.apps.cli.root import app
 from genzoo.apps.serve import Limits, listening
 from genzoo.apps.serve.refusals import Refusal
 from genzoo.apps.studio import Studio, commands
+from genzoo.evaluation.measurement import Kind, Measurement
 from genzoo.zoo.conditions import conditions
 from genzoo.zoo.loading import load
 from genzoo.zoo.receipts import looked_at
@@ -237,3 +239,58 @@ def test_files_are_uploaded_into_the_studio_alone(studio, home):
     assert refused(studio, "/studio/data?name=..", b"")[0] == 400
     assert call(studio, "/studio/data?name=big.csv", b"x" * (LIMITS.upload + 1))[0] == 413
     assert studio.sources.word(kept) == studio.sources.word("a-b.csv") == kept
+
+
+# --- looking at runs ----------------------------------------------------------------------------------------------
+
+
+def test_neighbors_are_the_nearest_training_rows(studio, home):
+    found = told(studio, "/studio/near", {"model": "moons", "n": 3, "k": 2, "seed": 5})
+    run = load(home / "moons")
+    x, train_rows = run.generative.sample(3, seed=5), run.data().train.x
+    distances, places = torch.cdist(x, train_rows).topk(2, largest=False)
+    assert torch.tensor(found["distances"]).allclose(distances, atol=1e-4)
+    near = [[row["x"], row["y"]] for row in found["rows"]["items"]]
+    assert torch.tensor(near).allclose(train_rows[places.flatten()], atol=0.01)
+    pictures = told(studio, "/studio/near", {"model": "deep/digits", "n": 1, "k": 3})
+    assert [len(pictures["samples"]["items"]), len(pictures["rows"]["items"])] == [1, 3]
+
+
+def test_a_walk_leads_from_one_sample_to_another(studio):
+    asked = {"model": "deep/digits", "given": {"label": "3"}}
+    ends = [told(studio, "/studio/samples", asked | {"n": 1, "seed": seed})["items"][0] for seed in (2, 9)]
+    way = told(studio, "/studio/walk", asked | {"seed": 2, "other": 9, "steps": 5})["items"]
+    assert ([way[0], way[-1]], len(way)) == (ends, 5)
+    assert "is not mixed" in refused(studio, "/studio/walk", asked | {"mix": True})[1]
+    assert "has no latent" in refused(studio, "/studio/walk", {"model": "moons"})[1]
+
+
+def test_rows_of_a_file_are_scored_beside_held_out_ones(studio, home):
+    kept = told(studio, "/studio/data?name=points.csv", b"x,y\n0.5,0.25\n-3,9\n")["data"]
+    found = told(studio, "/studio/score", {"model": "moons", "data": kept})
+    model = load(home / "moons").generative
+    assert found["log_prob"] == pytest.approx(model.log_prob(torch.tensor([[0.5, 0.25], [-3, 9]])).tolist(), rel=1e-5)
+    assert (found["rows"], found["likelihood"], found["bits_per_dim"]) == (2, "exact", False)
+    own = told(studio, "/studio/score", {"model": "moons", "rows": 50})
+    assert max(found["log_prob"][1:]) < min(own["held_out"])
+    assert len(own["log_prob"]) == 50
+    assert refused(studio, "/studio/score", {"model": "moons", "data": "/etc/passwd"})[0] == 400
+
+
+def test_comparisons_stand_on_a_board_with_the_best_marked(studio, home, monkeypatch):
+    monkeypatch.setattr(commands, "PROGRAM", ("echo",))
+    begun = told(studio, "/studio/compare", {"models": ["moons"], "samples": 50, "rows": 20})
+    assert ended(studio, begun["number"])["lines"] == [
+        f"compare {home / 'moons'} --out={home / 'compare-1'} --samples=50 --rows=20"
+    ]
+    values = {"good": 1.0, "same": 1.1, "bad": 2.0}
+    measured = {name: Measurement("−log p", value, 0.1, Kind.EXACT, "nats", 20) for name, value in values.items()}
+    entries = [{"name": name, "measurements": [m.to_json()]} for name, m in measured.items()]
+    for name, text in (("one", json.dumps({"data": "moons", "entries": entries})), ("spoilt", '{"entries": 3}')):
+        (home / name).mkdir()
+        (home / name / "report.json").write_text(text)
+    (board,) = told(studio, "/studio/boards")["boards"]
+    (column,) = board["columns"]
+    assert (board["folder"], column["name"], column["better"]) == ("one", "−log p", "lower")
+    assert {name: cell["best"] for name, cell in column["cells"].items()} == {"good": True, "same": True, "bad": False}
+    assert column["cells"]["bad"]["text"] == str(measured["bad"])

@@ -98,7 +98,7 @@ class Commands:
             Refusal: If too many wait, or one of the run is there already.
         """
         with self.changed:
-            open_ = [command for command in self.all if command.state in ("waiting", "running")]
+            open_ = self.under_way()
             if len(open_) > WAITING or self.closed:
                 raise Refusal(
                     429, f"{len(open_)} commands wait already. Ask again when one is done.", None, "queue_full", 10
@@ -110,9 +110,13 @@ class Commands:
             self.changed.notify()
             return command
 
-    def begins(self, run: str) -> bool:
-        """Whether a run's first training waits or has just begun, so that its folder may not be there yet."""
-        return any(command.run == run and command.state in ("waiting", "running") for command in self.all)
+    def knows(self, run: str) -> bool:
+        """Whether a command of a run was begun here, so that its folder may not be there, or not yet."""
+        return any(command.run == run for command in self.all)
+
+    def under_way(self) -> list[Command]:
+        """Those that wait or run."""
+        return [command for command in self.all if command.state in ("waiting", "running")]
 
     def stop(self, number: int) -> Command:
         """Ends one, whether it runs or waits.
@@ -132,9 +136,8 @@ class Commands:
         """Ends all: what runs is given time to keep where it stands."""
         with self.changed:
             self.closed = True
-            for command in self.all:
-                if command.state in ("waiting", "running"):
-                    command.stop()
+            for command in self.under_way():
+                command.stop()
             self.changed.notify()
         self.thread.join(self.grace)
         for command in self.all:

@@ -11,11 +11,12 @@ from genzoo.apps.serve.limits import Limits
 from genzoo.apps.serve.metrics import Metrics
 from genzoo.apps.serve.refusals import Refusal
 from genzoo.apps.serve.server import Server, ending_well
-from genzoo.apps.studio import page, samples, trainings
+from genzoo.apps.studio import board, near, page, samples, scored, trainings, walks
 from genzoo.apps.studio.commands import Commands
 from genzoo.apps.studio.library import Library
 from genzoo.apps.studio.sources import Sources, checked, said
-from genzoo.apps.studio.wire import Check, Resumed, Samples, Stopped, Trained
+from genzoo.apps.studio.wire import Check, Compared, Near, Resumed, Samples, Scored, Stopped, Trained, Walk
+from genzoo.core.abilities import Latent
 from genzoo.data.reading import options_of_reading
 from genzoo.zoo.sampling import SAMPLING
 
@@ -90,19 +91,20 @@ class Studio:
         @router.get("/run")
         def run(name: str) -> dict[str, Any]:
             """What a run can be asked, and what its options mean; of one that is not trained yet, nothing."""
-            begins = name not in self.library.folders() and self.commands.begins(name)
+            begins = name not in self.library.folders() and self.commands.knows(name)
             if begins or not self.library.is_trained(name):
                 return {"id": name, "genzoo": {"routes": []}}
             served = self.library.find(name)
             options = {option: SAMPLING.get(option, "") for option in served.options}
-            return served.about() | {"options": options, "shape": list(served.model.space.shape)}
+            latent, shape = served.model.ability(Latent), list(served.model.space.shape)
+            about = {"options": options, "shape": shape, "columns": list(getattr(served.codec, "columns", ()))}
+            return served.about() | about | {"layers": 0 if latent is None else latent.layers}
 
         @router.get("/watch")
         def watch(name: str) -> dict[str, Any]:
             """The curves of a run, which may not have begun yet."""
-            return trainings.watched(
-                self.library.home / name if self.commands.begins(name) else self.library.folder(name)
-            )
+            begins = name not in self.library.folders() and self.commands.knows(name)
+            return trainings.watched(self.library.home / name if begins else self.library.folder(name))
 
         @router.get("/drawn")
         def drawn(name: str, file: str) -> Response:
@@ -127,6 +129,25 @@ class Studio:
             """Rows to keep."""
             served = await asyncio.to_thread(self.library.find, asked.model)
             return await samples.write(request, served, asked)
+
+        @router.post("/near")
+        async def nearest(request: Request, asked: Near) -> Any:
+            """Samples beside the training rows nearest to them."""
+            served = await asyncio.to_thread(self.library.find, asked.model)
+            return await near.near(request, served, asked)
+
+        @router.post("/walk")
+        async def walk(request: Request, asked: Walk) -> Any:
+            """The way from one latent to another."""
+            served = await asyncio.to_thread(self.library.find, asked.model)
+            return await walks.walk(request, served, asked)
+
+        @router.post("/score")
+        async def score(request: Request, asked: Scored) -> Any:
+            """How likely the rows of data are."""
+            served = await asyncio.to_thread(self.library.find, asked.model)
+            source = None if asked.data is None else self.sources.word(asked.data)
+            return await scored.score(request, served, source, asked)
 
     def _data(self, router: "APIRouter") -> None:
         from fastapi import Request
@@ -172,6 +193,16 @@ class Studio:
         def commands() -> dict[str, Any]:
             """What waits, runs and has ended."""
             return {"commands": [command.to_json() for command in reversed(self.commands.all)]}
+
+        @router.get("/boards")
+        def boards() -> dict[str, Any]:
+            """All comparisons."""
+            return {"boards": board.boards(self.library.home)}
+
+        @router.post("/compare")
+        def compare(asked: Compared) -> dict[str, Any]:
+            """Measures runs by one protocol."""
+            return board.compare(self.library, self.commands, asked).to_json()
 
         @router.post("/stop")
         def stop(asked: Stopped) -> dict[str, Any]:

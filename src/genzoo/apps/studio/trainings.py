@@ -66,7 +66,7 @@ def begin(library: Library, sources: Sources, commands: Commands, asked: Trained
     words = [asked.recipe, f"--data={sources.word(asked.data)}", *said(asked.given, asked.x, asked.read)]
     words += _pairs("--set", {name: plain[name] for name in asked.settings}) + _pairs("--train", train)
     name = asked.name or f"{asked.recipe}-{re.sub(r'[^A-Za-z0-9]+', '-', Path(asked.data).stem)}"
-    path = _free(library.home, name, {command.run for command in commands.all})
+    path = _free(library.home, name, {command.run for command in commands.under_way()})
     return commands.add(["train", *words, f"--out={path}"], path.name)
 
 

@@ -1,12 +1,12 @@
 """What the page asks."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from genzoo.apps.serve.wire import Asked
 
-__all__ = ["Check", "Compared", "Resumed", "Samples", "Stopped", "Trained"]
+__all__ = ["Check", "Compared", "Near", "Resumed", "Samples", "Scored", "Stopped", "Trained", "Walk"]
 
 Name = Annotated[str, Field(min_length=1, max_length=500)]
 Names = Annotated[list[Name], Field(max_length=100)]
@@ -23,6 +23,45 @@ class Samples(Asked):
 
     n: Annotated[int, Field(ge=1, le=1024)] = 16
     options: Annotated[dict[str, Any], Field(max_length=50)] = Field(default_factory=dict)
+
+
+class Near(Samples):
+    """Samples that are to stand beside training rows.
+
+    Attributes:
+        k: How many of the nearest.
+    """
+
+    n: Annotated[int, Field(ge=1, le=32)] = 4
+    k: Annotated[int, Field(ge=1, le=16)] = 4
+
+
+class Walk(Asked):
+    """A way through a latent.
+
+    Attributes:
+        other: The seed at its end; it begins at `seed`.
+        steps: How many stand on it, both ends included.
+        way: On the circle on which draws of N(0, I) lie, or straight.
+        mix: Layers of the one in the other instead.
+    """
+
+    other: Annotated[int, Field(ge=0, lt=1 << 63)] = 1
+    steps: Annotated[int, Field(ge=2, le=64)] = 9
+    way: Literal["slerp", "lerp"] = "slerp"
+    mix: bool = False
+
+
+class Scored(Asked):
+    """Data whose rows are to be scored.
+
+    Attributes:
+        data: Their name, or a path below an allowed folder; by default the test rows of the run's own.
+        rows: How many, the first.
+    """
+
+    data: Annotated[str | None, Field(min_length=1, max_length=500)] = None
+    rows: Annotated[int, Field(ge=1, le=10_000)] = 1000
 
 
 class Strict(BaseModel):

@@ -1,12 +1,13 @@
 // Where the page is: the part of its address behind # names a view.
 
+import { board } from "./board.js";
 import { el, fill } from "./dom.js";
 import { run } from "./run.js";
 import { runs } from "./runs.js";
 import { data } from "./source.js";
 import { train } from "./train.js";
 
-const VIEWS = { "": ["Runs", runs], train: ["Train", train], data: ["Data", data], run: [null, run] };
+const VIEWS = { "": ["Runs", runs], train: ["Train", train], data: ["Data", data], board: ["Leaderboard", board], run: [null, run] };
 
 const main = document.getElementById("main");
 const nav = document.getElementById("nav");

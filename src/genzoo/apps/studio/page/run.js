@@ -1,12 +1,25 @@
 // One run: what it is, and what can be done with it.
 
 import { get } from "./ask.js";
+import { brushing } from "./brush.js";
 import { el, fill, status } from "./dom.js";
+import { neighbors } from "./near.js";
+import { questions } from "./question.js";
 import { sampling } from "./sample.js";
+import { scoring } from "./score.js";
+import { walking } from "./walk.js";
 import { watching } from "./watch.js";
+import { writing } from "./write.js";
 
+const can = (route) => (about) => about.genzoo.routes.includes(`/v1/${route}`);
 const TABS = {
-  sample: ["Sample", (about) => about.genzoo.routes.includes("/v1/expect"), sampling],
+  sample: ["Sample", can("expect"), sampling],
+  write: ["Write", can("completions"), writing],
+  neighbors: ["Neighbors", can("expect"), neighbors],
+  latent: ["Latent", (about) => about.layers > 0, walking],
+  brush: ["Inpaint", can("images/edits"), brushing],
+  score: ["Score", can("score"), scoring],
+  ask: ["Ask", can("expect"), questions],
   training: ["Training", () => true, watching],
 };
 

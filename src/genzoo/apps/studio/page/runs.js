@@ -6,7 +6,7 @@ import { el, fill, status, table } from "./dom.js";
 const HEADS = ["run", "recipe", "data", "steps", "loss", "valid", "loss is", "state"];
 
 export async function runs(view) {
-  const told = status(), place = el("div");
+  const told = status(), place = el("div", { className: "runs" });
   fill(view, el("h1", {}, "Runs"), told.node, place);
   try {
     const { home, runs: found } = await get("/studio/runs");

@@ -4,12 +4,12 @@ import { el, svg, table } from "./dom.js";
 
 const SHOWN = 100; // lines of a table
 
-export function show({ kind, items }, { shape = [], names = (i) => `sample ${i}`, onchoose } = {}) {
+export function show({ kind, items }, { shape = [], names = (i) => `sample ${i}`, onchoose, flat = true } = {}) {
   if (kind === "image") return pictures(items, shape, names, onchoose);
   if (kind === "audio") return el("ol", { className: "sounds", start: "0" }, items.map((item, i) => el("li", {},
     el("audio", { controls: true, preload: "none", src: `data:audio/wav;base64,${item}`, "aria-label": names(i) }))));
   if (kind === "text") return el("ol", { className: "texts", start: "0" }, items.map((item) => el("li", {}, el("pre", {}, item))));
-  if (kind === "table") return rows(items);
+  if (kind === "table") return rows(items, flat);
   return table("samples", ["row", "numbers"], items.slice(0, SHOWN).map((item, i) => [String(i), numbers(item)]));
 }
 
@@ -25,12 +25,12 @@ export function picture(content, name, act) {
   return act ? el("button", { type: "button", className: "bare", title: name, onclick: act }, image) : image;
 }
 
-function rows(items) {
+function rows(items, drawn) {
   if (!items.length) return el("p", {}, "No rows.");
   const heads = Object.keys(items[0]);
   const lines = items.slice(0, SHOWN).map((item) => heads.map((head) => item[head]));
   const whole = table(`${items.length} rows`, heads, lines);
-  const flat = heads.length === 2 && items.every((item) => heads.every((head) => typeof item[head] === "number"));
+  const flat = drawn && heads.length === 2 && items.every((item) => heads.every((head) => typeof item[head] === "number"));
   return flat ? el("div", { className: "beside" }, scatter(items, heads), whole) : whole;
 }
 

@@ -61,7 +61,7 @@ export function checking(read) {
     fill(place);
     fill(place, report(await post("/studio/check", read(), signal)));
   }, told);
-  return el("div", {}, check.node, told.node, place);
+  return { node: el("div", {}, check.node, told.node), place };
 }
 
 function report({ facts, columns, skipped, bad }) {
@@ -74,8 +74,7 @@ function report({ facts, columns, skipped, bad }) {
 }
 
 export function data(view) {
-  const chosen = source();
-  fill(view, el("h1", {}, "Data"), el("p", {}, "What genzoo understands of a source, before anything is trained on it."),
-    el("div", { className: "work" }, el("div", { className: "controls" }, chosen.node), el("section", { "aria-label": "What was understood" }, checking(chosen.read))),
-    el("p", {}, el("a", { href: "#/train" }, "Train on data"), "."));
+  const chosen = source(), check = checking(chosen.read);
+  fill(view, el("h1", {}, "Data"), el("p", {}, "What genzoo understands of a source, before anything is trained on it. ", el("a", { href: "#/train" }, "Train on data"), "."),
+    el("div", { className: "work" }, el("div", { className: "controls" }, chosen.node, check.node), el("section", { "aria-label": "What was understood" }, check.place)));
 }

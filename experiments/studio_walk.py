@@ -1,0 +1,250 @@
+"""A walk through `genzoo studio` in a headless Chromium: every main path is gone and seen, by pointer and keys.
+
+    python -m experiments.studio_walk --out walk
+
+It fails where the console complains, a request fails or leaves this machine, a control has no label, or a page is
+wider than the screen. What it saw lies in the folder as pictures; those of the documentation go there with --docs.
+"""
+
+import argparse
+import contextlib
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from experiments.browser import Browser, Page
+from genzoo import read, train
+from genzoo.apps.serve import listening
+from genzoo.apps.studio import Studio
+
+DOCS = Path(__file__).resolve().parents[1] / "docs" / "images"
+SHOWN = ("sample", "training", "phone-sample", "board")  # in the documentation
+UNLABELED = """[...document.querySelectorAll("input, select, textarea")].filter((each) => each.checkVisibility()
+  && !each.labels?.length && !each.getAttribute("aria-label")).map((each) => each.outerHTML)"""
+RESULTS = "document.querySelectorAll('.found .picture').length"
+
+
+class Walk:
+    """One walk, on one kind of screen.
+
+    Args:
+        page: The page.
+        out: Where pictures go.
+        name: What they are called after.
+    """
+
+    def __init__(self, page: Page, out: Path, name: str) -> None:
+        self.page, self.out, self.name = page, out, name
+        self.seen: list[str] = []
+
+    def look(self, what: str) -> None:
+        """Looks at what is there: nothing may be wrong with it."""
+        time.sleep(0.3)
+        wide = self.page.run("document.documentElement.scrollWidth - innerWidth")
+        wrong = self.page.complaints() + [f"no label: {each}" for each in self.page.run(UNLABELED)]
+        wrong += [f"{wide} pixels too wide"] if wide > 0 else []
+        if wrong:
+            raise SystemExit(f"{self.name} {what}: {'; '.join(wrong)}")
+        self.page.shoot(self.out / f"{self.name}-{what}.png")
+        self.seen.append(what)
+        print(f"{self.name}: {what}", flush=True)
+
+    def all(self) -> None:
+        """Every main path."""
+        for path in (self.runs, self.sample, self.neighbors, self.latent, self.score, self.inpaint, self.write,
+                     self.table, self.hear, self.check, self.train, self.board):  # fmt: skip
+            path()
+
+    def runs(self) -> None:
+        self.page.wait("document.querySelectorAll('tbody tr').length > 3")
+        self.look("runs")
+
+    def sample(self) -> None:
+        page = self.page
+        page.go("#/run/digits/sample")
+        page.wait(f"{RESULTS} === 16")
+        page.write("label", "=7")
+        page.write("How many", "24")
+        page.wait(f"{RESULTS} === 24")
+        page.wait("document.querySelector('.command').textContent.endsWith('--given label=7')")
+        self.look("sample")
+
+    def neighbors(self) -> None:
+        self.page.go("#/run/digits/neighbors")
+        self.page.wait(f"{RESULTS} === 25")
+        self.look("neighbors")
+
+    def latent(self) -> None:
+        self.page.go("#/run/digits/latent")
+        self.page.wait("document.querySelectorAll('.picture').length === 18")
+        self.look("latent")
+
+    def score(self) -> None:
+        self.page.go("#/run/digits/score")
+        self.page.wait("document.querySelector('.drop')")
+        self.page.click("Score")
+        self.page.wait("document.querySelectorAll('.bar').length")
+        self.look("score")
+
+    def inpaint(self) -> None:
+        """With the pointer where there is one, else by keys."""
+        page = self.page
+        page.go("#/run/digits/brush")
+        page.wait("document.querySelector('canvas') && !document.querySelector('.status').textContent")
+        if self.name.startswith("phone"):
+            page.run("document.querySelector('canvas').focus()")
+            for _ in range(3):
+                page.press("ArrowRight", 39)
+                page.press(" ", 32)
+        else:
+            x, y, side = page.run(
+                "(({ x, y, width }) => [x, y, width])(document.querySelector('canvas').getBoundingClientRect())"
+            )
+            page.drag(*((x + side * across, y + side * 0.7) for across in (0.2, 0.4, 0.6, 0.8)))
+        page.click("Draw anew")
+        page.wait(f"{RESULTS} === 4", 120)
+        self.look("inpaint")
+
+    def write(self) -> None:
+        self.page.go("#/run/verse/write")
+        self.page.wait("document.querySelector('textarea')")
+        self.page.write("Beginning", "the ")
+        self.page.click("Write")
+        self.page.wait("document.querySelector('.status').textContent === 'Done.'")
+        if not self.page.run("document.querySelector('.texts pre').textContent.startsWith('the ')"):
+            raise SystemExit("a text must go on from its beginning")
+        self.look("write")
+
+    def table(self) -> None:
+        page = self.page
+        page.go("#/run/moons/ask")
+        page.wait("document.querySelector('.card')")
+        page.write("A statement, or a number", "x > 0.5 and y < 0")
+        page.click("Ask")
+        page.wait("document.querySelector('.answer')")
+        page.write("x", "0.5")
+        page.click("Fill in")
+        page.wait("document.querySelectorAll('tbody tr').length === 5")
+        self.look("ask")
+
+    def hear(self) -> None:
+        self.page.go("#/run/tones/sample")
+        self.page.wait("document.querySelectorAll('audio').length === 3")
+        self.page.run("document.querySelector('audio').play()")
+        self.look("hear")
+
+    def check(self) -> None:
+        self.page.go("#/data")
+        self.page.write("Data", "moons")
+        self.page.click("Check the data")
+        self.page.wait("document.querySelectorAll('tbody tr').length > 4")
+        self.look("data")
+
+    def train(self) -> None:
+        """Begun, stopped and gone on with."""
+        page, run = self.page, f"vae-{self.name}"
+        page.go("#/train/vae")
+        page.wait("document.querySelectorAll('.fields .field').length > 10")
+        page.write("Condition on", "label")
+        page.write("steps", "400")
+        page.write("Name of the run", run)
+        self.look("train")
+        page.click("Train")
+        page.wait("document.querySelector('.chart .line')", 90)
+        page.wait("document.querySelector('.wide')", 90)
+        self.look("training")
+        page.click("Stop")
+        page.wait("document.querySelector('.facts[role]').textContent.startsWith('stopped')")
+        page.wait("[...document.querySelectorAll('button')].some((b) => b.textContent === 'Go on')")
+        page.click("Go on")
+        page.wait("document.querySelector('.facts[role]').textContent.startsWith('done · 400 of 400')", 120)
+        self.look("trained")
+
+    def board(self) -> None:
+        page = self.page
+        page.go("#/board")
+        page.wait("document.querySelector('.boxes input')")
+        page.run("document.querySelector('details').open = true")
+        for name in ("moons", "moons-kde"):
+            page.run(f"document.getElementById('compare-{name}').click()")
+        page.click("Compare")
+        page.wait("document.querySelector('tbody strong')", 120)
+        self.look("board")
+
+
+def by_keyboard(page: Page) -> None:
+    """From the top of the page to samples of a run, by keys alone."""
+    page.go("#/")
+    page.wait("document.querySelectorAll('tbody tr').length > 3")
+    page.run("document.activeElement.blur()")
+    for _ in range(40):
+        page.press("Tab", 9)
+        if page.run("document.activeElement.textContent") == "digits":
+            break
+    page.press("Enter", 13)
+    page.wait(f"{RESULTS} === 16")
+    if page.run("document.activeElement.tagName") != "H1":
+        raise SystemExit("a new view must be read out: its head is to have the focus")
+    print("keyboard: runs, sample", flush=True)
+
+
+@contextlib.contextmanager
+def studio(home: Path) -> Iterator[str]:
+    """A studio over a few small runs; its address."""
+    import torch
+
+    from genzoo.data.codecs.audio import SoundCodec
+
+    train("gaussian_mixture", "moons", steps=40, out=home / "moons")
+    train("kde", "moons", out=home / "moons-kde")
+    train("gpt", "verse", settings={"width": 32, "depth": 2, "heads": 2}, steps=150, out=home / "verse")
+    train("vae", read("digits", given="label"), steps=800, out=home / "digits")
+    tones = torch.sin(torch.arange(4000) * torch.linspace(0.1, 0.4, 24)[:, None]) * 0.8
+    SoundCodec(8000).save_each(tones, home.parent / "tones")
+    train(
+        "gaussian_mixture", home.parent / "tones", settings={"components": 2, "covariance": "diag"}, out=home / "tones"
+    )
+    shown = Studio(home)
+    with listening("127.0.0.1", 0, None) as sock:
+        thread = threading.Thread(target=shown.run, args=(sock,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{sock.getsockname()[1]}/"
+        finally:
+            shown.server.drain()
+            thread.join(30)
+
+
+def into_docs(out: Path) -> None:
+    """The pictures that the documentation shows, in few colors."""
+    for name in SHOWN:
+        shot = Image.open(out / f"{name if '-' in name else f'light-{name}'}.png").convert("RGB")
+        shot.quantize(64).save(DOCS / f"studio-{name}.png", optimize=True)
+
+
+def main() -> None:
+    """Walks on a light screen of a desk and a dark one of a phone."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("walk"))
+    parser.add_argument("--docs", action="store_true", help="Put the pictures of the documentation into their place.")
+    asked = parser.parse_args()
+    asked.out.mkdir(parents=True, exist_ok=True)
+    screens: dict[str, dict[str, Any]] = {
+        "light": {"width": 1280, "height": 900},
+        "phone": {"width": 390, "height": 844, "dark": True, "touch": True},
+    }
+    with tempfile.TemporaryDirectory() as folder, studio(Path(folder) / "runs") as url, Browser() as browser:
+        for name, screen in screens.items():
+            Walk(browser.open(url, **screen), asked.out, name).all()
+        by_keyboard(browser.open(url))
+    if asked.docs:
+        into_docs(asked.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""The leaderboard: what `genzoo compare` has written of runs, with the best of each column marked."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from genzoo._files import read_bytes
+from genzoo.apps.studio.commands import Command, Commands
+from genzoo.apps.studio.library import Library
+from genzoo.apps.studio.wire import Compared
+from genzoo.evaluation.measurement import Kind, Measurement
+from genzoo.experiments.compare import best_of
+
+__all__ = ["boards", "compare"]
+
+REPORT = "report.json"
+MOST = 20  # reports that are shown
+FIELDS = ("name", "value", "error", "unit", "n", "data", "protocol", "floor", "control", "better")
+
+
+def compare(library: Library, commands: Commands, asked: Compared) -> Command:
+    """Puts a comparison of runs into the line.
+
+    Raises:
+        Refusal: If there is no such run.
+    """
+    paths = [str(library.folder(name)) for name in asked.models]
+    taken = {Path(word.partition("=")[2]) for command in commands.all for word in command.words if "--out=" in word}
+    out = next(
+        path for k in range(1, 10_000) if not (path := library.home / f"compare-{k}").exists() and path not in taken
+    )
+    words = [f"--out={out}", f"--samples={asked.samples}", f"--rows={asked.rows}"]
+    return commands.add(["compare", *paths, *words])
+
+
+def boards(home: Path) -> list[dict[str, Any]]:
+    """All comparisons in a folder, the newest first.
+
+    Args:
+        home: The folder.
+    """
+    files = sorted(home.glob(f"**/{REPORT}"), key=lambda path: path.stat().st_mtime, reverse=True)
+    found = (_board(path, home) for path in files[:MOST])
+    return [board for board in found if board is not None]
+
+
+def _board(path: Path, home: Path) -> dict[str, Any] | None:
+    """One comparison; None for a file that is none."""
+    try:
+        report = json.loads(read_bytes(path))
+        entries = [
+            entry | {"measured": [_measurement(m) for m in entry["measurements"]]} for entry in report["entries"]
+        ]
+        names = list(dict.fromkeys(m.name for entry in entries for m in entry["measured"]))
+        columns = [_column(name, entries) for name in names]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    about = {name: report.get(name) for name in ("data", "budget", "why", "extractor", "failed")}
+    lines = [
+        {name: entry.get(name) for name in ("name", "recipe", "runs", "steps", "core_minutes", "parameters")}
+        for entry in entries
+    ]
+    return about | {"folder": path.parent.relative_to(home).as_posix(), "entries": lines, "columns": columns}
+
+
+def _column(name: str, entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """A measurement of all that have it."""
+    found = {entry["name"]: m for entry in entries for m in entry["measured"] if m.name == name}
+    one, best = next(iter(found.values())), set(best_of(found))
+    cells = {who: {"text": str(m), "best": who in best} for who, m in found.items()}
+    return {"name": name, "unit": one.unit, "better": one.better, "floor": one.floor, "cells": cells}
+
+
+def _measurement(fields: Mapping[str, Any]) -> Measurement:
+    return Measurement(kind=Kind(fields["kind"]), **{name: fields[name] for name in FIELDS if name in fields})

@@ -1,0 +1,81 @@
+// How likely rows are: a file that is dropped or chosen, beside rows that the run was not trained on.
+
+import { post, send } from "./ask.js";
+import { field, runner } from "./controls.js";
+import { el, fill, number, status, svg, table } from "./dom.js";
+
+export function scoring(name, about) {
+  const told = status(), place = el("div", { className: "found" }), input = el("input", { type: "file", multiple: true });
+  const drop = el("div", { className: "drop" }, field("A file", input, hint(about.genzoo.kind)), el("p", {}, "… or drop it here."));
+  const typed = el("input", { type: "text", autocomplete: "off", placeholder: `${about.genzoo.data}, test rows` });
+  const work = async (files, signal) => {
+    const pictures = about.genzoo.kind === "image" && files.length && [...files].every((file) => file.type.startsWith("image/"));
+    fill(place, pictures ? await ofPictures(name, [...files], signal) : await ofData(name, await named(files, typed.value), signal));
+  };
+  const go = runner("Score", (signal) => work(input.files, signal), told);
+  input.addEventListener("change", go.begin);
+  drop.addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
+  drop.addEventListener("dragleave", () => drop.classList.remove("over"));
+  drop.addEventListener("drop", (event) => { event.preventDefault(); drop.classList.remove("over"); input.files = event.dataTransfer.files; go.begin(); });
+  return el("div", { className: "work" }, el("form", { className: "controls", "aria-label": "What to score", onsubmit: (event) => { event.preventDefault(); go.begin(); } },
+    drop, field("Or data by name", typed, "As on the page Data; empty: the test rows of the run."), go.node, told.node), el("section", { "aria-label": "Scores" }, place));
+}
+
+function hint(kind) {
+  return { image: "A picture of the run's size, several, or an archive of them.", text: "A text, a line for each row." }[kind] ?? "In the form of the run's data, as CSV.";
+}
+
+async function named(files, typed) {
+  if (!files.length) return typed;
+  return (await send(`/studio/data?${new URLSearchParams({ name: files[0].name })}`, files[0])).data;
+}
+
+async function ofPictures(name, files, signal) {
+  const input = await Promise.all(files.map(encoded));
+  const found = await post("/v1/score", { model: name, input }, signal);
+  const rows = found.data.map((row, i) => [files[i].name, row.log_prob, row.bits_per_dim ?? "–"]);
+  return table(`log p in nats (${found.likelihood})`, ["picture", "log p", "bits/dim"], rows);
+}
+
+function encoded(file) {
+  return new Promise((done, fail) => {
+    const reader = new FileReader();
+    reader.onload = () => done(reader.result);
+    reader.onerror = () => fail(new Error(`${file.name} can't be read.`));
+    reader.readAsDataURL(file);
+  });
+}
+
+async function ofData(name, data, signal) {
+  const found = await post("/studio/score", { model: name, ...(data ? { data } : {}) }, signal);
+  const mean = (values) => values.reduce((sum, value) => sum + (value ?? NaN), 0) / values.length;
+  const rows = found.log_prob.map((value, i) => [String(i), value ?? "−∞", share(found.held_out, value)]).slice(0, 300);
+  return [
+    el("p", {}, `${found.log_prob.length} of ${found.rows} rows: log p = ${number(mean(found.log_prob))} nats a row on average (${found.likelihood})`,
+      found.bits_per_dim ? `, ${number(-mean(found.log_prob) / found.dims / Math.LN2)} bits/dim` : "", found.held_out.length ? `; held-out rows of the run's data: ${number(mean(found.held_out))}.` : "."),
+    histogram({ "these rows": found.log_prob, "held-out rows": found.held_out }),
+    table(`${found.log_prob.length} rows`, ["row", "log p, nats", "held-out rows that are less likely"], rows),
+  ];
+}
+
+function share(held, value) {
+  if (!held.length) return "–";
+  return `${Math.round((100 * held.filter((other) => other < value).length) / held.length)} %`;
+}
+
+const BINS = 40;
+
+function histogram(named) {
+  const parts = Object.entries(named).map(([name, values]) => [name, values.filter(Number.isFinite)]).filter(([, values]) => values.length);
+  const all = parts.flatMap(([, values]) => values), low = Math.min(...all), high = Math.max(...all);
+  const counted = parts.map(([name, values]) => {
+    const counts = Array(BINS).fill(0);
+    for (const value of values) counts[Math.min(BINS - 1, Math.floor(((value - low) / (high - low || 1)) * BINS))] += 1 / values.length;
+    return [name, counts];
+  });
+  const most = Math.max(...counted.flatMap(([, counts]) => counts));
+  const bars = counted.map(([, counts], i) => counts.map((count, k) => svg("rect", { x: (10 + (k + i * 0.45) * 15).toFixed(1), y: (150 - (count / most) * 140).toFixed(1), width: 6.5, height: ((count / most) * 140).toFixed(1), class: `bar line-${i}` })));
+  const label = `Distribution of log p from ${number(low)} to ${number(high)}`;
+  return el("figure", {}, el("figcaption", {}, "log p in nats", counted.map(([name], i) => el("span", { className: `key line-${i}` }, ` ${name}`))),
+    svg("svg", { viewBox: "0 0 620 175", class: "chart", role: "img", "aria-label": label }, bars.flat(), svg("text", { x: 10, y: 168 }, number(low)), svg("text", { x: 610, y: 168, "text-anchor": "end" }, number(high))));
+}
