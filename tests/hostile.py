@@ -4,11 +4,11 @@ Whatever is made of a file, opening it gives a valid result or one of genzoo's o
 memory.
 """
 
-import functools
 import gzip
 import hashlib
 import io
 import json
+import lzma
 import random
 import shutil
 import struct
@@ -18,7 +18,8 @@ import time
 import warnings
 import wave
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,11 +41,15 @@ from genzoo.data.codecs.sequences import SequenceCodec
 from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.data.codecs.text import TextCodec
 from genzoo.data.codecs.tokens import TokenCodec
+from genzoo.data.marks import marked
 from genzoo.evaluation.judge import Judge, JudgeSettings, read_judge, write_judge
 from genzoo.training.checkpoint import CheckpointError, checkpoints
+from genzoo.zoo.compression import compress, decompress
+from genzoo.zoo.loading import Run
 from genzoo.zoo.mistakes import Mistake
+from genzoo.zoo.receipts import looked_at
 
-__all__ = ["KINDS", "RUN_KINDS", "Kind", "Trial", "handmade", "handmade_runs", "mutated", "run_kind", "trial"]
+__all__ = ["KINDS", "RUN_KINDS", "Kind", "Trial", "media", "mutated", "packed_kind", "run_kind", "trial"]
 
 TYPED = (DataError, Mistake, CheckpointError)
 NAMES = {".idx": "d/train-images-idx3-ubyte", ".png": "d/x.png", ".jpg": "d/x.jpg", ".wav": "d/x.wav",
@@ -67,7 +72,7 @@ class Kind(NamedTuple):
         content: A valid file.
         file: Where it lies below the folder that `use` gets.
         use: Opens it and does what is usual with it.
-        how: How its insides can be spoilt with the outside intact: "json", "tensors" or "".
+        how: How its insides can be spoilt with the outside intact: "json", "tensors", "packed" or "".
     """
 
     name: str
@@ -103,7 +108,7 @@ def _arrays(ending: str) -> bytes:
     return buffer.getvalue()
 
 
-def _media(ending: str) -> bytes:
+def media(ending: str) -> bytes:
     buffer = io.BytesIO()
     if ending == ".wav":
         with wave.open(buffer, "wb") as file:
@@ -123,7 +128,7 @@ def _archive(ending: str) -> bytes:
     if ending == ".zip":
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
             for name in ("cat/1.png", "dog/2.png"):
-                file.writestr(name, _media(".png"))
+                file.writestr(name, media(".png"))
     else:
         with tarfile.open(fileobj=buffer, mode="w:gz" if ending == ".tgz" else "w") as file:
             member, steps = tarfile.TarInfo("train/a.csv"), b"a,b\n1,2\n3,4\n"
@@ -156,8 +161,24 @@ def _kind(ending: str, content: bytes) -> Kind:
 
 
 def _with_picture(folder: Path) -> Any:
-    (folder / "d" / "1.png").write_bytes(_media(".png"))
+    (folder / "d" / "1.png").write_bytes(media(".png"))
     return read(folder / "d", given="kind")
+
+
+RECEIPT = json.dumps(
+    {"by": "genzoo", "recipe": "vae", "model": "1a", "n": 4, "seed": 0, "given": ["label=3"], "options": {"noise": 1},
+     "content": "2b"}
+).encode()  # fmt: skip
+
+
+def _marked(ending: str) -> Kind:
+    content = marked(media(ending), RECEIPT.decode())
+    return Kind(f"marked {ending.strip('.')}", content, f"x{ending}", lambda folder: looked_at(folder / f"x{ending}"))
+
+
+def _with_receipt(folder: Path) -> Any:
+    (folder / "x.csv").write_text("a\n1\n")
+    return looked_at(folder / "x.csv")
 
 
 def _use_codec(folder: Path) -> Any:
@@ -205,9 +226,11 @@ KINDS: dict[str, Kind] = {
         *(_kind(ending, content) for ending, content in TEXTS.items()),
         *(_kind(f"{ending}.gz", gzip.compress(TEXTS[ending])) for ending in (".csv", ".smi")),
         *(_kind(ending, _arrays(ending)) for ending in (".npy", ".npz", ".idx")),
-        *(_kind(ending, _media(ending)) for ending in (".png", ".jpg", ".wav", ".flac")),
+        *(_kind(ending, media(ending)) for ending in (".png", ".jpg", ".wav", ".flac")),
         *(_kind(ending, _archive(ending)) for ending in (".zip", ".tar", ".tgz")),
         _kind(".parquet", _parquet()),
+        *(_marked(ending) for ending in (".png", ".wav")),
+        Kind("receipt", RECEIPT, "x.json", _with_receipt, "json"),
         Kind("metadata", b"file,kind,split\n1.png,red,train\n", "d/metadata.csv", _with_picture),
         Kind("judge", _judge(), "x.safetensors", lambda folder: read_judge(folder / "x.safetensors"), "tensors"),
         *map(_codec_kind, CODECS),
@@ -220,9 +243,9 @@ KINDS: dict[str, Kind] = {
 
 def _load(folder: Path) -> Any:
     """Loads a run, samples and writes the samples; lists it beside others."""
-    from genzoo.apps.cli.catalog import _run_row
+    from genzoo.apps.cli.catalog import run_row
 
-    _run_row(folder)
+    run_row(folder)
     run = genzoo.load(folder)
     return run.codec.save(run.generative.sample(2, seed=0), folder / f"out{run.codec.suffix}")
 
@@ -271,6 +294,24 @@ def run_kind(name: str, run: Path, place: Path) -> Kind:
     return Kind(f"run {name}", (run / path).read_bytes(), Path(path).name, fresh, how)
 
 
+def packed_kind(run: Run, place: Path) -> Kind:
+    """A compressed file, which is unpacked.
+
+    Args:
+        run: Who packed it: a run of texts.
+        place: A folder for it.
+    """
+    (place / "x.txt").write_bytes(TEXTS[".txt"])
+    compress(run, [place / "x.txt"], place / "x.gz0")
+    return Kind(
+        "compressed",
+        (place / "x.gz0").read_bytes(),
+        "x.gz0",
+        lambda folder: decompress(run, folder / "x.gz0", folder / "again"),
+        "packed",
+    )
+
+
 # --- what spoils them ---------------------------------------------------------------------------------------------
 
 ODD: tuple[Any, ...] = (
@@ -293,7 +334,7 @@ def mutated(kind: Kind, draw: random.Random) -> bytes:
     """
     content = kind.content
     if kind.how and draw.random() < 0.7:
-        return _in_tensors(content, draw) if kind.how == "tensors" else _in_json(content, draw)
+        return INSIDES[kind.how](content, draw)
     for _ in range(draw.choice((1, 1, 1, 2, 5))):
         content = draw.choice(BYTES)(content, draw)
     return content
@@ -392,6 +433,17 @@ def _in_tensors(content: bytes, draw: random.Random) -> bytes:
     return save(tensors, said)
 
 
+def _in_packed(content: bytes, draw: random.Random) -> bytes:
+    """A compressed file with another header, whose length and sum are right."""
+    size = struct.unpack("<I", content[4:8])[0]
+    header = _in_json(lzma.decompress(content[12 : 12 + size], lzma.FORMAT_ALONE), draw)
+    packed = lzma.compress(header, lzma.FORMAT_ALONE)
+    return content[:4] + struct.pack("<II", len(packed), zlib.crc32(packed)) + packed + content[12 + size :]
+
+
+INSIDES = {"json": _in_json, "tensors": _in_tensors, "packed": _in_packed}
+
+
 # --- trials -------------------------------------------------------------------------------------------------------
 
 
@@ -418,73 +470,3 @@ def trial(kind: Kind, content: bytes, folder: Path) -> Trial:
     except Exception as error:
         outcome = f"{type(error).__name__}: {str(error)[:200]}"
     return Trial(outcome, time.perf_counter() - began)
-
-
-@functools.cache
-def handmade() -> Mapping[str, tuple[str, bytes]]:
-    """Cases that nobody finds by chance: kind and content by what they are."""
-    huge = io.BytesIO()
-    np.lib.format.write_array_header_1_0(huge, {"descr": "|u1", "fortran_order": False, "shape": (1 << 50,)})
-    nothing = io.BytesIO()
-    np.lib.format.write_array_header_1_0(nothing, {"descr": "|V0", "fortran_order": False, "shape": (1 << 50,)})
-    return {
-        "a header of 10^15 bytes": ("npy", huge.getvalue()),
-        "10^15 values of no bytes": ("npy", nothing.getvalue()),
-        "a header of 10^15 bytes, packed": ("npz", _zip({"x.npy": huge.getvalue()})),
-        "IDX of 2^96 pixels": ("idx", struct.pack(">HBB3I", 0, 8, 3, *[2**32 - 1] * 3)),
-        "a name that leads out": ("zip", _zip({"../x.png": _media(".png")})),
-        "an absolute name": ("zip", _zip({"/x.png": _media(".png")})),
-        "40 MB of zeros in a packed table": ("csv.gz", gzip.compress(b"0\n" * (20 << 20), 1)),
-        "40 MB of zeros in packed molecules": ("smi.gz", gzip.compress(b"C" * (40 << 20), 1)),
-        "JSON 100,000 deep in a line": ("jsonl", b"[" * 100_000),
-        "a picture of 10^9 pixels": ("png", _png(40_000, 40_000)),
-        "a sound of a year": ("wav", _wav(2**31 - 1)),
-        "a sound of 10^9 samples a second": (
-            "wav",
-            _media(".wav").replace(struct.pack("<I", 8000), struct.pack("<I", 10**9)),
-        ),
-        "a cell of 2 MB": ("csv", b"a\n" + b"x" * (2 << 20) + b"\n"),
-        "20,000 columns": ("csv", b",".join(b"%d" % i for i in range(20_000)) + b"\n"),
-        "a pickle in the place of a judge": ("judge", b"\x80\x04}q\x00."),
-        "a codec with an alphabet of lists": ("codec text", b'{"kind": "text", "alphabet": [[], []]}'),
-        "a codec with a column without words": (
-            "codec table",
-            b'{"kind": "table", "columns": ["a", "kind"], "words": {"kind": []}}',
-        ),
-        "a codec of 10^9 levels": ("codec image", b'{"kind": "image", "levels": 1000000000}'),
-    }
-
-
-def handmade_runs() -> Mapping[str, tuple[str, bytes]]:
-    """The same for the files of a run."""
-    far = json.dumps({"model.weights": {"dtype": "F32", "shape": [1 << 48], "data_offsets": [0, 1 << 50]}}).encode()
-    target = json.dumps({"format_version": 2, "_target_": "os.system", "recipe": {"name": "os.system"}}).encode()
-    return {
-        "a pickle in the place of weights": ("weights", b"\x80\x04}q\x00."),
-        "weights of 10^15 bytes": ("weights", struct.pack("<Q", len(far)) + far),
-        "a header of 2^63 bytes": ("weights", struct.pack("<Q", 1 << 63)),
-        "a configuration 100,000 deep": ("config", b"[" * 100_000),
-        "a configuration that names a function": ("config", target),
-        "a configuration in YAML": ("config", b"recipe: !!python/object/apply:os.system [ls]\n"),
-        "codecs 100,000 deep": ("codec", b'{"x":' * 100_000),
-        "no codecs": ("codec", b"{}"),
-    }
-
-
-def _zip(members: Mapping[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
-        for name, content in members.items():
-            file.writestr(name, content)
-    return buffer.getvalue()
-
-
-def _png(width: int, height: int) -> bytes:
-    whole = _media(".png")
-    return whole[:16] + struct.pack(">II", width, height) + whole[24:]
-
-
-def _wav(size: int) -> bytes:
-    whole = bytearray(_media(".wav"))
-    whole[40:44] = struct.pack("<I", size)
-    return bytes(whole)

@@ -4,6 +4,7 @@ Every reader, and all that opens a path which a user or a file names, comes thro
 or a link to one, is refused before it is opened: opening a pipe may wait for ever, and reading a device may never end.
 """
 
+import collections
 import contextlib
 import gzip
 import io
@@ -14,7 +15,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, cast
 
-__all__ = ["FileError", "check_plain", "memory", "open_plain", "opened", "read_bytes", "read_json", "told"]
+__all__ = [
+    "FileError",
+    "check_plain",
+    "from_json",
+    "memory",
+    "open_plain",
+    "opened",
+    "read_bytes",
+    "read_json",
+    "told",
+]
 
 LARGEST_JSON = 1 << 24  # bytes of a record; a million classes take fifteen of these sixteen MB
 LARGEST_READ = 1 << 28  # bytes of a file that is read whole
@@ -143,10 +154,40 @@ def read_json(path: str | Path) -> dict[str, Any]:
         FileError: If it is no plain file, larger than 16 MB, or holds something else.
         ValueError: If it is no JSON in UTF-8.
     """
-    found = json.loads(read_bytes(path, LARGEST_JSON))
+    found = json.loads(read_bytes(path, LARGEST_JSON), object_pairs_hook=_once)
     if not isinstance(found, dict):
         raise FileError(f"{Path(path).name} must hold a JSON object, got {type(found).__name__}.", "Restore the file.")
     return found
+
+
+def from_json(text: str) -> Any:
+    """What a text of JSON says, where no object has a name twice: which of the two counts is left open, and readers
+    that take one or the other would not agree on what they read.
+
+    Args:
+        text: The text.
+
+    Raises:
+        ValueError: If it is no JSON, or an object has a name twice.
+
+    Example:
+        >>> from_json('{"lr": 1, "lr": 2}')
+        Traceback (most recent call last):
+        ...
+        ValueError: an object says 'lr' twice
+    """
+    return _JSON.decode(text)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        ((name, _),) = collections.Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"an object says {name[:80]!r} twice")
+    return found
+
+
+_JSON = json.JSONDecoder(object_pairs_hook=_once)
 
 
 class told:  # it reads as a function, and was one: a generator takes longer than opening a small picture

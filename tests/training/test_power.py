@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 from typer.testing import CliRunner
 
@@ -94,5 +95,15 @@ def test_a_run_is_averaged_over_another_length(tmp_path) -> None:
     again = cli.invoke(app, ["average", str(run.path), "--length", "0.1", "--out", str(tmp_path / "b")])
     assert again.exit_code == 2
     assert "a new folder" in again.output
+    newest = max((run.path / "averages").iterdir())
+    good = load_file(newest)
+    for other, said in (({}, "be of one model"), ({"w": torch.tensor([torch.nan])}, "hold finite")):
+        save_file(other, newest)
+        with pytest.raises(Mistake, match=said):
+            averaged(run, 0.1)
+    for path in (run.path / "averages").iterdir():
+        save_file({name: tensor[None] for name, tensor in good.items()}, path)
+    with pytest.raises(Mistake, match="of the run's weights"):
+        averaged(run, 0.1)
     with pytest.raises(Mistake, match="Averages must lie"):
         averaged(genzoo.load(tmp_path / "b"), 0.1)

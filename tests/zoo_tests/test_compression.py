@@ -3,6 +3,7 @@
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -179,14 +180,18 @@ def test_names_that_lead_elsewhere_are_refused(home: Path, tmp_path: Path) -> No
     with pytest.raises(Mistake, match="whole numbers"):
         Member.of_json("x.png", [1, 1, 0, -1])
     run = load(home / "pixels")
-    for header, said in (({"model": "x"}, "whole compressed file"), (claimed(home, run, tmp_path), "all its rows")):
+    far = claimed(home, run, tmp_path)
+    unsaid = {name: value for name, value in far.items() if name != "size"}
+    twice = far | {"files": {name: values * 2 for name, values in far["files"].items()}}
+    for header, said in (({"model": "x"}, "whole compressed file"), (far, "all its rows"),
+                         (unsaid, "got: KeyError 'size'"), (twice, "got '00.png' twice")):  # fmt: skip
         with (tmp_path / "made.gz0").open("wb") as file:
             Writer(file, header).close()
         with pytest.raises(Mistake, match=said):
             decompress(run, tmp_path / "made.gz0", tmp_path / "again")
 
 
-def claimed(home: Path, run: Run, folder: Path) -> dict[str, object]:
+def claimed(home: Path, run: Run, folder: Path) -> dict[str, Any]:
     """A header that claims more rows than any memory holds."""
     compress(run, [home / "digits" / "00.png"], folder / "one.gz0", check=False)
     with (folder / "one.gz0").open("rb") as file:

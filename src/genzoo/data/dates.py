@@ -53,6 +53,7 @@ EITHER = (
     ("{d:02}/{m:02}/{Y:04}", "{m:02}/{d:02}/{Y:04}"), ("{d}/{m}/{Y:04}", "{m}/{d}/{Y:04}"),
     ("{d:02}-{m:02}-{Y:04}", "{m:02}-{d:02}-{Y:04}"), ("{d}-{m}-{Y:04}", "{m}-{d}-{Y:04}"),
 )  # fmt: skip
+SIGNS = re.compile(r"[-/:\sA-Z]|\..*\.", re.ASCII)  # every way to write has one of them, and most cells have none
 EACH = "each its own"  # zone
 LONGEST = 86400e9  # seconds of a duration
 TIMES = (
@@ -204,6 +205,8 @@ def odd_dates(cells: Collection[str], share: float) -> tuple[str, list[str]] | N
 
 def _templates(cell: str, zone: str) -> list[str]:
     """Ways to write that a first cell agrees with, of which there is no doubt."""
+    if not SIGNS.search(cell):
+        return []
     both = (f"{day}{between}{time}" for day in DAYS for between in "T " for time in TIMES)
     whole = [*DAYS, *TIMES, *both, *LONG]
     return [template for template in whole if _seconds(template, zone, cell) is not None]
@@ -211,6 +214,8 @@ def _templates(cell: str, zone: str) -> list[str]:
 
 def _doubtful(cell: str, zone: str) -> list[tuple[str, str]]:
     """Ways in which the day may come first, or the month, that a first cell agrees with."""
+    if not SIGNS.search(cell):
+        return []
     ends = ["", *(f"{between}{time}" for between in "T " for time in TIMES)]
     pairs = [(one + end, other + end) for one, other in EITHER for end in ends]
     return [pair for pair in pairs if any(_seconds(template, zone, cell) is not None for template in pair)]

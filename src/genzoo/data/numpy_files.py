@@ -29,7 +29,10 @@ class Arrays(Mapping[str, np.ndarray]):
 
     def __init__(self, name: str, archive: zipfile.ZipFile) -> None:
         self.name, self.archive = name, archive
-        self.members = {m.filename.removesuffix(ENDING): m for m in archive.infolist() if m.filename.endswith(ENDING)}
+        members = [m for m in archive.infolist() if m.filename.endswith(ENDING)]
+        self.members = {m.filename.removesuffix(ENDING): m for m in members}
+        if len(self.members) < len(members):
+            raise FileError(f"Arrays of {name} must have a name each, got a name twice.", "Save it again.")
 
     def __getitem__(self, key: str) -> np.ndarray:
         member = self.members[key]

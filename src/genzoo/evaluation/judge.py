@@ -25,6 +25,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from genzoo._files import check_plain, told
+from genzoo._weights import check_finite
 from genzoo.core import Batch, Space, Trainable, seeded
 from genzoo.core.model import evaluating
 from genzoo.data.codecs.audio import expanded
@@ -320,6 +321,7 @@ def read_judge(path: str | Path) -> Judge:
         with safe_open(str(path), framework="pt") as file:
             fields = json.loads((file.metadata() or {})[RECORD])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        check_finite(Path(path).name, tensors)
         with seeded(0):  # its weights are read, not drawn
             judge = Judge(JudgeSettings.from_json(fields["settings"]), fields["record"])
         judge.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in tensors.items()})

@@ -24,9 +24,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from genzoo._weights import read_tensors
 from genzoo.training.checkpoint import write_tensors
 
 __all__ = ["LENGTHS", "LONGEST", "Powers", "Profile", "exponent", "rebuilt", "shares"]
@@ -149,17 +149,20 @@ def rebuilt(folder: Path, length: float) -> dict[str, Tensor]:
         length: As a share of the run.
 
     Raises:
-        ValueError: If there are none, or no average is so long.
+        ValueError: If there are none, they are not of one model, or no average is so long.
     """
-    files = sorted(folder.glob("step-*.safetensors"))
+    files = sorted(folder.glob(f"step-{8 * '[0-9]'}.safetensors"))
     if not files:
         raise ValueError(f"Averages must lie in {folder}, got none. Train with averages=true.")
     powers = [exponent(kept) for kept in LENGTHS]
     profiles = [Profile(power, int(path.stem.removeprefix("step-"))) for path in files for power in powers]
     parts = iter(shares(profiles, Profile(exponent(length), profiles[-1].step)))
-    sums: dict[str, Tensor] = {}
+    sums, shapes = dict[str, Tensor](), dict[str, torch.Size]()
     for path in files:
-        saved = load_file(path)
+        saved = read_tensors(path)
+        shapes = shapes or {name: tensor.shape for name, tensor in saved.items()}
+        if shapes != {name: tensor.shape for name, tensor in saved.items()}:
+            raise ValueError(f"Averages in {folder} must be of one model, got another in {path.name}. Train it again.")
         for k in range(len(powers)):
             share, mark = next(parts), f"{k}."
             for name, tensor in saved.items():

@@ -44,7 +44,10 @@ def averaged(run: Run, length: float) -> dict[str, torch.Tensor]:
         found = _last(run) if length == 0 else rebuilt(run.path / AVERAGES, length)
     except ValueError as error:
         raise Mistake.of(error) from error
-    return weights | {name: tensor.to(weights[name].dtype) for name, tensor in found.items() if name in weights}
+    found = {name: tensor.to(weights[name].dtype) for name, tensor in found.items() if name in weights}
+    if odd := store.differing(found, {name: weights[name] for name in found}):
+        raise Mistake(f"Averages must be of the run's weights; {odd[0]}.", "Train the run again.")
+    return weights | found
 
 
 def best_average(run: Run, rows: Any, lengths: Sequence[float] = TRIED) -> list[Averaged]:

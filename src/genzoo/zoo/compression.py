@@ -178,11 +178,12 @@ def decompress(run: Run, path: Path, folder: Path) -> Report:
     is_whole = told(path.name, "be a whole compressed file", "Fetch it again.", Mistake)
     with _emptied(folder) as draft, is_whole, open_plain(path) as file:
         reader = Reader(file)
+        before, expected = int(reader.header["size"]), reader.header["check"]
         road, members = _read(run, reader)
         entries = [0]
         check = write_members(run, members, _counted(run, _unpacked(run, road, reader, members), entries), draft)
-    size, before = path.stat().st_size, reader.header["size"]
-    notes = [] if check == reader.header["check"] else [UNLIKE]
+    size = path.stat().st_size
+    notes = [] if check == expected else [UNLIKE]
     return Report(len(members), before, entries[0], size, seconds=time.perf_counter() - began, notes=notes)
 
 

@@ -128,7 +128,9 @@ def members_told(columns: Any) -> list[Member]:
         Mistake: If they are none.
     """
     names, *numbers = (columns[name] for name in ("name", *TOLD))
-    return [Member.of_json(name, each) for name, each in zip(names, zip(*numbers, strict=True), strict=True)]
+    members = [Member.of_json(name, each) for name, each in zip(names, zip(*numbers, strict=True), strict=True)]
+    _check_names([member.name for member in members])
+    return members
 
 
 def files_in(paths: Sequence[Path], codec: Codec) -> list[tuple[str, Path]]:

@@ -50,10 +50,17 @@ def test_files_in_the_format_of_gpt2_are_read_or_refused(oracle: dict[str, Tenso
     for changed, said in (
         ({"activation_function": "relu"}, "activation_function must be 'gelu_new'"),
         ({"n_layer": DEPTH + 1}, "model.safetensors must hold what config.json describes"),
+        ({"n_layer": 10**9}, "got 2 layers"),
+        ({"vocab_size": 10**9}, r"got 'table.weight' of shape"),
+        ({"n_head": 0}, "0 heads"),
+        ({"n_embd": True}, r"got none for \['n_embd'\]"),
         ({"n_embd": None}, r"got none for \['n_embd'\]"),
     ):
         with pytest.raises(ValueError, match=said):
             from_gpt2(saved(tmp_path / "odd", oracle, **changed))
+    spoilt = saved(tmp_path / "spoilt", oracle | {"weights/wte.weight": torch.full((SYMBOLS, WIDTH), torch.nan)})
+    with pytest.raises(ValueError, match="must hold finite weights, and 'wte.weight' is not"):
+        from_gpt2(spoilt)
     (tmp_path / "odd" / "model.safetensors").write_bytes(b"no weights")
     (tmp_path / "odd" / "config.json").write_text((tmp_path / "named" / "config.json").read_text())
     with pytest.raises(ValueError, match=r"model.safetensors must be whole"):

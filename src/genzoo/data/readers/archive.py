@@ -205,6 +205,11 @@ def _check_members(path: Path, members: list[tuple[str, int, bool]]) -> None:
             f"{path.name} must hold at most {LARGEST_ARCHIVE >> 30} GB in {MOST_MEMBERS:,} files, got {total:,} bytes "
             f"in {len(members):,}. Unpack it into a folder."
         )
+    if len(names := {name for name, _, _ in members}) < len(members):
+        raise DataError(
+            f"Names in {path.name} must be unlike each other, got {len(members):,} files of {len(names):,} names. "
+            "Pack it again."
+        )
     for name, size, is_special in members:
         parts = PurePosixPath(name.replace("\\", "/"))
         if parts.is_absolute() or ".." in parts.parts or ":" in name.split("/")[0] or "\0" in name:

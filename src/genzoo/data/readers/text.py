@@ -11,13 +11,13 @@ from typing import Any
 
 import torch
 
-from genzoo._files import opened, told
+from genzoo._files import from_json, opened, told
 from genzoo.core import Space
 from genzoo.core.errors import DataError, nearest
 from genzoo.data.cells import different
 from genzoo.data.codecs.molecules import MOLECULES, MoleculeCodec, is_smiles
 from genzoo.data.codecs.text import TextCodec
-from genzoo.data.columns import is_missing, is_number
+from genzoo.data.columns import WIDEST, is_missing, is_number
 from genzoo.data.readers.spelling import SPELLING, codec_of_texts
 from genzoo.data.readers.table import CELLS, Table, from_table
 from genzoo.data.source import Asked, Source, reader
@@ -228,6 +228,8 @@ def _objects(path: Path, asked: Asked) -> Table:
     heads = list(dict.fromkeys(head for row in rows for head in row))
     if not rows or not heads:
         raise DataError(f"{path.name} must hold objects with fields, got none. Check the file.")
+    if len(heads) > WIDEST:
+        raise DataError(f"{path.name} must have at most {WIDEST:,} fields, got {len(heads):,}. Choose some.")
     columns = {head: [row.get(head, "") for row in rows] for head in heads if head not in lists}
     parts = {head.rpartition(".")[0] for head in heads}
     columns = {head: cells for head, cells in columns.items() if head not in parts or any(cells)}  # a null for objects
@@ -244,13 +246,13 @@ def _records(name: str, text: str) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Where each record of a file stands, and what parses it: those of one array, or a line each."""
     if text.lstrip().startswith("["):
         with contextlib.suppress(ValueError, RecursionError):  # what is no array is looked at line by line
-            found = json.loads(text)
+            found = from_json(text)
             if isinstance(found, list) and (not found or isinstance(found[0], dict)):
                 yield from ((f"item {k}", functools.partial(_itself, item)) for k, item in enumerate(found, start=1))
                 return
     for number, line in enumerate(_lines(text), start=1):
         if line.strip():
-            yield f"line {number}", functools.partial(json.loads, line)
+            yield f"line {number}", functools.partial(from_json, line)
 
 
 def _under_names(text: str) -> list[tuple[str, Callable[[], Any]]] | None:
@@ -258,7 +260,7 @@ def _under_names(text: str) -> list[tuple[str, Callable[[], Any]]] | None:
     if not text.lstrip().startswith("{"):
         return None
     with contextlib.suppress(ValueError, RecursionError):  # what is one object a line is none of all
-        found = json.loads(text)
+        found = from_json(text)
         fields = [set(each) if isinstance(each, dict) else set[str]() for each in found.values()]
         if len(fields) > 1 and set.intersection(*fields):
             return [(f"object {key!r}", functools.partial(_itself, each)) for key, each in found.items()]

@@ -7,16 +7,14 @@ References:
     Radford et al., 2019, "Language models are unsupervised multitask learners"
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
-from genzoo._files import read_bytes
+from genzoo._files import read_json
+from genzoo._weights import read_tensors
 from genzoo.core.space import Space
 from genzoo.models.autoregressive.gpt import GPT
 from genzoo.nn.transformer import GPT2
@@ -62,10 +60,8 @@ def from_gpt2(folder: str | Path) -> GPT:
             "`save_pretrained(folder)`."
         )
     config = _config(folder / CONFIG)
-    try:
-        weights = _converted(load_file(folder / WEIGHTS))
-    except SafetensorError as error:
-        raise ValueError(f"{WEIGHTS} must be whole, got a file that is not: {error}. Fetch it again.") from None
+    weights = _converted(read_tensors(folder / WEIGHTS))
+    _check_sizes(config, weights)
     space = Space((config["n_positions"],), levels=config["vocab_size"] - 1, ragged=True)
     model = GPT(space, width=config["n_embd"], depth=config["n_layer"], heads=config["n_head"], style=GPT2)
     try:
@@ -82,17 +78,33 @@ def _config(path: Path) -> dict[str, Any]:
         ValueError: If a size is missing, or something is not as GPT-2 has it.
     """
     try:
-        found = json.loads(read_bytes(path))
-    except ValueError:
-        raise ValueError(f"{path.name} must be JSON, got something else. Fetch it again.") from None
+        found = read_json(path)
+    except (ValueError, RecursionError):
+        raise ValueError(f"{path.name} must be a JSON object, got something else. Fetch it again.") from None
     sizes = ("n_positions", "vocab_size", "n_embd", "n_layer", "n_head")
-    if not isinstance(found, dict) or (lacking := [name for name in sizes if not isinstance(found.get(name), int)]):
+    if lacking := [name for name in sizes if type(found.get(name)) is not int]:
         raise ValueError(f"{path.name} must say {', '.join(sizes)}, got none for {lacking}. Take a GPT-2.")
     for name, usual in USUAL.items():
         asked = found.get(name, usual)
         if asked != usual and not (name == "n_inner" and asked == 4 * found["n_embd"]):
             raise ValueError(f"{name} must be {usual!r}, as GPT-2 has it, got {asked!r}. Take another model.")
     return found
+
+
+def _check_sizes(config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
+    """Refuses what a configuration asks for where the weights are not of that size, before a model is built.
+
+    Raises:
+        ValueError: If a size is another one.
+    """
+    width, layers = config["n_embd"], {name.split(".")[2] for name in weights if name.startswith("transformer.blocks")}
+    shapes = {"table.weight": (config["vocab_size"], width), "place.weight": (config["n_positions"], width)}
+    shapes |= {f"transformer.blocks.{layer}.attention.qkv.weight": (3 * width, width) for layer in layers}
+    there = {name: tuple(weights[name].shape) if name in weights else None for name in shapes}
+    odd = next((name for name, shape in shapes.items() if there[name] != shape), None)
+    if odd or len(layers) != config["n_layer"] or not 0 < config["n_head"] <= width or 0 in shapes["table.weight"]:
+        got = f"{odd!r} of shape {there[odd]}" if odd else f"{len(layers)} layers, {config['n_head']} heads"
+        raise ValueError(f"{WEIGHTS} must hold what {CONFIG} describes, got {got}. Take both of one model.")
 
 
 def _converted(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
