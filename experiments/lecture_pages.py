@@ -56,7 +56,7 @@ def block(item: Item, record: dict[str, Any]) -> str:
     rows = [f"| {_cell(c['name'])} | {_cell(c['got'])} | {_cell(c['want'])} |" for c in record["checks"]]
     parts.append("\n".join(["| what | found | must be |", "|---|---:|---:|", *rows]))
     if record.get("short"):
-        parts.append("Figure and numbers are those of `--quick`, seconds of a training that takes minutes.")
+        parts.append("Figure and numbers are those of `--quick`, which shortens what it can.")
     parts.append(f"```console\n$ genzoo lecture {item.number}\n```")
     parts.append(f"```python\n{code_of(item)}\n```")
     parts.append(further)
@@ -82,7 +82,7 @@ def index() -> str:
     return INDEX.format(here=here, of=of) + "\n".join(lines) + "\n"
 
 
-def told(item: Item, result: Any, *, quick: bool) -> dict[str, Any]:
+def told(result: Any, *, quick: bool) -> dict[str, Any]:
     """What the record keeps of a result; its figures are copied into the documentation."""
     figures = []
     for path in result.files:
@@ -92,8 +92,7 @@ def told(item: Item, result: Any, *, quick: bool) -> dict[str, Any]:
             alt = path.read_text(encoding="utf-8").partition("<title>")[2].partition("</title>")[0]
             figures.append({"name": name, "alt": alt})
     checks = [{"name": c.name, "got": c.found, "want": c.wanted} for c in result.checks]
-    short = quick and item.cost != "s"
-    return {"seconds": result.seconds, "short": short, "checks": checks, "figures": figures}
+    return {"seconds": result.seconds, "short": quick, "checks": checks, "figures": figures}
 
 
 def _cell(text: str) -> str:
@@ -117,7 +116,7 @@ def main() -> None:
     for item, result in [] if asked.write else run_all(items, asked.out, processes=2, quick=asked.quick):
         if isinstance(result, Exception) or not result.holds:
             raise SystemExit(f"{item.number} does not hold: {result}")
-        record[item.number] = told(item, result, quick=asked.quick)
+        record[item.number] = told(result, quick=asked.quick)
         print(item.number, result.seconds, flush=True)
         RECORD.write_text(json.dumps(dict(sorted(record.items(), key=_place)), indent=1) + "\n", encoding="utf-8")
     (ROOT / "docs" / "lectures.md").write_text(index(), encoding="utf-8")

@@ -100,7 +100,7 @@ OTHERS = [  # public names that take no two sets of rows: formulas, densities, t
     "ngram_distance perplexity repetition boosted_two_sample_test chance_below as_shown Standing standing",
     "boosted_score",
     "Invertible Pushed drawn EventsLike ImputationLike Range Region inside moved_into Repeated repeated",
-    "information_distance normalized_information",
+    "information_distance information_gap normalized_information",
     "Motion centers digits_in exchanged followed motion_scores shuffled_frames",
     "Conditioned ConditionedLike ConditioningLike Group coverage ranks spread_error uniform_chance",
 ]

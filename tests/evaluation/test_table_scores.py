@@ -1,5 +1,7 @@
 """What is measured of tables by their columns: oracles, and what shuffled columns are worth."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -14,9 +16,11 @@ from genzoo.evaluation import (
     boosted_score,
     boosted_two_sample_test,
     information_distance,
+    information_gap,
     normalized_information,
     repeated,
 )
+from genzoo.evaluation.information import entropy_of
 from genzoo.evaluation.protocol import Examiner
 from genzoo.evaluation.table_scores import shuffled
 from genzoo.experiments.glossary import meaning_of
@@ -55,6 +59,24 @@ def test_the_distance_is_the_mean_over_pairs() -> None:
         information_distance({"x": x}, {"x": x})
     with pytest.raises(TooFew):
         information_distance({name: v[:5] for name, v in real.items()}, real)
+
+
+def test_the_gap_is_one_of_factors_alone_and_none_of_what_two_entries_tell() -> None:
+    factors = torch.cartesian_prod(torch.arange(6), torch.arange(4), torch.arange(3))
+    alone = torch.cat([factors.float(), Noise(0).normal(72, 1)], 1)
+    assert information_gap(alone[:, :3], factors).value == pytest.approx(1, abs=1e-12)
+    assert information_gap(torch.cat([factors, factors], 1).float(), factors).value == pytest.approx(0, abs=1e-12)
+    x, v = (column.numpy() for column in (factors[:, 0] + factors[:, 1], factors[:, 0]))
+    nats = normalized_mutual_info_score(x, v) * (entropy_of(np.bincount(x)) + entropy_of(np.bincount(v))) / 2
+    code = torch.stack([torch.tensor(x), torch.zeros(72)], 1)
+    found = information_gap(code, torch.tensor(v)[:, None], bins=200)
+    assert found.value == pytest.approx(nats / math.log(6), abs=1e-12)
+    with pytest.raises(ValueError, match="two entries"):
+        information_gap(alone[:, :1], factors)
+    with pytest.raises(ValueError, match="must vary"):
+        information_gap(alone, torch.zeros(72, 1))
+    with pytest.raises(TooFew):
+        information_gap(alone[:9], factors[:9])
 
 
 def test_noise_within_bins_escapes_trees_and_not_ties() -> None:

@@ -24,7 +24,7 @@ from genzoo.evaluation.measurement import Estimate
 from genzoo.evaluation.tables import Columns, alike, missing
 from genzoo.evaluation.weighted import estimate, resampled
 
-__all__ = ["information_distance", "normalized_information"]
+__all__ = ["entropy_of", "information_distance", "normalized_information"]
 
 BINS, LEAST, MOST_PAIRS = 10, 10, 300
 
@@ -99,12 +99,17 @@ def _information(
     found = []
     for row in weights:
         joint = np.bincount(both, row, size).reshape(-1, width)
-        sides = _entropy(joint.sum(1)), _entropy(joint.sum(0))
+        sides = entropy_of(joint.sum(1)), entropy_of(joint.sum(0))
         total = sum(sides)
-        found.append(2 * max(0.0, total - _entropy(joint.ravel())) / total if total > 1e-12 else 0.0)
+        found.append(2 * max(0.0, total - entropy_of(joint.ravel())) / total if total > 1e-12 else 0.0)
     return np.array(found)
 
 
-def _entropy(p: Float[np.ndarray, " k"]) -> float:
+def entropy_of(p: Float[np.ndarray, " k"]) -> float:
+    """−Σ p log p of weights that need not sum to one.
+
+    Args:
+        p: The weights, none of them negative.
+    """
     there = p[p > 0] / p.sum()
     return float(-(there * np.log(there)).sum())

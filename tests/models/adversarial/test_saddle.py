@@ -1,5 +1,7 @@
 """Games that can be solved by hand: the rate at which each kind of step goes out, around or in."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import Tensor
@@ -34,6 +36,14 @@ def test_one_after_the_other_go_around_on_an_ellipse() -> None:
     x, y = path(product, START, alternating, rate=RATE, steps=STEPS)[..., 0].T
     kept = x**2 + y**2 - RATE * x * y
     assert torch.allclose(kept, kept[0].expand_as(kept), atol=1e-12)
+
+
+def test_more_turns_of_one_player_keep_the_area_and_so_go_around() -> None:
+    """k x² + y² − k η x y stays as it is, of k steps of y to one of x."""
+    for k in (2, 5):
+        x, y = path(product, START, partial(alternating, critic_steps=k), rate=RATE, steps=STEPS)[..., 0].T
+        kept = k * x**2 + y**2 - k * RATE * x * y
+        assert torch.allclose(kept, kept[0].expand_as(kept), atol=1e-12)
 
 
 def test_what_becomes_of_a_game_is_told() -> None:

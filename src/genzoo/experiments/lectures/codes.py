@@ -56,15 +56,17 @@ def table(s: Study) -> None:
     s.most("squared loss: degrees from principal components", angle["squared", "clean"], 0.006)
     s.least("squared loss with broken cells, degrees", angle["squared", "with outliers"], 4)
     s.most("absolute loss with broken cells, degrees", angle["absolute", "with outliers"], 1)
-    _, axes = s.figure(size=(6.0, 4.4), alt="Digits in seven lines: test rows, and what six kinds of codes make.")
-    style.wall(axes, torch.cat([each[:12] for each in shown]) / 16, 12)
+    _, axes = s.figure(size=(6.4, 3.6), alt="Digits in seven lines: test rows, and what six kinds of codes make.")
+    lines = ["withheld rows", *(f"{name.replace('_', ' ')}: {error[name]:.1f}" for pair in CELLS for name in pair)]
+    style.wall(axes, torch.cat([each[:9] for each in shown]) / 16, 9, "squared error of a pixel", lines)
 
 
 def quantized(s: Study) -> None:
     """A code is the nearest vector of a book. Three terms train it, and each moves one side alone: the reconstruction
     goes straight through to the encoder as if nothing had been rounded, ‖sg(e) − v‖² moves vectors to what is near
     them, β‖e − sg(v)‖² keeps the encoder near its vectors. Where the stop-gradient sg stands the slope is zero, to
-    the last bit. Codes are symbols, so that a model of symbols can be their prior, and draw them.
+    the last bit. Codes are symbols, so that a model of symbols can be their prior, and draw them. In two maps one
+    above the other the coarse one says what the picture is at large, and the fine one is read, and drawn, given it.
 
     Next: [codes](../families/autoencoders.md).
     """
@@ -83,17 +85,35 @@ def quantized(s: Study) -> None:
     push = -2 * (e - z).detach().transpose(1, 2).flatten(0, 1) / 5
     pulled = torch.zeros_like(v).index_add(0, nearest.flatten(), push)
     s.near("codebook: slope of the vectors", of_v, pulled, within=1e-14)
-    run = s.trained("vq_vae", "digits", settings={"codes": 32, "halvings": 1}, steps=6 if s.quick else 3000)
-    model = run.generative
+    _hierarchy(s)
+
+
+def _hierarchy(s: Study) -> None:
+    """Two maps of codes, the finer one told what the coarser one left open."""
+    how: dict[str, Any] = {"codes": 32, "halvings": 1, "width": 8 if s.quick else 16}
+    run = s.trained("vq_vae2", "digits", settings=how, steps=6 if s.quick else 3000)
+    model: Any = run.generative
+    bottom, top = model.autoencoder.levels().values()
     x, _ = read("digits").test.gather(torch.arange(150))
     with torch.no_grad():
-        codes = model.encode(x).flatten(1)
-        back = model.decode(model.encode(x))
-    used = torch.bincount(codes.flatten().long(), minlength=32)
-    s.least("codes of 32 in use", int((used > 0).sum()), 8 if s.quick else 24)
-    drawn = model.sample(24, seed=0)
-    _, axes = s.figure(size=(6.0, 3.0), alt="Digits, the same from their codes, and digits drawn by a prior.")
-    style.wall(axes, torch.cat([x[:12], back[:12], drawn]) / 16, 12)
+        codes = model.encode(x).flatten(1).long()
+        back = model.decode(codes)
+        others = codes.clone()
+        others[:, top] = codes[:, top].roll(1, 0)  # of the picture before
+        mixed = model.decode(others)
+    used = [int(codes[:, level].unique().numel()) for level in (top, bottom)]
+    s.least("codes of 32 in use, of the coarse map and of the fine one", used, 4 if s.quick else 16)
+    error = [(each.double() - x).square().mean() for each in (back, mixed)]
+    s.least(
+        "squared error of a pixel with another's coarse map, over that with its own",
+        error[1] / error[0],
+        0.99 if s.quick else 1.02,
+    )
+    drawn = model.sample(24, seed=s.seed)
+    _, axes = s.figure(size=(6.4, 3.4), alt="Digits, the same from their codes, from their fine codes and the coarse "
+                       "ones of the digit before, and digits drawn by a prior of both maps.")  # fmt: skip
+    lines = ["digits", "from their codes", "coarse of another", "drawn", ""]
+    style.wall(axes, torch.cat([x[:12], back[:12], mixed[:12], drawn]) / 16, 12, lines=lines)
 
 
 def tilt(x: Tensor, rows: Tensor, loss: str) -> float:

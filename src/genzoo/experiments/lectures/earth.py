@@ -1,6 +1,7 @@
 """Mass that is moved: segments, stacks of earth, and critics that are to tell how far."""
 
 import math
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -24,7 +25,7 @@ from genzoo.distributions.draws import draw
 from genzoo.experiments.lectures import style
 from genzoo.experiments.lectures.study import Study
 from genzoo.models.adversarial import GAN, GradientPenalty, Rules
-from genzoo.models.adversarial import Wasserstein as Critic
+from genzoo.models.adversarial import Wasserstein as Expected
 from genzoo.nn import MLP, Conditioned
 from genzoo.zoo import recipe_named
 
@@ -90,20 +91,61 @@ def critics(s: Study) -> None:
     rounds, cuts = (200, (0.001, 1.0)) if s.quick else (2000, (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0))
     truth = distance(Wasserstein(1), data(20_000, s.noise("x"))[:, 0], 0.5 + 0.8 * s.noise("y").normal(20_000)).value
     found = {c: critic(s.noise("critic"), rounds, clip=c) for c in cuts}
-    gained, slope = critic(s.noise("critic"), rounds, penalty=10.0)
-    s.most("slope with the penalty", slope, 1.6)
-    s.near("gain over slope with the penalty, as a share of W₁", gained / slope / truth, 1.0, within=0.1)
-    gains = [pair[0] for pair in found.values()]
+    held = critic(s.noise("critic"), rounds, penalty=10.0)
+    s.most("slope with the penalty", held.slope, 1.6)
+    s.near("slope at points between data and samples, root mean square", held.between, 1.0, within=0.25)
+    s.near("gain over slope with the penalty, as a share of W₁", held.gain / held.slope / truth, 1.0, within=0.1)
+    gains = [each.gain for each in found.values()]
     s.least("from c = 0.001 to c = 1 the gain grows by", gains[-1] / max(gains[0], 1e-12), 1e3)
-    _, (left, right) = s.figure(1, 2, alt="The cheapest plan between ten stacks of earth; and what critics take the "
-                                "distance for, by the c that their weights are cut to.")  # fmt: skip
+    s.least("share of weights at ±c, c = 0.001", found[0.001].edge, 0.9)
+    steep = [(each.layers.max() / held.layers.max()).item() for each in (found[0.001], found[1.0])]
+    s.most("largest norm of a layer's gradient, c = 0.001, over that with the penalty", steep[0], 0.01)
+    s.least("the same, c = 1", steep[1], 10)
+    s.note("share of weights at ±c", [[c, each.edge] for c, each in found.items()])
+    _, ((left, right), below) = s.figure(2, 2, size=(6.2, 6), alt="The cheapest plan between ten stacks; what critics "
+        "take the distance for, by the c that their weights are cut to; the gain of a critic with punished slopes, "
+        "which comes to W₁ while it is trained; and norms of gradients by layer.")  # fmt: skip
     left.imshow(plan.coupling.numpy(), origin="lower")
-    left.set(xlabel="to", ylabel="from", xticks=[0, 3, 6, 9], yticks=[0, 3, 6, 9])
+    left.set(xlabel="to", ylabel="from", xticks=[0, 3, 6, 9], yticks=[0, 3, 6, 9], title="plan")
     right.loglog(list(found), gains, "o-", label="weights cut")
     right.axhline(truth, color=style.INK, linewidth=1, label="W₁")
-    right.axhline(gained, color=style.COLORS[2], linestyle="--", label="slopes punished")
-    right.set(xlabel="c", title="E f(x) − E f(G(z))")
-    right.legend()
+    right.set(xlabel="c", title="E f(x) − E f(G(z))", yticks=[1e-8, 1e-4, 1, 1e4])
+    right.legend(fontsize=10)
+    inside(below, {f"c = {c:g}": found[c] for c in cuts[:: len(cuts) // 2]}, held, truth)
+
+
+def inside(axes: Any, cut: dict[str, "Critic"], held: "Critic", truth: float) -> None:
+    """The gain of a critic while it is trained, and how steep the loss is in the weights of each layer."""
+    way, slopes = axes
+    way.axhline(truth, color=style.INK, linewidth=1, label="W₁")
+    way.plot(*zip(*held.way, strict=True), color="C2", label="slopes punished")
+    way.set(xlabel="step of the critic", title="E f(x) − E f(G(z))", ylim=(0, 2))
+    for (name, each), mark in zip(cut.items(), "osD", strict=False):
+        slopes.semilogy(range(1, 5), each.layers, f"{mark}-", label=name)
+    slopes.semilogy(range(1, 5), held.layers, "^--", color="C4", label="punished")
+    slopes.set(xlabel="layer", title="norm of its gradient", xticks=range(1, 5))
+    for axis in axes:
+        axis.legend(fontsize=10)
+
+
+class Critic(NamedTuple):
+    """What came of a critic's training.
+
+    Attributes:
+        gain: E f(x) − E f(G(z)).
+        slope: Its largest slope.
+        between: Root mean square of its slopes at points between data and samples.
+        edge: The share of weights at ±c.
+        layers: Norms of the loss's gradient in the matrices, from the first layer on.
+        way: Steps, and the gain after each.
+    """
+
+    gain: float
+    slope: float
+    between: float
+    edge: float
+    layers: torch.Tensor
+    way: list[tuple[int, float]]
 
 
 def data(n: int, noise: Noise) -> torch.Tensor:
@@ -124,15 +166,16 @@ class Fixed(nn.Module):
         return 0.5 + self.scale * z
 
 
-def critic(noise: Noise, rounds: int, clip: float | None = None, penalty: float | None = None) -> tuple[float, float]:
-    """What a trained critic gains, E f(x) − E f(G(z)), and its largest slope."""
+def critic(noise: Noise, rounds: int, clip: float | None = None, penalty: float | None = None) -> Critic:
+    """A critic of three layers, trained between both, its weights cut or its slopes above one punished."""
     penalties = [] if penalty is None else [GradientPenalty(penalty, one_sided=True)]
-    rules = Rules(Critic(), penalties, clip=clip, critic_lr=1e-3)
+    rules = Rules(Expected(), penalties, clip=clip, critic_lr=1e-3)
     with seeded(0):
         net = Conditioned(MLP(1, [64, 64, 64], 1, activation=nn.ReLU))
         model = GAN(Space((1,)), None, Conditioned(Fixed()), net, rules, latent=1)
     player = next(player for player in model.train().players() if player.name == "critic")
     optimizer = torch.optim.Adam(player.parameters(), **player.optimizer)
+    x, y, way = data(5000, noise.at("x")), 0.5 + 0.8 * noise.at("y").normal(5000, 1), []
     for step in range(rounds):
         of_step = noise.tick(step)
         optimizer.zero_grad()
@@ -140,8 +183,19 @@ def critic(noise: Noise, rounds: int, clip: float | None = None, penalty: float 
         optimizer.step()
         if player.after is not None:
             player.after(Instant(step))
-    grid = torch.linspace(-5, 5, 401)[:, None].requires_grad_()
-    (slope,) = torch.autograd.grad(model.critic(grid).sum(), grid)
-    with torch.no_grad():
-        x, y = data(20_000, noise.at("x")), 0.5 + 0.8 * noise.at("y").normal(20_000, 1)
-        return (model.critic(x).mean() - model.critic(y).mean()).item(), slope.abs().max().item()
+        if (step + 1) % (rounds // 40) == 0:
+            with torch.no_grad():
+                way.append((step + 1, (model.critic(x).mean() - model.critic(y).mean()).item()))
+    grid, u = torch.linspace(-5, 5, 401)[:, None], noise.at("u").uniform(5000, 1)
+    steep, between = (slope_of(model.critic, at) for at in (grid, y + u * (x - y)))
+    weights = [each for each in player.parameters() if each.ndim == 2]
+    layers = torch.autograd.grad(model.critic(y).mean() - model.critic(x).mean(), weights)
+    edge = torch.cat([each.detach().abs().flatten() for each in player.parameters()]) >= 0.99 * (clip or math.inf)
+    return Critic(way[-1][1], steep.abs().max().item(), between.square().mean().sqrt().item(),
+                  edge.double().mean().item(), torch.stack([each.norm() for each in layers]), way)  # fmt: skip
+
+
+def slope_of(f: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """f′ at some numbers."""
+    (slope,) = torch.autograd.grad(f(x.requires_grad_()).sum(), x)
+    return slope

@@ -1,12 +1,16 @@
 """Games of a generator and a critic: slopes, saddles, and the best critic."""
 
 import math
+from functools import partial
 
 import torch
+from torch import Tensor
 from torch import distributions as td
+from torch.nn.functional import logsigmoid
 
 from genzoo.distributions import JENSEN_SHANNON, optimal_discriminator
 from genzoo.distributions.measure import distance
+from genzoo.distributions.quadrature import line_nodes
 from genzoo.experiments.lectures.study import Study
 from genzoo.models.adversarial import Minimax, NonSaturating, alternating, extragradient, fate, path, simultaneous
 
@@ -48,6 +52,9 @@ def saddle(s: Study) -> None:
     """min over x, max over y of x y has its saddle at zero, and gradient steps need not find it: both players at once
     spiral out by √(1 + η²) a step, one after the other they go round for ever, and steps that foresee the next one
     come in by √(1 − η² + η⁴). So nothing guarantees that a game of two networks ends where theory has its solution.
+    k steps of y to one of x only make the orbit longer. A GAN on a line, G(z) = θ + z against D(x) = σ(ψ x) with data
+    of N(0, 1), has such a saddle at θ = ψ = 0, but what D gains is curved there, and that is a brake: it comes to
+    rest, and the sooner, the larger k.
 
     Next: [the saddle of a game](../families/adversarial.md).
     """
@@ -75,6 +82,36 @@ def saddle(s: Study) -> None:
     right.set(yticks=[0.5, 1, 2, 3], yticklabels=["½", "1", "2", "3"], ylim=(0.3, 6))
     right.minorticks_off()
     right.legend(fontsize=10)
+    turns(s, start)
+
+
+def turns(s: Study, start: tuple[Tensor, Tensor]) -> None:
+    """What k steps of y to one of x do to the game x y, and to a GAN on a line."""
+    x, weights = line_nodes(-9, 9)
+    p = weights * td.Normal(0.0, 1.0).log_prob(x).exp()
+
+    def gan(theta: Tensor, psi: Tensor) -> Tensor:  # E log D(x) + E log(1 − D(θ + z))
+        return p @ logsigmoid(psi * x) + p @ logsigmoid(-psi * (x + theta))
+
+    s.near("the GAN's value at its saddle, −log 4", gan(0 * start[0], 0 * start[1]), -math.log(4), within=1e-9)
+    _, axes = s.figure(1, 2, sharex=True, alt="Distance from the saddle over steps, for one, two and five steps of y "
+                       "to one of x: on x y all go around, on a GAN of a line all come to rest.")  # fmt: skip
+    for axis, (name, game, fated) in zip(axes, (("x y", lambda x, y: x * y, "goes around"),
+                                                ("a GAN on a line", gan, "comes to rest")), strict=True):  # fmt: skip
+        ends = []
+        for k, line in zip((1, 2, 5), ("-", "--", ":"), strict=True):
+            points = path(game, start, partial(alternating, critic_steps=k), rate=0.3, steps=100)
+            far = points.flatten(1).norm(dim=1)
+            ends.append(far[-1].item())
+            s.equal(f"{name}, k = {k}", fate(game, points), fated)
+            axis.semilogy(far, line, label=f"k = {k}")
+        axis.set(xlabel="steps of x", title=name)
+    s.equal("what is left on the GAN falls with k", ends, sorted(ends, reverse=True))
+    axes[0].set(
+        ylabel="distance from the saddle", ylim=(0.3, 10), yticks=[0.5, 1, 2, 5], yticklabels=["½", "1", "2", "5"]
+    )
+    axes[0].minorticks_off()
+    axes[0].legend(fontsize=11)
 
 
 def best_critic(s: Study) -> None:
@@ -90,7 +127,7 @@ def best_critic(s: Study) -> None:
     s.near("C(G) at θ = 0, 1, 2, 4", values, [-1.386294, -1.16345, -0.71263, -0.12085], within=2e-5)
     q, x = td.Normal(torch.tensor(2.0).double(), 1.0), torch.linspace(-3, 5, 201, dtype=torch.float64)
     best = optimal_discriminator(p.log_prob(x) - q.log_prob(x))
-    steps, line, bias = (800 if s.quick else 20_000), torch.zeros((), dtype=torch.float64), torch.zeros(()).double()
+    steps, line, bias = (800 if s.quick else 5000), torch.zeros((), dtype=torch.float64), torch.zeros(()).double()
     for step in range(steps):  # stochastic gradient ascent on the critic's value, one batch of each side a step
         real = s.noise("p").tick(step).normal(256, dtype=torch.float64)
         fake = 2 + s.noise("q").tick(step).normal(256, dtype=torch.float64)

@@ -23,7 +23,8 @@ def mode_collapse(s: Study) -> None:
 
     Next: [which modes are lost](../families/adversarial.md), and `python -m experiments.modes` trains them again.
     """
-    found = {name: each for name, each in record("modes", s.again).items() if ":" not in name}
+    told = record("modes", s.again)
+    found = {name: each for name, each in told.items() if ":" not in name}
     of = {"ring": 8, "grid": 25}
     for data, most in of.items():
         s.most(f"modes found on the {data}", [found[f"{name} on {data}"]["modes"] for name in FIELD], most)
@@ -31,15 +32,24 @@ def mode_collapse(s: Study) -> None:
     s.least("r3gan's lead in high quality, ring and grid",
             [quality["r3gan"][k] - quality["gan"][k] for k in range(2)], 0.0)  # fmt: skip
     s.equal("modes of the ring that r3gan finds", found["r3gan on ring"]["modes"], 8)
+    longer = {"ring": told["r3gan:2 on ring"], "grid": told["r3gan:3 on grid"]}
+    s.equal("modes that it finds in two and three minutes", [each["modes"] for each in longer.values()], [8, 25])
+    s.least("and high quality then", [each["high_quality"][0] for each in longer.values()], 0.95)
+    seeds = [told[f"r3gan:2 on ring{name}"]["high_quality"][0] for name in ("", ", seed 1")]
+    s.near("high quality on the ring under two seeds", seeds[0], seeds[1], within=0.02)
     s.note("high quality on ring and grid", [[name, *quality[name]] for name in FIELD])
-    shown = ("gan", "ali", "veegan", "wgan_gp", "r3gan")
-    _, axes = s.figure(2, 3, size=(6.2, 4.6), alt="Data on a grid of 25 Gaussians, and samples of five models after a "
-                       "minute each: most smear between modes or leave some out.")  # fmt: skip
-    truth = toy.density("grid").draw(400, s.noise("grid"))
-    for axis, name in zip(axes.flat, ("data", *shown), strict=True):
-        points = truth if name == "data" else torch.tensor(found[f"{name} on grid"]["shown"])
-        axis.scatter(*points.T, s=3, color="C0" if name == "data" else "C1", rasterized=True)
-        axis.set(title=name, xlim=(-5.5, 5.5), ylim=(-5.5, 5.5), xticks=[], yticks=[], aspect="equal")
+    shown = ("data", "gan", "ali", "unrolled_gan", "veegan", "wgan_gp", "r3gan", "r3gan, longer")
+    _, axes = s.figure(4, 4, size=(6.4, 7.4), alt="Eight Gaussians on a ring and 25 on a grid, and samples of six "
+                       "models after a minute each: most smear between modes or leave some out; one that had more "
+                       "minutes finds all. Above each the modes found and the share of high quality.")  # fmt: skip
+    for place, (name, data) in enumerate((name, data) for k in (0, 4) for data in of for name in shown[k : k + 4]):
+        axis, each = axes.flat[place], longer[data] if "," in name else found.get(f"{name} on {data}")
+        points = torch.tensor(each["shown"]) if each else toy.density(data).draw(400, s.noise(data))
+        axis.scatter(*points.T, s=2, color="C1" if each else "C0", rasterized=True)
+        side = 2.6 if data == "ring" else 5.5
+        axis.set(xlim=(-side, side), ylim=(-side, side), xticks=[], yticks=[], aspect="equal")
+        counted = f"\n{each['modes']} modes, {each['high_quality'][0]:.0%}" if each else f"\n{of[data]} modes"
+        axis.set_title(name.replace("_gan", "").replace("_", " ") + counted, fontsize=10)
 
 
 def translation(s: Study) -> None:

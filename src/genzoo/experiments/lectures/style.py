@@ -7,7 +7,7 @@ every color vision tell apart, and such that they are seen on both papers.
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
@@ -68,7 +68,7 @@ def new_figure(rows: int = 1, columns: int = 1, *, size: tuple[float, float] | N
     return figure, figure.subplots(rows, columns, **how)
 
 
-def wall(axis: Any, images: "Tensor", columns: int, title: str = "") -> None:
+def wall(axis: Any, images: "Tensor", columns: int, title: str = "", lines: Sequence[str] = ()) -> None:
     """Images side by side on an axis, pixel by pixel, with gaps that are the paper.
 
     Args:
@@ -76,18 +76,21 @@ def wall(axis: Any, images: "Tensor", columns: int, title: str = "") -> None:
         images: n × channels × height × width, one channel or three; numbers in [0, 1], or bytes of 255.
         columns: How many stand in a line.
         title: What stands above them.
+        lines: What stands before each line of them.
     """
     import numpy as np
 
     pixels = images.clamp(0, 1).mul(255).round() if images.is_floating_point() else images
     n, _, height, width = pixels.shape
-    lines = -(-n // columns)
-    canvas = np.zeros((lines * (height + 1) - 1, columns * (width + 1) - 1, 4), dtype=np.uint8)
+    down = -(-n // columns)
+    canvas = np.zeros((down * (height + 1) - 1, columns * (width + 1) - 1, 4), dtype=np.uint8)
     for place, image in enumerate(pixels.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).byte().numpy()):
         top, left = place // columns * (height + 1), place % columns * (width + 1)
         canvas[top : top + height, left : left + width, :3] = image
         canvas[top : top + height, left : left + width, 3] = 255
     axis.imshow(canvas, interpolation="none")
+    for place, name in enumerate(lines):
+        axis.text(-2, place * (height + 1) + height / 2, name, ha="right", va="center", fontsize=11)
     axis.set_title(title)
     axis.axis("off")
 

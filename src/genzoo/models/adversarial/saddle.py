@@ -49,20 +49,23 @@ def simultaneous(value: Value, at: Point, rate: float) -> Point:
     return at[0] - rate * of_x, at[1] + rate * of_y
 
 
-def alternating(value: Value, at: Point, rate: float) -> Point:
+def alternating(value: Value, at: Point, rate: float, *, critic_steps: int = 1) -> Point:
     """One player moves, then the other, who sees it.
 
     Args:
         value: f.
         at: x and y.
         rate: η.
+        critic_steps: How often y moves in its turn.
 
     Example:
         >>> alternating(lambda x, y: x * y, (torch.ones(1), torch.ones(1)), 0.1)
         (tensor([0.9000]), tensor([1.0900]))
     """
-    x = at[0] - rate * slopes(value, at)[0]
-    return x, at[1] + rate * slopes(value, (x, at[1]))[1]
+    x, y = at[0] - rate * slopes(value, at)[0], at[1]
+    for _ in range(critic_steps):
+        y = y + rate * slopes(value, (x, y))[1]
+    return x, y
 
 
 def extragradient(value: Value, at: Point, rate: float) -> Point:
