@@ -239,15 +239,17 @@ TABLE: dict[str, list[Promise]] = {
         ),
         Promise(
             "Nothing is fetched unasked: a run whose data lie on the hub fetches them only by `--online`, and only at "
-            "the commit that it names. Importing reaches out to nothing, and tests may not.",
+            "the commit that it names; runs are fetched by `pull` and `from_pretrained` alone. Importing reaches out "
+            "to nothing, and tests may not.",
             (
                 "zoo_tests/test_reaching_out.py::test_nothing_is_fetched_unasked",
                 "zoo_tests/test_reaching_out.py::test_what_is_pinned_is_fetched_where_it_is_allowed",
                 "zoo_tests/test_reaching_out.py::test_what_may_change_is_not_fetched_at_all",
+                "zoo_tests/test_hub.py::test_nothing_but_the_run_is_shared",
                 "test_architecture.py::test_importing_changes_nothing",
             ),
             "",
-            "Weights have no hub: there are no sharded files, and nothing to refuse in their index.",
+            "There are no sharded files of weights, and nothing to refuse in their index.",
         ),
         Promise(
             "Images, sounds, cells and rows that are larger than any should be are refused before they are decoded.",

@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = attach(
         "data": ["Data", "read"],
         "training": ["TrainConfig"],
         "evaluation": ["Measurement", "evaluate"],
-        "zoo": ["Mistake", "Recipe", "Run", "load", "recipe_named", "recipes", "resume", "train"],
+        "zoo": ["Mistake", "Recipe", "Run", "from_pretrained", "load", "recipe_named", "recipes", "resume", "train"],
         "artifacts": ["export"],
         "experiments.compare": ["compare"],
     },

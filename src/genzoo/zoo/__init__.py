@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "mistakes": ["Mistake"],
         "recipe": ["Recipe", "RecipeInfo", "RunPath", "recipe_named", "recipes", "unconditional"],
+        "hub": ["from_pretrained", "push_to_hub", "save_pretrained"],
         "loading": ["Run", "load"],
         "run": ["resume", "train"],
         "classical.densities": ["gaussian_mixture"],

@@ -228,20 +228,41 @@ def embed(run: Path, path: Path, name: str) -> None:
     config = read_config(run)
     if not (run / WEIGHTS).is_file():
         raise _unfinished(run)
-    home, into, aside = home_of(run, config), path / EMBEDDED / name, path / EMBEDDED / f"{name}.part"
+    into, aside = path / EMBEDDED / name, path / EMBEDDED / f"{name}.part"
     shutil.rmtree(aside, ignore_errors=True)
-    for folder in stage_folders(run, config) if home == run else [run]:
-        to = aside / folder.relative_to(run)
-        to.mkdir(parents=True, exist_ok=True)
-        for file in (CONFIG, CODEC, WEIGHTS):
-            if (folder / file).exists():
-                _copy(folder / file, to / file)
-    if (home / EMBEDDED).is_dir():
-        shutil.copytree(home / EMBEDDED, aside / EMBEDDED, ignore=shutil.ignore_patterns(START), copy_function=_copy)
+    copy_run(run, config, aside)
     aside.rename(into)  # whoever sees it sees all of it
 
 
-def _copy(file: str | Path, to: str | Path) -> None:
+def copy_run(run: Path, config: RunConfig, to: Path) -> None:
+    """Copies what a run is loaded from: its record and weights, with those of its stages and of the runs it stands on.
+
+    Args:
+        run: The run, or a stage of one.
+        config: Its configuration.
+        to: The new folder.
+    """
+    home = home_of(run, config)
+    for folder in stage_folders(run, config) if home == run else [run]:
+        into = to / folder.relative_to(run)
+        into.mkdir(parents=True, exist_ok=True)
+        for file in (CONFIG, CODEC, WEIGHTS):
+            if (folder / file).exists():
+                copy_file(folder / file, into / file)
+    if (home / EMBEDDED).is_dir():
+        shutil.copytree(home / EMBEDDED, to / EMBEDDED, ignore=shutil.ignore_patterns(START), copy_function=copy_file)
+
+
+def copy_file(file: str | Path, to: str | Path) -> None:
+    """Copies a plain file.
+
+    Args:
+        file: Which.
+        to: Its new path.
+
+    Raises:
+        Mistake: If it is none.
+    """
     with told(str(file), error=Mistake):
         check_plain(file)
         shutil.copyfile(file, to)

@@ -25,6 +25,7 @@ from genzoo.apps.cli import (
     posterior,
     reproduce,
     serving,
+    sharing,
     solving,
     training,
     using,
@@ -63,7 +64,7 @@ def genzoo(
 PARTS = (
     catalog, training, using, checking, averaging, exporting, posterior, completing, imputing, outlying, solving,
     editing, compressing, chatting, reproduce, lecturing,
-    verifying, acting, serving,
+    verifying, acting, serving, sharing,
 )  # fmt: skip
 for part in PARTS:
     for function, example in part.COMMANDS.items():

@@ -16,7 +16,7 @@ from genzoo.data.readers.torch_dataset import stacked_items
 from genzoo.data.source import Asked, Condition, Source, reader
 from genzoo.data.split import SPLIT_WORDS
 
-__all__ = ["PREFIX", "is_hub", "is_pinned", "is_remote", "read_hub", "read_hub_object"]
+__all__ = ["PREFIX", "is_hub", "is_pinned", "is_remote", "parts_of", "read_hub", "read_hub_object"]
 
 PREFIX = "hub:"
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -35,7 +35,7 @@ def is_remote(source: object) -> bool:
         >>> is_remote("hub:mnist"), is_remote("digits")
         (True, False)
     """
-    return isinstance(source, str) and source.startswith(PREFIX) and not Path(_parts(source)[0]).is_dir()
+    return isinstance(source, str) and source.startswith(PREFIX) and not Path(parts_of(source)[0]).is_dir()
 
 
 def is_pinned(source: str) -> bool:
@@ -45,11 +45,16 @@ def is_pinned(source: str) -> bool:
         >>> is_pinned("hub:mnist"), is_pinned("hub:mnist@main"), is_pinned("hub:mnist@" + "0f" * 20)
         (False, False, True)
     """
-    return COMMIT.fullmatch(_parts(source)[1] or "") is not None
+    return COMMIT.fullmatch(parts_of(source)[1] or "") is not None
 
 
-def _parts(source: str) -> tuple[str, str | None, str | None]:
-    """The name, the revision and the configuration in `hub:NAME@REVISION:CONFIGURATION`."""
+def parts_of(source: str) -> tuple[str, str | None, str | None]:
+    """The name, the revision and the configuration in `hub:NAME@REVISION:CONFIGURATION`.
+
+    Example:
+        >>> parts_of("hub:mnist@main")
+        ('mnist', 'main', None)
+    """
     whole, _, configuration = source.removeprefix(PREFIX).partition(":")
     name, _, revision = whole.partition("@")
     return name, revision or None, configuration or None
@@ -62,7 +67,7 @@ def read_hub(source: str, asked: Asked) -> Source:
     Raises:
         DataError: If `datasets` is not installed, or the data set cannot be loaded.
     """
-    name, revision, configuration = _parts(source)
+    name, revision, configuration = parts_of(source)
     try:
         import datasets
     except ImportError:
