@@ -27,7 +27,7 @@ define unreachable
 	echo "fix:   check the connection or pip's settings (pip config list), then run the same command again." >&2
 endef
 
-.PHONY: help demo test lint types contracts pytest bench docs golden faults clean
+.PHONY: help demo test lint types contracts pytest bench docs golden faults studio clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -65,6 +65,9 @@ golden: $(READY)-oracles  ## ask the oracles again and freeze their answers in t
 
 faults: $(READY)-dev  ## kill trainings, resume, compare bit for bit; read hostile files; fill memory; docs/reliability.md
 	@for name in faults memory hostile reliability; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+studio: $(READY)-dev  ## walk through the studio's page in a headless Chromium; pictures of it go to build/walk
+	$(BIN)/python -m experiments.studio_walk --out build/walk
 
 clean:  ## remove caches and builds; runs/ and the environment stay
 	rm -rf build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -145,8 +145,8 @@ class Page:
             raise RuntimeError(f"{script:.80}: {found['exceptionDetails']['exception'].get('description')}")
         return found["result"].get("value")
 
-    def wait(self, condition: str, seconds: float = SECONDS) -> Any:
-        """Waits until an expression is true, and gives it.
+    def wait(self, condition: str, seconds: float = SECONDS) -> None:
+        """Waits until an expression is true.
 
         Raises:
             RuntimeError: If it does not become so.
@@ -154,8 +154,8 @@ class Page:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             with contextlib.suppress(RuntimeError):
-                if found := self.run(condition):
-                    return found
+                if self.run(f"!!({condition})"):
+                    return
             time.sleep(0.05)
         raise RuntimeError(
             f"{condition:.120} was not so within {seconds:g} s: {self.run('document.body.innerText'):.500}"

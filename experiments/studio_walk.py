@@ -26,6 +26,16 @@ DOCS = Path(__file__).resolve().parents[1] / "docs" / "images"
 SHOWN = ("sample", "training", "phone-sample", "board")  # in the documentation
 UNLABELED = """[...document.querySelectorAll("input, select, textarea")].filter((each) => each.checkVisibility()
   && !each.labels?.length && !each.getAttribute("aria-label")).map((each) => each.outerHTML)"""
+KEPT = """(() => {
+  const make = URL.createObjectURL;
+  URL.createObjectURL = (blob) => { window.kept = blob; return make(blob); };
+})()"""
+DROPPED = """(() => {
+  const files = new DataTransfer();
+  files.items.add(new File(["x,y\\n0.5,0.25\\n-3,9\\n"], "points.csv", { type: "text/csv" }));
+  const drop = new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true });
+  document.querySelector(".drop").dispatchEvent(drop);
+})()"""
 RESULTS = "document.querySelectorAll('.found .picture').length"
 
 
@@ -73,6 +83,9 @@ class Walk:
         page.wait(f"{RESULTS} === 24")
         page.wait("document.querySelector('.command').textContent.endsWith('--given label=7')")
         self.look("sample")
+        page.run(KEPT)
+        page.click("Download")
+        page.wait("window.kept?.size > 100")
 
     def neighbors(self) -> None:
         self.page.go("#/run/digits/neighbors")
@@ -90,12 +103,18 @@ class Walk:
         self.page.click("Score")
         self.page.wait("document.querySelectorAll('.bar').length")
         self.look("score")
+        self.page.go("#/run/moons/score")
+        self.page.wait("document.querySelector('h1').textContent === 'moons' && document.querySelector('.drop')")
+        self.page.run(DROPPED)
+        self.page.wait("document.querySelectorAll('tbody tr').length === 2")
+        self.look("dropped")
 
     def inpaint(self) -> None:
         """With the pointer where there is one, else by keys."""
         page = self.page
         page.go("#/run/digits/brush")
-        page.wait("document.querySelector('canvas') && !document.querySelector('.status').textContent")
+        page.wait("document.querySelector('canvas')")
+        page.wait("[...document.querySelectorAll('.status')].every((each) => !each.textContent)")
         if self.name.startswith("phone"):
             page.run("document.querySelector('canvas').focus()")
             for _ in range(3):
@@ -115,7 +134,7 @@ class Walk:
         self.page.wait("document.querySelector('textarea')")
         self.page.write("Beginning", "the ")
         self.page.click("Write")
-        self.page.wait("document.querySelector('.status').textContent === 'Done.'")
+        self.page.wait("[...document.querySelectorAll('.status')].some((each) => each.textContent === 'Done.')")
         if not self.page.run("document.querySelector('.texts pre').textContent.startsWith('the ')"):
             raise SystemExit("a text must go on from its beginning")
         self.look("write")
@@ -195,20 +214,26 @@ def by_keyboard(page: Page) -> None:
 
 @contextlib.contextmanager
 def studio(home: Path) -> Iterator[str]:
-    """A studio over a few small runs; its address."""
+    """A studio over a few small runs, trained where they are not there yet; its address."""
     import torch
 
     from genzoo.data.codecs.audio import SoundCodec
 
-    train("gaussian_mixture", "moons", steps=40, out=home / "moons")
-    train("kde", "moons", out=home / "moons-kde")
-    train("gpt", "verse", settings={"width": 32, "depth": 2, "heads": 2}, steps=150, out=home / "verse")
-    train("vae", read("digits", given="label"), steps=800, out=home / "digits")
-    tones = torch.sin(torch.arange(4000) * torch.linspace(0.1, 0.4, 24)[:, None]) * 0.8
-    SoundCodec(8000).save_each(tones, home.parent / "tones")
-    train(
-        "gaussian_mixture", home.parent / "tones", settings={"components": 2, "covariance": "diag"}, out=home / "tones"
-    )
+    tones = home.parent / "tones"
+    if not tones.is_dir():
+        waves = torch.sin(torch.arange(4000) * torch.linspace(0.1, 0.4, 24)[:, None])
+        SoundCodec(8000).save_each(0.8 * waves, tones)
+    heard = {"components": 2, "covariance": "diag"}
+    made: dict[str, tuple[Any, ...]] = {
+        "moons": ("gaussian_mixture", "moons", {}, 40),
+        "moons-kde": ("kde", "moons", {}, None),
+        "verse": ("gpt", "verse", {"width": 32, "depth": 2, "heads": 2}, 150),
+        "digits": ("vae", read("digits", given="label"), {}, 600),
+        "tones": ("gaussian_mixture", tones, heard, None),
+    }
+    for name, (recipe, data, settings, steps) in made.items():
+        if not (home / name).is_dir():
+            train(recipe, data, settings=settings, steps=steps, out=home / name)
     shown = Studio(home)
     with listening("127.0.0.1", 0, None) as sock:
         thread = threading.Thread(target=shown.run, args=(sock,))
@@ -232,13 +257,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("walk"))
     parser.add_argument("--docs", action="store_true", help="Put the pictures of the documentation into their place.")
+    parser.add_argument("--runs", type=Path, help="The folder of the runs, to be used again; by default a new one.")
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)
     screens: dict[str, dict[str, Any]] = {
         "light": {"width": 1280, "height": 900},
         "phone": {"width": 390, "height": 844, "dark": True, "touch": True},
     }
-    with tempfile.TemporaryDirectory() as folder, studio(Path(folder) / "runs") as url, Browser() as browser:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        studio(asked.runs or Path(folder) / "runs") as url,
+        Browser() as browser,
+    ):
         for name, screen in screens.items():
             Walk(browser.open(url, **screen), asked.out, name).all()
         by_keyboard(browser.open(url))

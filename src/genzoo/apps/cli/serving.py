@@ -1,6 +1,7 @@
 """Serving runs over HTTP."""
 
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -38,33 +39,48 @@ def serve(
     from genzoo.apps.serve import Limits, listening
     from genzoo.apps.serve import serve as serve_runs
 
-    key = os.environ.get(KEY) if key_file is None else read_bytes(key_file).decode().strip()
+    key = _key(key_file)
     limits = Limits(queue=queue, rows=rows, seconds=timeout, grace=grace)
-    sock = listening(host, port, key or None)
-    at = f"[{host}]" if ":" in host else host
-    say(f"http://{at}:{sock.getsockname()[1]}/v1 serves {', '.join(runs)}; Ctrl-C ends it")
-    serve_runs(runs, sock, key=key or None, hosts=[host, *(allow_host or ())], device=device, limits=limits)
+    sock = listening(host, port, key)
+    say(f"{_address(host, sock)}/v1 serves {', '.join(runs)}; Ctrl-C ends it")
+    serve_runs(runs, sock, key=key, hosts=[host, *(allow_host or ())], device=device, limits=limits)
     say("all is answered")
 
 
 def studio(
     folder: Annotated[Path, typer.Argument(help="The folder of the runs; it may be new.")] = Path("runs"),
+    host: Annotated[str, typer.Option(help="The address; one that others reach needs a key.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8800,
+    key_file: Annotated[
+        Path | None, typer.Option(help=f"A file with the key that the page asks for; by default {KEY}, if it is set.")
+    ] = None,
+    allow_host: Annotated[list[str] | None, typer.Option(help="A name by which browsers call the studio.")] = None,
     data: Annotated[
         list[Path] | None, typer.Option(help="A folder below which the page may name data; may be repeated.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
 ) -> None:
-    """Open a page to train, look at and draw from the runs of a folder; only this machine reaches it."""
+    """Open a page to train, look at and draw from the runs of a folder."""
     _check_installed()
     from genzoo.apps.serve import listening
     from genzoo.apps.studio import open_studio
 
     folder.mkdir(parents=True, exist_ok=True)
-    sock = listening("127.0.0.1", port, None)
-    say(f"http://127.0.0.1:{sock.getsockname()[1]} shows the runs of {folder}; Ctrl-C ends it")
-    open_studio(folder, sock, device=device, roots=data or ())
+    key = _key(key_file)
+    sock = listening(host, port, key)
+    say(f"{_address(host, sock)} shows the runs of {folder}; Ctrl-C ends it")
+    open_studio(folder, sock, device=device, roots=data or (), key=key, hosts=[host, *(allow_host or ())])
     say("what was being trained goes on with genzoo train --resume RUN, or on the page")
+
+
+def _key(file: Path | None) -> str | None:
+    """What clients must say, if anything."""
+    return (os.environ.get(KEY) if file is None else read_bytes(file).decode().strip()) or None
+
+
+def _address(host: str, sock: socket.socket) -> str:
+    """Where clients come in."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{sock.getsockname()[1]}"
 
 
 def _check_installed() -> None:

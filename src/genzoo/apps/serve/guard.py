@@ -43,6 +43,7 @@ class Guard:
         hosts: Names by which the server may be called.
         limits: How large requests may be.
         metrics: Counts answers.
+        free: Paths that need no key, beside those asked by who watches over servers.
 
     Attributes:
         active: How many requests are being answered.
@@ -50,13 +51,15 @@ class Guard:
     """
 
     def __init__(
-        self, app: "ASGIApp", key: str | None, hosts: Collection[str], limits: Limits, metrics: Metrics
-    ) -> None:
+        self, app: "ASGIApp", key: str | None, hosts: Collection[str], limits: Limits, metrics: Metrics,
+        free: Collection[str] = (),
+    ) -> None:  # fmt: skip
         from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
         self.small = RequestBodyLimitMiddleware(app, limits.body)
         self.large = RequestBodyLimitMiddleware(app, limits.upload)
         self.app, self.key, self.hosts, self.limits, self.metrics = app, key, set(hosts), limits, metrics
+        self.free = {*OPEN, *free}
         self.active, self.draining = 0, False
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
@@ -100,7 +103,7 @@ class Guard:
         if _host(headers.get("host", "")) not in self.hosts:
             raise Refusal(400, "The Host of a request must be this server's. Name it by --allow-host.", None,
                           "unknown_host")  # fmt: skip
-        if path in OPEN:
+        if path in self.free:
             return
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc != headers.get("host"):

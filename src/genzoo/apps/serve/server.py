@@ -6,7 +6,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -35,20 +35,19 @@ class Server:
         limits: What is taken on.
         key: What clients must say.
         hosts: Names by which it may be called.
-        more: Adds routes to those over the runs.
+        more: Adds routes to those over the runs, and tells which of them need no key.
     """
 
     def __init__(
         self, shelf: Shelf, metrics: Metrics, limits: Limits, key: str | None = None, hosts: Sequence[str] = (),
-        more: "Callable[[FastAPI], None] | None" = None,
+        more: "Callable[[FastAPI], Collection[str]] | None" = None,
     ) -> None:  # fmt: skip
         import uvicorn
 
         app = routes(shelf, metrics)
-        if more is not None:
-            more(app)
+        free = () if more is None else more(app)
         self.shelf, self.limits = shelf, limits
-        self.guard = app.state.guard = Guard(app, key, {*LOCAL, *hosts}, limits, metrics)
+        self.guard = app.state.guard = Guard(app, key, {*LOCAL, *hosts}, limits, metrics, free)
         self.http = uvicorn.Server(
             uvicorn.Config(
                 self.guard, log_config=None, access_log=False, lifespan="off", server_header=False,

@@ -18,11 +18,14 @@ POLICY = (
 )
 
 
-def show(app: "FastAPI") -> None:
+def show(app: "FastAPI") -> set[str]:
     """Adds the page and its files, which are read once: a request only chooses among their names.
 
     Args:
         app: What answers.
+
+    Returns:
+        Their paths.
     """
     from starlette.responses import Response
 
@@ -41,3 +44,5 @@ def show(app: "FastAPI") -> None:
     async def part(name: str) -> Response:
         """A file of it."""
         return answer(name) if name in known else Response(status_code=404)
+
+    return {"/", *(f"/page/{name}" for name in known)}

@@ -24,14 +24,16 @@ HELD = 300  # rows of the run's own, beside which those of the file stand
 
 
 async def score(request: "Request", served: Served, source: str | None, asked: Scored) -> dict[str, Any]:
-    """log p of the first rows of data in nats, as `genzoo score` writes it, and of some held-out rows."""
+    """log p of the first rows of data in nats, as `genzoo score` has it, and of some held-out rows beside them; of
+    the run's own test rows alone where no data are named."""
     served.must("score")
 
     def found() -> tuple[Tensor, Tensor, int]:
         data = data_of(served.run, source, online=False)
         read = rows_of(data, "test") if source is None else data.rows()
         few = dataclasses.replace(read, numbers=read.numbers[: asked.rows])
-        return _scored(served, few, asked.seed or 0), _held(served, asked.seed or 0), len(read)
+        held = torch.empty(0) if source is None else _held(served, asked.seed or 0)
+        return _scored(served, few, asked.seed or 0), held, len(read)
 
     (parts,) = await answers(request, served.line, [Called(asked.rows, found)], served.seconds(asked.timeout))
     ours, held, total = parts

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,8 @@ class Studio:
         device: Where the models are.
         roots: Folders below which data may be named.
         limits: What is taken on.
+        key: What browsers must say, if anything.
+        hosts: Names by which it may be called beside the local ones.
 
     Attributes:
         library: The runs.
@@ -46,12 +48,13 @@ class Studio:
     """
 
     def __init__(
-        self, home: Path, device: str = "auto", *, roots: Sequence[Path] = (), limits: Limits | None = None
-    ) -> None:
+        self, home: Path, device: str = "auto", *, roots: Sequence[Path] = (), limits: Limits | None = None,
+        key: str | None = None, hosts: Sequence[str] = (),
+    ) -> None:  # fmt: skip
         limits, metrics = limits or Limits(rows=256, seconds=600), Metrics()
         self.library, self.sources = Library(home, device, limits, metrics), Sources(home, roots, UPLOADED)
         self.commands = Commands(limits.grace)
-        self.server = Server(self.library, metrics, limits, more=self._add)
+        self.server = Server(self.library, metrics, limits, key, hosts, more=self._add)
 
     def run(self, sock: socket.socket) -> None:
         """Answers until told to end; a training that runs then keeps where it stands.
@@ -64,7 +67,7 @@ class Studio:
         finally:
             self.commands.close()
 
-    def _add(self, app: "FastAPI") -> None:
+    def _add(self, app: "FastAPI") -> Collection[str]:
         from fastapi import APIRouter, Depends, Request
 
         def from_the_page(request: Request) -> None:
@@ -74,11 +77,12 @@ class Studio:
                     403, f"What changes something must be asked with the head {OURS}: 1. {fix}", None, "no_head"
                 )
 
-        page.show(app)
+        free = page.show(app)
         router = APIRouter(prefix="/studio", dependencies=[Depends(from_the_page)])
         for routes in (self._runs, self._samples, self._data, self._trainings, self._commands):
             routes(router)
         app.include_router(router)
+        return free
 
     def _runs(self, router: "APIRouter") -> None:
         from starlette.responses import Response
@@ -210,7 +214,10 @@ class Studio:
             return self.commands.stop(asked.number).to_json()
 
 
-def open_studio(home: Path, sock: socket.socket, *, device: str = "auto", roots: Sequence[Path] = ()) -> None:
+def open_studio(
+    home: Path, sock: socket.socket, *, device: str = "auto", roots: Sequence[Path] = (), key: str | None = None,
+    hosts: Sequence[str] = (),
+) -> None:  # fmt: skip
     """Shows a folder of runs until told to end by a signal.
 
     Args:
@@ -218,6 +225,8 @@ def open_studio(home: Path, sock: socket.socket, *, device: str = "auto", roots:
         sock: Where browsers come in, from `genzoo.apps.serve.listening`.
         device: Where the models are.
         roots: Folders below which data may be named.
+        key: What browsers must say.
+        hosts: Names by which it may be called beside the local ones.
     """
     with ending_well():
-        Studio(home, device, roots=roots).run(sock)
+        Studio(home, device, roots=roots, key=key, hosts=hosts).run(sock)

@@ -1,6 +1,8 @@
 // Requests. The head x-genzoo shows that this page asks: one of another site cannot send it.
 
-const HEAD = { "content-type": "application/json", "x-genzoo": "1" };
+import { key, renew } from "./key.js";
+
+const JSON_HEAD = { "content-type": "application/json" };
 
 async function answered(answer) {
   if (answer.ok) return answer;
@@ -9,12 +11,14 @@ async function answered(answer) {
   throw new Error(told);
 }
 
-async function reach(path, options) {
+async function reach(path, { headers = {}, ...options } = {}) {
+  const said = key(), head = { ...headers, "x-genzoo": "1", ...(said ? { authorization: `Bearer ${said}` } : {}) };
   let answer;
-  try { answer = await fetch(path, options); } catch (error) {
+  try { answer = await fetch(path, { ...options, headers: head }); } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Error("The server does not answer. Is genzoo studio still running?");
   }
+  if (answer.status === 401 && await renew(said)) return reach(path, { headers, ...options });
   return answered(answer);
 }
 
@@ -24,21 +28,31 @@ export async function get(path, asked = {}) {
 }
 
 export async function post(path, body, signal) {
-  return (await reach(path, { method: "POST", headers: HEAD, body: JSON.stringify(body), signal })).json();
+  return (await reach(path, { method: "POST", headers: JSON_HEAD, body: JSON.stringify(body), signal })).json();
 }
 
 export async function file(path, body, signal) {
-  return (await reach(path, { method: "POST", headers: HEAD, body: JSON.stringify(body), signal })).blob();
+  return (await reach(path, { method: "POST", headers: JSON_HEAD, body: JSON.stringify(body), signal })).blob();
+}
+
+// A form with files.
+export async function form(path, body, signal) {
+  return (await reach(path, { method: "POST", body, signal })).json();
+}
+
+// A file as an address that an image can show.
+export async function picture(path, asked) {
+  return URL.createObjectURL(await (await reach(`${path}?${new URLSearchParams(asked)}`)).blob());
 }
 
 export async function send(path, content, signal) {
-  const headers = { "content-type": "application/octet-stream", "x-genzoo": "1" };
+  const headers = { "content-type": "application/octet-stream" };
   return (await reach(path, { method: "POST", headers, body: content, signal })).json();
 }
 
 // The events of a stream, as they come.
 export async function* stream(path, body, signal) {
-  const answer = await reach(path, { method: "POST", headers: HEAD, body: JSON.stringify(body), signal });
+  const answer = await reach(path, { method: "POST", headers: JSON_HEAD, body: JSON.stringify(body), signal });
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {

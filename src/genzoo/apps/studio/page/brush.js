@@ -1,6 +1,6 @@
 // A picture of which a part is wiped out with a brush and drawn anew. By keyboard: arrows move, space wipes out.
 
-import { post } from "./ask.js";
+import { form, post } from "./ask.js";
 import { button, field, runner, slider } from "./controls.js";
 import { el, fill, status } from "./dom.js";
 import { conditions } from "./options.js";
@@ -31,15 +31,12 @@ export function brushing(name, about) {
 }
 
 async function edit(name, { board, n, seed, given }, signal) {
-  const form = new FormData();
+  const body = new FormData();
   const said = { model: name, n: n.read(), seed: seed.read(), given: JSON.stringify(given.read()) };
-  for (const [key, value] of Object.entries(said)) form.append(key, value);
-  form.append("image", board.image, "image.png");
-  form.append("mask", await board.mask(), "mask.png");
-  const answer = await fetch("/v1/images/edits", { method: "POST", body: form, signal });
-  const found = await answer.json();
-  if (!answer.ok) throw new Error(found.error.message);
-  return found;
+  for (const [key, value] of Object.entries(said)) body.append(key, value);
+  body.append("image", board.image, "image.png");
+  body.append("mask", await board.mask(), "mask.png");
+  return form("/v1/images/edits", body, signal);
 }
 
 async function blob(url) {

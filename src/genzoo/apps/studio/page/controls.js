@@ -21,7 +21,7 @@ export function choice(values, chosen) {
 export function slider(label, { min, max, step, value, own = false }, hint) {
   const range = el("input", { type: "range", min: String(min), max: String(max), step: String(step), value: String(value) });
   const exact = el("input", { type: "number", min: String(min), step: step === 1 ? "1" : "any", className: "exact",
-    value: own ? "" : String(value), placeholder: "own", "aria-label": `${label}, exactly` });
+    value: own ? "" : String(value), placeholder: "default", "aria-label": `${label}, exactly` });
   range.addEventListener("input", () => { exact.value = range.value; });
   exact.addEventListener("input", () => { if (exact.value !== "") range.value = exact.value; });
   const node = field(label, el("div", { className: "pair" }, range, exact), hint);

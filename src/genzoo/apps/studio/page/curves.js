@@ -2,7 +2,7 @@
 
 import { el, number, svg } from "./dom.js";
 
-const [WIDE, HIGH, LEFT, BELOW] = [640, 220, 64, 26];
+const [WIDE, HIGH, LEFT, BELOW] = [640, 220, 84, 30];
 const CLOCK = ["seconds", "core_seconds", "step", "split", "loss_is", "event"];
 
 // The names of what can be drawn, the loss first.

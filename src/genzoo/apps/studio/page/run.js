@@ -30,10 +30,11 @@ export async function run(view, name, tab = "sample") {
   try {
     const about = await get("/studio/run", { name });
     told.say("");
-    fill(view.querySelector("#facts"), el("p", { className: "facts" }, about.shape ? facts(about) : "It is not trained yet."));
+    if (about.shape) fill(view.querySelector("#facts"), el("p", { className: "facts" }, facts(about)));
     const able = Object.entries(TABS).filter(([, [, can]]) => can(about));
     const chosen = able.find(([key]) => key === tab) ?? able[0];
     fill(tabs, able.map(([key, [text]]) => el("a", { href: `#/run/${encodeURIComponent(name)}/${key}`, "aria-current": key === chosen[0] ? "page" : null }, text)));
+    tabs.querySelector("[aria-current]").scrollIntoView({ block: "nearest", inline: "center" });
     fill(place, chosen[1][2](name, about));
   } catch (error) { told.fail(error); }
 }

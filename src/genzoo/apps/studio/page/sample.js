@@ -16,6 +16,7 @@ export function sampling(name, about) {
     const found = await post("/studio/samples", asked(), signal);
     command.textContent = found.command;
     fill(place, show(found, { shape: about.shape }));
+    told.say(`${found.items.length} with seed ${found.seed}.`);
   }, told);
   const keep = runner("Download", async (signal) => {
     const body = asked();

@@ -14,7 +14,7 @@ export function walking(name, about) {
   let found = null;
   const shown = () => {
     if (!found) return;
-    fill(large, show({ kind: found.kind, items: [found.items[Number(place.value)]] }, { ...about, names: () => `step ${place.value} of the way` }));
+    fill(large, show({ kind: found.kind, items: [found.items[Number(place.value)]] }, { ...about, flat: false, names: () => `step ${place.value} of the way` }));
   };
   const go = runner("Go", async (signal) => {
     const mix = how.value === "mix";

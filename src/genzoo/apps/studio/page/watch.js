@@ -1,6 +1,6 @@
 // A training as it goes: curves, samples that were drawn on the way, what the command says; stop, and go on.
 
-import { get, post } from "./ask.js";
+import { get, picture, post } from "./ask.js";
 import { button, choice, field } from "./controls.js";
 import { chart, names } from "./curves.js";
 import { el, fill, number, status } from "./dom.js";
@@ -48,7 +48,8 @@ function actions({ name, command, told, found }) {
   });
   if (command && ["waiting", "running"].includes(command.state)) return [act("Stop", "/studio/stop", () => ({ number: command.number }))];
   const steps = el("input", { type: "number", min: "1", step: "1", className: "exact", placeholder: String(found.total ?? ""), "aria-label": "Steps in all" });
-  return [act("Go on", "/studio/resume", () => ({ model: name, ...(steps.value ? { steps: Number(steps.value) } : {}) })), "to", steps, "steps"];
+  const draw = command?.state === "done" ? el("a", { href: `#/run/${encodeURIComponent(name)}/sample` }, "Draw from it") : null;
+  return [draw, act("Go on", "/studio/resume", () => ({ model: name, ...(steps.value ? { steps: Number(steps.value) } : {}) })), "to", steps, "steps"];
 }
 
 function draw({ name, found, which, parts, ...state }) {
@@ -71,9 +72,11 @@ function film(name, files) {
   const step = (file) => Number(file.match(/\d+/)[0]);
   const image = el("img", { className: "picture wide" });
   const range = el("input", { type: "range", min: "0", max: String(pictures.length - 1), step: "1", value: String(pictures.length - 1) });
-  const shown = () => {
+  const shown = async () => {
     const file = pictures[Number(range.value)];
-    image.src = `/studio/drawn?${new URLSearchParams({ name, file })}`;
+    const before = image.src;
+    image.src = await picture("/studio/drawn", { name, file });
+    if (before) URL.revokeObjectURL(before);
     image.alt = `Samples at step ${step(file)}`;
     range.setAttribute("aria-valuetext", `step ${step(file)}`);
   };
