@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import dataclasses
 import http.client
 import io
 import json
@@ -20,7 +21,11 @@ from typer.testing import CliRunner
 from genzoo import read, train
 from genzoo.apps.cli.root import app
 from genzoo.apps.serve import listening
+from genzoo.apps.serve.line import Job
+from genzoo.apps.serve.speaking import Spoken, speak
+from genzoo.core import Sequential
 from genzoo.data.codecs.audio import SoundCodec
+from genzoo.models.choice import Choice
 from genzoo.tasks import impute
 from genzoo.zoo.loading import load
 from genzoo.zoo.mistakes import Mistake
@@ -122,6 +127,51 @@ def load_ids(server, text):
     return server.shelf["verse"].codec.ids(text).tolist()
 
 
+def test_log_probabilities_of_symbols_are_those_of_the_score(server):
+    asked = {"model": "verse", "seed": 4, "n": 2}
+    plain = told(server, "completions", **asked)
+    choices = told(server, "completions", **asked, logprobs=3)["choices"]
+    assert [choice["text"] for choice in choices] == [choice["text"] for choice in plain["choices"]]
+    scores = told(server, "score", model="verse", input=[choice["text"] for choice in choices])["data"]
+    for choice, score in zip(choices, scores, strict=True):
+        likely = choice["logprobs"]
+        assert "".join(likely["tokens"]) == choice["text"]
+        assert likely["text_offset"] == list(range(64))
+        assert sum(likely["token_logprobs"]) == pytest.approx(score["log_prob"], rel=1e-5)
+        for token, own, top in zip(likely["tokens"], likely["token_logprobs"], likely["top_logprobs"], strict=True):
+            assert len(top) == 3
+            assert own <= max(top.values())
+            assert top.get(token, own) == own
+    text = choices[0]["text"]
+    cut = told(server, "completions", **asked, logprobs=0, stop=[text[5:8]])["choices"][0]
+    assert "".join(cut["logprobs"]["tokens"]) == cut["text"] == text[: text.index(text[5:8])]
+
+
+def test_rows_that_are_done_cost_no_more(folder, monkeypatch):
+    run = load(folder / "verse")
+    chain, seen = type(run.model.ability(Sequential)), []
+
+    def waiting(seed, n, most):
+        news = []
+        asked = Spoken(n, seed, {}, torch.zeros(0, dtype=torch.long), Choice(), most)
+        return Job(asked.key, n, asked, news.append, 60), news
+
+    def heard(self, state, logits=chain.logits):
+        seen.append(len(state.waiting))
+        return logits(self, state)
+
+    monkeypatch.setattr(chain, "logits", heard)
+    asked = [(1, 1, 30), (2, 6, 3), (3, 1, 12)]
+    jobs = [waiting(*each) for each in asked]
+    list(speak(run.model, run.codec, [job for job, _ in jobs]))
+    assert seen == [8] * 3 + [2] * 9 + [1] * 18
+    for (_, news), each in zip(jobs, asked, strict=True):
+        other, wanted = waiting(*each)
+        list(speak(run.model, run.codec, [other]))
+        assert news == wanted
+        assert [len(one.text) for one in news[0]] == [each[2]] * each[1]
+
+
 def test_scores_are_those_of_the_model(server, folder):
     run = load(folder / "moons")
     points = [[0.1, 0.2], {"y": 1.0, "x": -0.5}]
@@ -187,8 +237,14 @@ def test_the_client_of_openai_asks_it_unchanged(server):
     assert "".join(piece.choices[0].text for piece in pieces) == whole.choices[0].text
     image = client.images.generate(model="digits", prompt="3", n=2, extra_body={"seed": 1})
     assert Image.open(io.BytesIO(base64.b64decode(image.data[1].b64_json))).size == (8, 8)
-    talk = client.chat.completions.create(model="verse", messages=[{"role": "user", "content": "ab"}], max_tokens=3)
-    assert len(talk.choices[0].message.content) == 3
+    said = {"model": "verse", "messages": [{"role": "user", "content": "ab"}], "max_tokens": 3, "seed": 1}
+    talk = client.chat.completions.create(**said, logprobs=True, top_logprobs=2)
+    likely = talk.choices[0].logprobs.content
+    assert "".join(each.token for each in likely) == talk.choices[0].message.content
+    assert [len(each.top_logprobs) for each in likely] == [2] * 3
+    pieces = client.chat.completions.create(**said, logprobs=True, stream=True)
+    streamed = [each for piece in pieces for each in piece.choices[0].logprobs.content]
+    assert [each.logprob for each in streamed] == [each.logprob for each in likely]
     speech = client.audio.speech.create(model="sounds", input="", voice="alloy", response_format="wav")
     assert speech.read().startswith(b"RIFF")
     with pytest.raises(openai.NotFoundError) as missing:
@@ -216,6 +272,8 @@ CASES = {
         ({"model": "verse", "n": 17}, 400, "n", "at most 16"),
         ({"model": "verse", "seed": -1}, 400, "seed", "greater than or equal to 0"),
         ({"model": "verse", "given": {"label": 3}}, 400, "given", "unconditional"),
+        ({"model": "verse", "logprobs": 21}, 400, "logprobs", "less than or equal to 20"),
+        ({"model": "verse", "logprobs": 1, "echo": True}, 400, "logprobs", "/v1/score"),
     ],
     "images/generations": [
         ({"model": "digits", "given": {"lable": 3}}, 400, "given", "Did you mean 'label'?"),
@@ -232,6 +290,7 @@ CASES = {
     ],
     "chat/completions": [
         ({"model": "verse", "messages": []}, 400, "messages", "at least 1 item"),
+        ({"messages": [{"role": "user", "content": "a"}], "top_logprobs": 1}, 400, "top_logprobs", "Set logprobs"),
         ({"model": "verse", "messages": [{"role": "user", "content": " "}]}, 400, "messages.0.content", "empty text"),
     ],
     "expect": [
@@ -365,15 +424,19 @@ def answer_of(client):
         return answer.status, answer.read().decode()
 
 
-def test_work_ends_with_the_client_and_with_the_time(server, slow, asking):
+def test_work_ends_with_the_client_and_with_the_time(server, slow, asking, monkeypatch):
     client = asking(server, PICTURE)
     until(lambda: slow.done)
     client.close()
     assert slow.rests()
     status, _, answer = call(server, "/v1/images/generations", PICTURE | {"timeout": 0.1})
+    assert (status, answer["error"]["param"], answer["error"]["code"]) == (400, "timeout", "deadline_exceeded")
+    monkeypatch.setattr(server.shelf["digits"], "limits", dataclasses.replace(LIMITS, seconds=0.1))
+    monkeypatch.setattr(server.shelf["digits"].line, "limits", server.shelf["digits"].limits)
+    status, _, answer = call(server, "/v1/images/generations", PICTURE)
     assert (status, answer["error"]["code"]) == (504, "deadline_exceeded")
     assert slow.rests()
-    assert len(slow.turns) == 2
+    assert len(slow.turns) == 3
 
 
 def test_a_full_line_says_when_to_come_again(server, slow, asking):

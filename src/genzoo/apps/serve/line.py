@@ -36,16 +36,19 @@ class Job:
         asked: What it asks for.
         tell: Is told what comes of it, by the thread that asks the model: an answer, parts of it, or an error.
         seconds: Until it must be answered.
+        is_own: Whether the request itself asked for so few.
 
     Attributes:
         over: Whether nobody waits for it any more.
         told: How many parts it was told.
     """
 
-    def __init__(self, key: Hashable, rows: int, asked: Any, tell: Callable[[Any], None], seconds: float) -> None:
+    def __init__(
+        self, key: Hashable, rows: int, asked: Any, tell: Callable[[Any], None], seconds: float, is_own: bool = False
+    ) -> None:
         self.key, self.rows, self.asked, self._tell = key, rows, asked, tell
         self.until, self.seconds = time.monotonic() + seconds, seconds
-        self.over, self.told = False, 0
+        self.over, self.told, self.is_own = False, 0, is_own
 
     def part(self, number: int, news: Any) -> None:
         """Tells a part, unless it was told before the work had to be begun again."""
@@ -62,8 +65,7 @@ class Job:
     def is_alive(self) -> bool:
         """Whether somebody waits for it; it ends if it is too late."""
         if not self.over and time.monotonic() > self.until:
-            fix = "Ask for fewer rows or steps."
-            self.end(Refusal(504, f"There was no answer within {self.seconds:g} s. {fix}", None, "deadline_exceeded"))
+            self.end(_too_late(self.seconds, is_own=self.is_own))
         return not self.over
 
 
@@ -162,6 +164,15 @@ class Line:
                 self._answer([job])
         for job in turn:
             job.end(Refusal(500, "This should not have happened: there is no answer.", None, "internal_error"))
+
+
+def _too_late(seconds: float, *, is_own: bool) -> Refusal:
+    """Whoever set the deadline is to blame: a request that asked for too little time, or the server."""
+    if is_own:
+        return Refusal(400, f"timeout must leave time for an answer, got {seconds:g} s. Allow more, or ask for less.",
+                       "timeout", "deadline_exceeded")  # fmt: skip
+    return Refusal(504, f"There was no answer within {seconds:g} s. Ask for fewer rows or steps.", None,
+                   "deadline_exceeded")  # fmt: skip
 
 
 def _anyone(turn: Sequence[Job]) -> bool:

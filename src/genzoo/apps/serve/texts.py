@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from genzoo.apps.serve.images import prompted
+from genzoo.apps.serve.logprobs import of_completion, of_talk
 from genzoo.apps.serve.refusals import Refusal, refused
 from genzoo.apps.serve.served import Served
-from genzoo.apps.serve.speaking import Piece, Spoken, Told
+from genzoo.apps.serve.speaking import Piece, Said, Spoken, Told
 from genzoo.apps.serve.waiting import Waiting, answers, event, streamed, while_there
 from genzoo.apps.serve.wire import Chat, Chosen, Completion, Part
 from genzoo.core.noise import fresh_seed
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["chat", "complete"]
 
-Shown = Callable[[int, str, str | None], dict[str, Any]]  # number, text and why it ended, to one of the choices
+Shown = Callable[[int, str, str | None, Sequence[Said]], dict[str, Any]]  # number, text, why it ended and symbols
 
 
 async def complete(request: "Request", served: Served, asked: Completion) -> "Response | dict[str, Any]":
@@ -32,14 +33,20 @@ async def complete(request: "Request", served: Served, asked: Completion) -> "Re
     served.must("completions")
     prompts = _prompts(served, asked.prompt)
     jobs = spoken(served, asked, prompts, asked.max_tokens, asked.given)
-    before = [served.codec_of(SpellingCodec).text(each.tolist()) if asked.echo else "" for each in prompts]
+    codec = served.codec_of(SpellingCodec)
+
+    def shown(i: int, text: str, finish: str | None, said: Sequence[Said]) -> dict[str, Any]:
+        likely = None if asked.likely is None else of_completion(codec, said)
+        return {"index": i, "text": text, "finish_reason": finish, "logprobs": likely}
+
+    before = [codec.text(each.tolist()) if asked.echo else "" for each in prompts]
     head = {"id": f"cmpl-{uuid.uuid4().hex}", "object": "text_completion", "created": int(time.time()),
             "model": served.name, "seed": jobs[0].seed}  # fmt: skip
     if asked.stream:
-        return await told_in_pieces(request, served, jobs, asked, head, _choice, before)
+        return await told_in_pieces(request, served, jobs, asked, head, shown, before)
     told = await answers(request, served.line, jobs, served.seconds(asked.timeout))
-    each = [(before[k] + one.text, one.finish) for k, texts in enumerate(told) for one in texts]
-    return head | {"choices": [_choice(i, *one) for i, one in enumerate(each)], "usage": usage(served, jobs, told)}
+    each = [(before[k] + one.text, one.finish, one.said) for k, texts in enumerate(told) for one in texts]
+    return head | {"choices": [shown(i, *one) for i, one in enumerate(each)], "usage": usage(served, jobs, told)}
 
 
 async def chat(request: "Request", served: Served, asked: Chat) -> "Response | dict[str, Any]":
@@ -57,28 +64,32 @@ async def chat(request: "Request", served: Served, asked: Chat) -> "Response | d
         prompts = [prefix_of(served, last, "messages")]
     most = asked.max_tokens if asked.max_completion_tokens is None else asked.max_completion_tokens
     jobs = spoken(served, asked, prompts, most, given)
-    unread = len(asked.messages) - 1
+    unread, codec = len(asked.messages) - 1, served.codec_of(SpellingCodec)
+
+    def shown(i: int, text: str, finish: str | None, said: Sequence[Said]) -> dict[str, Any]:
+        likely = None if asked.likely is None else of_talk(codec, said)
+        message = {"role": "assistant", "content": text}
+        return {
+            "index": i,
+            "delta" if asked.stream else "message": message,
+            "finish_reason": finish,
+            "logprobs": likely,
+        }
+
     head = {"id": f"chatcmpl-{uuid.uuid4().hex}", "object": "chat.completion", "created": int(time.time()),
             "model": served.name, "seed": jobs[0].seed,
             "remarks": [f"{unread} messages before the last were not looked at"] if unread else []}  # fmt: skip
     if asked.stream:
         head["object"] = "chat.completion.chunk"
-        return await told_in_pieces(request, served, jobs, asked, head, _delta)
+        return await told_in_pieces(request, served, jobs, asked, head, shown)
     (told,) = await answers(request, served.line, jobs, served.seconds(asked.timeout))
-    choices = [
-        {"index": i, "message": {"role": "assistant", "content": one.text}, "finish_reason": one.finish}
-        for i, one in enumerate(told)
-    ]
+    choices = [shown(i, one.text, one.finish, one.said) for i, one in enumerate(told)]
     return head | {"choices": choices, "usage": usage(served, jobs, [told])}
 
 
 def _said(content: str | list[Part]) -> str:
     """The text of a message."""
     return content if isinstance(content, str) else "".join(part.text for part in content)
-
-
-def _delta(i: int, text: str, finish: str | None) -> dict[str, Any]:
-    return {"index": i, "delta": {"role": "assistant", "content": text}, "finish_reason": finish}
 
 
 def spoken(
@@ -98,7 +109,9 @@ def spoken(
     stops = (asked.stop,) if isinstance(asked.stop, str) else tuple(asked.stop or ())
     most = served.model.space.dims if most is None else most
     rows = served.given(given, n)
-    return [Spoken(n, seed, rows, prefix, choice, most, stops, bool(asked.stream)) for prefix in prompts]
+    return [
+        Spoken(n, seed, rows, prefix, choice, most, stops, bool(asked.stream), asked.likely) for prefix in prompts
+    ]  # fmt: skip
 
 
 async def told_in_pieces(
@@ -122,14 +135,14 @@ async def told_in_pieces(
     async def events() -> AsyncIterator[str]:
         for i, text in enumerate(before):
             for row in range(jobs[i].n) if text else ():
-                yield event(head | {"choices": [shown(i * jobs[i].n + row, text, None)]})
+                yield event(head | {"choices": [shown(i * jobs[i].n + row, text, None, ())]})
         told: dict[int, list[Told]] = {}
         news = first
         while True:
             pieces = [(i, each) for i, each in news if isinstance(each, Piece)]
             told.update({i: each for i, each in news if not isinstance(each, Piece)})
             if pieces:
-                yield "".join(event(head | {"choices": [shown(i * jobs[i].n + piece.row, piece.text, piece.finish)]})
+                yield "".join(event(head | {"choices": [shown(i * jobs[i].n + piece.row, *piece[1:])]})
                               for i, piece in pieces)  # fmt: skip
             if len(told) == len(jobs):
                 break
@@ -195,7 +208,3 @@ def _prompts(served: Served, prompt: Any) -> list[Tensor]:
 def _symbols(served: Served, ids: Sequence[int], param: str) -> Tensor:
     levels = served.codec_of(SpellingCodec).levels
     return _with_room(served, torch.tensor([min(i, levels) for i in ids]), param)
-
-
-def _choice(i: int, text: str, finish: str | None) -> dict[str, Any]:
-    return {"index": i, "text": text, "finish_reason": finish, "logprobs": None}

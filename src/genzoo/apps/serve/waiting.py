@@ -46,7 +46,8 @@ class Waiting:
 
             return tell
 
-        self.jobs = [Job(each.key, each.n, each, teller(i), seconds) for i, each in enumerate(asked)]
+        is_own = seconds < line.limits.seconds
+        self.jobs = [Job(each.key, each.n, each, teller(i), seconds, is_own) for i, each in enumerate(asked)]
         for job in self.jobs:
             line.join(job)
 

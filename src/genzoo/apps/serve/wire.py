@@ -91,6 +91,11 @@ class Chosen(Asked):
     presence_penalty: Annotated[float | None, Field(ge=0, le=0)] = None
     logit_bias: None = None
 
+    @property
+    def likely(self) -> int | None:
+        """Of how many likeliest symbols log-probabilities are told, with those that are said; None: of none."""
+        return None
+
 
 Symbols = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1, max_length=1 << 17)]
 
@@ -104,7 +109,7 @@ class Completion(Chosen):
         echo: Whether the beginning is told again.
         suffix: Must be left out.
         best_of: Must be 1.
-        logprobs: Must be left out.
+        logprobs: If told, each symbol's log-probability under the model, and those of so many likeliest.
     """
 
     prompt: Text | Annotated[list[Text], Field(min_length=1, max_length=64)] | Symbols | Annotated[
@@ -114,7 +119,18 @@ class Completion(Chosen):
     echo: bool | None = None
     suffix: None = None
     best_of: Literal[1] | None = None
-    logprobs: None = None
+    logprobs: Annotated[int | None, Field(ge=0, le=20)] = None
+
+    @property
+    def likely(self) -> int | None:
+        return self.logprobs
+
+    @model_validator(mode="after")
+    def _without_echo(self) -> Self:
+        if self.echo and self.logprobs is not None:
+            told = "logprobs must be left out beside echo. Ask /v1/score how likely a text is."
+            raise PydanticCustomError("both", "{told}", {"told": told, "field": "logprobs"})
+        return self
 
 
 class Generation(Asked):
@@ -219,11 +235,26 @@ class Chat(Chosen):
         messages: What was said; the last is answered.
         max_tokens: How many symbols an answer has at most.
         max_completion_tokens: The same, by its newer name.
+        logprobs: Whether each symbol's log-probability under the model is told.
+        top_logprobs: And those of so many likeliest.
     """
 
     messages: Annotated[list[Message], Field(min_length=1, max_length=1000)]
     max_tokens: Annotated[int | None, Field(ge=1)] = None
     max_completion_tokens: Annotated[int | None, Field(ge=1)] = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int | None, Field(ge=0, le=20)] = None
+
+    @property
+    def likely(self) -> int | None:
+        return self.top_logprobs or 0 if self.logprobs else None
+
+    @model_validator(mode="after")
+    def _top_of_some(self) -> Self:
+        if self.top_logprobs is not None and not self.logprobs:
+            told = "top_logprobs must be left out where no logprobs are asked for. Set logprobs."
+            raise PydanticCustomError("without_logprobs", "{told}", {"told": told, "field": "top_logprobs"})
+        return self
 
 
 class Speech(Asked):
