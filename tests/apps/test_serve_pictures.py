@@ -1,8 +1,10 @@
 """Pictures that are served: as events while they come, and with a part of them drawn anew."""
 
 import base64
+import dataclasses
 import io
 import json
+import wave
 
 import numpy as np
 import pytest
@@ -10,10 +12,11 @@ import torch
 from PIL import Image
 
 from genzoo import read, train
+from genzoo.data.codecs.audio import SoundCodec
 from genzoo.data.codecs.image import ImageCodec
 from genzoo.tasks.inverse import Gaussian, Mask, Measurement, as_numbers, solve
 from genzoo.zoo.loading import load
-from tests.apps.serving import call, refused, running
+from tests.apps.serving import LIMITS, call, refused, running, told
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +125,86 @@ def test_a_denoiser_is_led(client):
         **FILES, prompt=None, model="ddpm", extra_body={"method": "dps", "options": {"steps": 3}}
     )
     assert (answer.method, answer.exactness) == ("dps", "approximate")
+
+
+# --- conditions that are files ------------------------------------------------------------------------------------
+
+
+def wav(samples, rate=8000, channels=1):
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(channels)
+        out.setsampwidth(2)
+        out.setframerate(rate)
+        out.writeframes(np.asarray(samples, dtype="<i2").tobytes())
+    return file.getvalue()
+
+
+def url(content, kind="image/png"):
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory):
+    """Pictures given pictures, and pictures given sounds."""
+    folder = tmp_path_factory.mktemp("given")
+    x = torch.arange(20 * 64).reshape(20, 1, 8, 8).remainder(256).byte()
+    conditions = {"photo": x.flip(-1), "sound": torch.linspace(-1, 1, 20)[:, None].repeat(1, 30)}
+    for name, rows in conditions.items():
+        data = read({"y": x, "given": rows}, x="y", given="given")
+        train("cvae", data, settings={"hidden": 2}, steps=1, out=folder / name, device="cpu")
+    with running([folder / name for name in conditions], dataclasses.replace(LIMITS, body=1 << 16)) as server:
+        for name, codec in (("photo", ImageCodec()), ("sound", SoundCodec(8000))):
+            served = server.shelf[name]
+            served.run = dataclasses.replace(served.run, given_codecs={"": codec})
+        yield server
+
+
+def test_pictures_and_sounds_are_conditions(given):
+    pixels = (np.arange(64).reshape(8, 8) * 3).astype(np.uint8)
+    photo = given.shelf["photo"].model
+    drawn = told(given, "images/generations", model="photo", n=3, seed=1,
+                 given={"given": [url(png(pixels)), base64.b64encode(png(pixels.T)).decode()]})  # fmt: skip
+    rows = torch.from_numpy(np.stack([pixels, pixels, pixels.T]))[:, None]
+    wanted = photo.sample(3, rows, seed=1, noise=False)
+    assert [base64.b64decode(each["b64_json"]) for each in drawn["data"]] == ImageCodec().pngs(wanted)
+    samples = np.linspace(-9000, 9000, 30)
+    drawn = told(given, "images/generations", model="sound", seed=1, given={"given": url(wav(samples), "audio/wav")})
+    rows = torch.from_numpy(samples.astype("<i2") / 2.0**15).float()[None]
+    wanted = given.shelf["sound"].model.sample(1, rows, seed=1, noise=False)
+    assert base64.b64decode(drawn["data"][0]["b64_json"]) == ImageCodec().pngs(wanted)[0]
+
+
+GIVEN = [
+    ("photo", "words.png", "must be base64"),
+    ("photo", 3, "must be a file in base64, got int"),
+    ("photo", url(b"GIF89a"), "must be a whole PNG"),
+    ("photo", url(png(np.zeros((9, 8)))), "must be 8×8 pixels, as the run's are, got 8×9"),
+    ("photo", url(png(np.dstack([np.eye(8), np.eye(8), np.ones((8, 8))]))), "must be grey"),
+    ("photo", url(png(np.full((8, 8, 4), 7))), "must hide nothing"),
+    ("photo", [url(png(np.zeros((8, 8))))] * 2, "at most 1 files"),
+    ("sound", url(wav(np.zeros(30), rate=44100)), "must have 8000 samples a second, got 44100. Resample it."),
+    ("sound", url(wav(np.zeros(40))), "must have exactly 30 samples, got 40"),
+    ("sound", url(wav([])), "must hold samples, got none"),
+    ("sound", url(b"fLaC" + bytes(40)), "must be a WAV"),
+    ("sound", url(b"RIFF" + bytes(40)), "must be"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "said", "words"), GIVEN)
+def test_errors_of_files_name_the_condition_and_the_fix(given, name, said, words):
+    status, field, message = refused(given, "images/generations", model=name, given={"given": said})
+    assert status == 400
+    assert field.startswith("given.given")
+    assert words in message
+
+
+def test_a_file_is_none_where_it_cannot_be(given):
+    found = refused(given, "expect", model="photo", of="mean(x)", n=20, given={"given": url(png(np.zeros((8, 8))))})
+    assert found[:2] == (400, "given.given")
+
+
+# --- forms --------------------------------------------------------------------------------------------------------
 
 
 def form(*parts):

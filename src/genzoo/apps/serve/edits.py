@@ -13,9 +13,9 @@ from torch import Tensor
 
 from genzoo.apps.serve.calling import Called
 from genzoo.apps.serve.images import check_size, completed, encoded, prompted
-from genzoo.apps.serve.pictures import alpha_of, picture_of
 from genzoo.apps.serve.refusals import Refusal, invalid, refused
 from genzoo.apps.serve.served import Served, Shelf
+from genzoo.apps.serve.uploads import alpha_of, picture_of
 from genzoo.apps.serve.waiting import answers, streamed
 from genzoo.apps.serve.wire import Edit
 from genzoo.core.model import Unsupported

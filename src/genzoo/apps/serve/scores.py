@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from genzoo.apps.serve.pictures import picture_of, sent
 from genzoo.apps.serve.refusals import Refusal, refused
 from genzoo.apps.serve.scoring import Scored
 from genzoo.apps.serve.served import Served
+from genzoo.apps.serve.uploads import picture_of, sent
 from genzoo.apps.serve.waiting import answers
 from genzoo.apps.serve.wire import Score
 from genzoo.data.codecs.image import ImageCodec

@@ -19,7 +19,9 @@ from genzoo.apps.serve.metrics import Metrics
 from genzoo.apps.serve.refusals import Refusal, refused
 from genzoo.apps.serve.scoring import score
 from genzoo.apps.serve.speaking import Spoken, speak
+from genzoo.apps.serve.uploads import file_of
 from genzoo.core import Given
+from genzoo.core.given import as_given
 from genzoo.core.noise import fresh_seed
 from genzoo.data import Codec
 from genzoo.data.codecs.audio import SoundCodec
@@ -105,6 +107,17 @@ class Served:
         return found
 
     @functools.cached_property
+    def files(self) -> dict[str, tuple[str, Codec]]:
+        """The conditions that are files, by the names of the data: each with its own name and what reads it."""
+        kept = self.run.given_codecs.items()
+        return {self._called(own): (own or next(iter(self.model.given_space)), codec) for own, codec in kept
+                if not isinstance(codec, SpellingCodec | TableCodec)}  # fmt: skip
+
+    def _called(self, own: str) -> str:
+        """The name that the data have for a condition; a single one has none of its own."""
+        return own or (self.run.config.data.given or ["given"])[0]
+
+    @functools.cached_property
     def options(self) -> list[str]:
         """Options of sampling that are plain values."""
         return sorted(set(self.model.options("draw")) - set(OURS))
@@ -152,8 +165,8 @@ class Served:
         """
         words = {name: _word(name, value) for name, value in asked.items()}
         for name, codec in self.run.given_codecs.items():
-            called = name or (self.run.config.data.given or ["given"])[0]
-            if called in words and not isinstance(codec, SpellingCodec | TableCodec):
+            called = self._called(name)
+            if called in words and called in self.files:
                 raise Refusal(400, f"given.{called} is a file, which this route can't take. Leave it out.",
                               f"given.{called}", "unsupported")  # fmt: skip
             if called in words and isinstance(codec, SpellingCodec) and not words[called].strip():
@@ -167,12 +180,26 @@ class Served:
         Raises:
             Refusal: If it is none of the run's, or is kept in files.
         """
-        words = self.words(asked)
+        brought = {name: self._brought(name, value, n) for name, value in asked.items() if name in self.files}
+        words = self.words({name: value for name, value in asked.items() if name not in brought})
         try:
             rows = conditions(self.model, self.run.config.data, words, n, self.run.given_codecs)
-            return self.model.checked_given(rows, n)
+            files = {self.files[name][0]: value.to(self.model.device) for name, value in brought.items()}
+            return self.model.checked_given({**as_given(rows), **files} if files else rows, n)
         except ValueError as error:
             raise refused(error, "given") from None
+
+    def _brought(self, name: str, said: Any, n: int) -> Tensor:
+        """n rows of a condition that is a file, or some whose rows share the n."""
+        own, codec = self.files[name]
+        each = said if isinstance(said, list) else [said]
+        if not 0 < len(each) <= n:
+            raise Refusal(400, f"given.{name} must be at most {n} files, one for a row, got {len(each)}. Send one.",
+                          f"given.{name}", "too_many")  # fmt: skip
+        at = [f"given.{name}.{i}" if isinstance(said, list) else f"given.{name}" for i in range(len(each))]
+        space = self.model.given_space[own]
+        rows = torch.stack([file_of(codec, space, one, place) for one, place in zip(each, at, strict=True)])
+        return rows[torch.arange(n) * len(each) // n]
 
     def remarks(self, asked: Mapping[str, Any]) -> list[str]:
         """What is to be said of the texts of a condition."""

@@ -21,7 +21,8 @@ class Asked(BaseModel):
     Attributes:
         model: The name of the run; where one is served only, it needs none.
         seed: Names the noise.
-        given: The condition, by name: a word, a number or a list of them for rows in turn.
+        given: The condition, by name: a word, a number, or a picture or a sound in base64; or a list of them for rows
+            in turn.
         timeout: Seconds until the answer must be there.
         user: Is not looked at.
         metadata: Neither.

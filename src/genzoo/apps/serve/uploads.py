@@ -1,19 +1,24 @@
-"""Pictures that requests bring: looked at before they are decoded, and changed only where nothing is lost."""
+"""Pictures and sounds that requests bring: looked at before they are decoded, changed only where nothing is lost."""
 
 import base64
 import binascii
+import math
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Shaped
 from torch import Tensor
+from torch.nn.functional import pad
 
 from genzoo.apps.serve.refusals import Refusal, refused
+from genzoo.core import Space
+from genzoo.data import Codec
+from genzoo.data.codecs.audio import SoundCodec, companded, decode_sound
 from genzoo.data.codecs.image import ImageCodec
 from genzoo.data.pixels import look_at, pixels
 
-__all__ = ["alpha_of", "picture_of", "sent"]
+__all__ = ["alpha_of", "file_of", "picture_of", "sent"]
 
 Shape = tuple[int, ...]
 
@@ -77,6 +82,49 @@ def alpha_of(codec: ImageCodec, shape: Shape, content: bytes, at: str) -> Bool[T
     """
     array = _decoded(codec, shape, content, at)
     return torch.from_numpy(array[3] == 0) if len(array) == 4 else None
+
+
+def file_of(codec: Codec, space: Space, said: Any, at: str) -> Shaped[Tensor, "*event"]:
+    """A condition that is a file, in base64 or as a data URL, as a row.
+
+    Args:
+        codec: Reads it.
+        space: What a row is.
+        said: What stands in the request.
+        at: The field.
+
+    Raises:
+        Refusal: If it is no such file, or not of the run's form.
+    """
+    content = sent(said, at)
+    match codec:
+        case ImageCodec():
+            return picture_of(codec, space.shape, content, at)
+        case SoundCodec():
+            return _sound_of(codec, space, content, at)
+        case _:
+            raise Refusal(400, f"{at} is a file of a kind that requests can't bring. Leave it out.", at, "unsupported")
+
+
+def _sound_of(codec: SoundCodec, space: Space, content: bytes, at: str) -> Shaped[Tensor, " T"]:
+    """The bytes of a WAV as a row: what is not packed is no longer than the request."""
+    if not content.startswith(b"RIFF"):
+        raise Refusal(400, f"{at} must be a WAV, got another file. Convert it.", at, "invalid_format")
+    try:
+        samples, rate = decode_sound(at, content)
+    except ValueError as error:
+        raise refused(error, at) from None
+    if rate != codec.rate:
+        raise Refusal(
+            400, f"{at} must have {codec.rate} samples a second, got {rate}. Resample it.", at, "invalid_rate"
+        )
+    longest = space.shape[0]
+    if len(samples) > longest or (len(samples) < longest and not space.ragged):
+        must = f"{'at most' if space.ragged else 'exactly'} {longest} samples"
+        raise Refusal(400, f"{at} must have {must}, got {len(samples)}. Cut it, or fill it up with silence.", at,
+                      "invalid_length")  # fmt: skip
+    row = samples if codec.levels is None else companded(samples)
+    return pad(row, (0, longest - len(row)), value=math.nan if codec.levels is None else codec.levels)
 
 
 def _in_channels(array: np.ndarray, channels: int, most: int, at: str) -> Shaped[np.ndarray, "C H W"]:
