@@ -231,7 +231,8 @@ class told:  # it reads as a function, and was one: a generator takes longer tha
             cause = f"{self.name} must fit into the memory, got more than there is."
             raise error(cause, "Read a part of it.") from problem
         if isinstance(problem, Exception) and not self._is_ours(problem):
-            raise error(f"{self.name} must {self.must}, got: {reason(problem)}.", self.fix) from problem
+            fix = "Check the path." if isinstance(problem, FileNotFoundError) else self.fix
+            raise error(f"{self.name} must {self.must}, got: {reason(problem)}.", fix) from problem
 
     def _is_ours(self, problem: Exception) -> bool:
         is_known = self.error is None or isinstance(problem, self.error)

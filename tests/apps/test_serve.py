@@ -277,7 +277,7 @@ CASES = {
     ],
     "images/generations": [
         ({"model": "digits", "given": {"lable": 3}}, 400, "given", "Did you mean 'label'?"),
-        ({"model": "digits", "given": {"label": 11}}, 400, "given", "must be one integers in [0, 10)"),
+        ({"model": "digits", "given": {"label": 11}}, 400, "given", "must be an integer in [0, 10)"),
         ({"model": "digits", "given": {"label": {}}}, 400, "given.label", "must be a word, a number or a list"),
         ({"model": "digits", "size": "64x64"}, 400, "size", "must be 8x8"),
         ({"model": "digits", "prompt": " "}, 400, "prompt", "empty text"),

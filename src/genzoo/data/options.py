@@ -1,14 +1,40 @@
 """Options that say nothing to the reader of a source are refused, by what readers declare of themselves."""
 
-from collections.abc import Iterable
+import numbers
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
+
+import numpy as np
 
 from genzoo.core.errors import DataError
 from genzoo.data.readers import by_ending
-from genzoo.data.source import READERS, Reader
+from genzoo.data.source import READERS, Options, Reader
 
-__all__ = ["check_options"]
+__all__ = ["check_kinds", "check_options"]
+
+KINDS = {name: kind for name, kind in get_type_hints(Options).items() if kind in (bool, int)}
+
+
+def check_kinds(options: Mapping[str, Any]) -> None:
+    """Refuses a value of an option that is of another kind than the option.
+
+    Args:
+        options: What was asked.
+
+    Raises:
+        DataError: If one is no number, or neither true nor false, where it must be.
+
+    Example:
+        >>> check_kinds({"window": 64, "header": None, "missing": "drop"})
+    """
+    for name, value in options.items():
+        kind = KINDS.get(name)
+        is_flag = isinstance(value, bool | np.bool_)
+        if kind is bool and value is not None and not is_flag:
+            raise DataError(f"`{name}` must be true or false, got {value!r}. Choose one.")
+        if kind is int and value is not None and (is_flag or not isinstance(value, numbers.Integral)):
+            raise DataError(f"`{name}` must be a whole number, got {value!r}. Correct it.")
 
 
 def check_options(source: Any, reader: Reader, subject: Any, options: Iterable[str]) -> None:

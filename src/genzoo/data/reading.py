@@ -24,7 +24,7 @@ from genzoo.data.codecs.image import ImageCodec
 from genzoo.data.codecs.table import TableCodec
 from genzoo.data.composition import composed, crossed
 from genzoo.data.data import Data
-from genzoo.data.options import check_options
+from genzoo.data.options import check_kinds, check_options
 from genzoo.data.readers import audio, clips, images
 from genzoo.data.readers.archive import ARCHIVES, inner, open_files
 from genzoo.data.readers.by_ending import ENDINGS, read_file, read_together
@@ -110,6 +110,7 @@ given_space=Space(shape=(), levels=10, ragged=False), view=None)
     asked = _asked(_needed(wanted.all_columns, rows, options.get("hold_out")), rows, options)
     named = {"source": str(source)} if isinstance(source, str | Path) else None
     with told(repr(str(source)), "be data that can be read") if named else contextlib.nullcontext():
+        check_kinds(options)
         reader, subject = _reader(source, options)
         check_options(source, reader, subject, options)
         source_, stacks = with_versions(reader(subject, asked), wanted)
@@ -235,11 +236,20 @@ def _found(source: str | Path) -> Path:
         *EMBEDDED,
         *DEMONSTRATIONS,
         *MOVING,
-        *(other.name for other in (Path(root).iterdir() if root and Path(root).is_dir() else ())),
+        *(
+            other.name
+            for other in (Path(root).iterdir() if root and Path(root).is_dir() else ())
+            if _may_be_data(other)
+        ),
     ]
     here = "" if root else " Set GENZOO_DATA to the folder of your data sets to use their bare names."
     raise DataError(f"A source must be a known name or a path that exists, got {str(source)!r}. "
                     f"{nearest(str(source), known)}{here}")  # fmt: skip
+
+
+def _may_be_data(path: Path) -> bool:
+    """Whether something in the folder of data sets is to be named as one: no notes, and nothing hidden."""
+    return not path.name.startswith(".") and path.suffix.lower() not in (".md", ".html", ".pdf")
 
 
 def _path_reader(path: Path, options: Mapping[str, Any]) -> tuple[Reader, Path]:

@@ -187,7 +187,7 @@ class Expression:
             place = (problem.offset or len(self.text)) - 1  # at the end it is 0, or one too many
             place = max(0, min(place, len(self.text) - 1))
             shown = f"{self.text[:place]}»{self.text[place : place + 1]}«{self.text[place + 1 :]}"
-            fix = self._named() or "Mend it."
+            fix = self._named() or "Write it as x[0] > 0, or age > 40 and income < 9."
             raise ExpressionError(f"The expression must be readable, got {shown}: {problem.msg}. {fix}") from None
         except (RecursionError, MemoryError, ValueError) as problem:
             raise ExpressionError(f"The expression must be readable, got one that is not: {problem}.") from None

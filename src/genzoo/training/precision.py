@@ -93,9 +93,11 @@ def device_named(device: str) -> torch.device:
     if device == "auto":
         kind = "cuda" if available["cuda"] else "cpu"
     if kind not in available or (index and not index.isdecimal()):
-        raise ValueError(f"`device` must be auto, cpu, cuda, cuda:N or mps, got {device!r}.")
+        raise ValueError(f"`device` must be auto, cpu, cuda, cuda:N or mps, got {device!r}. Choose one.")
     if not available[kind]:
         raise ValueError(f"`device` must exist on this machine, got {device!r} and no {kind} is here. Use device=cpu.")
+    if kind == "cuda" and int(index or 0) >= (count := torch.cuda.device_count()):
+        raise ValueError(f"`device` must be one of the {count} here, got {device!r}. Use device=cuda.")
     if kind == "cuda":
         return torch.device(kind, int(index or 0))
     return torch.device(kind)

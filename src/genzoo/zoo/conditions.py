@@ -384,7 +384,11 @@ def _vector(name: str, words: list[str], space: Space) -> Tensor:
     return (values if space.levels is None else values.long()).reshape(space.shape)
 
 
+def _words(space: Space) -> str:
+    return f"an integer in [0, {space.levels})" if space.levels and not space.shape else str(space)
+
+
 def _not_of(name: str, word: str, space: Space) -> Mistake:
     return Mistake(
-        f"The condition {name} must be {space}, got {word!r}.", f"Write --given {name}=… with such a value."
+        f"The condition {name} must be {_words(space)}, got {word!r}.", f"Write --given {name}=… with such a value."
     )

@@ -1,6 +1,16 @@
 """What the options of `sample` mean, whichever recipe has them."""
 
-__all__ = ["SAMPLING"]
+import math
+from typing import Any
+
+from genzoo.zoo.mistakes import Mistake
+
+__all__ = ["SAMPLING", "check_sampling"]
+
+WHOLE = {"top_k", "ahead", "beams", "steps", "calls", "sweeps"}
+FLAGS = {"noise", "anneal"}
+WORDS = {"sampler", "grid", "guide", "method"}
+FREE = {"prefix", "draft", "against"}  # a text or something else
 
 SAMPLING = {
     "temperature": "Below 1: likelier samples, and less varied ones; 1 is the model.",
@@ -34,3 +44,36 @@ SAMPLING = {
     "method": "How the chain moves, or auto.",
     "anneal": "true: chains start hot and cool down.",
 }
+
+
+def check_sampling(name: str, value: Any) -> None:
+    """Refuses a value of an option that is of another kind: what is drawn would end in an error about types.
+
+    Args:
+        name: The option.
+        value: Its value; None stands for what it is by default.
+
+    Raises:
+        Mistake: If it is of another kind.
+
+    Example:
+        >>> check_sampling("temperature", 0.7)
+        >>> check_sampling("steps", 1.5)
+        Traceback (most recent call last):
+        ...
+        genzoo.zoo.mistakes.Mistake: The sampling option steps must be a whole number, got 1.5. Write --set steps=50
+    """
+    if value is None or name in FREE or name not in SAMPLING:
+        return
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    is_finite = is_whole or (isinstance(value, float) and math.isfinite(value))
+    for names, kind, example, fits in (
+        (WHOLE, "a whole number", "50", is_whole),
+        (FLAGS, "true or false", "false", isinstance(value, bool)),
+        (WORDS, "a word", "auto", isinstance(value, str)),
+        (SAMPLING.keys() - WHOLE - FLAGS - WORDS, "a finite number", "0.7", is_finite),
+    ):
+        if name in names and not fits:
+            raise Mistake(
+                f"The sampling option {name} must be {kind}, got {value!r}.", f"Write --set {name}={example}"
+            )

@@ -49,5 +49,5 @@ def parts_of(wanted: Mapping[str, Any], shares: Sequence[float]) -> list[dict[st
             if part.get(name) is not None:
                 part[name] *= end - start
         if (steps := part.get("steps")) is not None:
-            part["steps"] = max(1, round(steps * end) - round(steps * start))
+            part["steps"] = max(min(1, steps), round(steps * end) - round(steps * start))
     return parts

@@ -188,7 +188,7 @@ def test_what_cannot_be_is_refused() -> None:
     twice = Measurement(Matrix(torch.tensor([[1.0, 0, 0, 0], [1.0, 0, 0, 0]])), torch.zeros(1, 2), Exact())
     with pytest.raises(ValueError, match="twice without noise"):
         solve(fitted(OneGaussian(Space((4,))), rows()), twice, seed=0)
-    with pytest.raises(TypeError, match="no option steps"):
+    with pytest.raises(ValueError, match="no option steps"):
         solve(model, measure(Identity((4,)), rows(1), Gaussian(0.5), seed=0), method="closed", steps=3)
 
 

@@ -7,11 +7,14 @@ from typing import Annotated, Any
 import typer
 
 from genzoo.apps.cli.words import print_json, print_table, shown
+from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.recipe import recipe_named, recipes
 from genzoo.zoo.sampling import SAMPLING
 from genzoo.zoo.terminal import say
 
 __all__ = ["COMMANDS", "run_row"]
+
+RUNS = Path("runs")  # where trainings go by default
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -87,12 +90,14 @@ def _show_read(json: bool) -> None:
 
 
 def runs(
-    folder: Annotated[Path, typer.Argument(help="Where to look.")] = Path("runs"),
+    folder: Annotated[Path, typer.Argument(help="Where to look.")] = RUNS,
     json: Json = False,
 ) -> None:
     """List the runs in a folder, newest first."""
     from genzoo.zoo.store import run_folders
 
+    if folder != RUNS and not folder.is_dir():
+        raise Mistake(f"Runs must lie in a folder, got {str(folder)!r}, which is none.", "Name the one they are in.")
     found = [run_row(path) for path in run_folders(folder)]
     if json:
         return print_json(found)
@@ -155,7 +160,6 @@ def bench(
     """Measure steps of training on this machine, by precision and by threads, and say what to take of it."""
     from genzoo.apps.cli.doctor import lacking
     from genzoo.experiments.speed import CASES, advice, measured, ways
-    from genzoo.zoo.mistakes import Mistake
 
     cases = {name: case for name, case in CASES.items() if name.startswith(only or "")}
     if not cases:
@@ -212,7 +216,6 @@ def run_row(path: Path) -> dict[str, Any]:
         path: Its folder.
     """
     from genzoo.training.journal import loss_words
-    from genzoo.zoo.mistakes import Mistake
     from genzoo.zoo.store import WEIGHTS, read_config, read_metrics
 
     row: dict[str, Any] = dict.fromkeys(("run", "recipe", "data", "steps", "loss", "valid", "loss is", "state"))

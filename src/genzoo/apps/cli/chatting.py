@@ -42,6 +42,8 @@ def chat(
     wanted = sampling_options(loaded, pairs("--set", options or ()))
     if unfit := [name for name in wanted if name in UNFIT]:
         raise Mistake(f"An answer is drawn symbol by symbol, got {unfit[0]}.", "Leave it out, or use genzoo sample.")
+    if "" in (stop or ()):
+        raise Mistake("--stop must be a text, got none, before which every answer would end.", "Leave it out.")
     choice = Choice(**wanted).check()
     speaker = Speaker(loaded, choice, [text.replace("\\n", "\n") for text in stop or ()])
     for turn, question in enumerate(ask or _read()):

@@ -8,7 +8,7 @@ import typer
 
 from genzoo.apps.cli.heartbeat import Heartbeat
 from genzoo.apps.cli.statements import table_codec
-from genzoo.apps.cli.using import RunPath, UnseenOption, loaded_on, refuse_own, refuse_way
+from genzoo.apps.cli.using import RunPath, UnseenOption, loaded_on, refuse_ending, refuse_own, refuse_way
 from genzoo.apps.cli.words import pairs, print_table
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.store import read_config, whole
@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "conditions_of", "read_table"]
 
+MOST = 10_000  # tables of one call
+
 
 def impute(
     run: RunPath,
     data: Annotated[Path, typer.Option(help="A table with holes, in CSV or Parquet.")],
     out: Annotated[Path | None, typer.Option(help="The filled table; by default in the run's folder.")] = None,
-    n: Annotated[int, typer.Option("-n", min=1, help="How many tables, each with draws of its own.")] = 1,
+    n: Annotated[int, typer.Option("-n", min=1, max=MOST, help="How many tables, each with draws of its own.")] = 1,
     given: Annotated[list[str] | None, typer.Option(help="The condition: label=3, where no column says it.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Names the draws.")] = 0,
     unseen: UnseenOption = "error",
@@ -39,6 +41,8 @@ def impute(
     read_config(run)
     refuse_way(unseen)
     refuse_own(out, data)
+    if out is not None:
+        refuse_ending(out, (data.suffix, *(() if data.suffix == ".parquet" else (".csv", ".tsv", ".txt"))))
     import genzoo.tasks as tasks
     from genzoo.tasks.imputation import imputes
 

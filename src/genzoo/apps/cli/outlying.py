@@ -16,6 +16,7 @@ from genzoo.apps.cli.using import (
     UnseenOption,
     data_of,
     loaded_on,
+    refuse_ending,
     refuse_own,
     refuse_way,
     rows_of,
@@ -67,6 +68,8 @@ def outliers(
     from genzoo.tasks.outliers import outliers as found_in
 
     refuse_own(out, data)
+    if out is not None:
+        refuse_ending(out, (".csv", ".parquet"))
     loaded = loaded_on(run, device)
     with Heartbeat("outliers") as beat:
         beat.say("reading the data")

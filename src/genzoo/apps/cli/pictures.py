@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from genzoo.apps.cli.using import refuse_ending
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.terminal import say
 
@@ -60,6 +61,7 @@ def save_pictures(run: "Run", pixels: "Tensor", columns: int, path: Path, said: 
     from genzoo.data.picture import grid
     from genzoo.zoo.receipts import signed
 
+    refuse_ending(path, (".png", ".jpg", ".jpeg", ".webp"))
     path.parent.mkdir(parents=True, exist_ok=True)
     grid(pixels, columns=columns).save(path)
     signed(run, {}, path, composite=composite)

@@ -41,9 +41,9 @@ def serve(
 
     key = _key(key_file)
     limits = Limits(queue=queue, rows=rows, seconds=timeout, grace=grace)
-    sock = listening(host, port, key)
-    say(f"{_address(host, sock)}/v1 serves {', '.join(runs)}; Ctrl-C ends it")
-    serve_runs(runs, sock, key=key, hosts=[host, *(allow_host or ())], device=device, limits=limits)
+    with listening(host, port, key) as sock:
+        say(f"{_address(host, sock)}/v1 serves {', '.join(runs)}; Ctrl-C ends it")
+        serve_runs(runs, sock, key=key, hosts=[host, *(allow_host or ())], device=device, limits=limits)
     say("all is answered")
 
 
@@ -67,9 +67,9 @@ def studio(
 
     folder.mkdir(parents=True, exist_ok=True)
     key = _key(key_file)
-    sock = listening(host, port, key)
-    say(f"{_address(host, sock)} shows the runs of {folder}; Ctrl-C ends it")
-    open_studio(folder, sock, device=device, roots=data or (), key=key, hosts=[host, *(allow_host or ())])
+    with listening(host, port, key) as sock:
+        say(f"{_address(host, sock)} shows the runs of {folder}; Ctrl-C ends it")
+        open_studio(folder, sock, device=device, roots=data or (), key=key, hosts=[host, *(allow_host or ())])
     say("what was being trained goes on with genzoo train --resume RUN, or on the page")
 
 

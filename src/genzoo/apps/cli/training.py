@@ -81,7 +81,7 @@ def train(
     if recipe is None:
         raise Mistake("A recipe must be named, got none.", f"Choose one of: {', '.join(recipes())}.")
     recipe_named(recipe).checked(**pairs("--set", settings or ()))  # typos are told before torch is loaded
-    if data is None:
+    if not data:
         raise Mistake("Data must be named, got none.", f"Try genzoo train {recipe} --data digits")
     wanted = with_none(pairs("--train", how or ())) | asked | ({} if start is None else {"start": start})
     from genzoo.zoo.progress import Watch

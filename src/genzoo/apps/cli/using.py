@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +11,7 @@ import typer
 from genzoo.apps.cli.heartbeat import Heartbeat
 from genzoo.apps.cli.words import pairs, print_json, print_table
 from genzoo.zoo.mistakes import Mistake, unknown
+from genzoo.zoo.sampling import check_sampling
 from genzoo.zoo.store import read_config, whole
 from genzoo.zoo.terminal import say
 
@@ -29,6 +30,7 @@ __all__ = [
     "data_of",
     "drawn_into",
     "loaded_on",
+    "refuse_ending",
     "refuse_own",
     "refuse_way",
     "rows_of",
@@ -36,6 +38,7 @@ __all__ = [
 ]
 
 ROWS, ENTRIES = 1000, 1 << 22  # of samples that are drawn at a time, at most
+MOST = 10**9  # samples of one call: more would fill any disk
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")]
 DataOption = Annotated[str | None, typer.Option(help="A name, a file or a folder; by default the run's own data.")]
@@ -46,7 +49,7 @@ UnseenOption = Annotated[str, typer.Option(help="Words that training lacked: err
 
 def sample(
     run: RunPath,
-    n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 64,
+    n: Annotated[int, typer.Option("-n", min=1, max=MOST, help="How many.")] = 64,
     seed: Annotated[int | None, typer.Option(min=0, help="Names the noise; by default a fresh one.")] = None,
     given: Annotated[list[str] | None, typer.Option(help="The condition: label=0,1,2 or text='a cat'.")] = None,
     where: Annotated[
@@ -202,7 +205,9 @@ def expect(
     run: RunPath,
     of: Annotated[str, typer.Option(help="What is asked: 'x[3] > 2', 'norm(x)', 'age > 40 and mean(x) < 0'.")],
     given: Annotated[list[str] | None, typer.Option(help="The condition: label=0,1,2 or text='a cat'.")] = None,
-    n: Annotated[int, typer.Option("-n", "--n", min=2, help="How many samples, at first with --within.")] = 10_000,
+    n: Annotated[
+        int, typer.Option("-n", "--n", min=2, max=MOST, help="How many samples, at first with --within.")
+    ] = 10_000,
     within: Annotated[
         float | None, typer.Option(min=0, help="Go on until the mean is known to this share of itself.")
     ] = None,
@@ -294,6 +299,15 @@ def refuse_own(out: Path | None, data: str | Path | None) -> None:
         raise Mistake(f"--out must be another file than the one that is read, got {out} for both.", "Name a new one.")
 
 
+def refuse_ending(out: Path, endings: Sequence[str]) -> None:
+    """Refuses a file whose name says that it is of another kind than what is written."""
+    if out.suffix.lower() not in endings:
+        name = out.with_suffix(endings[0]) if out.name else out / f"out{endings[0]}"
+        raise Mistake(
+            f"This is written as {' or '.join(dict.fromkeys(endings))}, got {str(out)!r}.", f"Use --out {name}"
+        )
+
+
 def rows_of(data: "Data", split: str) -> Any:
     """The rows of a split.
 
@@ -324,6 +338,7 @@ def sampling_options(run: "Run", wanted: dict[str, Any]) -> dict[str, Any]:
     for name in wanted:
         if name not in known:
             raise unknown(f"sampling option of {run.config.recipe.name}", name, known)
+        check_sampling(name, wanted[name])
     return wanted
 
 

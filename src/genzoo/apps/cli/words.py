@@ -86,10 +86,14 @@ def pairs(option: str, words: Iterable[str], *, as_text: bool = False, empty: bo
         name, equals, value = word.partition("=")
         if not (name and equals and (value or as_text or empty)):
             raise Mistake(f"{option} must be given name=value, got {word!r}.", f"Write {option} {name or 'name'}=…")
+        if (name := name.strip().replace("-", "_")) in found:
+            raise Mistake(
+                f"{option} must be given each name once, got {name!r} again.", f"Write one {option} {name}=…"
+            )
         try:
-            found[name.strip().replace("-", "_")] = value if as_text else json.loads(value)
-        except ValueError:
-            found[name.strip().replace("-", "_")] = value
+            found[name] = value if as_text else json.loads(value)
+        except (ValueError, RecursionError):
+            found[name] = value
     return found
 
 

@@ -298,6 +298,8 @@ def shelved(runs: Sequence[str], device: str, limits: Limits, metrics: Metrics) 
         name, equals, folder = word.partition("=")
         path = Path(folder if equals else word)
         name = name if equals else path.resolve().name
+        if not name:
+            raise Mistake(f"Runs must have names, got {word!r}.", f"Write NAME={path}")
         if name in shelf:
             raise Mistake(f"Runs must have names of their own, got {name!r} twice.", f"Write other={path}")
         began = time.monotonic()

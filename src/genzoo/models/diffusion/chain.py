@@ -72,7 +72,7 @@ class Chain:
 
     def __init__(self, model: Diffusion, steps: int, spread: Literal["small", "large"] = "small") -> None:
         if steps < 1:
-            raise ValueError(f"A chain needs at least one step, got {steps}.")
+            raise ValueError(f"A chain needs at least one step, got {steps}. Take 50.")
         self.model = model
         first, last = (end.log_snr.double() for end in model.ends())
         times = model.schedule.time(torch.linspace(last.item(), first.item(), steps + 1, dtype=torch.float64))

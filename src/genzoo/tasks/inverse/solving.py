@@ -5,7 +5,7 @@ there are, what they cost and why others are none is told by `methods`.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -149,9 +149,7 @@ def solve(
         chosen = _automatic(problem, seed, options.pop("calibrations", None) or {}, options)
     else:
         chosen = _named(problem, method)
-    if unknown := sorted(set(options) - chosen.known()):
-        has = ", ".join(sorted(chosen.known())) or "none"
-        raise TypeError(f"{chosen.name} has no option {', '.join(unknown)}. It has: {has}.")
+    _check_options(chosen.name, chosen.known(), options)
     answer = _in_blocks(chosen, problem, n, seed, options)
     x = answer.x.unflatten(0, (len(problem), n)).transpose(0, 1)
     told = {**answer.diagnostics, **_residual(problem, x)}
@@ -216,10 +214,22 @@ def _named(problem: Problem, name: str) -> Method:
     return _method(name)
 
 
+def _check_options(name: str, known: Collection[str], options: Mapping[str, Any]) -> None:
+    """Raises if an option is not known, or no number."""
+    if unknown := sorted(set(options).difference(known)):
+        has = ", ".join(sorted(known)) or "none"
+        raise ValueError(f"{name} has no option {', '.join(unknown)}. It has: {has}.")
+    for option, value in options.items():
+        if value is not None and not isinstance(value, int | float):
+            raise ValueError(f"The option {option} of {name} must be a number, got {value!r}. Write {option}=50.")
+
+
 def _automatic(problem: Problem, seed: int, recorded: Mapping[str, float], options: Mapping[str, Any]) -> Method:
     """The best method that fits."""
     every = [choice for choice in _choices(problem) if not choice.why_not]
     choices = [choice for choice in every if _method(choice.name).known().issuperset(options)] or every
+    for choice in choices[:1]:
+        _check_options(choice.name, _method(choice.name).known(), options)
     for choice in choices:
         if choice.exactness is Exactness.EXACT:
             return _method(choice.name)

@@ -83,7 +83,7 @@ class Sampler(abc.ABC):
 
     def __post_init__(self) -> None:
         if self.steps < 1:
-            raise ValueError(f"A sampler needs at least one step, got {self.steps}.")
+            raise ValueError(f"A sampler needs at least one step, got {self.steps}. Take 50.")
         if isinstance(self.grid, str) and self.grid not in GRIDS:
             raise ValueError(f"A grid must be one of {', '.join(GRIDS)}, got {self.grid!r}. Choose one of them.")
 
