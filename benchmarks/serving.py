@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
 from benchmarks import record
 from genzoo import load, read, train
@@ -79,7 +80,9 @@ def asked(server: Server, method: str, route: str, body: Body | None = None) -> 
         return 0, b""
 
 
-def loaded(server: Server, route: str, body: Callable[[int], Body], requests: int) -> dict[str, Any]:
+def loaded(
+    server: Server, route: str, body: Callable[[int], Body], requests: int, clients: int = CLIENTS
+) -> dict[str, Any]:
     """What many clients at once see, and what the server computes for each request."""
 
     def one(i: int) -> tuple[int, float]:
@@ -87,7 +90,7 @@ def loaded(server: Server, route: str, body: Callable[[int], Body], requests: in
         return asked(server, "POST", route, body(i))[0], time.perf_counter() - began
 
     before, began = server.processor_seconds(), time.perf_counter()
-    with ThreadPoolExecutor(CLIENTS) as pool:
+    with ThreadPoolExecutor(clients) as pool:
         found = list(pool.map(one, range(requests)))
     spent, passed = server.processor_seconds() - before, time.perf_counter() - began
     waits = np.array([seconds for _, seconds in found])
@@ -95,7 +98,7 @@ def loaded(server: Server, route: str, body: Callable[[int], Body], requests: in
         "requests": requests, "lost": sum(status != 200 for status, _ in found),
         "server's processor, ms per request": round(1000 * spent / requests, 3),
         "requests per second": round(requests / passed, 1),
-        "p50 s": round(float(np.quantile(waits, 0.5)), 3), "p99 s": round(float(np.quantile(waits, 0.99)), 3),
+        **{f"p{k} s": round(float(np.quantile(waits, k / 100)), 3) for k in (50, 95, 99)},
     }  # fmt: skip
 
 
@@ -126,6 +129,37 @@ def first_symbol(server: Server, body: Body) -> float:
             waits.append(time.perf_counter() - began)
             answer.read()
     return round(1000 * float(np.mean(sorted(waits)[: ALONE // 2])), 2)
+
+
+def first_bare(run: Run) -> float:
+    """The same by the model, as `genzoo chat` does it once it has loaded the run."""
+    from genzoo.core import Noise, Sequential
+    from genzoo.models.stepping import stream
+
+    prefix = run.codec.ids("the ").long()[None]  # type: ignore[attr-defined]
+    waits = []
+    for i in range(ALONE):
+        began = time.perf_counter()
+        drawn = stream(run.generative.able(Sequential), 1, noise=Noise(i, "sample"), prefix=prefix)
+        with torch.no_grad():
+            symbol = [next(drawn) for _ in range(5)][-1]
+        run.codec.text(symbol.tolist())  # type: ignore[attr-defined]
+        waits.append(time.perf_counter() - began)
+    return round(1000 * float(np.mean(sorted(waits)[: ALONE // 2])), 2)
+
+
+def lasting(server: Server, minutes: float) -> dict[str, Any]:
+    """Its memory at the end of each minute of a load of texts and pictures by many clients."""
+    megabytes, lost, requests, began = [], 0, 0, time.monotonic()
+    while (passed := time.monotonic() - began) < 60 * minutes:
+        for route, body in (("/v1/completions", text), ("/v1/images/generations", picture)):
+            found = loaded(server, route, body, 2 * CLIENTS)
+            lost, requests = lost + found["lost"], requests + found["requests"]
+        if passed >= 60 * (len(megabytes) + 1):
+            megabytes.append(round(server.megabytes(), 1))
+    grown = megabytes[-1] / megabytes[0] - 1 if megabytes else float("nan")
+    return {"minutes": minutes, "requests": requests, "lost": lost, "memory MB": megabytes,
+            "grown since the first minute": round(grown, 4)}  # fmt: skip
 
 
 def text(i: int) -> Body:
@@ -172,7 +206,7 @@ def trained(folder: Path, seconds: float) -> list[Path]:
     return [folder / "gpt", folder / "vae"]
 
 
-def measured(runs: list[Path], requests: int) -> dict[str, Any]:
+def measured(runs: list[Path], requests: int, minutes: float) -> dict[str, Any]:
     """All figures."""
     figures: dict[str, Any] = {}
     bare = bare_text(load(runs[0])), bare_picture(load(runs[1]))
@@ -193,7 +227,12 @@ def measured(runs: list[Path], requests: int) -> dict[str, Any]:
                 "lost again": again["lost"], "alone": one_by_one(together, route, body, call),
             }  # fmt: skip
             print(name, json.dumps(figures[name]), flush=True)
-        figures["gpt"]["first symbol ms"] = first_symbol(together, text(0))
+        served_first, bare_first = first_symbol(together, text(0)), first_bare(load(runs[0]))
+        figures["gpt"]["first symbol ms"] = {"served": served_first, "bare": bare_first}
+        figures["clients"] = {clients: loaded(together, "/v1/completions", text, requests // 2, clients)
+                              for clients in (1, 8, 32)}  # fmt: skip
+        if minutes:
+            figures["lasting"] = lasting(together, minutes)
     return figures
 
 
@@ -201,9 +240,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--requests", type=int, default=512, help="requests of each load")
     parser.add_argument("--seconds", type=float, default=20, help="processor time of each training")
+    parser.add_argument("--minutes", type=float, default=0, help="of a last load, in which memory is looked at")
     said = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        figures = measured(trained(Path(folder), said.seconds), said.requests)
+        figures = measured(trained(Path(folder), said.seconds), said.requests, said.minutes)
     print(json.dumps(figures, indent=1))
     setting = {"clients": CLIENTS, "symbols of a text": TOKENS, "load of the machine": os.getloadavg()[0]}
     print("written to", record.write("serving", setting | {"figures": figures}))

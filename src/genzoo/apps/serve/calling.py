@@ -1,13 +1,10 @@
 """Questions that are one call of the library: asked in the line like all others, and ended like them."""
 
 import dataclasses
-import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from genzoo._deadline import Deadline
-from genzoo.apps.serve.line import Job
+from genzoo.apps.serve.line import Job, deadline
 
 __all__ = ["Called", "call"]
 
@@ -38,10 +35,7 @@ def call(jobs: Sequence[Job]) -> Iterator[None]:
     """
     (job,) = jobs
 
-    def now() -> float:
-        return time.monotonic() if job.is_alive() else math.inf
-
-    with Deadline(now, job.seconds):
+    with deadline(jobs):
         found = job.asked.answer()
     job.end(found)
     yield

@@ -2,16 +2,14 @@
 
 import dataclasses
 import math
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from genzoo._deadline import Deadline
 from genzoo.apps.serve.joined import Joined
-from genzoo.apps.serve.line import Job
+from genzoo.apps.serve.line import Job, deadline
 from genzoo.apps.serve.refusals import Refusal, refused
 from genzoo.core.abilities import Denoiser
 from genzoo.core.game import Trainable
@@ -90,11 +88,7 @@ def draw(model: GenerativeModel, jobs: Sequence[Job]) -> Iterator[None]:
     """
     asked: list[Drawn] = [job.asked for job in jobs]
 
-    def now() -> float:
-        alive = [job.is_alive() for job in jobs]  # each is asked: one that is too late ends
-        return time.monotonic() if any(alive) else math.inf
-
-    with Deadline(now, max(job.seconds for job in jobs)):
+    with deadline(jobs):
         x = _drawn(model, asked, _watching(model, jobs))
     for job, rows in zip(jobs, x.cpu().split([each.n for each in asked]), strict=True):
         job.end(rows)

@@ -13,15 +13,16 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
-from genzoo._deadline import TooLong
+from genzoo._deadline import Deadline, TooLong
 from genzoo.apps.serve.joined import Apart
 from genzoo.apps.serve.limits import Limits
 from genzoo.apps.serve.refusals import Refusal
 
-__all__ = ["Job", "Line", "Work"]
+__all__ = ["Job", "Line", "Work", "deadline"]
 
 log = logging.getLogger("genzoo.serve")
 
+GLANCE = 0.002  # seconds between two looks at who still waits, while torch computes
 TOGETHER = 0.002  # seconds to wait for those who were answered together and ask again
 
 Work = Callable[[Sequence["Job"]], Iterator[None]]  # answers requests, and stops between its steps
@@ -67,6 +68,24 @@ class Job:
         if not self.over and time.monotonic() > self.until:
             self.end(_too_late(self.seconds, is_own=self.is_own))
         return not self.over
+
+
+def deadline(jobs: Sequence[Job]) -> Deadline:
+    """Ends what is computed inside soon after nobody waits for it any more.
+
+    Args:
+        jobs: Those that wait for it.
+    """
+    looked, anyone = -math.inf, True
+
+    def now() -> float:
+        nonlocal looked, anyone
+        time_now = time.monotonic()
+        if time_now - looked > GLANCE:
+            looked, anyone = time_now, _anyone(jobs)
+        return time_now if anyone else math.inf
+
+    return Deadline(now, max(job.seconds for job in jobs))
 
 
 class Line:

@@ -2,14 +2,12 @@
 
 import dataclasses
 import math
-import time
 from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
-from genzoo._deadline import Deadline
-from genzoo.apps.serve.line import Job
+from genzoo.apps.serve.line import Job, deadline
 from genzoo.core.given import Given
 from genzoo.core.model import GenerativeModel, Likelihood
 
@@ -54,12 +52,9 @@ def score(model: GenerativeModel, jobs: Sequence[Job]) -> Iterator[None]:
     asked: Scored = job.asked
     draws = 1 if model.likelihood is Likelihood.EXACT else asked.draws
 
-    def now() -> float:
-        return time.monotonic() if job.is_alive() else math.inf
-
     found = []
     for seed in range(asked.seed, asked.seed + draws):
-        with Deadline(now, job.seconds):
+        with deadline(jobs):
             found.append(model.log_prob(asked.x, asked.given or None, seed=seed).double().cpu())
         yield
     nats = torch.stack(found)

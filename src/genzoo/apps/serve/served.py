@@ -45,6 +45,7 @@ KINDS: dict[type[Codec], str] = {
     TableCodec: "table",
     PointsCodec: "table",
 }
+KEPT = 128  # conditions in words that are kept as rows
 OURS = ("ahead", "beams", "draft", "prefix", "wrap", "watch")  # no plain values, or for texts alone
 
 
@@ -62,6 +63,7 @@ class Served:
         self.name, self.run, self.limits, self.metrics = name, run, limits, metrics
         self.model, self.codec = run.generative, run.codec
         self.line = Line(name, self._work, limits, lambda jobs, rows: metrics.turn(name, jobs, rows))
+        self.said = functools.lru_cache(KEPT)(self._rows_said)  # clients ask for the same again
         metrics.watch(name, self.line)
 
     @functools.cached_property
@@ -183,11 +185,18 @@ class Served:
         brought = {name: self._brought(name, value, n) for name, value in asked.items() if name in self.files}
         words = self.words({name: value for name, value in asked.items() if name not in brought})
         try:
+            if not brought:
+                return self.said(tuple(words.items()), n)
             rows = conditions(self.model, self.run.config.data, words, n, self.run.given_codecs)
             files = {self.files[name][0]: value.to(self.model.device) for name, value in brought.items()}
-            return self.model.checked_given({**as_given(rows), **files} if files else rows, n)
+            return self.model.checked_given({**as_given(rows), **files}, n)
         except ValueError as error:
             raise refused(error, "given") from None
+
+    def _rows_said(self, words: tuple[tuple[str, str], ...], n: int) -> Given:
+        """n rows of a condition in words."""
+        rows = conditions(self.model, self.run.config.data, dict(words), n, self.run.given_codecs)
+        return self.model.checked_given(rows, n)
 
     def _brought(self, name: str, said: Any, n: int) -> Tensor:
         """n rows of a condition that is a file, or some whose rows share the n."""
