@@ -15,7 +15,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from genzoo.experiments.lectures import DECKS, ITEMS, Item, coverage, item_named, items_of
+from genzoo.experiments.lectures import DECKS, ITEMS, LECTURERS, Item, coverage, item_named, items_of
 from genzoo.experiments.lectures.running import run_all
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -67,17 +67,22 @@ def page(deck: str, record: dict[str, Any]) -> str:
     """The page of a deck."""
     here, of = coverage(deck)
     planned = [item for item in items_of(deck) if item.place is None]
-    head = f"# Lecture {deck}: {DECKS[deck]}\n\n{here} of {of} items stand.\n\n"
+    head = f"# Lecture {deck}: {DECKS[deck]}\n\nAfter {after(deck)}: {here} of {of} items stand.\n\n"
     head += "```python\nfrom genzoo.experiments.lectures import Study\n```\n\n"
     blocks = [block(item, record[item.number]) for item in items_of(deck) if item.place and item.number in record]
     rest = "\n".join(f"- {item.number} {item.title}. It lacks {item.lacks}." for item in planned)
     return head + "\n\n".join(blocks) + (f"\n\n## To come\n\n{rest}\n" if planned else "\n")
 
 
+def after(deck: str) -> str:
+    """Whose lecture it is."""
+    return f"a lecture by {LECTURERS[deck]}" if deck in LECTURERS else "an introductory lecture"
+
+
 def index() -> str:
     """The page that leads to the decks."""
     here, of = coverage()
-    lines = [f"- [{deck} {title}](lectures/{deck}.md): {coverage(deck)[0]} of {coverage(deck)[1]}"
+    lines = [f"- [{deck} {title}](lectures/{deck}.md), after {after(deck)}: {coverage(deck)[0]} of {coverage(deck)[1]}"
              for deck, title in DECKS.items()]  # fmt: skip
     return INDEX.format(here=here, of=of) + "\n".join(lines) + "\n"
 

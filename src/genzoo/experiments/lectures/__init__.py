@@ -5,7 +5,7 @@ from genzoo._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "catalog": ["DECKS", "ITEMS", "Item", "coverage", "item_named", "items_of"],
+        "catalog": ["DECKS", "ITEMS", "LECTURERS", "Item", "coverage", "item_named", "items_of"],
         "running": ["Result", "run_item"],
         "study": ["Check", "Study"],
     },

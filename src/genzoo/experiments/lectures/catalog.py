@@ -12,7 +12,7 @@ from genzoo.zoo.mistakes import Mistake, unknown
 if TYPE_CHECKING:
     from genzoo.experiments.lectures.study import Study
 
-__all__ = ["DECKS", "ITEMS", "Item", "coverage", "item_named", "items_of"]
+__all__ = ["DECKS", "ITEMS", "LECTURERS", "Item", "coverage", "item_named", "items_of"]
 
 DECKS = {
     "000": "Sampling, families, applications",
@@ -21,6 +21,8 @@ DECKS = {
     "003": "Adversarial models, autoencoders, flows, diffusion",
     "004": "A zoo, its tricks, divergences, and autoregressive models",
 }
+
+LECTURERS = {"000": "Li", "002": "Amini", "003": "Sun", "004": "Isachenko"}  # of 001 no name is known
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ ITEMS = (
     Item("001.7", "Naive sampling of a likelihood is doomed to fail", "s", "evidence:doomed"),
     Item("001.8", "A bound over free posteriors reaches log p", "s", "evidence:free"),
     Item("001.9", "What amortized inference loses", "m", "guesses:amortized"),
-    Item("001.10", "A conditional autoencoder, told a class or a text", "h", "guesses:told"),
+    Item("001.10", "A conditional autoencoder, told a class or a text", "m", "guesses:told"),
     Item("001.11", "Diffusion as an autoencoder of many levels", "m", "guesses:levels"),
     Item("001.12", "Inverse problems: medical images", "m", "answers:scanners"),
     Item("001.13", "Outliers: clean, noisy and attacked images under a likelihood", "m", "suspects:attacked"),

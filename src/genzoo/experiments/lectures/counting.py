@@ -54,7 +54,8 @@ def histogram(s: Study) -> None:
             losses.append(mean_of(td.Normal(0.0, 1.0).log_prob(test).sum(1) - table.log_prob(test)).value)
         best.append(min(losses))
         right.semilogy(bins, losses, "o-", label=f"{d}-D: {(bins[losses.index(best[-1])])} bins are best")
-    right.set(xscale="log", xticks=bins, xticklabels=bins, xlabel="bins of an axis, 1,000 rows", ylabel="KL, nats")
+    right.set(xscale="log", xticks=bins, xticklabels=bins, ylim=(1e-3, 3))
+    right.set(xlabel="bins of an axis, 1,000 rows", ylabel="KL, nats")
     right.minorticks_off()
     for axis in (left, right):
         axis.legend(loc="upper left" if axis is left else "lower left", fontsize=11)

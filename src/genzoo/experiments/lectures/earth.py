@@ -75,7 +75,8 @@ def critics(s: Study) -> None:
     Ten stacks of earth on a line show the equality. To hold a critic, weights are cut to [−c, c], and all depends on
     c: too small and it is flat, too large and it is steep. Or slopes above 1 between data and samples are punished,
     and what it gains is nearly the distance. (Pushed to 1 from both sides, as published, a critic on a line cannot
-    turn: it would have to pass slope 0.)
+    turn: it would have to pass slope 0. Beside it the slide restates the GAN's objective as − E − log[1 − D],
+    a minus too many.)
 
     Next: [the critic's distance](../families/adversarial.md), [transport](../distances.md#transport).
     """

@@ -104,7 +104,8 @@ def smooth(s: Study) -> None:
     log p(x) − KL(q‖p(z|x)) = E log p(x|z) − KL(q‖p), here to the last digit. A larger β pays less rate for more
     distortion, and was published as a way to entries that mean one thing each. Spots of known place and width say
     whether they do: the gap of mutual information is one if each is told by one entry alone. (It depends on the seed
-    as much as on β: Locatello and others, 2019, arXiv:1811.12359.)
+    as much as on β: Locatello and others, 2019, arXiv:1811.12359. Where the slide's objective has g(xᵢ), the decoder
+    is given z: g(z).)
 
     Next: [autoencoders](../families/autoencoders.md).
     """

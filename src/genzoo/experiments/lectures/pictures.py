@@ -140,17 +140,13 @@ def inspector(s: Study) -> None:
         axis.imshow(
             D.T.numpy(), origin="lower", extent=(-4, 4, -4, 4), vmin=0, vmax=1, cmap="PuOr", interpolation="none"
         )
-        axis.plot(*x[:80].T, "o", color="C2", markersize=2.5)
-        axis.plot(*fake[:80].detach().T, "o", color="C0", markersize=2.5)
+        axis.plot(*x[:80].T, "s", color="C2", markersize=2.5, label="real")
+        axis.plot(*fake[:80].detach().T, "o", color="C0", markersize=2.5, label="fake")
         steps = 0.8 * push[:24] / push[:24].norm(dim=1).max()
         axis.quiver(*fake[:24].detach().T, *steps.T, color="C0", angles="xy", scale_units="xy", scale=1, width=0.006)
-        axis.set(
-            title=f"round {end}: D {seen[-1][0]:.2f}, {seen[-1][1]:.2f}",
-            xlim=(-4, 4),
-            ylim=(-4, 4),
-            xticks=[],
-            yticks=[],
-        )
+        axis.set(title=f"round {end}: D = {seen[-1][0]:.2f}, {seen[-1][1]:.2f}", xticks=[], yticks=[])
+        axis.set(xlim=(-4, 4), ylim=(-4, 4))
+    axes[0, 0].legend(fontsize=10, loc="upper left", markerscale=2.5)
     gaps = [real - fake for real, fake in seen]
     s.least("D of real less D of fake, at its most", max(gaps[:-1]), 0.02)
     s.most("the same in the end, over that", gaps[-1] / max(gaps[:-1]), 0.8)

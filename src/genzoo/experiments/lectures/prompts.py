@@ -18,9 +18,11 @@ from genzoo.training import TrainConfig, train
 
 __all__ = ["puzzle", "two_languages"]
 
-NAMES = ("George", "Ada", "Emmy", "Alan", "Grace", "Kurt", "Sofia", "Paul", "Mary", "Carl", "Rosa", "Hugo")
+NAMES = ("George", "Ada", "Emmy", "Alan", "Grace", "Kurt", "Sofia", "Paul", "Mary", "Carl", "Rosa", "Hugo", "Nora",
+         "Felix", "Ida", "Oscar", "Lena", "Max", "Clara", "Otto", "Vera", "Leo", "Marta", "Ivan")  # fmt: skip
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-           "thirteen", "fourteen", "fifteen")  # fmt: skip
+           "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
+           "twenty-one")  # fmt: skip
 WORDS = (*NAMES, *NUMBERS, "has", "brothers", "and", "sisters", "How", "many", "at", "home", "?", "people", ".")
 AT = {word: place for place, word in enumerate(WORDS)}
 
@@ -28,15 +30,15 @@ AT = {word: place for place, word in enumerate(WORDS)}
 def puzzle(s: Study) -> None:
     """ "George has three brothers and one sister": how many are they at home, with both parents? A small transformer
     that has read questions alone goes on as texts of questions do, with another question. The same weights, trained
-    further on questions with their answers, answer. Names, brothers and sisters come in combinations, a quarter of
+    further on questions with their answers, answer. Names, brothers and sisters come in combinations, five hundred of
     which were withheld from both trainings; on these an answer counts if it is the right number. (A model of words
     and a closed world: what is seen is what tuning changes, not what a large model knows.)
 
     Next: [autoregressive models](../families/autoregressive.md).
     """
-    cases = torch.tensor(list(itertools.product(range(len(NAMES)), range(1, 7), range(1, 7))))
+    cases = torch.tensor(list(itertools.product(range(len(NAMES)), range(1, 10), range(1, 10))))
     cases = cases[s.noise("cases").permutation(len(cases))]
-    asked, known = cases[:108], cases[108:]
+    asked, known = cases[:500], cases[500:]
     model, space = GPT(Space((13,), levels=len(WORDS)), width=48, depth=2, heads=2), len(WORDS)
     how: dict[str, Any] = {"batch_size": 64, "lr": 3e-3, "seed": s.seed, "ema": None}
     steps = (60, 300) if s.quick else (600, 3000)
@@ -53,7 +55,11 @@ def puzzle(s: Study) -> None:
     s.least("share of them that are gone on with a name, as questions begin", named, 0.9)
     s.least("share answered rightly after tuning", share(after, asked), 0.6 if s.quick else 0.95)
     george = question(torch.tensor([[0, 3, 1]]))
-    s.note("George has three brothers and one sister", WORDS[int(next_words(model, george))])
+    said_of = WORDS[int(next_words(model, george))]
+    if s.quick:
+        s.note("George has three brothers and one sister", said_of)
+    else:
+        s.equal("George has three brothers and one sister", said_of, "seven")
     _, axis = s.figure(size=(6, 3.2), alt="What is said before tuning, another name, and after it, the number, for "
                        "each of eight withheld puzzles.")  # fmt: skip
     for k, (case, a, b) in enumerate(zip(asked[:8].tolist(), before.tolist(), after.tolist(), strict=False)):
