@@ -17,7 +17,7 @@ from genzoo.experiments import judges as schools
 from genzoo.experiments import reproductions as registry
 from genzoo.experiments.contrast import Contrast, decoupled, varied, whiten, whitening_filters
 from genzoo.experiments.judges import train_judge
-from genzoo.experiments.linked_zoo import COUNTERPARTS, linked_zoo
+from genzoo.experiments.linked_zoo import COUNTERPARTS, linked_zoo, unpacked
 from genzoo.experiments.speakers import without
 from genzoo.training import TrainConfig, train
 from genzoo.zoo import recipe_named
@@ -113,6 +113,9 @@ def test_linked_models_stand_in_one_table(tmp_path):
     same = [one["value"] == other["value"] for one, other in pairs if one["n"] == other["n"] == 80]
     assert not all(same)
     assert 0 <= outcome.value <= 1
+    assert {name: unpacked(shown).shape for name, shown in outcome.record["shown"].items()} == dict.fromkeys(
+        models, (10, 1, 8, 8)
+    )
 
 
 # --- contrast -----------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
@@ -23,7 +24,7 @@ from genzoo.distributions.resampling import require_rows, share_of
 from genzoo.distributions.samples import Samples, checked_rows
 from genzoo.evaluation.measurement import Estimate
 
-__all__ = ["TwoSample", "two_sample_test"]
+__all__ = ["TwoSample", "two_sample_test", "verdicts"]
 
 LEAST = 40  # of each set: 20 to learn from, 20 to be asked about
 
@@ -76,11 +77,46 @@ def two_sample_test(
     noise = Noise(seed, "two-sample test")
     parts = [rows[noise.permutation(len(rows))[:least].to(rows.device)].double() for rows in (real, made)]
     known, asked = (torch.cat(halves) for halves in zip(*(part.tensor_split(2) for part in parts), strict=True))
+    right = (_told(known, asked, hidden, decay, noise) > 0) == (_halves(asked) > 0)
+    return TwoSample(share_of(right), _tail(int(right.sum()), len(right)))
+
+
+def verdicts(
+    samples: Samples, reference: Samples, asked: Samples, *, hidden: int = 0, decay: float = 1e-3, seed: int = 0
+) -> Float[Tensor, " n"]:
+    """What the classifier of the test says of other rows, once it has learned from all of both sets: above zero it
+    takes a row for a sample.
+
+    Args:
+        samples: Rows of a model.
+        reference: Real rows.
+        asked: The rows that it is asked about, none of which it learned from.
+        hidden: The width of the hidden layer; 0 for logistic regression.
+        decay: The penalty on squared weights.
+        seed: Names the choice of rows, of which there are as many of both, and the first weights.
+
+    Raises:
+        TooFew: If a set has fewer than 20 rows.
+        NotFinite: If a number is NaN or infinite.
+
+    Example:
+        >>> x = Noise(0).normal(100, 2)
+        >>> (verdicts(x + 4, x, torch.tensor([[4.0, 4.0], [0.0, 0.0]])) > 0).tolist()
+        [True, False]
+    """
+    real, made = checked_rows(reference, samples, what="A classifier of two samples")
+    least = min(len(real), len(made))
+    require_rows(least, LEAST // 2, "A classifier of two samples")
+    noise = Noise(seed, "two-sample test")
+    known = torch.cat([rows[noise.permutation(len(rows))[:least].to(rows.device)].double() for rows in (real, made)])
+    return _told(known, checked_rows(asked, samples, what="What is asked")[0].double(), hidden, decay, noise)
+
+
+def _told(known: Tensor, asked: Tensor, hidden: int, decay: float, noise: Noise) -> Tensor:
+    """What is said of rows by who learned from others, real ones first and as many samples after them."""
     mean, scale = known.mean(0), known.std(0)
     known, asked = ((rows - mean) / torch.where(scale > 0, scale, 1) for rows in (known, asked))
-    weights = _learned(known, _halves(known), hidden, decay, noise)
-    right = (_logits(asked, weights) > 0) == (_halves(asked) > 0)
-    return TwoSample(share_of(right), _tail(int(right.sum()), len(right)))
+    return _logits(asked, _learned(known, _halves(known), hidden, decay, noise))
 
 
 def _halves(rows: Tensor) -> Tensor:

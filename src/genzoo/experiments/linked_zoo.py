@@ -5,10 +5,15 @@ samples that it takes for what was asked for, both with intervals, and what real
 without a classifier, which the link counts as one more, is the diffusion drawn in another way, and measured alike.
 """
 
+import base64
 import dataclasses
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from genzoo.data import read
 from genzoo.evaluation import Examiner, Measurement, Protocol
@@ -19,9 +24,10 @@ from genzoo.experiments.outcome import Outcome
 from genzoo.experiments.report import draw_wall, write_report
 from genzoo.training.checkpoint import write_json
 
-__all__ = ["COUNTERPARTS", "linked_zoo"]
+__all__ = ["COUNTERPARTS", "linked_zoo", "unpacked"]
 
 READ = "conditional fidelity"
+SHOWN = 10  # samples of each that the record keeps
 GUIDED, SCALE = "ddpm", 1.0  # what is drawn once more with guidance, and how much of it
 COUNTERPARTS: dict[str, dict[str, Any]] = {
     name: {"net": "mlp"} if name == "wgan_gp" else {}  # rounds of convolutions under a penalty are few in minutes
@@ -54,12 +60,29 @@ def linked_zoo(
     found = compare(read(data, given="label"), models, out=out, protocol=protocol, **budget, **train_settings)
     report, record, guided = write_report(found, title="Ten linked models"), found.to_json(), _guided(found)
     record["guided"] = {"of": GUIDED, "guidance": SCALE, "measurements": [each.to_json() for each in guided.values()]}
+    record["shown"] = {entry.name: _packed(entry.samples) for entry in found.entries}
     draw_wall(found, out / "wall.png")
     write_json(out / "record.json", record)
     for line in _lines(found, guided):
         say(line)
     shares = [told.value for entry in found.entries if (told := entry.measured(READ)) is not None]
     return Outcome(max(shares, default=0.0), None, report, record)
+
+
+def _packed(x: Tensor) -> dict[str, Any]:
+    """Some of the samples, by class where they are, as text: bytes, deflated."""
+    some = x[torch.arange(SHOWN) * len(x) // SHOWN].to(torch.uint8)
+    return {"shape": list(some.shape), "bytes": base64.b64encode(zlib.compress(some.numpy().tobytes(), 9)).decode()}
+
+
+def unpacked(shown: Mapping[str, Any]) -> Tensor:
+    """Pictures that a record shows.
+
+    Args:
+        shown: Of one model.
+    """
+    content = bytearray(zlib.decompress(base64.b64decode(shown["bytes"])))
+    return torch.frombuffer(content, dtype=torch.uint8).reshape(shown["shape"])
 
 
 def _guided(found: Comparison) -> dict[str, Measurement]:

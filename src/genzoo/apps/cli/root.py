@@ -23,6 +23,7 @@ from genzoo.apps.cli import (
     lecturing,
     outlying,
     posterior,
+    quizzing,
     reproduce,
     serving,
     sharing,
@@ -63,7 +64,7 @@ def genzoo(
 
 PARTS = (
     catalog, training, using, checking, averaging, exporting, posterior, completing, imputing, outlying, solving,
-    editing, compressing, chatting, reproduce, lecturing,
+    editing, quizzing, compressing, chatting, reproduce, lecturing,
     verifying, acting, serving, sharing,
 )  # fmt: skip
 for part in PARTS:

@@ -1,9 +1,5 @@
 """Pictures under suspicion: attacked ones, which a likelihood tells from clean ones; made ones beside real ones."""
 
-import base64
-from pathlib import Path
-
-import jinja2
 import torch
 from scipy import stats
 from torch import Tensor
@@ -11,13 +7,12 @@ from torch.nn.functional import cross_entropy
 
 from genzoo.core.abilities import Sequential
 from genzoo.data import Data, read
-from genzoo.data.picture import png
 from genzoo.evaluation import shipped_judge
 from genzoo.evaluation.two_sample import two_sample_test
 from genzoo.experiments.lectures.chains import taught
 from genzoo.experiments.lectures.study import Study
 from genzoo.experiments.lectures.style import wall
-from genzoo.zoo import store
+from genzoo.experiments.quiz import BOTH, quiz_of, write_quiz
 
 __all__ = ["attacked", "which_is_real"]
 
@@ -132,30 +127,9 @@ def which_is_real(s: Study) -> None:
     s.most("the regression's share of errors on pictures made", 1 - told.accuracy.value, 0.35)
     s.expect("its share of errors where both kinds are real", same.accuracy, 0.5)
     s.note("its share of errors, and a standard error", [1 - told.accuracy.value, float(told.accuracy.error or 0.0)])
-    sides = s.noise("sides").integers(2, 20)
-    pairs = [
-        pair if side else pair.flip(0) for side, pair in zip(sides, torch.stack([made, real], 1)[:20], strict=True)
-    ]
-    s.keep(asking(pairs, sides.tolist(), 1 - told.accuracy.value, s.folder / "pairs.html"))
-    s.equal("pairs in which the real one is on the right", int(sides.sum()), sum(
-        torch.equal(pair[1], real[k]) for k, pair in enumerate(pairs)))  # fmt: skip
-    _, axis = s.figure(size=(5, 3.2), alt="Ten pairs of digits, one of each drawn by a model.")
-    wall(axis, torch.cat(pairs[:10]).float() / 16, 4, "a pair: two beside each other")
-
-
-def asking(pairs: list[Tensor], sides: list[int], regression: float, path: Path) -> Path:
-    """A page that asks which of two pictures is real, pair by pair; nothing of it leaves the page."""
-    loader = jinja2.PackageLoader("genzoo.experiments")
-    template = jinja2.Environment(loader=loader, autoescape=True).get_template("pairs.html.j2")
-    sources = [[source(picture) for picture in pair] for pair in pairs]
-    asked = [[*pair, side] for pair, side in zip(sources, sides, strict=True)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with store.whole(path) as draft:
-        draft.write_text(template.render(pairs=asked, regression=regression), encoding="utf-8")
-    return path
-
-
-def source(picture: Tensor) -> str:
-    """A picture of 17 levels as an address that holds it."""
-    made = png(picture[0].mul(15).clamp(max=255).to(torch.uint8).numpy())
-    return f"data:image/png;base64,{base64.b64encode(made).decode()}"
+    quiz = quiz_of(made, data, pairs=40, seed=s.seed)
+    s.keep(write_quiz(quiz, data.codec, s.folder / "pairs.html"))
+    s.equal("pairs of real pictures, which are not counted", quiz.real.count(BOTH), 4)
+    s.note("pairs in which the same regression points at the real one", quiz.classifier)
+    _, axis = s.figure(size=(5, 3.2), alt="Ten pairs of digits; of most, one was drawn by a model.")
+    wall(axis, quiz.pictures[:10].flatten(0, 1).float() / 16, 4, "a pair: two beside each other")

@@ -163,7 +163,15 @@ def wavenet(
         drop_given=drop_given,
     )
     config = TrainConfig(
-        steps=3000, batch_size=4, lr=4e-3, warmup=100, clip_norm=100.0, precision="auto", ema=0.05, keep="best"
+        steps=3000,
+        batch_size=2,
+        optimizer="muon",
+        lr=4e-3,
+        warmup=100,
+        clip_norm=100.0,
+        precision="auto",
+        ema=0.05,
+        keep="best",
     )
     return Recipe(in_units(model), config)
 
