@@ -113,7 +113,10 @@ class Browser:
             ready, _, _ = select.select([self.back], [], [], max(0.0, until - time.monotonic()))
             if not ready:
                 return None
-            self.rest += os.read(self.back, PIECE)
+            piece = os.read(self.back, PIECE)
+            if not piece:
+                raise RuntimeError(f"The browser has ended, with {self.process.wait(10)}.")
+            self.rest += piece
         message, _, self.rest = self.rest.partition(b"\0")
         found: dict[str, Any] = json.loads(message)
         return found

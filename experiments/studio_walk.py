@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 from experiments.browser import Browser, Page
 from genzoo import read, train
@@ -234,8 +234,8 @@ def studio(home: Path) -> Iterator[str]:
     for name, (recipe, data, settings, steps) in made.items():
         if not (home / name).is_dir():
             train(recipe, data, settings=settings, steps=steps, out=home / name)
-    shown = Studio(home)
-    with listening("127.0.0.1", 0, None) as sock:
+    with contextlib.chdir(home.parent), listening("127.0.0.1", 0, None) as sock:
+        shown = Studio(Path(home.name))
         thread = threading.Thread(target=shown.run, args=(sock,))
         thread.start()
         try:
@@ -249,6 +249,9 @@ def into_docs(out: Path) -> None:
     """The pictures that the documentation shows, in few colors."""
     for name in SHOWN:
         shot = Image.open(out / f"{name if '-' in name else f'light-{name}'}.png").convert("RGB")
+        paper = Image.new("RGB", shot.size, shot.getpixel((2, shot.height - 2)))
+        _, _, _, last = ImageChops.difference(shot, paper).getbbox() or (0, 0, 0, shot.height)
+        shot = shot.crop((0, 0, shot.width, min(shot.height, last + 16)))
         shot.quantize(64).save(DOCS / f"studio-{name}.png", optimize=True)
 
 
@@ -259,6 +262,7 @@ def main() -> None:
     parser.add_argument("--docs", action="store_true", help="Put the pictures of the documentation into their place.")
     parser.add_argument("--runs", type=Path, help="The folder of the runs, to be used again; by default a new one.")
     asked = parser.parse_args()
+    asked.out = asked.out.resolve()
     asked.out.mkdir(parents=True, exist_ok=True)
     screens: dict[str, dict[str, Any]] = {
         "light": {"width": 1280, "height": 900},

@@ -222,6 +222,8 @@ def test_wrong_settings_are_refused_in_the_words_of_the_command_line(studio):
         ({"train": {"steps": 3, "minutes": 1}}, "a run has one budget"),
         ({"data": "/etc/passwd"}, "must be embedded or lie below"),
         ({"data": "uploads/../../outside"}, "must be embedded or lie below"),
+        ({"data": "x" * 300}, "must be embedded or lie below"),
+        ({"data": "a\0b"}, ""),
         ({"read": {"labels": "/etc/passwd"}}, "There is no option of reading 'labels' here."),
         ({"name": "../out"}, "name"),
         ({"recipe": "ddpm", "settings": {"classifier": "/etc"}}, "There is no run '/etc'."),
@@ -260,6 +262,7 @@ def test_files_are_uploaded_into_the_studio_alone(studio, home):
     assert told(studio, "/studio/data?name=config.json", b"{}")["data"].endswith("data-config.json")
     assert kept in told(studio, "/studio/data")["files"]
     assert refused(studio, "/studio/data?name=..", b"")[0] == 400
+    assert call(studio, f"/studio/data?name={'%E7%8C%AB' * 99}.csv", b"x\n1\n")[0] == 200
     assert call(studio, "/studio/data?name=big.csv", b"x" * (LIMITS.upload + 1))[0] == 413
     assert studio.sources.word(kept) == studio.sources.word("a-b.csv") == kept
 

@@ -51,7 +51,7 @@ class Sources:
             return said
         places = [Path(said), *(root / said for root in self.roots)]
         for path in (place.resolve() for place in places):
-            if path.exists() and any(path.is_relative_to(root) for root in self.roots):
+            if any(path.is_relative_to(root) for root in self.roots) and _is_there(path):
                 return str(path)
         allowed = ", ".join(str(root) for root in self.roots)
         raise Refusal(400, f"Data must be embedded or lie below {allowed}, got {said!r:.200}. Upload them, or start "
@@ -63,7 +63,7 @@ class Sources:
         Raises:
             Refusal: If it has no plain name, or there is no room.
         """
-        plain = re.sub(r"[^\w.-]+", "-", Path(name.replace("\\", "/")).name).lstrip(".-")[-100:]
+        plain = re.sub(r"[^\w.-]+", "-", Path(name.replace("\\", "/")).name).lstrip(".-")[-60:]
         if not plain or not Path(plain).suffix:
             raise Refusal(400, f"A file must have a name with an ending, as cats.zip, got {name!r:.120}. Rename it.",
                           "name", "invalid_name")  # fmt: skip
@@ -78,6 +78,14 @@ class Sources:
         with whole(path) as draft:
             draft.write_bytes(content)
         return str(path)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether something is; what cannot be a path is not."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def said(given: Sequence[str], x: Sequence[str], read: Mapping[str, Any]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,9 @@ from genzoo._files import read_bytes
 from genzoo.apps.serve.limits import Limits
 from genzoo.apps.serve.metrics import Metrics
 from genzoo.apps.serve.refusals import Refusal
+from genzoo.apps.serve.served import Served
 from genzoo.apps.serve.server import Server, ending_well
+from genzoo.apps.serve.wire import Asked
 from genzoo.apps.studio import board, near, page, samples, scored, trainings, walks
 from genzoo.apps.studio.commands import Commands
 from genzoo.apps.studio.library import Library
@@ -22,6 +24,7 @@ from genzoo.zoo.sampling import SAMPLING
 
 if TYPE_CHECKING:
     from fastapi import APIRouter, FastAPI
+    from starlette.requests import Request
 
 __all__ = ["Studio", "open_studio"]
 
@@ -120,38 +123,28 @@ class Studio:
             return Response(read_bytes(path / "samples" / file), media_type=kind)
 
     def _samples(self, router: "APIRouter") -> None:
-        from fastapi import Request
-
-        @router.post("/samples")
-        async def drawn(request: Request, asked: Samples) -> Any:
-            """Rows to look at."""
-            served = await asyncio.to_thread(self.library.find, asked.model)
-            return await samples.draw(request, served, asked)
-
-        @router.post("/file")
-        async def written(request: Request, asked: Samples) -> Any:
-            """Rows to keep."""
-            served = await asyncio.to_thread(self.library.find, asked.model)
-            return await samples.write(request, served, asked)
-
-        @router.post("/near")
-        async def nearest(request: Request, asked: Near) -> Any:
-            """Samples beside the training rows nearest to them."""
-            served = await asyncio.to_thread(self.library.find, asked.model)
-            return await near.near(request, served, asked)
-
-        @router.post("/walk")
-        async def walk(request: Request, asked: Walk) -> Any:
-            """The way from one latent to another."""
-            served = await asyncio.to_thread(self.library.find, asked.model)
-            return await walks.walk(request, served, asked)
-
-        @router.post("/score")
-        async def score(request: Request, asked: Scored) -> Any:
-            """How likely the rows of data are."""
-            served = await asyncio.to_thread(self.library.find, asked.model)
+        async def score(request: "Request", served: Served, asked: Scored) -> Any:
             source = None if asked.data is None else self.sources.word(asked.data)
             return await scored.score(request, served, source, asked)
+
+        self._answer(router, "/samples", Samples, samples.draw)
+        self._answer(router, "/file", Samples, samples.write)
+        self._answer(router, "/near", Near, near.near)
+        self._answer(router, "/walk", Walk, walks.walk)
+        self._answer(router, "/score", Scored, score)
+
+    def _answer(
+        self, router: "APIRouter", path: str, form: type[Asked], answer: Callable[..., Awaitable[Any]]
+    ) -> None:
+        """Adds a route that asks a run."""
+        from fastapi import Request
+
+        async def answered(request: Request, asked: Any) -> Any:
+            return await answer(request, await asyncio.to_thread(self.library.find, asked.model), asked)
+
+        answered.__annotations__["asked"] = form  # by which a body is read
+        answered.__doc__ = answer.__doc__
+        router.post(path)(answered)
 
     def _data(self, router: "APIRouter") -> None:
         from fastapi import Request
