@@ -161,6 +161,7 @@ def test_samples_are_those_of_the_command_line_and_files_carry_their_receipt(stu
     asked = {"model": "deep/digits", "n": 3, "seed": 4, "given": {"label": ["3", "4"]}}
     found = told(studio, "/studio/samples", asked)
     assert found["command"] == f"genzoo sample {home}/deep/digits -n 3 --seed 4 --given label=3,4"
+    assert told(studio, "/studio/command", asked) == {"command": found["command"]}
     run = load(home / "deep" / "digits")
     given = conditions(run.generative, run.config.data, {"label": "3,4"}, 3)
     x = run.generative.sample(3, given, seed=4, noise=False)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["draw", "write"]
+__all__ = ["command", "draw", "write"]
 
 
 async def draw(request: "Request", served: Served, asked: Samples) -> dict[str, Any]:
@@ -29,6 +29,11 @@ async def draw(request: "Request", served: Served, asked: Samples) -> dict[str, 
     (x,) = await answers(request, served.line, [drawn], served.seconds(asked.timeout))
     found = await asyncio.to_thread(shown, served, x)
     return found | {"seed": drawn.seed, "command": _command(served, asked, drawn)}
+
+
+async def command(request: "Request", served: Served, asked: Samples) -> dict[str, Any]:
+    """The command that draws the same, for rows that come another way."""
+    return {"command": _command(served, asked, served.drawn(asked.n, asked.seed, asked.given, asked.options))}
 
 
 async def write(request: "Request", served: Served, asked: Samples) -> "Response":

@@ -128,6 +128,7 @@ class Studio:
             return await scored.score(request, served, source, asked)
 
         self._answer(router, "/samples", Samples, samples.draw)
+        self._answer(router, "/command", Samples, samples.command)
         self._answer(router, "/file", Samples, samples.write)
         self._answer(router, "/near", Near, near.near)
         self._answer(router, "/walk", Walk, walks.walk)

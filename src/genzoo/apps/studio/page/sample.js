@@ -1,6 +1,6 @@
 // Samples of a run, with sliders for all that may be asked, and the file that the command line would write.
 
-import { file, post, save } from "./ask.js";
+import { file, post, save, stream } from "./ask.js";
 import { button, calmly, runner, slider } from "./controls.js";
 import { el, fill, status } from "./dom.js";
 import { conditions, options } from "./options.js";
@@ -13,10 +13,11 @@ export function sampling(name, about) {
   const { n, seed, given, wanted, node } = controls(about);
   const asked = () => ({ model: name, n: n.read() ?? 1, seed: seed.read() ?? 0, given: given.read(), options: wanted.read() });
   const draw = runner("Draw", async (signal) => {
-    const found = await post("/studio/samples", asked(), signal);
+    const body = asked(), look = (found) => fill(place, show(found, { shape: about.shape }));
+    const found = comesInSteps(about) ? await inSteps(body, look, signal) : await post("/studio/samples", body, signal);
     command.textContent = found.command;
-    fill(place, show(found, { shape: about.shape }));
-    told.say(`${found.items.length} with seed ${found.seed}.`);
+    look(found);
+    told.say(`${found.items.length} with seed ${body.seed}.`);
   }, told);
   const keep = runner("Download", async (signal) => {
     const body = asked();
@@ -30,6 +31,20 @@ export function sampling(name, about) {
     el("form", { className: "controls", "aria-label": "What to draw", onsubmit: (event) => { event.preventDefault(); draw.begin(); } },
       node, draw.node, keep.node, told.node),
     el("section", { "aria-label": "Samples" }, place, el("p", { className: "command" }, "The same by the command line: ", command)));
+}
+
+function comesInSteps({ genzoo, options: known }) {
+  return genzoo.kind === "image" && "steps" in known;
+}
+
+// Pictures while they come: what the run thinks of them so far, some times on the way.
+async function inSteps(body, look, signal) {
+  const found = { kind: "image", items: [], ...(await post("/studio/command", body, signal)) };
+  for await (const event of stream("/v1/images/generations", { ...body, stream: true, partial_images: 3 }, signal)) {
+    found.items[event.index] = event.b64_json;
+    if (event.index === body.n - 1) look(found);
+  }
+  return found;
 }
 
 function controls(about) {
