@@ -5,7 +5,6 @@ from scipy import stats
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from genzoo.core.abilities import Sequential
 from genzoo.data import Data, read
 from genzoo.evaluation import shipped_judge
 from genzoo.evaluation.two_sample import two_sample_test
@@ -13,6 +12,7 @@ from genzoo.experiments.lectures.chains import taught
 from genzoo.experiments.lectures.study import Study
 from genzoo.experiments.lectures.style import wall
 from genzoo.experiments.quiz import BOTH, quiz_of, write_quiz
+from genzoo.tasks.outliers import conformal, purify
 
 __all__ = ["attacked", "which_is_real"]
 
@@ -37,10 +37,10 @@ def attacked(s: Study) -> None:
         "clean": rows,
         "noise": (rows + PUSH * (2 * s.noise("noise").integers(2, *rows.shape) - 1)).clamp(0, 16).to(rows.dtype),
         "attacked": bad,
-        "led back": led_back(model.able(Sequential), bad, PUSH),
+        "led back": purify(model, bad, radius=PUSH),
     }
     known = model.log_prob(data.valid.head(len(data.valid))[0])
-    p = {name: rank(model.log_prob(x), known) for name, x in kinds.items()}
+    p = {name: conformal(-model.log_prob(x), -known) for name, x in kinds.items()}
     right = {name: (read_as(x, weight, bias) == labels).double().mean().item() for name, x in kinds.items()}
     s.least("p-values of clean pictures are uniform: that of Kolmogorov's test",
             stats.kstest(p["clean"].numpy(), "uniform").pvalue, 0.005)  # fmt: skip
@@ -87,24 +87,6 @@ def pushed(x: Tensor, label: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     p = (x.flatten(1).float() / 16 @ weight.T + bias).softmax(1)
     slope = (p - torch.nn.functional.one_hot(label.long(), 10)) @ weight
     return (x + PUSH * slope.sign().reshape(x.shape)).clamp(0, 16).to(x.dtype)
-
-
-def rank(log_p: Tensor, known: Tensor) -> Tensor:
-    """The share of known log p that are no higher, each with itself among them."""
-    return (1 + (known[None] <= log_p[:, None]).sum(1)).double() / (len(known) + 1)
-
-
-def led_back(chain: Sequential, x: Tensor, reach: int) -> Tensor:
-    """The likeliest level of each pixel in the model's order, among those within reach of what is seen."""
-    flat, levels = x.flatten(1).long(), torch.arange(17)
-    state, said = chain.begin(len(x)), []
-    with torch.no_grad():
-        for t in range(flat.shape[1]):
-            near = (levels - flat[:, t : t + 1]).abs() <= reach
-            symbol = chain.logits(state).masked_fill(~near, -torch.inf).argmax(1)
-            said.append(symbol)
-            state = chain.take(state, symbol) if t + 1 < flat.shape[1] else state
-    return torch.stack(said, 1).reshape(x.shape).to(x.dtype)
 
 
 def which_is_real(s: Study) -> None:
