@@ -117,9 +117,10 @@ def exact_score(s: Study) -> None:
     """
     target: Any = toy.density("8gaussians")
     rows = target.draw(5000 if s.quick else 50_000, s.noise("rows"))
-    how: Any = {"steps": 150} if s.quick else {"steps": 6000}
+    how: Any = {"steps": 150} if s.quick else {"steps": 4000}
+    small, calls = ({"width": 64}, 60) if s.quick else ({}, 120)
     model: Any = s.trained(
-        "ddpm", rows, settings={"width": 64, "sampler": "heun", "sampling_steps": 60 if s.quick else 120}, **how
+        "ddpm", rows, settings=small | {"sampler": "heun", "sampling_steps": calls}, **how
     ).generative
     exact = denoiser_of((target.means - model.shift) / model.scale, target.scale / model.scale, model.model.schedule)
     films: dict[str, list[Any]] = {"exact": [], "trained": []}
