@@ -83,13 +83,13 @@ def test_rows_are_those_of_the_command_line_whatever_else_is_served(server, fold
         return picture["data"][0]["b64_json"], [choice["text"] for choice in text["choices"]]
 
     with ThreadPoolExecutor(3) as pool, logged("genzoo.serve") as said:
-        others = pool.map(asked, range(12))
+        others = pool.map(asked, range(8))
         for _ in range(4):
             picture, _ = asked(5)
             assert base64.b64decode(picture) == (tmp_path / "one.png").read_bytes()
             text = told(server, "completions", model="verse", prompt="ab", seed=7, n=2, echo=True)
             assert [choice["text"] for choice in text["choices"]] == rows
-        assert len(list(others)) == 12
+        assert len(list(others)) == 8
     assert not [line for line in said if "one by one" in line]
     sizes = [line for line in call(server, "/metrics")[2].splitlines() if "turn_requests_bucket" in line]
     alone, all_ = (sum(float(line.split()[-1]) for line in sizes if f'le="{le}"' in line) for le in ("1.0", "+Inf"))

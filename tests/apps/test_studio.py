@@ -312,12 +312,15 @@ def test_comparisons_stand_on_a_board_with_the_best_marked(studio, home, monkeyp
     ]
     values = {"good": 1.0, "same": 1.1, "bad": 2.0}
     measured = {name: Measurement("−log p", value, 0.1, Kind.EXACT, "nats", 20) for name, value in values.items()}
-    entries = [{"name": name, "measurements": [m.to_json()]} for name, m in measured.items()]
+    entries = [
+        {"name": name, "runs": [str(home / "moons")], "measurements": [m.to_json()]} for name, m in measured.items()
+    ]
     for name, text in (("one", json.dumps({"data": "moons", "entries": entries})), ("spoilt", '{"entries": 3}')):
         (home / name).mkdir()
         (home / name / "report.json").write_text(text)
     (board,) = told(studio, "/studio/boards")["boards"]
     (column,) = board["columns"]
     assert (board["folder"], column["name"], column["better"]) == ("one", "−log p", "lower")
+    assert {entry["run"] for entry in board["entries"]} == {"moons"}
     assert {name: cell["best"] for name, cell in column["cells"].items()} == {"good": True, "same": True, "bad": False}
     assert column["cells"]["bad"]["text"] == str(measured["bad"])

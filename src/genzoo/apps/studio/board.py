@@ -57,11 +57,15 @@ def _board(path: Path, home: Path) -> dict[str, Any] | None:
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
     about = {name: report.get(name) for name in ("data", "budget", "why", "extractor", "failed")}
-    lines = [
-        {name: entry.get(name) for name in ("name", "recipe", "runs", "steps", "core_minutes", "parameters")}
-        for entry in entries
-    ]
+    kept = ("name", "recipe", "steps", "core_minutes", "parameters")
+    lines = [{name: entry.get(name) for name in kept} | {"run": _name(entry, home)} for entry in entries]
     return about | {"folder": path.parent.relative_to(home).as_posix(), "entries": lines, "columns": columns}
+
+
+def _name(entry: Mapping[str, Any], home: Path) -> str | None:
+    """What the first run of an entry is called here, if it lies here."""
+    runs = [Path(run).resolve() for run in entry.get("runs") or ()]
+    return runs[0].relative_to(home.resolve()).as_posix() if runs and runs[0].is_relative_to(home.resolve()) else None
 
 
 def _column(name: str, entries: list[dict[str, Any]]) -> dict[str, Any]:

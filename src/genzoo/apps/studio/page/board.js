@@ -44,7 +44,7 @@ async function until(wanted, signal) {
 
 function comparison({ folder, data, budget, why, entries, columns, failed }) {
   const heads = ["", "run", "recipe", ...columns.map((column) => head(column)), "core-minutes", "steps"];
-  const body = entries.map((entry, i) => el("tr", {}, el("td", { className: "number" }, String(i + 1)), el("th", { scope: "row" }, entry.name), el("td", {}, entry.recipe),
+  const body = entries.map((entry, i) => el("tr", {}, el("td", { className: "number" }, String(i + 1)), el("th", { scope: "row" }, entry.run ? el("a", { href: `#/run/${encodeURIComponent(entry.run)}` }, entry.run) : entry.name), el("td", {}, entry.recipe),
     columns.map(({ cells }) => el("td", { className: "number" }, cells[entry.name] ? told(cells[entry.name]) : "–")),
     el("td", { className: "number" }, number(entry.core_minutes)), el("td", { className: "number" }, number(entry.steps))));
   const floors = columns.some((column) => column.floor !== null)
