@@ -7,6 +7,7 @@ import http.client
 import io
 import json
 import math
+import signal
 import socket
 import threading
 import time
@@ -498,6 +499,16 @@ def test_it_ends_when_all_is_answered(folder, asking):
         status, head, answer = call(server, "/v1/images/generations", PICTURE)
         assert (status, answer["error"]["code"], "retry-after" in head) == (503, "draining", True)
         assert answer_of(client)[0] == 200
+
+
+def test_a_second_signal_ends_it_at_once(folder):
+    with running([folder / "moons"]) as server:
+        server._heard(signal.SIGTERM, None)
+        assert server.guard.draining
+        assert not server.http.force_exit
+        server._heard(signal.SIGTERM, None)
+        assert server.http.force_exit
+        assert server.http.should_exit
 
 
 def test_nothing_that_was_asked_is_kept(server):
