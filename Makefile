@@ -27,7 +27,7 @@ define unreachable
 	echo "fix:   check the connection or pip's settings (pip config list), then run the same command again." >&2
 endef
 
-.PHONY: help demo test lint types contracts pytest bench docs golden faults studio clean
+.PHONY: help demo test lint types contracts pytest bench docs golden faults supply studio clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -51,7 +51,7 @@ pytest: $(READY)-dev  ## tests and doctests alone
 	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --copies $(WORKERS)
 
 bench: $(READY)-dev  ## speed beside a bare loop (and beside peers, where a benchmark has them)
-	@for file in $$(grep -l __main__ benchmarks/*.py | grep -Ev "chains|faults|fuzzed|hostile|memory|mutations|reliability|strangers"); do \
+	@for file in $$(grep -l __main__ benchmarks/*.py | grep -Ev "chains|determinism|faults|fuzzed|hostile|memory|mutations|reliability|strangers|supply"); do \
 		echo "$$file"; $(BIN)/python -m benchmarks.$$(basename $$file .py) || exit 1; \
 	done
 
@@ -64,7 +64,12 @@ golden: $(READY)-oracles  ## ask the oracles again and freeze their answers in t
 	else echo "No test asks an oracle yet: nothing to freeze."; fi
 
 faults: $(READY)-dev  ## kill trainings, resume, compare bit for bit; read hostile files; fill memory; docs/reliability.md
-	@for name in faults memory hostile reliability; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	@for name in faults memory hostile determinism reliability; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+supply: $(READY)-dev  ## build wheel and source archive into dist/, with a bill of materials and the licences of all needs
+	$(BIN)/python -m hatchling build -d dist
+	$(BIN)/python -m pip check
+	$(BIN)/python -m benchmarks.supply
 
 studio: $(READY)-dev  ## walk through the studio's page in a headless Chromium; pictures of it go to build/walk
 	$(BIN)/python -m experiments.studio_walk --out build/walk

@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+import tarfile
 import tomllib
 import zipfile
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import genzoo
+from benchmarks import supply
 from genzoo.apps.cli.doctor import BRINGS
 from tests.source import nodes
 
@@ -83,6 +85,33 @@ def test_every_extra_says_what_it_brings() -> None:
     assert set(BRINGS) == set(EXTRAS) - FOR_DEVELOPERS
 
 
+def test_every_pin_but_that_of_torch_has_a_hash() -> None:
+    found = {name: version for name, (version, _) in supply.hashes().items()}
+    assert found == supply.pins(), "run python -m benchmarks.supply lock"
+
+
+def test_what_is_installed_fits_together_and_has_licences() -> None:
+    found = supply.brought("dev")
+    assert len(found) > 80
+    assert supply.broken(found) == []
+    shipped = supply.brought("all")
+    assert [name for name, each in shipped.items() if not supply.licence_of(each)] == []
+    assert [name for name, each in shipped.items() if supply.NO_LICENCE.search(supply.licence_of(each))] == []
+    told = supply.bill(shipped)
+    names = {part["name"] for part in told["components"]}
+    assert names == set(shipped)
+    assert all(set(link["dependsOn"]) <= names for link in told["dependencies"])
+    of_the_lock = {name for name, each in shipped.items() if supply.pins().get(name) == each.version}
+    assert {part["name"] for part in told["components"] if "hashes" in part} == of_the_lock
+
+
+def test_what_does_not_fit_together_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = supply.brought("dev")
+    monkeypatch.setattr(supply, "needed", lambda name: [(name, Requirement("numpy<1"))])
+    assert all("needs numpy<1, got 2." in line for line in supply.broken(found))
+    assert len(supply.broken(found)) == len(found)
+
+
 def test_nothing_forbidden_is_pinned() -> None:
     """No GPU libraries, nothing that needs torchvision, none of the compromised releases."""
     forbidden = re.compile(r"nvidia-.*|triton|torchvision|torchaudio|torch-fidelity|lpips")
@@ -111,10 +140,16 @@ def test_the_changelog_knows_the_version() -> None:
 
 def test_the_wheel_is_complete_and_repeatable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import hatchling.builders.wheel as builders
+    from hatchling.builders.sdist import SdistBuilder
 
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
-    first, second = (Path(next(builders.WheelBuilder(str(ROOT)).build(directory=str(tmp_path / i)))) for i in "ab")
-    assert first.read_bytes() == second.read_bytes()
+    first = Path(next(builders.WheelBuilder(str(ROOT)).build(directory=str(tmp_path / "a"))))
+    source = Path(next(SdistBuilder(str(ROOT)).build(directory=str(tmp_path))))
+    with tarfile.open(source) as file:
+        file.extractall(tmp_path / "unpacked", filter="data")
+    (unpacked,) = (tmp_path / "unpacked").iterdir()
+    second = Path(next(builders.WheelBuilder(str(unpacked)).build(directory=str(tmp_path / "b"))))
+    assert first.read_bytes() == second.read_bytes(), "the wheel is the same, built again of the source archive"
     shipped = {name for name in zipfile.ZipFile(first).namelist() if ".dist-info" not in name}
     source = {p for p in (ROOT / "src").rglob("*") if p.is_file() and "__pycache__" not in p.parts}
     records = {f"genzoo/experiments/records/{p.name}" for p in (ROOT / "experiments" / "records").iterdir()}
