@@ -5,9 +5,7 @@ to go on with, is the same.
 """
 
 import collections
-import contextlib
 import shlex
-import signal
 import subprocess
 import sys
 import threading
@@ -42,6 +40,7 @@ class Command:
         self.state: State = "waiting"
         self.lines: collections.deque[str] = collections.deque(maxlen=LINES)
         self.process: subprocess.Popen[str] | None = None
+        self.lock = threading.Lock()  # between one that begins and whoever stops it
         self.began = self.ended = 0.0
 
     def to_json(self) -> dict[str, Any]:
@@ -52,8 +51,12 @@ class Command:
 
     def go(self) -> None:
         """Runs it to its end."""
-        self.state, self.began = "running", time.monotonic()
-        with self._begun() as process:
+        with self.lock:
+            if self.state != "waiting":
+                return
+            self.state, self.began = "running", time.monotonic()
+            process = self._begun()
+        with process:
             assert process.stdout is not None
             for line in process.stdout:
                 self.lines.append(line.rstrip())
@@ -62,11 +65,11 @@ class Command:
             self.state = "done" if process.returncode == 0 else "failed"
 
     def stop(self) -> None:
-        """Ends it as Ctrl-C does: a training keeps a checkpoint first."""
-        process, self.state = self.process, "stopped"
-        if process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(signal.SIGINT)
+        """Ends it; a training keeps a checkpoint first. What a shell runs in its background may be deaf to SIGINT."""
+        with self.lock:
+            self.state = "stopped"
+            if self.process is not None:
+                self.process.terminate()
 
     def _begun(self) -> subprocess.Popen[str]:
         call = [*PROGRAM, *self.words]
