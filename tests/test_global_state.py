@@ -100,6 +100,7 @@ ENTRIES: dict[str, Callable[[Path, Path], object]] = {
     "train stages": lambda home, new: genzoo.train("latent_flow", "moons", out=new, **QUIET),
     "resume": lambda home, new: genzoo.resume(home / "images"),
     "load": lambda home, new: genzoo.load(home / "images"),
+    "from_pretrained": lambda home, new: genzoo.from_pretrained(home / "images"),
     "sample": lambda home, new: model(home).sample(4),
     "log_prob": lambda home, new: model(home).log_prob(torch.zeros(4, 2)),
     "rollout": lambda home, new: tasks.rollout(tasks.Policy(walker(), Fork()), 2),
