@@ -6,7 +6,6 @@ import dataclasses
 import http.client
 import io
 import json
-import math
 import signal
 import socket
 import threading
@@ -30,7 +29,7 @@ from genzoo.models.choice import Choice
 from genzoo.tasks import impute
 from genzoo.zoo.loading import load
 from genzoo.zoo.mistakes import Mistake
-from tests.apps.serving import LIMITS, call, refused, running, told
+from tests.apps.serving import CASES, LIMITS, call, refused, running, told
 from tests.logged import logged
 
 KEY = "a key"
@@ -257,62 +256,6 @@ def test_the_client_of_openai_asks_it_unchanged(server):
 
 
 # --- what is refused ----------------------------------------------------------------------------------------------
-
-CASES = {
-    "completions": [
-        ({"model": "no"}, 404, "model", "There is no model 'no'"),
-        ({}, 404, "model", "There are: verse"),
-        ({"model": "digits"}, 400, "model", "Ask it at /v1/images/generations"),
-        ({"model": "verse", "prompt": ""}, 400, "prompt", "empty text"),
-        ({"model": "verse", "prompt": "€"}, 400, "prompt", "must be in the alphabet"),
-        ({"model": "verse", "prompt": "a" * 64}, 400, "prompt", "at most 63 symbols, got 64"),
-        ({"model": "verse", "prompt": [10**6]}, 400, "prompt", "must hold symbols below"),
-        ({"model": "verse", "temperatur": 1}, 400, "temperatur", "Did you mean 'temperature'?"),
-        ({"model": "verse", "temperature": -1}, 400, "temperature", "greater than or equal to 0"),
-        ({"model": "verse", "n": "3"}, 400, "n", "valid integer"),
-        ({"model": "verse", "n": 17}, 400, "n", "at most 16"),
-        ({"model": "verse", "seed": -1}, 400, "seed", "greater than or equal to 0"),
-        ({"model": "verse", "given": {"label": 3}}, 400, "given", "unconditional"),
-        ({"model": "verse", "logprobs": 21}, 400, "logprobs", "less than or equal to 20"),
-        ({"model": "verse", "logprobs": 1, "echo": True}, 400, "logprobs", "/v1/score"),
-    ],
-    "images/generations": [
-        ({"model": "digits", "given": {"lable": 3}}, 400, "given", "Did you mean 'label'?"),
-        ({"model": "digits", "given": {"label": 11}}, 400, "given", "must be an integer in [0, 10)"),
-        ({"model": "digits", "given": {"label": {}}}, 400, "given.label", "must be a word, a number or a list"),
-        ({"model": "digits", "size": "64x64"}, 400, "size", "must be 8x8"),
-        ({"model": "digits", "prompt": " "}, 400, "prompt", "empty text"),
-        ({"model": "digits", "options": {"nois": True}}, 400, "options.nois", "Did you mean noise?"),
-        ({"model": "digits", "given": {"label": math.nan}}, 400, "given.label", "must be a word, a number or a list"),
-        ({"model": "digits", "options": {"noise": math.inf}}, 400, "options.noise", "must be a number, a word"),
-        ({"model": "digits", "options": {"noise": []}}, 400, "options.noise", "must be a number, a word"),
-        ({"model": "digits", "options": {"noise": 10**6}}, 400, "options", "n × entries × steps"),
-        ({"model": "digits", "response_format": "url"}, 400, "response_format", "b64_json"),
-    ],
-    "chat/completions": [
-        ({"model": "verse", "messages": []}, 400, "messages", "at least 1 item"),
-        ({"messages": [{"role": "user", "content": "a"}], "top_logprobs": 1}, 400, "top_logprobs", "Set logprobs"),
-        ({"model": "verse", "messages": [{"role": "user", "content": " "}]}, 400, "messages.0.content", "empty text"),
-    ],
-    "expect": [
-        ({"model": "moons", "of": "z > 1"}, 400, "of", "z"),
-        ({"model": "moons", "of": "x >"}, 400, "of", ""),
-        ({"model": "moons", "of": "x", "n": 10**6}, 400, "n", "n × entries × steps"),
-    ],
-    "impute": [
-        ({"model": "moons", "input": [{"x": "a"}]}, 400, "input", "number"),
-        ({"model": "digits", "input": [[1]]}, 400, "model", "Ask it at"),
-    ],
-    "score": [
-        ({"model": "verse", "input": ["ab"]}, 400, "input.0", "exactly 64 symbols"),
-        ({"model": "moons", "input": [[1, 2, 3]]}, 400, "input.0", "2 cells"),
-        ({"model": "moons", "input": [{"z": 1}]}, 400, "input.0.z", "There are: x, y"),
-        ({"model": "moons", "input": [["a", 1]]}, 400, "input", "number"),
-        ({"model": "moons", "input": [[0, 0]] * 100, "draws": 1000}, 400, "n", "n × entries × steps"),
-        ({"model": "digits", "input": ["%"]}, 400, "input.0", "must be base64"),
-        ({"model": "digits", "input": ["aGk="]}, 400, "input.0", "must be a whole PNG"),
-    ],
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("route", CASES)
