@@ -139,3 +139,9 @@ def test_a_row_with_holes_is_scored_by_who_marginalizes(tmp_path: Path) -> None:
     genzoo.train("mixture_table", genzoo.read(tmp_path / "t.csv", missing="keep"), out=tmp_path / "r", steps=2)
     (tmp_path / "one.csv").write_text("kind,n,size\n,3,0.2\n")
     assert "1 of 1 rows" in said("score", tmp_path / "r", "--data", tmp_path / "one.csv")
+
+
+def test_a_toy_is_named_as_data_by_a_run_of_one(tmp_path: Path) -> None:
+    """Toys have columns, and no kinds that could be asked for."""
+    genzoo.train("gaussian", "ring", out=tmp_path / "run")
+    assert "of 20,000 rows" in said("score", tmp_path / "run", "--data", "moons", "--out", tmp_path / "s.csv")

@@ -12,7 +12,7 @@ from genzoo.core.game import Trainable
 from genzoo.core.model import GenerativeModel
 from genzoo.core.noise import seeded
 from genzoo.core.space import Space
-from genzoo.data import ArrayCodec, Codec, Data, read
+from genzoo.data import ArrayCodec, Codec, Data, read, toy
 from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.data.dates import DateForm
 from genzoo.data.forms import Form
@@ -123,7 +123,7 @@ def other_data(
     said, (space, given) = config.data.asked(), config.spaces
     asked = {name: value for name, value in said.items() if name not in ("augment", "group", "source")}
     named = isinstance(codec, TableCodec | PointsCodec) and not _is_numbered(codec.columns)
-    if named:
+    if named and source not in toy.names():  # which have columns and nothing to be asked
         asked |= {"x": list(codec.columns), "kinds": kinds_of(space, codec)}
         asked |= _how_written(codec.forms.values()) if isinstance(codec, TableCodec) else {}
     data = read(source, **asked)
