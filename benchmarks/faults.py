@@ -28,12 +28,14 @@ from pathlib import Path
 
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from benchmarks import record
 from benchmarks.forked import Forked, genzoo
 from genzoo.core import Noise
 from genzoo.training.checkpoint import checkpoints
 from genzoo.training.journal import CLOCK
+from tests.zoo_tests.unclip import unclip
 
 SETTINGS = {
     "gaussian_mixture": "--data digits --steps 300 --train batch_size=64 --train checkpoint_every=5",
@@ -48,12 +50,15 @@ SETTINGS = {
     "cyclegan": "--data pairs --x a --given b --read paired=false --steps 60 --set width=4 --set pool=8 "
     "--train checkpoint_every=3 --train batch_size=4",  # it has a pool of images
     "unrolled_gan": "--data digits --steps 60 --set hidden=16 --train checkpoint_every=3",  # it looks ahead
+    "vq_vae": "--data digits --steps 30 --set width=4 --set codes=16 --train batch_size=8 "
+    "--train checkpoint_every=2",  # codes, then their prior
+    "unclip": "--data digits --given label --steps 60 --train checkpoint_every=3",  # three stages
     "dcgan": "--data digits --steps 60 --set width=4 --set augment=0.6 --train checkpoint_every=3",  # it adapts
 }
 PAIRS = 12  # images in each of the two folders that "pairs" stands for
 LOADED = ("genzoo.zoo.run", "genzoo.zoo.progress", "genzoo.apps.cli.training")  # before forking
 SPOILT_OF = ("gaussian_mixture", "vae")  # whose finished runs are spoilt
-STAGES = ("stage-1", ".")  # where the checkpoints of a run may be, the last stage last
+STAGES = ("stage-1", "stage-2", ".")  # where the checkpoints of a run may be, the last stage last
 
 
 def command(*words: str) -> list[str]:
@@ -143,6 +148,11 @@ SPOILT = {
     "a manifest of nothing": lambda path: (path / "manifest.json").write_text("{}"),
     "a manifest of another kind": lambda path: (path / "manifest.json").write_text("[1]"),
     "a manifest too deep": lambda path: (path / "manifest.json").write_text("[" * 200_000),
+    "weights cut short": lambda path: (path / "model.safetensors").write_bytes(
+        (path / "model.safetensors").read_bytes()[:-100]
+    ),
+    "no byte of weights": lambda path: (path / "model.safetensors").write_bytes(b""),
+    "nothing at all": lambda path: [file.unlink() for file in path.iterdir()],
     "no state": lambda path: (path / "state.json").unlink(),
 }
 
@@ -242,6 +252,17 @@ def samples_too_large(folder: Path) -> dict:
     return {"exit": done.returncode, "said": said, "good": good}
 
 
+def not_finite(folder: Path) -> dict:
+    """A rate at which weights become NaN: the training ends with a message, and every checkpoint is finite."""
+    run = folder / "not-finite"
+    words = [*start("vae", run), "--train", "lr=1e30", "--train", "clip_norm=none"]
+    done = subprocess.run(words, capture_output=True, text=True)
+    said = done.stderr.strip().splitlines()[-2:]
+    kept = [load_file(path) for path in run.rglob("model.safetensors")]
+    finite = all(tensor.isfinite().all() for tensors in kept for tensor in tensors.values())
+    return {"exit": done.returncode, "said": said, "good": done.returncode == 2 and finite and bool(kept)}
+
+
 def restarted(folder: Path) -> dict:
     """A process that dies under torchrun, which starts all of them again."""
     script, run = folder / "dies.py", folder / "restarted"
@@ -270,6 +291,7 @@ PROCESSES = {
     "a taken folder": contested,
     "a limit of files": too_large,
     "a limit of samples": samples_too_large,
+    "numbers that are not finite": not_finite,
     "torchrun": restarted,
 }
 
@@ -317,6 +339,7 @@ def main() -> None:
     draw, results = random.Random(options.seed), {}
     for name in LOADED:
         importlib.import_module(name)
+    importlib.import_module("genzoo.zoo").recipes()["unclip"] = unclip  # as a package of a user's would
     whole_set = set(SETTINGS) <= set(options.recipes.split(","))
     with tempfile.TemporaryDirectory() as folder:
         write_pairs(Path(folder))
