@@ -15,9 +15,7 @@ References:
 """
 
 import argparse
-import base64
 import json
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -107,15 +105,9 @@ def figures_of(run: Run, data: Data, eyes: dict[str, Judge], split: str, each: i
         told = heard(x, digit, speaker, eyes)
         dealt = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))
         told["dealt anew"] = {k: v for k, v in heard(x, digit[dealt], speaker[dealt], eyes).items() if k in eyes}
-        found[f"temperature {temperature}"] = told | {"shown": packed(x[::each]) if temperature < 1 else None}
-        run_folder = run.path
-        data.codec.save(x[::each], run_folder / f"wall-{temperature}.wav")
+        found[f"temperature {temperature}"] = told
+        data.codec.save(x[::each], run.path / f"wall-{temperature}.wav")  # one of each pair, to be listened to
     return found
-
-
-def packed(x: Tensor) -> list[str]:
-    """Sounds as text: levels up to the end, deflated."""
-    return [base64.b64encode(zlib.compress(bytes(row[row < 256].tolist()), 9)).decode() for row in x]
 
 
 def main() -> None:

@@ -133,7 +133,7 @@ ITEMS = (
         "002.9",
         "One model, many speakers",
         "h",
-        lacks="the record of an hour: a wavenet that is told digit and speaker",
+        lacks="a wavenet whose digits are heard: forty core minutes gave voices without words",
     ),
     Item("002.10", "Colorization, inpainting, uncropping, restoration", "m", "answers:four_tasks"),
     Item("002.11", "Logistic regression lowers a divergence", "s", "fitting:logistic"),

@@ -32,7 +32,7 @@ def forward_and_bound(s: Study) -> None:
     s.near("Πα", alpha.square(), 4.04e-5, within=5e-8)
     left = (alpha**2 * x0**2 + sigma**2 - 1 - (sigma**2).log()) / 2 / math.log(2)
     s.near("L_T in bits/dim", left, 2.9e-5, within=5e-7)
-    run = s.trained("ddpm", "spirals", steps=150 if s.quick else 6000, settings={"width": 64})
+    run = s.trained("ddpm", "spirals", steps=150 if s.quick else 6000, settings={"width": 64} if s.quick else {})
     model = run.generative
     x = toy.density("spirals").draw(512, s.noise("x"))
     plane, y = inside(model, x)

@@ -1,22 +1,18 @@
 """Items that an hour of training stands behind: drawn from the records of their experiments."""
 
-import base64
 import re
-import zlib
 
 import torch
 from scipy import stats
-from torch import Tensor
 
 from genzoo.data import toy
-from genzoo.data.codecs.audio import SoundCodec, expanded
 from genzoo.experiments.lectures.records import record
 from genzoo.experiments.lectures.study import Study
 from genzoo.experiments.lectures.style import wall
 from genzoo.experiments.linked_zoo import unpacked
 from genzoo.zoo import recipe_named
 
-__all__ = ["linked", "mode_collapse", "progress", "translation", "voices"]
+__all__ = ["linked", "mode_collapse", "progress", "translation"]
 
 FIELD = ("gan", "ali", "unrolled_gan", "veegan", "pacgan", "wgan_gp", "r3gan")
 
@@ -175,53 +171,6 @@ def linked(s: Study) -> None:
     )  # fewer levels: a small file
     for k, name in enumerate(shown):
         axis.text(-4, 29 * k + 14, name.replace("_", " "), ha="right", va="center", fontsize=11)
-
-
-def voices(s: Study) -> None:
-    """One WaveNet that is told a digit and a speaker says ten words in six voices, a sample of sound after another.
-    Two judges listen: one names the digit, one the speaker. Real clips that nobody trained on are what they reach at
-    most, and conditions dealt anew what chance does. The slide's claim is about fidelity that is alike from voice to
-    voice, so it is told for each speaker, with the spread of sounds of one digit beside that of real ones. Listen to
-    `voices.wav`: a row of digits for each speaker. van den Oord and others, 2016, arXiv:1609.03499.
-
-    Next: [models that go on](../families/autoregressive.md), and `python -m experiments.speaking` trains it again.
-    """
-    found = record("speaking", s.again)
-    made, real = found["temperature 0.9"], found["real"]
-    for number, name in enumerate(("digit", "speaker")):
-        s.least(f"share of sounds in which the {name} is heard", made[name]["share"], 0.6)
-        s.least(f"{name}: what is heard less what is where conditions are dealt anew",
-                made[name]["share"] - made["dealt anew"][name]["share"], 0.3)  # fmt: skip
-        s.note(f"{name} heard, by speaker: made, real", [made["by speaker"][number], real["by speaker"][number]])
-    s.least("sounds of each of 60 pairs", made["sounds"] / 60, 10)
-    s.note("spread of sounds of one digit, by speaker: made, real", [made["spread"], real["spread"]])
-    s.note("bits a sample, of held-out clips", [found["bits a sample"]["bits"], found["bits a sample"]["error"]])
-    sounds = [torch.tensor(list(zlib.decompress(base64.b64decode(each))), dtype=torch.uint8) for each in made["shown"]]
-    longest = max(map(len, sounds))
-    rows = torch.stack([torch.nn.functional.pad(each, (0, longest - len(each)), value=128) for each in sounds])
-    s.folder.mkdir(parents=True, exist_ok=True)
-    by_speaker = [6 * digit + speaker for speaker in range(6) for digit in range(10)]
-    s.keep(SoundCodec(8000, levels=256).save(rows[by_speaker], s.folder / "voices.wav"))
-    _, axes = s.figure(
-        1, 2, size=(7.2, 4.4), width_ratios=[1.5, 1], alt="Spectrograms of made digits, a row for each of six voices; "
-        "and the shares in which digit and speaker are heard, made and real."
-    )  # fmt: skip
-    wall(axes[0], torch.stack([spectrogram(rows[k]) for k in by_speaker]), 10, "zero to nine, six voices")
-    places = torch.arange(len(found["speakers"]))
-    for number, name in enumerate(("digit", "speaker")):
-        for marker, one in (("o", made), ("|", real)):
-            axes[1].plot(one["by speaker"][number], places + 0.2 * number - 0.1, marker, color=f"C{number}", ms=9,
-                         label=f"{name}, {'made' if one is made else 'real'}")  # fmt: skip
-    axes[1].set(yticks=places, yticklabels=found["speakers"], xlim=(0, 1.03), xlabel="share heard", ylim=(5.6, -2.4))
-    axes[1].legend(fontsize=10, ncols=2, loc="upper left", columnspacing=0.8)
-
-
-def spectrogram(levels: Tensor) -> Tensor:
-    """(1, H, W) the logarithm of a sound's strength by frequency, low at the bottom, and time, from 0 to 1."""
-    window = torch.hann_window(256)
-    strength = torch.stft(expanded(levels)[:6000], 256, 128, window=window, return_complex=True).abs().flip(0)[65:]
-    seen = strength.clamp(min=1e-2).log10()[None]
-    return (seen - seen.min()) / (seen.max() - seen.min() + 1e-9)
 
 
 def year(recipe: str) -> int:
