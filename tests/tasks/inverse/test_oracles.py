@@ -7,7 +7,19 @@ import torch
 
 from genzoo.core import Denoiser
 from genzoo.models.diffusion import Straight
-from genzoo.tasks.inverse import Exactness, Posterior, solve
+from genzoo.tasks.importance import WeightsCollapsed
+from genzoo.tasks.inverse import (
+    Exact,
+    Exactness,
+    Identity,
+    Interval,
+    Measurement,
+    Posterior,
+    hidden,
+    measure,
+    methods,
+    solve,
+)
 from tests.tasks.inverse.oracle import Known, Told, away, mixture_of, question
 
 N, STEPS = 600, 100
@@ -112,8 +124,6 @@ def test_a_step_calls_the_network_once_and_differentiates_it_no_more_often_than_
 
 
 def test_particles_that_collapse_are_an_error() -> None:
-    from genzoo.tasks.importance import WeightsCollapsed
-
     model = mixture_of(5)
     seen = question(model, m=6, sigma=0.002)
     with pytest.raises(WeightsCollapsed, match="Raise `particles`"):
@@ -129,3 +139,14 @@ def test_draws_that_have_left_the_numbers_are_no_answer(method: str, monkeypatch
     model = mixture_of(1)
     with pytest.raises(ValueError, match=f"must be finite, got NaN or ∞ from {method}"):
         solve(model, question(model), n=2, seed=0, method=method, steps=4)
+
+
+def test_particles_that_all_have_no_weight_are_a_collapse_and_exact_measurements_are_not_theirs() -> None:
+    """Nothing continuous hits a number, or an interval far out: no weight is NaN, and none is taken for an answer."""
+    model = mixture_of(5)
+    seen = measure(hidden((8,), 0.5), model.sample(1, seed=1).double(), Exact(), seed=2)
+    told = {choice.name: choice.why_not for choice in methods(model, seen)}
+    assert "without noise" in told["twisted"]
+    far = Measurement(Identity((8,)), torch.full((1, 8), 40.0, dtype=torch.float64), Interval(1e-3))
+    with pytest.raises(WeightsCollapsed, match="got 0"):
+        solve(model, far, n=1, seed=1, method="twisted", steps=3, particles=4)

@@ -27,7 +27,7 @@ from genzoo.core.model import evaluating
 from genzoo.core.noise import Noise
 from genzoo.tasks.importance import WeightsCollapsed
 from genzoo.tasks.inverse.guided import NO_DENOISER, STEPS, Led, Step, Way, denoising
-from genzoo.tasks.inverse.measurement import Measurement
+from genzoo.tasks.inverse.measurement import Exact, Measurement
 from genzoo.tasks.inverse.operator import Linear
 from genzoo.tasks.inverse.posterior import Exactness
 from genzoo.tasks.inverse.problem import Answer, Method, Problem, no_slope, refuse_diverged
@@ -124,6 +124,8 @@ class Twisted(Method):
         return int(options.get("particles", PARTICLES))
 
     def why_not(self, problem: Problem) -> str:
+        if isinstance(problem.measurement.noise, Exact):
+            return "what is known without noise gives particles no weight"
         return no_slope(problem.measurement) if problem.model.ability(Denoiser) is not None else NO_DENOISER
 
     def run(
@@ -257,7 +259,8 @@ def _answer(
     size = log_w.shape[1]
     index = systematic(log_w, per, noise.at("last")) + size * torch.arange(len(log_w), device=log_w.device)[:, None]
     log_z = (found.log_z + log_w.logsumexp(1) - math.log(size)).double().view(len(problem), -1)
-    ess = (1 / log_w.softmax(1).square().sum(1)).view(len(problem), -1).sum(1)
+    ess = (1 / log_w.softmax(1).square().sum(1)).nan_to_num(0.0)  # where none has any weight
+    ess = ess.view(len(problem), -1).sum(1)
     worst = float(ess.min())
     if worst < LEAST and not allow:
         raise WeightsCollapsed(
