@@ -169,6 +169,8 @@ MISTAKES = [
     ("studio {table}", "File exists", "Check the path"),
     ("edit {points} --strokes {home}/picture.png", "runs of images", "another run"),
     ("edit {run} --strokes {home}/none.png", "No such file", "Check the path"),
+    ("quiz {points}", "runs of images", "another run"),
+    ("quiz {run} --pairs 3", "--pairs", "--help"),
     ("push {empty} me/it", "must hold config.json", ""),
     ("pull nowhere", "OWNER/NAME", "Correct the name"),
     ("data check {empty}", "files of a known kind", "Convert"),

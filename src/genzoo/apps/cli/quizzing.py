@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from genzoo.apps.cli.heartbeat import Heartbeat
+from genzoo.apps.cli.pictures import codec_of
 from genzoo.apps.cli.using import DataOption, RunPath, data_of, loaded_on, sampling_options
 from genzoo.apps.cli.words import pairs as words_of
 from genzoo.zoo.store import read_config
@@ -34,7 +35,7 @@ def quiz(
     from genzoo.zoo.conditions import grid_conditions
 
     loaded = loaded_on(run, device)
-    model, asked = loaded.generative, data_of(loaded, data, online=False)
+    codec, model, asked = codec_of(loaded), loaded.generative, data_of(loaded, data, online=False)
     wanted = as_shown(model) | sampling_options(loaded, words_of("--set", options or ()))
     n = pairs + TEACHING
     with Heartbeat("quiz") as beat:
@@ -43,7 +44,7 @@ def quiz(
         made = model.sample(n, given, seed=seed, **wanted).cpu()
         beat.say("teaching a classifier")
         found = quiz_of(made, asked, pairs=pairs, seed=seed)
-    path = write_quiz(found, loaded.codec, out or run / "quiz.html")
+    path = write_quiz(found, codec, out or run / "quiz.html")
     say(f"{pairs} pairs, {found.classifier:.0%} told by a classifier: {path}")
 
 
