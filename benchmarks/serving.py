@@ -181,7 +181,8 @@ def bare_text(run: Run) -> Callable[[int], object]:
         from genzoo.models.stepping import stream
 
         drawn = stream(run.generative.able(Sequential), 1, noise=Noise(i, "sample"), prefix=prefix[None].long())
-        return [int(next(drawn)) for _ in range(4 + TOKENS)]
+        with torch.no_grad():
+            return [int(next(drawn)) for _ in range(4 + TOKENS)]
 
     return call
 
