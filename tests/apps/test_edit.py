@@ -69,7 +69,8 @@ def test_no_strength_is_the_guide_and_a_latent_tells_how_near_it_comes(home: Pat
     [
         ("edm", ("--strength", 2, "--given", "label=3"), "strength"),
         ("edm", ("--mask", "wide.png", "--given", "label=3"), "must be 8×8"),
-        ("edm", ("--out", "guide.png"), "must stay as it is"),
+        ("edm", ("--out", "guide.png"), "must stay as they are"),
+        ("edm", ("--mask", "mask.png", "--out", "mask.png"), "must stay as they are"),
         ("edm", ("--out", "x.jpg"), "Change the name's ending"),
         ("made", (), "denoiser or a latent"),
     ],
@@ -77,7 +78,7 @@ def test_no_strength_is_the_guide_and_a_latent_tells_how_near_it_comes(home: Pat
 def test_wrong_wishes_end_with_a_fix_and_write_nothing(
     home: Path, run: str, words: tuple[object, ...], said: str, tmp_path: Path
 ) -> None:
-    words = tuple(home / word if word in ("wide.png", "guide.png") else word for word in words)
+    words = tuple(home / word if word in ("wide.png", "guide.png", "mask.png") else word for word in words)
     before = (home / "guide.png").read_bytes()
     done = edit(home, run, "never.png", *words)
     assert done.exit_code == 2, done.output

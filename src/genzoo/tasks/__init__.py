@@ -11,7 +11,13 @@ __getattr__, __dir__, __all__ = attach(
         "expression": ["Column", "Expression", "ExpressionError", "Form"],
         "gradients": ["reparametrized_gradients", "score_gradients", "score_surrogate"],
         "imputation": ["Imputed", "impute"],
-        "importance": ["Normalizer", "WeightsCollapsed", "effective_sample_size", "log_normalizer"],
+        "importance": [
+            "Normalizer",
+            "WeightsCollapsed",
+            "effective_sample_size",
+            "effective_sample_sizes",
+            "log_normalizer",
+        ],
         "inference": ["Calibration", "Gaps", "calibration", "elbo", "fitted", "gaps", "iwae"],
         "intervals": ["Interval"],
         "latents": [

@@ -22,7 +22,14 @@ from genzoo.core.model import Capability, GenerativeModel
 from genzoo.tasks import intervals
 from genzoo.tasks.intervals import Interval
 
-__all__ = ["LogDensity", "Normalizer", "WeightsCollapsed", "effective_sample_size", "log_normalizer"]
+__all__ = [
+    "LogDensity",
+    "Normalizer",
+    "WeightsCollapsed",
+    "effective_sample_size",
+    "effective_sample_sizes",
+    "log_normalizer",
+]
 
 LogDensity = Callable[[Tensor], Tensor]
 
@@ -41,10 +48,21 @@ def effective_sample_size(log_weights: Float[Tensor, " n"]) -> float:
         >>> effective_sample_size(torch.zeros(64)), effective_sample_size(torch.tensor([0.0, -900.0]))
         (64.0, 1.0)
     """
-    if not len(log_weights) or not math.isfinite(log_weights.max()):
-        return 0.0
-    w = log_weights.double().softmax(0)
-    return (1 / w.square().sum()).item()
+    return effective_sample_sizes(log_weights).item() if len(log_weights) else 0.0
+
+
+def effective_sample_sizes(log_weights: Float[Tensor, "*rows n"]) -> Float[Tensor, "*rows"]:
+    """The same of each row; 0 where none has any weight, or one has no bound.
+
+    Args:
+        log_weights: The logarithms.
+
+    Example:
+        >>> effective_sample_sizes(torch.tensor([[0.0, 0.0], [-torch.inf, -torch.inf]])).tolist()
+        [2.0, 0.0]
+    """
+    found = 1 / log_weights.double().softmax(-1).square().sum(-1)
+    return torch.where(log_weights.amax(-1).isfinite(), found, 0.0)
 
 
 class Normalizer(NamedTuple):

@@ -58,8 +58,8 @@ def edit(
     path = out or run / "edited" / f"{guide.stem}-seed{seed}{codec.suffix}"
     if path.suffix.lower() != codec.suffix:
         raise Mistake(f"An edited picture is written as {codec.suffix}, got {path.name}.", "Change the name's ending.")
-    if path.resolve() == guide.resolve():
-        raise Mistake(f"The picture that is painted over must stay as it is, got it as --out {path}.", "Take another.")
+    if path.resolve() in {each.resolve() for each in (guide, mask) if each is not None}:
+        raise Mistake(f"Guide and mask must stay as they are, got one of them as --out {path}.", "Take another name.")
     path.parent.mkdir(parents=True, exist_ok=True)
     with Heartbeat("edit") as beat, whole(path) as draft:
         beat.say(f"painting {n} answers")

@@ -23,7 +23,7 @@ from genzoo.core.given import Given
 from genzoo.core.model import evaluating
 from genzoo.core.space import Space
 from genzoo.distributions.levels import flattened, unflattened
-from genzoo.tasks.importance import WeightsCollapsed
+from genzoo.tasks.importance import WeightsCollapsed, effective_sample_sizes
 from genzoo.tasks.inverse.ahead import Ahead, Apart, Mixed
 from genzoo.tasks.inverse.measurement import Exact
 from genzoo.tasks.inverse.posterior import Exactness
@@ -84,7 +84,7 @@ class Ancestral(Method):
         with torch.no_grad(), evaluating(model):
             found = self._walked(chain, rows, size, noise)
         log_w = found.by_island
-        ess = (1 / log_w.softmax(1).square().sum(1)).view(len(problem), -1).mean(1)
+        ess = effective_sample_sizes(log_w).view(len(problem), -1).mean(1)
         if size > 1 and float(ess.min()) < LEAST and not allow_collapse:
             raise WeightsCollapsed(
                 f"The particles of an island must be worth at least {LEAST:g}, got {float(ess.min()):.2g}. Raise "

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from genzoo.core.given import given_rows
 from genzoo.core.model import Capability
-from genzoo.tasks.importance import WeightsCollapsed, effective_sample_size
+from genzoo.tasks.importance import WeightsCollapsed, effective_sample_size, effective_sample_sizes
 from genzoo.tasks.inverse.measurement import as_numbers
 from genzoo.tasks.inverse.posterior import Exactness
 from genzoo.tasks.inverse.problem import Answer, Method, Problem
@@ -65,8 +65,7 @@ class Importance(Method):
             log_w = self._weights(part, rows, draws, allow_collapse)
             found.append((self._chosen(part, rows.first(draws), log_w, n, seed), log_w))
         weights = torch.stack([log_w for _, log_w in found])
-        ess = 1 / weights.double().softmax(1).square().sum(1)
-        ess = torch.where(weights.isfinite().any(1), ess, 0.0)
+        ess = effective_sample_sizes(weights)
         if float(ess.min()) < LEAST and not allow_collapse:
             raise _collapsed(draws, float(ess.min()))
         evidence = weights.double().logsumexp(1) - math.log(draws)

@@ -18,7 +18,7 @@ from genzoo.core.given import Given
 from genzoo.core.model import GenerativeModel, Unsupported
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
-from genzoo.tasks.importance import WeightsCollapsed
+from genzoo.tasks.importance import WeightsCollapsed, effective_sample_sizes
 from genzoo.tasks.inverse.measurement import Exact, Gaussian, Measurement
 from genzoo.tasks.inverse.operator import Identity
 from genzoo.tasks.inverse.pixels import Mask
@@ -106,8 +106,8 @@ class Parts(Method):
         found_b = self.solve(model.second, seen_b, n=1, given=rule, seed=seeds[1], start=rows.start)
         evidence_a = _evidence(model.first, found_a, found_a.x[0], problem.given)
         log_w = _evidence(model.second, found_b, found_b.x[0], rule).double().view(-1, particles)
-        ess = (1 / log_w.softmax(1).square().sum(1)).view(len(problem), n).mean(1)
-        if not float(ess.min()) >= min(LEAST, particles) and not allow_collapse:
+        ess = effective_sample_sizes(log_w).view(len(problem), n).mean(1)
+        if float(ess.min()) < min(LEAST, particles) and not allow_collapse:
             raise WeightsCollapsed(
                 f"The particles of a measurement must be worth at least {LEAST:g}, got {float(ess.min()):.2g}. Raise "
                 "`particles`, or pass allow_collapse=True to see what carries them."

@@ -25,7 +25,7 @@ from torch import Tensor
 from genzoo.core.abilities import Denoiser
 from genzoo.core.model import evaluating
 from genzoo.core.noise import Noise
-from genzoo.tasks.importance import WeightsCollapsed
+from genzoo.tasks.importance import WeightsCollapsed, effective_sample_sizes
 from genzoo.tasks.inverse.guided import NO_DENOISER, STEPS, Led, Step, Way, denoising
 from genzoo.tasks.inverse.measurement import Exact, Measurement
 from genzoo.tasks.inverse.operator import Linear
@@ -259,8 +259,7 @@ def _answer(
     size = log_w.shape[1]
     index = systematic(log_w, per, noise.at("last")) + size * torch.arange(len(log_w), device=log_w.device)[:, None]
     log_z = (found.log_z + log_w.logsumexp(1) - math.log(size)).double().view(len(problem), -1)
-    ess = (1 / log_w.softmax(1).square().sum(1)).nan_to_num(0.0)  # where none has any weight
-    ess = ess.view(len(problem), -1).sum(1)
+    ess = effective_sample_sizes(log_w).view(len(problem), -1).sum(1)
     worst = float(ess.min())
     if worst < LEAST and not allow:
         raise WeightsCollapsed(
