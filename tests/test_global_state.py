@@ -147,7 +147,7 @@ ENTRIES: dict[str, Callable[[Path, Path], object]] = {
 }
 PURE = {
     "recipe_named", "effective_sample_size", "score_surrogate", "pictured", "between", "summed", "direction", "along",
-    "plane", "traversed", "boxes",
+    "plane", "traversed", "boxes", "effective_sample_sizes",
 }  # fmt: skip
 
 
