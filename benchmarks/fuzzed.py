@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import record
-from benchmarks.serving import Server, asked, served
+from benchmarks.serving import Server, once, served
 from genzoo import train
 
 RUNS = {"gpt": "verse", "gaussian_mixture": "moons", "vae": "digits"}
@@ -31,7 +31,7 @@ ANSWERS = re.compile(rb'genzoo_requests_total\{route="([^"]+)",status="(\d+)"\} 
 
 def reference(server: Server, recipe: str) -> Any:
     """What a sensible request is answered, without what names the answer."""
-    status, content = asked(server, "POST", *REFERENCE[recipe])
+    status, content = once(server, "POST", *REFERENCE[recipe])
     told = json.loads(content)
     return status, {name: value for name, value in told.items() if name not in ("id", "created")}
 
@@ -48,7 +48,7 @@ def fuzzed(run: Path, recipe: str, tool: str, examples: int) -> dict[str, Any]:
         assert found, said[-2000:]
         assert reference(server, recipe) == before
         counts = [(route.decode(), int(status), int(n)) for route, status, n in
-                  ANSWERS.findall(asked(server, "GET", "/metrics")[1])]  # fmt: skip
+                  ANSWERS.findall(once(server, "GET", "/metrics")[1])]  # fmt: skip
     by_status: dict[int, int] = {}
     for _, status, n in counts:
         by_status[status] = by_status.get(status, 0) + n

@@ -1,5 +1,6 @@
 """Serving under load: 64 clients on the loopback, answered together and one at a time; what a request costs beside the
-bare call of the model; whether anything is lost, and whether memory grows.
+bare call of the model; how soon the first symbol comes, or a refusal where too many ask; whether anything is lost,
+and whether memory grows.
 
 Times of the server are of its processor, since the clients share the machine's cores with it; what clients wait is
 told beside them, of the clock.
@@ -11,9 +12,11 @@ import contextlib
 import http.client
 import json
 import os
+import select
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,8 +32,10 @@ from genzoo.data.codecs.image import ImageCodec
 from genzoo.zoo.loading import Run
 
 CLIENTS, TOKENS, ALONE = 64, 32, 100
+PAUSE = 0.05  # seconds before one asks again who waits for the first symbol
+BEGINNING = "the "
 TICK = os.sysconf("SC_CLK_TCK")
-Body = dict[str, Any]
+Body, Answer = dict[str, Any], tuple[int, bytes]
 
 
 class Server(NamedTuple):
@@ -58,7 +63,7 @@ def served(runs: list[Path], *more: str) -> Iterator[Server]:
         try:
             port = int(process.stdout.readline().split("/v1")[0].rpartition(":")[2])
             server = Server(process, port)
-            while asked(server, "GET", "/ready")[0] != 200:
+            while once(server, "GET", "/ready")[0] != 200:
                 time.sleep(0.1)
             yield server
         finally:
@@ -67,17 +72,27 @@ def served(runs: list[Path], *more: str) -> Iterator[Server]:
     assert process.returncode == 0
 
 
-def asked(server: Server, method: str, route: str, body: Body | None = None) -> tuple[int, bytes]:
-    """The status of an answer, and what it holds; 0 if there was none."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=600)
+def connected(server: Server) -> http.client.HTTPConnection:
+    """A connection, which a client keeps for all it asks."""
+    return http.client.HTTPConnection("127.0.0.1", server.port, timeout=600)
+
+
+def asked(connection: http.client.HTTPConnection, method: str, route: str, body: Body | None = None) -> Answer:
+    """The status of an answer and what it holds; 0 if there was none."""
     try:
-        with contextlib.closing(connection):
-            head = {"Content-Type": "application/json"}
-            connection.request(method, route, None if body is None else json.dumps(body), head)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
+        told = None if body is None else json.dumps(body)
+        connection.request(method, route, told, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
     except OSError:
+        connection.close()
         return 0, b""
+
+
+def once(server: Server, method: str, route: str, body: Body | None = None) -> Answer:
+    """The same over a connection of its own."""
+    with contextlib.closing(connected(server)) as connection:
+        return asked(connection, method, route, body)
 
 
 def loaded(
@@ -85,13 +100,17 @@ def loaded(
 ) -> dict[str, Any]:
     """What many clients at once see, and what the server computes for each request."""
 
-    def one(i: int) -> tuple[int, float]:
-        began = time.perf_counter()
-        return asked(server, "POST", route, body(i))[0], time.perf_counter() - began
+    def client(first: int) -> list[tuple[int, float]]:
+        found = []
+        with contextlib.closing(connected(server)) as connection:
+            for i in range(first, requests, clients):
+                began = time.perf_counter()
+                found.append((asked(connection, "POST", route, body(i))[0], time.perf_counter() - began))
+        return found
 
     before, began = server.processor_seconds(), time.perf_counter()
     with ThreadPoolExecutor(clients) as pool:
-        found = list(pool.map(one, range(requests)))
+        found = [each for some in pool.map(client, range(clients)) for each in some]
     spent, passed = server.processor_seconds() - before, time.perf_counter() - began
     waits = np.array([seconds for _, seconds in found])
     return {
@@ -104,48 +123,85 @@ def loaded(
 
 def one_by_one(server: Server, route: str, body: Callable[[int], Body], bare: Callable[[int], object]) -> Body:
     """What a request of a single client costs the server's processor beyond what the bare call costs this one's."""
-    before = server.processor_seconds()
-    for i in range(ALONE):
-        asked(server, "POST", route, body(i))
-    answer, before = server.processor_seconds() - before, time.process_time()
-    for i in range(ALONE):
-        bare(i)
-    call = time.process_time() - before
+    answer = call = 0.0
+    with contextlib.closing(connected(server)) as connection:
+        for i in range(ALONE):  # in turns: neighbors on the machine come and go
+            before = server.processor_seconds() if i % 10 == 0 else before
+            asked(connection, "POST", route, body(i))
+            if i % 10 == 9:
+                answer, before = answer + server.processor_seconds() - before, 0.0
+                began = time.process_time()
+                for k in range(i - 9, i + 1):
+                    bare(k)
+                call += time.process_time() - began
     figures = {"answer ms": answer, "bare call ms": call, "overhead ms": answer - call}
     return {name: round(1000 * value / ALONE, 2) for name, value in figures.items()}
 
 
-def first_symbol(server: Server, body: Body) -> float:
-    """Milliseconds until a stream brings its first event, the quickest half of some."""
-    waits = []
-    for i in range(ALONE):
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=600)
-        with contextlib.closing(connection):
+def first_symbols(server: Server, run: Path) -> dict[str, float]:
+    """Milliseconds until the first symbol, of a stream and of `genzoo chat`, which a user has open: in turns, each
+    after a pause."""
+    waits: dict[str, list[float]] = {"served": [], "chat": []}
+    command = [sys.executable, "-m", "genzoo", "chat", str(run)]
+    with (
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as chat,
+        contextlib.closing(connected(server)) as connection,
+    ):
+        assert chat.stdin is not None
+        assert chat.stdout is not None
+        for i in range(ALONE):
+            time.sleep(PAUSE)
             began = time.perf_counter()
-            told = json.dumps(body | {"stream": True, "seed": i})
+            told = json.dumps({"model": "gpt", "prompt": BEGINNING, "stream": True, "seed": i})
             connection.request("POST", "/v1/completions", told, {"Content-Type": "application/json"})
             answer = connection.getresponse()
             answer.readline()
-            waits.append(time.perf_counter() - began)
+            waits["served"].append(time.perf_counter() - began)
             answer.read()
-    return round(1000 * float(np.mean(sorted(waits)[: ALONE // 2])), 2)
+            time.sleep(PAUSE)
+            began = time.perf_counter()
+            chat.stdin.write(f"{BEGINNING}\n".encode())
+            chat.stdout.read(1)
+            waits["chat"].append(time.perf_counter() - began)
+            while select.select([chat.stdout], [], [], 2 * PAUSE)[0]:
+                os.read(chat.stdout.fileno(), 1 << 16)
+        chat.stdin.close()
+    found = {name: round(1000 * float(np.median(each)), 2) for name, each in waits.items()}
+    return found | {"times": round(found["served"] / found["chat"], 2)}
 
 
-def first_bare(run: Run) -> float:
-    """The same by the model, as `genzoo chat` does it once it has loaded the run."""
-    from genzoo.core import Noise, Sequential
-    from genzoo.models.stepping import stream
+def refusals(runs: list[Path], count: int) -> dict[str, Any]:
+    """How soon a line that many clients keep full refuses one more, whether what it took is answered, and whether
+    memory stays."""
+    long, over = {"model": "gpt", "prompt": BEGINNING, "max_tokens": 100}, threading.Event()
 
-    prefix = run.codec.ids("the ").long()[None]  # type: ignore[attr-defined]
-    waits = []
-    for i in range(ALONE):
-        began = time.perf_counter()
-        drawn = stream(run.generative.able(Sequential), 1, noise=Noise(i, "sample"), prefix=prefix)
-        with torch.no_grad():
-            symbol = [next(drawn) for _ in range(5)][-1]
-        run.codec.text(symbol.tolist())  # type: ignore[attr-defined]
-        waits.append(time.perf_counter() - began)
-    return round(1000 * float(np.mean(sorted(waits)[: ALONE // 2])), 2)
+    def keeper(i: int) -> list[int]:
+        statuses = []
+        with contextlib.closing(connected(server)) as connection:
+            while not over.is_set():
+                statuses.append(asked(connection, "POST", "/v1/completions", long | {"seed": i})[0])
+                time.sleep(0.02 if statuses[-1] == 429 else 0)
+        return statuses
+
+    with (
+        served(runs, "--timeout", "600", "--rows", "1", "--queue", "16") as server,
+        ThreadPoolExecutor(18) as pool, contextlib.closing(connected(server)) as connection,
+    ):  # fmt: skip
+        keepers = [pool.submit(keeper, i) for i in range(18)]
+        time.sleep(1)
+        megabytes, waits = server.megabytes(), []
+        while len(waits) < count:
+            began = time.perf_counter()  # one that gets in after all gives its place up at once
+            if asked(connection, "POST", "/v1/completions", long | {"timeout": 0.05})[0] == 429:
+                waits.append(time.perf_counter() - began)
+        grown = server.megabytes() - megabytes
+        over.set()
+        statuses = [status for each in keepers for status in each.result()]
+    return {
+        "refused": len(waits), "taken meanwhile": sum(status != 429 for status in statuses),
+        "answered of these": statuses.count(200), "memory grew MB": round(grown, 1),
+        **{f"p{k} ms": round(1000 * float(np.quantile(waits, k / 100)), 2) for k in (50, 99, 100)},
+    }  # fmt: skip
 
 
 def lasting(server: Server, minutes: float) -> dict[str, Any]:
@@ -164,7 +220,7 @@ def lasting(server: Server, minutes: float) -> dict[str, Any]:
 
 def text(i: int) -> Body:
     """Some symbols after a beginning."""
-    return {"model": "gpt", "prompt": "the ", "max_tokens": TOKENS, "seed": i}
+    return {"model": "gpt", "prompt": BEGINNING, "max_tokens": TOKENS, "seed": i}
 
 
 def picture(i: int) -> Body:
@@ -174,7 +230,7 @@ def picture(i: int) -> Body:
 
 def bare_text(run: Run) -> Callable[[int], object]:
     """The same by the model: all of a row, of which the last symbols are not asked for."""
-    prefix = run.codec.ids("the ")  # type: ignore[attr-defined]
+    prefix = run.codec.ids(BEGINNING)  # type: ignore[attr-defined]
 
     def call(i: int) -> object:
         from genzoo.core import Noise, Sequential
@@ -228,12 +284,12 @@ def measured(runs: list[Path], requests: int, minutes: float) -> dict[str, Any]:
                 "lost again": again["lost"], "alone": one_by_one(together, route, body, call),
             }  # fmt: skip
             print(name, json.dumps(figures[name]), flush=True)
-        served_first, bare_first = first_symbol(together, text(0)), first_bare(load(runs[0]))
-        figures["gpt"]["first symbol ms"] = {"served": served_first, "bare": bare_first}
+        figures["gpt"]["first symbol ms"] = first_symbols(together, runs[0])
         figures["clients"] = {clients: loaded(together, "/v1/completions", text, requests // 2, clients)
                               for clients in (1, 8, 32)}  # fmt: skip
         if minutes:
             figures["lasting"] = lasting(together, minutes)
+    figures["refusals"] = refusals(runs, count=20 * requests)
     return figures
 
 

@@ -24,8 +24,9 @@ EXTRAS = PROJECT["optional-dependencies"]
 FOR_DEVELOPERS = {"all", "dev", "docs", "oracles"}
 OURS = {"genzoo", "tests", "benchmarks", "experiments"}
 MODULES = {"pot": "ot", "scikit-learn": "sklearn", "pillow": "PIL", "pyyaml": "yaml"}  # named unlike their packages
-TOOLS = {  # called by name: by the Makefile, by pytest, by mypy, or by Sphinx as its configuration says
+TOOLS = {  # called by name: by the Makefile, by pytest, by mypy, by uvicorn, or by Sphinx as its configuration says
     "ruff", "mypy", "import-linter", "pytest-timeout", "types-PyYAML", "furo", "myst-parser",
+    "httptools", "uvloop",
 }  # fmt: skip
 BROUGHT = {
     "docutils": "sphinx",

@@ -25,7 +25,7 @@ COMPILED = (torch.float32, torch.float64)
 GUIDE = 1 << 13  # stretches into which a shared distribution is divided
 
 
-def philox(c0: Any, c1: Any, c2: Any, c3: Any, key: int) -> tuple[Any, Any, Any, Any]:
+def philox(c0: Any, c1: Any, c2: Any, c3: Any, key: Any) -> tuple[Any, Any, Any, Any]:
     """The four 32-bit words of Philox-4×32-10 at a counter (c0, c1, c2, c3).
 
     The same lines run on NumPy's uint64 arrays, whose calls cost half of torch's on a CPU, and on int64 tensors of any
@@ -36,7 +36,7 @@ def philox(c0: Any, c1: Any, c2: Any, c3: Any, key: int) -> tuple[Any, Any, Any,
         c1: The second, broadcastable with the first, as the others.
         c2: The third.
         c3: The fourth.
-        key: 64 bits of key.
+        key: 64 bits of key, a number or as the counter words an array or tensor.
 
     Example:
         >>> zero = np.zeros(1, np.uint64)
@@ -61,7 +61,7 @@ def words(
     row: Integer[np.ndarray, " n"],
     page: Integer[np.ndarray, " n"],
     draw: int,
-    key: int,
+    key: int | Integer[np.ndarray, " n"],
     out: Shaped[np.ndarray, "n width"],
     shift: int = 0,
 ) -> None:
@@ -71,7 +71,7 @@ def words(
         row: The number of each row, as uint64.
         page: The page of each row, as uint64.
         draw: The fourth word of the counter.
-        key: 64 bits of key.
+        key: 64 bits of key, or those of each row, as uint64.
         out: An array of a type that holds them: the numbers that are wanted need no second pass.
         shift: How many low bits to drop.
 
@@ -82,12 +82,12 @@ def words(
         True
     """
     blocks = -(-out.shape[1] // 4)
-    fill = once_it_pays(_fill, 40 * blocks * len(row), out.dtype)
+    fill = once_it_pays(_fill, 40 * blocks * len(row), out.dtype) if isinstance(key, int) else None
     if fill is not None and int((row | page).max(initial=0)) <= MASK:
         fill(row, page, np.uint64(draw), np.uint64(key), np.uint64(shift), out)
         return
     counter = row[:, None], page[:, None], np.arange(blocks, dtype=np.uint64)[None], np.uint64(draw)
-    for i, word in enumerate(philox(*counter, key)):
+    for i, word in enumerate(philox(*counter, key if isinstance(key, int) else key[:, None])):
         place = out[:, i::4]
         place[:] = (word >> shift)[:, : place.shape[1]]
 

@@ -25,9 +25,9 @@ Maker = Callable[["Words", tuple[int, ...], torch.dtype], Tensor]
 
 
 class Words(NamedTuple):
-    """The words of some rows of a draw: counter = (row, page, block, draw)."""
+    """The words of some rows of a draw: counter = (row, page, block, draw), under one key or one of each row."""
 
-    key: int
+    key: int | np.ndarray
     draw: int
     row: np.ndarray
     page: np.ndarray
@@ -42,7 +42,8 @@ class Words(NamedTuple):
             return out
         c0, c1 = (torch.from_numpy(part).to(self.device)[:, None] for part in (self.row, self.page))
         c2 = torch.arange(-(-width // 4), device=self.device)[None]
-        found = torch.stack(philox(c0, c1, c2, torch.full_like(c2, draw), self.key), dim=-1)
+        key = self.key if isinstance(self.key, int) else torch.from_numpy(self.key.view(np.int64)).to(c0)[:, None]
+        found = torch.stack(philox(c0, c1, c2, torch.full_like(c2, draw), key), dim=-1)
         return (found.flatten(1)[:, :width] >> shift).to(dtype)
 
 

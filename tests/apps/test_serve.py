@@ -21,9 +21,10 @@ from typer.testing import CliRunner
 from genzoo import read, train
 from genzoo.apps.cli.root import app
 from genzoo.apps.serve import listening
+from genzoo.apps.serve.joined import Joined
 from genzoo.apps.serve.line import Job
 from genzoo.apps.serve.speaking import Spoken, speak
-from genzoo.core import Sequential
+from genzoo.core import Noise, Sequential
 from genzoo.data.codecs.audio import SoundCodec
 from genzoo.models.choice import Choice
 from genzoo.tasks import impute
@@ -94,6 +95,24 @@ def test_rows_are_those_of_the_command_line_whatever_else_is_served(server, fold
     sizes = [line for line in call(server, "/metrics")[2].splitlines() if "turn_requests_bucket" in line]
     alone, all_ = (sum(float(line.split()[-1]) for line in sizes if f'le="{le}"' in line) for le in ("1.0", "+Inf"))
     assert alone < all_, "some were answered together"
+
+
+def test_rows_of_several_seeds_have_the_numbers_of_each():
+    parts = [
+        (Noise(3, "sample"), 2),
+        (Noise(2**40), 1),
+        (Noise(5).rows(torch.tensor([4, 1])), 2),
+        (Noise(7, start=9), 3),
+    ]
+    draws = [lambda noise, n: noise.words(n, 5), lambda noise, n: noise.uniform(n, 3, dtype=torch.float64),
+             lambda noise, n: noise.normal(n), lambda noise, n: noise.normal(n, 10_000)]  # fmt: skip
+    for draw in draws:
+        for page in (0, 3):
+            joined, alone = Joined(parts).at("z").tick(page), [(each.at("z").tick(page), n) for each, n in parts]
+            for _ in range(2):  # one draw after another
+                assert torch.equal(draw(joined, 8), torch.cat([draw(noise, n) for noise, n in alone]))
+    order = torch.tensor([7, 0, 3])
+    assert torch.equal(Joined(parts).rows(order).normal(3, 2), Joined(parts).normal(8, 2)[order])
 
 
 def test_texts_come_symbol_by_symbol(server):
@@ -280,6 +299,14 @@ def test_bodies_are_refused_before_they_are_read(server):
             for _ in range(20):
                 raw.sendall(b"400\r\n" + b" " * 1024 + b"\r\n")
         assert b" 413 " in raw.recv(100)
+    with socket.create_connection(("127.0.0.1", server.port)) as raw:  # of a head that does not end
+        raw.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: ")
+        with contextlib.suppress(OSError):
+            for _ in range(20):
+                raw.sendall(b"x" * 8192)
+        with contextlib.suppress(ConnectionResetError):  # what was sent beyond the answer is not read
+            assert b" 400 " in raw.recv(100)
+            assert raw.recv(100_000) is not None
     image = io.BytesIO()
     Image.new("L", (9, 8)).save(image, "png")
     wrong = base64.b64encode(image.getvalue()).decode()
@@ -320,7 +347,7 @@ class Slow:
             self.done += 1
             yield
         for job in jobs:
-            job.end(torch.zeros(job.rows, 1, 8, 8, dtype=torch.uint8))
+            job.end(job.asked.told(torch.zeros(job.rows, 1, 8, 8, dtype=torch.uint8)))
 
     def rests(self):
         """Whether it has ended within a step or two, however long one looks."""

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -20,6 +20,11 @@ from genzoo.core.noise import Noise
 __all__ = ["Drawn", "Part", "beside", "draw", "noise_of"]
 
 
+def _themselves(x: Tensor) -> Tensor:
+    """Rows, where a request reads them."""
+    return x.cpu()
+
+
 @dataclasses.dataclass(frozen=True)
 class Drawn:
     """Rows that are asked for.
@@ -30,6 +35,7 @@ class Drawn:
         given: Their condition in full.
         options: Of sampling.
         parts: How often it is told what has come of them before they are done.
+        told: What is told of rows, one of each, as their files; by default the rows.
     """
 
     n: int
@@ -37,18 +43,19 @@ class Drawn:
     given: Given
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     parts: int = 0
+    told: Callable[[Tensor], Any] = _themselves
 
     @property
     def key(self) -> tuple[Any, ...]:
         """What requests have in common that are drawn together."""
-        return "draw", tuple(sorted(self.options.items()))
+        return "draw", self.told, tuple(sorted(self.options.items()))
 
 
 class Part(NamedTuple):
-    """Rows as far as they have come."""
+    """What is told of rows as far as they have come."""
 
     number: int
-    x: Tensor
+    rows: Sequence[Any]
 
 
 class Watching:
@@ -68,11 +75,12 @@ class Watching:
         self.first = t if math.isnan(self.first) else self.first
         gone, start = 1 - t / self.first, 0
         for k, job in enumerate(self.jobs):
-            asked, rows = job.asked, slice(start, start + job.asked.n)
+            asked, place = job.asked, slice(start, start + job.asked.n)
             start += asked.n
             if self.told[k] < asked.parts and gone * (asked.parts + 1) >= self.told[k] + 1:
-                seen = self.denoiser.seen(passed.mean[rows], asked.given)
-                job.part(self.told[k], Part(self.told[k], self.denoiser.numbers.back(seen).cpu()))
+                seen = self.denoiser.seen(passed.mean[place], asked.given)
+                rows = asked.told(self.denoiser.numbers.back(seen))
+                job.part(self.told[k], Part(self.told[k], rows))
                 self.told[k] += 1
 
 
@@ -90,8 +98,9 @@ def draw(model: GenerativeModel, jobs: Sequence[Job]) -> Iterator[None]:
 
     with deadline(jobs):
         x = _drawn(model, asked, _watching(model, jobs))
-    for job, rows in zip(jobs, x.cpu().split([each.n for each in asked]), strict=True):
-        job.end(rows)
+    rows, end = asked[0].told(x), 0  # of all at once: many small calls would cost more than the model
+    for job, each in zip(jobs, asked, strict=True):
+        job.end(rows[end : (end := end + each.n)])
     yield
 
 

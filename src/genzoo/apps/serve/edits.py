@@ -70,7 +70,7 @@ async def edit(request: "Request", shelf: Shelf) -> "Response | dict[str, Any]":
     drawn = torch.where(known, x, served.of_the_space(found.x[:, 0].cpu()))
     about = {"seed": seed, "method": found.method, "exactness": found.exactness.value, "model": served.name,
              "remarks": served.remarks(given)}  # fmt: skip
-    pngs = await encoded(served, drawn)
+    pngs = encoded(await asyncio.to_thread(served.codec_of(ImageCodec).pngs, drawn))
     if asked.stream:
         return streamed(_each(completed(served, "image_edit", pngs, about)))
     data = [{"b64_json": file} for file in pngs]

@@ -1,17 +1,14 @@
 """Pictures: `/v1/images/generations`, whole or as events with what has come of them so far."""
 
-import asyncio
 import base64
 import time
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
-
 from genzoo.apps.serve.drawing import Part
 from genzoo.apps.serve.refusals import Refusal
 from genzoo.apps.serve.served import Served
-from genzoo.apps.serve.waiting import Waiting, answers, event, streamed, while_there
+from genzoo.apps.serve.waiting import Waiting, answers, event, streamed
 from genzoo.apps.serve.wire import Generation
 from genzoo.data.codecs.image import ImageCodec
 
@@ -30,14 +27,15 @@ async def generate(request: "Request", served: Served, asked: Generation) -> "Re
     served.must("images/generations")
     check_size(served, asked.size)
     given = prompted(served, asked.prompt, asked.given)
-    drawn = served.drawn(asked.n or 1, asked.seed, given, asked.options, asked.partial_images or 0)
+    files = served.codec_of(ImageCodec).pngs
+    drawn = served.drawn(asked.n or 1, asked.seed, given, asked.options, parts=asked.partial_images or 0, told=files)
     more = {"seed": drawn.seed, "remarks": served.remarks(given), "model": served.name}
     if asked.stream:
         waiting = Waiting(request, served.line, [drawn], served.seconds(asked.timeout))
-        first = await while_there(request, waiting.next())
+        first = await waiting.next()
         return streamed(_events(served, waiting, first, more))
-    (x,) = await answers(request, served.line, [drawn], served.seconds(asked.timeout))
-    data = [{"b64_json": each} for each in await encoded(served, x)]
+    (pngs,) = await answers(request, served.line, [drawn], served.seconds(asked.timeout))
+    data = [{"b64_json": each} for each in encoded(pngs)]
     return {"created": int(time.time()), "data": data, "output_format": "png"} | more
 
 
@@ -48,10 +46,10 @@ async def _events(
     while True:
         for _, each in news:
             if not isinstance(each, Part):
-                for told in completed(served, "image_generation", await encoded(served, each), more):
+                for told in completed(served, "image_generation", encoded(each), more):
                     yield told
                 return
-            for i, file in enumerate(await encoded(served, each.x)):
+            for i, file in enumerate(encoded(each.rows)):
                 yield _event(served, "image_generation.partial_image", i, file,
                              more | {"partial_image_index": each.number})  # fmt: skip
         news = await waiting.next()
@@ -76,9 +74,8 @@ def _event(served: Served, kind: str, i: int, file: str, more: dict[str, Any]) -
     return event(about | more, kind)
 
 
-async def encoded(served: Served, x: Tensor) -> list[str]:
-    """Rows as files in base64."""
-    files = await asyncio.to_thread(served.codec_of(ImageCodec).pngs, x)
+def encoded(files: Sequence[bytes]) -> list[str]:
+    """Files in base64."""
     return [base64.b64encode(file).decode() for file in files]
 
 

@@ -1,17 +1,21 @@
 """Noise of several requests one after another: rows that are drawn together and have the numbers of each alone."""
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from genzoo._stream import Maker
+from genzoo._stream import Maker, Words
 from genzoo.core.noise import Noise
 
 __all__ = ["Apart", "Joined"]
+
+AT_ONCE = 1 << 16  # numbers of all requests that are made in one go; more are made request by request, in cache
 
 
 class Apart(Exception):
@@ -74,5 +78,19 @@ class Joined(Noise):
         rows, *rest = shape
         if rows != self._ends()[-1]:
             raise Apart(f"{rows} rows of noise are drawn for {self._ends()[-1]} rows")
-        drawn = torch.cat([noise._draw(kind, make, (n, *rest), dtype) for noise, n in self.parts])
+        if math.prod(shape) <= AT_ONCE:
+            drawn = make(self._words(), shape, dtype)
+        else:
+            drawn = torch.cat([noise._draw(kind, make, (n, *rest), dtype) for noise, n in self.parts])
         return drawn if self.order is None else drawn[self.order.to(drawn.device)]
+
+    def _words(self) -> Words:
+        """The next draw of all, whose rows have the keys of their noises."""
+        for noise, _ in self.parts:
+            noise.draws += 1
+        counts, (first, _) = [n for _, n in self.parts], self.parts[0]
+        keys = np.array([noise.key for noise, _ in self.parts], np.uint64).repeat(counts)
+        pages = np.array([noise.page for noise, _ in self.parts]).repeat(counts)
+        rows = [np.arange(n) if noise.index is None else noise.index.numpy() for noise, n in self.parts]
+        starts = np.array([noise.start for noise, _ in self.parts]).repeat(counts)
+        return Words(keys, first.draws, np.concatenate(rows) + starts, pages, self.device)

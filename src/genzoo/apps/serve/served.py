@@ -215,9 +215,9 @@ class Served:
         return told_of_texts({name: _word(name, value) for name, value in asked.items()}, self.run.given_codecs)
 
     def drawn(
-        self, n: int, seed: int | None, given: Mapping[str, Any], options: Mapping[str, Any], parts: int = 0
+        self, n: int, seed: int | None, given: Mapping[str, Any], options: Mapping[str, Any], **more: Any
     ) -> Drawn:
-        """Rows that are asked for, as they are drawn.
+        """Rows that are asked for, as they are drawn; `more` is said of them to `Drawn`.
 
         Raises:
             Refusal: If a condition or an option is none of the run's, or it is too much work.
@@ -231,7 +231,7 @@ class Served:
                 raise Refusal(400, f"options.{name} must be a number, a word or null. Correct it.", f"options.{name}")
         self.bounded(n, options, self.limits.rows)
         seed = fresh_seed() if seed is None else seed
-        return Drawn(n, seed, self.given(given, n), self.shown | dict(options), parts)
+        return Drawn(n, seed, self.given(given, n), self.shown | dict(options), **more)
 
     def bounded(self, n: int, options: Mapping[str, Any], most: int | None) -> None:
         """Refuses more work than the server takes on.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from genzoo.apps.serve.app import routes
 from genzoo.apps.serve.guard import LOCAL, Guard
+from genzoo.apps.serve.heads import LONGEST, reader
 from genzoo.apps.serve.limits import Limits
 from genzoo.apps.serve.metrics import Metrics
 from genzoo.apps.serve.served import Shelf, shelved
@@ -51,7 +52,8 @@ class Server:
         self.http = uvicorn.Server(
             uvicorn.Config(
                 self.guard, log_config=None, access_log=False, lifespan="off", server_header=False,
-                timeout_graceful_shutdown=1, h11_max_incomplete_event_size=1 << 16,
+                proxy_headers=False, timeout_graceful_shutdown=1, http=reader(),
+                h11_max_incomplete_event_size=LONGEST,
             )
         )  # fmt: skip
         vars(self.http)["handle_exit"] = self._heard  # in the place of its own way to end

@@ -1,6 +1,5 @@
 """Sounds: `/v1/audio/speech`."""
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from genzoo.apps.serve.images import prompted
@@ -22,7 +21,6 @@ async def speak(request: "Request", served: Served, asked: Speech) -> "Response"
 
     served.must("audio/speech")
     given = prompted(served, asked.input or None, asked.given, "input")
-    drawn = served.drawn(1, asked.seed, given, asked.options)
-    (x,) = await answers(request, served.line, [drawn], served.seconds(asked.timeout))
-    (file,) = await asyncio.to_thread(served.codec_of(SoundCodec).wavs, x)
+    drawn = served.drawn(1, asked.seed, given, asked.options, told=served.codec_of(SoundCodec).wavs)
+    ((file,),) = await answers(request, served.line, [drawn], served.seconds(asked.timeout))
     return Response(file, media_type="audio/wav", headers={"x-genzoo-seed": str(drawn.seed)})

@@ -179,10 +179,12 @@ class Attended(Sequential):
             state = self.chain.select(state, self.left.nonzero().flatten().to(symbol.device))
             self.rows = self.rows[self.left]
         self.left = None
-        return self.chain.take(state, symbol[self.rows.to(symbol.device)])
+        return self.chain.take(state, symbol if len(self.rows) == self.n else symbol[self.rows.to(symbol.device)])
 
     def only(self, waited_for: Sequence[bool]) -> None:
         """Leaves rows out from the next symbol on, once they are worth it: those that are left must be copied."""
+        if all(waited_for):
+            return
         left = torch.tensor(waited_for)[self.rows]
         self.left = left if int(left.sum()) <= WORTH * len(self.rows) else None
 

@@ -13,7 +13,7 @@ from genzoo.apps.serve.logprobs import of_completion, of_talk
 from genzoo.apps.serve.refusals import Refusal, refused
 from genzoo.apps.serve.served import Served
 from genzoo.apps.serve.speaking import Piece, Said, Spoken, Told
-from genzoo.apps.serve.waiting import Waiting, answers, event, streamed, while_there
+from genzoo.apps.serve.waiting import Waiting, answers, event, streamed
 from genzoo.apps.serve.wire import Chat, Chosen, Completion, Part
 from genzoo.core.noise import fresh_seed
 from genzoo.data.codecs.text import SpellingCodec
@@ -130,7 +130,7 @@ async def told_in_pieces(
         before: What each text begins with.
     """
     waiting = Waiting(request, served.line, jobs, served.seconds(asked.timeout))
-    first = await while_there(request, waiting.next())
+    first = await waiting.next()
 
     async def events() -> AsyncIterator[str]:
         for i, text in enumerate(before):

@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from genzoo.apps.serve.line import Job, Line
 from genzoo.apps.serve.refusals import Refusal, refused
@@ -12,10 +12,9 @@ from genzoo.apps.serve.refusals import Refusal, refused
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.types import Receive, Scope, Send
 
-__all__ = ["LEAVE", "Waiting", "answers", "event", "streamed", "while_there"]
-
-T = TypeVar("T")
+__all__ = ["LEAVE", "Waiting", "answers", "event", "streamed"]
 
 LEAVE = "genzoo.leave"  # where a request keeps what is to be called when it is over, however it ends
 KEPT_ALIVE = 15.0  # seconds without news, after which a stream says that it goes on
@@ -37,6 +36,8 @@ class Waiting:
     def __init__(self, request: "Request", line: Line, asked: Sequence[Any], seconds: float) -> None:
         request.scope[LEAVE] = self.leave
         loop = asyncio.get_running_loop()
+        self.gone = asyncio.ensure_future(_gone(request))
+        self.gone.add_done_callback(self._went)
         self.news: asyncio.Queue[tuple[int, Any]] = asyncio.Queue()
 
         def teller(i: int) -> Callable[[Any], None]:
@@ -53,11 +54,16 @@ class Waiting:
 
     def leave(self) -> None:
         """Nobody waits any more: work on it ends within a step."""
+        self.gone.cancel()
         for job in self.jobs:
             job.over = True
 
+    def _went(self, gone: "asyncio.Future[None]") -> None:
+        if not gone.cancelled():
+            self.news.put_nowait((0, Refusal(499, "The client went away.", None, "client_closed_request")))
+
     async def next(self) -> list[tuple[int, Any]]:
-        """All that was told since, and which job it was told; what went wrong is raised."""
+        """All that was told since, and which job it was told; what went wrong is raised, and that the client went."""
         found = [await self.news.get()]
         while not self.news.empty():
             found.append(self.news.get_nowait())
@@ -68,20 +74,15 @@ class Waiting:
 
 
 async def answers(request: "Request", line: Line, asked: Sequence[Any], seconds: float) -> list[Any]:
-    """What comes of some jobs, in order; if the client goes away meanwhile, they end.
+    """What comes of some jobs, in order.
 
     Raises:
-        Refusal: If the line is full, or one cannot be answered.
+        Refusal: If the line is full, one cannot be answered, or the client goes away.
     """
-    waiting = Waiting(request, line, asked, seconds)
-
-    async def all_told() -> list[Any]:
-        found: dict[int, Any] = {}
-        while len(found) < len(asked):
-            found.update(await waiting.next())
-        return [found[i] for i in range(len(asked))]
-
-    return await while_there(request, all_told())
+    waiting, found = Waiting(request, line, asked, seconds), dict[int, Any]()
+    while len(found) < len(asked):
+        found.update(await waiting.next())
+    return [found[i] for i in range(len(asked))]
 
 
 def event(data: dict[str, Any], kind: str | None = None) -> str:
@@ -99,10 +100,20 @@ def event(data: dict[str, Any], kind: str | None = None) -> str:
 
 
 def streamed(events: AsyncIterator[str]) -> "Response":
-    """Events that are sent one by one."""
-    from starlette.responses import StreamingResponse
+    """Events that are sent one by one, the first at once; they end themselves if the client goes away."""
+    from starlette.responses import Response
 
-    return StreamingResponse(_sent(events), media_type="text/event-stream")
+    class Events(Response):
+        media_type = "text/event-stream"
+
+        async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+            del self.headers["content-length"]
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            async for part in _sent(events):
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return Events()
 
 
 async def _sent(events: AsyncIterator[str]) -> AsyncIterator[bytes]:
@@ -125,23 +136,6 @@ async def _sent(events: AsyncIterator[str]) -> AsyncIterator[bytes]:
     finally:
         if task is not None:
             task.cancel()
-
-
-async def while_there(request: "Request", work: Awaitable[T]) -> T:
-    """What some work gives, unless the client goes away before.
-
-    Raises:
-        Refusal: If it does; nobody reads it.
-    """
-    task, gone = asyncio.ensure_future(work), asyncio.ensure_future(_gone(request))
-    try:
-        await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise Refusal(499, "The client went away.", None, "client_closed_request")
-        return task.result()
-    finally:
-        for each in (task, gone):
-            each.cancel()
 
 
 async def _gone(request: "Request") -> None:

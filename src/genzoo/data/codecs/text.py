@@ -106,10 +106,11 @@ class TextCodec(SpellingCodec):
         if self.alphabet is None:
             parts = [text.encode() for text in texts]
             return np.frombuffer(b"".join(parts), dtype=np.uint8), np.array([len(part) for part in parts], dtype=int)
-        place = np.full(CODE_POINTS, -1, dtype=np.int32)
-        place[_code_points(self.alphabet)] = np.arange(len(self.alphabet), dtype=np.int32)
-        codes = _code_points("".join(texts))
-        ids = place[codes]
+        known, codes = _code_points(self.alphabet), _code_points("".join(texts))
+        beyond = int(known.max(initial=0)) + 1
+        place = np.full(beyond + 1, -1, dtype=np.int32)
+        place[known] = np.arange(len(known), dtype=np.int32)
+        ids = place[np.minimum(codes, beyond)]
         if unknown := [chr(code) for code in np.unique(codes[ids < 0])]:
             raise DataError(f"Characters must be in the alphabet, got {unknown[:10]}. Leave them out, or use bytes.")
         return ids, np.array([len(text) for text in texts], dtype=int)
