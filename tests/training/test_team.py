@@ -3,6 +3,7 @@ import torch
 from safetensors.torch import load_file
 
 from genzoo.training import TrainConfig
+from genzoo.training.checkpoint import newest
 from genzoo.training.team import Team
 from tests.training import together
 
@@ -17,6 +18,12 @@ def test_two_processes_with_half_the_batch_each_equal_one_with_the_whole(tmp_pat
         assert one.keys() == two.keys()
         worst = max(float((one[name] - two[name]).abs().max()) for name in one if one[name].numel())
         assert worst < 1e-6, f"{kind}: parameters differ by {worst}"
+    one, two = (newest(tmp_path / run / "checkpoints", print, lambda found: found) for run in ("whole", "shards"))
+    assert {len(list(step.glob("shard-*"))) for step in (tmp_path / "shards" / "checkpoints").iterdir()} == {0, 2}
+    for file, tensors in one.tensors.items():
+        for name, tensor in tensors.items():
+            torch.testing.assert_close(two.tensors[file][name], tensor, rtol=1e-9, atol=1e-9)
+    assert one.state["best"] == pytest.approx(two.state["best"], rel=1e-9)
 
 
 @pytest.mark.parametrize(("device", "message"), [("gpu", "must be auto"), ("cuda:0", "no cuda is here")])

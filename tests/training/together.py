@@ -36,6 +36,19 @@ def weights(folder):
             write_tensors(Path(folder) / kind, trained.model.state_dict())
 
 
+def sharded(folder, steps=6):
+    """Trains a U-Net into a folder, or goes on with it there; two ranks hold a half of it each."""
+    with seeded(0):
+        recipe = recipe_named("ddpm")(Space((1, 8, 8)), width=4, depth=1)
+    rows = Rows(Noise(0).normal(40, 1, 8, 8))
+    config = TrainConfig(
+        steps=steps, checkpoint_every=3, batch_size=7, precision="float64", device="cpu", ema=0.5, shard=True,
+        clip_norm=0.5, keep="best", validate_every=3, schedule="constant",
+    )  # fmt: skip
+    begun = "resumed" if Path(folder).exists() else "new"
+    train(recipe.model, rows, config, valid=rows, run=Path(folder), begin=begun, say=lambda remark: None)
+
+
 def forked(work, **environment):
     """The number of a new process that does some work: a copy of this one, which has imported what is needed."""
     if child := os.fork():
@@ -63,5 +76,16 @@ def team(work, others=()):
 
 
 def main(folder):
-    alone = forked(lambda: weights(f"{folder}/one"))
-    sys.exit(team(lambda: weights(f"{folder}/two"), [alone]))
+    sharded(f"{folder}/shards", steps=3)  # whole; two ranks go on from there, and one again from where they stopped
+
+    def alone():
+        weights(f"{folder}/one")
+        sharded(f"{folder}/whole", steps=9)
+
+    def together():
+        weights(f"{folder}/two")
+        sharded(f"{folder}/shards")
+
+    failed = team(together, [forked(alone)])
+    sharded(f"{folder}/shards", steps=9)
+    sys.exit(failed)

@@ -7,6 +7,8 @@ References:
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from genzoo.training.sharding import local
+
 __all__ = ["Average", "decay"]
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
@@ -45,12 +47,12 @@ class Average:
     """
 
     def __init__(self, model: nn.Module, total: float, share: float) -> None:
-        self.source = model
-        self.every = max(1, int(share * total / UPDATES))
-        length = share * total / self.every
+        self.source, self.share = model, share
+        self.over(total)
 
         def blend(mean: Tensors, values: Tensors, updates: Tensor | int) -> None:
-            get_ema_multi_avg_fn(decay(int(updates), length))(mean, values, updates)
+            follow = get_ema_multi_avg_fn(decay(int(updates), self.length))
+            follow([local(tensor) for tensor in mean], [local(tensor) for tensor in values], updates)
 
         self.averaged = AveragedModel(model, multi_avg_fn=blend)
 
@@ -58,6 +60,11 @@ class Average:
     def model(self) -> nn.Module:
         """The model with averaged weights."""
         return self.averaged.module
+
+    def over(self, total: float) -> None:
+        """Sets the steps that the run is planned for."""
+        self.every = max(1, int(self.share * total / UPDATES))
+        self.length = self.share * total / self.every
 
     def follow(self, step: int, *, last: bool = False) -> None:
         """Takes in the model's weights after a step, if an update is due or it is the last."""

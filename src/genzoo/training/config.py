@@ -31,6 +31,7 @@ class TrainConfig(BaseModel):
     core_minutes: float | None = Field(None, gt=0, description="processor time instead, as fair on a shared machine")
     batch_size: int = Field(128, ge=1, description="rows per optimizer step, over all processes")
     auto_batch: bool = Field(False, description="halve the batch until it fits into the memory")
+    shard: bool = Field(False, description="shard networks over torchrun's ranks (FSDP)")
     accumulate: int = Field(1, ge=1, description="parts into which a batch is split to save memory")
     optimizer: Literal["adamw", "muon"] = Field("adamw", description="muon moves matrices, AdamW the rest")
     lr: float = Field(1e-3, gt=0, description="peak learning rate of AdamW")
@@ -76,6 +77,14 @@ class TrainConfig(BaseModel):
         if self.patience is None:
             return WAITS if self.keep == "best" else None
         return self.patience or None
+
+    @model_validator(mode="after")
+    def _fits_shards(self) -> "TrainConfig":
+        if self.shard and self.averages:
+            raise ValueError("averages are kept of whole weights, got shard beside them: leave one out")
+        if self.shard and (self.minutes or self.core_minutes):
+            raise ValueError("a budget of time is timed on whole weights, got shard beside it: name steps")
+        return self
 
     @model_validator(mode="after")
     def _one_budget(self) -> "TrainConfig":

@@ -15,12 +15,14 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from genzoo._random import at_least_single
 from genzoo.core import Batch, DirectFit, Done, GenerativeModel, Instant, Noise, Player, Trainable, map_given, seeded
 from genzoo.training.config import TrainConfig
 from genzoo.training.finite import PATIENCE, Skips, gradient_norm, spoilt_gradient
 from genzoo.training.optimizers import Mover, clip, movers, rate
 from genzoo.training.order import Order, Part
 from genzoo.training.pace import Pace
+from genzoo.training.sharding import networks, shard
 from genzoo.training.team import Team
 from genzoo.training.tracing import rows_named, traced
 
@@ -95,6 +97,25 @@ class Course(abc.ABC):
         if tensors:
             raise ValueError(f"{type(self).__name__} keeps no tensors besides the model's, got {sorted(tensors)}.")
 
+    def shard(self) -> None:
+        """Shards the model's networks over all ranks.
+
+        Raises:
+            ValueError: If that cannot be done to the model.
+        """
+        raise ValueError(
+            "`shard` must be of a model with one player and a transformer or a U-Net, got "
+            f"{type(self.model).__name__}. Train it without: each rank then holds it whole."
+        )
+
+    def like(self, name: str) -> Tensor | None:
+        """The parameter that one of the `state_tensors` has a number for each number of, if there is one.
+
+        Args:
+            name: Its name there.
+        """
+        return None
+
     def seeded(self, step: int) -> contextlib.AbstractContextManager[None]:
         """Global randomness for a step, which dropout and the samplers of foreign loaders draw from."""
         return seeded((self.config.seed * 1_000_003 + step) % 2**63)
@@ -165,12 +186,8 @@ class Game(Course):
         self, model: Trainable, order: Order, config: TrainConfig, team: Team, say: Callable[[str], None] = print
     ) -> None:
         super().__init__(model, order, config, team, say)
-        players = list(model.players())
-        self.turns = [
-            Turn(player, mover, _others(model, player), Noise(config.seed, "train", player.name, device=team.device))
-            for player, mover in zip(players, movers(players, model, config), strict=True)
-        ]
-        self.prefix = len(players) > 1
+        self.turns = self._turns()
+        self.prefix = len(self.turns) > 1
         self.skips = self._skips()
 
     def total(self, steps: int | None) -> int:
@@ -204,6 +221,16 @@ class Game(Course):
         count = self.skips.count
         return f"{count:,} steps were skipped, for their loss or gradient was not finite" if count else None
 
+    def shard(self) -> None:
+        if len(self.turns) > 1 or not networks(self.model):
+            super().shard()
+        shard(self.model, self.team.device)
+        self.turns = self._turns()  # parameters are others from here on
+
+    def like(self, name: str) -> Tensor | None:
+        turn, _, rest = name.partition("/")
+        return self.turns[int(turn)].mover.like(rest) if rest else None
+
     def spoilt_from(self, step: int) -> int:
         return self.skips.began if self.skips.streak else step
 
@@ -218,6 +245,17 @@ class Game(Course):
         for i, turn in enumerate(self.turns):
             own = {name.removeprefix(f"{i}/"): t for name, t in tensors.items() if name.startswith(f"{i}/")}
             turn.mover.load_state_tensors(own)
+
+    def _turns(self) -> list[Turn]:
+        """The parts of the players, whose optimizers know nothing yet."""
+        players, config = list(self.model.players()), self.config
+        return [
+            Turn(player, mover, _others(self.model, player), self._noise(player))
+            for player, mover in zip(players, movers(players, self.model, config), strict=True)
+        ]
+
+    def _noise(self, player: Player) -> Noise:
+        return Noise(self.config.seed, "train", player.name, device=self.team.device)
 
     def _step(self, turn: Turn, number: int, page: int, now: Now) -> Mapping[str, Tensor | float]:
         turn.mover.zero_grad()
@@ -256,7 +294,8 @@ class Game(Course):
         """The logged values of all shares together."""
         if self.team.size == 1:
             return losses
-        whole = self.team.total(torch.stack([value.float() for value in losses.values()]))
+        dtype = at_least_single(losses["loss"].dtype)
+        whole = self.team.total(torch.stack([value.to(dtype) for value in losses.values()]))
         return dict(zip(losses, whole, strict=True))
 
     def _is_finite(self, loss: float, norm: float | None, place: "Place") -> bool:
@@ -275,6 +314,8 @@ class Game(Course):
 
     def _origin(self, place: "Place") -> str:
         """Where a loss or its gradient first stopped being finite, as far as can be found out."""
+        if self.team.shards:  # whoever asks a layer asks all ranks
+            return ""
         turn, done = place.turn, 0
         numbers = self.order.numbers(place.number, self.team.share)
         for part in _parts(place.batch, self.config.accumulate):

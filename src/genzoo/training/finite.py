@@ -2,9 +2,12 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from genzoo.training.sharding import is_shared, local
 
 __all__ = ["NotFinite", "Skips", "gradient_norm", "not_finite", "odd", "spoilt_gradient", "what_is_odd"]
 
@@ -28,10 +31,20 @@ def gradient_norm(parameters: Sequence[nn.Parameter]) -> Tensor | None:
     grads = [p.grad for p in parameters if p.grad is not None]
     if not grads:
         return None
-    norms = list(torch._foreach_norm(grads))  # one call for all of them; the public function takes twice the time
+    norms = _norms(grads)
     if len({norm.dtype for norm in norms}) > 1:
         norms = [norm.double() for norm in norms]
     return torch.linalg.vector_norm(torch.stack(norms))
+
+
+def _norms(grads: Sequence[Tensor]) -> list[Tensor]:
+    """The norm of each, or of all that are sharded together."""
+    whole = [grad for grad in grads if not is_shared(grad)]
+    norms = list(torch._foreach_norm(whole)) if whole else []  # one call; the public function takes twice the time
+    if shared := [grad for grad in grads if is_shared(grad)]:
+        total: Any = torch.nn.utils.get_total_norm(shared)
+        norms.append(total.full_tensor())
+    return norms
 
 
 def spoilt_gradient(model: nn.Module) -> str:
@@ -47,7 +60,7 @@ def spoilt_gradient(model: nn.Module) -> str:
         >>> spoilt_gradient(line)
         'the norm of the gradient is infinite, that of weight (Linear) reaches 1e+30'
     """
-    grads = {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}
+    grads = {name: local(p.grad) for name, p in model.named_parameters() if p.grad is not None}
     sizes = {name: float(grad.abs().max()) for name, grad in grads.items() if grad.numel()}
     if not sizes:
         return "the norm of the gradient is not finite"
@@ -73,7 +86,8 @@ def not_finite(tensors: Mapping[str, Tensor], like: Mapping[str, Tensor]) -> lis
         ['w holds NaN']
     """
     found = []
-    for name, tensor in tensors.items():
+    for name, shared in tensors.items():
+        tensor = local(shared)
         if tensor.is_floating_point() and not tensor.isfinite().all():
             before = like.get(name)
             if before is None or before.isfinite().all() or (tensor.isnan().any() and not before.isnan().any()):

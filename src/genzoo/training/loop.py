@@ -32,6 +32,8 @@ from genzoo.training.pacer import Pacer
 from genzoo.training.power import SAVES, Powers
 from genzoo.training.precision import half_on, resolved
 from genzoo.training.resources import explained
+from genzoo.training.shard_files import Like
+from genzoo.training.sharding import shard
 from genzoo.training.state import ROWS, Kept, State
 from genzoo.training.team import Team
 from genzoo.training.told import told_of
@@ -187,13 +189,17 @@ def _started(
     journal = Journal(run if team.is_first else None)
     state = State(model, config, team, course, journal, Pace.even(plan.steps), plan, told_of(course), fresh=fresh)
     state.average, state.powers = _average(state), _powers(state)
+    _shard(course, state.average)
     state.watch = watch
     _save(state, run)
     return state
 
 
 def _resumed(course: Course, run: Path) -> State:
-    fresh, say = odd(course.model), course.say
+    fresh, say, average = odd(course.model), course.say, None
+    if course.team.shards:
+        average = Average(course.model, 1, course.config.ema) if course.config.ema else None
+        _shard(course, average)
 
     def restored(found: disk.Checkpoint) -> State:
         kept, model = Kept(**found.state), course.model
@@ -202,14 +208,14 @@ def _resumed(course: Course, run: Path) -> State:
         state = State(
             model, course.config, course.team, course, Journal(None), pace, kept.plan, kept.told, fresh=fresh
         )
-        state.watch = Stopwatch(kept.seconds, kept.core_seconds)
+        state.watch, state.average = Stopwatch(kept.seconds, kept.core_seconds), average
         _put_back(state, found, kept, run)
         state.pace = pace
         if longer:
             state.waited, state.done = 0, False
         return state
 
-    state = disk.newest(run / "checkpoints", say, restored)
+    state = disk.newest(run / "checkpoints", say, restored, like=_like(course, average))
     say(f"resuming after step {state.step} of {state.total}")
     return state
 
@@ -225,8 +231,9 @@ def _put_back(state: State, found: disk.Checkpoint, kept: Kept, run: Path) -> No
     if spoilt := not_finite(tensors["model"], state.fresh):
         raise ValueError(spoilt[0])
     course.load_state_tensors(tensors.get("course", {}))
-    state.average, state.powers = _average(state), _powers(state)
+    state.average, state.powers = state.average or _average(state), _powers(state)
     if state.average is not None:
+        state.average.over(state.pace.planned)
         state.average.averaged.load_state_dict(tensors["average"])
     if state.powers is not None:
         state.powers.load(tensors["powers"])
@@ -254,7 +261,8 @@ def _fall_back(state: State, run: Path | None, error: NotFinite) -> None:
     if not disk.checkpoints(run / "checkpoints", limit):
         raise NotFinite(f"{error} There is no checkpoint before it to go back to.") from None
     step, folder = state.step, run / "checkpoints"
-    disk.newest(folder, state.course.say, lambda found: _put_back(state, found, Kept(**found.state), run), limit)
+    like = _like(state.course, state.average)
+    disk.newest(folder, state.course.say, lambda found: _put_back(state, found, Kept(**found.state), run), limit, like)
     state.rollbacks, state.course.slowed = times, SLOWER**times
     state.team.wait()  # until all have read it
     said = f"gone back from step {step:,} to {state.step:,}, with {SLOWER**times:g} of the rate from there on: {error}"
@@ -282,6 +290,23 @@ def _pace(course: Course, kept: Kept, step: int) -> Pace:
         f"A resumed training must keep its configuration, got other {', '.join(changed)}. Only steps may grow: it has "
         f"made {step:,} of {kept.pace.total:,}."
     )
+
+
+def _shard(course: Course, average: Average | None) -> None:
+    """Shards what is trained, and the average of its weights, if the configuration says so."""
+    if course.team.shards:
+        if average is not None:
+            shard(average.model, course.team.device)
+        course.shard()
+
+
+def _like(course: Course, average: Average | None) -> Like | None:
+    """What a rank of several is to read of a checkpoint; None: everything."""
+    if not course.team.shards:
+        return None
+    named = {"model": course.model.state_dict(), "average": {} if average is None else average.averaged.state_dict()}
+    named["best"] = named["model"]
+    return lambda file, name: course.like(name) if file == "course" else named[file].get(name)
 
 
 def _average(state: State) -> Average | None:
@@ -383,6 +408,8 @@ def _between(state: State, logged: Mapping[str, Any], valid: Source | None, call
 
 
 def _samples_due(state: State) -> bool:
+    if state.team.shards:  # who draws calls layers, which all ranks must
+        return False
     return bool(state.plan.grids) and state.due(state.config.sample_every, state.plan.grids)
 
 
@@ -396,17 +423,19 @@ def _checkpoint_due(state: State, saved: float) -> bool:
 
 
 def _save(state: State, run: Path | None) -> None:
-    """Writes a checkpoint, on the first process.
+    """Writes a checkpoint: on the first process, or on each rank what it holds.
 
     Raises:
         NotFinite: If the weights are not finite, before anything is written over the checkpoints that are.
     """
-    if spoilt := not_finite(state.model.state_dict(), state.fresh):
+    spoilt = not_finite(state.model.state_dict(), state.fresh)
+    if worst := state.team.most(len(spoilt)):
+        where = spoilt[0] if spoilt else "on another rank"
         raise NotFinite(
-            f"Weights must be finite, got {len(spoilt)} that are not after step {state.step:,}: {spoilt[0]}. The "
+            f"Weights must be finite, got {worst} that are not after step {state.step:,}: {where}. The "
             "checkpoints before are whole. Lower lr, set clip_norm, or look for extreme values in the data."
         )
-    if run is None or not state.team.is_first:
+    if run is None or not (state.team.is_first or state.team.shards):
         return
     tensors = {"model": state.model.state_dict(), "course": state.course.state_tensors()}
     if state.average is not None:
@@ -430,7 +459,7 @@ def _save(state: State, run: Path | None) -> None:
         "rollbacks": state.rollbacks,
         "config": state.config.model_dump(mode="json"),
     }
-    disk.save(run / "checkpoints", disk.Checkpoint(state.step, kept, tensors))
+    disk.save(run / "checkpoints", disk.Checkpoint(state.step, kept, tensors), state.team)
 
 
 @contextlib.contextmanager
@@ -456,8 +485,8 @@ def _finished(state: State, run: Path | None) -> Trained:
     if state.best_weights is not None:
         weights.load_state_dict(state.best_weights)
     weights.eval()
-    if run is not None and state.team.is_first:
-        disk.write_tensors(run / WEIGHTS, weights.state_dict())
+    if run is not None and (state.team.is_first or state.team.shards):
+        disk.write_tensors(run / WEIGHTS, weights.state_dict(), state.team)
     state.team.wait()
     watch = state.watch
     return Trained(weights, state.step, watch.seconds, watch.core_seconds, state.journal.rows, state.best, kept)

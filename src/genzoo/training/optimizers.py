@@ -14,6 +14,7 @@ from genzoo.training.config import TrainConfig
 from genzoo.training.muon import PreciseMuon
 from genzoo.training.pace import Pace
 from genzoo.training.precision import half_on
+from genzoo.training.sharding import is_shared, local, shared_like
 
 __all__ = ["Mover", "laid_out", "loaded", "movers", "rate"]
 
@@ -92,7 +93,7 @@ class AdamW:
     @torch.no_grad()
     def step(self, share: float) -> None:
         """Moves the parameters that have a gradient at a share of the peak rate."""
-        moved = [(i, p, p.grad) for i, p in enumerate(self.parameters) if p.grad is not None]
+        moved = [(i, local(p), local(p.grad)) for i, p in enumerate(self.parameters) if p.grad is not None]
         states = [self.state[i] if i in self.state else self._begun(i) for i, _, _ in moved]
         m, v, steps = ([state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step"))
         adamw(
@@ -113,7 +114,7 @@ class AdamW:
         )
 
     def _begun(self, i: int) -> dict[str, Tensor]:
-        p = self.parameters[i]
+        p = local(self.parameters[i].detach())
         step = torch.zeros((), device=p.device if self.fused else "cpu")
         self.state[i] = {"step": step, "exp_avg": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p)}
         return self.state[i]
@@ -156,7 +157,7 @@ class Mover:
 
     def state_tensors(self) -> dict[str, Tensor]:
         """Every tensor of the optimizers' state, by a flat name."""
-        states = [self.adamw.state] if self.adamw is not None else []
+        states = [] if self.adamw is None else [_shared(self.adamw.state, self.adamw.parameters)]
         states += [self.muon.state_dict()["state"]] if self.muon is not None else []
         return {
             f"{i}/{j}/{name}": value
@@ -165,6 +166,17 @@ class Mover:
             for name, value in kept.items()
         }
 
+    def like(self, name: str) -> Tensor | None:
+        """The parameter that one of the `state_tensors` has a number for each number of.
+
+        Args:
+            name: Its name there.
+        """
+        i, j, _ = name.split("/")
+        moved = [] if self.adamw is None else [self.adamw.parameters]
+        moved += [] if self.muon is None else [self.muon.param_groups[0]["params"]]
+        return moved[int(i)][int(j)]
+
     def load_state_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         """Puts the optimizers back into the state that `state_tensors` told."""
         states: list[dict[int, dict[str, Tensor]]] = [{}, {}]
@@ -172,7 +184,9 @@ class Mover:
             i, j, name = flat.split("/")
             states[int(i)].setdefault(int(j), {})[name] = value
         if self.adamw is not None:
-            self.adamw.state = {j: _beside(self.adamw.parameters[j], kept) for j, kept in states.pop(0).items()}
+            own = [local(p.detach()) for p in self.adamw.parameters]
+            states[0] = {j: {name: local(t) for name, t in kept.items()} for j, kept in states[0].items()}
+            self.adamw.state = {j: _beside(own[j], kept) for j, kept in states.pop(0).items()}
         if self.muon is not None:
             groups = self.muon.state_dict()["param_groups"]
             self.muon.load_state_dict({"state": states.pop(0), "param_groups": groups})
@@ -203,6 +217,11 @@ def laid_out(tensor: Tensor, parameter: Tensor) -> Tensor:
     return torch.empty_like(parameter, requires_grad=False).copy_(tensor)
 
 
+def _shared(states: dict[int, dict[str, Tensor]], parameters: Sequence[Tensor]) -> dict[int, dict[str, Tensor]]:
+    """What is kept of each parameter; of those that are sharded, as parts of a whole."""
+    return {j: {name: shared_like(t, parameters[j]) for name, t in kept.items()} for j, kept in states.items()}
+
+
 def _beside(parameter: Tensor, kept: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """What is kept of a parameter, where and as it is itself."""
     moved = {name: t.to(parameter.device) for name, t in kept.items()}
@@ -228,5 +247,11 @@ def _matrices(parameters: Sequence[nn.Parameter], model: nn.Module) -> list[nn.P
 
 def clip(parameters: Sequence[nn.Parameter], most: float | None, norm: Tensor | None) -> None:
     """Scales gradients of a norm down to the largest norm that is allowed, if one is set."""
-    if most is not None and norm is not None:
+    if most is None or norm is None:
+        return
+    if any(map(is_shared, parameters)):
+        torch._foreach_mul_(
+            [local(p.grad) for p in parameters if p.grad is not None], (most / (norm + 1e-6)).clamp(max=1.0)
+        )
+    else:
         torch.nn.utils.clip_grads_with_norm_(parameters, most, norm)

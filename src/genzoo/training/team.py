@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from genzoo.training.config import TrainConfig
 from genzoo.training.optimizers import laid_out
 from genzoo.training.precision import device_named, resolved
+from genzoo.training.sharding import is_shared
 
 __all__ = ["Team"]
 
@@ -41,6 +42,7 @@ class Team:
         if self.size > 1:
             self.rank, self.device = _met(self.device.type, self.size)
         self.is_first = self.rank == 0
+        self.shards = config.shard and self.size > 1
 
     def autocast(self, *, half: bool = True) -> contextlib.AbstractContextManager[None]:
         """The precision that losses are computed in; without half, bf16 is float32."""
@@ -88,10 +90,12 @@ class Team:
     def average_gradients(self, parameters: Sequence[nn.Parameter], loss: Tensor) -> Tensor:
         """Sums gradients that already carry each process's share, and the loss with them.
 
-        A gradient that is None on every process stays None, so a layer that no process used is not moved.
+        A gradient that is None on every process stays None, so a layer that no process used is not moved. Those of
+        sharded parameters are summed already, on the way back.
         """
         if self.size == 1:
             return loss
+        parameters = [p for p in parameters if not is_shared(p)]
         present = torch.tensor([p.grad is not None for p in parameters], dtype=loss.dtype, device=loss.device)
         grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
         flat = self.total(torch.cat([loss.reshape(1), present, *(g.flatten().to(loss.dtype) for g in grads)]))

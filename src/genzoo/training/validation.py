@@ -1,14 +1,16 @@
 """Validation: the same rows with the same noise every time, the weights that did best, and when to stop."""
 
 import math
+from collections.abc import Iterator
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from genzoo.core import GenerativeModel, Noise, Trainable
 from genzoo.training.course import Course
 from genzoo.training.order import Part, Source
 from genzoo.training.state import State
+from genzoo.training.team import Team
 
 __all__ = ["has_loss", "judge", "validate", "verdict"]
 
@@ -54,16 +56,28 @@ def validate(course: Course, weights: Trainable, valid: Source, rows: int, progr
     sums = torch.zeros(2, dtype=torch.float64)
     training = weights.training
     weights.eval()
-    for first in range(team.rank * config.batch_size, rows, team.size * config.batch_size):
-        index = torch.arange(first, min(rows, first + config.batch_size))
-        noise = Noise(config.seed, "valid", start=first, device=team.device)
+    for index, count in _batches(team, rows, config.batch_size):
+        noise = Noise(config.seed, "valid", start=int(index[0]), device=team.device)
         part = Part(*valid.gather(index, seed=config.seed), 0, len(index))
         batch = course.batch(part, noise, progress)
         with torch.no_grad(), course.autocast():
-            sums += torch.tensor([float(weights.loss(batch)) * len(batch), len(batch)], dtype=torch.float64)
+            sums += torch.tensor([float(weights.loss(batch)) * count, count], dtype=torch.float64)
     weights.train(training)
     total, count = team.total(sums.to(team.device)).tolist()
     return total / count if count else math.nan
+
+
+def _batches(team: Team, rows: int, size: int) -> Iterator[tuple[Tensor, int]]:
+    """The rows that this process judges, and how many of them count: whole batches in turn; or, where all must call
+    the same layers, a share of each, and a row that does not count where there are fewer than processes."""
+    if not team.shards:
+        for first in range(team.rank * size, rows, team.size * size):
+            yield torch.arange(first, min(rows, first + size)), min(rows - first, size)
+        return
+    for first in range(0, rows, size):
+        part = team.share(min(rows - first, size))
+        begin, count = min(first + part.start, rows - 1), part.stop - part.start
+        yield torch.arange(begin, begin + max(1, count)), count
 
 
 def verdict(state: State) -> str | None:

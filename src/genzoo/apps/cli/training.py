@@ -61,13 +61,14 @@ def train(
         Path | None, typer.Option("--from", help="Start from the weights of this finished run of the recipe.")
     ] = None,
     auto_batch: Annotated[bool, typer.Option("--auto-batch", help="Halve the batch until it fits in memory.")] = False,
+    shard: Annotated[bool, typer.Option("--shard", help="Shard networks over torchrun's ranks (FSDP).")] = False,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run, for more --steps if given.")] = None,
     online: Annotated[bool, typer.Option("--online", help="Let --resume fetch data from the hub.")] = False,
 ) -> None:
     """Train a recipe on data into a run's folder, or go on with one that stopped."""
     asked = _there(
         steps=steps, minutes=minutes, core_minutes=core_minutes, seed=seed, device=device,
-        auto_batch=auto_batch or None,
+        auto_batch=auto_batch or None, shard=shard or None,
     )  # fmt: skip
     seen = _there(binarize=binarize, size=size, color=color, skip_bad=skip_bad or None, group=group, hold_out=hold_out)
     if resume is not None:
