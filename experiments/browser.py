@@ -12,6 +12,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -25,6 +26,13 @@ QUIET = (
     "--disable-sync", "--no-first-run", "--hide-scrollbars", "--remote-debugging-pipe",
 )  # fmt: skip
 PIECE, SECONDS = 1 << 16, 60.0  # bytes that are read at a time; until something must have happened
+PIPED = """
+import fcntl, os, sys
+ends = [fcntl.fcntl(int(end), fcntl.F_DUPFD, 10) for end in sys.argv[1:3]]
+for end, place in zip(ends, (3, 4)):
+    os.dup2(end, place)
+os.execvp(sys.argv[3], sys.argv[3:])
+"""  # the browser hears at 3 and says at 4
 
 
 class Browser:
@@ -41,15 +49,7 @@ class Browser:
         self.profile = tempfile.mkdtemp()
         hears, ours = os.pipe()
         theirs, says = os.pipe()
-        call = [
-            "sh",
-            "-c",
-            f'exec "$@" 3<&{hears} 4>&{says}',
-            "sh",
-            program,
-            *QUIET,
-            f"--user-data-dir={self.profile}",
-        ]
+        call = [sys.executable, "-c", PIPED, str(hears), str(says), program, *QUIET, f"--user-data-dir={self.profile}"]
         self.process = subprocess.Popen(call, pass_fds=(hears, says), stderr=subprocess.DEVNULL)
         os.close(hears)
         os.close(says)

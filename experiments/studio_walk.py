@@ -36,6 +36,18 @@ DROPPED = """(() => {
   const drop = new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true });
   document.querySelector(".drop").dispatchEvent(drop);
 })()"""
+BROUGHT = """(async () => {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 32, height: 32 });
+  const pen = canvas.getContext("2d");
+  pen.fillRect(0, 0, 32, 32);
+  pen.fillStyle = "red";
+  pen.fillRect(8, 8, 12, 12);
+  const files = new DataTransfer(), picture = await new Promise((done) => canvas.toBlob(done));
+  files.items.add(new File([picture], "picture.png", { type: "image/png" }));
+  const input = document.querySelector("input[type=file]");
+  input.files = files.files;
+  input.dispatchEvent(new Event("change"));
+})()"""
 RESULTS = "document.querySelectorAll('.found .picture').length"
 
 
@@ -67,7 +79,7 @@ class Walk:
     def all(self) -> None:
         """Every main path."""
         for path in (self.runs, self.sample, self.neighbors, self.latent, self.score, self.inpaint, self.write,
-                     self.table, self.hear, self.check, self.train, self.board):  # fmt: skip
+                     self.caption, self.table, self.hear, self.check, self.train, self.board):  # fmt: skip
             path()
 
     def runs(self) -> None:
@@ -138,6 +150,18 @@ class Walk:
         if not self.page.run("document.querySelector('.texts pre').textContent.startsWith('the ')"):
             raise SystemExit("a text must go on from its beginning")
         self.look("write")
+
+    def caption(self) -> None:
+        """A text for a picture that is brought."""
+        self.page.go("#/run/captions/write")
+        self.page.wait(
+            "document.querySelector('h1').textContent === 'captions' && document.querySelector('input[type=file]')"
+        )
+        self.page.run(BROUGHT)
+        self.page.wait("document.querySelector('input[type=file]').files.length")
+        self.page.click("Write")
+        self.page.wait("[...document.querySelectorAll('.status')].some((each) => each.textContent === 'Done.')")
+        self.look("caption")
 
     def table(self) -> None:
         page = self.page
@@ -228,6 +252,7 @@ def studio(home: Path) -> Iterator[str]:
         "moons": ("gaussian_mixture", "moons", {}, 40),
         "moons-kde": ("kde", "moons", {}, None),
         "verse": ("gpt", "verse", {"width": 32, "depth": 2, "heads": 2}, 150),
+        "captions": ("gpt", read("shapes", x="caption", given="image"), {"width": 32, "depth": 1, "heads": 2}, 20),
         "digits": ("vae", read("digits", given="label"), {}, 600),
         "tones": ("gaussian_mixture", tones, heard, None),
     }

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import dataclasses
 import http.client
 import json
 import re
@@ -20,6 +21,7 @@ from genzoo.apps.cli.root import app
 from genzoo.apps.serve import Limits, listening
 from genzoo.apps.serve.refusals import Refusal
 from genzoo.apps.studio import Studio, commands
+from genzoo.data.codecs.image import ImageCodec
 from genzoo.evaluation.measurement import Kind, Measurement
 from genzoo.zoo.conditions import conditions
 from genzoo.zoo.loading import load
@@ -175,6 +177,26 @@ def test_samples_are_those_of_the_command_line_and_files_carry_their_receipt(stu
     )
     assert refused(studio, "/studio/samples", asked | {"given": {"label": "12"}})[0] == 400
     assert refused(studio, "/studio/samples", asked | {"n": 65})[1] == "n must be at most 64, got 65. Ask twice."
+
+
+def test_a_condition_may_be_a_picture_that_is_brought(studio, home, tmp_path):
+    x = torch.arange(20 * 64).reshape(20, 1, 8, 8).remainder(256).byte()
+    data = read({"y": x, "given": x.flip(-1)}, x="y", given="given")
+    train("cvae", data, settings={"hidden": 2}, steps=1, out=home / "turned", device="cpu")
+    served = studio.library.find("turned")
+    served.run = dataclasses.replace(served.run, given_codecs={"": ImageCodec()})
+    about = told(studio, "/studio/run?name=turned")
+    assert about["genzoo"]["given"]["given"]["file"] == "image"
+    photo = "data:image/png;base64," + base64.b64encode(ImageCodec().pngs(x[:1])[0]).decode()
+    asked = {"model": "turned", "n": 2, "seed": 4, "given": {"given": photo}}
+    found = told(studio, "/studio/samples", asked)
+    assert found["command"] == f"genzoo sample {home}/turned -n 2 --seed 4 --given given=given.png"
+    drawn = served.model.sample(2, x[:1].expand(2, -1, -1, -1), seed=4, noise=False)
+    assert [base64.b64decode(item) for item in found["items"]] == ImageCodec().pngs(drawn)
+    (tmp_path / "file.png").write_bytes(call(studio, "/studio/file", asked)[2])
+    verdict = looked_at(tmp_path / "file.png")
+    assert (verdict.state, verdict.receipt.given) == ("intact", ["given=given.png"])
+    assert "must be base64" in refused(studio, "/studio/samples", asked | {"given": {"given": "photo.png"}})[1]
 
 
 # --- trainings ----------------------------------------------------------------------------------------------------

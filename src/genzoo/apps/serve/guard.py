@@ -24,7 +24,8 @@ __all__ = ["LOCAL", "Guard"]
 log = logging.getLogger("genzoo.serve")
 LOCAL = ("localhost", "127.0.0.1", "::1")
 OPEN = ("/health", "/ready")  # asked by those who watch over servers, who have no key
-UPLOADS = ("/v1/score", "/v1/images/edits", "/v1/images/generations", "/v1/audio/speech", "/studio/data")
+UPLOADS = ("/v1/score", "/v1/images/edits", "/v1/images/generations", "/v1/audio/speech", "/studio/data",
+           "/studio/samples", "/studio/command", "/studio/file")  # fmt: skip
 SECURE = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",

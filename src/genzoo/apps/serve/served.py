@@ -99,13 +99,15 @@ class Served:
 
     @functools.cached_property
     def given_words(self) -> dict[str, Any]:
-        """What it is conditioned on, by the names of the data, with the classes that have names."""
+        """What it is conditioned on, by the names of the data, with classes that have names, or the kind of file."""
         data, spaces = self.run.config.data, self.model.given_space
         names = {own: (data.given or [own])[0] if len(spaces) == 1 else own for own in spaces}
         found = {}
         for own, name in names.items():
             classes = data.classes.get(own if own in data.classes else "", [])
             found[name] = {"is": str(spaces[own]), "classes": classes}
+            if name in self.files:
+                found[name]["file"] = self.files[name][1].kind
         return found
 
     @functools.cached_property

@@ -3,6 +3,7 @@
 import asyncio
 import shlex
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from genzoo.apps.cli.using import drawn_into
 from genzoo.apps.serve.calling import Called
 from genzoo.apps.serve.drawing import Drawn
 from genzoo.apps.serve.served import Served
+from genzoo.apps.serve.uploads import sent
 from genzoo.apps.serve.waiting import answers
 from genzoo.apps.studio.shown import shown
 from genzoo.apps.studio.wire import Samples
@@ -41,14 +43,15 @@ async def write(request: "Request", served: Served, asked: Samples) -> "Response
     from starlette.responses import Response
 
     drawn = served.drawn(asked.n, asked.seed, asked.given, asked.options)
-    given = [f"{name}={word}" for name, word in served.words(asked.given).items()]
-    record = {"n": drawn.n, "seed": drawn.seed, "given": given, "options": dict(drawn.options)}
+    record = {"n": drawn.n, "seed": drawn.seed, "options": dict(drawn.options)}
+    words = _words(served, asked.given)
 
     def written() -> bytes:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"sample{served.codec.suffix}"
-            drawn_into(served.run, record, path, path.suffix)
-            signed(served.run, record, path)
+            places = words | _brought(served, asked.given, Path(folder))
+            drawn_into(served.run, record | {"given": _told(places)}, path, path.suffix)
+            signed(served.run, record | {"given": _told(words)}, path)
             return read_bytes(path)
 
     (content,) = await answers(request, served.line, [Called(drawn.n, written)], served.seconds(asked.timeout))
@@ -57,8 +60,26 @@ async def write(request: "Request", served: Served, asked: Samples) -> "Response
 
 def _command(served: Served, asked: Samples, drawn: Drawn) -> str:
     words = ["genzoo", "sample", str(served.run.path), "-n", str(drawn.n), "--seed", str(drawn.seed)]
-    for name, word in served.words(asked.given).items():
-        words += ["--given", f"{name}={word}"]
+    for word in _told(_words(served, asked.given)):
+        words += ["--given", word]
     for name, value in asked.options.items():
         words += ["--set", f"{name}={value}"]
     return shlex.join(words)
+
+
+def _words(served: Served, given: Mapping[str, Any]) -> dict[str, str]:
+    """A condition as it is told: words, and for a file its name."""
+    files = {name: f"{name}{codec.suffix}" for name, (_, codec) in served.files.items() if name in given}
+    return served.words({name: value for name, value in given.items() if name not in files}) | files
+
+
+def _brought(served: Served, given: Mapping[str, Any], folder: Path) -> dict[str, str]:
+    """The files of a condition, kept for as long as they are read."""
+    places = {name: folder / f"{name}{codec.suffix}" for name, (_, codec) in served.files.items() if name in given}
+    for name, place in places.items():
+        place.write_bytes(sent(given[name], f"given.{name}"))
+    return {name: str(place) for name, place in places.items()}
+
+
+def _told(words: Mapping[str, str]) -> list[str]:
+    return [f"{name}={word}" for name, word in words.items()]

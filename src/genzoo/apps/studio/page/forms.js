@@ -4,10 +4,10 @@
 import { choice, field } from "./controls.js";
 import { el } from "./dom.js";
 
-// runs: names of runs for the fields that take one.
-export function form(schema, { skip = [], runs = {} } = {}) {
+// runs: names of runs for the fields that take one. own: whose the defaults are, where they are not the schema's.
+export function form(schema, { skip = [], runs = {}, own = "" } = {}) {
   const parts = Object.entries(schema.properties ?? {}).filter(([name]) => !skip.includes(name))
-    .map(([name, about]) => [name, entry(name, resolved(about, schema), (schema.required ?? []).includes(name), runs[name])]);
+    .map(([name, about]) => [name, entry(name, { ...resolved(about, schema), ...(own ? { default: undefined, own } : {}) }, (schema.required ?? []).includes(name), runs[name])]);
   return {
     nodes: parts.map(([, part]) => part.node),
     read: () => Object.fromEntries(parts.map(([name, part]) => [name, part.read()]).filter(([, value]) => value !== undefined)),
@@ -32,7 +32,7 @@ function entry(name, about, needed, runs) {
 
 function chosen(label, words, about, first, values) {
   const known = words.some(([value]) => value === String(first));
-  const input = choice(known ? words : [["", first === null ? "none" : "–"], ...words], known ? String(first) : "");
+  const input = choice(known ? words : [["", about.own ?? (first === null ? "none" : "–")], ...words], known ? String(first) : "");
   const before = input.value;
   const read = () => {
     if (input.value === before) return undefined;
@@ -46,7 +46,7 @@ function written(label, kind, about, optional) {
   const input = el("input", {
     type: numeric ? "number" : "text", autocomplete: "off", step: numeric ? (kind.type === "integer" ? "1" : "any") : null,
     min: kind.minimum ?? kind.exclusiveMinimum ?? null, max: kind.maximum ?? kind.exclusiveMaximum ?? null,
-    placeholder: about.default === null || about.default === undefined ? "none" : spelled(about.default),
+    placeholder: about.own ?? (about.default === null || about.default === undefined ? "none" : spelled(about.default)),
   });
   const hint = [about.description, limits(kind)].filter(Boolean).join(" · ");
   const read = () => {

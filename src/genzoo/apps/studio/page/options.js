@@ -37,7 +37,10 @@ export function conditions(given) {
   return { nodes: parts.map(([, part]) => part.node), read: () => said(parts) };
 }
 
-function condition(name, { classes, is }) {
+const FILES = { image: ["image/*", "A picture"], audio: [".wav", "A sound, as WAV"] };
+
+function condition(name, { classes, is, file }) {
+  if (FILES[file]) return brought(name, is, FILES[file]);
   if (!classes.length) {
     const input = el("input", { type: "text", autocomplete: "off", placeholder: is });
     return { node: field(name, input, "Empty: none."), read: () => (input.value.trim() === "" ? undefined : input.value) };
@@ -45,6 +48,19 @@ function condition(name, { classes, is }) {
   const input = choice([["", "any"], ["*", "each in turn"], ...classes.map((word) => [`=${word}`, word])], "");
   const read = () => (input.value === "" ? undefined : input.value === "*" ? classes : input.value.slice(1));
   return { node: field(name, input), read };
+}
+
+// A condition that is a file: a data URL, once it has been read.
+function brought(name, is, [accept, what]) {
+  const input = el("input", { type: "file", accept });
+  let said;
+  input.addEventListener("change", () => {
+    const reader = new FileReader();
+    said = undefined;
+    reader.onload = () => { said = reader.result; input.dispatchEvent(new Event("input", { bubbles: true })); };
+    if (input.files[0]) reader.readAsDataURL(input.files[0]);
+  });
+  return { node: field(name, input, `${what} of the form ${is}. None: of all.`), read: () => said };
 }
 
 // The options of a run's sampling; what was not touched is left to the model.

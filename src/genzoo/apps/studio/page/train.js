@@ -57,8 +57,9 @@ function grouped(recipes) {
 
 function formsOf(found, runs) {
   const model = form(found.arguments, { runs: Object.fromEntries(found.runs.map((name) => [name, runs])) });
-  const budget = form(pick(found.train, (name) => BUDGET.includes(name)));
-  const rest = form(pick(found.train, (name) => !BUDGET.includes(name)));
+  const own = { own: "the recipe's" };
+  const budget = form(pick(found.train, (name) => BUDGET.includes(name)), own);
+  const rest = form(pick(found.train, (name) => !BUDGET.includes(name)), own);
   return {
     node: [el("h3", {}, "Budget"), el("div", { className: "fields" }, budget.nodes), el("small", {}, "One of the three, at most."), el("h3", {}, "Settings of the model"), el("div", { className: "fields" }, model.nodes),
       el("details", {}, el("summary", {}, "Settings of training"), el("div", { className: "fields" }, rest.nodes))],
