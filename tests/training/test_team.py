@@ -18,6 +18,9 @@ def test_two_processes_with_half_the_batch_each_equal_one_with_the_whole(tmp_pat
         assert one.keys() == two.keys()
         worst = max(float((one[name] - two[name]).abs().max()) for name in one if one[name].numel())
         assert worst < 1e-6, f"{kind}: parameters differ by {worst}"
+    one, two = (load_file(tmp_path / name / "rows") for name in ("one", "two"))
+    assert torch.equal(one["drawn"], two["drawn"])
+    assert torch.equal(one["scores"], two["scores"])
     one, two = (newest(tmp_path / run / "checkpoints", print, lambda found: found) for run in ("whole", "shards"))
     assert {len(list(step.glob("shard-*"))) for step in (tmp_path / "shards" / "checkpoints").iterdir()} == {0, 2}
     for file, tensors in one.tensors.items():

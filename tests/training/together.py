@@ -7,7 +7,10 @@ from pathlib import Path
 
 import torch
 
+from genzoo._ranks import meet
 from genzoo.core import Noise, Space, seeded
+from genzoo.evaluation.likelihood import score
+from genzoo.evaluation.protocol import draw
 from genzoo.training import TrainConfig, train
 from genzoo.training.checkpoint import write_tensors
 from genzoo.zoo import recipe_named
@@ -49,6 +52,14 @@ def sharded(folder, steps=6):
     train(recipe.model, rows, config, valid=rows, run=Path(folder), begin=begun, say=lambda remark: None)
 
 
+def rows_of(folder):
+    """Draws rows and scores them: nine parts, of which two ranks make every other."""
+    meet()
+    model, rows = build("vae")
+    drawn = draw(model, 25, None, seed=3, chunk=3)
+    write_tensors(Path(folder) / "rows", {"drawn": drawn, "scores": score(model, rows.x[:26], chunk=3)})
+
+
 def forked(work, **environment):
     """The number of a new process that does some work: a copy of this one, which has imported what is needed."""
     if child := os.fork():
@@ -80,10 +91,12 @@ def main(folder):
 
     def alone():
         weights(f"{folder}/one")
+        rows_of(f"{folder}/one")
         sharded(f"{folder}/whole", steps=9)
 
     def together():
         weights(f"{folder}/two")
+        rows_of(f"{folder}/two")
         sharded(f"{folder}/shards")
 
     failed = team(together, [forked(alone)])

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from genzoo._memory import by_part
+from genzoo._ranks import rows_by_rank
 from genzoo.core.given import GivenLike, map_given
 from genzoo.core.model import Capability, GenerativeModel, evaluating
 from genzoo.core.space import Space
@@ -97,7 +97,7 @@ def scores(
             nats = model.log_prob(rows, condition if model.given_space else None, seed=seed, start=first, **options)
         return nats.double().cpu()
 
-    return by_part(len(x), chunk, scored)
+    return rows_by_rank(len(x), chunk, scored)
 
 
 def code_length(

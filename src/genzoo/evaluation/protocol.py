@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
+from genzoo._ranks import rows_by_rank
 from genzoo.core.given import GivenLike, map_given
 from genzoo.core.model import GenerativeModel
 from genzoo.data import Data, TableCodec
@@ -285,12 +286,12 @@ def draw(
         chunk: How many at a time.
         options: The model's own.
     """
-    parts = []
-    for start in range(0, n, chunk):
-        index = slice(start, start + chunk)
-        part = map_given(lambda rows, index=index: rows[index].to(model.device), given)
-        parts.append(model.sample(min(chunk, n - start), part, seed=seed, start=start, **options).cpu())
-    return torch.cat(parts)
+
+    def drawn(first: int, last: int) -> Tensor:
+        part = map_given(lambda rows: rows[first:last].to(model.device), given)
+        return model.sample(last - first, part, seed=seed, start=first, **options).cpu()
+
+    return torch.cat(list(rows_by_rank(n, chunk, drawn)))
 
 
 def _round(count: float) -> int:

@@ -359,6 +359,8 @@ def _runs_nearby(path: Path) -> str:
 def whole(path: Path) -> Iterator[Path]:
     """Another name to write a file under, which gets its own when it is whole; what was there stays until then.
 
+    Of several ranks each writes, and the first one's stays.
+
     Raises:
         Mistake: If a pipe, a device, a socket or a folder is there, which no file is to take the place of.
     """
@@ -368,9 +370,11 @@ def whole(path: Path) -> Iterator[Path]:
         pass
     except FileError as error:
         raise Mistake(error.cause, "Give --out another name.") from None
-    draft = path.with_name(f".{path.name}.draft")
+    rank = int(os.environ.get("RANK", 0))
+    draft = path.with_name(f".{path.name}.draft{rank or ''}")
     try:
         yield draft
-        draft.replace(path)
+        if not rank:
+            draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

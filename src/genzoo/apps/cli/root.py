@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from typing import Annotated
 
 import typer
@@ -85,6 +86,8 @@ for function, example in latents.COMMANDS.items():
 
 def main() -> None:
     """Runs the command line."""
+    if int(os.environ.get("RANK", 0)):  # of several ranks the first one speaks
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (as long as the process)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait do not spin on a busy machine's cores
     said = logging.StreamHandler()
     said.setFormatter(Lines("%(message)s"))

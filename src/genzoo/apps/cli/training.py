@@ -1,6 +1,5 @@
 """Training a recipe, or going on with a training."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -185,10 +184,9 @@ def _resume(path: Path, steps: int | None, online: bool) -> None:
 
 
 def _done(path: Path) -> None:
-    if int(os.environ.get("RANK", 0)) == 0:  # one of several processes speaks
-        said = read_config(path).recipe
-        sample = f"genzoo sample {path} -n 64 · " if recipe_named(said.name).samples(said.arguments) else ""
-        say(f"run: {path}\nnext: {sample}genzoo evaluate {path}")
+    said = read_config(path).recipe
+    sample = f"genzoo sample {path} -n 64 · " if recipe_named(said.name).samples(said.arguments) else ""
+    say(f"run: {path}\nnext: {sample}genzoo evaluate {path}")
 
 
 COMMANDS: dict[Callable[..., None], str] = {

@@ -1,6 +1,7 @@
 """What a trained run is good for: samples, scores, measurements."""
 
 import csv
+import functools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -63,12 +64,14 @@ def sample(
     """Draw samples into a file of the data's own kind, with a JSON of seed, settings and conditions beside it; a table
     keeps the conditions in columns of their own, and may be .csv or .parquet."""
     read_config(run)  # whatever is wrong with the folder is told before torch is loaded
+    from genzoo._ranks import agreed
     from genzoo.core.noise import fresh_seed
     from genzoo.evaluation.shown import MEAN, as_shown
     from genzoo.zoo.conditions import told_of_texts
     from genzoo.zoo.receipts import signed
 
-    loaded, seed = loaded_on(run, device), fresh_seed() if seed is None else seed
+    loaded = loaded_on(run, device)
+    seed = agreed(fresh_seed()) if seed is None else seed
     shown = as_shown(loaded.generative)
     wanted = shown | sampling_options(loaded, pairs("--set", options or ()))
     words = pairs("--given", given or (), as_text=True)
@@ -181,17 +184,18 @@ def evaluate(
         findings = examiner(loaded.generative)
     found = findings.measurements
     records = [measurement.to_json() for measurement in found]
-    (run / "evaluation.json").write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n")
-    (run / CARD).write_text(card(run, loaded.config, loaded.metrics, found))
+    with whole(run / "evaluation.json") as kept, whole(run / CARD) as told:
+        kept.write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n")
+        told.write_text(card(run, loaded.config, loaded.metrics, found))
     if as_json:
         return print_json(records)
     heads: tuple[str, ...] = ("what", "value", "kind", "unit", "n", "floor", "shuffled", "protocol")
-    told: list[tuple[Any, ...]] = [
+    lines: list[tuple[Any, ...]] = [
         (m.name, str(m), m.kind.value, m.unit, m.n, m.floor, m.control, m.fingerprint) for m in found
     ]
     if all(m.control is None for m in found):  # which is of tables alone
-        heads, *told = ((*row[:6], *row[7:]) for row in (heads, *told))
-    print_table(heads, told)
+        heads, *lines = ((*row[:6], *row[7:]) for row in (heads, *lines))
+    print_table(heads, lines)
     if eye.why:
         say(f"Seen by {examiner.extractor.name}. {eye.why}")
     for remark in remarks_on(found):
@@ -249,17 +253,19 @@ def expect(
 
 
 def loaded_on(path: Path, device: str) -> "Run":
-    """A run with its model on a device.
+    """A run with its model on a device; ranks that torchrun started make rows together from here on.
 
     Args:
         path: The run's folder.
         device: Where, as auto or cuda:1.
     """
+    from genzoo._ranks import meet
     from genzoo.training.config import TrainConfig
     from genzoo.training.team import Team
     from genzoo.zoo.loading import load
 
     place = Team(TrainConfig(device=device)).device
+    meet()
     run = load(path)
     run.model.to(place)
     return run
@@ -426,17 +432,17 @@ def _samples(
     run: "Run", n: int, seed: int, words: Mapping[str, Any], options: Mapping[str, Any]
 ) -> Iterator[tuple["Tensor", dict[str, list[str]]]]:
     """Samples and the words for their conditions, in parts: any number of them goes into a file in the same memory."""
-    from genzoo._memory import by_part
+    from genzoo._ranks import rows_by_rank
     from genzoo.zoo.conditions import cells, conditions
 
-    model, data, codecs = run.generative, run.config.data, run.given_codecs
+    model, data, done = run.generative, run.config.data, 0
+    told = functools.partial(conditions, model, data, words, n, run.given_codecs)
 
-    def drawn(first: int, last: int) -> tuple["Tensor", dict[str, list[str]]]:
-        given = conditions(model, data, words, n, codecs, range(first, last))
-        x = model.sample(last - first, given, seed=seed, start=first, **options).cpu()
-        return x, cells(model, data, given, last - first, codecs)
+    def drawn(first: int, last: int) -> "Tensor":
+        return model.sample(last - first, told(range(first, last)), seed=seed, start=first, **options).cpu()
 
-    return by_part(n, max(1, min(ROWS, ENTRIES // model.space.dims)), drawn)
+    for x in rows_by_rank(n, max(1, min(ROWS, ENTRIES // model.space.dims)), drawn):
+        yield x, cells(model, data, told(range(done, done := done + len(x))), len(x), run.given_codecs)
 
 
 def _write_samples(
