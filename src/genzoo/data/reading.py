@@ -26,7 +26,7 @@ from genzoo.data.composition import composed, crossed
 from genzoo.data.data import Data
 from genzoo.data.options import check_kinds, check_options
 from genzoo.data.readers import audio, clips, images
-from genzoo.data.readers.archive import ARCHIVES, inner, open_files
+from genzoo.data.readers.archive import ARCHIVES, inner, is_pattern, open_files
 from genzoo.data.readers.by_ending import ENDINGS, read_file, read_together
 from genzoo.data.readers.demonstrated import DEMONSTRATIONS, read_demonstrations
 from genzoo.data.readers.embedded import EMBEDDED, read_embedded
@@ -232,6 +232,8 @@ def _found(source: str | Path) -> Path:
     root = os.environ.get("GENZOO_DATA")
     if root and (Path(root) / path).exists():
         return Path(root) / path
+    if is_pattern(path):
+        return path if path.parent.is_dir() or not root else Path(root) / path
     known = [
         *EMBEDDED,
         *DEMONSTRATIONS,

@@ -7,21 +7,26 @@ bytes than its header says, in bounds.
 import abc
 import contextlib
 import os
+import re
 import tarfile
 import threading
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Self
 
 from genzoo._files import open_plain, opened, told
 from genzoo.core.errors import DataError
 
-__all__ = ["ARCHIVES", "Files", "inner", "open_files"]
+__all__ = ["ARCHIVES", "Files", "called", "inner", "is_pattern", "open_files", "pattern_of", "shards_of"]
 
 GZIP = b"\x1f\x8b"  # how a packed file begins
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 BESIDE = ("", ".csv", ".json", ".md", ".txt")  # what describes an archive: a license, a table, a readme
+RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")  # of shards, as WebDataset writes it
+NUMBERED = re.compile(r"(?P<stem>.*?)(?P<number>\d+)(?P<end>\.tar|\.parquet)")
+MOST_SHARDS = 100_000
 LARGEST_MEMBER, LARGEST_ARCHIVE, MOST_MEMBERS = 1 << 28, 1 << 36, 5_000_000
 
 
@@ -43,7 +48,7 @@ class Files(abc.ABC):
         """The names in order."""
         return list(self.stamps)
 
-    def __enter__(self) -> "Files":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *problem: object) -> None:
@@ -149,8 +154,81 @@ class Tar(Files):
             return b"" if file is None else _bounded(name, file.read)
 
 
+class Shards(Files):
+    """The members of several tars, `train-{000000..000063}.tar`, as if they were of one.
+
+    Args:
+        path: The pattern in place of a file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.places = dict[str, tuple[Path, int, int]]()  # read where they lie: there may be more than can be open
+        stamps = dict[str, str]()
+        for shard in shards_of(path):
+            if _is_packed(shard):
+                raise DataError(f"Shards must be plain tars, got {shard.name} gzipped. Unpack it by gunzip.")
+            with Tar(shard) as tar:
+                if twice := next((name for name in tar.stamps if name in stamps), None):
+                    raise DataError(f"Names in shards must be unlike, got {twice!r} again in {shard.name}. Rename it.")
+                self.places |= {name: (shard, m.offset_data, m.size) for name, m in tar.members.items()}
+                stamps |= tar.stamps
+        super().__init__(called(path), stamps)
+
+    def read(self, name: str) -> bytes:
+        path, first, size = self.places[name]
+        with told(name, fix="Pack it again."), open_plain(path) as file:
+            file.seek(first)
+            return file.read(size)
+
+
+def is_pattern(path: Path) -> bool:
+    """Whether a path names several shards.
+
+    Example:
+        >>> is_pattern(Path("a-{08..10}.tar"))
+        True
+    """
+    return RANGE.search(path.name) is not None
+
+
+def called(path: Path) -> str:
+    """What the shards of a pattern are called together.
+
+    Example:
+        >>> called(Path("a-{08..10}.tar"))
+        'a'
+    """
+    return RANGE.sub("", path.stem).strip("-_") or path.resolve().parent.name
+
+
+def shards_of(path: Path) -> list[Path]:
+    """The files that a pattern of shards names; of a plain path itself.
+
+    Raises:
+        DataError: If it names none, or more than any data set has, or some are not there.
+
+    Example:
+        >>> shards_of(Path("a.tar"))
+        [PosixPath('a.tar')]
+    """
+    if (found := RANGE.search(path.name)) is None:
+        return [path]
+    first, last = found.groups()
+    count = int(last) - int(first) + 1
+    if not 1 <= count <= MOST_SHARDS:
+        raise DataError(f"{path.name} must name 1 to {MOST_SHARDS:,} shards, got {count:,}. Write {{000..009}}.")
+    numbers = (str(k).zfill(len(first)) for k in range(int(first), int(last) + 1))
+    paths = [path.with_name(path.name[: found.start()] + number + path.name[found.end() :]) for number in numbers]
+    if lost := [shard.name for shard in paths if not shard.is_file()]:
+        raise DataError(
+            f"{path.name} must name {len(paths):,} shards that are there, got none called {', '.join(lost[:10])}"
+            f"{' …' * (len(lost) > 10)}. Fetch {'it' if len(lost) == 1 else 'them'}, or name fewer."
+        )
+    return paths
+
+
 def open_files(path: Path) -> Files:
-    """The files of a folder or of an archive.
+    """The files of a folder, of an archive, or of the shards that a pattern names.
 
     Raises:
         DataError: If an archive cannot be read, or holds what an archive of data has no need of.
@@ -163,18 +241,40 @@ def open_files(path: Path) -> Files:
     """
     if path.is_dir():
         return Folder(path)
+    if is_pattern(path):
+        return Shards(path)
     return Zip(path) if path.name.lower().endswith(".zip") else Tar(path)
 
 
 def inner(path: Path) -> Path:
-    """The archive that a folder holds beside loose files of text alone, or the path itself."""
+    """The archive that a folder holds beside loose files of text alone, or all of its numbered shards; or the path
+    itself."""
     if not path.is_dir():
         return path
     there = [entry for entry in path.iterdir() if not _is_hidden(entry.name)]
     archives = [entry for entry in there if entry.name.lower().endswith(ARCHIVES)]
     others = [entry for entry in there if entry not in archives]
     is_beside = all(entry.is_file() and entry.suffix.lower() in BESIDE for entry in others)
+    if len(archives) > 1 and is_beside:
+        return pattern_of(sorted(archives)) or path
     return archives[0] if len(archives) == 1 and is_beside else path
+
+
+def pattern_of(paths: Sequence[Path]) -> Path | None:
+    """The pattern of shards from the first number to the last; None if files, in order, are no such.
+
+    Args:
+        paths: The files.
+
+    Example:
+        >>> pattern_of([Path("a-08.tar"), Path("a-10.tar")])
+        PosixPath('a-{08..10}.tar')
+    """
+    found = [NUMBERED.fullmatch(path.name) for path in paths]
+    if not all(found) or len({(m["stem"], len(m["number"]), m["end"]) for m in found if m}) > 1:
+        return None
+    first, last = (m for m in (found[0], found[-1]) if m)
+    return paths[0].with_name(f"{first['stem']}{{{first['number']}..{last['number']}}}{first['end']}")
 
 
 def _whole(path: Path) -> contextlib.AbstractContextManager[None]:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from genzoo.core.errors import DataError
 from genzoo.data.columns import looks_like_table
 from genzoo.data.numpy_files import load_array, opened_arrays
+from genzoo.data.readers.archive import called, is_pattern, pattern_of
 from genzoo.data.readers.arrays import LARGE
 from genzoo.data.readers.beside import arrays_beside
 from genzoo.data.readers.mappings import read_mapping
@@ -64,8 +65,8 @@ WORDS = re.compile(r"[^a-z0-9]+")
 
 def read_file(path: Path, asked: Asked) -> Source:
     """A file by its ending."""
-    ending = _ending(path)
-    return _reader(path, asked)(path.name[: -len(ending)], {"": path}, asked)
+    name = called(path) if is_pattern(path) else path.name[: -len(_ending(path))]
+    return _reader(path, asked)(name, {"": path}, asked)
 
 
 def read_together(folder: Path, asked: Asked) -> Source:
@@ -85,6 +86,8 @@ def read_together(folder: Path, asked: Asked) -> Source:
         return readers.pop()(name, {"": known[0]}, asked)
     if readers == {read_arrays} and all(path.suffix.lower() == ".npy" for path in known):
         return read_arrays(name, {path.stem: path for path in known}, asked)
+    if len(known) > 1 and (shards := pattern_of(known)):
+        return read_file(shards, asked)
     splits = _by_split({path.name[: -len(_ending(path))]: path for path in known})
     if len(readers) != 1 or "train" not in splits or len(splits) < len(known):
         raise _unclear(folder, known, paths)

@@ -17,8 +17,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from genzoo._files import from_json, told
 from genzoo.core.errors import DataError, nearest
-from genzoo.data.readers.archive import Files, inner, open_files
+from genzoo.data.readers.archive import Files, Shards, Tar, inner, open_files
 from genzoo.data.readers.beside import columns_beside
 from genzoo.data.source import EVERY, Asked
 from genzoo.data.split import SPLIT_WORDS, SPLITS
@@ -27,6 +28,7 @@ __all__ = ["METADATA", "Column", "Layout", "layout", "read_metadata", "table_of"
 
 METADATA = "metadata.csv"
 FILE, LABEL, SPLIT = "file", "label", "split"
+BESIDE = {".cls": LABEL, ".txt": "text", ".json": ""}  # what a sample of WebDataset's has beside its file
 LONGEST_CELL, WIDEST = 1 << 20, 10_000
 SHOWN = 10
 
@@ -135,11 +137,46 @@ def table_of(files: Files, names: Sequence[str], path: Path, asked: Asked) -> di
         if table is None and inner(path) != path:
             with open_files(path) as beside:
                 table = read_metadata(beside)
-        return table
+        return _samples(files, names) if table is None else table
     table = columns_beside(asked.labels, path)
     if _file_columns(names, table):
         return table
     return {FILE: list(names), **columns_beside(asked.labels, path, len(names))}
+
+
+def _samples(files: Files, names: Sequence[str]) -> dict[str, list[str]] | None:
+    """The table that files beside each file make, in WebDataset's layout: of one sample are those that are called
+    alike up to the first dot, its label `.cls`, its text `.txt`, and in `.json` single values by name.
+
+    Raises:
+        DataError: If some files have what others lack.
+    """
+    keys = {_key(name): name for name in names}
+    beside = {end: {_key(name): name for name in files.ending(end) if _key(name) in keys} for end in BESIDE}
+    if not isinstance(files, Tar | Shards) or not any(beside.values()) or len(keys) < len(names):
+        return None
+    rows = [_sample(files, {end: there[key] for end, there in beside.items() if key in there}) for key in keys]
+    heads = dict.fromkeys(head for row in rows for head in row)
+    for name, row in zip(keys.values(), rows, strict=True):
+        if lacks := [head for head in heads if head not in row]:
+            raise DataError(f"Every sample must have {', '.join(heads)}, and {name} lacks {lacks[0]}. Pack it again.")
+    return {FILE: list(keys.values()), **{head: [row[head] for row in rows] for head in heads}}
+
+
+def _key(name: str) -> str:
+    above, _, last = name.rpartition("/")
+    return f"{above}/{last.partition('.')[0]}"
+
+
+def _sample(files: Files, beside: Mapping[str, str]) -> dict[str, str]:
+    """What stands in the files beside one, by name."""
+    found = dict[str, str]()
+    for end, name in beside.items():
+        with told(name, "be text in UTF-8" if end != ".json" else "be a JSON object", "Pack it again."):
+            text = files.read(name).decode()
+            values = from_json(text) if end == ".json" else {BESIDE[end]: text.strip()}
+            found |= {str(key): str(value) for key, value in values.items() if isinstance(value, str | int | float)}
+    return found
 
 
 # By a table -------------------------------------------------------------------------------------------------------

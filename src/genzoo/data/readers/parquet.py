@@ -11,6 +11,7 @@ from genzoo.core.errors import DataError
 from genzoo.data.atoms import places_of
 from genzoo.data.cells import Numbers
 from genzoo.data.columns import CELL, WIDEST, is_number
+from genzoo.data.readers.archive import shards_of
 from genzoo.data.readers.column import order_of
 from genzoo.data.readers.plain import LOOKED_AT, coded
 
@@ -32,11 +33,28 @@ def read_parquet(path: Path, gone: Collection[str]) -> dict[str, Sequence[str]]:
     except ImportError:
         raise DataError("Parquet must have pyarrow, got none. Run: pip install 'genzoo[tables]'") from None
     with told(path.name, "be a Parquet file", "Write it again."):
-        check_plain(path)
-        with parquet.ParquetFile(path) as file:
-            _check(path.name, file)
-            found = file.read()
+        found = _joined([_read(part, parquet) for part in shards_of(path)], shards_of(path))
         return {str(head): _cells(found[head], gone) for head in found.column_names}
+
+
+def _read(path: Path, parquet: Any) -> Any:
+    check_plain(path)
+    with parquet.ParquetFile(path) as file:
+        _check(path.name, file)
+        return file.read()
+
+
+def _joined(tables: list[Any], paths: Sequence[Path]) -> Any:
+    """Shards as one table."""
+    from pyarrow import concat_tables
+
+    for table, path in zip(tables, paths, strict=True):
+        if not table.schema.equals(tables[0].schema):
+            raise DataError(
+                f"Shards must have the same columns and types, got others in {path.name} than in {paths[0].name}. "
+                "Write it again."
+            )
+    return concat_tables(tables).unify_dictionaries() if len(tables) > 1 else tables[0]
 
 
 def types_in(path: Path) -> dict[str, str]:
@@ -47,7 +65,7 @@ def types_in(path: Path) -> dict[str, str]:
     """
     from pyarrow import parquet
 
-    schema = parquet.read_schema(path)
+    schema = parquet.read_schema(shards_of(path)[0])
     return {str(field.name): str(field.type) for field in schema}
 
 
@@ -59,11 +77,12 @@ def orders_in(path: Path) -> dict[str, str]:
     """
     from pyarrow import parquet, types
 
-    schema = parquet.read_schema(path)
+    schema = parquet.read_schema(shards_of(path)[0])
     ordered = [field.name for field in schema if types.is_dictionary(field.type) and field.type.ordered]
     if not ordered:
         return {}
-    found = parquet.read_table(path, columns=ordered)
+    parts = shards_of(path)
+    found = _joined([parquet.read_table(part, columns=ordered) for part in parts], parts)
     return {name: order_of(found[name].unify_dictionaries().chunk(0).dictionary.to_pylist()) for name in ordered}
 
 
