@@ -98,6 +98,14 @@ ENTRIES: dict[str, Callable[[Path, Path], object]] = {
     "train a network": lambda home, new: genzoo.train("vae", "moons", out=new, **QUIET),
     "train on a loader": lambda home, new: genzoo.train("gaussian_mixture", loader(), out=new, **QUIET),
     "train stages": lambda home, new: genzoo.train("latent_flow", "moons", out=new, **QUIET),
+    "infer": lambda home, new: genzoo.infer(
+        torch.distributions.Independent(normal(torch.zeros(2, 1)), 1),
+        lambda theta, noise: theta + noise.normal(*theta.shape),
+        recipe="mixture_density",
+        simulations=60,
+        out=new,
+        **QUIET,
+    ),
     "resume": lambda home, new: genzoo.resume(home / "images"),
     "load": lambda home, new: genzoo.load(home / "images"),
     "from_pretrained": lambda home, new: genzoo.from_pretrained(home / "images"),
@@ -134,6 +142,10 @@ ENTRIES: dict[str, Callable[[Path, Path], object]] = {
     "calibration": lambda home, new: tasks.calibration(
         guess(home)[0], 20, draws=2, given=lambda n: {"given": torch.zeros(n, dtype=torch.long)}
     ),
+    "posterior": lambda home, new: tasks.posterior(
+        model(home, "images"), guess(home)[1], given=torch.tensor([3, 1]), n=2, steps=2
+    ),
+    "sandwich": lambda home, new: tasks.sandwich(model(home, "images"), 2, given=torch.tensor([3, 1]), steps=2),
     "invert": lambda home, new: inverted(model(home, "images")),
     "genzoo latent": lambda home, new: command(
         "latent", "walk", home / "images", "-n", 2, "--steps", 2, "--given", "label=1,2", "--out", f"{new}.png"

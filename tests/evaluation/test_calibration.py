@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from genzoo.core import Noise
-from genzoo.evaluation import coverage, ranks, spread_error, uniform_chance
+from genzoo.evaluation import calibrated, coverage, ranks, spread_error, uniform_chance
 
 X = Noise(0).normal(24, 800, 5, dtype=torch.float64)
 
@@ -51,3 +51,28 @@ def test_what_does_not_go_together_is_refused() -> None:
         coverage(X[1:, :3], X[0])
     with pytest.raises(ValueError, match="between 0 and 1"):
         coverage(X[1:], X[0], 1.0)
+
+
+def test_posteriors_that_are_too_sure_too_wide_or_the_prior_are_caught() -> None:
+    """x = θ + ε, both of N(0, 1): p(θ | x) = N(x / 2, 1/2), of temperature 0.7, of 1.4, and the prior in its place.
+
+    Draws of the prior have the spread of their errors and their ranks are uniform, unless one looks at x."""
+    noise = Noise(1)
+    theta = noise.at("theta").normal(800, 2, dtype=torch.float64)
+    x = theta + noise.at("x").normal(800, 2, dtype=torch.float64)
+    off = noise.at("draws").normal(800, 39, 2, dtype=torch.float64).transpose(0, 1) * 0.5**0.5
+    near = x / 2 + 0.3 * noise.at("near").normal(800, 2, dtype=torch.float64)
+    right, sure, wide = (calibrated(x / 2 + factor * off, theta, near=near) for factor in (1.0, 0.7, 1.4))
+    prior = off * 2**0.5
+    assert right.is_right, str(right)
+    assert "nothing speaks" in str(right)
+    assert abs(right.spread.value - 1) < 4 * right.spread.error
+    assert abs(right.covered.value - 0.9) < 4 * right.covered.error
+    assert not sure.is_right
+    assert "too sure" in str(sure)
+    assert not wide.is_right
+    assert "too wide" in str(wide)
+    assert calibrated(prior, theta).is_right  # the blind spot of ranks
+    blind = calibrated(prior, theta, near=near)
+    assert not blind.is_right
+    assert "too little of what was seen" in str(blind)

@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "measurement": ["Estimate", "Kind", "Measurement", "TooFew", "check_comparable", "pooled"],
-        "calibration": ["coverage", "ranks", "spread_error", "uniform_chance"],
+        "calibration": ["Calibrated", "calibrated", "coverage", "ranks", "spread_error", "uniform_chance"],
         "likelihood": ["code_length", "options_of", "score"],
         "frechet": ["frechet_of_features"],
         "kernel": ["energy", "kernel_distance"],

@@ -15,6 +15,7 @@ References:
 """
 
 import math
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
@@ -26,7 +27,8 @@ from genzoo.distributions.estimate import Estimate, mean_of
 from genzoo.distributions.resampling import require_rows
 
 __all__ = [
-    "coverage", "covered", "ranks", "ratio_of", "spread_and_error", "spread_error", "uniform_chance",
+    "Calibrated", "calibrated", "coverage", "covered", "ranks", "ratio_of", "spread_and_error", "spread_error",
+    "uniform_chance",
 ]  # fmt: skip
 
 PROJECTIONS, BINS = 8, 16
@@ -133,14 +135,22 @@ def covered(
 
 
 def ranks(
-    draws: Shaped[Tensor, "n B *event"], truth: Shaped[Tensor, "B *event"], *, seed: int = 0
+    draws: Shaped[Tensor, "n B *event"],
+    truth: Shaped[Tensor, "B *event"],
+    *,
+    near: Shaped[Tensor, "B *event"] | None = None,
+    seed: int = 0,
 ) -> Int[Tensor, "B functions"]:
     """The ranks of some functions of the truth among those of the draws: eight random projections and the norm;
     ties are broken at random.
 
+    Draws of the prior pass all of these, whatever was measured. So a last function may look at the measurement: how
+    far from a guess that was made of it.
+
     Args:
         draws: Of each posterior.
         truth: The truths.
+        near: A guess at each truth by its measurement, as the truth of the most similar of other measurements.
         seed: Names the projections.
 
     Example:
@@ -148,10 +158,14 @@ def ranks(
         >>> ranks(x[1:], x[0]).shape
         torch.Size([5, 9])
     """
+    guess = None if near is None else _checked(near[None], truth, least=1)[0]
     draws, truth = _checked(draws, truth, least=1)
     noise = Noise(seed, "ranks")
     lines = noise.at("lines").normal(truth.shape[1], PROJECTIONS, dtype=torch.float64)
     told, own = (torch.cat([x @ lines, x.square().sum(-1, keepdim=True)], -1) for x in (draws, truth))
+    if guess is not None:
+        away, off = ((x - guess[0]).square().sum(-1, keepdim=True) for x in (draws, truth))
+        told, own = torch.cat([told, away], -1), torch.cat([own, off], -1)
     ties = (told == own).double().sum(0)
     return ((told < own).double().sum(0) + (noise.at("ties").uniform(*ties.shape) * (ties + 1)).floor()).long()
 
@@ -178,6 +192,73 @@ def uniform_chance(found: Int[Tensor, "B functions"], draws: int) -> float:
     placed = torch.div(found * bins, draws + 1, rounding_mode="floor").cpu()
     least = min(stats.chisquare(one.bincount(minlength=bins), expected).pvalue for one in placed.T)
     return float(min(1.0, least * found.shape[1]))
+
+
+class Calibrated(NamedTuple):
+    """Whether draws are as sure as they should be.
+
+    Attributes:
+        chance: The probability of ranks as uneven as these, or more, if all posteriors were right.
+        spread: Δ, below 1 where draws are too sure.
+        covered: How often 90 % intervals hold the truth.
+        rows: Posteriors.
+    """
+
+    chance: float
+    spread: Estimate
+    covered: Estimate
+    rows: int
+
+    @property
+    def is_right(self) -> bool:
+        """Whether nothing speaks against the posteriors, at one in a thousand."""
+        return self.chance > 0.001
+
+    def __str__(self) -> str:
+        """What was found, in words."""
+        if self.is_right:
+            found = "nothing speaks against the posteriors"
+        elif abs(self.spread.value - 1) < 3 * (self.spread.error or 0):
+            found = "posteriors are wrong, though as wide as their errors: they may know too little of what was seen"
+        else:
+            found = "posteriors are too sure" if self.spread.value < 1 else "posteriors are too wide"
+        return (
+            f"{found}: spread over error {self.spread.value:.3f} ± {self.spread.error or 0:.3f} (1 is right), 90 % "
+            f"intervals hold {100 * self.covered.value:.1f} ± {100 * (self.covered.error or 0):.1f} of 100, chance of "
+            f"ranks as uneven {self.chance:.2g}, {self.rows} rows"
+        )
+
+
+def calibrated(
+    draws: Shaped[Tensor, "n B *event"],
+    truth: Shaped[Tensor, "B *event"],
+    *,
+    near: Shaped[Tensor, "B *event"] | None = None,
+    seed: int = 0,
+) -> Calibrated:
+    """Ranks, spread and coverage of posteriors whose truths are known.
+
+    Args:
+        draws: Two or more of each posterior, of equal weight.
+        truth: The truths, of 40 posteriors or more.
+        near: A guess at each truth by its measurement, which tells draws of the prior from those of the posterior.
+        seed: Names the projections.
+
+    Raises:
+        ValueError: If shapes do not go together.
+        TooFew: If there are fewer than 40 posteriors.
+
+    Example:
+        >>> x = Noise(0).normal(20, 400, 3)
+        >>> calibrated(x[1:], x[0]).is_right, calibrated(0.7 * x[1:], x[0]).is_right
+        (True, False)
+
+    References:
+        Modrák et al., 2023, "Simulation-based calibration checking for Bayesian computation: the choice of test
+            quantities shapes sensitivity", arXiv:2211.02383 (quantities that look at the data)
+    """
+    chance = uniform_chance(ranks(draws, truth, near=near, seed=seed), len(draws))
+    return Calibrated(chance, spread_error(draws, truth), coverage(draws, truth), len(truth))
 
 
 def _checked(draws: Tensor, truth: Tensor, *, least: int) -> tuple[Float[Tensor, "n B D"], Float[Tensor, "B D"]]:

@@ -1,6 +1,4 @@
-"""Abilities that many models share, and those behind a map.
-
-A standardized diffusion denoises and a dequantized flow has a latent, in the data's own units.
+"""Abilities that many models share, and those behind a map: a standardized diffusion denoises, in the data's units.
 
 What a map leaves to its part is done by the part; what changes is the way from data to numbers and back, and what the
 part is given.
@@ -131,9 +129,11 @@ class Inference(Ability):
 
     Attributes:
         latent: What one z is.
+        exact: Whether it is the posterior itself; where x is seen somewhere in its cell, it is of a place.
     """
 
     latent: Space
+    exact: bool = False
 
     @abc.abstractmethod
     def posterior(self, x: Shaped[Tensor, "B *event"], given: Given = NOTHING) -> Distribution:
@@ -302,6 +302,8 @@ Unfolding = Generator[Law, Tensor, Tensor]
 class Map(Protocol):
     """What an ability needs of the map before it."""
 
+    space: Space
+
     def within(self, x: Tensor, given: Given) -> tuple[Tensor, Given]:
         """Rows and conditions as the part sees them, without randomness."""
 
@@ -412,6 +414,7 @@ class MappedInference(Inference):
 
     def __init__(self, inner: Inference, before: Map) -> None:
         self.inner, self.before, self.latent = inner, before, inner.latent
+        self.exact = inner.exact and before.space.is_real
 
     def posterior(self, x: Shaped[Tensor, "B *event"], given: Given = NOTHING) -> Distribution:
         return self.inner.posterior(*self.before.within(x, given))

@@ -33,6 +33,7 @@ __getattr__, __dir__, __all__ = attach(
             "traversed",
         ],
         "minimization": ["ForwardKLFit", "JensenShannonFit", "NoRows", "ReverseKLFit", "WassersteinFit"],
+        "posteriors": ["Sandwich", "posterior", "sandwich"],
         "prediction": ["entry_draws", "level_log_probs"],
         "questions": ["boxes"],
         "rollouts": ["NearestNeighbor", "Policy", "Rollouts", "rollout"],

@@ -11,6 +11,7 @@ extend fewer, and the answer does not depend on how many rows are in memory at a
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import overload
 
 import torch
 from jaxtyping import Float, Int, Shaped
@@ -20,6 +21,7 @@ from genzoo.core.given import GivenLike, map_given
 from genzoo.core.model import GenerativeModel
 from genzoo.tasks import intervals
 from genzoo.tasks.intervals import Interval
+from genzoo.tasks.inverse.posterior import Posterior
 
 __all__ = ["Expectation", "Function", "expectation"]
 
@@ -115,6 +117,7 @@ class Expectation:
         return intervals.around(fitted[0, 0].item(), error.item(), n - k - 1, self.level)
 
 
+@overload
 def expectation(
     model: GenerativeModel,
     f: Function,
@@ -125,13 +128,33 @@ def expectation(
     chunk: int = 1000,
     within: float | None = None,
     most: int = 1_000_000,
-) -> Expectation:
+) -> Expectation: ...
+
+
+@overload
+def expectation(model: Posterior, f: Function) -> tuple[Interval, ...]: ...
+
+
+def expectation(
+    model: GenerativeModel | Posterior,
+    f: Function,
+    n: int = 10_000,
+    *,
+    given: GivenLike = None,
+    seed: int = 0,
+    chunk: int = 1000,
+    within: float | None = None,
+    most: int = 1_000_000,
+) -> Expectation | tuple[Interval, ...]:
     """f(x) of n samples x ~ p(x | given), which answer for its mean, moments, quantiles and tails.
 
     No more than `chunk` rows of x are in memory; only the numbers f(x) are kept.
 
+    Of a posterior there is the mean of f over its draws for each measurement, with an interval as wide as so many
+    independent draws have as these are worth (`Posterior.ess`).
+
     Args:
-        model: Any model; all that it must do is sample.
+        model: Any model; all that it must do is sample. Or a posterior, of which all draws are taken.
         f: One number, or true or false, for each row of x.
         n: How many samples; with `within`, the number to begin with.
         given: Rows of the condition, taken in turn: sample i has row i modulo their number.
@@ -151,6 +174,8 @@ def expectation(
         >>> 0.158655 in found.mean(), len(found)
         (True, 10000)
     """
+    if isinstance(model, Posterior):
+        return _over_draws(model, f)
     if n < 1 or chunk < 1:
         raise ValueError(f"`n` and `chunk` must be positive, got {n} and {chunk}.")
     values = _values(model, f, (0, n), given, seed, chunk)
@@ -164,6 +189,20 @@ def expectation(
         more = _values(model, f, (len(values), 2 * len(values)), given, seed, chunk)
         values = torch.cat([values, more])
     return _found(values, seed)
+
+
+def _over_draws(found: Posterior, f: Function) -> tuple[Interval, ...]:
+    """The mean of f over the draws of each measurement."""
+    n, b = found.x.shape[:2]
+    values = one_a_row(f(found.x.flatten(0, 1)), n * b).unflatten(0, (n, b)).T.cpu()
+    log_w = torch.zeros(n, b) if found.log_weights is None else found.log_weights.cpu()
+    intervals_of = []
+    for y, shares, ess in zip(values, log_w.double().T.softmax(1), found.ess.tolist(), strict=True):
+        if y.dtype == torch.bool:
+            intervals_of.append(intervals.of_proportion(float((shares * y).sum()) * ess, ess))
+        else:
+            intervals_of.append(intervals.of_weighted(y, shares, ess))
+    return tuple(intervals_of)
 
 
 def _found(values: Tensor, seed: int) -> Expectation:

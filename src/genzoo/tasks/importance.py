@@ -15,10 +15,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from genzoo.core.model import Capability, GenerativeModel
+from genzoo.core.noise import Noise
 from genzoo.tasks import intervals
 from genzoo.tasks.intervals import Interval
 
@@ -29,6 +30,7 @@ __all__ = [
     "effective_sample_size",
     "effective_sample_sizes",
     "log_normalizer",
+    "systematic",
 ]
 
 LogDensity = Callable[[Tensor], Tensor]
@@ -63,6 +65,21 @@ def effective_sample_sizes(log_weights: Float[Tensor, "*rows n"]) -> Float[Tenso
     """
     found = 1 / log_weights.double().softmax(-1).square().sum(-1)
     return torch.where(log_weights.amax(-1).isfinite(), found, 0.0)
+
+
+def systematic(log_w: Float[Tensor, "rows n"], count: int, noise: Noise) -> Int[Tensor, "rows count"]:
+    """Numbers of draws by their weights, `count` of each row, as evenly as can be.
+
+    Args:
+        log_w: The weights.
+        count: How many.
+        noise: A row for each draw.
+    """
+    rows, size = log_w.shape
+    u = noise.uniform(rows * size, dtype=torch.float64).view(rows, size)[:, :1]
+    places = (torch.arange(count, dtype=torch.float64, device=log_w.device) + u) / count
+    upto = log_w.double().softmax(1).cumsum(1)
+    return torch.searchsorted(upto, places).clamp_max(size - 1)
 
 
 class Normalizer(NamedTuple):

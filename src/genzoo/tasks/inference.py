@@ -35,6 +35,7 @@ class InferenceLike(Protocol):
     """A guess at the latent of a row, beside the law of both."""
 
     latent: Space
+    exact: bool
 
     def posterior(self, x: Tensor, given: Given = NOTHING) -> Distribution:
         """q(z | x, given)."""

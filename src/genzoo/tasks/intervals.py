@@ -19,7 +19,7 @@ from jaxtyping import Float
 from scipy import special
 from torch import Tensor
 
-__all__ = ["Interval", "of_mean", "of_proportion", "of_quantile", "of_variance"]
+__all__ = ["Interval", "of_mean", "of_proportion", "of_quantile", "of_variance", "of_weighted"]
 
 
 class Interval(NamedTuple):
@@ -66,13 +66,44 @@ def of_mean(values: Float[Tensor, " n"], level: float = 0.95) -> Interval:
     return around(mean, values.std().item() / math.sqrt(n), n - 1, level)
 
 
-def around(value: float, error: float, freedom: int, level: float) -> Interval:
+def around(value: float, error: float, freedom: float, level: float) -> Interval:
     """Student's interval around a value with a standard error of so many degrees of freedom."""
     half = float(special.stdtrit(freedom, (1 + level) / 2)) * error
     return Interval(value, value - half, value + half)
 
 
-def of_proportion(hits: int, n: int, level: float = 0.95, *, exact: bool = False) -> Interval:
+def of_weighted(values: Float[Tensor, " n"], shares: Float[Tensor, " n"], ess: float, level: float = 0.95) -> Interval:
+    """A weighted mean, with Student's interval of as many values as the weighted ones are worth,
+
+    $$ \\bar x = \\sum_i w_i x_i, \\qquad
+       s^2 = \\frac{\\sum_i w_i^2 (x_i - \\bar x)^2}{1 - 1 / \\mathrm{ESS}}. $$
+
+    Args:
+        values: Independent values.
+        shares: w, the weight of each; their sum is 1.
+        ess: How many they are worth, as by Kong's formula, or fewer; of one or less nothing is known.
+        level: How often the interval is to hold the truth.
+
+    Example:
+        >>> import torch
+        >>> str(of_weighted(torch.tensor([1.0, 2.0, 3.0]), torch.full((3,), 1 / 3), 3.0))
+        '2 [-0.48414, 4.4841]'
+        >>> of_weighted(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 0.0]), 1.0).width
+        inf
+
+    References:
+        Geweke, 1989, "Bayesian inference in econometric models using Monte Carlo integration" (the error of a ratio)
+    """
+    values, shares = values.double(), shares.double()
+    mean = (shares * values).sum().item()
+    if ess <= 1 + 1e-9 or not math.isfinite(mean):
+        return Interval(mean, -math.inf, math.inf)
+    own = 1 / shares.square().sum().item()
+    variance = (shares * (values - mean)).square().sum().item() * own / ess / (1 - 1 / ess)
+    return around(mean, math.sqrt(variance), ess - 1, level)
+
+
+def of_proportion(hits: float, n: float, level: float = 0.95, *, exact: bool = False) -> Interval:
     """A proportion with Wilson's interval, which holds the truth about as often as it says at any p,
 
     $$ \\frac{\\hat p + z^2/2n \\pm z\\sqrt{\\hat p (1 - \\hat p)/n + z^2/4n^2}}{1 + z^2/n}, $$
@@ -81,7 +112,7 @@ def of_proportion(hits: int, n: int, level: float = 0.95, *, exact: bool = False
 
     Args:
         hits: How many of the trials succeeded.
-        n: The trials.
+        n: The trials, or how many weighted ones are worth.
         level: How often the interval is to hold the truth.
         exact: Whether to take Clopper and Pearson's.
 

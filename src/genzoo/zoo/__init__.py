@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = attach(
         "hub": ["from_pretrained", "push_to_hub", "save_pretrained"],
         "loading": ["Run", "load"],
         "run": ["resume", "train"],
+        "inferring": ["Inferred", "infer"],
         "classical.densities": ["gaussian_mixture"],
         "autoencoders": ["beta_vae", "vae"],
         "autoregressive.entries": ["made"],

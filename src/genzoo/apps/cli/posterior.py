@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from genzoo.core import GenerativeModel, Given
-    from genzoo.tasks import Calibration, Gaps
+    from genzoo.tasks import Calibration, Gaps, Sandwich
 
 __all__ = ["COMMANDS"]
+
+ANNEALED = 20  # rows whose log p is bounded from both sides
 
 
 def posterior(
@@ -29,6 +31,9 @@ def posterior(
     draws: Annotated[int, typer.Option(min=1, help="Draws of a row for log p.")] = 1000,
     steps: Annotated[int, typer.Option(min=1, help="Steps in which a Gaussian is fitted to each row.")] = 150,
     simulated: Annotated[int, typer.Option(min=20, help="Rows that are drawn from the model itself.")] = 300,
+    anneal: Annotated[
+        int, typer.Option(min=0, help="Temperatures of chains that bound log p from both sides; 0 for none.")
+    ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Names the draws.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
@@ -39,7 +44,7 @@ def posterior(
     """
     read_config(run)
     from genzoo.models.abilities import Inference
-    from genzoo.tasks import calibration, gaps
+    from genzoo.tasks import calibration, gaps, sandwich
 
     loaded = loaded_on(run, device)
     model = loaded.generative
@@ -54,10 +59,17 @@ def posterior(
         found = gaps(guess, x, given, steps=steps, draws=draws, seed=seed)
         beat.say("simulating rows")
         sure = calibration(guess, simulated, given=lambda n: _cycled(given, n), seed=seed)
+        between = None
+        if anneal:
+            beat.say("walking to posteriors and back")
+            own = _cycled(given, ANNEALED) or None
+            between = sandwich(model, ANNEALED, given=own, steps=anneal, seed=seed)
     if as_json:
-        return print_json(_record(found, sure))
+        return print_json(_record(found, sure, between))
     print_table(("what", "nats/row", "±"), _lines(found))
     say(sure)
+    if between is not None:
+        say(between)
     return None
 
 
@@ -90,14 +102,16 @@ def _lines(found: "Gaps") -> list[tuple[str, str, str]]:
     return [(what, f"{each.value:.2f}", f"{each.error or 0:.2f}") for what, each in parts.items()]
 
 
-def _record(found: "Gaps", sure: "Calibration") -> dict[str, Any]:
+def _record(found: "Gaps", sure: "Calibration", between: "Sandwich | None") -> dict[str, Any]:
     """What was found as plain JSON."""
+    told = {} if between is None else {"lower": between.lower.tolist(), "upper": between.upper.tolist()}
     names = ("elbo", "fitted", "likelihood", "amortization", "approximation")
     parts = {name: getattr(found, name) for name in names} | {"spread": sure.spread}
     return {name: {"value": each.value, "error": each.error} for name, each in parts.items()} | {
         "draws": found.draws,
         "chance": sure.chance,
         "simulated": len(sure.ranks),
+        **({"between": told} if told else {}),
     }
 
 

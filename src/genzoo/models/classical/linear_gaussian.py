@@ -178,6 +178,8 @@ class LinearGaussian(GenerativeModel, DirectFit):
 class Posterior(Inference):
     """The posterior of a linear-Gaussian model, which is no guess."""
 
+    exact = True
+
     def __init__(self, model: LinearGaussian) -> None:
         self.model, self.latent = model, Space((model.rank,))
 

@@ -23,12 +23,12 @@ from genzoo.core.given import Given
 from genzoo.core.model import evaluating
 from genzoo.core.space import Space
 from genzoo.distributions.levels import flattened, unflattened
-from genzoo.tasks.importance import WeightsCollapsed, effective_sample_sizes
+from genzoo.tasks.importance import WeightsCollapsed, effective_sample_sizes, systematic
 from genzoo.tasks.inverse.ahead import Ahead, Apart, Mixed
 from genzoo.tasks.inverse.measurement import Exact
 from genzoo.tasks.inverse.posterior import Exactness
 from genzoo.tasks.inverse.problem import Answer, Method, Problem, is_apart, no_matrix
-from genzoo.tasks.inverse.twisted import Particles, resampled, systematic
+from genzoo.tasks.inverse.twisted import Particles, resampled
 
 __all__ = ["Ancestral"]
 

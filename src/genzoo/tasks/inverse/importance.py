@@ -14,11 +14,10 @@ from torch import Tensor
 
 from genzoo.core.given import given_rows
 from genzoo.core.model import Capability
-from genzoo.tasks.importance import WeightsCollapsed, effective_sample_size, effective_sample_sizes
+from genzoo.tasks.importance import WeightsCollapsed, effective_sample_size, effective_sample_sizes, systematic
 from genzoo.tasks.inverse.measurement import as_numbers
 from genzoo.tasks.inverse.posterior import Exactness
 from genzoo.tasks.inverse.problem import Answer, Method, Problem
-from genzoo.tasks.inverse.twisted import systematic
 
 __all__ = ["Importance"]
 

@@ -19,8 +19,8 @@ from torch import Tensor
 from genzoo.core.model import Capability, Likelihood, evaluating
 from genzoo.mcmc import density, mala
 from genzoo.mcmc.densities import Density
+from genzoo.tasks.annealing import column, disagreement
 from genzoo.tasks.importance import WeightsCollapsed
-from genzoo.tasks.inverse.latent import column, disagreement
 from genzoo.tasks.inverse.measurement import Exact, Interval
 from genzoo.tasks.inverse.posterior import Exactness
 from genzoo.tasks.inverse.problem import Answer, Method, Problem, no_slope, refuse_diverged

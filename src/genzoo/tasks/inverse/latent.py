@@ -23,15 +23,13 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from genzoo.core.abilities import Latent
 from genzoo.core.given import Given
 from genzoo.core.model import GenerativeModel, evaluating
 from genzoo.core.noise import Noise
-from genzoo.mcmc import hmc, rhat
-from genzoo.mcmc.densities import Density
+from genzoo.tasks.annealing import LEAPS, Tilted, again, annealed, disagreement, moved
 from genzoo.tasks.importance import WeightsCollapsed
 from genzoo.tasks.inference import InferenceLike
 from genzoo.tasks.inverse.measurement import Exact, Interval, Measurement, between
@@ -39,9 +37,9 @@ from genzoo.tasks.inverse.operator import conjugate_gradients
 from genzoo.tasks.inverse.posterior import Exactness
 from genzoo.tasks.inverse.problem import Answer, Method, Problem, no_slope
 
-__all__ = ["LatentWalk", "Pulse", "column", "disagreement"]
+__all__ = ["LatentWalk", "Pulse"]
 
-STEPS, AFTER, LEAPS, CHAINS = 40, 60, 5, 4
+STEPS, AFTER, CHAINS = 40, 60, 4
 DRAWS, PROBES = 2000, 32  # of the model, and of signs, that a spread is told by
 FLOOR = 0.02  # of what is measured without noise
 STARTS, SEARCH = 8, 200
@@ -70,20 +68,13 @@ class Target(NamedTuple):
         total = self.measurement.noise.variance(seen) + self.floor**2 + (0.0 if self.blur is None else self.blur)
         return self.measurement.summed(-((y - seen).square() / total + total.log() + math.log(2 * math.pi)) / 2)
 
-    def at(self, beta: float) -> Density:
-        """The density of a temperature, with both of its parts in one pass."""
-
-        def log_prob(z: Tensor) -> Tensor:
-            return self.log_prior(z) + beta * self.log_likelihood(z)
-
-        def both(z: Tensor) -> tuple[Tensor, Tensor]:
-            with torch.enable_grad():
-                z = z.detach().requires_grad_()
-                value = log_prob(z)
-                (slope,) = torch.autograd.grad(value.sum(), z)
-            return value.detach(), slope
-
-        return Density(log_prob, lambda z: both(z)[1], both)
+    def path(self) -> Tilted:
+        """From the prior to the posterior."""
+        return Tilted(
+            lambda noise: self.latent.draw(len(self.measurement), self.given, noise),
+            self.log_prior,
+            self.log_likelihood,
+        )
 
 
 class LatentWalk(Method):
@@ -133,10 +124,11 @@ class LatentWalk(Method):
         target = _target(rows, floor)
         noise = rows.noise(seed, self.name)
         with torch.no_grad(), evaluating(model):
-            z, log_w, size = _annealed(target, noise.at("start"), noise.at("anneal"), steps, chains)
+            path, betas = target.path(), _betas(steps)
+            z, log_w, sizes = annealed(path, noise.at("start"), noise.at("anneal"), betas, chains)
             log_w = log_w.view(len(problem), chains)
-            z = z[_again(log_w, noise.at("again"))]
-            z, trace = _moved(target, z, size, noise.at("after"), after)
+            z = z[again(log_w, noise.at("again"))]
+            z, trace = moved(path, z, sizes[-1], noise.at("after"), after)
             worst = disagreement(trace, len(problem), chains)
             ess = 1 / log_w.softmax(1).square().sum(1)
             if not math.isfinite(float(log_w.max())) or (
@@ -157,6 +149,12 @@ class LatentWalk(Method):
             x = target.latent.numbers.back(made)
         told = {"ess": ess, "rhat": worst, **({"floor": target.floor} if target.floor else {})}
         return Answer(x, 3 * LEAPS * (2 * steps + after), log_w.logsumexp(1) - math.log(chains), told)
+
+
+def _betas(steps: int) -> list[float]:
+    """Temperatures of which most lie at the beginning, where most of it happens."""
+    betas: list[float] = torch.linspace(0, 1, steps + 1, dtype=torch.float64).pow(4).tolist()
+    return betas
 
 
 def _target(rows: Problem, floor: float | None) -> Target:
@@ -204,68 +202,6 @@ def _spread_out(target: Target, rows: Problem, made: Tensor, noise: Noise) -> Te
     off = here.y.to(seen) - seen - missed
     solved = conjugate_gradients(lambda v: variance * v + along(spread * back(v)), off, 100)
     return x + spread * back(solved)
-
-
-def _annealed(target: Target, start: Noise, noise: Noise, steps: int, chains: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Chains at β = 1, their weights, and the step size of each.
-
-    Step sizes are found by other chains that are annealed before: found on the way, they would follow where a chain
-    has been, and weights would be biased.
-    """
-    betas = torch.linspace(0, 1, steps + 1, dtype=torch.float64).pow(4).tolist()  # most of it happens at the beginning
-    rows = len(target.measurement)
-    z = target.latent.draw(rows, target.given, start.at("pilot"))
-    size, sizes = column(z, 0.2), []
-    for k in range(steps):
-        z, size = _step(target.at(betas[k + 1]), z, size, noise.at("pilot", k))
-        shared = size.log().view(-1, chains).mean(1, keepdim=True).expand(-1, chains)
-        sizes.append(shared.exp().reshape(size.shape))
-    z = target.latent.draw(rows, target.given, start)
-    log_w = z.new_zeros(rows, dtype=torch.float64)
-    for k in range(steps):
-        log_w = log_w + (betas[k + 1] - betas[k]) * target.log_likelihood(z).double()
-        z, _ = _step(target.at(betas[k + 1]), z, sizes[k], noise.at(k))
-    return z, log_w, sizes[-1]
-
-
-def _step(density: Density, z: Tensor, size: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
-    """A move of each chain by a step of its own, which is then a little longer or shorter."""
-    kernel = hmc(density, step_size=size, steps=LEAPS)
-    state = kernel.step(kernel.init(z), noise)
-    accept = state.accept.reshape(size.shape)
-    return state.x, (size * (0.4 * (accept - 0.75)).exp()).clamp(1e-4, 1.0)
-
-
-def _moved(target: Target, z: Tensor, size: Tensor, noise: Noise, moves: int) -> tuple[Tensor, Tensor]:
-    """Chains after some moves at β = 1, and what their likelihood was on the way."""
-    density, trace = target.at(1.0), []
-    for k in range(moves):
-        z, adapted = _step(density, z, size, noise.at(k))
-        size = adapted if k < moves // 3 else size
-        trace.append(target.log_likelihood(z).double())
-    return z, torch.stack(trace) if trace else z.new_zeros(0, len(z))
-
-
-def disagreement(trace: Float[Tensor, "moves rows"], count: int, chains: int) -> float:
-    """The worst R̂ of the likelihoods in the second half of the moves; 1 where there are too few."""
-    half = trace[len(trace) // 2 :].view(-1, count, chains)
-    if len(half) < 4:
-        return 1.0
-    return max(rhat(half[:, b]).nan_to_num(1.0).item() for b in range(count))
-
-
-def _again(log_w: Float[Tensor, "B chains"], noise: Noise) -> Tensor:
-    """Chains drawn by their weights."""
-    from genzoo.tasks.inverse.twisted import systematic
-
-    count, chains = log_w.shape
-    first = chains * torch.arange(count, device=log_w.device)[:, None]
-    return (systematic(log_w, chains, noise) + first).flatten()
-
-
-def column(z: Tensor, value: float) -> Tensor:
-    """A number for each row, shaped to go with them."""
-    return torch.full((len(z), *[1] * (z.ndim - 1)), value, dtype=z.dtype, device=z.device)
 
 
 def _is_blurred(model: GenerativeModel) -> bool:

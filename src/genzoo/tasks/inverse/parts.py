@@ -18,13 +18,12 @@ from genzoo.core.given import Given
 from genzoo.core.model import GenerativeModel, Unsupported
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
-from genzoo.tasks.importance import WeightsCollapsed, effective_sample_sizes
+from genzoo.tasks.importance import WeightsCollapsed, effective_sample_sizes, systematic
 from genzoo.tasks.inverse.measurement import Exact, Gaussian, Measurement
 from genzoo.tasks.inverse.operator import Identity
 from genzoo.tasks.inverse.pixels import Mask
 from genzoo.tasks.inverse.posterior import Exactness, Posterior
 from genzoo.tasks.inverse.problem import Answer, Method, Problem
-from genzoo.tasks.inverse.twisted import systematic
 
 __all__ = ["Parts", "ProductLike"]
 

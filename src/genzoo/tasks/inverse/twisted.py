@@ -25,7 +25,7 @@ from torch import Tensor
 from genzoo.core.abilities import Denoiser
 from genzoo.core.model import evaluating
 from genzoo.core.noise import Noise
-from genzoo.tasks.importance import WeightsCollapsed, effective_sample_sizes
+from genzoo.tasks.importance import WeightsCollapsed, effective_sample_sizes, systematic
 from genzoo.tasks.inverse.guided import NO_DENOISER, STEPS, Led, Step, Way, denoising
 from genzoo.tasks.inverse.measurement import Exact, Measurement
 from genzoo.tasks.inverse.operator import Linear
@@ -232,21 +232,6 @@ def resampled(now: Particles, noise: Noise) -> tuple[Particles, Int[Tensor, " ro
     log_z = now.log_z + torch.where(again, gone, 0)
     kept = torch.where(again[:, None], 0.0, log_w).flatten()
     return Particles(now.x[index], kept, log_z), index
-
-
-def systematic(log_w: Float[Tensor, "islands P"], count: int, noise: Noise) -> Int[Tensor, "islands count"]:
-    """Numbers of particles by their weights, `count` of each island.
-
-    Args:
-        log_w: The weights.
-        count: How many.
-        noise: A row for each particle.
-    """
-    islands, size = log_w.shape
-    u = noise.uniform(islands * size, dtype=torch.float64).view(islands, size)[:, :1]
-    places = (torch.arange(count, dtype=torch.float64, device=log_w.device) + u) / count
-    upto = log_w.double().softmax(1).cumsum(1)
-    return torch.searchsorted(upto, places).clamp_max(size - 1)
 
 
 def _answer(
