@@ -318,6 +318,73 @@ def test_methods_name_their_source() -> None:
     assert not silent
 
 
+OFFERED = [path for path in FILES if not {"apps", "experiments"} & set(path.relative_to(PACKAGE).parts)]
+SAID = re.compile(r"^(Args|Raises):\n(.*?)(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
+TORCHS = {"validate_args"}
+
+
+def offered() -> Iterator[tuple[str, Function, str]]:
+    """What modules offer and is called: where, the function (of a class, how it is made), and what is said of it."""
+    for path in OFFERED:
+        names = exported(path)
+        for node in tree(path).body:
+            if not isinstance(node, Function | ast.ClassDef) or node.name not in names:
+                continue
+            made = [
+                part
+                for part in getattr(node, "body", [])
+                if getattr(part, "name", "") in ("__init__", "__post_init__")
+            ]
+            for function in made if isinstance(node, ast.ClassDef) else [node]:
+                prose = {ast.get_docstring(node) or "", ast.get_docstring(function) or ""}
+                yield f"{name_of(path)}:{node.name}", function, "\n".join(prose)
+
+
+def within(node: ast.AST) -> Iterator[ast.AST]:
+    """What stands in a function, but for functions in it."""
+    for part in ast.iter_child_nodes(node):
+        if not isinstance(part, Function):
+            yield part
+            yield from within(part)
+
+
+def exported(path: Path) -> set[str]:
+    """The names in `__all__`."""
+    listed = [
+        node.value
+        for node in tree(path).body
+        if isinstance(node, ast.Assign) and dotted(node.targets[0], {}) == "__all__"
+    ]
+    return {part.value for value in listed for part in ast.walk(value) if isinstance(part, ast.Constant)}
+
+
+def test_errors_that_are_raised_are_told() -> None:
+    """What is offered names the errors that stand in its own lines."""
+    silent = []
+    for place, function, prose in offered():
+        raised = {dotted(node.exc.func, {}).partition(".")[0] for node in within(function)
+                  if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call)}  # fmt: skip
+        told = "".join(text for kind, text in SAID.findall(prose) if kind == "Raises")
+        silent += [f"{place}: {name}" for name in raised if name[0].isupper() and f"{name}:" not in told]
+    assert not silent
+
+
+def test_arguments_are_told_whole_or_not_at_all() -> None:
+    """Where arguments are explained, all are; what settings of recipes mean is the glossary's."""
+    silent = []
+    for place, function, prose in offered():
+        told = "".join(text for kind, text in SAID.findall(prose) if kind == "Args")
+        names = {
+            name.strip(" *")
+            for heads in re.findall(r"^    ([\w*, ]+):", told, re.MULTILINE)
+            for name in heads.split(",")
+        }
+        own = {each.arg for each in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)}
+        if names and "/zoo/" not in place and (lacking := own - names - TORCHS - {"self", "cls"}):
+            silent.append(f"{place}: {', '.join(sorted(lacking))}")
+    assert not silent
+
+
 # --- circles ------------------------------------------------------------------------------------------------------
 
 

@@ -115,7 +115,11 @@ class Listening(Noise):
 
 
 def fed(inputs: Mapping[Asked, Tensor]) -> Answer:
-    """The inputs of a graph as answers."""
+    """The inputs of a graph as answers.
+
+    Raises:
+        CannotExport: If the model asks for other noise when it is traced.
+    """
 
     def answer(asked: Asked, n: int) -> Tensor:
         if asked not in inputs:

@@ -21,6 +21,7 @@ class ColumnError(DataError):
         columns: Their numbers, from 0.
         cause: What they must be and what was got, to go on from "Column 3 …".
         fix: What to do.
+        names: Of all columns, where they are known.
 
     Example:
         >>> error = ColumnError([1], "must vary, got one value in all rows.", "Drop it.")

@@ -121,6 +121,9 @@ class GenerativeModel(Trainable):
         required: Names that are never dropped and never null, such as the first part's in a product.
         spelled: Makes rows of the words of a condition, of which there are n; a run's model knows its classes.
 
+    Raises:
+        ValueError: If the space has columns of several kinds, and the model is one of a single kind.
+
     Example:
         >>> import math
         >>> class Uniform(GenerativeModel):

@@ -62,7 +62,11 @@ def key_of(parts: Iterable[object]) -> str:
 
 
 def find(name: str, key: str) -> tuple[Shaped[np.ndarray, "n *shape"], dict[str, Any]] | None:
-    """The array of an entry, mapped, and what was noted beside it; None where there is none, or it is damaged."""
+    """The array of an entry, mapped, and what was noted beside it; None where there is none, or it is damaged.
+
+    Raises:
+        ValueError: If an entry is not what was written.
+    """
     path = _path(name, key)
     try:
         record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))

@@ -78,6 +78,9 @@ class DateForm:
         zone: What stands behind each time, such as Z.
         many: Whether offsets differ from cell to cell, as where summer time begins; all are written in `zone`.
 
+    Raises:
+        DataError: If the template has a part, or the unit is one, that is not known.
+
     Example:
         >>> form = DateForm("{d:02}.{m:02}.{Y:04}", "days")
         >>> form.plain("02.01.1970"), form.spelled("1")

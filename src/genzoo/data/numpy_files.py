@@ -25,6 +25,9 @@ class Arrays(Mapping[str, np.ndarray]):
     Args:
         name: What the file is called.
         archive: The archive that it is.
+
+    Raises:
+        FileError: If two arrays have one name.
     """
 
     def __init__(self, name: str, archive: zipfile.ZipFile) -> None:

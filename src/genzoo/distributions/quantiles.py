@@ -67,6 +67,10 @@ def wasserstein_with_doubt(p: Distribution, q: Distribution, k: float | int) -> 
         p: One distribution.
         q: The other.
         k: The power.
+
+    Raises:
+        ValueError: If the power is below 1, or a distribution is a batch or has several entries.
+        Unknowable: If the integral does not settle.
     """
     if not k >= 1:
         raise ValueError(f"A Wasserstein distance needs a power of at least 1, got k = {k}. Choose k ≥ 1.")

@@ -43,6 +43,9 @@ class Fork(PointEnvironment):
     Args:
         left: w, the share of an expert's episodes that pass on the left.
 
+    Raises:
+        ValueError: If the share is none.
+
     Example:
         >>> fork = Fork(left=0.8)
         >>> fork.reset(2, Noise(0)).shape

@@ -116,6 +116,9 @@ def covered(
         level: What intervals promise.
         among: The entries that count, those that were not told; all if None. Of a row without any it is `level`.
 
+    Raises:
+        ValueError: If the level is no probability.
+
     Example:
         >>> among = torch.tensor([[True, False]])
         >>> covered(torch.tensor([[[0.0, 5.0]], [[1.0, 5.0]]]), torch.tensor([[9.0, 5.0]]), among=among)

@@ -321,6 +321,9 @@ def behind(ability: Any, before: Map) -> Ability:
     Args:
         ability: The part's.
         before: The map.
+
+    Raises:
+        TypeError: If it is an ability of another kind.
     """
     raise TypeError(
         "An ability must be a Latent, a Denoiser, a Sequential, a Critic, Codes, Layers, an Inference or a Timing, "

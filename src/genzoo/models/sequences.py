@@ -109,7 +109,11 @@ def scored(logits: Float[Tensor, "B T symbols"], tokens: Int[Tensor, "B T"], spa
 
 
 def check_padding(x: Tensor, space: Space) -> None:
-    """Raises if a ragged row goes on after its padding began."""
+    """Raises if a ragged row goes on after its padding began.
+
+    Raises:
+        ValueError: If one does.
+    """
     padding = x.eq(space.levels or 0)
     if space.ragged and (padding[:, :-1] & ~padding[:, 1:]).any():
         raise ValueError(
@@ -124,6 +128,9 @@ def refuse_unlike(space: Space, name: str, *, ragged: bool = True) -> None:
         space: The space.
         name: Who refuses.
         ragged: Whether lengths may vary.
+
+    Raises:
+        ValueError: If it is another space.
     """
     if not space.is_discrete:
         raise ValueError(

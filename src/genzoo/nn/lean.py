@@ -79,7 +79,11 @@ def squared_relu(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
 
 def once(backward: Callable[..., Any]) -> Callable[..., Any]:
     """A way back that refuses to be differentiated again: torch's own guard lets constant gradients through, whose
-    second derivative would be silently zero."""
+    second derivative would be silently zero.
+
+    Raises:
+        RuntimeError: If a second derivative is asked for.
+    """
 
     @functools.wraps(backward)
     def checked(ctx: Any, grad: Tensor) -> Any:

@@ -73,6 +73,9 @@ class MaskedMLP(nn.Module):
         depth: Hidden layers.
         given: The width of the condition's embedding, 0 for none.
 
+    Raises:
+        ValueError: If it has no layer or no unit.
+
     Example:
         >>> net = MaskedMLP(entries=6, features=1, outputs=2, width=32, depth=2)
         >>> net(torch.randn(5, 6, 1)).shape

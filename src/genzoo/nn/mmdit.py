@@ -120,6 +120,9 @@ class MMDiT(nn.Module):
         heads: Heads of attention; they share out the width.
         patch: The side of a patch.
 
+    Raises:
+        ValueError: If the heads do not share the width evenly.
+
     Example:
         >>> net = MMDiT((3, 8, 8), given=16, tokens=16, count=5, width=32, depth=2, heads=4)
         >>> told = Tokens(torch.zeros(2, 5, 16), torch.ones(2, 5, dtype=torch.bool))

@@ -22,6 +22,9 @@ class Window(nn.Module):
         places: How many places are told, 0 for none.
         given: The width of the condition's embedding, 0 for none.
 
+    Raises:
+        ValueError: If it sees nothing, or has no layer or no unit.
+
     Example:
         >>> import torch
         >>> net = Window(3, 5, order=4, places=10)

@@ -99,6 +99,7 @@ class ReverseKLFit(Fit):
 
     Raises:
         Unsupported: If the model has no density, or its draws are not differentiable.
+        ValueError: If the way to a gradient is none.
 
     Example:
         >>> from genzoo.core import Space

@@ -75,6 +75,9 @@ def vae(
         samples: Draws of z for each row in training; several raise the importance-weighted bound.
         beta: The weight of the rate in the loss; log_prob is the ELBO whatever it is.
         free: Nats of the rate, of each latent, that cost nothing, against latents that say nothing.
+
+    Raises:
+        Mistake: If the prior is of made-up rows and the posterior no Gaussian.
     """
     from genzoo.models.autoencoders import VAE, MixturePrior, Rate, VampPrior
 
@@ -159,6 +162,9 @@ def cvae(
     Args:
         beta: The weight of the rate in the loss; log_prob is the ELBO whatever it is.
         free: Nats of the rate, of each latent, that cost nothing, against latents that say nothing.
+
+    Raises:
+        Mistake: If there is no condition.
     """
     from genzoo.models.autoencoders import VAE, GivenNormal, Rate
 

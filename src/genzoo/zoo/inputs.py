@@ -226,7 +226,11 @@ def check_rows(data: Data) -> None:
 
 
 def check_pairs(info: RecipeInfo[Any], data: Data) -> None:
-    """Refuses x and conditions that are two sets where a recipe learns from pairs."""
+    """Refuses x and conditions that are two sets where a recipe learns from pairs.
+
+    Raises:
+        Mistake: If they are two sets.
+    """
     if "pairs" in info.wants and not data.paired:
         raise Mistake(
             f"{info.name} learns from pairs, got {data.name} as two sets.",

@@ -15,6 +15,9 @@ __all__ = ["merged", "parts_of"]
 def merged(info: RecipeInfo[Any], published: TrainConfig, wanted: Mapping[str, Any]) -> TrainConfig:
     """The recipe's train settings under the user's: a budget of either kind replaces the recipe's, and None switches
     off what the recipe sets.
+
+    Raises:
+        Mistake: If a setting is unknown, wrong, or the recipe's own to set.
     """
     known = TrainConfig.model_fields
     for key in wanted:

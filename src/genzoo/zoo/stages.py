@@ -68,6 +68,9 @@ def continued(path: Path, stages: Sequence[store.RunConfig], rows: Inputs, callb
         stages: The configurations of its stages, in order.
         rows: What it is trained on.
         callbacks: What watches every stage.
+
+    Raises:
+        Mistake: If a run is trained and its checkpoints are gone.
     """
     folders, begun = store.stage_folders(path, stages[-1]), _has_begun(path)
     if not begun and (path / store.WEIGHTS).exists():

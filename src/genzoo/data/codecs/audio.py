@@ -40,6 +40,9 @@ class SoundCodec(Codec):
         rate: Samples per second.
         levels: 256 for the μ-law; `None` for reals in [−1, 1].
 
+    Raises:
+        DataError: If there are too many samples a second, or levels other than 256.
+
     Example:
         >>> [round(float(s), 4) for s in SoundCodec(8000, levels=256).samples(torch.tensor([[0, 128, 255, 256]]))[0]]
         [-1.0, 0.0001, 1.0]

@@ -120,6 +120,7 @@ def decode_clip(name: str, content: bytes) -> Shown:
 
     Raises:
         DataError: If it is none, or too large.
+        ValueError: If it is another file.
     """
     with told(name, "be a whole picture or animation", "Replace it."):
         try:

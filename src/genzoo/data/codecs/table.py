@@ -43,6 +43,9 @@ class TableCodec(Codec):
         grids: On what grid other columns of reals lie: what was rounded, and then brought to other units.
         padded: The digits after the point of columns in which every number is written with so many, as 44.80 is.
 
+    Raises:
+        DataError: If a column of words has none.
+
     Example:
         >>> codec = TableCodec(("age", "kind"), words={"kind": ["red", "white"]}, whole=("age",))
         >>> codec.cells(torch.tensor([[38.6, 1.2], [20.0, -3.0]]))

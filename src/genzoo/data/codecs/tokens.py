@@ -29,6 +29,9 @@ class TokenCodec(SpellingCodec):
         tokens: The tokens in the order of their ids, each byte written as one printable character.
         merges: The pairs that are merged, first come first, each as "left right".
         lines: Whether a row is a line of a file.
+
+    Raises:
+        DataError: If a token is made of what is no byte.
     """
 
     kind: ClassVar[str] = "tokens"

@@ -36,7 +36,11 @@ def is_idx_folder(folder: Path) -> bool:
 
 
 def read_idx_folder(folder: Path, asked: Asked) -> Source:
-    """A folder of image files with label files beside them; the condition is "label", or x is, given the "image"."""
+    """A folder of image files with label files beside them; the condition is "label", or x is, given the "image".
+
+    Raises:
+        DataError: If labels have no images.
+    """
     arrays: dict[str, Tensor] = {}
     for path in sorted(folder.iterdir()):
         if match := NAME.fullmatch(path.name):

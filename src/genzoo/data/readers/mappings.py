@@ -41,7 +41,11 @@ def read_tensor(x: Any, asked: Asked) -> Source:
 
 @reader("trajectories", "horizon", "history", "missing")
 def read_pair(pair: tuple[Any, Any], asked: Asked) -> Source:
-    """Rows and their condition: a tensor named "given", or a mapping of names to tensors."""
+    """Rows and their condition: a tensor named "given", or a mapping of names to tensors.
+
+    Raises:
+        DataError: If it has another number of parts.
+    """
     if len(pair) != 2:
         raise DataError(f"A tuple must be (x, given), got {len(pair)} parts. Use a mapping of names for more.")
     x, given = pair

@@ -45,6 +45,9 @@ class Palette(Autoencoder):
         space: What one x is: an image of levels.
         colors: K, how many colors there are.
 
+    Raises:
+        ValueError: If the space is none of images of levels.
+
     Example:
         >>> palette = Palette(Space((3, 4, 4), levels=256), 8)
         >>> palette.latent, palette.posterior(torch.zeros(2, 3, 4, 4, dtype=torch.uint8)).mean.shape
@@ -105,6 +108,7 @@ class Colors(GenerativeModel, DirectFit):
 
     Raises:
         ValueError: If the space is no image of levels.
+        TypeError: If the clusters are of another kind.
 
     Example:
         >>> from genzoo.models.classical import KMeans

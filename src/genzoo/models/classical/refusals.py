@@ -46,6 +46,7 @@ def some_rows(
     Raises:
         ValueError: If there are fewer rows than `least`, or they or their labels are not of the model's space.
         ColumnError: If an entry is infinite, or missing where none may be, or all of a column is.
+        DataError: If there are too few.
 
     Example:
         >>> from genzoo.core import Space

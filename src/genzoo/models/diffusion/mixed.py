@@ -116,6 +116,9 @@ def check_mixed(name: str, space: Space) -> None:
     Args:
         name: Of the model.
         space: What a row is.
+
+    Raises:
+        ValueError: If rows are not flat, or are of one kind.
     """
     if len(space.shape) != 1 or space.ragged or any(column.kind == "integer" for column in space.columns or ()):
         raise ValueError(

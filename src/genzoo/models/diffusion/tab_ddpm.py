@@ -42,6 +42,9 @@ class TabDDPM(Mixed):
         depth: Hidden layers.
         drop_given: As of `Mixed`.
 
+    Raises:
+        ValueError: If rows are not flat, or there is a single step.
+
     Example:
         >>> from genzoo.core import Column
         >>> model = TabDDPM(Space((2,), columns=(Column("real"), Column("categorical", 3))), width=16, steps=10)

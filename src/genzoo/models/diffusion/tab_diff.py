@@ -45,6 +45,9 @@ class TabDiff(Mixed):
         drop_given: As of `Mixed`.
         sampling_steps: In how many steps rows are drawn, where `sample` is not told otherwise.
 
+    Raises:
+        ValueError: If rows are not flat, or powers are not positive or not as many as the columns.
+
     Example:
         >>> from genzoo.core import Column
         >>> model = TabDiff(Space((2,), columns=(Column("real"), Column("categorical", 3))), width=16)

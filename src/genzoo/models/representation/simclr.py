@@ -77,6 +77,7 @@ class SimCLR(Viewed):
     """Features by contrast of views.
 
     Args:
+        space, net, projection, code, view: Those of two views.
         temperature: τ.
 
     Raises:

@@ -33,6 +33,7 @@ class VICReg(Viewed):
     """Features whose views agree, and whose entries vary and do not go together.
 
     Args:
+        space, net, projection, code, view: Those of two views.
         weights: λ, μ, ν.
 
     Raises:

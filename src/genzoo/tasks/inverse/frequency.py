@@ -136,6 +136,9 @@ class LowPass(Linear):
         shape: The last axis is time.
         share: The share of the frequencies that is left.
 
+    Raises:
+        ValueError: If the share does not lie in (0, 1].
+
     Example:
         >>> LowPass((8,), 0.5)(torch.tensor([[1.0, -1.0] * 4])).abs().max() < 1e-6
         tensor(True)
@@ -163,6 +166,9 @@ class Every(Linear):
     Args:
         shape: The last axis is time.
         k: Which.
+
+    Raises:
+        ValueError: If k is below 1.
 
     Example:
         >>> Every((5,), 2)(torch.arange(5.0)[None])

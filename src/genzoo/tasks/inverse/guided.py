@@ -83,6 +83,9 @@ class Way:
         schedule: A denoiser's.
         steps: How many.
         like: A tensor of the precision and place of the rows.
+
+    Raises:
+        ValueError: If there are fewer than 2 steps.
     """
 
     def __init__(self, schedule: Any, steps: int, like: Tensor) -> None:

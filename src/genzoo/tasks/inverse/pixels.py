@@ -97,6 +97,9 @@ def box(shape: tuple[int, ...], size: int) -> Mask:
         shape: Channels, height and width.
         size: The side of the square.
 
+    Raises:
+        ValueError: If it does not fit.
+
     Example:
         >>> (~box((1, 4, 4), 2).known).sum()
         tensor(4)
@@ -126,6 +129,9 @@ def half(shape: tuple[int, ...], side: Literal["lower", "upper", "left", "right"
         shape: Channels, height and width.
         side: Which half is hidden.
 
+    Raises:
+        ValueError: If the side is none.
+
     Example:
         >>> half((1, 4, 2)).known[0, :, 0]
         tensor([ True,  True, False, False])
@@ -151,6 +157,9 @@ def strokes(shape: tuple[int, ...], share: float = 0.25, *, seed: int = 0) -> Ma
         shape: Channels, height and width.
         share: What is covered at least.
         seed: Names the walks.
+
+    Raises:
+        ValueError: If the share is none, or so large that strokes do not come to it.
 
     Example:
         >>> mask = strokes((1, 28, 28), 0.2)
@@ -182,6 +191,9 @@ def bayer(shape: tuple[int, ...]) -> Mask:
     Args:
         shape: 3, height and width.
 
+    Raises:
+        ValueError: If pictures have not three colors.
+
     Example:
         >>> bayer((3, 2, 2)).known.sum((1, 2))
         tensor([1, 2, 1])
@@ -198,6 +210,9 @@ class Gray(Linear):
 
     Args:
         shape: 3, height and width.
+
+    Raises:
+        ValueError: If pictures have not three colors.
 
     Example:
         >>> Gray((3, 1, 1))(torch.ones(1, 3, 1, 1)).item()
@@ -229,6 +244,9 @@ class AveragePool(Linear):
         shape: Channels, height and width.
         k: The side of a square, which must part both.
 
+    Raises:
+        ValueError: If squares do not part height and width.
+
     Example:
         >>> AveragePool((1, 2, 2), 2)(torch.tensor([[[[1.0, 3.0], [5.0, 7.0]]]])).item()
         4.0
@@ -258,6 +276,9 @@ class Blur(Linear):
     Args:
         shape: Channels, height and width.
         sigma: The standard deviation of the Gaussian, in pixels.
+
+    Raises:
+        ValueError: If rows are no pictures, or sigma is not positive.
 
     Example:
         >>> Blur((1, 8, 8), 1.5)(torch.ones(1, 1, 8, 8)).std() < 1e-6

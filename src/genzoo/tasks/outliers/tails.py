@@ -38,6 +38,9 @@ class Tails:
         values: These.
         both_ways: Whether the lower tail counts as well.
 
+    Raises:
+        ValueError: If no calibration row has a finite number.
+
     Example:
         >>> tails = Tails(torch.linspace(-1, 1, 101).double(), both_ways=True)
         >>> found = tails.surprise(torch.tensor([0.0, 2.0, -2.0, torch.inf]).double())
@@ -148,7 +151,11 @@ def _of_tails(upper: Tensor, lower: Tensor) -> Tensor:
 
 
 def united(values: Float[Tensor, "n K"], calibration: Float[Tensor, "m K"]) -> Float[Tensor, " n"]:
-    """Some numbers of each row as one: the mean of them in standard deviations of calibration rows."""
+    """Some numbers of each row as one: the mean of them in standard deviations of calibration rows.
+
+    Raises:
+        ValueError: If no calibration row has a finite number.
+    """
     if values.shape[1] == 1:
         return values[:, 0]
     known = calibration[calibration.isfinite().all(1)]

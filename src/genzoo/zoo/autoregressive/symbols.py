@@ -239,6 +239,9 @@ def bigram(
     Args:
         size: The same for both.
         smoothing: What is added to every count.
+
+    Raises:
+        Mistake: If there is a condition.
     """
     from genzoo.models.autoregressive import Bigram
     from genzoo.zoo.mistakes import Mistake

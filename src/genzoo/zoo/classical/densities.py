@@ -239,6 +239,9 @@ def softmax_regression(
         size: Both are the same.
         penalty: What half the sum of squared weights costs, in nats; 1/C of scikit-learn.
         tol: The fit has converged when a step promises less than this, in nats per row.
+
+    Raises:
+        Mistake: If there is no condition.
     """
     from genzoo.models.classical import SoftmaxRegression
 

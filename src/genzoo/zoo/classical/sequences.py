@@ -42,6 +42,9 @@ def hmm(
         floor: The smallest variance of real steps, as a share of the data's; by default 1e-4, and steps of a singular
             covariance are refused.
         tol: The fit has converged when a pass gains less than this, in nats per step.
+
+    Raises:
+        Mistake: If rows are no sequences.
     """
     from genzoo.models.classical import HMM
 

@@ -131,6 +131,9 @@ def gaussian_copula(
         size: Both are the same.
         bins: The number of bins of a column of numbers.
         floor: The smallest variance, of columns of variance 1.
+
+    Raises:
+        Mistake: If rows are not flat.
     """
     from genzoo.models.classical import Gaussian
     from genzoo.models.dequantized import Dequantized

@@ -52,6 +52,9 @@ def bridge(
         path: The way between two rows: straight, or a quarter circle.
         spread: The size of the noise on the way, in units of the data's deviation; 0 for none.
         sampling_steps: In how many steps a row is carried over.
+
+    Raises:
+        Mistake: If the pairs are to be the likeliest, and the way has no noise.
     """
     from genzoo.models.diffusion import Arc, Bridge, Entropic, Independent, Line, MinibatchOT
 

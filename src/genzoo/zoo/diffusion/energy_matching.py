@@ -54,6 +54,9 @@ def energy_matching(
         chains: Langevin chains that are kept.
         step_size: The length of a Langevin step, in units of the energy over the heat.
         fresh: The share of chains that start anew in a round.
+
+    Raises:
+        Mistake: If there is a condition.
     """
     from genzoo.models.diffusion import Chains, EnergyMatching
 

@@ -68,6 +68,9 @@ def flow_map(
         trained_guidance: How much more the condition counts in the flow that is learned; later it cannot be changed.
         divergence: Whether a second network tells how much room rows take on the way, so that log_prob is an estimate.
         sampling_steps: In how many calls a sample is drawn.
+
+    Raises:
+        Mistake: If guidance is wanted and the condition is never left out.
     """
     from genzoo.models.diffusion import Cosine, Diffusion, FlowMap, Heun, Predicts, Straight
 

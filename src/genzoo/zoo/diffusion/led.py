@@ -34,6 +34,9 @@ def noisy_classifier(
         size: Small: half a U-Net of 32 and 64 channels, a perceptron of 3 × 256. Paper: 128, 256, 256; 6 × 512.
         width: Channels at the finest, or of each layer.
         depth: Residual blocks at each level, or layers.
+
+    Raises:
+        Mistake: If x is no label, or there are conditions beside the row.
     """
     from genzoo.core.given import as_given_space
     from genzoo.models.diffusion import NoisyClassifier
@@ -70,6 +73,9 @@ def led(space: Space, given_space: GivenSpaceLike, network: Network, classifier:
         network: Its network.
         classifier: The run of a noisy_classifier of the same rows.
         parts: Its schedule, what it predicts and the other parts, as `Diffusion` takes them.
+
+    Raises:
+        Mistake: If the run is none of `noisy_classifier`.
     """
     import genzoo
     from genzoo.models.diffusion import ClassifiedDiffusion, Diffusion, NoisyClassifier

@@ -45,6 +45,9 @@ def dte(
         depth: The perceptron's layers.
         denoising: How much the squared error of the noise counts beside the cross-entropy; 0 for the paper's loss.
         reach: With 1, as in the paper, what lies farther out than the data does not look like more noise.
+
+    Raises:
+        Mistake: If there is a condition.
     """
     from genzoo.models.diffusion import TimeEstimation
     from genzoo.models.standardized import Standardized, Units

@@ -72,6 +72,9 @@ def boltzmann(
     Args:
         size: Small: up to 4 hidden units. Paper: up to 8.
         hidden: The number of hidden units; by default as size says, as far as 16 units together allow.
+
+    Raises:
+        Mistake: If there is a condition.
     """
     from genzoo.models.graphical import BoltzmannMachine
 
@@ -123,6 +126,9 @@ def energy(
         walk: Langevin steps of a negative phase; by default 20 for small, 60 for paper.
         sampling_steps: Langevin steps of a sample; by default 300.
         buffer: Chains in the replay buffer.
+
+    Raises:
+        Mistake: If there is a condition, and contrast is learned by.
     """
     from genzoo.models.graphical import DeepEnergy, Replay, Walk
 

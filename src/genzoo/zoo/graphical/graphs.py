@@ -43,6 +43,9 @@ def ising(
         edges: Pairs that are coupled: near ones on the grid, all, or auto: all up to 256 entries.
         radius: How near, in entries; by default as size says.
         sweeps: How long a chain runs for a sample, beyond 20 entries.
+
+    Raises:
+        Mistake: If rows have other than two levels.
     """
     from genzoo.models.graphical import Ising
 
@@ -78,6 +81,9 @@ def potts(
         edges: Pairs that are coupled: near ones on the grid, all, or auto: all up to 256 entries.
         radius: How near, in entries; by default as size says.
         sweeps: How long a chain runs for a sample, beyond 2²⁰ states.
+
+    Raises:
+        Mistake: If rows have other than 2 to 64 levels.
     """
     from genzoo.models.graphical import Potts
 
@@ -112,6 +118,9 @@ def bayes_net(
             after the one before; or none; or auto: tree on levels, chain on reals.
         smoothing: What is added to every count, on levels.
         floor: What is added to every variance, as a share of the largest, on reals.
+
+    Raises:
+        Mistake: If the tree is to be found and rows are none of levels.
     """
     from genzoo.models.graphical import BayesNet, ChowLiu, LinearGaussianNet
 

@@ -129,6 +129,9 @@ def denoising_autoencoder(
         amount: σ of the noise (0.5), or the share of entries (0.25 lost, 0.1 salt and pepper).
         loss: What an error costs: squared, absolute, or huber (squared near zero, absolute far from it).
         prior: A density fitted to the codes afterwards, which makes it sample; none by default.
+
+    Raises:
+        Mistake: If noise is a share of entries, and all are hidden.
     """
     from genzoo.models.representation import DenoisingAutoencoder, GaussianNoise, Masking, SaltAndPepper
 
@@ -349,6 +352,9 @@ def sparse_autoencoder(
         patience: The steps after which a silent unit is dead.
         loss: What an error costs: squared, absolute, or huber (squared near zero, absolute far from it).
         prior: A density fitted to the codes afterwards, which makes it sample; none by default.
+
+    Raises:
+        Mistake: If more units are to be active than there are.
     """
     from genzoo.models.representation import SparseAutoencoder
 
