@@ -146,6 +146,9 @@ ENTRIES: dict[str, Callable[[Path, Path], object]] = {
         model(home, "images"), guess(home)[1], given=torch.tensor([3, 1]), n=2, steps=2
     ),
     "sandwich": lambda home, new: tasks.sandwich(model(home, "images"), 2, given=torch.tensor([3, 1]), steps=2),
+    "recovered": lambda home, new: tasks.recovered(
+        model(home, "images"), guess(home)[1], model(home, "images").checked_given(torch.tensor([3, 1]), 2), steps=2
+    ),
     "invert": lambda home, new: inverted(model(home, "images")),
     "genzoo latent": lambda home, new: command(
         "latent", "walk", home / "images", "-n", 2, "--steps", 2, "--given", "label=1,2", "--out", f"{new}.png"

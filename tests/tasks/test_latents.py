@@ -9,9 +9,11 @@ from genzoo.core import Latent, Noise, Space
 from genzoo.distributions.levels import Numbers
 from genzoo.models import Standardized
 from genzoo.models.abilities import NormalLatent
-from genzoo.tasks import along, between, direction, invert, pictured, summed
+from genzoo.models.classical import PPCA
+from genzoo.tasks import along, between, direction, invert, pictured, recovered, summed
 from tests.zoo.adversarial import STANDING, gan, stylegan
 from tests.zoo.entry import EVEN, REALS
+from tests.zoo.flows import spline_flow
 
 MATRIX = torch.tensor([[1.0, 0.0], [0.5, 2.0], [0.0, 1.0]])
 
@@ -67,6 +69,24 @@ def test_what_a_generator_made_is_found_again_and_what_it_cannot_make_leaves_a_r
     normal = torch.linalg.cross(MATRIX[:, 0], MATRIX[:, 1])
     far = invert(linear(), x + 6 * normal / normal.norm(), steps=300)
     assert far.residual.tolist() == pytest.approx([6 / math.sqrt(3)] * 2, rel=0.01)
+
+
+def test_a_way_back_needs_no_search_and_a_guess_is_where_one_begins() -> None:
+    flow = spline_flow(Space((3,)))
+    x = flow.sample(4, seed=0)
+    back = recovered(flow, x)
+    assert back.z.equal(flow.encode(x))
+    assert back.residual.equal(back.start)
+    assert back.residual.max() < 1e-3
+    model, z = PPCA(Space((3,)), rank=2), torch.tensor([[0.5, -1.0], [1.5, 0.3]])
+    model.loadings.copy_(MATRIX)  # the posterior mean is nearer to the middle than the z of x
+    found = recovered(model, z @ MATRIX.T, steps=300)
+    assert torch.allclose(found.z, z, atol=0.02)
+    assert (found.start > 5 * found.residual).all()
+    guessed = recovered(model, z @ MATRIX.T, steps=0)
+    assert guessed.z.equal(model.encode(z @ MATRIX.T))
+    searched = recovered(gan(REALS, STANDING), x, steps=1)
+    assert (searched.start >= 0).all()
 
 
 def test_latents_behind_a_map_are_pictured_in_the_units_of_the_data() -> None:

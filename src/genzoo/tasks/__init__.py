@@ -29,6 +29,7 @@ __getattr__, __dir__, __all__ = attach(
             "invert",
             "pictured",
             "plane",
+            "recovered",
             "summed",
             "traversed",
         ],

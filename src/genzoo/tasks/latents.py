@@ -15,6 +15,7 @@ from torch import Tensor
 
 from genzoo.core import Latent, Noise
 from genzoo.core.given import NOTHING, Given, given_rows
+from genzoo.core.model import Capability, GenerativeModel
 
 __all__ = [
     "Direction",
@@ -25,6 +26,7 @@ __all__ = [
     "invert",
     "pictured",
     "plane",
+    "recovered",
     "summed",
     "traversed",
 ]
@@ -296,6 +298,7 @@ def invert(
     steps: int = 200,
     starts: int = 32,
     lr: float = 0.1,
+    begin: Float[Tensor, "B *latent"] | None = None,
     seed: int = 0,
 ) -> Found:
     """The latents whose pictures are nearest to rows, by descent from the nearest of many draws,
@@ -311,6 +314,7 @@ def invert(
         steps: Steps of Adam, at a rate that falls to zero.
         starts: Draws of which the nearest is begun from.
         lr: The rate.
+        begin: Latents to begin from in place of draws, as an encoder's.
         seed: Names the draws.
 
     References:
@@ -319,7 +323,10 @@ def invert(
         Menon et al., 2020, "PULSE", arXiv:2003.03808
     """
     wanted = latent.numbers.of(x)
-    z, start = _nearest(latent, wanted, given, starts, seed)
+    if begin is None:
+        z, start = _nearest(latent, wanted, given, starts, seed)
+    else:
+        z, start = begin, _away(latent, begin, wanted, given)
     z = z.clone().requires_grad_()
     adam = torch.optim.Adam([z], lr=lr)
     with torch.enable_grad():
@@ -329,8 +336,54 @@ def invert(
             (slope,) = torch.autograd.grad((lost + 1e-3 * z.flatten(1).square().mean(1)).sum(), z)
             z.grad = slope
             adam.step()
+    return Found(z.detach(), _away(latent, z, wanted, given), start)
+
+
+def recovered(
+    model: GenerativeModel,
+    x: Shaped[Tensor, "B *event"],
+    given: Given = NOTHING,
+    *,
+    steps: int = 200,
+    near: float = 0.02,
+    seed: int = 0,
+) -> Found:
+    """The latents of rows, by the model's encoder where it has one, and by a search from there where that is not near.
+
+    A flow's encoder is the way back, a diffusion's goes back by its differential equation in steps, and `residual` is
+    the error of the round trip; an autoencoder's is a guess, and a GAN has none.
+
+    Args:
+        model: A model with a latent.
+        x: Rows of the data.
+        given: Their conditions.
+        steps: Of the search.
+        near: How far, of numbers from −1 to 1, every G(z) may lie from its row without a search.
+        seed: Names the draws that a search begins from where there is no encoder.
+
+    Raises:
+        Unsupported: If the model has no latent.
+
+    Example:
+        >>> from genzoo.core import Space
+        >>> from genzoo.models.classical import PPCA
+        >>> found = recovered(PPCA(Space((3,)), rank=1), torch.zeros(2, 3))
+        >>> found.z.shape, found.residual.tolist()
+        (torch.Size([2, 1]), [0.0, 0.0])
+
+    References:
+        Song et al., 2021, "Score-based generative modeling through stochastic differential equations",
+        arXiv:2011.13456 (the encoder of a diffusion)
+    """
+    latent = model.able(Latent)
+    if not model.can(Capability.ENCODE):
+        return invert(latent, x, given, steps=steps, seed=seed)
     with torch.no_grad():
-        return Found(z.detach(), _squared(latent.generate(z, given), wanted).sqrt(), start)
+        z = model.encode(x, given or None)
+    off = _away(latent, z, latent.numbers.of(x), given)
+    if not steps or bool((off < near).all()):
+        return Found(z, off, off)
+    return invert(latent, x, given, steps=steps, begin=z)
 
 
 def _nearest(latent: Latent, wanted: Tensor, given: Given, starts: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -345,6 +398,12 @@ def _nearest(latent: Latent, wanted: Tensor, given: Given, starts: int, seed: in
             best = torch.where(nearer.reshape(-1, *[1] * (z.ndim - 1)), z, best)
             least = torch.where(nearer, lost, least)
     return best, least.sqrt()
+
+
+def _away(latent: Latent, z: Tensor, wanted: Tensor, given: Given) -> Float[Tensor, " B"]:
+    """How far what latents make is from rows as numbers."""
+    with torch.no_grad():
+        return _squared(latent.generate(z, given), wanted).sqrt()
 
 
 def _squared(x: Tensor, y: Tensor) -> Tensor:

@@ -236,21 +236,23 @@ def invert(
     given: GivenOption = None,
     out: Out = None,
 ) -> None:
-    """Find the latents of pictures: the pictures above, and below what the generator makes of what was found."""
+    """Find the latents of pictures, by the run's own encoder or by a search: the pictures, and below what is made of
+    what was found."""
     place = _place(run, given)
     import torch
 
-    from genzoo.tasks.latents import invert as search
-    from genzoo.tasks.latents import pictured
+    from genzoo.tasks.latents import pictured, recovered
 
     x, rows = read_pictures(place.run, image), place.given(len(image))
     with Heartbeat("invert") as beat:
         beat.say("searching")
-        found = search(place.latent, x, rows, steps=steps, seed=seed)
+        found = recovered(place.run.generative, x, rows, steps=steps, seed=seed)
     made = pictured(place.latent, found.z, rows)
     _draw(place, torch.cat([x, made]), len(x), out or run / "samples" / "invert.png", composite=True)
+    first = "by the encoder" if place.run.generative.can("encode") else "the nearest of some draws"
     for path, left, start in zip(image, found.residual.tolist(), found.start.tolist(), strict=True):
-        say(f"{path.name}: {left:.3f} away of 2 from black to white; the nearest of some draws was {start:.3f}")
+        searched = "there and back" if left == start else f"{first} it was {start:.3f}"
+        say(f"{path.name}: {left:.3g} away of 2 from black to white; {searched}")
 
 
 def _place(path: Path, given: list[str] | None) -> Place:
