@@ -114,6 +114,7 @@ def posterior(
     Raises:
         Unsupported: If the method does not fit the model.
         WeightsCollapsed: If weighted draws are worth fewer than ten.
+        ValueError: If a number is not positive, or x is no row of the model.
 
     Example:
         >>> from genzoo.core import Space
