@@ -89,7 +89,7 @@ def c2st(p: Tensor, q: Tensor, seed: int = 1) -> float:
 
 
 def simulators(asked: argparse.Namespace) -> None:
-    """Trains what is not there, and measures."""
+    """Trains into new folders, and measures."""
     for name, (prior, simulator, exact) in SIMULATORS.items():
         for recipe in asked.recipes.split(","):
             if asked.only and name != asked.only:
@@ -121,7 +121,7 @@ def measured(found: Inferred, exact: Any, observations: int, draws: int) -> dict
 
 
 def digits(asked: argparse.Namespace) -> None:
-    """log p of rows of a vae between two bounds, and of test rows from below."""
+    """log p of rows that a vae draws, between two bounds."""
     run = genzoo.load(asked.run)
     for steps in map(int, asked.steps.split(",")):
         begun = time.process_time()
