@@ -100,7 +100,12 @@ AUTOREGRESSIVE: dict[str, Entry] = {
     "markov_mlp": Entry(lambda: markov(WORDS, LABEL), EXACT, "step condition", rounds=15),
     "markov_mlp/many": Entry(lambda: markov(Space((2,), levels=150), places=True, components=2), EXACT, "step"),
     "markov_density": Entry(lambda: density(REALS, LABEL), EXACT, "score condition", rounds=15),
-    "wavenet": Entry(lambda: wavenet(WORDS, LABEL, drop_given=0.2), EXACT, "step condition", rounds=15),
+    "wavenet": Entry(
+        lambda: wavenet(WORDS, {"label": LABEL, "spectrum": Space((2, 5))}, taps=2, drop_given=0.2),
+        EXACT,
+        "step condition",
+        rounds=15,
+    ),
     "tab_ar": Entry(lambda: tabular(MIXED, LABEL), EXACT, "condition missing", rounds=10),
     "tab_ar/reals": Entry(lambda: tabular(REALS), EXACT, "missing"),
     "tab_ar/levels": Entry(lambda: tabular(FEW, LABEL, drop_given=0.2), EXACT, "condition"),

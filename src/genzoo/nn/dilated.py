@@ -38,7 +38,7 @@ class Rings:
     """What each layer was told at its last places, and how many places there were; the condition's part of gates."""
 
     kept: list[Float[Tensor, "n dilation width"]]
-    told: list[Float[Tensor, "n twice"] | None]
+    told: list[Float[Tensor, "B frames twice"] | None]
     place: int = 0
 
 
@@ -71,6 +71,7 @@ class Dilated(nn.Module):
         depth: Layers of a cycle, with dilations 1, 2, 4 … 2^(depth − 1).
         cycles: How often that is repeated.
         given: The length of a vector that all gates are told; 0 for none.
+        frame: For how many places each such vector stands; 0: one for all of them.
 
     Example:
         >>> net = Dilated(8, skip=6, depth=3, cycles=2)
@@ -83,36 +84,37 @@ class Dilated(nn.Module):
         True
     """
 
-    def __init__(self, width: int, *, skip: int, depth: int, cycles: int = 1, given: int = 0) -> None:
+    def __init__(self, width: int, *, skip: int, depth: int, cycles: int = 1, given: int = 0, frame: int = 0) -> None:
         super().__init__()
         dilations = [2**i for _ in range(cycles) for i in range(depth)]
-        self.width, self.reach = width, 1 + sum(dilations)
+        self.width, self.frame, self.reach = width, frame, 1 + sum(dilations)
         self.layers = nn.ModuleList(Layer(width, skip, dilation, given) for dilation in dilations)
 
     def forward(
         self,
         h: Float[Tensor, "*rest T width"],
-        told: Float[Tensor, "B given"] | None = None,
+        told: Float[Tensor, "B frames given"] | None = None,
         ends: Ends | None = None,
     ) -> Float[Tensor, "*rest T skip"]:
         """What is said of every place.
 
         Args:
             h: Sequences of one length; or, with `ends`, of any lengths, one after another.
-            told: What the gates are told of each sequence.
+            told: What the gates are told of each frame of each sequence.
             ends: Which sequence each place belongs to.
         """
         total: Tensor | None = None
+        where = self._frames(told, h.shape[-2], ends)
         for layer, part in zip(self._each(), self._told(told), strict=True):
             before = functional.pad(h, (0, 0, layer.dilation, 0))[..., : h.shape[-2], :]
             if ends is not None:  # what another sequence ended with is nothing to this one
                 before = before * (ends.place >= layer.dilation)[:, None]
-            h, said = layer(before, h, part if part is None else part[:, None] if ends is None else part[ends.row])
+            h, said = layer(before, h, part if part is None else functional.embedding(where, part.flatten(0, 1)))
             total = said if total is None else total + said
         assert total is not None
         return total
 
-    def begin(self, n: int, told: Float[Tensor, "n given"] | None = None) -> Rings:
+    def begin(self, n: int, told: Float[Tensor, "B frames given"] | None = None) -> Rings:
         """Rings for n sequences that have not begun."""
         kept = [layer.gates.weight.new_zeros(n, layer.dilation, self.width) for layer in self._each()]
         return Rings(kept, self._told(told))
@@ -122,12 +124,24 @@ class Dilated(nn.Module):
         total: Tensor | None = None
         for layer, ring, part in zip(self._each(), rings.kept, rings.told, strict=True):
             slot = ring[:, rings.place % layer.dilation]
-            after, said = layer(slot, h, part)
+            after, said = layer(slot, h, part if part is None else part[:, rings.place // (self.frame or 1 << 62)])
             slot.copy_(h)
             h, total = after, said if total is None else total + said
         rings.place += 1
         assert total is not None
         return total
+
+    def _frames(self, told: Tensor | None, places: int, ends: Ends | None) -> Tensor:
+        """Of each place the number of its frame among those of all sequences."""
+        if told is None:
+            return torch.empty(0)
+        several = len(told) > 1
+        if ends is not None:
+            frame = ends.place // self.frame if self.frame else torch.zeros_like(ends.place)
+            return ends.row * told.shape[1] + frame if several else frame
+        place = torch.arange(places, device=told.device)
+        frame = place // self.frame if self.frame else torch.zeros_like(place)
+        return frame + told.shape[1] * torch.arange(len(told), device=told.device)[:, None]
 
     def _told(self, told: Tensor | None) -> list[Tensor | None]:
         """The condition's part of every layer's gates."""

@@ -5,24 +5,28 @@ $$ p(x \\mid given) = \\prod_t p(x_t \\mid x_{t-r}, \\dots, x_{t-1}, given), $$
 samples as levels of the μ-law, each said by a softmax; r is the reach of the convolutions (`genzoo.nn.dilated`).
 """
 
+import math
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int, Integer
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, pad
 
 from genzoo._random import at_least_single
 from genzoo.core.abilities import Sequential
-from genzoo.core.given import NOTHING, Given, GivenSpaceLike
+from genzoo.core.given import NOTHING, Given, GivenSpaceLike, as_given_space
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.distributions.levels import centered
 from genzoo.models.autoregressive.autoregressive import Autoregressive
 from genzoo.models.sequences import counted, read, refuse_unlike, scored, symbols
 from genzoo.nn.dilated import Dilated, Ends, Rings
 from genzoo.nn.embedding import Embedding
 
 __all__ = ["WaveNet"]
+
+PARTS = 4  # of a frame, each with a vector of its own
 
 
 class WaveNet(Autoregressive):
@@ -32,13 +36,15 @@ class WaveNet(Autoregressive):
 
     Args:
         space: What one x is: levels, of a fixed shape or ragged.
-        given_space: What the model is conditioned on, if anything; its vector goes into every gate.
+        given_space: What the model is conditioned on, if anything; its vector goes into every gate. What has a vector
+            for each frame, reals of shape (frames, …), is told frame by frame, together with its neighbors: the
+            spectrum of a word, as van den Oord's linguistic features are.
         width: The length of the vectors between layers.
-        skip: The length of what layers say of a place together.
         depth: Layers of a cycle; the i-th looks 2^i places back.
         cycles: How often that is repeated.
         frame: Symbols of a frame. Each is told, together with the condition, in which frame it lies, as a word is
             longer than the reach; 0: it is told of none, and the model says the same wherever a symbol stands.
+        taps: How many of the last symbols each is told as numbers, too, as a linear predictor is.
         drop_given: The share of conditions dropped in training, so that the null condition can be asked for.
 
     Raises:
@@ -53,6 +59,8 @@ class WaveNet(Autoregressive):
     References:
         van den Oord et al., 2016, "WaveNet: a generative model for raw audio", arXiv:1609.03499
         Le Paine et al., 2016, "Fast Wavenet generation algorithm", arXiv:1611.09482
+        Shen et al., 2018, "Natural TTS synthesis by conditioning WaveNet on mel spectrogram predictions",
+        arXiv:1712.05884 (a spectrum, frame by frame)
     """
 
     def __init__(
@@ -61,20 +69,23 @@ class WaveNet(Autoregressive):
         given_space: GivenSpaceLike = None,
         *,
         width: int = 32,
-        skip: int | None = None,
         depth: int = 9,
         cycles: int = 1,
         frame: int = 0,
+        taps: int = 0,
         drop_given: float = 0.0,
     ) -> None:
         super().__init__(space, given_space)
         refuse_unlike(space, "WaveNet")
-        self.drop_given, self.frame, skip = drop_given, frame, skip or 2 * width
+        self.drop_given, skip = drop_given, 2 * width  # the length of what layers say of a place together
         self.table = nn.Embedding(1 + (space.levels or 0), width)  # the last one starts
-        self.embedding = Embedding(given_space, width) if given_space else None
-        self.frames = Frames(1 + space.dims // frame, width) if frame else None
-        given = width if given_space else 0
-        self.net = Dilated(width, skip=skip, depth=depth, cycles=cycles, given=given)
+        self.taps = nn.Linear(taps, width) if taps else None
+        self.frames = Frames(-(-space.dims // frame), given_space, width, frame) if frame else None
+        rest = self.frames.rest if self.frames else as_given_space(given_space)
+        self.embedding = Embedding(rest, width) if rest else None
+        given = width if given_space or frame else 0
+        piece = self.frames.piece if self.frames else 0
+        self.net = Dilated(width, skip=skip, depth=depth, cycles=cycles, given=given, frame=piece)
         last = nn.Linear(skip, symbols(space))
         nn.init.zeros_(last.weight)  # at first every symbol is as likely
         self.head = nn.Sequential(nn.ReLU(), nn.Linear(skip, skip), nn.ReLU(), last)
@@ -82,10 +93,17 @@ class WaveNet(Autoregressive):
     @property
     def reach(self) -> int:
         """r, how many samples each is told by."""
-        return self.net.reach
+        return self.net.reach + (self.taps.in_features - 1 if self.taps else 0)
+
+    def told(self, given: Given) -> Float[Tensor, "B frames width"] | None:
+        """What is told of each frame."""
+        vector = self.embedded(given)
+        if self.frames is not None:
+            return self.frames(vector, given)
+        return None if vector is None else vector[:, None]
 
     def log_density(self, x: Integer[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
-        tokens, told = read(x, self.space), self.embedded(given)
+        tokens, told = read(x, self.space), self.told(given)
         before = torch.cat([self.start(len(tokens))[:, None], tokens[:, :-1]], dim=1)
         if not self.space.ragged or torch.compiler.is_exporting():  # a graph looks at no values
             return scored(self.said(before, told), tokens, self.space)
@@ -96,15 +114,26 @@ class WaveNet(Autoregressive):
         return -nats.new_zeros(tokens.shape).masked_scatter(counts, nats).sum(1)
 
     def said(
-        self, before: Int[Tensor, "*rest T"], told: Float[Tensor, "B width"] | None, ends: Ends | None = None
+        self, before: Int[Tensor, "*rest T"], told: Float[Tensor, "B frames width"] | None, ends: Ends | None = None
     ) -> Float[Tensor, "*rest T symbols"]:
         """Logits of every place from the symbols before: rows of one length, or one after another as `ends` tells."""
         h = self.table(before)
-        if self.frames is not None and ends is not None:
-            h = h + self.frames(told)[ends.row if told is not None else 0, ends.place // self.frame]
-        elif self.frames is not None:
-            h = h + self.frames(told).repeat_interleave(self.frame, dim=1)[:, : h.shape[1]]
+        if self.taps is not None:
+            h = h + self.taps(self.last(before, self.taps.in_features, ends))
         return self.head(self.net(h, told, ends))
+
+    def last(self, before: Int[Tensor, "*rest T"], taps: int, ends: Ends | None) -> Float[Tensor, "*rest T taps"]:
+        """The last symbols before each place, as numbers; 0 before the first."""
+        windows = pad(self.numbers(before), (taps - 1, 0)).unfold(-1, taps, 1)
+        if ends is None:
+            return windows
+        ago = torch.arange(taps - 1, -1, -1, device=before.device)
+        return windows * (ends.place[:, None] >= ago)  # what another sequence ended with is nothing to this one
+
+    def numbers(self, symbols: Int[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+        """Levels as numbers in [−1, 1]; the start is 0."""
+        levels = self.space.levels or 0
+        return centered(symbols, levels, self.dtype).masked_fill(symbols == levels, 0)
 
     def steps(self) -> Sequential:
         return Steps(self)
@@ -118,24 +147,38 @@ class WaveNet(Autoregressive):
 
 
 class Frames(nn.Module):
-    """A vector for each frame, which knows the condition: what is said in the third of a seven is not what is said in
-    the third of a one."""
+    """Vectors for the pieces of each frame, which know the condition and where the frame stands: what is said in the
+    third of a seven is not what is said in the third of a one."""
 
-    def __init__(self, n: int, width: int) -> None:
+    def __init__(self, n: int, given_space: GivenSpaceLike, width: int, frame: int) -> None:
         super().__init__()
+        spaces = as_given_space(given_space)
+        self.names = [name for name, space in spaces.items() if space.is_real and space.shape[:-1] == (n,)]
+        self.rest = {name: space for name, space in spaces.items() if name not in self.names}
+        parts = math.gcd(frame, PARTS)
+        self.piece = frame // parts
         self.table = nn.Embedding(n, width)
-        self.net = nn.Sequential(nn.Linear(width, 2 * width), nn.SiLU(), nn.Linear(2 * width, width))
+        self.heard = nn.Linear(sum(spaces[name].shape[-1] for name in self.names), width) if self.names else None
+        self.null = nn.Parameter(torch.zeros(width)) if self.names else None
+        self.net = nn.Sequential(
+            nn.Conv1d(width, 2 * width, 5, padding=2), nn.SiLU(), nn.Conv1d(2 * width, parts * width, 3, padding=1)
+        )
 
-    def forward(self, told: Float[Tensor, "B width"] | None) -> Float[Tensor, "B n width"]:
-        frames = self.table.weight[None]
-        return self.net(frames if told is None else frames + told[:, None])
+    def forward(self, told: Float[Tensor, "B width"] | None, given: Given) -> Float[Tensor, "B pieces width"]:
+        h = self.table.weight[None]
+        h = h if told is None else h + told[:, None]
+        if self.heard is not None and self.null is not None and given:
+            frames = torch.cat([given[name] for name in self.names], dim=-1).to(h.dtype)
+            null = frames.isnan().any(-1, keepdim=True)
+            h = h + torch.where(null, self.null, self.heard(frames.masked_fill(null, 0)))
+        return self.net(h.mT).mT.unflatten(-1, (-1, h.shape[-1])).flatten(1, 2)
 
 
 class Heard(NamedTuple):
-    """What the layers keep, and what they say of the next sample."""
+    """What the layers keep, the last numbers, and what the layers say of the next sample."""
 
     rings: Rings
-    frames: Float[Tensor, "B frames width"] | None
+    last: Float[Tensor, "n taps"]
     said: Float[Tensor, "n skip"]
 
 
@@ -146,16 +189,17 @@ class Steps(Sequential):
         self.model, self.space, self.symbols = model, model.space, symbols(model.space)
 
     def begin(self, n: int, given: Given = NOTHING) -> Heard:
-        model, told = self.model, self.model.embedded(given)
-        rings = model.net.begin(n, told)
-        frames = None if model.frames is None else model.frames(told)
-        return self.take(Heard(rings, frames, torch.empty(0)), model.start(n))
+        model = self.model
+        rings = model.net.begin(n, model.told(given))
+        taps = model.taps.in_features if model.taps is not None else 0
+        return self.take(Heard(rings, model.table.weight.new_zeros(n, taps), torch.empty(0)), model.start(n))
 
     def logits(self, state: Heard) -> Float[Tensor, "n symbols"]:
         return self.model.head(state.said)
 
     def take(self, state: Heard, symbol: Int[Tensor, " n"]) -> Heard:
-        h = self.model.table(symbol)
-        if state.frames is not None:
-            h = h + state.frames[:, state.rings.place // self.model.frame]
-        return state._replace(said=self.model.net.tell(state.rings, h))
+        h, last = self.model.table(symbol), state.last
+        if self.model.taps is not None:
+            last = torch.cat([last[:, 1:], self.model.numbers(symbol)[:, None]], dim=1)
+            h = h + self.model.taps(last)
+        return Heard(state.rings, last, self.model.net.tell(state.rings, h))

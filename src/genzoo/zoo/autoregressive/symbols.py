@@ -139,6 +139,7 @@ def wavenet(
     depth: Count | None = None,
     cycles: Count | None = None,
     frame: Annotated[int, Field(ge=0)] = 128,
+    taps: Annotated[int, Field(ge=0)] = 16,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """Convolutions with holes over samples of sound, or any long row of symbols: each sees hundreds before it.
@@ -149,6 +150,7 @@ def wavenet(
         depth: Layers of a cycle, the last of which looks 2^(depth − 1) places back; by default as size says.
         cycles: How often that is repeated; by default as size says.
         frame: Symbols of a frame, whose place each is told; 0: it says the same wherever it stands.
+        taps: Symbols before, which it sees as numbers, too.
     """
     from genzoo.models.autoregressive import WaveNet
 
@@ -160,6 +162,7 @@ def wavenet(
         depth=depth or (9 if small else 10),
         cycles=cycles or (1 if small else 3),
         frame=frame,
+        taps=taps,
         drop_given=drop_given,
     )
     config = TrainConfig(
