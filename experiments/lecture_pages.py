@@ -96,6 +96,9 @@ def told(result: Any, *, quick: bool) -> dict[str, Any]:
             shutil.copyfile(path, IMAGES / name)
             alt = path.read_text(encoding="utf-8").partition("<title>")[2].partition("</title>")[0]
             figures.append({"name": name, "alt": alt})
+        elif path.suffix == ".gif":
+            shutil.copyfile(path, IMAGES / f"{result.number}.gif")
+            figures.append({"name": f"{result.number}.gif", "alt": "The same as a film, step by step."})
     checks = [{"name": c.name, "got": c.found, "want": c.wanted} for c in result.checks]
     return {"seconds": result.seconds, "short": quick, "checks": checks, "figures": figures}
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from genzoo.core import NOTHING, Given, Noise, Space
 from genzoo.core.abilities import Sequential
 from genzoo.data import Data, read
+from genzoo.data.codecs.clips import ClipCodec
 from genzoo.distributions.levels import unflattened
 from genzoo.experiments.lectures.study import Study
 from genzoo.experiments.lectures.style import wall
@@ -181,6 +182,7 @@ def order(s: Study) -> None:
     s.least("seconds anew over seconds with what was kept", seconds["anew"] / seconds["kept"], 1.3)
     s.note(f"seconds for two pictures of {side} × {side}", [list(pair) for pair in seconds.items()])
     whole, line = model.sample(3, seed=s.seed), torch.arange(8)[:, None]
+    film(s, whole)
     stages = [torch.where(line < lines, whole, 0) for lines in (2, 4, 6, 8)]
     _, (left, right) = s.figure(1, 2, size=(6, 2.9), alt="Three digits drawn pixel by pixel, after 2, 4, 6 and 8 "
                                 "lines; and the pixels that one sees: above and left of it, none after.")  # fmt: skip
@@ -188,6 +190,16 @@ def order(s: Study) -> None:
     right.imshow(seen.numpy(), interpolation="none")
     right.plot(j % 8, j // 8, "s", color="C1", markersize=11)
     right.set(title="what one pixel sees", xticks=[], yticks=[])
+
+
+def film(s: Study, whole: Tensor) -> None:
+    """Digits as they are drawn, pixel by pixel, as an animation."""
+    place = torch.arange(64).reshape(8, 8)
+    frames = torch.stack([torch.where(place <= t, whole.float(), 0.4) for t in (*range(64), *[63] * 12)])
+    beside = torch.nn.functional.pad(frames, (1, 1, 1, 1), value=0.4).permute(0, 2, 3, 1, 4).flatten(3)
+    large = beside.repeat_interleave(12, 2).repeat_interleave(12, 3)
+    s.folder.mkdir(parents=True, exist_ok=True)
+    s.keep(ClipCodec(None, rate=10).save(large[None], s.folder / "film.gif"))
 
 
 def stirred(model: PixelCNN, noise: Noise) -> PixelCNN:
