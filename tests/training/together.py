@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+import traceback
 from pathlib import Path
 
 import torch
@@ -45,7 +46,7 @@ def sharded(folder, steps=6):
         recipe = recipe_named("ddpm")(Space((1, 8, 8)), width=4, depth=1)
     rows = Rows(Noise(0).normal(40, 1, 8, 8))
     config = TrainConfig(
-        steps=steps, checkpoint_every=3, batch_size=7, precision="float64", device="cpu", ema=0.5, shard=True,
+        steps=steps, checkpoint_every=3, batch_size=7, precision="float32", device="cpu", ema=0.5, shard=True,
         clip_norm=0.5, keep="best", validate_every=3, schedule="constant",
     )  # fmt: skip
     begun = "resumed" if Path(folder).exists() else "new"
@@ -57,7 +58,9 @@ def rows_of(folder):
     meet()
     model, rows = build("vae")
     drawn = draw(model, 25, None, seed=3, chunk=3)
-    write_tensors(Path(folder) / "rows", {"drawn": drawn, "scores": score(model, rows.x[:26], chunk=3)})
+    scores = score(model, rows.x[:26], chunk=3)
+    if os.environ.get("RANK", "0") == "0":
+        write_tensors(Path(folder) / "rows", {"drawn": drawn, "scores": scores})
 
 
 def forked(work, **environment):
@@ -69,6 +72,8 @@ def forked(work, **environment):
         os.environ.update({key: str(value) for key, value in environment.items()})
         work()
         code = 0
+    except Exception:
+        traceback.print_exc()
     finally:
         os._exit(code)
 

@@ -59,7 +59,9 @@ def shard(model: nn.Module, device: torch.device) -> None:
     for network in networks(model):
         network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload] # FSDP takes no other
         for part in [*_blocks(network), network]:
-            fully_shard(part, mesh=mesh, reshard_after_forward=True).set_gradient_divide_factor(1.0)
+            sharded = fully_shard(part, mesh=mesh, reshard_after_forward=True)
+            sharded.set_gradient_divide_factor(1.0)
+            sharded.set_force_sum_reduction_for_comms(True)  # gloo knows no sum that divides
 
 
 def is_shared(tensor: Any) -> bool:

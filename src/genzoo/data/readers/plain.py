@@ -23,7 +23,7 @@ from genzoo.data.readers.heads import headed
 __all__ = ["Grid", "Plain", "coded", "plain_columns", "plain_grid"]
 
 LOOKED_AT = 80  # lines: more than titles and what tells a header take
-ENOUGH = 400  # lines; of fewer every cell is looked at
+ENOUGH, MANY = 400, 100_000  # lines or cells; of fewer every cell is looked at
 LARGEST, PIECE = 1 << 31, 1 << 18  # bytes, in all and looked at at a time
 LEFT_OUT = ("stands above", "empty cells")  # notes on lines that are no rows
 
@@ -174,7 +174,7 @@ def _grid(content: bytes, sign: bytes, width: int) -> Grid | None:
     signs = np.frombuffer(content, np.uint8)
     pieces = [signs[start : start + PIECE] for start in range(0, len(signs), PIECE)]
     lines = np.concatenate([np.flatnonzero(piece == ord("\n")) + k * PIECE for k, piece in enumerate(pieces)])
-    if width > WIDEST or len(lines) < ENOUGH or len(lines) * width > memory() // CELL:
+    if width > WIDEST or (len(lines) < ENOUGH and len(lines) * width < MANY) or len(lines) * width > memory() // CELL:
         return None
     lengths = np.diff(lines)
     return None if lengths.min() == 1 or lengths.max() > LONGEST else Grid(memoryview(content), sign, lines, width)
