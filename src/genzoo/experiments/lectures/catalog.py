@@ -129,12 +129,7 @@ ITEMS = (
     Item("002.6", "The inspector examined: real, fake, D(x), and the push on the fakes", "m", "pictures:inspector"),
     Item("002.7", "A denoiser at every noise, and generation by denoising", "m", "pictures:denoiser"),
     Item("002.8", "One noise under each class, and the scale of guidance", "m", "pictures:classes"),
-    Item(
-        "002.9",
-        "One model, many speakers",
-        "h",
-        lacks="a wavenet whose digits are heard: forty core minutes gave voices without words",
-    ),
+    Item("002.9", "One model, many speakers", "h", "recorded:voices"),
     Item("002.10", "Colorization, inpainting, uncropping, restoration", "m", "answers:four_tasks"),
     Item("002.11", "Logistic regression lowers a divergence", "s", "fitting:logistic"),
     Item("002.12", "Monte Carlo: errors fall with the square root, intervals hold", "s", "fitting:monte_carlo"),

@@ -1,18 +1,26 @@
 """Items that an hour of training stands behind: drawn from the records of their experiments."""
 
+import base64
 import re
+import zlib
 
 import torch
 from scipy import stats
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from genzoo.data import toy
+from genzoo.data.codecs.audio import SoundCodec, expanded
 from genzoo.experiments.lectures.records import record
 from genzoo.experiments.lectures.study import Study
 from genzoo.experiments.lectures.style import wall
 from genzoo.experiments.linked_zoo import unpacked
+from genzoo.nn.spectrum import LogMel
 from genzoo.zoo import recipe_named
 
-__all__ = ["linked", "mode_collapse", "progress", "translation"]
+__all__ = ["linked", "mode_collapse", "progress", "translation", "voices"]
+
+HEARD = 0.7  # the least share of sounds
 
 FIELD = ("gan", "ali", "unrolled_gan", "veegan", "pacgan", "wgan_gp", "r3gan")
 
@@ -171,6 +179,56 @@ def linked(s: Study) -> None:
     )  # fewer levels: a small file
     for k, name in enumerate(shown):
         axis.text(-4, 29 * k + 14, name.replace("_", " "), ha="right", va="center", fontsize=11)
+
+
+def voices(s: Study) -> None:
+    """One WaveNet of six voices says ten words. Systems that speak are built in two stages, and so is this one: a flow
+    that is told digit and speaker draws the spectrum of a word, frame by frame; and the WaveNet, told the speaker and
+    the frames, says sample by sample what excites the filter that the frames are. Two judges listen: one names the
+    digit, one the speaker. Real clips that nobody trained on are what can be reached. Judges hear spectra more than
+    voices: white noise in place of the WaveNet makes a whisper of the same frames, and is told beside it. The slide's
+    claim is about fidelity that is alike from voice to voice, so all is told for each speaker, with the spread of
+    sounds of one digit beside that of real ones. Listen to `voices.wav`, a row of digits for each speaker, and to
+    `real.wav`. Van den Oord and others, 2016, arXiv:1609.03499; Shen and others, 2018, arXiv:1712.05884.
+
+    Next: [models that go on](../families/autoregressive.md), and `python -m experiments.speaking` trains both again.
+    """
+    found = record("speaking", s.again)
+    told = {"made": found["temperature 0.9"], "white noise": found["white noise"],
+            "said again": found["said again"], "real": found["real"]}  # fmt: skip
+    made, real = told["made"], told["real"]
+    s.least("sounds of each of 60 pairs", made["sounds"] / 60, 10)
+    for number, name in enumerate(("digit", "speaker")):
+        heard = {way: each[name]["share"] for way, each in told.items()}
+        s.least(f"share of sounds in which the {name} is heard", heard["made"], HEARD)
+        s.least(f"{name}: what is heard less what is where conditions are dealt anew",
+                heard["made"] - made["dealt anew"][name]["share"], 0.3)  # fmt: skip
+        s.note(f"{name} heard, by kind of sound", [list(pair) for pair in heard.items()])
+        s.note(f"{name} heard, by speaker: made, real", [each["by speaker"][number] for each in (made, real)])
+    s.note("spread of sounds of one digit, by speaker: made, real", [made["spread"], real["spread"]])
+    s.note("bits a sample of held-out excitations, given frames", list(found["bits a sample"].values()))
+    _, axes = s.figure(2, 1, size=(6.4, 7), height_ratios=[1.5, 1], alt="Spectra of made digits, a row for each of "
+                       "six voices, and a row of real ones; and by speaker the shares in which digit and speaker "
+                       "are heard, made and real.")  # fmt: skip
+    sounds = {"voices": [made["shown"][6 * (k % 10) + k // 10] for k in range(60)], "real": real["shown"]}
+    wall(axes[0], torch.cat([spectra(s, *each) for each in sounds.items()]), 10, "zero to nine",
+         [*found["speakers"], "real"])  # fmt: skip
+    places = torch.arange(len(found["speakers"]))
+    for number, name in enumerate(("digit", "speaker")):
+        for marker, one in (("o", made), ("_", real)):
+            axes[1].plot(places + 0.2 * number - 0.1, one["by speaker"][number], marker, color=f"C{number}", ms=10,
+                         mew=2, label=f"{name}, {'made' if one is made else 'real'}")  # fmt: skip
+    axes[1].set(xticks=places, xticklabels=found["speakers"], ylim=(0, 1.05), ylabel="share heard")
+    axes[1].legend(fontsize=10, ncols=2, loc="lower right")
+
+
+def spectra(s: Study, name: str, letters: list[str]) -> Tensor:
+    """Pictures of the sounds of a record, which are kept as a file to be listened to."""
+    quarters = [bytearray(zlib.decompress(base64.b64decode(each))) for each in letters]
+    rows = pad_sequence([4 * torch.frombuffer(each, dtype=torch.uint8) + 2 for each in quarters], True, 128)
+    s.folder.mkdir(parents=True, exist_ok=True)
+    s.keep(SoundCodec(8000, levels=256).save(rows, s.folder / f"{name}.wav"))
+    return (7.5 * LogMel(8000, 8000, hop=256)(expanded(rows)).flip(2) + 7.5).round() / 15  # few levels: a small file
 
 
 def year(recipe: str) -> int:
