@@ -188,8 +188,9 @@ def voices(s: Study) -> None:
     digit, one the speaker. Real clips that nobody trained on are what can be reached. Judges hear spectra more than
     voices: white noise in place of the WaveNet makes a whisper of the same frames, and is told beside it. The slide's
     claim is about fidelity that is alike from voice to voice, so all is told for each speaker, with the spread of
-    sounds of one digit beside that of real ones. Listen to `voices.wav`, a row of digits for each speaker, and to
-    `real.wav`. Van den Oord and others, 2016, arXiv:1609.03499; Shen and others, 2018, arXiv:1712.05884.
+    sounds of one digit beside that of real ones; theo's voice is heard least. Listen to `voices.wav`, a row of digits
+    for each speaker, and to `real.wav`. Van den Oord and others, 2016, arXiv:1609.03499; Shen and others, 2018,
+    arXiv:1712.05884.
 
     Next: [models that go on](../families/autoregressive.md), and `python -m experiments.speaking` trains both again.
     """
@@ -209,23 +210,23 @@ def voices(s: Study) -> None:
     s.note("bits a sample of held-out excitations, given frames", list(found["bits a sample"].values()))
     _, axes = s.figure(2, 1, size=(6.4, 7), height_ratios=[1.5, 1], alt="Spectra of made digits, a row for each of "
                        "six voices, and a row of real ones; and by speaker the shares in which digit and speaker "
-                       "are heard, made and real.")  # fmt: skip
+                       "are heard: made, of white noise, and real.")  # fmt: skip
     sounds = {"voices": [made["shown"][6 * (k % 10) + k // 10] for k in range(60)], "real": real["shown"]}
     wall(axes[0], torch.cat([spectra(s, *each) for each in sounds.items()]), 10, "zero to nine",
          [*found["speakers"], "real"])  # fmt: skip
     places = torch.arange(len(found["speakers"]))
     for number, name in enumerate(("digit", "speaker")):
-        for marker, one in (("o", made), ("_", real)):
-            axes[1].plot(places + 0.2 * number - 0.1, one["by speaker"][number], marker, color=f"C{number}", ms=10,
-                         mew=2, label=f"{name}, {'made' if one is made else 'real'}")  # fmt: skip
+        for marker, way in (("o", "made"), ("x", "white noise"), ("_", "real")):
+            axes[1].plot(places + 0.2 * number - 0.1, told[way]["by speaker"][number], marker, color=f"C{number}",
+                         ms=10, mew=2, label=f"{name}, {way}")  # fmt: skip
     axes[1].set(xticks=places, xticklabels=found["speakers"], ylim=(0, 1.05), ylabel="share heard")
     axes[1].legend(fontsize=10, ncols=2, loc="lower right")
 
 
 def spectra(s: Study, name: str, letters: list[str]) -> Tensor:
     """Pictures of the sounds of a record, which are kept as a file to be listened to."""
-    quarters = [bytearray(zlib.decompress(base64.b64decode(each))) for each in letters]
-    rows = pad_sequence([4 * torch.frombuffer(each, dtype=torch.uint8) + 2 for each in quarters], True, 128)
+    eighths = [bytearray(zlib.decompress(base64.b64decode(each))) for each in letters]
+    rows = pad_sequence([8 * torch.frombuffer(each, dtype=torch.uint8) + 4 for each in eighths], True, 128)
     s.folder.mkdir(parents=True, exist_ok=True)
     s.keep(SoundCodec(8000, levels=256).save(rows, s.folder / f"{name}.wav"))
     return (7.5 * LogMel(8000, 8000, hop=256)(expanded(rows)).flip(2) + 7.5).round() / 15  # few levels: a small file
