@@ -289,6 +289,8 @@ def test_bodies_are_refused_before_they_are_read(server):
     status, _, answer = call(server, "/v1/completions", b'{"model": "verse", "pro')
     assert (status, answer["error"]["code"]) == (400, "json_invalid")
     assert "at character" in answer["error"]["message"]
+    _, _, answer = call(server, "/v1/completions", {"model": "verse"}, Content_Type="text/plain")
+    assert "must be application/json, got text/plain" in answer["error"]["message"]
     assert call(server, "/v1/completions", b"[" * 3000)[0] == 400
     assert call(server, "/v1/completions", b'{"model": "verse", "temperature": NaN}')[0] == 400
     assert call(server, "/v1/completions", b" " * 5000)[0] == 413

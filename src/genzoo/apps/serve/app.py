@@ -149,8 +149,12 @@ def _errors(app: "FastAPI") -> None:
         return answered(error)
 
     @app.exception_handler(RequestValidationError)
-    async def wrong(_: Request, error: RequestValidationError) -> Response:
-        return answered(invalid(error.errors()))
+    async def wrong(request: Request, error: RequestValidationError) -> Response:
+        got = request.headers.get("content-type", "none")
+        if isinstance(error.body, bytes):  # which was not read as JSON
+            return answered(Refusal(400, f"The content-type must be application/json, got {got:.80}. Send it as a "
+                                    "header.", None, "invalid_content_type"))  # fmt: skip
+        return answered(invalid(error.errors(), error.body))
 
     @app.exception_handler(Exception)
     async def unknown(_: Request, error: Exception) -> Response:

@@ -57,7 +57,7 @@ async def edit(request: "Request", shelf: Shelf) -> "Response | dict[str, Any]":
     try:
         asked = Edit.model_validate(fields, strict=False)
     except ValidationError as error:
-        raise invalid(error.errors()) from None
+        raise invalid(error.errors(), fields) from None
     served = shelf.find(asked.model)
     served.must("images/edits")
     check_size(served, asked.size)

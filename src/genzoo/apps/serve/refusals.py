@@ -76,29 +76,71 @@ def refused(error: Exception, param: str | None = None) -> Refusal:
     return Refusal(500, "This should not have happened. The server's log says where.", None, "internal_error")
 
 
-def invalid(errors: Sequence[Mapping[str, Any]]) -> Refusal:
-    """What a body that is not of the form is refused with: the first field that is wrong.
+def invalid(errors: Sequence[Mapping[str, Any]], body: Any = None) -> Refusal:
+    """What a body that is not of the form is refused with: the first field that is wrong, and where it may have one of
+    several forms, what is wrong by the one that it is nearest to.
 
     Args:
         errors: What pydantic found.
+        body: What it was found in, by which fields are told from the names of forms.
 
     Example:
-        >>> invalid([{"loc": ("body", "n"), "msg": "Input should be a valid integer", "type": "int_type"}]).message
-        'n: Input should be a valid integer. Correct it.'
+        >>> n = {"loc": ("body", "n"), "msg": "Input should be a valid integer", "type": "int_type", "input": "3"}
+        >>> invalid([n], {"n": "3"}).message
+        "n: Input should be a valid integer, got '3'. Correct it."
     """
-    first = errors[0]
+    path, first, told = _nearest(errors, body)
     context, kind = first.get("ctx") or {}, str(first.get("type", "invalid"))
-    if "told" in context:
-        return Refusal(400, context["told"], context["field"], kind)
     if kind == "json_invalid":
         at = first["loc"][-1]
         return Refusal(400, f"The body must be JSON, got an error at character {at}: {context.get('error')}. Correct "
                        "it.", None, kind)  # fmt: skip
-    place = [part for part in first.get("loc", ()) if part not in ("body", "query", "path")]
-    named = place[:1] + [part for part in place[1:] if isinstance(part, int)]  # not which of several forms
-    field = ".".join(map(str, named))
-    told = f"{field or 'The body'}: {first.get('msg', 'is invalid')}".removesuffix(".")
-    return Refusal(400, f"{told}. Correct it.", field or None, kind)
+    if "told" in context:
+        return Refusal(400, context["told"], ".".join([*map(str, path), context["field"]]), kind)
+    field, value = ".".join(map(str, path)), first.get("input", first)
+    got = "" if isinstance(value, Mapping | list | bytes) else f", got {value!r:.40}"
+    return Refusal(400, f"{field or 'The body'}: {told}{got}. Correct it.", field or None, kind)
+
+
+Place = tuple[str | int, ...]
+
+
+def _nearest(errors: Sequence[Mapping[str, Any]], body: Any) -> tuple[Place, Mapping[str, Any], str]:
+    """Where the first wrong field is wrong, how, and what must hold there. Of its forms that one is meant which agrees
+    in its types, else the one that agrees furthest; where several agree alike, any of them may hold."""
+    first: dict[Place, tuple[Place, Mapping[str, Any]]] = {}  # of each form
+    field: Place | None = None
+    for error in errors:
+        path, form = _place(error, body)
+        field = path[:1] if field is None else field
+        if path[:1] == field:
+            first.setdefault(form, (path, error))
+
+    def far(found: tuple[Place, Mapping[str, Any]]) -> tuple[bool, int, list[int]]:
+        path, error = found
+        fits = not str(error.get("type")).endswith("_type")
+        return fits, len(path), [part for part in path if isinstance(part, int)]
+
+    path, error = max(first.values(), key=far)
+    alike = [one for at, one in first.values() if at == path and far((at, one)) == far((path, error))]
+    says = list(dict.fromkeys(str(one.get("msg", "is invalid")).removesuffix(".") for one in alike))
+    return path, error, " or ".join([says[0], *(each.removeprefix("Input should be ") for each in says[1:])])
+
+
+def _place(error: Mapping[str, Any], body: Any) -> tuple[Place, Place]:
+    """The path of a field, and the form of those that it may have: what is no place in the body names one."""
+    whole = tuple(part for part in error.get("loc", ()) if part != "body")
+    path: list[str | int] = []
+    form: list[str | int] = []
+    for i, part in enumerate(whole):
+        is_place = part in body if isinstance(body, Mapping) else isinstance(body, list) and isinstance(part, int)
+        is_lacking = i == len(whole) - 1 and error.get("type") in ("missing", "json_invalid")
+        if is_place or is_lacking or not (path or form):
+            path.append(part)
+            body = body[part] if is_place else None
+        else:
+            form.append(part)
+    return tuple(path), tuple(form)
 
 
 def _as_fields(text: str) -> str:
@@ -108,4 +150,5 @@ def _as_fields(text: str) -> str:
         >>> _as_fields("Write --given label=… with such a value, or leave --given out.")
         'Write given.label with such a value, or leave given out.'
     """
-    return re.sub(r"--(\w+)", r"\1", re.sub(r"--given (\w+)=…?", r"given.\1", text))
+    options = re.sub(r"--set (\w+)=", r"options.\1 = ", text.replace("The sampling option ", "options."))
+    return re.sub(r"--(\w+)", r"\1", re.sub(r"--given (\w+)=…?", r"given.\1", options))

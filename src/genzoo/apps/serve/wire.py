@@ -15,27 +15,10 @@ Text = Annotated[str, Field(max_length=1 << 17)]
 Unit = Annotated[float | None, Field(gt=0, le=1)]
 
 
-class Asked(BaseModel):
-    """What every request may hold. A field that is not known is refused: it may be misspelled.
-
-    Attributes:
-        model: The name of the run; where one is served only, it needs none.
-        seed: Names the noise.
-        given: The condition, by name: a word, a number, or a picture or a sound in base64; or a list of them for rows
-            in turn.
-        timeout: Seconds until the answer must be there.
-        user: Is not looked at.
-        metadata: Neither.
-    """
+class Form(BaseModel):
+    """A part of a request. A field that is not known is refused: it may be misspelled."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
-
-    model: Annotated[str | None, Field(max_length=200)] = None
-    seed: Seed = None
-    given: Annotated[dict[str, Any], Field(max_length=100)] = Field(default_factory=dict)
-    timeout: Annotated[float | None, Field(gt=0)] = None
-    user: str | None = None
-    metadata: dict[str, Any] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -47,7 +30,28 @@ class Asked(BaseModel):
         return said
 
 
-class Streamed(BaseModel):
+class Asked(Form):
+    """What every request may hold.
+
+    Attributes:
+        model: The name of the run; where one is served only, it needs none.
+        seed: Names the noise.
+        given: The condition, by name: a word, a number, or a picture or a sound in base64; or a list of them for rows
+            in turn.
+        timeout: Seconds until the answer must be there.
+        user: Is not looked at.
+        metadata: Neither.
+    """
+
+    model: Annotated[str | None, Field(max_length=200)] = None
+    seed: Seed = None
+    given: Annotated[dict[str, Any], Field(max_length=100)] = Field(default_factory=dict)
+    timeout: Annotated[float | None, Field(gt=0)] = None
+    user: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class Streamed(Form):
     """How a stream ends.
 
     Attributes:
@@ -199,7 +203,7 @@ class Score(Asked):
     draws: Annotated[int, Field(ge=1, le=1000)] = 1
 
 
-class Part(BaseModel):
+class Part(Form):
     """A part of a message; parts of other kinds than texts are refused.
 
     Attributes:
@@ -207,13 +211,20 @@ class Part(BaseModel):
         text: What it says.
     """
 
-    model_config = ConfigDict(extra="forbid", strict=True)
-
     type: Literal["text"]
     text: Text
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_text(cls, said: Any) -> Any:
+        kind = said.get("type", "text") if isinstance(said, dict) else "text"
+        if kind != "text":
+            told = f"A part of a message must be of type text, got {kind!r:.40}. Send texts alone."
+            raise PydanticCustomError("unsupported", "{told}", {"told": told, "field": "type"})
+        return said
 
-class Message(BaseModel):
+
+class Message(Form):
     """What was said.
 
     Attributes:
@@ -221,8 +232,6 @@ class Message(BaseModel):
         content: What.
         name: Is not looked at.
     """
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     role: Literal["system", "developer", "user", "assistant"]
     content: Text | Annotated[list[Part], Field(min_length=1, max_length=64)]
