@@ -97,7 +97,9 @@ CASES = {
         ({"model": "digits", "given": {"label": math.nan}}, 400, "given.label", "must be a word, a number or a list"),
         ({"model": "digits", "options": {"noise": math.inf}}, 400, "options.noise", "must be a number, a word"),
         ({"model": "digits", "options": {"noise": []}}, 400, "options.noise", "must be a number, a word"),
-        ({"model": "digits", "options": {"noise": 10**6}}, 400, "options", "n × entries × steps"),
+        ({"model": "digits", "options": {"noise": 10**6}}, 400, "options.noise", "must be true or false"),
+        ({"model": "digits", "prompt": "hello"}, 400, "prompt", "There is no class of label 'hello'"),
+        ({"model": "digits", "given": {"label": [1, 2, 3]}}, 400, "given.label", "at most 1 values"),
         ({"model": "digits", "response_format": "url"}, 400, "response_format", "b64_json"),
     ],
     "chat/completions": [
@@ -115,6 +117,7 @@ CASES = {
         ({"model": "moons", "of": "x", "n": 10**6}, 400, "n", "n × entries × steps"),
     ],
     "impute": [
+        ({"model": "moons", "input": [[1, None]] * 50, "n": 1000}, 400, "n", "rows × n must be at most 20,000"),
         ({"model": "moons", "input": [{"x": "a"}]}, 400, "input", "number"),
         ({"model": "digits", "input": [[1]]}, 400, "model", "Ask it at"),
     ],

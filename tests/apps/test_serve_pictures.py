@@ -90,6 +90,18 @@ def test_parts_are_not_asked_of_what_is_not_streamed(server):
     assert "Set stream" in found[2]
 
 
+def test_options_are_of_their_kind_and_only_steps_are_counted(server):
+    for options, words in ({"guidance": 1e308}, ""), ({"steps": 3.5}, "whole number"), ({"steps": True}, "whole"):
+        status, _, answer = call(server, "/v1/images/generations", {"model": "ddpm", "options": options | {"grid": 3}})
+        told = answer["error"]
+        assert (status, told["param"]) == (400, f"options.{'steps' if words else 'grid'}"), told
+        assert words in told["message"]
+        assert "noise" not in told["message"]
+    found = refused(server, "images/generations", model="ddpm", options={"steps": 10**30})
+    assert (found[1], found[2]) == ("options", "n × entries × steps must be at most 100,000, got far more. Take fewer "
+                                    "steps.")  # fmt: skip
+
+
 # --- a part anew --------------------------------------------------------------------------------------------------
 
 
@@ -233,6 +245,7 @@ REFUSED = [
     ([MODEL, IMAGE, IMAGE, MASK], "image", "got several"),
     ([MODEL, ("image", "words"), MASK], "image", "must be a file"),
     ([MODEL, ("photo", png(WHOLE), "a.png")], "photo", "Files are image and mask"),
+    ([MODEL, MODEL, IMAGE, MASK], "model", "must be said once"),
     ([MODEL, IMAGE, MASK, ("n", "many")], "n", "valid integer"),
     ([MODEL, IMAGE, MASK, ("nois", "0.1")], "nois", "Did you mean 'noise'?"),
     ([MODEL, IMAGE, MASK, ("noise", "loud")], "noise", "A channel must be"),
@@ -251,7 +264,7 @@ def test_errors_of_forms_name_the_field_and_the_fix(server, parts, field, words)
     kind = {"Content_Type": "multipart/form-data; boundary=b"}
     status, _, answer = call(server, "/v1/images/edits", form(*parts), **kind)
     error = answer["error"]
-    assert (status, error["param"]) == (404 if field == "model" else 400, field), error
+    assert (status, error["param"]) == (404 if "There is no model" in words else 400, field), error
     assert words in error["message"]
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from genzoo.apps.serve.calling import Called
-from genzoo.apps.serve.images import check_size, completed, encoded, prompted
+from genzoo.apps.serve.images import check_size, completed, encoded, in_words_of, prompted
 from genzoo.apps.serve.refusals import Refusal, invalid, refused
 from genzoo.apps.serve.served import Served, Shelf
 from genzoo.apps.serve.uploads import alpha_of, picture_of
@@ -21,6 +21,7 @@ from genzoo.apps.serve.wire import Edit
 from genzoo.core.model import Unsupported
 from genzoo.core.noise import fresh_seed
 from genzoo.data.codecs.image import ImageCodec
+from genzoo.tasks.importance import WeightsCollapsed
 from genzoo.tasks.inverse import (
     Choice,
     Exactness,
@@ -64,7 +65,8 @@ async def edit(request: "Request", shelf: Shelf) -> "Response | dict[str, Any]":
     x, known = await asyncio.to_thread(_kept, served, files)
     given = prompted(served, asked.prompt, asked.given)
     n, seed = asked.n or 1, fresh_seed() if asked.seed is None else asked.seed
-    drawing = _drawing(served, asked, (x, known), given, seed)
+    with in_words_of(asked.prompt, asked.given):
+        drawing = _drawing(served, asked, (x, known), given, seed)
     job = Called(n, drawing)
     (found,) = await answers(request, served.line, [job], served.seconds(asked.timeout))
     drawn = torch.where(known, x, served.of_the_space(found.x[:, 0].cpu()))
@@ -104,10 +106,22 @@ def _drawing(served: Served, asked: Edit, seen: tuple[Tensor, Tensor], given: di
             return solve(model, measured, n=n, given=rows or None, method=chosen, seed=seed, **asked.options)
         except Unsupported as error:
             raise refused(error, "method") from error
+        except WeightsCollapsed as error:
+            raise Refusal(400, _in_options(str(error)), "options", "weights_collapsed") from error
         except (TypeError, ValueError) as error:
             raise refused(error, "options" if asked.options else "image") from error
 
     return found
+
+
+def _in_options(text: str) -> str:
+    """Words to who calls the method, as those to who sends its options.
+
+    Example:
+        >>> _in_options("Raise `steps`, or pass allow_collapse=True to see what carries them.")
+        'Raise options.steps, or set options.allow_collapse to true to see what carries them.'
+    """
+    return re.sub(r"pass (\w+)=True", r"set options.\1 to true", re.sub(r"`(\w+)`", r"options.\1", text))
 
 
 def _soon(choices: Sequence[Choice]) -> Choice:
@@ -177,6 +191,8 @@ async def _form(request: "Request") -> tuple[dict[str, Any], dict[str, bytes]]:
 
 def _put(fields: dict[str, Any], field: str, inner: str | None, text: str, *, many: bool) -> None:
     """A field of a form into those that were there before: given[label]=3 is part of one, given={"label": 3} all."""
+    if field in fields and not (inner and isinstance(fields[field], dict)):
+        raise Refusal(400, f"{field} must be said once, got it twice. Leave one out.", field, "too_many")
     if inner:
         part = fields.setdefault(field, {})
         if isinstance(part, dict):

@@ -1,8 +1,10 @@
 """Pictures: `/v1/images/generations`, whole or as events with what has come of them so far."""
 
 import base64
+import contextlib
+import re
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from genzoo.apps.serve.drawing import Part
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["check_size", "completed", "encoded", "generate", "prompted"]
+__all__ = ["check_size", "completed", "encoded", "generate", "in_words_of", "prompted"]
 
 NOTHING = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0,
            "input_tokens_details": {"image_tokens": 0, "text_tokens": 0}}  # fmt: skip  # pictures have no tokens
@@ -28,7 +30,9 @@ async def generate(request: "Request", served: Served, asked: Generation) -> "Re
     check_size(served, asked.size)
     given = prompted(served, asked.prompt, asked.given)
     files = served.codec_of(ImageCodec).pngs
-    drawn = served.drawn(asked.n or 1, asked.seed, given, asked.options, parts=asked.partial_images or 0, told=files)
+    with in_words_of(asked.prompt, asked.given):
+        parts = asked.partial_images or 0
+        drawn = served.drawn(asked.n or 1, asked.seed, given, asked.options, parts=parts, told=files)
     more = {"seed": drawn.seed, "remarks": served.remarks(given), "model": served.name}
     if asked.stream:
         waiting = Waiting(request, served.line, [drawn], served.seconds(asked.timeout))
@@ -99,6 +103,17 @@ def prompted(served: Served, prompt: str | None, given: dict[str, Any], param: s
     if texts[0] in given:
         raise Refusal(400, f"Either {param} or given.{texts[0]} is said, got both. Leave one out.", param, "both")
     return given | {texts[0]: prompt}
+
+
+@contextlib.contextmanager
+def in_words_of(prompt: str | None, given: Mapping[str, Any], param: str = "prompt") -> Iterator[None]:
+    """Names the prompt in a refusal of the condition that it has become, where nothing else was said of one."""
+    try:
+        yield
+    except Refusal as error:
+        if prompt and not given and (error.param or "").partition(".")[0] == "given":
+            error.param, error.message = param, re.sub(r"given\.\w+", param, error.message)
+        raise
 
 
 def check_size(served: Served, size: str | None) -> None:

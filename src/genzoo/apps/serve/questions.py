@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from genzoo.apps.cli.answers import Answer, columns_of, written
 from genzoo.apps.cli.statements import table_codec
 from genzoo.apps.serve.calling import Called
-from genzoo.apps.serve.refusals import refused
+from genzoo.apps.serve.refusals import Refusal, refused
 from genzoo.apps.serve.scores import rows_of_table
 from genzoo.apps.serve.served import Served
 from genzoo.apps.serve.waiting import answers
@@ -14,6 +14,7 @@ from genzoo.core.noise import fresh_seed
 from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.tasks import Expression, expectation, rare_event
 from genzoo.tasks import impute as imputed
+from genzoo.tasks.expression import ExpressionError
 from genzoo.tasks.questions import spoken
 from genzoo.zoo.conditions import conditions, turns
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 __all__ = ["expect", "impute", "rows_of_cells"]
+
+MOST = 20_000  # rows of an answer
 
 
 async def expect(request: "Request", served: Served, asked: Expect) -> dict[str, Any]:
@@ -43,7 +46,10 @@ async def expect(request: "Request", served: Served, asked: Expect) -> dict[str,
         if asked.rare:
             margin = written(question.margin, codec)
             return Answer.of_event(question, rare_event(model, margin, asked.n, given=rows, seed=seed), seed)
-        values = expectation(model, written(question, codec), asked.n, given=rows, seed=seed)
+        try:
+            values = expectation(model, written(question, codec), asked.n, given=rows, seed=seed)
+        except ExpressionError as error:  # which is seen once there are rows
+            raise refused(error, "of") from None
         return Answer.of_values(question, values, asked.quantiles)
 
     job = Called(asked.n, found)
@@ -57,6 +63,9 @@ async def impute(request: "Request", served: Served, asked: Impute) -> dict[str,
     served.must("impute")
     codec, model = table_codec(served.run), served.model
     served.bounded(len(asked.input) * asked.n, {}, most=None)
+    if len(asked.input) * asked.n > MOST:
+        got = f"{len(asked.input):,} × {asked.n:,}"
+        raise Refusal(400, f"rows × n must be at most {MOST:,}, got {got}. Ask for fewer.", "n", "too_much_work")
     x, given = rows_of_table(codec, asked.input, holes=True), served.given(asked.given, len(asked.input))
     seed = fresh_seed() if asked.seed is None else asked.seed
 

@@ -33,6 +33,7 @@ from genzoo.tasks.imputation import imputes
 from genzoo.zoo.conditions import conditions, told_of_texts
 from genzoo.zoo.loading import Run
 from genzoo.zoo.mistakes import Mistake, nearest
+from genzoo.zoo.sampling import check_sampling
 from genzoo.zoo.store import WEIGHTS
 
 __all__ = ["Served", "Shelf"]
@@ -45,6 +46,7 @@ KINDS: dict[type[Codec], str] = {
     TableCodec: "table",
     PointsCodec: "table",
 }
+COUNTED = ("steps", "calls", "sweeps")  # options that say how often the network is called
 KEPT = 128  # conditions in words that are kept as rows
 OURS = ("ahead", "beams", "draft", "prefix", "wrap", "watch")  # no plain values, or for texts alone
 
@@ -186,6 +188,7 @@ class Served:
         """
         brought = {name: self._brought(name, value, n) for name, value in asked.items() if name in self.files}
         words = self.words({name: value for name, value in asked.items() if name not in brought})
+        self._check_shares(words, n)
         try:
             if not brought:
                 return self.said(tuple(words.items()), n)
@@ -194,6 +197,17 @@ class Served:
             return self.model.checked_given({**as_given(rows), **files}, n)
         except ValueError as error:
             raise refused(error, "given") from None
+
+    def _check_shares(self, words: Mapping[str, str], n: int) -> None:
+        """Refuses more values of a condition than rows, of which some would be left out in silence."""
+        for own, space in self.model.given_space.items():
+            name = self._called("" if len(self.model.given_space) == 1 else own)
+            count = len(words[name].split(",")) if name in words and not space.shape else 1
+            if count > n:
+                must = f"must be at most {n} values, one for a row"
+                raise Refusal(
+                    400, f"given.{name} {must}, got {count}. Ask for more rows.", f"given.{name}", "too_many"
+                )
 
     def _rows_said(self, words: tuple[tuple[str, str], ...], n: int) -> Given:
         """n rows of a condition in words."""
@@ -231,6 +245,10 @@ class Served:
                 raise Refusal(400, f"There is no option {name!r} of {self.name}. {fix}", f"options.{name}", "unknown")
             if not (isinstance(value, int | str | None) or _is_finite(value)):
                 raise Refusal(400, f"options.{name} must be a number, a word or null. Correct it.", f"options.{name}")
+            try:
+                check_sampling(name, value)
+            except ValueError as error:
+                raise refused(error, f"options.{name}") from None
         self.bounded(n, options, self.limits.rows)
         seed = fresh_seed() if seed is None else seed
         return Drawn(n, seed, self.given(given, n), self.shown | dict(options), **more)
@@ -241,13 +259,15 @@ class Served:
         Raises:
             Refusal: Saying the limit.
         """
-        steps = max([1, *(math.ceil(value) for value in options.values() if isinstance(value, int | float))])
+        counts = (options.get(name) for name in COUNTED)
+        steps = max([1, *(value for value in counts if isinstance(value, int))])
         work = n * self.model.space.dims * steps
         if most is not None and n > most:
             raise Refusal(400, f"n must be at most {most}, got {n}. Ask twice.", "n", "too_many")
         if work > self.limits.work:
             fix = "Take fewer steps." if steps > 1 else "Ask for fewer."
-            raise Refusal(400, f"n × entries × steps must be at most {self.limits.work:,}, got {work:,}. {fix}",
+            got = f"{work:,}" if work < 10**15 else "far more"
+            raise Refusal(400, f"n × entries × steps must be at most {self.limits.work:,}, got {got}. {fix}",
                           "options" if steps > 1 else "n", "too_much_work")  # fmt: skip
 
     def seconds(self, wanted: float | None) -> float:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from genzoo.apps.serve.images import prompted
+from genzoo.apps.serve.images import in_words_of, prompted
 from genzoo.apps.serve.served import Served
 from genzoo.apps.serve.waiting import answers
 from genzoo.apps.serve.wire import Speech
@@ -21,6 +21,7 @@ async def speak(request: "Request", served: Served, asked: Speech) -> "Response"
 
     served.must("audio/speech")
     given = prompted(served, asked.input or None, asked.given, "input")
-    drawn = served.drawn(1, asked.seed, given, asked.options, told=served.codec_of(SoundCodec).wavs)
+    with in_words_of(asked.input, asked.given, "input"):
+        drawn = served.drawn(1, asked.seed, given, asked.options, told=served.codec_of(SoundCodec).wavs)
     ((file,),) = await answers(request, served.line, [drawn], served.seconds(asked.timeout))
     return Response(file, media_type="audio/wav", headers={"x-genzoo-seed": str(drawn.seed)})

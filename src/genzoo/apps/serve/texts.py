@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from genzoo.apps.serve.images import prompted
+from genzoo.apps.serve.images import in_words_of, prompted
 from genzoo.apps.serve.logprobs import of_completion, of_talk
 from genzoo.apps.serve.refusals import Refusal, refused
 from genzoo.apps.serve.served import Served
@@ -63,7 +63,8 @@ async def chat(request: "Request", served: Served, asked: Chat) -> "Response | d
     else:
         prompts = [prefix_of(served, last, "messages")]
     most = asked.max_tokens if asked.max_completion_tokens is None else asked.max_completion_tokens
-    jobs = spoken(served, asked, prompts, most, given)
+    with in_words_of(last, asked.given, f"messages.{len(asked.messages) - 1}.content"):
+        jobs = spoken(served, asked, prompts, most, given)
     unread, codec = len(asked.messages) - 1, served.codec_of(SpellingCodec)
 
     def shown(i: int, text: str, finish: str | None, said: Sequence[Said]) -> dict[str, Any]:
