@@ -29,6 +29,8 @@ from torch import Tensor
 import genzoo
 from experiments.drawing import IMAGES, save
 from genzoo.data import Data
+from genzoo.evaluation import frechet_of_features, shipped_judge
+from genzoo.experiments.linked_zoo import packed
 from genzoo.models.adversarial import CycleGAN
 from genzoo.zoo import load, resume, store
 from genzoo.zoo.run import Run
@@ -70,7 +72,10 @@ def figures_of(run: Run, data: Data) -> dict[str, Any]:
     cycle = (
         {} if again is None else {"there and back": round((again.float() - y.float()).abs().mean().item() / 255, 4)}
     )
+    rows = {"given": y, "made": made, "truth": x} if again is None else {"made": made, "there and back": again}
     return cycle | {
+        "frechet": frechet(data, {"made": made, "as it is": y}, x),
+        "shown": {name: packed(each[:SHOWN].to(torch.uint8) // 16 * 17) for name, each in rows.items()},  # few levels
         "distance": {name: round((each - truth[0]).abs().mean().item(), 4) for name, each in ways.items()},
         "matched": round((far.argmin(1) == torch.arange(len(x))).float().mean().item(), 4),
         "matched_as_it_is": round(
@@ -83,6 +88,15 @@ def figures_of(run: Run, data: Data) -> dict[str, Any]:
         "data": run.config.data.fingerprint,
         "versions": {name: each for name, each in run.config.versions.items() if name != "platform"},
     }
+
+
+def frechet(data: Data, ways: dict[str, Tensor], truth: Tensor) -> dict[str, list[float]]:
+    """The Fréchet distance from withheld images in a judge's features, with its standard error; and that of as many
+    training images, which few rows keep from zero."""
+    judge = shipped_judge("natural").on(data.space)
+    others = data.train.x[: len(truth)]
+    found = {name: frechet_of_features(judge(x), judge(truth)) for name, x in (ways | {"real ones": others}).items()}
+    return {name: [round(each.value, 3), round(each.error or 0.0, 3)] for name, each in found.items()}
 
 
 def draw(found: dict[str, tuple[Run, Data]]) -> None:

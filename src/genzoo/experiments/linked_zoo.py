@@ -60,7 +60,7 @@ def linked_zoo(
     found = compare(read(data, given="label"), models, out=out, protocol=protocol, **budget, **train_settings)
     report, record, guided = write_report(found, title="Ten linked models"), found.to_json(), _guided(found)
     record["guided"] = {"of": GUIDED, "guidance": SCALE, "measurements": [each.to_json() for each in guided.values()]}
-    record["shown"] = {entry.name: _packed(entry.samples) for entry in found.entries}
+    record["shown"] = {entry.name: packed(few(entry.samples)) for entry in found.entries}
     draw_wall(found, out / "wall.png")
     write_json(out / "record.json", record)
     for line in _lines(found, guided):
@@ -69,10 +69,18 @@ def linked_zoo(
     return Outcome(max(shares, default=0.0), None, report, record)
 
 
-def _packed(x: Tensor) -> dict[str, Any]:
-    """Some of the samples, by class where they are, as text: bytes, deflated."""
-    some = x[torch.arange(SHOWN) * len(x) // SHOWN].to(torch.uint8)
-    return {"shape": list(some.shape), "bytes": base64.b64encode(zlib.compress(some.numpy().tobytes(), 9)).decode()}
+def few(x: Tensor) -> Tensor:
+    """Some of the samples, by class where they are."""
+    return x[torch.arange(SHOWN) * len(x) // SHOWN].to(torch.uint8)
+
+
+def packed(x: Tensor) -> dict[str, Any]:
+    """Pictures as a record shows them: bytes, deflated, as text.
+
+    Args:
+        x: Of bytes.
+    """
+    return {"shape": list(x.shape), "bytes": base64.b64encode(zlib.compress(x.numpy().tobytes(), 9)).decode()}
 
 
 def unpacked(shown: Mapping[str, Any]) -> Tensor:

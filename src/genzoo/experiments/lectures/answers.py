@@ -11,7 +11,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 from genzoo.core import Batch, GenerativeModel, Noise, Space
 from genzoo.data import read
 from genzoo.distributions.estimate import Estimate, mean_of
-from genzoo.evaluation import shipped_judge, spread_error
+from genzoo.evaluation import frechet_of_features, shipped_judge, spread_error
 from genzoo.experiments.lectures.chains import taught
 from genzoo.experiments.lectures.fitting import fitted
 from genzoo.experiments.lectures.policies import lower
@@ -142,8 +142,7 @@ def four_tasks(s: Study) -> None:
     Next: [inverse problems](../inverse.md), [bridges](../families/diffusion.md).
     """
     shape = (3, 8, 8)
-    x, truth = tinted(digits("train"), s.noise("train")), tinted(digits("test"), s.noise("test"))[:60]
-    label = read("digits", given="label").test.head(60)[1]
+    x, truth = tinted(digits("train"), s.noise("train")), tinted(digits("test"), s.noise("test"))
     tasks: dict[str, Linear] = {"colorization": Gray(shape), "inpainting": box(shape, 4),
                                 "uncropping": uncrop(shape, 4), "restoration": AveragePool(shape, 2)}  # fmt: skip
     seen = {name: measure(operator, truth, Gaussian(0.02), seed=s.seed) for name, operator in tasks.items()}
@@ -153,25 +152,41 @@ def four_tasks(s: Study) -> None:
     data = tuple(torch.cat(parts) for parts in zip(*pairs, strict=True))
     how: dict[str, Any] = {"settings": {"net": "mlp", "width": 128 if s.quick else 512, "spread": 0.5}}
     model = taught(s, "bridge", read(data), steps=200 if s.quick else 8000, batch_size=64, **how)
-    prior, judge = mixed(x, 9, passes=3 if s.quick else 12), shipped_judge("digits")
+    prior, draws = mixed(x, 9, passes=3 if s.quick else 12), 2 if s.quick else 4
     gained: dict[str, list[float]] = {}
     lines = []
     for name, each in seen.items():
         y = looked(each.y)
-        trained = torch.stack([model.sample(60, y, seed=k) for k in range(4)])
-        zero_shot = solve(prior, each, n=4, seed=s.seed, method="closed")
-        gained[name] = [decibels(made.mean(0), truth) - decibels(y, truth) for made in (trained, zero_shot.x)]
-        s.least(f"{name}: deviation among four draws", [trained.std(0).mean(), zero_shot.x.std(0).mean()], 0.01)
-        said = judge.probabilities((16 * trained[0].amax(1, keepdim=True)).round().clamp(0, 16).byte()).argmax(1)
-        s.note(f"{name}: share that the judge reads rightly", (said == label).double().mean())
-        lines.append(torch.stack([y[:2], *trained[:, :2], *zero_shot.x[:2, :2], truth[:2]], 1).flatten(0, 1))
+        trained = torch.stack([model.sample(len(y), y, seed=k) for k in range(draws)])
+        zero_shot = solve(prior, each, n=draws, seed=s.seed, method="closed").x.to(y)
+        gained[name] = [decibels(made.mean(0), truth) - decibels(y, truth) for made in (trained, zero_shot)]
+        s.least(f"{name}: deviation among draws", [trained.std(0).mean(), zero_shot.std(0).mean()], 0.01)
+        judged(s, name, {"y": y[None], "trained": trained, "zero-shot": zero_shot}, truth)
+        lines.append(torch.stack([y[:2], *trained[:, :2], *zero_shot[:2, :2], truth[:2]], 1).flatten(0, 1))
     network, posterior = torch.tensor([pair for name, pair in gained.items() if name != "colorization"]).T
     s.least("dB that the mean of the network's draws gains on y, of three tasks", network, -0.5 if s.quick else 1.0)
     s.least("dB that the mean of the posterior's draws gains on y, of three tasks", posterior, 1.0)
     s.note("dB gained, trained and zero-shot", [[name, *each] for name, each in gained.items()])
-    _, axis = s.figure(size=(5.6, 6), alt="Two digits for each of four tasks: what was seen, four draws of a trained "
+    _, axis = s.figure(size=(6.4, 6), alt="Two digits for each of four tasks: what was seen, four draws of a trained "
                        "network, two of a posterior, and the truth.")  # fmt: skip
-    wall(axis, torch.cat(lines).float(), 8, "y, four trained, two zero-shot, truth")
+    before = [line for name in tasks for line in (name, "")]
+    wall(axis, torch.cat(lines).float(), 4 + draws, f"y, {draws} trained, 2 zero-shot, truth", before)
+
+
+def judged(s: Study, name: str, ways: dict[str, Tensor], truth: Tensor) -> None:
+    """In which share of draws a judge reads the digit, and how far they are from truths in its features."""
+    judge, label = shipped_judge("digits"), read("digits", given="label").test.given
+
+    def gray(x: Tensor) -> Tensor:
+        return (16 * x.flatten(0, -4).amax(1, keepdim=True)).round().clamp(0, 16).byte()
+
+    right = {way: (judge.probabilities(gray(x)).argmax(1) == label.repeat(len(x))).double().mean().item()
+             for way, x in ways.items()}  # fmt: skip
+    far = {way: frechet_of_features(judge(gray(x)), judge(gray(truth))).value for way, x in ways.items()}
+    s.note(f"{name}: share read rightly, Fréchet distance", [[way, right[way], far[way]] for way in ways])
+    if name != "colorization":  # which the judge does not see
+        s.most(f"{name}: Fréchet distance of the posterior's draws over that of y", far["zero-shot"] / far["y"], 1.0)
+        s.most(f"{name}: that of the network's draws", far["trained"] / far["y"], 2.0 if s.quick else 1.0)
 
 
 def looked(y: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 import base64
 import re
 import zlib
+from typing import Any
 
 import torch
 from scipy import stats
@@ -66,8 +67,10 @@ def translation(s: Study) -> None:
     """A picture of a picture: `pix2pix` learns it from pairs, by a critic of patches and the L1 distance to the truth;
     `cyclegan` from the same pictures as two sets, by two critics and by what is left of a picture y that goes there
     and back, F(G(y)). A minute of one core each, both judged on withheld pairs: how far the translation is from the
-    truth, beside leaving the input as it is and beside the mean picture. The mean is the strongest of the simple
-    answers, and so short a training does not always beat it; whoever never saw a pair is further off.
+    truth, beside leaving the input as it is and beside the mean picture; and how far all are from real pictures, by
+    the Fréchet distance in the features of a judge, of which so few real ones are not free either. The mean is the
+    strongest of the simple answers in L1, and so short a training does not always beat it. Whoever never saw a pair is
+    further off, but nearer to real pictures as a set; and the other artist's emoji as they are stay nearer still.
 
     Next: [images of images](../families/adversarial.md), and `python -m experiments.translation`.
     """
@@ -83,15 +86,33 @@ def translation(s: Study) -> None:
         s.least(f"{data}: distance without pairs less that of pairs", alone["distance"]["made"] - far["made"], 0.0)
         shares = [each["matched"], alone["matched"], each["matched_as_it_is"]]
         s.note(f"{data}: share matched to its own truth, of pairs, without, as it is", shares)
+        off = {"of pairs": each["frechet"]["made"], "without pairs": alone["frechet"]["made"]}
+        off |= {name: each["frechet"][name] for name in ("as it is", "real ones")}
+        if data == "facades":  # plans are no photographs; emoji of another artist are emoji
+            worst = max(off["of pairs"][0], off["without pairs"][0])
+            s.most("facades: Fréchet distance made, the worse, over that of plans", worst / off["as it is"][0], 1.0)
+        s.note(f"{data}: Fréchet distance, and a standard error", [[name, *two] for name, two in off.items()])
         for name, way in ways.items():
             bars[name].append(far[way])
         bars["without pairs"].append(alone["distance"]["made"])
+    rows_of(s, found)
     _, axes = s.figure(alt="L1 distance to the truth on withheld pairs, facades and emoji: of translations learned of "
                        "pairs and without, of the input as it is, and of the mean picture.")  # fmt: skip
     for k, (name, heights) in enumerate(bars.items()):
         axes.bar([place + 0.2 * (k - 1.5) for place in range(len(found))], heights, width=0.18, label=name)
     axes.set(xticks=range(len(found)), xticklabels=list(found), ylabel="L1 distance")
     axes.legend(fontsize=11)
+
+
+def rows_of(s: Study, found: dict[str, Any]) -> None:
+    """The first withheld pairs: given, made, truth, and there and back."""
+    _, axes = s.figure(2, 1, size=(6.4, 8.6), alt="Withheld facades and emoji in five lines: what was given, what is "
+                       "made of it after training on pairs and without, the truth, and there and back.")  # fmt: skip
+    for axis, (data, each) in zip(axes, found.items(), strict=True):
+        pairs, alone = each["shown"], each["unpaired"]["shown"]
+        lines = {"given": pairs["given"], "of pairs": pairs["made"], "without": alone["made"],
+                 "truth": pairs["truth"], "F(G(y))": alone["there and back"]}  # fmt: skip
+        wall(axis, torch.cat([unpacked(some)[:6] for some in lines.values()]), 6, data, lines=list(lines))
 
 
 def progress(s: Study) -> None:
