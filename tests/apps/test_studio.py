@@ -4,12 +4,14 @@ import base64
 import contextlib
 import dataclasses
 import http.client
+import io
 import json
 import re
 import shlex
 import sys
 import threading
 import time
+import zipfile
 from importlib.resources import files
 
 import pytest
@@ -171,6 +173,10 @@ def test_samples_are_those_of_the_command_line_and_files_carry_their_receipt(stu
     (tmp_path / "file.png").write_bytes(call(studio, "/studio/file", asked)[2])
     verdict = looked_at(tmp_path / "file.png")
     assert (verdict.state, verdict.receipt.seed, verdict.receipt.given) == ("intact", 4, ["label=3,4"])
+    _, head, packed = call(studio, "/studio/file", {"model": "moons", "n": 2, "seed": 1})
+    assert head["content-type"] == "application/zip"
+    zipfile.ZipFile(io.BytesIO(packed)).extractall(tmp_path)
+    assert looked_at(tmp_path / "sample.csv").state == "intact"
     rows = told(studio, "/studio/samples", {"model": "moons", "n": 2, "seed": 1})
     assert [row["x"] for row in rows["items"]] == pytest.approx(
         load(home / "moons").generative.sample(2, seed=1)[:, 0].tolist(), abs=0.01
@@ -231,6 +237,7 @@ def test_a_form_becomes_the_command_that_trains(studio, home, monkeypatch):
     image = told(studio, "/studio/watch?name=deep/digits")["samples"][-1]
     assert call(studio, f"/studio/drawn?name=deep/digits&file={image}")[2].startswith(b"\x89PNG")
     assert refused(studio, "/studio/drawn?name=deep/digits&file=../config.json")[0] == 404
+    assert "it has made 4 of 4, got 3" in refused(studio, "/studio/resume", {"model": "mixed", "steps": 3})[1]
     again = told(studio, "/studio/resume", {"model": "mixed", "steps": 5})
     assert ended(studio, again["number"])["lines"] == [f"train --resume={home / 'mixed'} --steps=5"]
 

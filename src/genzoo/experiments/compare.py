@@ -293,7 +293,7 @@ def compare_runs(
     path = Path(out) if out is not None else store.fresh_folder(f"compare-{data.name}")
     path.mkdir(parents=True, exist_ok=True)
     minutes = sorted(spent_by(run, "core_seconds") / 60 for run in runs.values())
-    words = f"{minutes[0]:.1f} to {minutes[-1]:.1f} core-minutes"
+    words = f"{minutes[0]:.2g} to {minutes[-1]:.2g} core-minutes"
     return _compared(data, {name: [run] for name, run in runs.items()}, path, words, protocol, extractor)
 
 

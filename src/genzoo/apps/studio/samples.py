@@ -1,8 +1,11 @@
 """Samples on the page, and in the file that `genzoo sample` would write."""
 
 import asyncio
+import io
+import json
 import shlex
 import tempfile
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +19,7 @@ from genzoo.apps.serve.uploads import sent
 from genzoo.apps.serve.waiting import answers
 from genzoo.apps.studio.shown import shown
 from genzoo.apps.studio.wire import Samples
-from genzoo.zoo.receipts import signed
+from genzoo.zoo.receipts import looked_at, signed
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -51,11 +54,21 @@ async def write(request: "Request", served: Served, asked: Samples) -> "Response
             path = Path(folder) / f"sample{served.codec.suffix}"
             places = words | _brought(served, asked.given, Path(folder))
             drawn_into(served.run, record | {"given": _told(places)}, path, path.suffix)
-            signed(served.run, record | {"given": _told(words)}, path)
-            return read_bytes(path)
+            receipt = signed(served.run, record | {"given": _told(words)}, path)
+            return read_bytes(path) if looked_at(path).receipt else _with_receipt(path, receipt)
 
     (content,) = await answers(request, served.line, [Called(drawn.n, written)], served.seconds(asked.timeout))
-    return Response(content, media_type="application/octet-stream")
+    kind = "application/zip" if content.startswith(b"PK") else "application/octet-stream"
+    return Response(content, media_type=kind)
+
+
+def _with_receipt(path: Path, receipt: Mapping[str, Any]) -> bytes:
+    """A file that cannot hold its receipt, and the JSON beside it, as one archive."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(path, path.name)
+        archive.writestr(path.with_suffix(".json").name, json.dumps(receipt))
+    return packed.getvalue()
 
 
 def _command(served: Served, asked: Samples, drawn: Drawn) -> str:

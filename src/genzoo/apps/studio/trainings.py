@@ -74,8 +74,14 @@ def go_on(library: Library, commands: Commands, asked: Resumed) -> Command:
     """Puts the rest of a training into the line.
 
     Raises:
-        Refusal: If there is no such run.
+        Refusal: If there is no such run, or it has more steps already.
     """
+    path = library.folder(asked.model)
+    rows, total = read_metrics(path), read_config(path).train.steps
+    made = max((row["step"] for row in rows), default=0)
+    if asked.steps is not None and asked.steps < max(total or 0, made):
+        raise Refusal(400, f"Only steps may grow: it has made {made:,} of {total or made:,}, got {asked.steps:,}. Ask "
+                      "for more.", "steps", "too_few")  # fmt: skip
     more = [] if asked.steps is None else [f"--steps={asked.steps}"]
     return commands.add(["train", f"--resume={library.folder(asked.model)}", *more], asked.model)
 

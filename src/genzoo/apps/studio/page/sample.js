@@ -21,7 +21,8 @@ export function sampling(name, about) {
   }, told);
   const keep = runner("Download", async (signal) => {
     const body = asked();
-    save(await file("/studio/file", body, signal), `${name.replaceAll("/", "-")}-seed${body.seed}.${ENDINGS[about.genzoo.kind]}`);
+    const kept = await file("/studio/file", body, signal), ending = kept.type === "application/zip" ? "zip" : ENDINGS[about.genzoo.kind];
+    save(kept, `${name.replaceAll("/", "-")}-seed${body.seed}.${ending}`);
   }, told);
   const fresh = button("New seed", () => { seed.write(Math.floor(Math.random() * 10000)); draw.begin(); });
   draw.node.append(fresh);
