@@ -113,6 +113,9 @@ CASES = {
     ],
     "expect": [
         ({"model": "moons", "of": "z > 1"}, 400, "of", "z"),
+        ({"model": "digits", "of": "x > 0", "n": 20}, 400, "of", "must be one number a row"),
+        ({"model": "digits", "of": "x > 0", "n": 100, "rare": True}, 400, "of", "must be one number a row"),
+        ({"model": "moons", "of": "x > 0", "n": 99, "rare": True}, 400, "n", "at least 100"),
         ({"model": "moons", "of": "x >"}, 400, "of", ""),
         ({"model": "moons", "of": "x", "n": 10**6}, 400, "n", "n × entries × steps"),
     ],

@@ -152,14 +152,16 @@ class Expression:
         Raises:
             ExpressionError: If it is not one number a row, or an index is out of range.
         """
-        y = self._value(self.tree, x.double())
+        return self._of_rows(self._value(self.tree, x.double()), len(x))
+
+    def _of_rows(self, y: Tensor, n: int) -> Shaped[Tensor, " n"]:
         if y.ndim > 1:
             raise self._error(
                 "must be one number a row",
                 self.tree,
                 f"Take an entry of its {tuple(y.shape[1:])}, or mean(…), sum(…), max(…), norm(…) of it.",
             )
-        return y.expand(len(x))
+        return y.expand(n)
 
     def margin(self, x: Shaped[Tensor, "n *event"]) -> Float[Tensor, " n"]:
         """How far a statement is from the edge of being true: above 0 where and only where it holds.
@@ -167,11 +169,11 @@ class Expression:
         A comparison has the difference of its sides, `and` the least of its parts, `or` the greatest.
 
         Raises:
-            ExpressionError: If the expression is no statement.
+            ExpressionError: If the expression is no statement, or not one a row.
         """
         if not self.is_event:
             raise self._error("must be a statement, true or false", self.tree, "Compare it with a number.")
-        return self._margin(self.tree, x.double()).expand(len(x))
+        return self._of_rows(self._margin(self.tree, x.double()), len(x))
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"

@@ -24,12 +24,15 @@ if TYPE_CHECKING:
 __all__ = ["expect", "impute", "rows_of_cells"]
 
 MOST = 20_000  # rows of an answer
+RARE = 100  # samples, the fewest that reach for a rare event
 
 
 async def expect(request: "Request", served: Served, asked: Expect) -> dict[str, Any]:
     """The probability of a statement about x, or the mean of a number, with its interval of 95 %."""
     served.must("expect")
     served.bounded(asked.n, {}, most=None)
+    if asked.rare and asked.n < RARE:
+        raise Refusal(400, f"n must be at least {RARE} with rare, got {asked.n}. Ask for more.", "n", "too_few")
     seed, model, codec, data = asked.seed, served.model, served.codec, served.run.config.data
     seed = fresh_seed() if seed is None else seed
     try:
@@ -43,10 +46,10 @@ async def expect(request: "Request", served: Served, asked: Expect) -> dict[str,
         raise refused(error, "given") from None
 
     def found() -> Answer:
-        if asked.rare:
-            margin = written(question.margin, codec)
-            return Answer.of_event(question, rare_event(model, margin, asked.n, given=rows, seed=seed), seed)
         try:
+            if asked.rare:
+                margin = written(question.margin, codec)
+                return Answer.of_event(question, rare_event(model, margin, asked.n, given=rows, seed=seed), seed)
             values = expectation(model, written(question, codec), asked.n, given=rows, seed=seed)
         except ExpressionError as error:  # which is seen once there are rows
             raise refused(error, "of") from None
