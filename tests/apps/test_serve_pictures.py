@@ -246,6 +246,7 @@ REFUSED = [
     ([MODEL, ("image", "words"), MASK], "image", "must be a file"),
     ([MODEL, ("photo", png(WHOLE), "a.png")], "photo", "Files are image and mask"),
     ([MODEL, MODEL, IMAGE, MASK], "model", "must be said once"),
+    ([MODEL, IMAGE, MASK, *[("given[label]", "3")] * 2], "given", "must be said once"),
     ([MODEL, IMAGE, MASK, ("n", "many")], "n", "valid integer"),
     ([MODEL, IMAGE, MASK, ("nois", "0.1")], "nois", "Did you mean 'noise'?"),
     ([MODEL, IMAGE, MASK, ("noise", "loud")], "noise", "A channel must be"),

@@ -191,7 +191,8 @@ async def _form(request: "Request") -> tuple[dict[str, Any], dict[str, bytes]]:
 
 def _put(fields: dict[str, Any], field: str, inner: str | None, text: str, *, many: bool) -> None:
     """A field of a form into those that were there before: given[label]=3 is part of one, given={"label": 3} all."""
-    if field in fields and not (inner and isinstance(fields[field], dict)):
+    there = fields.get(field)
+    if field in fields and not (inner and isinstance(there, dict) and (many or inner not in there)):
         raise Refusal(400, f"{field} must be said once, got it twice. Leave one out.", field, "too_many")
     if inner:
         part = fields.setdefault(field, {})
