@@ -293,7 +293,8 @@ def compare_runs(
     path = Path(out) if out is not None else store.fresh_folder(f"compare-{data.name}")
     path.mkdir(parents=True, exist_ok=True)
     minutes = sorted(spent_by(run, "core_seconds") / 60 for run in runs.values())
-    words = f"{minutes[0]:.2g} to {minutes[-1]:.2g} core-minutes"
+    least, most = (f"{each:.1f}" if each >= 0.1 else f"{each:.1g}" for each in (minutes[0], minutes[-1]))
+    words = f"{least} to {most} core-minutes"
     return _compared(data, {name: [run] for name, run in runs.items()}, path, words, protocol, extractor)
 
 
