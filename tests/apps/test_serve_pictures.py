@@ -25,12 +25,13 @@ def folder(tmp_path_factory):
     train("ddpm", digits, settings={"width": 4}, steps=1, out=folder / "ddpm", device="cpu")
     mixture = {"components": 2}
     train("gaussian_mixture", digits, settings=mixture, steps=1, out=folder / "mixture", device="cpu")
+    train("latent_diffusion", digits, settings={"latent": 4, "width": 8}, steps=2, out=folder / "latent", device="cpu")
     return folder
 
 
 @pytest.fixture(scope="module")
 def server(folder):
-    with running([folder / "ddpm", folder / "mixture"]) as server:
+    with running([folder / "ddpm", folder / "latent", folder / "mixture"]) as server:
         yield server
 
 
@@ -75,6 +76,14 @@ def test_pictures_come_by_and_by(client):
     assert {event.size for event in events} == {"8x8"}
     far = [np.abs(opened(event.b64_json) - opened(events[6].b64_json).astype(float)).mean() for event in events[:6:2]]
     assert far[0] > far[2], "what is shown comes nearer to what it becomes"
+
+
+def test_latents_come_decoded(client):
+    asked = {"model": "latent", "prompt": None, "extra_body": {"seed": 3, "options": {"steps": 8}}}
+    *parts, whole = client.images.generate(**asked, stream=True, partial_images=2)
+    assert [part.partial_image_index for part in parts] == [0, 1]
+    assert {opened(each.b64_json).shape for each in (*parts, whole)} == {(8, 8)}
+    assert whole.b64_json == client.images.generate(**asked).data[0].b64_json
 
 
 def test_what_draws_at_once_comes_at_once(client):

@@ -1,5 +1,6 @@
 """Trains some models for a few rounds and writes their weights: alone, and by two processes with half a batch each."""
 
+import contextlib
 import os
 import socket
 import sys
@@ -13,6 +14,7 @@ from genzoo.core import Noise, Space, seeded
 from genzoo.evaluation.likelihood import score
 from genzoo.evaluation.protocol import draw
 from genzoo.training import TrainConfig, train
+from genzoo.training.callbacks import Callback
 from genzoo.training.checkpoint import write_tensors
 from genzoo.zoo import recipe_named
 from tests.training.toys import KINDS, Rows, model_of
@@ -38,6 +40,25 @@ def weights(folder):
         trained = train(model, rows, config)
         if os.environ.get("RANK", "0") == "0":
             write_tensors(Path(folder) / kind, trained.model.state_dict())
+
+
+class Halt(Callback):
+    """Ends a training in the middle of a pass."""
+
+    def on_step(self, state):
+        if state.step == 13:
+            raise RuntimeError("halted")
+
+
+def passes(folder):
+    """Fits a mixture by passes that are ended in the middle of one, and goes on."""
+    model, rows = build("gaussian_mixture")
+    config = TrainConfig(steps=25, batch_size=50, precision="float64", device="cpu", checkpoint_every=2)
+    with contextlib.suppress(RuntimeError):
+        train(model, rows, config, run=Path(folder), callbacks=[Halt()], say=lambda remark: None)
+    torch.distributed.barrier()  # until what the first has written is there
+    model, _ = build("gaussian_mixture")
+    train(model, rows, config, run=Path(folder), begin="resumed", say=lambda remark: None)
 
 
 def sharded(folder, steps=6):
@@ -102,6 +123,7 @@ def main(folder):
     def together():
         weights(f"{folder}/two")
         rows_of(f"{folder}/two")
+        passes(f"{folder}/passes")
         sharded(f"{folder}/shards")
 
     failed = team(together, [forked(alone)])

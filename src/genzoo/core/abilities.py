@@ -109,6 +109,10 @@ class Denoiser(Ability):
         """The data that a mean stands for, as differentiable numbers; where x is a latent, what it decodes to."""
         return mean
 
+    def told(self, mean: Float[Tensor, "B *event"], given: Given = NOTHING) -> Shaped[Tensor, "B *shape"]:
+        """The same as data."""
+        return self.numbers.back(mean)
+
 
 class Sequential(Ability):
     """Conditionals over an order of the entries,

@@ -56,9 +56,7 @@ def as_given_space(space: GivenSpaceLike) -> GivenSpace:
         >>> as_given_space(Space((), levels=10))
         {'given': Space(shape=(), levels=10, ragged=False)}
     """
-    if space is None:
-        return {}
-    return {SINGLE: space} if isinstance(space, Space) else dict(space)
+    return {SINGLE: space} if isinstance(space, Space) else dict(space or {})
 
 
 @overload

@@ -23,25 +23,9 @@ from genzoo.distributions.region import Region
 from genzoo.mcmc.kernel import Kernel
 
 __all__ = [
-    "Codes",
-    "Conditioning",
-    "Critic",
-    "Events",
-    "Imputation",
-    "Inference",
-    "Lattice",
-    "Law",
-    "Layers",
-    "Map",
-    "MappedDenoiser",
-    "Matching",
-    "NormalLatent",
-    "Settle",
-    "Sweeping",
-    "Timing",
-    "Unfolding",
-    "behind",
-]
+    "Codes", "Conditioning", "Critic", "Events", "Imputation", "Inference", "Lattice", "Law", "Layers", "Map",
+    "MappedDenoiser", "Matching", "NormalLatent", "Settle", "Sweeping", "Timing", "Unfolding", "behind",
+]  # fmt: skip
 
 
 class NormalLatent(Latent):
@@ -473,6 +457,9 @@ class MappedDenoiser(Denoiser):
 
     def seen(self, mean: Float[Tensor, "B *event"], given: Given = NOTHING) -> Float[Tensor, "B *shape"]:
         return self.inner.seen(mean, self.before.rule(given))
+
+    def told(self, mean: Float[Tensor, "B *event"], given: Given = NOTHING) -> Shaped[Tensor, "B *shape"]:
+        return self.before.outward(self.inner.told(mean, self.before.rule(given)))
 
 
 class MappedSequential(Sequential):

@@ -254,7 +254,10 @@ class Denoised(MappedDenoiser):
         self.numbers = Coded(model, inner.numbers)
 
     def seen(self, mean: Float[Tensor, "B *event"], given: Given = NOTHING) -> Float[Tensor, "B *shape"]:
-        return self.model.shown(self.inner.numbers.back(self.inner.seen(mean, given)), given)
+        return self.model.shown(self.inner.told(mean, given), given)
+
+    def told(self, mean: Float[Tensor, "B *event"], given: Given = NOTHING) -> Shaped[Tensor, "B *shape"]:
+        return self.model.mean(self.inner.told(mean, given), given)
 
 
 class Coded:

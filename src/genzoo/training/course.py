@@ -89,7 +89,7 @@ class Course(abc.ABC):
         return step
 
     def state_tensors(self) -> dict[str, Tensor]:
-        """What a checkpoint must hold besides the model."""
+        """What a checkpoint must hold besides the model; all processes ask it together."""
         return {}
 
     def load_state_tensors(self, tensors: Mapping[str, Tensor]) -> None:
@@ -358,6 +358,20 @@ class Passes(Course):
         self.looks = direct(model).looks() * self.stride
         self.least = self.looks + self.stride
         self.noise = Noise(config.seed, "fit", device=team.device)
+
+    def state_tensors(self) -> dict[str, Tensor]:
+        """What each process has summed in the pass that is under way; a single one has it in the model."""
+        if self.team.size == 1:
+            return {}
+        return {str(i): self.team.each(tensor) for i, tensor in enumerate(direct(self.model).statistics())}
+
+    def load_state_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        for i, tensor in enumerate(direct(self.model).statistics()):
+            summed = tensors.get(str(i), tensor.clone()[None])
+            if len(summed) == self.team.size:
+                tensor.copy_(summed[self.team.rank])
+            else:  # of other processes: the first goes on with the sums of all
+                tensor.copy_(summed.sum(0, dtype=tensor.dtype)).mul_(self.team.is_first)
 
     def total(self, steps: int | None) -> int:
         if steps == 0:

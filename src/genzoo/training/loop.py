@@ -435,9 +435,10 @@ def _save(state: State, run: Path | None) -> None:
             f"Weights must be finite, got {worst} that are not after step {state.step:,}: {where}. The "
             "checkpoints before are whole. Lower lr, set clip_norm, or look for extreme values in the data."
         )
+    course = {} if run is None else state.course.state_tensors()
     if run is None or not (state.team.is_first or state.team.shards):
         return
-    tensors = {"model": state.model.state_dict(), "course": state.course.state_tensors()}
+    tensors = {"model": state.model.state_dict(), "course": course}
     if state.average is not None:
         tensors["average"] = state.average.averaged.state_dict()
     if state.powers is not None:

@@ -43,8 +43,8 @@ def serve(
     limits = Limits(queue=queue, rows=rows, seconds=timeout, grace=grace)
     with listening(host, port, key) as sock:
         say(f"{_address(host, sock)}/v1 serves {', '.join(runs)}; Ctrl-C ends it")
-        serve_runs(runs, sock, key=key, hosts=[host, *(allow_host or ())], device=device, limits=limits)
-    say("all is answered")
+        left = serve_runs(runs, sock, key=key, hosts=[host, *(allow_host or ())], device=device, limits=limits)
+    say(f"{left} requests were left in the middle" if left else "all is answered")
 
 
 def studio(

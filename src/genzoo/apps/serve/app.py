@@ -162,5 +162,14 @@ def _errors(app: "FastAPI") -> None:
 
     @app.exception_handler(HTTPException)
     async def other(_: Request, error: HTTPException) -> Response:
-        message = str(error.detail).removesuffix(".") + "."
-        return answered(Refusal(error.status_code, message))
+        if isinstance(error.__cause__, Refusal):  # while the body was read
+            return answered(error.__cause__)
+        if isinstance(error.__cause__, RecursionError):
+            return answered(Refusal(400, "A body must not be nested so deep. Flatten it.", None, "json_invalid"))
+        known = {404: "There is no such route. /openapi.json tells all.",
+                 405: f"A route must be asked as it says, by {(error.headers or {}).get('Allow')}. Ask so.",
+                 413: "A request must be smaller than that. Send less."}  # fmt: skip
+        message = str(error.detail).removesuffix(".") + ". Correct the request."
+        answer = answered(Refusal(error.status_code, known.get(error.status_code, message)))
+        answer.headers.update(error.headers or {})
+        return answer

@@ -78,8 +78,7 @@ class Watching:
             asked, place = job.asked, slice(start, start + job.asked.n)
             start += asked.n
             if self.told[k] < asked.parts and gone * (asked.parts + 1) >= self.told[k] + 1:
-                seen = self.denoiser.seen(passed.mean[place], asked.given)
-                rows = asked.told(self.denoiser.numbers.back(seen))
+                rows = asked.told(self.denoiser.told(passed.mean[place], asked.given))
                 job.part(self.told[k], Part(self.told[k], rows))
                 self.told[k] += 1
 

@@ -4,6 +4,7 @@ One plain layer of ASGI around all routes, so that none can be forgotten. It als
 status: of what was asked and answered nothing is kept.
 """
 
+import asyncio
 import hmac
 import logging
 import time
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 
 from genzoo.apps.serve.limits import Limits
 from genzoo.apps.serve.metrics import Metrics
-from genzoo.apps.serve.refusals import Refusal, answered, refused
+from genzoo.apps.serve.refusals import Refusal, answered, log_error, refused
 from genzoo.apps.serve.waiting import LEAVE
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ LOCAL = ("localhost", "127.0.0.1", "::1")
 OPEN = ("/health", "/ready")  # asked by those who watch over servers, who have no key
 UPLOADS = ("/v1/score", "/v1/images/edits", "/v1/images/generations", "/v1/audio/speech", "/studio/data",
            "/studio/samples", "/studio/command", "/studio/file")  # fmt: skip
+ENDING = Refusal(503, "The server is about to end. Ask another.", None, "draining", wait=5)
 SECURE = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -49,6 +51,7 @@ class Guard:
     Attributes:
         active: How many requests are being answered.
         draining: Whether no more are taken.
+        left: How many have been left in the middle, since the server could wait no longer.
     """
 
     def __init__(
@@ -61,7 +64,7 @@ class Guard:
         self.large = RequestBodyLimitMiddleware(app, limits.upload)
         self.app, self.key, self.hosts, self.limits, self.metrics = app, key, set(hosts), limits, metrics
         self.free = {*OPEN, *free}
-        self.active, self.draining = 0, False
+        self.active, self.draining, self.left = 0, False, 0
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         if scope["type"] != "http":
@@ -83,10 +86,14 @@ class Guard:
         try:
             self._check(scope)
             limited = self.large if scope["path"] in UPLOADS else self.small
-            await limited(scope, receive, told)
+            await limited(scope, _in_time(receive, self.limits.seconds), told)
+        except asyncio.CancelledError:  # the server waits no longer
+            self.left += 1
+            if not status:
+                await answered(ENDING)(scope, receive, told)
         except Exception as error:
             if not isinstance(error, Refusal):
-                _log_error(error)
+                log_error(error)
             if not status:  # else the answer breaks off, or its end has been told
                 await answered(refused(error))(scope, receive, told)
         finally:
@@ -113,7 +120,7 @@ class Guard:
             raise Refusal(401, "The key must be the server's. Send it as Authorization: Bearer KEY.", None,
                           "invalid_api_key")  # fmt: skip
         if self.draining:
-            raise Refusal(503, "The server is about to end. Ask another.", None, "draining", wait=5)
+            raise ENDING
         most, length = self.limits.upload if path in UPLOADS else self.limits.body, headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > most:
             raise Refusal(413, f"A request must have at most {most:,} bytes. Send less.", None, "too_large")
@@ -132,14 +139,24 @@ def _same(key: str, said: str) -> bool:
     return hmac.compare_digest(f"Bearer {key}".encode(), said.encode())
 
 
+def _in_time(receive: "Receive", seconds: float) -> "Receive":
+    """What hears a request, whose body must come in some seconds; afterwards it waits for the client to go."""
+    is_whole, until = False, asyncio.get_running_loop().time() + seconds
+
+    async def heard() -> "Message":
+        nonlocal is_whole
+        if is_whole:
+            return await receive()
+        try:
+            async with asyncio.timeout_at(until):
+                message = await receive()
+        except TimeoutError:
+            raise Refusal(408, f"A body must come within {seconds:g} s. Send it at once.", None, "timeout") from None
+        is_whole = not message.get("more_body", False)
+        return message
+
+    return heard
+
+
 def _nothing() -> None:
     """Nobody waits for anything."""
-
-
-def _log_error(error: Exception) -> None:
-    """Notes where something went wrong, not what was asked."""
-    trace, place = error.__traceback__, ""
-    while trace is not None:
-        place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    log.error("error=%s at=%s", type(error).__name__, place)

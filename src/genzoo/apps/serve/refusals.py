@@ -1,5 +1,6 @@
 """What a request is refused with: one shape for every error, which names the field and says what to do."""
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,9 @@ from genzoo.core.model import Unsupported
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-__all__ = ["Refusal", "answered", "invalid", "refused"]
+__all__ = ["Refusal", "answered", "invalid", "log_error", "refused"]
 
+log = logging.getLogger("genzoo.serve")
 KINDS = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 
 
@@ -141,6 +143,15 @@ def _place(error: Mapping[str, Any], body: Any) -> tuple[Place, Place]:
         else:
             form.append(part)
     return tuple(path), tuple(form)
+
+
+def log_error(error: BaseException) -> None:
+    """Notes where something went wrong, not what was asked."""
+    trace, place = error.__traceback__, ""
+    while trace is not None:
+        place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    log.error("error=%s at=%s", type(error).__name__, place)
 
 
 def _as_fields(text: str) -> str:

@@ -52,7 +52,7 @@ class Server:
         self.http = uvicorn.Server(
             uvicorn.Config(
                 self.guard, log_config=None, access_log=False, lifespan="off", server_header=False,
-                proxy_headers=False, timeout_graceful_shutdown=1, http=reader(),
+                proxy_headers=False, timeout_graceful_shutdown=1, http=reader(limits.seconds),
                 h11_max_incomplete_event_size=LONGEST,
             )
         )  # fmt: skip
@@ -63,14 +63,15 @@ class Server:
         """Whether clients can come in."""
         return self.http.started
 
-    def run(self, sock: socket.socket) -> None:
-        """Answers until told to end.
+    def run(self, sock: socket.socket) -> int:
+        """Answers until told to end; tells how many requests were left without what they asked for.
 
         Args:
             sock: Where clients come in.
         """
         self.http.run(sockets=[sock])
         self.shelf.close()
+        return self.guard.left
 
     def _heard(self, sig: int, frame: FrameType | None) -> None:
         """Ends at a signal."""
@@ -95,8 +96,8 @@ class Server:
 def serve(
     runs: Sequence[str], sock: socket.socket, *, key: str | None = None, hosts: Sequence[str] = (),
     device: str = "auto", limits: Limits | None = None,
-) -> None:  # fmt: skip
-    """Serves runs until told to end by a signal.
+) -> int:  # fmt: skip
+    """Serves runs until told to end by a signal; tells how many requests were left without what they asked for.
 
     Args:
         runs: Their folders, or NAME=FOLDER.
@@ -112,7 +113,7 @@ def serve(
     limits, metrics = limits or Limits(), Metrics()
     server = Server(shelved(runs, device, limits, metrics), metrics, limits, key, hosts)
     with ending_well():
-        server.run(sock)
+        return server.run(sock)
 
 
 def listening(host: str, port: int, key: str | None) -> socket.socket:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from genzoo.apps.serve.line import Job, Line
-from genzoo.apps.serve.refusals import Refusal, refused
+from genzoo.apps.serve.refusals import Refusal, log_error, refused
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -69,7 +69,10 @@ class Waiting:
             found.append(self.news.get_nowait())
         for _, news in found:
             if isinstance(news, Exception):
-                raise refused(news) from news
+                refusal = refused(news)
+                if refusal is not news and refusal.status == 500:
+                    log_error(news)
+                raise refusal from news
         return found
 
 
@@ -107,6 +110,10 @@ def streamed(events: AsyncIterator[str]) -> "Response":
         media_type = "text/event-stream"
 
         async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+            if scope["http_version"] == "1.0":  # which knows no parts
+                whole = b"".join([part async for part in _sent(events)])
+                await Response(whole, media_type=self.media_type)(scope, receive, send)
+                return
             del self.headers["content-length"]
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             async for part in _sent(events):
