@@ -363,7 +363,12 @@ class Passes(Course):
         """What each process has summed in the pass that is under way; a single one has it in the model."""
         if self.team.size == 1:
             return {}
-        return {str(i): self.team.each(tensor) for i, tensor in enumerate(direct(self.model).statistics())}
+        found: dict[str, Tensor] = {}
+        for i, tensor in enumerate(direct(self.model).statistics()):
+            if self.team.most(tensor.numel()) != -self.team.most(-tensor.numel()):
+                return {}  # rows themselves, of which processes have unlike numbers: the first keeps its own
+            found[str(i)] = self.team.each(tensor)
+        return found
 
     def load_state_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         for i, tensor in enumerate(direct(self.model).statistics()):
