@@ -1,9 +1,11 @@
 """A served run asked what nobody would ask, by schemathesis from the server's own description of its routes: no answer
-may be an error of the server, and a reference request must be answered the same before and after. A deadline of the
+may be an error of the server, and after each case the server must be there and answer a reference request as before
+(`benchmarks/fuzz_hook.py`). A deadline of the
 server's own that has passed (504) is counted apart: it says that a question was larger than `--timeout` allows, here
 five seconds; one that a request set for itself is its own mistake (400).
 
-The program `schemathesis` (pip install schemathesis, 43 MB) is called as it is; it is no dependency.
+The program `schemathesis` (pip install schemathesis==4.22.1 hypothesis==6.151.9, 43 MB; by hypothesis 6.170 it
+makes no cases) is called as it is; it is no dependency.
 """
 
 import argparse
@@ -26,6 +28,7 @@ REFERENCE = {
     "vae": ("/v1/images/generations", {"seed": 1}),
 }
 LATE = 504
+HOOK = Path(__file__).with_name("fuzz_hook.py")
 ANSWERS = re.compile(rb'genzoo_requests_total\{route="([^"]+)",status="(\d+)"\} (\d+)')
 
 
@@ -39,23 +42,33 @@ def reference(server: Server, recipe: str) -> Any:
 def fuzzed(run: Path, recipe: str, tool: str, examples: int) -> dict[str, Any]:
     """Cases, answers by status, which errors of the server there were, and how often its deadline had passed."""
     with served([run], "--timeout", "5") as server:
-        before = reference(server, recipe)
-        command = [tool, "run", f"http://127.0.0.1:{server.port}/openapi.json", "--continue-on-failure"]
-        command += ["--max-examples", str(examples), "--checks", "not_a_server_error"]
+        counted = run / "unharmed"
+        status, before = reference(server, recipe)
+        assert status == 200
+        route, body = REFERENCE[recipe]
+        told = {"address": f"http://127.0.0.1:{server.port}", "route": route, "body": body, "answer": before,
+                "counted": str(counted)}  # fmt: skip
+        command = [tool, "run", f"{told['address']}/openapi.json", "--continue-on-failure"]
+        command += ["--max-examples", str(examples), "--checks", "not_a_server_error,unharmed"]
         plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        said = subprocess.run(command, capture_output=True, text=True, check=False, env=plain).stdout
+        plain |= {"SCHEMATHESIS_HOOKS": str(HOOK), "GENZOO_FUZZED": json.dumps(told)}
+        said = subprocess.run(command, capture_output=True, text=True, check=False, env=plain, cwd=run).stdout
         found = re.search(r"(\d+) generated", said)
         assert found, said[-2000:]
-        assert reference(server, recipe) == before
+        assert "Runtime Error" not in said, said[-2000:]  # of the program: cases that were never made
+        assert reference(server, recipe) == (status, before)
         counts = [(route.decode(), int(status), int(n)) for route, status, n in
                   ANSWERS.findall(once(server, "GET", "/metrics")[1])]  # fmt: skip
-    by_status: dict[int, int] = {}
+        unharmed = counted.stat().st_size
+    by_status = {200: -2 * unharmed - 1}  # whether it is there and the reference are no cases
     for _, status, n in counts:
         by_status[status] = by_status.get(status, 0) + n
     late = {route: n for route, status, n in counts if status == LATE}
     errors = {f"{route} {status}": n for route, status, n in counts if status >= 500 and status != LATE}
-    told = {"cases": int(found[1]), "answers by status": dict(sorted(by_status.items()))}
-    return told | {"errors": errors, "later than five seconds": late}
+    return {
+        "cases": int(found[1]), "the reference was the same after": unharmed,
+        "answers by status": dict(sorted(by_status.items())), "errors": errors, "later than five seconds": late,
+    }  # fmt: skip
 
 
 def main() -> None:

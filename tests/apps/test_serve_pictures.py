@@ -12,8 +12,13 @@ import torch
 from PIL import Image
 
 from genzoo import read, train
+from genzoo.apps.serve.drawing import Drawn
+from genzoo.apps.serve.drawing import _drawn as draw_rows
+from genzoo.apps.serve.refusals import Refusal
+from genzoo.core import Space
 from genzoo.data.codecs.audio import SoundCodec
 from genzoo.data.codecs.image import ImageCodec
+from genzoo.models.classical import PPCA
 from genzoo.tasks.inverse import Gaussian, Mask, Measurement, as_numbers, solve
 from genzoo.zoo.loading import load
 from tests.apps.serving import LIMITS, call, refused, running, told
@@ -109,6 +114,11 @@ def test_options_are_of_their_kind_and_only_steps_are_counted(server):
     found = refused(server, "images/generations", model="ddpm", options={"steps": 10**30})
     assert (found[1], found[2]) == ("options", "n × entries × steps must be at most 100,000, got far more. Take fewer "
                                     "steps.")  # fmt: skip
+
+
+def test_what_was_not_asked_for_is_not_blamed():
+    with pytest.raises(Refusal, match=r"got grid=\[3\]\. Correct"):
+        draw_rows(PPCA(Space((1, 4, 4))), [Drawn(1, 0, {}, {"noise": False, "grid": [3]})], {})
 
 
 # --- a part anew --------------------------------------------------------------------------------------------------
@@ -262,6 +272,7 @@ REFUSED = [
     ([MODEL, IMAGE, MASK, ("noise", "-1")], "noise", "must be positive"),
     ([MODEL, IMAGE, MASK, ("method", "dps")], "method", "dps cannot: the model has no denoiser"),
     ([MODEL, IMAGE, MASK, ("options[steps]", "3")], "options", "has no option steps"),
+    ([MODEL, IMAGE, MASK, ("method", "importance"), ("options[draws]", "1e9")], "options", "Take fewer draws."),
     ([MODEL, IMAGE, MASK, ("given[label]", "3")], "given", "unconditional"),
     ([MODEL, IMAGE, MASK, ("given", "3")], "given", "valid dictionary"),
     ([MODEL, IMAGE, MASK, ("prompt", "3")], "prompt", "Leave prompt out"),

@@ -16,6 +16,7 @@ from genzoo.core.game import Trainable
 from genzoo.core.given import Given
 from genzoo.core.model import GenerativeModel, evaluating
 from genzoo.core.noise import Noise
+from genzoo.evaluation.shown import as_shown
 
 __all__ = ["Drawn", "Part", "beside", "draw", "noise_of"]
 
@@ -130,7 +131,8 @@ def _drawn(model: GenerativeModel, asked: Sequence[Drawn], watch: Mapping[str, A
     except ValueError as error:
         raise refused(error, "options") from error
     except TypeError as error:
-        told = ", ".join(f"{name}={value!r:.40}" for name, value in options.items())
+        own = [(name, value) for name, value in options.items() if (name, value) not in as_shown(model).items()]
+        told = ", ".join(f"{name}={value!r:.40}" for name, value in own)
         raise Refusal(400, f"options must suit the run, got {told or 'none'}. Correct their types.", "options",
                       "invalid_type") from error  # fmt: skip
 

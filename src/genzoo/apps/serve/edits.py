@@ -91,7 +91,7 @@ def _drawing(served: Served, asked: Edit, seen: tuple[Tensor, Tensor], given: di
         Refusal: If the noise is none, or it is too much work.
     """
     model, (x, known), n = served.model, seen, asked.n or 1
-    served.bounded(n, {}, served.limits.rows)
+    served.bounded(n, asked.options, served.limits.rows)
     rows = served.given(given, 1)
     try:
         channel = channel_named(asked.noise)

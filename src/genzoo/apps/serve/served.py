@@ -46,7 +46,7 @@ KINDS: dict[type[Codec], str] = {
     TableCodec: "table",
     PointsCodec: "table",
 }
-COUNTED = ("steps", "calls", "sweeps")  # options that say how often the network is called
+COUNTED = ("steps", "calls", "sweeps", "after", "draws", "islands", "particles", "starts")  # how often it is called
 KEPT = 128  # conditions in words that are kept as rows
 OURS = ("ahead", "beams", "draft", "prefix", "wrap", "watch")  # no plain values, or for texts alone
 
@@ -259,16 +259,18 @@ class Served:
         Raises:
             Refusal: Saying the limit.
         """
-        counts = (options.get(name) for name in COUNTED)
-        steps = max([1, *(value for value in counts if isinstance(value, int))])
-        work = n * self.model.space.dims * steps
+        said = {name: options[name] for name in COUNTED if name in options}
+        counts = {name: int(value) for name, value in said.items() if isinstance(value, int) or _is_finite(value)}
+        many = [name for name, value in counts.items() if value > 1]
+        work = n * self.model.space.dims * math.prod(counts[name] for name in many)
         if most is not None and n > most:
             raise Refusal(400, f"n must be at most {most}, got {n}. Ask twice.", "n", "too_many")
         if work > self.limits.work:
-            fix = "Take fewer steps." if steps > 1 else "Ask for fewer."
+            fix = f"Take fewer {' or '.join(many)}." if many else "Ask for fewer."
             got = f"{work:,}" if work < 10**15 else "far more"
-            raise Refusal(400, f"n × entries × steps must be at most {self.limits.work:,}, got {got}. {fix}",
-                          "options" if steps > 1 else "n", "too_much_work")  # fmt: skip
+            product = " × ".join(["n × entries", *(many or ["steps"])])
+            raise Refusal(400, f"{product} must be at most {self.limits.work:,}, got {got}. {fix}",
+                          "options" if many else "n", "too_much_work")  # fmt: skip
 
     def seconds(self, wanted: float | None) -> float:
         """How long a request may take."""
