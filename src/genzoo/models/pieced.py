@@ -12,12 +12,14 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
+from genzoo.core.abilities import Ability
 from genzoo.core.game import Batch, DirectFit, Done, Metrics
-from genzoo.core.given import GivenSpaceLike
+from genzoo.core.given import Given, GivenSpaceLike
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.distributions.region import Region
 from genzoo.models.any_entries import AnyEntries
+from genzoo.models.causes import Causes
 from genzoo.models.pieces import Pieces, Smoothing
 
 __all__ = ["NEVER", "Evidence", "Pieced", "inverted", "piece_sums"]
@@ -106,6 +108,13 @@ class Pieced(AnyEntries, DirectFit, abc.ABC):
     @abc.abstractmethod
     def update(self) -> None:
         """Sets all parameters from the sums."""
+
+    def states_given(self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise) -> Int[Tensor, "B D"]:
+        """States of all entries of the condition and of x, drawn given what there is of both."""
+        return self.draw_states(Evidence(self.pieces.codes(self.joined(x, given)), {}), noise)
+
+    def abilities(self) -> Sequence[Ability]:
+        return [*super().abilities(), Causes(Space((len(self.columns),), levels=self.states), self.states_given)]
 
     # --- the contract --------------------------------------------------------------------------------------------
 

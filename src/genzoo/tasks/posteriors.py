@@ -2,7 +2,8 @@
 
 $$ p(z \\mid x) = \\frac{p(x \\mid z)\\,p(z)}{p(x)}. $$
 
-- *closed*: where the encoder's guess is the posterior itself, as of linear-Gaussian models.
+- *closed*: where the law is known: the encoder's guess is the posterior itself, as of linear-Gaussian models, or z is
+  a component, a path of states or hidden units, of which there are few or which are independent given x.
 - *inverse*: where x = G(z) can be undone, as in a flow, z is a point.
 - *importance*: draws of the guess q(z | x), each with the weight p(x, z) / q(z | x), normalized by their sum.
 - *hmc*: chains that go from q (or p(z)) to the posterior, annealed; their weights tell log p(x).
@@ -22,7 +23,7 @@ References:
 
 import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Shaped
@@ -30,8 +31,9 @@ from torch import Tensor
 
 from genzoo.core.abilities import Latent
 from genzoo.core.given import Given, GivenAsked, RowsAsked, given_rows
-from genzoo.core.model import Capability, GenerativeModel, Unsupported, evaluating
+from genzoo.core.model import Capability, GenerativeModel, Likelihood, Unsupported, evaluating
 from genzoo.core.noise import Noise, fresh_seed
+from genzoo.core.space import Space
 from genzoo.distributions.draws import draw
 from genzoo.distributions.estimate import Estimate, mean_of
 from genzoo.distributions.pushed import drawn
@@ -48,6 +50,17 @@ ENTRIES = 1 << 20  # of x that chains or draws are worked on at a time
 LEAST, MANY = 10.0, 100  # what draws must be worth; from how many draws on weights are tried
 CHAINS = 4
 APART = 1e-3  # how far G(encode(x)) may lie from x where x = G(z), of numbers in [−1, 1] or standard units
+
+
+@runtime_checkable
+class CausesLike(Protocol):
+    """What is hidden behind rows and can be drawn as it is."""
+
+    latent: Space
+    exact: bool
+
+    def drawn(self, x: Tensor, given: Given, noise: Noise) -> Tensor:
+        """A draw of p(z | x, given) for each row."""
 
 
 class Asked(NamedTuple):
@@ -97,12 +110,13 @@ def posterior(
 ) -> Posterior:
     """Draws of the latents of rows, p(z | x, given).
 
-    "auto" takes the closed form where there is one; else, from 100 draws on, weighted draws of the encoder if they are
+    "auto" takes the closed form where there is one, as of a mixture's component, a hidden chain's path and the hidden
+    units of a restricted machine; else, from 100 draws on, weighted draws of the encoder if they are
     worth ten; else annealed chains. `log_evidence` is log p(x) of rows as the encoder sees them, in standard units if
     it does; of importance and chains it lies below, on average.
 
     Args:
-        model: A model with a latent: linear-Gaussian, an autoencoder, a flow.
+        model: A model with a latent: linear-Gaussian, an autoencoder, a flow, a mixture, a hidden chain.
         x: Rows.
         n: Draws of each.
         given: What rows are given.
@@ -129,7 +143,9 @@ def posterior(
     rows = model.checked(x)
     told, seed = model.checked_given(given, len(rows)), fresh_seed() if seed is None else seed
     with torch.no_grad(), evaluating(model):
-        guess = _guess(model)
+        guess, causes = _guess(model), _causes(model)
+        if causes is not None and method in ("auto", "closed"):
+            return _caused(model, causes, rows, told, n, seed)
         chosen = _method(model, guess, method, n)
         if chosen == "inverse":
             return _undone(model, rows, told, n)
@@ -147,6 +163,10 @@ def posterior(
 
 def _guess(model: GenerativeModel) -> InferenceLike | None:
     return next((found for found in model.abilities() if isinstance(found, InferenceLike)), None)
+
+
+def _causes(model: GenerativeModel) -> CausesLike | None:
+    return next((found for found in model.abilities() if isinstance(found, CausesLike)), None)
 
 
 def _method(model: GenerativeModel, guess: InferenceLike | None, asked: Method, n: int) -> Method:
@@ -194,6 +214,19 @@ def _closed(asked: Asked, n: int, noise: Noise) -> Posterior:
     z = torch.stack([draw(q, noise.at(k)) for k in range(n)])
     log_p = asked.guess.log_joint(asked.x, z[0], asked.given) - q.log_prob(z[0])
     return Posterior(z, Exactness.EXACT, "closed", 1, log_p)
+
+
+def _caused(model: GenerativeModel, causes: CausesLike, x: Tensor, given: Given, n: int, seed: int) -> Posterior:
+    """Draws of symbols behind rows, as many rows at a time as memory is meant for."""
+    noise = Noise(seed, "posterior", "causes", device=x.device)
+    size, found = max(1, ENTRIES // (n * max(1, x[:1].numel()))), []
+    for first in range(0, max(1, len(x)), size):
+        index = torch.arange(len(x), device=x.device)[first : first + size].repeat_interleave(n)
+        z = causes.drawn(x[index], given_rows(given, index), noise.rows(slice(first * n, None)))
+        found.append(z.unflatten(0, (len(index) // n, n)).transpose(0, 1))
+    evidence = model.log_prob(x, given or None) if model.likelihood is Likelihood.EXACT else None
+    claimed = Exactness.EXACT if causes.exact else Exactness.APPROXIMATE
+    return Posterior(torch.cat(found, 1), claimed, "closed", 1, evidence)
 
 
 def _weighted(asked: Asked, n: int, seed: int) -> Posterior:

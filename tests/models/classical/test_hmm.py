@@ -285,3 +285,8 @@ def test_a_state_in_two_equal_halves_changes_nothing() -> None:
             kept[name] = tensor * share if name in ("initial", "transition") else tensor
         split.load_state_dict(kept)
         assert torch.allclose(split.log_prob(data.x), whole.log_prob(data.x), atol=1e-10), kind
+
+
+def test_free_parameters_are_counted_by_symbols_and_not_by_states() -> None:
+    assert HMM(Space((6,), levels=3), states=2).parameter_count == 1 + 2 * 1 + 2 * 2
+    assert HMM(Space((6,), levels=2), states=4).parameter_count == 3 + 4 * 3 + 4 * 1

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from genzoo.core import Batch, Instant, Likelihood, Noise, Space
 from genzoo.models.graphical import RBM
-from genzoo.models.graphical.rbm import Units
 from genzoo.models.graphical.states import binary_states
+from genzoo.models.graphical.units import Units
 
 LABEL = Space((), levels=3)
 

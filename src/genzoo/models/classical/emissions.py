@@ -118,7 +118,7 @@ class SymbolEmissions(Emissions):
 
     @property
     def freedom(self) -> int:
-        return self.count * self.dims * (self.log_probs.shape[-1] - 1)
+        return self.count * self.dims * (self.levels - 1)
 
     def vectors(self, x: Shaped[Tensor, "m D"]) -> Float[Tensor, "m features"]:
         return torch.nn.functional.one_hot(x.long(), self.levels).flatten(1).double()

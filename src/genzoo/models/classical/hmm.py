@@ -30,10 +30,11 @@ from genzoo.core.given import Given, GivenAsked, GivenSpaceLike
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.models.causes import Causes
 from genzoo.models.classical import chain, long_chain
 from genzoo.models.classical.chain import Filtered, Smoothed, likeliest_paths, safe_log
 from genzoo.models.classical.emissions import Covariance, GaussianEmissions, emissions
-from genzoo.models.classical.hmm_given import Filtering, RealFiltering
+from genzoo.models.classical.hmm_given import Filtering, RealFiltering, drawn_path
 from genzoo.models.classical.hmm_steps import Steps
 from genzoo.models.classical.kmeans import assigned, lloyd, plus_plus
 from genzoo.models.labels import classes_in, labels_of
@@ -154,12 +155,23 @@ class HMM(GenerativeModel, DirectFit):
         return x.to(getattr(torch, self.space.dtype) if self.space.is_discrete else torch.get_default_dtype())
 
     def abilities(self) -> list[Ability]:
+        size, ragged = len(self.transition), self.space.ragged
+        path = Causes(Space(self.space.shape[:1], levels=size, ragged=ragged), self.path_given)
         if isinstance(self.emissions, GaussianEmissions):
             near = RealFiltering(self._starting, self.transition, self.emissions.gaussians)
-            return [] if self.space.ragged else [near]
+            return [path] if ragged else [near, path]
         tables = self.emissions.tables().exp()
         steps = Steps(self.space, self._starting, self.transition, tables)
-        return [steps] if self.space.ragged else [steps, Filtering(self._starting, self.transition, tables)]
+        return [steps, path] if ragged else [steps, Filtering(self._starting, self.transition, tables), path]
+
+    def path_given(self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise) -> Int[Tensor, "B T"]:
+        """A path of states for each row, drawn from p(z | x, given) from its last step to its first; N in padding."""
+        parts, first, matrix = [], 0, self.transition[:, :-1]
+        for part, labels in self._blocks(x, given):
+            run, here = self._run(part, labels), noise.rows(slice(first, None))
+            parts.append(drawn_path(run.chain.states, matrix, run.lengths, run.ending, here))
+            first += len(part)
+        return _stacked(parts, x.shape[1], len(matrix))
 
     def posterior(self, x: Shaped[Tensor, "B *event"], given: GivenAsked = None) -> Float[Tensor, "B T N"]:
         """γ, the probability of every state at every step given the whole sequence; zero in padding."""

@@ -29,7 +29,7 @@ from genzoo.core.noise import Noise
 from genzoo.models.classical.chain import Filtered, filtered, safe_log
 from genzoo.models.classical.gaussians import DiagonalGaussians, Gaussians
 
-__all__ = ["Filtering", "RealFiltering"]
+__all__ = ["Filtering", "RealFiltering", "drawn_path"]
 
 Starts = Callable[[int, Given], Tensor]
 BLOCK = 1 << 22  # numbers of covariances at a time
@@ -135,13 +135,33 @@ def _paths(
     n, steps = log_emission.shape[:2]
     lengths = torch.full((n,), steps, device=log_emission.device)
     found: Filtered = filtered(starts(n, given)[:, :-1], transition, log_emission.transpose(0, 1), lengths)
-    log_a, path, draws = safe_log(transition), [], noise.at("path")
-    log_p = safe_log(found.states[-1])
+    return drawn_path(found.states, transition, lengths, torch.ones_like(found.states[-1]), noise), found.log_prob
+
+
+def drawn_path(
+    states: Float[Tensor, "T B N"],
+    transition: Float[Tensor, "N N"],
+    lengths: Int[Tensor, " B"],
+    ending: Float[Tensor, "B N"],
+    noise: Noise,
+) -> Int[Tensor, "B T"]:
+    """States of each step, drawn from the last to the first, each given the one after it; N in padding.
+
+    Args:
+        states: p(z_t | x_≤t), by the forward pass.
+        transition: A.
+        lengths: The steps of each row.
+        ending: The probability to end after the last step, in each state, where that is a choice; else one.
+        noise: A row for each.
+    """
+    (steps, n, count), log_a, path, draws = states.shape, safe_log(transition), [], noise.at("path")
+    after = torch.zeros(n, dtype=torch.int64, device=states.device)
     for t in range(steps - 1, -1, -1):
-        path.append(draws.tick(t).categorical(log_p))
-        if t:
-            log_p = safe_log(found.states[t - 1]) + log_a[:, path[-1]].T
-    return torch.stack(path[::-1], 1), found.log_prob
+        then = torch.where((lengths == t + 1)[:, None], safe_log(ending), log_a[:, after].T)
+        log_p = (safe_log(states[t]) + then).masked_fill((lengths <= t)[:, None], 0)
+        after = draws.tick(t).categorical(log_p)
+        path.append(after.masked_fill(lengths <= t, count))
+    return torch.stack(path[::-1], 1)
 
 
 def _log_emission(

@@ -31,6 +31,7 @@ from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.distributions.conditioned import Group
 from genzoo.distributions.degenerate import refuse_still
+from genzoo.models.causes import Causes
 from genzoo.models.classical.full_gaussians import FullGaussians, TiedGaussians
 from genzoo.models.classical.gaussians import ALL, FAINT, DiagonalGaussians, Gaussians, Lens
 from genzoo.models.classical.parts import alike, part_logits
@@ -147,7 +148,12 @@ class Mixture(Wide, GenerativeModel, DirectFit, abc.ABC):
         return which
 
     def abilities(self) -> list[Ability]:
-        return [MixtureImputation(self), MixtureEvents(self), GaussianConditioning(self.space, self.groups)]
+        parts, found = self.weights.numel(), [MixtureImputation(self), MixtureEvents(self)]
+        found.append(GaussianConditioning(self.space, self.groups))
+        return [*found, Causes(Space((), levels=parts), self._causes)] if parts > 1 else found
+
+    def _causes(self, x: Float[Tensor, "B *event"], given: Given, noise: Noise) -> Int[Tensor, " B"]:
+        return self.component_of(x.flatten(1), given, noise)
 
     def groups(self, given: Given, n: int) -> list[Group]:
         """The components that rows of a condition may be of, by their covariances."""

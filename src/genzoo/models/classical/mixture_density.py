@@ -9,14 +9,16 @@ A mean of several answers may be none: two components keep apart what one would 
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from genzoo.core.abilities import Ability
 from genzoo.core.given import Given, GivenSpaceLike
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.models.causes import Causes
 from genzoo.nn.embedding import Embedding
 from genzoo.nn.mlp import MLP
 
@@ -91,10 +93,7 @@ class MixtureDensity(GenerativeModel):
         return weights.log_softmax(1), parts[0], WIDE - softplus(WIDE - (NARROW + softplus(log_scale - NARROW)))
 
     def log_density(self, x: Float[Tensor, "B *event"], given: Given, noise: Noise) -> Float[Tensor, " B"]:
-        log_weight, mean, log_scale = self.mixture(len(x), given)
-        z = (x.flatten(1)[:, None] - mean) / log_scale.exp()
-        each = -0.5 * z.square().sum(2) - log_scale.sum(2) - 0.5 * self.space.dims * math.log(2 * math.pi)
-        return (log_weight + each).logsumexp(1)
+        return self._joint(x, given).logsumexp(1)
 
     def draw(self, n: int, given: Given, noise: Noise, *, temperature: float = 1.0) -> Float[Tensor, "n *event"]:
         """Draws, whose distances from their component's mean are multiplied by a temperature."""
@@ -104,5 +103,19 @@ class MixtureDensity(GenerativeModel):
         z = noise.at("place").normal(n, self.space.dims, dtype=mean.dtype)
         return (mean + temperature * log_scale.exp() * z).to(self.dtype).unflatten(1, self.space.shape)
 
+    def abilities(self) -> list[Ability]:
+        return [Causes(Space((), levels=self.components), self.component_of)] if self.components > 1 else []
+
+    def component_of(self, x: Float[Tensor, "B *event"], given: Given, noise: Noise) -> Int[Tensor, " B"]:
+        """A component for each row, drawn from p(k | x, given)."""
+        return noise.categorical(self._joint(x, given))
+
     def extra_repr(self) -> str:
         return f"{self.space}, given={self.given_space}, components={self.components}"
+
+    def _joint(self, x: Float[Tensor, "B *event"], given: Given) -> Float[Tensor, "B K"]:
+        """log π_k N(x; μ_k, σ_k²)."""
+        log_weight, mean, log_scale = self.mixture(len(x), given)
+        z = (x.flatten(1)[:, None] - mean) / log_scale.exp()
+        each = -0.5 * z.square().sum(2) - log_scale.sum(2) - 0.5 * self.space.dims * math.log(2 * math.pi)
+        return log_weight + each

@@ -10,13 +10,17 @@ with π the law that a column of a component leans on: normal, along the quantil
 and the frequencies of all rows where it has none.
 """
 
+from collections.abc import Sequence
+
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from genzoo.core.given import GivenSpaceLike
+from genzoo.core.abilities import Ability
+from genzoo.core.given import Given, GivenSpaceLike
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
+from genzoo.models.causes import Causes
 from genzoo.models.pieced import NEVER, Evidence, Pieced, piece_sums
 from genzoo.models.pieces import Smoothing
 
@@ -91,6 +95,11 @@ class ProductMixture(Pieced):
         self.register_buffer("weight_sums", torch.zeros(components, dtype=torch.float64))
         self.register_buffer("used", torch.tensor(components))  # the first so many are
 
+    def abilities(self) -> Sequence[Ability]:
+        """Those of all models of pieces, a row having one component instead of a state for each entry."""
+        others = [each for each in super().abilities() if not isinstance(each, Causes)]
+        return [*others, Causes(Space((), levels=self.components), self._component_given)]
+
     def log_mass(self, evidence: Evidence) -> Float[Tensor, " B"]:
         return self._joint(evidence).logsumexp(1)
 
@@ -141,6 +150,9 @@ class ProductMixture(Pieced):
     def parameter_count(self) -> int:
         """The number of free parameters, of the components that are used."""
         return max(1, int(self.used) * (self.free + 1) - 1)
+
+    def _component_given(self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise) -> Int[Tensor, " B"]:
+        return self.states_given(x, given, noise)[:, 0]
 
     def _joint(self, evidence: Evidence) -> Float[Tensor, "B K"]:
         """log w_k and the masses of what is known, of each component that is used."""

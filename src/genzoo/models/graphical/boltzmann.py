@@ -15,18 +15,22 @@ References:
 """
 
 import torch
-from jaxtyping import Float, Integer
+from jaxtyping import Float, Integer, UInt8
 from torch import Tensor, nn
 
+from genzoo.core.abilities import Ability
 from genzoo.core.given import Given
 from genzoo.core.model import GenerativeModel, Likelihood
 from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.mcmc.kernel import run
 from genzoo.mcmc.sweeps import bits, gibbs, singles
+from genzoo.models.causes import Causes
 from genzoo.models.graphical.states import FEW, binary_states
 
 __all__ = ["BoltzmannMachine"]
+
+AT_ONCE = 1 << 22  # masses of states of hidden units that are held at a time
 
 
 class BoltzmannMachine(GenerativeModel):
@@ -112,6 +116,23 @@ class BoltzmannMachine(GenerativeModel):
             start = noise.at("start").bernoulli(torch.full((n, self.units), 0.5, dtype=self.dtype))
             v = run(kernel, start, noise, sweeps, thin=max(1, sweeps)).state.x[:, : self.space.dims]
         return v.to(torch.uint8).unflatten(1, self.space.shape)
+
+    def abilities(self) -> list[Ability]:
+        return [Causes(Space((self.hidden,), levels=2), self.hidden_given)] if self.hidden else []
+
+    def hidden_given(self, x: Integer[Tensor, "B *shape"], given: Given, noise: Noise) -> UInt8[Tensor, "B hidden"]:
+        """Hidden units drawn given the visible ones, by the masses of all 2ᴴ of their states."""
+        d, coupling = self.space.dims, self.coupling
+        states = torch.cat(list(binary_states(self.hidden, self.dtype, self.device)))
+        among = ((states @ coupling[d:, d:]) * states).sum(1) / 2
+        inputs = x.flatten(1).to(self.dtype) @ coupling[:d, d:] + self.biases[d:]
+        uniform, some = noise.uniform(len(x), 1, dtype=torch.float64), max(1, AT_ONCE // len(states))
+        found = [inputs.new_zeros(0, self.hidden)]
+        for part, u in zip(inputs.split(some), uniform.split(some), strict=True):
+            edges = (among + part @ states.T).double().softmax(1).cumsum(1)
+            number = torch.searchsorted(edges, u * edges[:, -1:], right=True).squeeze(1)
+            found.append(states[number.clamp_max(len(states) - 1)])
+        return torch.cat(found).to(torch.uint8)
 
     def extra_repr(self) -> str:
         return f"{self.space}, hidden={self.hidden}"

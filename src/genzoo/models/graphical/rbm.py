@@ -23,7 +23,6 @@ References:
 import math
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int, Integer, UInt8
@@ -38,37 +37,13 @@ from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.mcmc.annealing import Annealed, ais
 from genzoo.mcmc.kernel import Chains, Kernel, certain
+from genzoo.models.causes import Causes
 from genzoo.models.graphical.clamped import Swept
 from genzoo.models.graphical.states import FEW, binary_states
+from genzoo.models.graphical.units import Held, Units
 from genzoo.models.labels import classes_in, labels_of
 
-__all__ = ["RBM", "Units"]
-
-
-class Units(NamedTuple):
-    """Visible units with their label.
-
-    Attributes:
-        v: (B, D) zeros and ones.
-        label: (B,) class numbers; none in a machine without label units.
-    """
-
-    v: Tensor
-    label: Tensor | None
-
-
-class Held(NamedTuple):
-    """Chains of pixels that are seen through noise.
-
-    Attributes:
-        x: Where they are.
-        accept: 1.
-        label: Their labels, in a machine that has label units.
-    """
-
-    x: Tensor
-    accept: Tensor
-    label: Tensor | None
+__all__ = ["RBM"]
 
 
 class RBM(GenerativeModel):
@@ -197,7 +172,7 @@ class RBM(GenerativeModel):
         return units.v.to(torch.uint8).unflatten(1, self.space.shape)
 
     def abilities(self) -> list[Ability]:
-        return [Swept(self.space, self.seen_through)]
+        return [Swept(self.space, self.seen_through), Causes(Space((self.hidden,), levels=2), self.hidden_given)]
 
     def seen_through(self, evidence: Float[Tensor, "B D 2"], given: Given) -> Kernel:
         """Sweeps of pixels of which the log-odds are known beside, one chain for each row.
@@ -235,6 +210,13 @@ class RBM(GenerativeModel):
             return Units(v, None)
         label = noise.categorical(h @ self.label_weight + self.label_bias)
         return Units(v, label if held is None else torch.where(held, units.label, label))
+
+    def hidden_given(self, x: Integer[Tensor, "B *shape"], given: Given, noise: Noise) -> UInt8[Tensor, "B hidden"]:
+        """Hidden units, drawn given pixels and label; one that is not known is drawn before, given the pixels."""
+        v, label = self._flat(x), self._label(given, len(x))
+        if label is not None:
+            label = torch.where(label < 0, noise.at("label").categorical(self._over_labels(v)), label)
+        return noise.bernoulli(self._inputs(v, label).sigmoid()).to(torch.uint8)
 
     def encode(self, x: RowsAsked, given: GivenAsked = None) -> Float[Tensor, "B hidden"]:
         """The probabilities of the hidden units."""
