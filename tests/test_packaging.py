@@ -35,7 +35,7 @@ BROUGHT = {
 }  # by a package that is declared, in whose name they act
 OPTIONAL = {  # asked only where they are: another name of the same code, a user's own table, peers
     "lightning", "polars", "jax", "blackjax", "numpyro", "thrml", "hmmlearn",
-    "normflows", "nflows", "torchcfm", "torchdiffeq", "diffusers", "gym_pusht",
+    "normflows", "nflows", "torchcfm", "torchdiffeq", "diffusers", "gym_pusht", "schemathesis",
 }  # fmt: skip
 
 
