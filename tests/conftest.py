@@ -6,6 +6,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import gc
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,6 +109,15 @@ def _short_grids() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("genzoo.training.budget.LEAST", 0.1)
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_more_than_needed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What a file of tests has written goes with it, unless one failed: of all files it would fill a small disk."""
+    yield
+    if not request.session.testsfailed:
+        for path in tmp_path_factory.getbasetemp().iterdir():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
