@@ -7,6 +7,7 @@ import torch
 
 from genzoo.core import Denoiser, Space
 from genzoo.core.model import Unsupported
+from genzoo.distributions.frechet import Moments, frechet_distance
 from genzoo.models.autoregressive import MADE
 from genzoo.tasks.editing import strokes
 from tests.tasks.inverse.oracle import Known, Pushed, gaussian_rows, mixture_of
@@ -14,7 +15,7 @@ from tests.tasks.inverse.oracle import Known, Pushed, gaussian_rows, mixture_of
 GUIDE = torch.tensor([[1.5, -1.0, 0.5, 2.0, -0.5, 0.0, 1.0, -2.0]], dtype=torch.float64)
 
 
-def law(model: Known, sigma: float, alpha: float) -> tuple[torch.Tensor, torch.Tensor]:
+def law(model: Known, alpha: float, sigma: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and covariance of draws: x given α g + σ ε, ε being drawn."""
     mean, scale = model.gaussians.means[0], model.gaussians.scale[0]
     covariance = scale @ scale.T
@@ -23,22 +24,42 @@ def law(model: Known, sigma: float, alpha: float) -> tuple[torch.Tensor, torch.T
     return mean + alpha * gain @ (GUIDE[0] - mean), left + sigma**2 * gain @ gain.T
 
 
-@pytest.mark.parametrize("strength", [0.2, 0.5, 0.8, 1.0])
-def test_draws_of_a_gaussian_follow_their_closed_form_at_every_strength(strength: float) -> None:
-    model, steps = mixture_of(1), 100
-    made = strokes(model, GUIDE, strength=strength, n=6000, seed=1, steps=steps)[:, 0]
+def blur_of(model: Known, strength: float) -> tuple[float, float]:
+    """α and σ at the level where the way to data begins: levels are equal steps of the angle of 2 σ and α."""
     schedule = model.able(Denoiser).schedule
     alpha, sigma = (part.item() for part in schedule(torch.tensor(schedule.t_max, dtype=torch.float64)))
-    if strength < 1:
-        angle = strength * math.atan2(2 * sigma, alpha)
-        time = schedule.time(torch.tensor(-2 * math.log(math.tan(angle) / 2), dtype=torch.float64))
-        alpha, sigma = (part.item() for part in schedule(time))
-    mean, covariance = law(model, sigma, alpha)
-    error = covariance.diagonal().sqrt() / math.sqrt(len(made))
-    assert ((made.mean(0) - mean).abs() < 4 * error + 0.01).all()
-    scale = covariance.diagonal().mean()
-    assert (made.T.cov() - covariance).abs().max() < 0.08 * scale
-    assert (made.T.cov().trace() / covariance.trace()).item() == pytest.approx(1, abs=0.03)
+    if strength == 1:
+        return alpha, sigma
+    if strength == 0:
+        return 1.0, 0.0
+    angle = strength * math.atan2(2 * sigma, alpha)
+    time = schedule.time(torch.tensor(-2 * math.log(math.tan(angle) / 2), dtype=torch.float64))
+    return tuple(part.item() for part in schedule(time))
+
+
+def root_frechet(a: Moments, b: Moments) -> float:
+    """The Wasserstein-2 distance of two Gaussians."""
+    return math.sqrt(max(0.0, frechet_distance(a, b)))
+
+
+@pytest.mark.parametrize("tenth", range(11))
+def test_draws_of_a_gaussian_follow_their_closed_form_at_every_strength(tenth: int) -> None:
+    """How far from the guide they are, and their law from the model's: within a hundredth and the error of 5,000."""
+    model, strength, n = mixture_of(1), tenth / 10, 5000
+    made = strokes(model, GUIDE, strength=strength, n=n, seed=2, steps=200)[:, 0]
+    own, covariance = law(model, *blur_of(model, strength))
+    error = covariance.diagonal().clamp_min(0).sqrt() / math.sqrt(n)
+    assert ((made.mean(0) - own).abs() < 4 * error + 0.01).all()
+    assert (made.T.cov() - covariance).abs().max() < 0.08 * covariance.diagonal().mean() + 1e-9
+    faithful = ((own - GUIDE[0]).square().sum() + covariance.trace()).clamp_min(0).sqrt().item()
+    away = (made - GUIDE[0]).square().sum(1)
+    slack = 0.01 + 3 * away.sqrt().std().item() / math.sqrt(n)
+    assert away.mean().sqrt().item() == pytest.approx(faithful, abs=slack)
+    mean, scale = model.gaussians.means[0], model.gaussians.scale[0]
+    data, tiny = Moments(mean, scale @ scale.T), 1e-12 * torch.eye(8)
+    realistic = frechet_distance(Moments(own, covariance + tiny), data)
+    found = frechet_distance(Moments(made.mean(0), made.T.cov() + tiny), data)
+    assert found == pytest.approx(realistic, abs=0.01 * data.covariance.trace().item())
 
 
 def test_no_strength_gives_the_guide_back_and_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
