@@ -18,10 +18,12 @@ def test_two_processes_with_half_the_batch_each_equal_one_with_the_whole(tmp_pat
         assert one.keys() == two.keys()
         worst = max(float((one[name] - two[name]).abs().max()) for name in one if one[name].numel())
         assert worst < 1e-6, f"{kind}: parameters differ by {worst}"
-    halted, whole = (
-        load_file(path) for path in (tmp_path / "passes" / "model.safetensors", tmp_path / "two" / "gaussian_mixture")
-    )
-    assert all(torch.equal(halted[name], whole[name]) for name in whole)
+    for kind in together.HALTS:
+        halted, alone = (load_file(tmp_path / name / kind / "model.safetensors") for name in ("passes", "alone"))
+        whole = load_file(tmp_path / "two" / kind)
+        assert all(torch.equal(halted[name], whole[name]) for name in whole)
+        for name in whole:
+            torch.testing.assert_close(alone[name], whole[name])
     one, two = (load_file(tmp_path / name / "rows") for name in ("one", "two"))
     assert torch.equal(one["drawn"], two["drawn"])
     assert torch.equal(one["scores"], two["scores"])

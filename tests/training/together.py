@@ -2,11 +2,13 @@
 
 import contextlib
 import os
+import shutil
 import socket
 import sys
 import traceback
 from pathlib import Path
 
+import pytest
 import torch
 
 from genzoo._ranks import meet
@@ -42,23 +44,32 @@ def weights(folder):
             write_tensors(Path(folder) / kind, trained.model.state_dict())
 
 
+HALTS = {"gaussian_mixture": 13, "kde": 3}  # steps, in the middle of a pass
+
+
 class Halt(Callback):
-    """Ends a training in the middle of a pass."""
+    """Ends a training at a step."""
+
+    def __init__(self, step):
+        self.step = step
 
     def on_step(self, state):
-        if state.step == 13:
+        if state.step == self.step:
             raise RuntimeError("halted")
 
 
-def passes(folder):
-    """Fits a mixture by passes that are ended in the middle of one, and goes on."""
-    model, rows = build("gaussian_mixture")
-    config = TrainConfig(steps=25, batch_size=50, precision="float64", device="cpu", checkpoint_every=2)
-    with contextlib.suppress(RuntimeError):
-        train(model, rows, config, run=Path(folder), callbacks=[Halt()], say=lambda remark: None)
-    torch.distributed.barrier()  # until what the first has written is there
-    model, _ = build("gaussian_mixture")
-    train(model, rows, config, run=Path(folder), begin="resumed", say=lambda remark: None)
+def passes(folder, begin, callbacks=()):
+    """Fits models by passes: those that are ended in the middle of one, or that go on there."""
+    for kind, step in HALTS.items():
+        model, rows = build(kind)
+        config = TrainConfig(
+            steps=ROUNDS[kind], batch_size=50, precision="float64", device="cpu", checkpoint_every=2, ema=0.5
+        )
+        with pytest.raises(RuntimeError, match="halted") if callbacks else contextlib.nullcontext():
+            train(
+                model, rows, config, run=Path(folder) / kind, begin=begin, say=lambda remark: None,
+                callbacks=[each(step) for each in callbacks],
+            )  # fmt: skip
 
 
 def sharded(folder, steps=6):
@@ -123,9 +134,14 @@ def main(folder):
     def together():
         weights(f"{folder}/two")
         rows_of(f"{folder}/two")
-        passes(f"{folder}/passes")
+        passes(f"{folder}/passes", "new", [Halt])
+        torch.distributed.barrier()  # until what the first has written is there
+        if os.environ["RANK"] == "0":
+            shutil.copytree(f"{folder}/passes", f"{folder}/alone")
+        passes(f"{folder}/passes", "resumed")
         sharded(f"{folder}/shards")
 
     failed = team(together, [forked(alone)])
     sharded(f"{folder}/shards", steps=9)
+    passes(f"{folder}/alone", "resumed")
     sys.exit(failed)

@@ -29,6 +29,7 @@ from genzoo.training.tracing import rows_named, traced
 __all__ = ["Course", "Game", "Kind", "Passes", "course_of"]
 
 DEFAULT_ROUNDS, DEFAULT_PASSES = 10_000, 100
+LACKING = "lacking"
 
 
 class Kind(NamedTuple):
@@ -358,25 +359,15 @@ class Passes(Course):
         self.looks = direct(model).looks() * self.stride
         self.least = self.looks + self.stride
         self.noise = Noise(config.seed, "fit", device=team.device)
+        self.is_behind = False
 
     def state_tensors(self) -> dict[str, Tensor]:
-        """What each process has summed in the pass that is under way; a single one has it in the model."""
-        if self.team.size == 1:
-            return {}
-        found: dict[str, Tensor] = {}
-        for i, tensor in enumerate(direct(self.model).statistics()):
-            if self.team.most(tensor.numel()) != -self.team.most(-tensor.numel()):
-                return {}  # rows themselves, of which processes have unlike numbers: the first keeps its own
-            found[str(i)] = self.team.each(tensor)
-        return found
+        """Whether the model lacks some of the pass that is under way: what other processes have summed."""
+        return {} if self.team.size == 1 else {LACKING: torch.ones(1)}
 
     def load_state_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        for i, tensor in enumerate(direct(self.model).statistics()):
-            summed = tensors.get(str(i), tensor.clone()[None])
-            if len(summed) == self.team.size:
-                tensor.copy_(summed[self.team.rank])
-            else:  # of other processes: the first goes on with the sums of all
-                tensor.copy_(summed.sum(0, dtype=tensor.dtype)).mul_(self.team.is_first)
+        """Lets the pass begin again, unless one process goes on with its own."""
+        self.is_behind = self.team.size > 1 or LACKING in tensors
 
     def total(self, steps: int | None) -> int:
         if steps == 0:
@@ -385,11 +376,14 @@ class Passes(Course):
 
     def advance(self, step: int, pace: Pace) -> Mapping[str, Tensor | float]:
         fit, number = direct(self.model), step % self.stride
-        if number == 0:
+        first = 0 if self.is_behind else number  # of the batches to look at now: all of the pass, if it begins again
+        self.is_behind = False
+        if first == 0:
             fit.begin()
-        with torch.no_grad(), self.autocast(), self.seeded(step):
-            part = self.order.in_pass(number, self.team.share)
-            fit.accumulate(self.batch(part, self.noise, self.progress(step - number, pace)))
+        for k in range(first, number + 1):
+            with torch.no_grad(), self.autocast(), self.seeded(step - number + k):
+                part = self.order.in_pass(k, self.team.share)
+                fit.accumulate(self.batch(part, self.noise, self.progress(step - number, pace)))
         if number < self.stride - 1:
             return {}
         for tensor in fit.statistics():

@@ -60,12 +60,6 @@ class Team:
             torch.distributed.all_reduce(tensor)
         return tensor
 
-    def each(self, tensor: Tensor) -> Tensor:
-        """A tensor of every process, one after another."""
-        found = [torch.empty_like(tensor) for _ in range(self.size)]
-        torch.distributed.all_gather(found, tensor.contiguous())
-        return torch.stack(found)
-
     def agree(self, value: float) -> float:
         """The first process's value, on every process."""
         if self.size == 1:
