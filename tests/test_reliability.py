@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.reliability import PAGE, TABLE, page
+from benchmarks.promises import TABLE
+from benchmarks.reliability import PAGE, page
 
 TESTS = Path(__file__).parent
 NAMED = sorted({test for promises in TABLE.values() for promise in promises for test in promise.tests})
