@@ -42,31 +42,31 @@ def reference(server: Server, recipe: str) -> Any:
 def fuzzed(run: Path, recipe: str, tool: str, examples: int) -> dict[str, Any]:
     """Cases, answers by status, which errors of the server there were, and how often its deadline had passed."""
     with served([run], "--timeout", "5") as server:
-        counted = run / "unharmed"
+        found = run / "found"
         status, before = reference(server, recipe)
         assert status == 200
         route, body = REFERENCE[recipe]
         told = {"address": f"http://127.0.0.1:{server.port}", "route": route, "body": body, "answer": before,
-                "counted": str(counted)}  # fmt: skip
+                "found": str(found)}  # fmt: skip
         command = [tool, "run", f"{told['address']}/openapi.json", "--continue-on-failure"]
         command += ["--max-examples", str(examples), "--checks", "not_a_server_error,unharmed"]
         plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         plain |= {"SCHEMATHESIS_HOOKS": str(HOOK), "GENZOO_FUZZED": json.dumps(told)}
         said = subprocess.run(command, capture_output=True, text=True, check=False, env=plain, cwd=run).stdout
-        found = re.search(r"(\d+) generated", said)
-        assert found, said[-2000:]
+        cases = re.search(r"(\d+) generated", said)
+        assert cases, said[-2000:]
         assert "Runtime Error" not in said, said[-2000:]  # of the program: cases that were never made
         assert reference(server, recipe) == (status, before)
         counts = [(route.decode(), int(status), int(n)) for route, status, n in
                   ANSWERS.findall(once(server, "GET", "/metrics")[1])]  # fmt: skip
-        unharmed = counted.stat().st_size
-    by_status = {200: -2 * unharmed - 1}  # whether it is there and the reference are no cases
+        lines = found.read_text().splitlines()
+    by_status = {200: -2 * len(lines) - 1}  # whether it is there and the reference are no cases
     for _, status, n in counts:
         by_status[status] = by_status.get(status, 0) + n
     late = {route: n for route, status, n in counts if status == LATE}
     errors = {f"{route} {status}": n for route, status, n in counts if status >= 500 and status != LATE}
     return {
-        "cases": int(found[1]), "the reference was the same after": unharmed,
+        "cases": int(cases[1]), "the reference was the same after": lines.count(""), "else": [*filter(None, lines)],
         "answers by status": dict(sorted(by_status.items())), "errors": errors, "later than five seconds": late,
     }  # fmt: skip
 

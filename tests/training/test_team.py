@@ -2,7 +2,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from genzoo.training import TrainConfig
+from genzoo.training import TrainConfig, train
 from genzoo.training.checkpoint import newest
 from genzoo.training.team import Team
 from tests.training import together
@@ -33,6 +33,13 @@ def test_two_processes_with_half_the_batch_each_equal_one_with_the_whole(tmp_pat
         for name, tensor in tensors.items():
             torch.testing.assert_close(two.tensors[file][name], tensor, rtol=1e-3, atol=1e-3)
     assert one.state["best"] == pytest.approx(two.state["best"], rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["duel", "vae", "gaussian_mixture"])
+def test_what_cannot_be_sharded_is_refused_by_one_process_too(kind):
+    model, rows = together.build(kind)
+    with pytest.raises(ValueError, match=f"a transformer or a U-Net, got {type(model).__name__}"):
+        train(model, rows, TrainConfig(steps=1, shard=True, device="cpu"), say=lambda remark: None)
 
 
 @pytest.mark.parametrize(("device", "message"), [("gpu", "must be auto"), ("cuda:0", "no cuda is here")])

@@ -98,12 +98,18 @@ class Course(abc.ABC):
         if tensors:
             raise ValueError(f"{type(self).__name__} keeps no tensors besides the model's, got {sorted(tensors)}.")
 
+    def can_shard(self) -> bool:
+        """Whether the model's networks can be sharded over ranks."""
+        return False
+
     def shard(self) -> None:
-        """Shards the model's networks over all ranks.
+        """Shards the model's networks over all ranks, or looks that it could where there is one.
 
         Raises:
             ValueError: If that cannot be done to the model.
         """
+        if self.can_shard():
+            return
         raise ValueError(
             "`shard` must be of a model with one player and a transformer or a U-Net, got "
             f"{type(self.model).__name__}. Train it without: each rank then holds it whole."
@@ -222,11 +228,14 @@ class Game(Course):
         count = self.skips.count
         return f"{count:,} steps were skipped, for their loss or gradient was not finite" if count else None
 
+    def can_shard(self) -> bool:
+        return len(self.turns) == 1 and bool(networks(self.model))
+
     def shard(self) -> None:
-        if len(self.turns) > 1 or not networks(self.model):
-            super().shard()
-        shard(self.model, self.team.device)
-        self.turns = self._turns()  # parameters are others from here on
+        super().shard()
+        if self.team.shards:
+            shard(self.model, self.team.device)
+            self.turns = self._turns()  # parameters are others from here on
 
     def like(self, name: str) -> Tensor | None:
         turn, _, rest = name.partition("/")

@@ -294,10 +294,10 @@ def _pace(course: Course, kept: Kept, step: int) -> Pace:
 
 def _shard(course: Course, average: Average | None) -> None:
     """Shards what is trained, and the average of its weights, if the configuration says so."""
-    if course.team.shards:
-        if average is not None:
-            shard(average.model, course.team.device)
+    if course.config.shard:
         course.shard()
+    if course.team.shards and average is not None:
+        shard(average.model, course.team.device)
 
 
 def _like(course: Course, average: Average | None) -> Like | None:
