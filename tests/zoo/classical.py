@@ -6,6 +6,7 @@ from genzoo.models.classical import (
     HMM,
     PPCA,
     BinnedHistogram,
+    Detector,
     FactorAnalysis,
     Forest,
     Gaussian,
@@ -19,7 +20,21 @@ from genzoo.models.classical import (
     SoftmaxRegression,
 )
 from genzoo.models.pieces import Smoothing
-from tests.zoo.entry import BOTH, BOUND, EXACT, LABEL, ONE_OF_3, PIXELS, REALS, TINY, TINY_REALS, WORDS, Entry, batch
+from tests.zoo.entry import (
+    BOTH,
+    BOUND,
+    BYTES,
+    EXACT,
+    LABEL,
+    ONE_OF_3,
+    PIXELS,
+    REALS,
+    TINY,
+    TINY_REALS,
+    WORDS,
+    Entry,
+    batch,
+)
 
 
 def mixture(space: Space = REALS, given: GivenSpaceLike = None, **options: object) -> GaussianMixture:
@@ -114,6 +129,7 @@ CLASSICAL: dict[str, Entry] = {
         lambda: kde(kernel="epanechnikov", bandwidth=9.0, whiten="none"), EXACT, "score direct_fit"
     ),
     "kde/given": Entry(lambda: kde(given=LABEL), EXACT, "score condition direct_fit"),
+    "detector": Entry(lambda: Detector(ONE_OF_3, BYTES, width=2), EXACT, "condition", rounds=15),
     "softmax_regression": Entry(lambda: SoftmaxRegression(ONE_OF_3, REALS), EXACT, "condition direct_fit"),
     "softmax_regression/bytes": Entry(
         lambda: SoftmaxRegression(ONE_OF_3, Space((1, 28, 28), levels=256)), EXACT, "condition direct_fit"

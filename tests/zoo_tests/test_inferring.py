@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from torch.distributions import Independent, Normal
+from torch.distributions import Independent, Normal, Uniform
 
 from genzoo.core import Noise
 from genzoo.zoo import Inferred, Mistake, infer
@@ -36,6 +36,21 @@ def test_draws_are_those_of_the_posterior_and_strange_observations_are_told(foun
     assert draws.diagnostics["outside the prior"].tolist() == [0.0, 0.0]
     usual = found.strangeness(found.simulator(found.theta[:400], Noise(9)))
     assert abs((usual < 0.1).double().mean() - 0.1) < 0.05
+
+
+def test_what_the_prior_rules_out_is_drawn_again(tmp_path) -> None:
+    """Half of what one Gaussian says of an observation at the edge lies outside; what is kept is the half inside."""
+    square = Independent(Uniform(-torch.ones(2), torch.ones(2)), 1)
+    known = infer(square, seen, simulations=500, out=tmp_path / "run", steps=60, **QUICK)
+    x = torch.tensor([[0.2, 0.0], [3.0, 3.0]])
+    draws, model = known.posterior(x, 500, seed=0), known.run.generative
+    assert (draws.x.abs() <= 1).all()
+    first = model.sample(1000, x.repeat_interleave(500, 0), seed=0).unflatten(0, (2, 500)).transpose(0, 1)
+    inside = (first.abs() <= 1).all(-1)
+    assert draws.x[inside].equal(first[inside])
+    assert torch.allclose(draws.diagnostics["outside the prior"], 1 - inside.double().mean(0))
+    assert draws.diagnostics["outside the prior"].max() > 0.1
+    assert draws.x[:, :1].equal(known.posterior(x[:1], 500, seed=0).x)
 
 
 def test_a_posterior_that_is_right_passes_and_one_that_returns_the_prior_does_not(found: Inferred) -> None:

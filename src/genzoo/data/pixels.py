@@ -20,7 +20,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from genzoo._files import told
 from genzoo.core.errors import DataError
 
-__all__ = ["CHANNELS", "Color", "Look", "Wanted", "look_at", "pixels", "strictly"]
+__all__ = ["CHANNELS", "Color", "Look", "Wanted", "look_at", "pixels", "strictly", "writing"]
 
 Color = Literal["grey", "rgb", "rgba"]
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
@@ -86,6 +86,31 @@ def look_at(name: str, content: bytes) -> Look:
     """
     with _opened(name, content) as image:
         return _look(name, image)
+
+
+def writing(name: str, content: bytes) -> str:
+    """What a writer decided about an image: its format, mode, size, tables, and texts beside the pixels, in words.
+
+    Args:
+        name: The file's.
+        content: Its bytes.
+
+    Raises:
+        DataError: If it cannot be decoded.
+
+    Example:
+        >>> file = io.BytesIO()
+        >>> Image.new("L", (4, 3)).save(file, "JPEG", quality=75)
+        >>> writing("mine.jpg", file.getvalue())
+        'JPEG, L, 4×3, tables 1858'
+    """
+    with _opened(name, content) as image:
+        _look(name, image)  # refuses what is too large to be decoded
+        image.load()  # texts may stand behind the pixels
+        said = [image.format or "?", image.mode, f"{image.width}×{image.height}"]
+        if tables := getattr(image, "quantization", None):
+            said.append("tables " + "/".join(str(sum(table)) for table in tables.values()))
+        return ", ".join([*said, *sorted(str(key) for key in image.info if not str(key).startswith("jfif"))])
 
 
 def pixels(

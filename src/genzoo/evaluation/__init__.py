@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = attach(
         "critics": ["Standing", "standing"],
         "boosted_test": ["boosted_score", "boosted_two_sample_test"],
         "information": ["information_distance", "normalized_information"],
+        "detection": ["Told", "require_one_writer", "told_apart", "wave_powers"],
         "disentanglement": ["information_gap"],
         "ties": ["Repeated", "repeated"],
         "two_sample": ["TwoSample", "two_sample_test"],

@@ -20,6 +20,7 @@ class Pyramid(nn.Module):
         channels: Of the image.
         widths: The channels of each stage; the last is the length of the result.
         stride: Of the first convolution: 2 spends a quarter of the work on an image of 28×28 or more.
+        alone: Whether each row is normalized by itself, in groups of channels, and not over the batch.
 
     Example:
         >>> Pyramid(1, (8, 16), stride=1)(torch.zeros(5, 1, 8, 8)).shape
@@ -29,10 +30,10 @@ class Pyramid(nn.Module):
         He et al., 2015, "Deep residual learning for image recognition", arXiv:1512.03385
     """
 
-    def __init__(self, channels: int, widths: Sequence[int], *, stride: int = 2) -> None:
+    def __init__(self, channels: int, widths: Sequence[int], *, stride: int = 2, alone: bool = False) -> None:
         super().__init__()
-        self.stem = _normalized(channels, widths[0], 3 if stride == 1 else 5, stride)
-        self.stages = nn.ModuleList(_Stage(a, b) for a, b in itertools.pairwise((widths[0], *widths)))
+        self.stem = _normalized(channels, widths[0], 3 if stride == 1 else 5, stride, alone)
+        self.stages = nn.ModuleList(_Stage(a, b, alone) for a, b in itertools.pairwise((widths[0], *widths)))
 
     def maps(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D h w"]:
         """The last feature maps, before the mean over places."""
@@ -52,16 +53,18 @@ class Pyramid(nn.Module):
 class _Stage(nn.Module):
     """A halving convolution, where the width changes, and a residual block."""
 
-    def __init__(self, inputs: int, width: int) -> None:
+    def __init__(self, inputs: int, width: int, alone: bool) -> None:
         super().__init__()
-        self.down = _normalized(inputs, width, 3, 2) if inputs != width else None
-        self.block = nn.Sequential(_normalized(width, width, 3, 1), nn.ReLU(), _normalized(width, width, 3, 1))
+        self.down = _normalized(inputs, width, 3, 2, alone) if inputs != width else None
+        first, second = (_normalized(width, width, 3, 1, alone) for _ in range(2))
+        self.block = nn.Sequential(first, nn.ReLU(), second)
 
     def forward(self, h: Tensor) -> Tensor:
         h = h if self.down is None else torch.relu(self.down(h))
         return torch.relu(h + self.block(h))
 
 
-def _normalized(inputs: int, outputs: int, size: int, stride: int) -> nn.Sequential:
+def _normalized(inputs: int, outputs: int, size: int, stride: int, alone: bool) -> nn.Sequential:
     convolution = nn.Conv2d(inputs, outputs, size, stride=stride, padding=size // 2, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(outputs))
+    normalized = nn.GroupNorm(max(1, outputs // 8), outputs) if alone else nn.BatchNorm2d(outputs)
+    return nn.Sequential(convolution, normalized)

@@ -21,6 +21,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 from torch.distributions import Distribution
 
+from genzoo.core.model import evaluating
 from genzoo.core.noise import Noise, fresh_seed
 from genzoo.data import read
 from genzoo.distributions.draws import draw
@@ -36,7 +37,7 @@ __all__ = ["Inferred", "Simulator", "infer"]
 
 Simulator = Callable[[Tensor, Noise], Tensor]
 NEIGHBORS, KNOWN = 5, 5000  # whose distance says how strange an observation is; simulations on each side of that
-FEWEST = 40
+FEWEST, TRIES = 40, 100  # simulations; draws of a parameter until one is possible
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ class Inferred:
         """Draws of the parameters given observations, with the chance that a simulation is as far from its neighbors
         ("p"): where it is small, nothing like the observation was simulated, and nothing was learned of it.
 
+        A draw that the prior rules out is drawn again; how many first ones were is told ("outside the prior").
+
         Args:
             x: Observations.
             n: Draws of each.
@@ -78,8 +81,9 @@ class Inferred:
             )
         model, seed = self.run.generative, fresh_seed() if seed is None else seed
         told = x.to(model.device, self.x.dtype).repeat_interleave(n, 0)
-        draws = model.sample(len(told), told, seed=seed).unflatten(0, (len(x), n)).transpose(0, 1)
-        inside = self._supported(draws.flatten(0, 1)).double().view(n, len(x)).mean(0)
+        draws = model.sample(len(told), told, seed=seed)
+        inside = self._supported(draws).double().view(len(x), n).mean(1)
+        draws = self._redrawn(draws, told, seed).unflatten(0, (len(x), n)).transpose(0, 1)
         told_of = {"p": self.strangeness(x), "outside the prior": 1 - inside}
         return Posterior(draws, Exactness.APPROXIMATE, self.run.config.recipe.name, 1, None, told_of)
 
@@ -116,6 +120,21 @@ class Inferred:
         units = self.theta.std(0).clamp_min(1e-30)  # so that all parameters count
         return calibrated(found.x.cpu() / units, theta / units, near=self.theta[index] / units, seed=seed)
 
+    def _redrawn(self, theta: Tensor, told: Tensor, seed: int) -> Tensor:
+        """The parameters, those that the prior rules out drawn again: p(θ | x) has no mass there. Each by noise of its
+        own, so that draws depend on no others; what is outside after many tries stays."""
+        model = self.run.generative
+        for k in range(TRIES):
+            outside = (~self._supported(theta)).nonzero().flatten()
+            if not len(outside):
+                break
+            noise = Noise(seed, "inside the prior", k, device=model.device).rows(outside)
+            with torch.no_grad(), evaluating(model):
+                where = outside.to(theta.device)
+                given = model.checked_given(told[where], len(where))
+                theta = theta.index_copy(0, where, model.draw(len(where), given, noise).to(theta.dtype))
+        return theta
+
     def _supported(self, theta: Tensor) -> Tensor:
         """Which parameters the prior allows."""
         try:
@@ -145,7 +164,8 @@ def infer(
         drop_failed: Whether simulations that are not finite are left out. The posterior is then that of parameters
             given that the simulation succeeds, which may be another.
         seed: Names the simulations and the training.
-        options: What `train` takes: the run's folder `out`, the recipe's `settings`, steps=2000 or minutes=3.
+        options: What `train` takes: the run's folder `out`, the recipe's `settings`, steps=2000 or minutes=3. The
+            weights that are kept are those that say most of simulations held out, unless keep="last".
 
     Raises:
         Mistake: If the prior's event is no vector, a parameter or an observation never varies, simulations are not
@@ -180,6 +200,7 @@ def infer(
     for name, rows in (("parameter", theta), ("entry of the observation", x.flatten(1))):
         if still := (rows == rows[0]).all(0).nonzero().flatten().tolist():
             raise Mistake(f"Every {name} must vary, got one value of number {still[0]}.", "Leave it out.")
+    options = {"keep": "best"} | options  # what knows its simulations by heart is too sure of everything else
     run = train(recipe, read((theta, x), given="*"), seed=seed, **options)
     return Inferred(run, prior, simulator, theta, x, failed)
 

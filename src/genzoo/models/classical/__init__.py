@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "binned_histogram": ["BinnedHistogram"],
+        "detector": ["Detector"],
         "factor_analysis": ["FactorAnalysis"],
         "forest": ["Forest"],
         "full_gaussians": ["FullGaussians", "TiedGaussians"],
