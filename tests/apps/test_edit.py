@@ -64,6 +64,26 @@ def test_no_strength_is_the_guide_and_a_latent_tells_how_near_it_comes(home: Pat
     assert "away from it" in done.stderr + done.stdout
 
 
+def test_a_guide_of_other_colors_is_seen_in_the_run_s_and_what_shines_through_is_white(home: Path) -> None:
+    """An inked half and one that cannot be seen: black below, whatever is written there."""
+    clear = torch.zeros(8, 8, 4, dtype=torch.uint8)
+    clear[:4, :, 3] = 255
+    clear[4:, :, 0] = 77
+    Image.fromarray(clear.numpy()).save(home / "clear.png")
+    Image.fromarray(clear[..., :3].contiguous().numpy()).save(home / "red.png")
+    words = ("--seed", 1, "-n", 1, "--strength", 0, "--given", "label=3")
+    for name, below in (("clear", 255), ("red", 16)):  # a red of 77 weighs a third, and is the first of 16 levels
+        path = home / f"{name}-painted.png"
+        done = says("edit", home / "edm", "--strokes", home / f"{name}.png", "--out", path, *words)
+        assert done.exit_code == 0, done.output
+        said = done.stderr + done.stdout
+        assert "is seen in grey" in said
+        assert ("over white" in said) == (name == "clear")
+        made = open_image(path)[0]
+        assert made[:4].eq(0).all()
+        assert made[4:].eq(below).all()
+
+
 @pytest.mark.parametrize(
     ("run", "words", "said"),
     [

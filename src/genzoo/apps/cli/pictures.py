@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from genzoo.data.codecs.image import ImageCodec
+    from genzoo.data.pixels import Color
     from genzoo.zoo.loading import Run
 
 __all__ = ["codec_of", "read_pictures", "save_pictures"]
+
+COLORS: dict[int, "Color"] = {1: "grey", 3: "rgb", 4: "rgba"}
 
 
 def codec_of(run: "Run") -> "ImageCodec":
@@ -31,7 +34,7 @@ def codec_of(run: "Run") -> "ImageCodec":
 
 
 def read_pictures(run: "Run", paths: Sequence[Path]) -> "Tensor":
-    """Pictures as rows of a run's space.
+    """Pictures as rows of a run's space, in its colors.
 
     Raises:
         Mistake: If one has another size.
@@ -39,12 +42,24 @@ def read_pictures(run: "Run", paths: Sequence[Path]) -> "Tensor":
     import torch
 
     codec, wanted = codec_of(run), run.generative.space.shape
-    read = [codec.load(path) for path in paths]
+    read = [_in_colors(codec, path, wanted[0]) for path in paths]
     for path, x in zip(paths, read, strict=True):
         if x.shape[1:] != wanted:
             shape, got = ("×".join(map(str, sides)) for sides in (wanted, x.shape[1:]))
             raise Mistake(f"A picture must be {shape}, the run's, got {got} in {path}.", "Cut it, or resize it.")
     return torch.cat(read)
+
+
+def _in_colors(codec: "ImageCodec", path: Path, channels: int) -> "Tensor":
+    """A picture in gray, in color or with transparency, as a run's rows are; what had to be changed is said."""
+    from genzoo.data.codecs.image import open_image
+
+    x, color = codec.load(path), COLORS.get(channels)
+    if x.shape[1] == channels or color is None:
+        return x
+    over = ", laid over white" if x.shape[1] == 4 else ""
+    say(f"{path.name} is {COLORS[x.shape[1]]}, and is seen in {color} as the run's pictures are{over}")
+    return codec.values(open_image(path, 65536 if codec.is_deep else 256, color)[None])
 
 
 def save_pictures(run: "Run", pixels: "Tensor", columns: int, path: Path, said: str, *, composite: bool) -> None:

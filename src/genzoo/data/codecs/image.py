@@ -15,7 +15,7 @@ from genzoo.core import Space
 from genzoo.core.errors import DataError
 from genzoo.data import picture
 from genzoo.data.codec import Codec
-from genzoo.data.pixels import pixels, strictly
+from genzoo.data.pixels import Color, Wanted, look_at, pixels, strictly
 
 __all__ = ["ImageCodec", "open_image"]
 
@@ -97,12 +97,13 @@ class ImageCodec(Codec):
         return (x.double() * (values - 1) / highest).round().clamp(0, values - 1).long()
 
 
-def open_image(path: Path, levels: int | None = None) -> Shaped[Tensor, "C H W"]:
+def open_image(path: Path, levels: int | None = None, color: Color | None = None) -> Shaped[Tensor, "C H W"]:
     """One image: bytes, or int32 where it has 16 bits.
 
     Args:
         path: The file.
         levels: The number of values of a pixel; by default 256 or 65536, as the file has it.
+        color: What it is seen in; by default its own. Transparency is laid over white where there is to be none.
 
     Raises:
         DataError: If it cannot be read, or is too large.
@@ -110,4 +111,6 @@ def open_image(path: Path, levels: int | None = None) -> Shaped[Tensor, "C H W"]
     with told(path.name, fix="Check the path."):
         content = read_bytes(path)
     with strictly():
-        return torch.from_numpy(pixels(path.name, content, levels=levels)[1])
+        look = look_at(path.name, content)
+        wanted = Wanted(None, "crop", color or look.color, levels or look.levels)
+        return torch.from_numpy(pixels(path.name, content, wanted)[1])
