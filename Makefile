@@ -51,7 +51,7 @@ pytest: $(READY)-dev  ## tests and doctests alone
 	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --copies $(WORKERS)
 
 bench: $(READY)-dev  ## speed beside a bare loop (and beside peers, where a benchmark has them)
-	@for file in $$(grep -l __main__ benchmarks/*.py | grep -Ev "chains|determinism|faults|fuzzed|hosts|hostile|memory|mutations|reliability|strangers|supply"); do \
+	@for file in $$(grep -l __main__ benchmarks/*.py | grep -Ev "chains|determinism|faults|fuzzed|guided|hosts|hostile|memory|mutations|reliability|strangers|supply"); do \
 		echo "$$file"; $(BIN)/python -m benchmarks.$$(basename $$file .py) || exit 1; \
 	done
 

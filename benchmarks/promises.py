@@ -75,9 +75,9 @@ def determinism() -> str:
 
 def asked() -> str:
     found = recorded("fuzzed")["figures"].values()
-    same = sum(each["the reference was the same after"] for each in found)
-    errors = sum(sum(each["errors"].values()) for each in found)
-    return f"after {same:,} of {sum(each['cases'] for each in found):,} cases; {errors} errors of the server"
+    cases, same = (sum(each[what] for each in found) for what in ("cases", "the reference was the same after"))
+    other = sum(len(each.get("else", [])) + sum(each["errors"].values()) for each in found)
+    return f"{cases:,} cases; asked {same:,} times, as before but {other}"
 
 
 def refusing() -> str:

@@ -17,7 +17,7 @@ The tiny instances of each recipe, in single precision: samples (or codes), scor
 "Again" is a second time in one process, and in another that meets the recipes in another order, with global randomness
 untouched. The other columns are the largest difference of any number, in units of that number above 1: by two threads
 in place of one, and of six rows in batches of one, two and three. Instances are small, so that products are seldom
-split among threads, where large networks differ by rounding; and what is fitted in passes over data has met none.
+split among threads, where large networks differ by rounding. What is fitted in passes over data is fitted each time.
 
 | recipe | instances | again | two threads | other batches |
 |---|---|---|---|---|

@@ -214,6 +214,21 @@ def test_no_module_is_imported_by_name() -> None:
     assert not [str(c) for c in every_call() if c.name in finders and name_of(c.path) not in IMPORTERS]
 
 
+def protocols(path: Path) -> set[str]:
+    """The protocols of a file that could be asked for at run time."""
+    classes = [node for node in nodes(path) if isinstance(node, ast.ClassDef)]
+    return {each.name for each in classes if any(ast.unparse(d) == "runtime_checkable" for d in each.decorator_list)}
+
+
+def test_no_module_is_asked_whether_it_is_a_protocol() -> None:
+    """`isinstance` would not see its parts: see genzoo/_like.py."""
+    every = set().union(*map(protocols, FILES))
+    asked = [call for call in every_call() if call.name == "isinstance" and PACKAGE in call.path.parents]
+    kinds = {call: {each.id for each in ast.walk(call.node.args[1]) if isinstance(each, ast.Name)} for call in asked}
+    assert every
+    assert not {str(call): found & every for call, found in kinds.items() if found & every}
+
+
 def test_nothing_is_skipped_for_want_of_a_package() -> None:
     """What the tests use is in the extra `dev`."""
     tests = (path for path in ALL_FILES if "tests" in path.parts and "importorskip" in path.read_text("utf-8"))

@@ -32,10 +32,11 @@ BROUGHT = {
     "docutils": "sphinx",
     "markupsafe": "jinja2",
     "pydantic_core": "pydantic",
+    "typing_extensions": "pydantic",
 }  # by a package that is declared, in whose name they act
 OPTIONAL = {  # asked only where they are: another name of the same code, a user's own table, peers
     "lightning", "polars", "jax", "blackjax", "numpyro", "thrml", "hmmlearn",
-    "normflows", "nflows", "torchcfm", "torchdiffeq", "diffusers", "gym_pusht", "schemathesis",
+    "normflows", "nflows", "torchcfm", "torchdiffeq", "diffusers", "gym_pusht", "schemathesis", "atheris",
 }  # fmt: skip
 
 

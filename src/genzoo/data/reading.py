@@ -6,6 +6,7 @@ splits made, and rows viewed.
 
 import contextlib
 import dataclasses
+import inspect
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -138,7 +139,7 @@ def options_of_reading() -> list[dict[str, str]]:
         >>> next(option["of"] for option in options_of_reading() if option["option"] == "rate")
         'folders and archives of sounds'
     """
-    meanings = dict(re.findall(r"^ {8}(\w+): (.+(?:\n {12}.+)*)", Asked.__doc__ or "", re.MULTILINE))
+    meanings = dict(re.findall(r"^ {4}(\w+): (.+(?:\n {8}.+)*)", inspect.getdoc(Asked) or "", re.MULTILINE))
     return [
         {
             "option": field.name,

@@ -20,6 +20,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from genzoo._like import first_like
 from genzoo.core.given import Given, as_given, map_given
 from genzoo.core.model import GenerativeModel, evaluating
 from genzoo.distributions.estimate import Estimate, TooFew, mean_of
@@ -120,7 +121,7 @@ def says_what_matches(model: GenerativeModel) -> bool:
 
 
 def _matching(model: GenerativeModel) -> MatchingLike | None:
-    return next((each for each in model.abilities() if isinstance(each, MatchingLike)), None)
+    return first_like(model.abilities(), MatchingLike)
 
 
 def _vectors(

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Bool, Shaped
 from torch import Tensor
 
+from genzoo._like import first_like
 from genzoo.core.given import Given, GivenAsked, given_rows
 from genzoo.core.model import GenerativeModel, Unsupported, evaluating
 from genzoo.core.noise import Noise
@@ -71,7 +72,7 @@ def boxed(
         >>> bool((found.x[:, 0] >= 1).all()), found.tried
         (True, None)
     """
-    events = next((found for found in model.abilities() if isinstance(found, EventsLike)), None)
+    events = first_like(model.abilities(), EventsLike)
     if events is None:
         return None
     rows, noise = model.checked_given(given, n), Noise(seed, "within", device=model.device)

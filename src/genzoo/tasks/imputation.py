@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
+from genzoo._like import first_like
 from genzoo._memory import in_parts
 from genzoo.core.given import GivenAsked, given_rows
 from genzoo.core.model import GenerativeModel, Unsupported, evaluating
@@ -51,7 +52,7 @@ def imputes(model: GenerativeModel) -> ImputationLike | None:
     Args:
         model: The model.
     """
-    return next((found for found in model.abilities() if isinstance(found, ImputationLike)), None)
+    return first_like(model.abilities(), ImputationLike)
 
 
 def impute(

@@ -29,6 +29,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from genzoo._like import first_like
 from genzoo.core.abilities import Latent
 from genzoo.core.given import Given, GivenAsked, RowsAsked, given_rows
 from genzoo.core.model import Capability, GenerativeModel, Likelihood, Unsupported, evaluating
@@ -162,11 +163,11 @@ def posterior(
 
 
 def _guess(model: GenerativeModel) -> InferenceLike | None:
-    return next((found for found in model.abilities() if isinstance(found, InferenceLike)), None)
+    return first_like(model.abilities(), InferenceLike)
 
 
 def _causes(model: GenerativeModel) -> CausesLike | None:
-    return next((found for found in model.abilities() if isinstance(found, CausesLike)), None)
+    return first_like(model.abilities(), CausesLike)
 
 
 def _method(model: GenerativeModel, guess: InferenceLike | None, asked: Method, n: int) -> Method:

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from genzoo._like import first_like
 from genzoo.core import GenerativeModel, Given, Noise, Unsupported
 from genzoo.core.given import given_rows
 from genzoo.distributions.region import EventsLike, ImputationLike, Range, Region, inside
@@ -81,11 +82,11 @@ def regions_are_as_likely_as_samples_say(subject: Subject) -> None:
 
 
 def _imputation(model: GenerativeModel) -> ImputationLike | None:
-    return next((found for found in model.abilities() if isinstance(found, ImputationLike)), None)
+    return first_like(model.abilities(), ImputationLike)
 
 
 def _events(model: GenerativeModel) -> EventsLike | None:
-    return next((found for found in model.abilities() if isinstance(found, EventsLike)), None)
+    return first_like(model.abilities(), EventsLike)
 
 
 def _filled(model: GenerativeModel, x: Tensor, given: Given, part: slice) -> Tensor:

@@ -22,6 +22,7 @@ from jaxtyping import Float, Int, Integer
 from torch import Tensor
 from torch.distributions import Distribution, Independent
 
+from genzoo._like import is_like
 from genzoo.core.component import Autoencoder
 from genzoo.core.game import Batch, DirectFit, Done, Metrics, Objective
 from genzoo.core.given import NOTHING, Given, GivenAsked, RowsAsked
@@ -124,7 +125,7 @@ class Colors(GenerativeModel, DirectFit):
 
     def __init__(self, space: Space, clusters: DirectFit) -> None:
         super().__init__(space)
-        if not isinstance(clusters, Clusters):
+        if not is_like(clusters, Clusters):
             raise TypeError(
                 f"`clusters` must have centers and a variance, got {type(clusters).__name__}. Take KMeans."
             )

@@ -18,6 +18,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from genzoo._like import is_like
 from genzoo.core.abilities import Sequential
 from genzoo.core.given import Given
 from genzoo.core.model import evaluating
@@ -123,7 +124,7 @@ class Ancestral(Method):
 
 def _of_rows(chain: Any, state: Any, x: Tensor, index: Tensor, given: Given) -> Any:
     """The state of particles that were drawn again: taken from the old one, or told anew where that cannot be."""
-    if isinstance(chain, SelectingLike):
+    if is_like(chain, SelectingLike):
         return chain.select(state, index)
     state = chain.begin(len(x), given)
     for symbol in x.unbind(1):

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from genzoo._like import first_like
 from genzoo.core.given import given_rows
 from genzoo.core.model import Capability, GenerativeModel, Likelihood, evaluating
 from genzoo.distributions.conditioned import ConditionedLike, ConditioningLike
@@ -100,7 +101,7 @@ def _matrix(operator: Any) -> Float[Tensor, "m D"]:
 
 
 def _conditioning(model: GenerativeModel) -> ConditioningLike | None:
-    return next((found for found in model.abilities() if isinstance(found, ConditioningLike)), None)
+    return first_like(model.abilities(), ConditioningLike)
 
 
 class Imputed(Method):
@@ -133,7 +134,7 @@ class Imputed(Method):
 
 
 def _imputation(model: GenerativeModel) -> ImputationLike | None:
-    return next((found for found in model.abilities() if isinstance(found, ImputationLike)), None)
+    return first_like(model.abilities(), ImputationLike)
 
 
 class Counted(Method):

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from genzoo._like import first_like
 from genzoo.core.given import Given
 from genzoo.core.model import GenerativeModel, evaluating
 from genzoo.core.noise import Noise
@@ -87,10 +88,10 @@ def _seen(measurement: Measurement) -> tuple[Float[Tensor, "B D"], Float[Tensor,
 
 
 def _of_reals(model: GenerativeModel) -> RealFilteringLike | None:
-    return next((found for found in model.abilities() if isinstance(found, RealFilteringLike)), None)
+    return first_like(model.abilities(), RealFilteringLike)
 
 
 def _of_symbols(model: GenerativeModel) -> FilteringLike | None:
     if not model.space.is_discrete or model.space.ragged or model.space.columns is not None:
         return None
-    return next((found for found in model.abilities() if isinstance(found, FilteringLike)), None)
+    return first_like(model.abilities(), FilteringLike)

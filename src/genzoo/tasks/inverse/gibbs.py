@@ -19,6 +19,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from genzoo._like import first_like
 from genzoo.core.given import Given
 from genzoo.core.model import GenerativeModel, evaluating
 from genzoo.core.noise import Noise
@@ -160,4 +161,4 @@ def _told(state: Any) -> Tensor:
 def _sweeping(model: GenerativeModel) -> SweepingLike | None:
     if not model.space.is_discrete or model.space.columns is not None:
         return None
-    return next((found for found in model.abilities() if isinstance(found, SweepingLike)), None)
+    return first_like(model.abilities(), SweepingLike)

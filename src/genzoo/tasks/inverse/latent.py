@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from genzoo._like import first_like, is_like
 from genzoo.core.abilities import Latent
 from genzoo.core.given import Given
 from genzoo.core.model import GenerativeModel, evaluating
@@ -170,7 +171,7 @@ def _target(rows: Problem, floor: float | None) -> Target:
 
 def _spread(model: GenerativeModel, latent: Latent) -> Tensor | None:
     """Σ, the mean square of x − G(z) over draws of both; None where x is G(z), or the draws are of another z."""
-    found = next((part for part in model.abilities() if isinstance(part, InferenceLike)), None)
+    found = first_like(model.abilities(), InferenceLike)
     if found is None or found.latent != latent.space or model.given_space:
         return None
     x, z = found.joint(DRAWS, {}, Noise(0, "spread", device=model.device))
@@ -206,7 +207,7 @@ def _spread_out(target: Target, rows: Problem, made: Tensor, noise: Noise) -> Te
 
 def _is_blurred(model: GenerativeModel) -> bool:
     """Whether p(x | z) has a spread, so that what a latent makes is its mean."""
-    return any(isinstance(found, InferenceLike) for found in model.abilities())
+    return any(is_like(found, InferenceLike) for found in model.abilities())
 
 
 def _no_latent(problem: Problem) -> str:

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from genzoo._like import is_like
 from genzoo.core.given import Given
 from genzoo.core.model import GenerativeModel, Unsupported
 from genzoo.core.noise import Noise
@@ -69,7 +70,7 @@ class Parts(Method):
 
     def why_not(self, problem: Problem) -> str:
         model, measurement = problem.model, problem.measurement
-        if not isinstance(model, ProductLike):
+        if not is_like(model, ProductLike):
             return "the model is no product of two"
         if not isinstance(measurement.operator, Mask | Identity):
             return "entries are not measured one by one"

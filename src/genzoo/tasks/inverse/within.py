@@ -22,6 +22,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from genzoo._like import first_like
 from genzoo.core.model import GenerativeModel, evaluating
 from genzoo.core.noise import Noise
 from genzoo.distributions.draws import draw
@@ -145,4 +146,4 @@ class Chain:
 
 
 def _guess(model: GenerativeModel) -> InferenceLike | None:
-    return next((found for found in model.abilities() if isinstance(found, InferenceLike)), None)
+    return first_like(model.abilities(), InferenceLike)

@@ -15,14 +15,14 @@ References:
 """
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from genzoo._like import first_like
 from genzoo.core.given import Given
-from genzoo.core.model import GenerativeModel
 from genzoo.core.noise import Noise
 from genzoo.tasks.outliers.distances import Nearest, Units
 from genzoo.tasks.outliers.statistic import Drawn, Setting, Statistic
@@ -52,13 +52,6 @@ class TimingLike(Protocol):
         """log p(k | x)."""
 
 
-A = TypeVar("A")
-
-
-def _found(model: GenerativeModel, kind: type[A]) -> A | None:
-    return next((ability for ability in model.abilities() if isinstance(ability, kind)), None)
-
-
 class Critic(Statistic):
     """−D(x)."""
 
@@ -66,13 +59,13 @@ class Critic(Statistic):
     both_ways = True
 
     def why_not(self, setting: Setting) -> str:
-        critic = _found(setting.model, CriticLike)
+        critic = first_like(setting.model.abilities(), CriticLike)
         if critic is None:
             return "it was trained against no critic"
         return "" if critic.pack == 1 else "its critic judges packs of rows"
 
     def number(self, setting: Setting) -> Callable[[Drawn], Float[Tensor, " B"]]:
-        critic = _found(setting.model, CriticLike)
+        critic = first_like(setting.model.abilities(), CriticLike)
         assert critic is not None  # as `why_not` has seen to
 
         def number(rows: Drawn) -> Tensor:
@@ -88,13 +81,13 @@ class DiffusionTime(Statistic):
     name = "diffusion_time"
 
     def why_not(self, setting: Setting) -> str:
-        return "" if _found(setting.model, TimingLike) is not None else Units.why_not(setting)
+        return "" if first_like(setting.model.abilities(), TimingLike) is not None else Units.why_not(setting)
 
     def repeats(self, setting: Setting) -> bool:
-        return _found(setting.model, TimingLike) is None
+        return first_like(setting.model.abilities(), TimingLike) is None
 
     def number(self, setting: Setting) -> Callable[[Drawn], Float[Tensor, " B"]]:
-        if (timing := _found(setting.model, TimingLike)) is None:
+        if (timing := first_like(setting.model.abilities(), TimingLike)) is None:
             return self._of_neighbors(Nearest(setting))
         angle = (-timing.log_snr / 2).exp().atan()
 
