@@ -2,4 +2,4 @@
 
 from genzoo._lazy import attach
 
-__getattr__, __dir__, __all__ = attach(__name__, {"painting": ["strokes"]})
+__getattr__, __dir__, __all__ = attach(__name__, {"moving": ["Shift", "moved", "shift"], "painting": ["strokes"]})
