@@ -10,6 +10,7 @@ import argparse
 import ast
 import inspect
 import json
+import re
 import shutil
 import textwrap
 from pathlib import Path
@@ -82,9 +83,22 @@ def after(deck: str) -> str:
 def index() -> str:
     """The page that leads to the decks."""
     here, of = coverage()
-    lines = [f"- [{deck} {title}](lectures/{deck}.md), after {after(deck)}: {coverage(deck)[0]} of {coverage(deck)[1]}"
-             for deck, title in DECKS.items()]  # fmt: skip
-    return INDEX.format(here=here, of=of) + "\n".join(lines) + "\n"
+    parts = []
+    for deck, title in DECKS.items():
+        stand, all_of_it = coverage(deck)
+        parts.append(
+            f"## {title}\n\n[Lecture {deck}](lectures/{deck}.md), after {after(deck)}: {stand} of {all_of_it}.\n"
+        )
+        heads = {item.number: f"{item.number} {item.title}" for item in items_of(deck) if item.place}
+        parts += [f"- [{number}](lectures/{deck}.md#{slug(head)}){head.removeprefix(number)}"
+                  for number, head in heads.items()]  # fmt: skip
+        parts.append("")
+    return INDEX.format(here=here, of=of) + "\n".join(parts)
+
+
+def slug(heading: str) -> str:
+    """The anchor of a heading, as GitHub and the documentation make it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def told(result: Any, *, quick: bool) -> dict[str, Any]:

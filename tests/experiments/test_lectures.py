@@ -15,6 +15,7 @@ from genzoo.distributions import Estimate
 from genzoo.experiments.lectures import DECKS, ITEMS, Study, coverage, item_named, items_of, records, run_item
 from genzoo.experiments.lectures.catalog import Item
 from genzoo.experiments.lectures.style import GRID, INK, PAPER
+from genzoo.zoo.recipe import recipes
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = [item for item in ITEMS if item.place is not None]
@@ -120,3 +121,6 @@ def test_pages_are_those_of_the_functions_and_of_the_record():
     for deck in DECKS:
         assert (lecture_pages.PAGES / f"{deck}.md").read_text("utf-8") == lecture_pages.page(deck, record), told
     assert (ROOT / "docs" / "lectures.md").read_text("utf-8") == lecture_pages.index(), told
+    drawn = (lecture_pages.IMAGES / "004.1.svg").read_text("utf-8")
+    lacking = [name for name in recipes() if f">{name}</text>" not in drawn]
+    assert not lacking, "Run python -m experiments.lecture_pages 004.1 002.1"

@@ -117,8 +117,8 @@ def k_means(s: Study) -> None:
                        "several unlike values.")  # fmt: skip
     for curve in curves:
         axes.plot(curve[:16], ".-", linewidth=1.2)
-    axes.set(xlabel="pass", ylabel="J", yscale="log")
-    axes.tick_params(which="minor", labelleft=False)
+    axes.set(xlabel="pass", ylabel="J", yscale="log", yticks=[50, 100, 200, 400], yticklabels=[50, 100, 200, 400])
+    axes.minorticks_off()
 
 
 def stretched(s: Study) -> None:

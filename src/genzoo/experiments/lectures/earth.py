@@ -124,9 +124,10 @@ def inside(axes: Any, cut: dict[str, "Critic"], held: "Critic", truth: float) ->
     for (name, each), mark in zip(cut.items(), "osD", strict=False):
         slopes.semilogy(range(1, 5), each.layers, f"{mark}-", label=name)
     slopes.semilogy(range(1, 5), held.layers, "^--", color="C4", label="punished")
-    slopes.set(xlabel="layer", title="norm of its gradient", xticks=range(1, 5))
-    for axis in axes:
-        axis.legend(fontsize=10)
+    slopes.set(xlabel="layer", title="norm of its gradient", xticks=range(1, 5), ylim=(1e-14, 1e6))
+    slopes.set_yticks([1e-6, 1e-3, 1, 1e3])
+    way.legend(fontsize=10, loc="lower left")
+    slopes.legend(fontsize=10, loc="lower left", ncols=2, columnspacing=0.8, handlelength=1.2)
 
 
 class Critic(NamedTuple):

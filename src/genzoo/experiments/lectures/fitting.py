@@ -148,7 +148,7 @@ def monte_carlo(s: Study) -> None:
                                 "slope −½; and fifty intervals, most of which hold the truth.")  # fmt: skip
     left.loglog(counts, errors, "o", label="root mean square")
     left.loglog(counts, [math.sqrt(2 / n) for n in counts], label="√(2/N)")
-    left.set(xlabel="N", title="error")
+    left.set(xlabel="N", title="error", yticks=[0.03, 0.1, 0.3], yticklabels=[0.03, 0.1, 0.3])
     left.minorticks_off()
     left.legend(fontsize=11)
     for y, each in enumerate(found[:50]):

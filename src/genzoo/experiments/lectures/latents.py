@@ -162,13 +162,13 @@ def of_beta(s: Study) -> None:
     s.near("the gap of factors themselves", information_gap(factors.double(), factors).value, 1.0, within=1e-9)
     s.note("gap of mutual information by β", [[beta, value] for beta, value in gap.items()])
     s.note("rate and distortion by β", [[beta, *each] for beta, each in zip(betas, paid, strict=True)])
-    _, (curve, *walls) = s.figure(1, 3, size=(6.4, 2.6), width_ratios=[1.3, 1, 1], alt="Distortion over rate by β; "
+    _, (curve, *walls) = s.figure(3, 1, size=(5, 7.4), height_ratios=[1, 1, 1], alt="Distortion over rate by β; "
                                   "and spots as each entry of a latent is moved, at β = 1 and at β = 4.")  # fmt: skip
     curve.plot(rates, lost, "o-")
     for beta, at in zip(betas, paid, strict=True):
-        curve.annotate(f"β = {beta:g}", at, (5, 4), textcoords="offset points", fontsize=11)
+        curve.annotate(f"β = {beta:g}", at, (0, 8), textcoords="offset points", ha="center", fontsize=12)
     curve.set(xlabel="rate, nats", ylabel="distortion, nats")
-    curve.margins(x=0.35, y=0.15)
+    curve.margins(x=0.12, y=0.25)
     for axis, beta, line in zip(walls, gap, lines, strict=True):
         style.wall(axis, line, 7, f"β = {beta:g}: gap {gap[beta]:.2f}")
 

@@ -146,7 +146,7 @@ def inspector(s: Study) -> None:
         axis.quiver(*fake[:24].detach().T, *steps.T, color="C0", angles="xy", scale_units="xy", scale=1, width=0.006)
         axis.set(title=f"round {end}: D = {seen[-1][0]:.2f}, {seen[-1][1]:.2f}", xticks=[], yticks=[])
         axis.set(xlim=(-4, 4), ylim=(-4, 4))
-    axes[0, 0].legend(fontsize=10, loc="upper left", markerscale=2.5)
+    axes[0, 0].legend(fontsize=11, loc="upper left", markerscale=2.5, labelcolor="black")  # on a light ground
     gaps = [real - fake for real, fake in seen]
     s.least("D of real less D of fake, at its most", max(gaps[:-1]), 0.02)
     s.most("the same in the end, over that", gaps[-1] / max(gaps[:-1]), 0.8)

@@ -241,7 +241,8 @@ def voices(s: Study) -> None:
             axes[1].plot(places + 0.2 * number - 0.1, told[way]["by speaker"][number], marker, color=f"C{number}",
                          ms=10, mew=2, label=f"{name}, {way}")  # fmt: skip
     axes[1].set(xticks=places, xticklabels=found["speakers"], ylim=(0, 1.05), ylabel="share heard")
-    axes[1].legend(fontsize=10, ncols=2, loc="lower right")
+    below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16), "columnspacing": 1}
+    axes[1].legend(fontsize=10, ncols=3, **below)
 
 
 def spectra(s: Study, name: str, letters: list[str]) -> Tensor:

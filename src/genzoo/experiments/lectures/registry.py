@@ -20,14 +20,14 @@ __all__ = ["budget", "zoo"]
 LEFT = {
     "exact": "exact density",
     "estimate": "an estimate of it",
-    "unnormalized": "known but for a constant",
+    "unnormalized": "up to a constant",
 }
 KINDS = LEFT | {"bound": "a bound on it", "implicit": "implicit: draws alone", "codes": "codes: draws with a prior"}
 LABEL, PAIR, IMAGE = Space((), levels=3), Space((2,)), Space((1, 8, 8), levels=2)
 SMALL = 20_000  # entries of weights that are stirred; others are drawn at random as it is
 BITS = Space((3,), levels=2)
 DATA = ((BITS, None), (PAIR, None), (PAIR, LABEL), (PAIR, PAIR), (IMAGE, None), (IMAGE, LABEL),
-        (IMAGE, IMAGE), (LABEL, PAIR))  # fmt: skip
+        (IMAGE, IMAGE), (LABEL, PAIR), (LABEL, IMAGE))  # fmt: skip
 
 
 def built(info: RecipeInfo[Any]) -> Iterator[tuple[Space, Recipe]]:
@@ -66,15 +66,15 @@ def zoo(s: Study) -> None:
             wrong += [info.name for what in asked if model.can(what) != (what in info.can)]
     s.equal("models that do not answer as their recipe says", wrong, [])
     s.note("models built", pieces)
-    _, axis = s.figure(size=(6.2, 9.2), alt="A tree of all recipes by what they know of their density: exact, an "
+    _, axis = s.figure(size=(5, 9.6), alt="A tree of all recipes by what they know of their density: exact, an "
                        "estimate, up to a constant, a bound, none; with marks for density and for draws.")  # fmt: skip
     down = [0, 0]
     for color, (kind, title) in enumerate(KINDS.items()):
         x = int(kind not in LEFT)
         axis.text(x, down[x], title, color=f"C{color}", fontsize=11, va="center", weight="bold")
         for y, info in enumerate(of_kind[kind], down[x] + 1):
-            axis.text(x + 0.15, y, info.name, fontsize=10, va="center")
-            for place, what in zip((0.03, 0.08), asked, strict=True):
+            axis.text(x + 0.17, y, info.name, fontsize=10, va="center")
+            for place, what in zip((0.03, 0.1), asked, strict=True):
                 filled = "full" if what in info.can else "none"
                 axis.plot(x + place, y, "o", color=f"C{color}", markersize=6, fillstyle=filled)
         down[x] += len(of_kind[kind]) + 2
@@ -152,7 +152,7 @@ def budget(s: Study) -> None:
     s.most(f"{len(bounds)} bounds: budget above one, in standard errors", [off[name] for name in bounds], 4.0)
     s.note("budgets", [[name, kind, round(found.value, 4)] for name, (kind, found) in spent.items()])
     slider(s)
-    _, axis = s.figure(size=(6, 0.19 * len(spent) + 0.8), alt="The whole budget of every recipe: exact masses and "
+    _, axis = s.figure(size=(4.6, 0.19 * len(spent) + 0.8), alt="The whole budget of every recipe: exact masses and "
                        "densities lie at one, bounds below it.")  # fmt: skip
     ranked = sorted(spent.items(), key=lambda item: (item[1][0], -item[1][1].value))
     for y, (name, (kind, found)) in enumerate(ranked):

@@ -104,7 +104,8 @@ def to_svg(figure: "Figure", alt: str) -> str:
     """
     file = io.StringIO()
     with styled():
-        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+        tight: Any = {"bbox_inches": "tight", "pad_inches": 0.06}  # no name of a line is cut, and no margin is idle
+        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None}, **tight)
     text = file.getvalue()
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     for color, name in ((INK, "ink"), (GRID, "grid"), (PAPER, "paper")):
