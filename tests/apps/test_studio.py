@@ -6,6 +6,7 @@ import dataclasses
 import http.client
 import io
 import json
+import math
 import re
 import shlex
 import sys
@@ -23,6 +24,7 @@ from genzoo.apps.cli.root import app
 from genzoo.apps.serve import Limits, listening
 from genzoo.apps.serve.refusals import Refusal
 from genzoo.apps.studio import Studio, commands
+from genzoo.apps.studio.near import Cells
 from genzoo.data.codecs.image import ImageCodec
 from genzoo.evaluation.measurement import Kind, Measurement
 from genzoo.zoo.conditions import conditions
@@ -310,6 +312,21 @@ def test_neighbors_are_the_nearest_training_rows(studio, home):
     assert torch.tensor(near).allclose(train_rows[places.flatten()], atol=0.01)
     pictures = told(studio, "/studio/near", {"model": "deep/digits", "n": 1, "k": 3})
     assert [len(pictures["samples"]["items"]), len(pictures["rows"]["items"])] == [1, 3]
+
+
+def test_neighbors_are_found_where_cells_are_missing(studio, home, tmp_path):
+    lines = [f"{'' if k % 3 == 0 else k % 10},{k * k % 7},{'ab'[k % 2] if k % 5 else ''}" for k in range(40)]
+    (tmp_path / "holes.csv").write_text("age,size,kind\n" + "\n".join(lines) + "\n")
+    holed = read(tmp_path / "holes.csv", missing="keep")
+    train("gaussian_mixture", holed, steps=2, out=home / "holes", device="cpu")
+    found = told(studio, "/studio/near", {"model": "holes", "n": 3, "k": 3, "seed": 1})
+    assert all(math.isfinite(each) for row in found["distances"] for each in row)
+    nearest = [found["rows"]["items"][3 * i : 3 * i + 3] for i in range(3)]
+    assert nearest[0] != nearest[1], "the rows depend on the sample"
+    points = Cells(holed.space, holed.x)
+    distances = torch.cdist(points(holed.x), points(holed.x))
+    same = (holed.x[:, None] == holed.x) | (holed.x[:, None].isnan() & holed.x.isnan())
+    assert torch.equal(distances < 1e-3, same.all(2)), "copies alone are at distance zero, holes included"
 
 
 def test_a_walk_leads_from_one_sample_to_another(studio):
