@@ -6,25 +6,21 @@ from typing import Any
 import torch
 from scipy.interpolate import CubicSpline
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, interpolate
+from torch.nn.functional import interpolate
 
 from genzoo.core import Batch, GenerativeModel, Noise, Space
 from genzoo.data import read
-from genzoo.distributions.estimate import Estimate, mean_of
 from genzoo.evaluation import frechet_of_features, shipped_judge, spread_error
 from genzoo.experiments.lectures.chains import taught
 from genzoo.experiments.lectures.fitting import fitted
-from genzoo.experiments.lectures.policies import lower
 from genzoo.experiments.lectures.study import Study
 from genzoo.experiments.lectures.style import wall
 from genzoo.models.classical import GaussianMixture
 from genzoo.tasks.inverse import (
     AveragePool,
-    Fourier,
     Gaussian,
     Gray,
     Linear,
-    Radon,
     as_numbers,
     box,
     decimate,
@@ -34,7 +30,7 @@ from genzoo.tasks.inverse import (
     uncrop,
 )
 
-__all__ = ["four_tasks", "scanners", "several"]
+__all__ = ["four_tasks", "several"]
 
 HUES = torch.tensor([[1.0, 0.35, 0.2], [0.2, 0.8, 0.35], [0.3, 0.5, 1.0]])
 
@@ -198,94 +194,3 @@ def looked(y: Tensor) -> Tensor:
 def decibels(x: Tensor, truth: Tensor) -> float:
     """Peak signal to noise, of numbers in [0, 1]."""
     return (-10 * (x.clamp(0, 1) - truth).square().mean().log10()).item()
-
-
-def scanners(s: Study) -> None:
-    """A scanner of resonances measures lines of a Fourier transform, one of X-rays the sums along rays: fewer lines or
-    views take less time, or less radiation, and leave the picture open. The least picture that fits (zeros for the
-    lines that lack; the pseudo-inverse, which filtered back-projection approximates) has streaks; little total
-    variation is a better guess, and what such pictures look like, p(x), a better one still. Two measures, each with
-    intervals of 95 %: the peak signal over the error, in decibels, and SSIM, the likeness of small windows (Wang and
-    others, 2004). Ellipses in an ellipse stand for slices of patients. Song and others, 2022, arXiv:2111.08005.
-
-    Next: [inverse problems](../inverse.md).
-    """
-    (side, n), noise = (16, 20) if s.quick else (24, 60), Gaussian(0.02)
-    shape, x = (1, side, side), phantoms(2000 if s.quick else 15_000, side, s.noise("phantoms"))
-    train, truth = x[n:], x[:n]
-    prior: Any = mixed(train, 10 if s.quick else 25, 1e-3)
-    scans: dict[str, Linear] = {"4× fewer lines": Fourier.at_random(shape, 1 / 4, seed=1),
-                                "8× fewer lines": Fourier.at_random(shape, 1 / 8, seed=1),
-                                "23 views": Radon(shape, 23), "10 views": Radon(shape, 10)}  # fmt: skip
-    names, shown = ("least picture", "little variation", "mean of answers"), []
-    told: dict[str, list[list[Estimate]]] = {"dB": [], "SSIM": []}
-    for name, operator in scans.items():
-        seen = measure(operator, truth, noise, seed=s.seed)
-        answer = solve(prior, seen, n=20, seed=s.seed, method="closed").mean()
-        made = [operator.pinv(seen.y), calm(operator, seen.y), answer.to(truth)]
-        for measured, each in (("dB", peak), ("SSIM", likeness)):
-            found = [each(x, truth) for x in made]
-            told[measured].append([mean_of(of) for of in found])
-            for k in range(2):
-                gain = mean_of(found[2] - found[k])
-                s.least(f"{name}: {measured} gained on {names[k]}, its interval's lower end", lower(gain), 0.0)
-        shown.append(torch.stack([truth[:2], *(x[:2] for x in made)], 1).flatten(0, 1))
-    s.least("SSIM of a picture and itself", likeness(truth, truth), 1 - 1e-5)
-    for measured, rows in told.items():
-        s.note(f"{measured}, and a standard error", [[[e.value, e.error] for e in row] for row in rows])
-    how: dict[str, Any] = {"size": (6.4, 6), "height_ratios": [1, 1, 1.5]}
-    _, axes = s.figure(3, 2, **how, alt="Two phantoms for each of four scans: the truth, the least picture that fits, "
-                       "that of little variation, and the mean of answers; below, the decibels and the "
-                       "SSIM of these three with intervals.")  # fmt: skip
-    for axis, name, pictures in zip(axes.flat, scans, shown, strict=False):
-        wall(axis, pictures.float(), 4, name)
-    for axis, (measured, rows) in zip(axes[2], told.items(), strict=True):
-        for k, way in enumerate(names):
-            of = [row[k] for row in rows]
-            bars = [1.96 * float(each.error or 0.0) for each in of]
-            at = [place + 0.2 * (k - 1) for place in range(4)]
-            axis.errorbar([e.value for e in of], at, xerr=bars, fmt="o", capsize=3, markersize=5, label=way)
-        axis.set(
-            yticks=range(4), yticklabels=list(scans) if measured == "dB" else [], ylim=(3.5, -0.5), title=measured
-        )
-    axes[2, 1].legend(fontsize=10)
-
-
-def peak(x: Tensor, truth: Tensor) -> Tensor:
-    """(n,) the peak signal over the error of each picture, in decibels."""
-    return -10 * (x.clamp(0, 1) - truth).square().flatten(1).mean(1).log10()
-
-
-def likeness(x: Tensor, truth: Tensor, window: int = 7) -> Tensor:
-    """(n,) structural similarity of gray pictures in [0, 1]: means, deviations and their correlation in windows."""
-    (a, b), c1, c2 = ((each.clamp(0, 1) for each in (x, truth)), 0.01**2, 0.03**2)
-    mean_a, mean_b, aa, bb, ab = (avg_pool2d(each, window, stride=1) for each in (a, b, a * a, b * b, a * b))
-    alike = (2 * mean_a * mean_b + c1) * (2 * (ab - mean_a * mean_b) + c2)
-    of = (mean_a**2 + mean_b**2 + c1) * (aa - mean_a**2 + bb - mean_b**2 + c2)
-    return (alike / of).flatten(1).mean(1)
-
-
-def phantoms(n: int, side: int, noise: Noise) -> Tensor:
-    """A gray ellipse with three smaller ones inside, brighter or darker."""
-    line = (torch.arange(side) + 0.5) / side * 2 - 1
-    b, a = torch.meshgrid(line, line, indexing="ij")
-    place = 0.6 * noise.at("place").uniform(n, 4, 2) - 0.3
-    size = 0.12 + 0.2 * noise.at("size").uniform(n, 4, 2)
-    place[:, 0], size[:, 0] = 0.0, 0.75 + 0.15 * noise.at("whole").uniform(n, 2)
-    light = torch.cat([torch.full((n, 1), 0.5), 0.8 * noise.at("light").uniform(n, 3) - 0.4], 1)
-    off = ((a - place[..., 0, None, None]) / size[..., 0, None, None]).square()
-    off = off + ((b - place[..., 1, None, None]) / size[..., 1, None, None]).square()
-    soft = (side / 4 * (1 - off)).sigmoid()  # edges of about a pixel
-    return (light[..., None, None] * soft).sum(1, keepdim=True).clamp(0, 1)
-
-
-def calm(operator: Linear, y: Tensor, weight: float = 0.01, steps: int = 150) -> Tensor:
-    """The picture of least squares and little total variation, by Adam."""
-    x = torch.zeros(len(y), *operator.domain, requires_grad=True)
-    optimizer = torch.optim.Adam([x], lr=0.03)
-    for _ in range(steps):
-        optimizer.zero_grad()
-        edges = sum((x.diff(dim=axis).square() + 1e-6).sqrt().sum() for axis in (2, 3))
-        ((operator(x) - y).square().sum() + weight * edges).backward()
-        optimizer.step()
-    return x.detach()

@@ -117,7 +117,7 @@ ITEMS = (
     Item("001.9", "What amortized inference loses", "m", "guesses:amortized"),
     Item("001.10", "A conditional autoencoder, told a class or a text", "m", "guesses:told"),
     Item("001.11", "Diffusion as an autoencoder of many levels", "m", "guesses:levels"),
-    Item("001.12", "Inverse problems: medical images", "m", "answers:scanners"),
+    Item("001.12", "Inverse problems: medical images", "m", "scanners:scanners"),
     Item("001.13", "Outliers: clean, noisy and attacked images under a likelihood", "m", "suspects:attacked"),
     Item("001.14", "Several plausible answers to one degraded input", "s", "answers:several"),
     Item("001.15", "Which image is real?", "m", "suspects:which_is_real"),

@@ -16,6 +16,7 @@ EXPERIMENTS: dict[str, tuple[tuple[str, ...], ...]] = {  # the trainings that a 
     "modes": ((),),
     "speaking": ((),),
     "tags": ((),),
+    "truncation": ((),),
     "translation": ((), ("--recipe", "cyclegan")),
 }
 
