@@ -63,12 +63,12 @@ def refused(server, route, **body):
 CASES = {
     "completions": [
         ({"model": "no"}, 404, "model", "There is no model 'no'"),
-        ({}, 404, "model", "There are: verse"),
+        ({}, 400, "model", "There are: verse"),
         ({"model": "digits"}, 400, "model", "Ask it at /v1/images/generations"),
         ({"model": "verse", "prompt": ""}, 400, "prompt", "empty text"),
         ({"model": "verse", "prompt": "€"}, 400, "prompt", "must be in the alphabet"),
         ({"model": "verse", "prompt": "a" * 64}, 400, "prompt", "at most 63 symbols, got 64"),
-        ({"model": "verse", "prompt": [10**6]}, 400, "prompt", "must hold symbols below"),
+        ({"model": "verse", "prompt": [10**6]}, 400, "prompt", ", got 1000000"),
         ({"model": "verse", "temperatur": 1}, 400, "temperatur", "Did you mean 'temperature'?"),
         ({"model": "verse", "stream_options": {"include_usag": True}}, 400, "stream_options.include_usag",
          "Did you mean 'include_usage'?"),
@@ -121,7 +121,7 @@ CASES = {
     ],
     "impute": [
         ({"model": "moons", "input": [[1, None]] * 50, "n": 1000}, 400, "n", "rows × n must be at most 20,000"),
-        ({"model": "moons", "input": [{"x": "a"}]}, 400, "input", "number"),
+        ({"model": "moons", "input": [{"x": "a"}]}, 400, "input.0", "number"),
         ({"model": "digits", "input": [[1]]}, 400, "model", "Ask it at"),
     ],
     "score": [
@@ -130,7 +130,9 @@ CASES = {
         ({"model": "verse", "input": ["ab"]}, 400, "input.0", "exactly 64 symbols"),
         ({"model": "moons", "input": [[1, 2, 3]]}, 400, "input.0", "2 cells"),
         ({"model": "moons", "input": [{"z": 1}]}, 400, "input.0.z", "There are: x, y"),
-        ({"model": "moons", "input": [["a", 1]]}, 400, "input", "number"),
+        ({"model": "moons", "input": [[1, 1], ["a", 1]]}, 400, "input.1", "number"),
+        ({"model": "moons", "input": [[1, 1], [1, 1e308]]}, 400, "input.1", "must hold finite numbers, got '1e+308'"),
+        ({"model": "sounds", "input": ["aGk="]}, 400, "input.0", "must be a WAV"),
         ({"model": "moons", "input": [[0, 0]] * 100, "draws": 1000}, 400, "n", "n × entries × steps"),
         ({"model": "digits", "input": ["%"]}, 400, "input.0", "must be base64"),
         ({"model": "digits", "input": ["aGk="]}, 400, "input.0", "must be a whole PNG"),

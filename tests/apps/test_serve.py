@@ -316,7 +316,9 @@ def test_strangers_are_refused(folder):
             assert call(server, route.replace("{name}", "moons"))[0] == 401, route
             assert call(server, route, b"{}", Authorization="Bearer a kez")[0] == 401, route
         assert call(server, "/v1/models", Authorization=f"Bearer {KEY}")[0] == 200
-        for name in ("localhost.evil.com", ":8000", "[::2]", "127.0.0.1@evil.com"):
+        for name in ("localhost.evil.com", ":8000", "[::2]", "127.0.0.1@evil.com", "localhost:80.evil.com",
+                     "[::1]evil", "evil.com@127.0.0.1", "127.0.0.1:1, evil", "localhost/evil.com",
+                     "localhost:evil.com"):  # fmt: skip
             assert call(server, "/health", Host=name)[0] == 400, name
         assert call(server, "/health", Host="localhost:1")[0] == 200
         known = {"Authorization": f"Bearer {KEY}"}

@@ -252,7 +252,7 @@ IMAGE, MASK = ("image", png(WHOLE), "a.png"), ("mask", png(HOLE), "b.png")
 MODEL = ("model", "mixture")
 COLORS, GLASS = np.stack([WHOLE, WHOLE, 255 - WHOLE], -1), np.stack([WHOLE] * 3 + [255 - WHOLE], -1)
 REFUSED = [
-    ([IMAGE, MASK], "model", "There is no model None"),
+    ([IMAGE, MASK], "model", "model must be named"),
     ([MODEL, MASK], "image", "must be a picture, got none"),
     ([MODEL, IMAGE], "image", "got no transparent pixel"),
     ([MODEL, IMAGE, ("mask", png(WHOLE), "b.png")], "mask", "got no transparent pixel"),

@@ -21,7 +21,7 @@ from genzoo.core.space import Space
 from genzoo.data.atoms import SHARE, repeated, spike_of
 from genzoo.evaluation.measurement import Kind, Measurement
 
-__all__ = ["RowsLike", "code_length", "dims_of", "is_spiked", "options_of", "score", "scores"]
+__all__ = ["RowsLike", "code_length", "dims_of", "entries_of", "is_spiked", "options_of", "score", "scores"]
 
 LOOKED_AT = 10_000  # rows in which spikes are looked for
 
@@ -120,7 +120,7 @@ def code_length(
     if not model.space.is_discrete:
         error = (nats.std() / math.sqrt(n)).item() if n > 1 else None
         return Measurement("−log p", nats.mean().item(), error, kind, "nats/row", n, rows.fingerprint, protocol)
-    dims = torch.cat([dims_of(x, model.space).cpu() for _, x, _ in chunks(rows, None, 500, "cpu")])
+    dims = entries_of(rows, model.space)
     bits = nats / math.log(2)
     value = (bits.sum() / dims.sum()).item()
     error = ((bits - value * dims).std() / (dims.mean() * math.sqrt(n))).item() if n > 1 else None
@@ -177,6 +177,18 @@ def _rows(
     else:
         rows, condition = x.gather(torch.arange(first, last))
     return rows.to(device), map_given(lambda part: part.to(device), condition)
+
+
+def entries_of(rows: RowsLike, space: Space) -> Float[Tensor, " n"]:
+    """How many entries each of some rows has, which are gathered only where they differ.
+
+    Args:
+        rows: The rows.
+        space: What a row is.
+    """
+    if not space.ragged or not len(rows):
+        return torch.full((len(rows),), float(space.dims), dtype=torch.float64)
+    return torch.cat([dims_of(x, space).cpu() for _, x, _ in chunks(rows, None, 500, "cpu")])
 
 
 def dims_of(x: Tensor, space: Space) -> Float[Tensor, " n"]:

@@ -28,14 +28,14 @@ class Causes(Ability):
         >>> import torch
         >>> from genzoo.models.classical import GaussianMixture
         >>> mixture = GaussianMixture(Space((2,)), components=3)
-        >>> mixture.able(Causes).drawn(torch.zeros(4, 2), {}, Noise(0)).shape
+        >>> mixture.able(Causes).drawn_behind(torch.zeros(4, 2), {}, Noise(0)).shape
         torch.Size([4])
     """
 
     def __init__(self, latent: Space, draw: Draw, *, exact: bool = True) -> None:
         self.latent, self.exact, self._draw = latent, exact, draw
 
-    def drawn(self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise) -> Int[Tensor, "B *latent"]:
+    def drawn_behind(self, x: Shaped[Tensor, "B *event"], given: Given, noise: Noise) -> Int[Tensor, "B *latent"]:
         """A draw for each row.
 
         Args:
@@ -49,6 +49,6 @@ class Causes(Ability):
 @behind.register
 def _(ability: Causes, before: Map) -> Causes:
     def draw(x: Tensor, given: Given, noise: Noise) -> Tensor:
-        return ability.drawn(*before.within(x, given), noise)
+        return ability.drawn_behind(*before.within(x, given), noise)
 
     return Causes(ability.latent, draw, exact=ability.exact and before.space.is_real)

@@ -60,7 +60,7 @@ class CausesLike(Protocol):
     latent: Space
     exact: bool
 
-    def drawn(self, x: Tensor, given: Given, noise: Noise) -> Tensor:
+    def drawn_behind(self, x: Tensor, given: Given, noise: Noise) -> Tensor:
         """A draw of p(z | x, given) for each row."""
 
 
@@ -223,7 +223,7 @@ def _caused(model: GenerativeModel, causes: CausesLike, x: Tensor, given: Given,
     size, found = max(1, ENTRIES // (n * max(1, x[:1].numel()))), []
     for first in range(0, max(1, len(x)), size):
         index = torch.arange(len(x), device=x.device)[first : first + size].repeat_interleave(n)
-        z = causes.drawn(x[index], given_rows(given, index), noise.rows(slice(first * n, None)))
+        z = causes.drawn_behind(x[index], given_rows(given, index), noise.rows(slice(first * n, None)))
         found.append(z.unflatten(0, (len(index) // n, n)).transpose(0, 1))
     evidence = model.log_prob(x, given or None) if model.likelihood is Likelihood.EXACT else None
     claimed = Exactness.EXACT if causes.exact else Exactness.APPROXIMATE

@@ -42,8 +42,11 @@ def serve(
     key = _key(key_file)
     limits = Limits(queue=queue, rows=rows, seconds=timeout, grace=grace)
     with listening(host, port, key) as sock:
-        say(f"{_address(host, sock)}/v1 serves {', '.join(runs)}; Ctrl-C ends it")
-        left = serve_runs(runs, sock, key=key, hosts=[host, *(allow_host or ())], device=device, limits=limits)
+        told = f"{_address(host, sock)}/v1 serves {', '.join(runs)}; Ctrl-C ends it"
+        hosts = [host, *(allow_host or ())]
+        left = serve_runs(
+            runs, sock, key=key, hosts=hosts, device=device, limits=limits, loaded=lambda: say(told)
+        )  # fmt: skip
     say(f"{left} requests were left in the middle" if left else "all is answered")
 
 

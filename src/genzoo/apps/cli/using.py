@@ -3,6 +3,7 @@
 import csv
 import functools
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -112,7 +113,7 @@ def score(
     refuse_own(out, data)
     if bound not in ("one", "both"):
         raise unknown("bound", bound, ("one", "both"))
-    from genzoo.evaluation.likelihood import scores
+    from genzoo.evaluation import likelihood
 
     loaded = loaded_on(run, device)
     with Heartbeat("score") as beat:
@@ -123,22 +124,20 @@ def score(
     space, path = loaded.generative.space, out or run / f"scores-{name}.csv"
     columns = ["row", "log_prob", "bits_per_dim"] if space.is_discrete else ["row", "log_prob"]
     numbers = rows.numbers if read.numbers is None else read.numbers[rows.numbers]
-    told, total = 0, 0.0
     _make_folder(path.parent)
     if bound == "both":
         return _bracketed(loaded, rows, numbers.tolist(), path, seed, paths)
     with Heartbeat("score"), whole(path) as draft, draft.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
-        for part in scores(loaded.generative, rows, seed=seed):
-            named = numbers[told : told + len(part)].tolist()
-            for i, value in zip(named, part.tolist(), strict=True):
-                writer.writerow([i, value, space.bits_per_dim(value)][: len(columns)])
-            told, total = told + len(part), total + part.sum().item()
-    mean, kind = total / max(1, len(rows)), loaded.generative.likelihood.value
+        nats, dims = likelihood.score(loaded.generative, rows, seed=seed), likelihood.entries_of(rows, space)
+        bits = -nats / (dims * math.log(2))
+        every = zip(numbers.tolist(), nats.tolist(), bits.tolist(), strict=True)
+        writer.writerows(row[: len(columns)] for row in every)
+    mean, kind = nats.sum().item() / max(1, len(rows)), loaded.generative.likelihood.value
     beside = "its negative is the −log p of evaluate"
-    if space.is_discrete and not space.ragged:
-        beside = f"{space.bits_per_dim(mean):.4g} bits/dim, as evaluate has it"
+    if space.is_discrete:
+        beside = f"{-nats.sum().item() / (dims.sum().item() * math.log(2)):.4g} bits/dim, as evaluate has it"
     say(f"{len(rows):,} of {len(read):,} rows, log p = {mean:.4g} nats/row on average ({kind}), {beside}: {path}")
     for note in read.notes:
         if note.startswith("dropped") or "(skip_bad)" in note:

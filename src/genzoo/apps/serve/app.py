@@ -164,12 +164,17 @@ def _errors(app: "FastAPI") -> None:
     async def other(_: Request, error: HTTPException) -> Response:
         if isinstance(error.__cause__, Refusal):  # while the body was read
             return answered(error.__cause__)
+        if isinstance(error.__cause__, ValueError):
+            return answered(Refusal(400, "The body must be JSON, got a number that is too long. Correct it.", None,
+                                    "json_invalid"))  # fmt: skip
         if isinstance(error.__cause__, RecursionError):
             return answered(Refusal(400, "A body must not be nested so deep. Flatten it.", None, "json_invalid"))
         known = {404: "There is no such route. /openapi.json tells all.",
                  405: f"A route must be asked as it says, by {(error.headers or {}).get('Allow')}. Ask so.",
                  413: "A request must be smaller than that. Send less."}  # fmt: skip
+        codes = {404: "route_not_found", 405: "method_not_allowed", 413: "too_large"}
         message = str(error.detail).removesuffix(".") + ". Correct the request."
-        answer = answered(Refusal(error.status_code, known.get(error.status_code, message)))
+        answer = answered(Refusal(error.status_code, known.get(error.status_code, message), None,
+                                  codes.get(error.status_code, "invalid_request")))  # fmt: skip
         answer.headers.update(error.headers or {})
         return answer

@@ -7,6 +7,7 @@ status: of what was asked and answered nothing is kept.
 import asyncio
 import hmac
 import logging
+import re
 import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ __all__ = ["LOCAL", "Guard"]
 
 log = logging.getLogger("genzoo.serve")
 LOCAL = ("localhost", "127.0.0.1", "::1")
+HOST = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<name>[\w.-]+))(?::\d{1,5})?", re.ASCII)
 OPEN = ("/health", "/ready")  # asked by those who watch over servers, who have no key
 UPLOADS = ("/v1/score", "/v1/images/edits", "/v1/images/generations", "/v1/audio/speech", "/studio/data",
            "/studio/samples", "/studio/command", "/studio/file")  # fmt: skip
@@ -64,6 +66,7 @@ class Guard:
         self.large = RequestBodyLimitMiddleware(app, limits.upload)
         self.app, self.key, self.hosts, self.limits, self.metrics = app, key, set(hosts), limits, metrics
         self.free = {*OPEN, *free}
+        self.paths = {getattr(route, "path", "") for route in getattr(app, "routes", ())}
         self.active, self.draining, self.left = 0, False, 0
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
@@ -99,7 +102,8 @@ class Guard:
         finally:
             scope.get(LEAVE, _nothing)()
             self.active -= 1
-            route = getattr(scope.get("route"), "path", "other")
+            plain: str = scope["path"] if scope["path"] in self.paths else "other"  # refused before it came to a route
+            route = str(getattr(scope.get("route"), "path", plain))
             seconds = time.monotonic() - began
             self.metrics.answered(route, status, seconds)
             log.info("route=%s status=%d seconds=%.4f", route, status, seconds)
@@ -127,11 +131,9 @@ class Guard:
 
 
 def _host(header: str) -> str | None:
-    """The name in the head of a request, without its port."""
-    try:
-        return urlsplit(f"//{header}").hostname
-    except ValueError:
-        return None
+    """The name in the head of a request, without its port; None if it is no name with a port and nothing else."""
+    found = HOST.fullmatch(header)
+    return (found["six"] or found["name"]).lower() if found else None
 
 
 def _same(key: str, said: str) -> bool:

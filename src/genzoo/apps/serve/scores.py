@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,14 @@ from torch.nn.functional import pad
 from genzoo.apps.serve.refusals import Refusal, refused
 from genzoo.apps.serve.scoring import Scored
 from genzoo.apps.serve.served import Served
-from genzoo.apps.serve.uploads import picture_of, sent
+from genzoo.apps.serve.uploads import file_of, picture_of, sent
 from genzoo.apps.serve.waiting import answers
 from genzoo.apps.serve.wire import Score
+from genzoo.data.codecs.audio import SoundCodec
 from genzoo.data.codecs.image import ImageCodec
 from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.data.codecs.text import SpellingCodec
+from genzoo.evaluation.likelihood import dims_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -34,9 +37,10 @@ async def score(request: "Request", served: Served, asked: Score) -> dict[str, A
     job = Scored(x, served.given(asked.given, len(x)), asked.seed or 0, asked.draws)
     ((nats, errors),) = await answers(request, served.line, [job], served.seconds(asked.timeout))
     space = served.model.space
+    bits = (-nats / (dims_of(x, space) * math.log(2))).tolist()
     data = [
         {"object": "score", "index": i, "log_prob": _finite(value), "error": _finite(error)}
-        | ({"bits_per_dim": _finite(space.bits_per_dim(value))} if space.is_discrete else {})
+        | ({"bits_per_dim": _finite(bits[i])} if space.is_discrete else {})
         for i, (value, error) in enumerate(zip(nats.tolist(), errors.tolist(), strict=True))
     ]
     kind = served.model.likelihood.value
@@ -58,8 +62,11 @@ def _rows(served: Served, rows: Sequence[Any]) -> Tensor:
                 x = _each(rows, lambda row, at: _text(served, codec, row, at))
             case ImageCodec():
                 x = _each(rows, lambda row, at: picture_of(codec, served.model.space.shape, sent(row, at), at))
+            case SoundCodec() if any(isinstance(row, str) for row in rows):
+                x = _each(rows, lambda row, at: file_of(codec, served.model.space, row, at))
             case TableCodec() | PointsCodec():
                 x = rows_of_table(codec, rows, holes=served.model.can("missing"))
+                x = _within(x, torch.finfo(served.model.dtype).max, codec.columns)
             case _:
                 x = torch.as_tensor(rows)
         discrete = served.model.space.is_discrete
@@ -112,7 +119,30 @@ def rows_of_table(codec: TableCodec | PointsCodec, rows: Sequence[Any], *, holes
     try:
         return codec.holed(cells)
     except ValueError as error:
-        raise refused(error, "input") from None
+        raise _of_its_row(codec, cells, error) from None
+
+
+def _within(x: Tensor, most: float, names: Sequence[str]) -> Tensor:
+    """Rows whose numbers the model's kind of numbers holds."""
+    if x.is_floating_point() and bool((x.abs() > most).any()):
+        i, k = (x.abs() > most).nonzero()[0].tolist()
+        at = f"input.{i}.{names[k]}"
+        raise Refusal(400, f"{at} must be a number within {most:.2g}, got {x[i, k]:.3g}. Correct it.", at,
+                      "invalid_cell")  # fmt: skip
+    return x
+
+
+def _of_its_row(codec: TableCodec | PointsCodec, cells: Mapping[str, Sequence[str]], error: ValueError) -> Refusal:
+    """An error about cells, by the place of its row in the request."""
+    for i in range(len(next(iter(cells.values()), ()))):
+        try:
+            codec.holed({name: [each[i]] for name, each in cells.items()})
+        except ValueError as own:
+            told = refused(own, f"input.{i}")
+            told.message = re.sub(r"\brow \d+", f"input.{i}", told.message)
+            told.message = re.sub(r", pass na=.*", ".", re.sub(r" In a command, .*", "", told.message))
+            return told
+    return refused(error, "input")
 
 
 def _cell(value: Any, at: str, *, holes: bool) -> str:
@@ -122,4 +152,7 @@ def _cell(value: Any, at: str, *, holes: bool) -> str:
         )
     if isinstance(value, bool | list | dict) or (isinstance(value, float) and not math.isfinite(value)):
         raise Refusal(400, f"{at} must be a number or a word, got {value!r:.40}. Correct it.", at, "invalid_cell")
+    if isinstance(value, str) and not value.strip() and not holes:
+        raise Refusal(400, f"{at} must be said, got an empty word. Say it: this run takes no missing entries.", at,
+                      "missing")  # fmt: skip
     return "" if value is None else str(value)

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from genzoo.apps.serve.scoring import score
 from genzoo.apps.serve.speaking import Spoken, speak
 from genzoo.apps.serve.uploads import file_of
 from genzoo.core import Given
-from genzoo.core.given import as_given
+from genzoo.core.given import SINGLE, as_given
 from genzoo.core.noise import fresh_seed
 from genzoo.data import Codec
 from genzoo.data.codecs.audio import SoundCodec
@@ -77,7 +78,7 @@ class Served:
     def routes(self) -> list[str]:
         """What it can be asked."""
         can = {
-            "completions": self.kind == "text" and self.model.can("step"),
+            "completions": self.kind == "text" and self.model.can("sample"),
             "images/generations": self.kind == "image" and self.model.can("sample"),
             "images/edits": self.kind == "image" and self.model.can("sample"),
             "chat/completions": self.kind == "text" and self.model.can("step"),
@@ -103,9 +104,9 @@ class Served:
     def given_words(self) -> dict[str, Any]:
         """What it is conditioned on, by the names of the data, with classes that have names, or the kind of file."""
         data, spaces = self.run.config.data, self.model.given_space
-        names = {own: (data.given or [own])[0] if len(spaces) == 1 else own for own in spaces}
         found = {}
-        for own, name in names.items():
+        for own in spaces:
+            name = self._called(own)
             classes = data.classes.get(own if own in data.classes else "", [])
             found[name] = {"is": str(spaces[own]), "classes": classes}
             if name in self.files:
@@ -116,12 +117,12 @@ class Served:
     def files(self) -> dict[str, tuple[str, Codec]]:
         """The conditions that are files, by the names of the data: each with its own name and what reads it."""
         kept = self.run.given_codecs.items()
-        return {self._called(own): (own or next(iter(self.model.given_space)), codec) for own, codec in kept
+        return {self._called(own or SINGLE): (own or SINGLE, codec) for own, codec in kept
                 if not isinstance(codec, SpellingCodec | TableCodec)}  # fmt: skip
 
     def _called(self, own: str) -> str:
-        """The name that the data have for a condition; a single one has none of its own."""
-        return own or (self.run.config.data.given or ["given"])[0]
+        """The name that the data have for a condition; a single one was given none in training."""
+        return (self.run.config.data.given or [SINGLE])[0] if set(self.model.given_space) == {SINGLE} else own
 
     @functools.cached_property
     def options(self) -> list[str]:
@@ -171,7 +172,7 @@ class Served:
         """
         words = {name: _word(name, value) for name, value in asked.items()}
         for name, codec in self.run.given_codecs.items():
-            called = self._called(name)
+            called = self._called(name or SINGLE)
             if called in words and called in self.files:
                 raise Refusal(400, f"given.{called} is a file, which this route can't take. Leave it out.",
                               f"given.{called}", "unsupported")  # fmt: skip
@@ -201,7 +202,7 @@ class Served:
     def _check_shares(self, words: Mapping[str, str], n: int) -> None:
         """Refuses more values of a condition than rows, of which some would be left out in silence."""
         for own, space in self.model.given_space.items():
-            name = self._called("" if len(self.model.given_space) == 1 else own)
+            name = self._called(own)
             count = len(words[name].split(",")) if name in words and not space.shape else 1
             if count > n:
                 must = f"must be at most {n} values, one for a row"
@@ -243,15 +244,29 @@ class Served:
                 close = nearest(name, self.options)
                 fix = f"Did you mean {close}?" if close else f"Choose among: {', '.join(self.options) or 'none'}."
                 raise Refusal(400, f"There is no option {name!r} of {self.name}. {fix}", f"options.{name}", "unknown")
+            if name == "against" and isinstance(value, dict):
+                self._check_avoided(value, n)
+                continue
             if not (isinstance(value, int | str | None) or _is_finite(value)):
-                raise Refusal(400, f"options.{name} must be a number, a word or null. Correct it.", f"options.{name}")
+                raise Refusal(400, f"options.{name} must be a number, a word or null. Correct it.", f"options.{name}",
+                              "invalid_type")  # fmt: skip
             try:
                 check_sampling(name, value)
             except ValueError as error:
                 raise refused(error, f"options.{name}") from None
         self.bounded(n, options, self.limits.rows)
         seed = fresh_seed() if seed is None else seed
-        return Drawn(n, seed, self.given(given, n), self.shown | dict(options), **more)
+        asked = {name: _Avoided(value) if isinstance(value, dict) else value for name, value in options.items()}
+        return Drawn(n, seed, self.given(given, n), self.shown | asked, **more)
+
+    def _check_avoided(self, asked: Mapping[str, Any], n: int) -> None:
+        """Refuses a condition to keep away from that is none of the run's."""
+        try:
+            self.given(asked, n)
+        except Refusal as error:
+            error.param = (error.param or "given").replace("given", "options.against")
+            error.message = re.sub(r"\bgiven\b", "options.against", error.message)
+            raise
 
     def bounded(self, n: int, options: Mapping[str, Any], most: int | None) -> None:
         """Refuses more work than the server takes on.
@@ -291,6 +306,13 @@ class Served:
                 return score(self.model, jobs)
 
 
+class _Avoided(dict[str, Any]):
+    """A condition in words, by which requests are told apart."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(sorted((name, str(value)) for name, value in self.items())))
+
+
 class Shelf(dict[str, Served]):
     """All runs that are served, by name."""
 
@@ -302,8 +324,11 @@ class Shelf(dict[str, Served]):
         """
         if name is None and len(self) == 1:
             return next(iter(self.values()))
-        if name is None or name not in self:
-            close = nearest(str(name), self)
+        if name is None:
+            raise Refusal(400, f"model must be named where several are served, got none. There are: "
+                          f"{', '.join(self)}.", "model", "missing")  # fmt: skip
+        if name not in self:
+            close = nearest(name, self)
             fix = f"Did you mean {close!r}?" if close else f"There are: {', '.join(self)}."
             raise Refusal(404, f"There is no model {name!r}. {fix}", "model", "model_not_found")
         return self[name]

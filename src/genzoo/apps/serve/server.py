@@ -95,7 +95,7 @@ class Server:
 
 def serve(
     runs: Sequence[str], sock: socket.socket, *, key: str | None = None, hosts: Sequence[str] = (),
-    device: str = "auto", limits: Limits | None = None,
+    device: str = "auto", limits: Limits | None = None, loaded: Callable[[], object] = bool,
 ) -> int:  # fmt: skip
     """Serves runs until told to end by a signal; tells how many requests were left without what they asked for.
 
@@ -106,12 +106,14 @@ def serve(
         hosts: Names by which the server may be called beside the local ones.
         device: Where the models are.
         limits: What is taken on.
+        loaded: Is called when all runs are there.
 
     Raises:
         Mistake: If a folder is no run.
     """
     limits, metrics = limits or Limits(), Metrics()
     server = Server(shelved(runs, device, limits, metrics), metrics, limits, key, hosts)
+    loaded()
     with ending_well():
         return server.run(sock)
 

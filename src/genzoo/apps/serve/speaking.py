@@ -114,9 +114,9 @@ class Writer:
         if self.finish or place < self.begun:
             return None
         self.symbols += symbol < self.codec.levels
-        if said is not None and symbol < self.codec.levels:
+        if said is not None:
             self.said.append(said._replace(offset=self.length))
-            self.length += len(self.codec.text([symbol]))
+            self.length += len(self.codec.text([symbol])) if symbol < self.codec.levels else 0
         text = self._shown(symbol)
         if symbol >= self.codec.levels or self.pieces.stopped:
             self.finish = "stop"

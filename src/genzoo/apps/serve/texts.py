@@ -17,6 +17,7 @@ from genzoo.apps.serve.waiting import Waiting, answers, event, streamed
 from genzoo.apps.serve.wire import Chat, Chosen, Completion, Part
 from genzoo.core.noise import fresh_seed
 from genzoo.data.codecs.text import SpellingCodec
+from genzoo.evaluation.likelihood import dims_of
 from genzoo.models.choice import Choice
 
 if TYPE_CHECKING:
@@ -25,12 +26,17 @@ if TYPE_CHECKING:
 
 __all__ = ["chat", "complete"]
 
+ONE_BY_ONE = dict.fromkeys(("prompt", "max_tokens", "echo", "logprobs", "top_k", "min_p", "stop")) | {
+    "temperature": 1, "top_p": 1, "repetition": 1, "echo": False,
+}  # fmt: skip  # what is said of symbols that are drawn one after another, where it says nothing
 Shown = Callable[[int, str, str | None, Sequence[Said]], dict[str, Any]]  # number, text, why it ended and symbols
 
 
 async def complete(request: "Request", served: Served, asked: Completion) -> "Response | dict[str, Any]":
     """What follows some beginnings of texts."""
     served.must("completions")
+    if not served.model.can("step"):
+        return await _whole(request, served, asked)
     prompts = _prompts(served, asked.prompt)
     jobs = spoken(served, asked, prompts, asked.max_tokens, asked.given)
     codec = served.codec_of(SpellingCodec)
@@ -47,6 +53,33 @@ async def complete(request: "Request", served: Served, asked: Completion) -> "Re
     told = await answers(request, served.line, jobs, served.seconds(asked.timeout))
     each = [(before[k] + one.text, one.finish, one.said) for k, texts in enumerate(told) for one in texts]
     return head | {"choices": [shown(i, *one) for i, one in enumerate(each)], "usage": usage(served, jobs, told)}
+
+
+async def _whole(request: "Request", served: Served, asked: Completion) -> "Response | dict[str, Any]":
+    """Texts of a model whose symbols come in an order of their own, as those of a discrete diffusion."""
+    others = [name for name, none in ONE_BY_ONE.items() if getattr(asked, name) not in (None, none)]
+    if others:
+        raise Refusal(400, f"{others[0]} must be left out: {served.name} draws whole texts, not one symbol after "
+                      "another.", others[0], "unsupported")  # fmt: skip
+    codec = served.codec_of(SpellingCodec)
+    job = served.drawn(asked.n or 1, asked.seed, asked.given, {})
+    (x,) = await answers(request, served.line, [job], served.seconds(asked.timeout))
+    texts, written = codec.texts(x), int(dims_of(x, served.model.space).sum())
+    served.metrics.symbols.labels(served.name).inc(written)
+    head = {"id": f"cmpl-{uuid.uuid4().hex}", "object": "text_completion", "created": int(time.time()),
+            "model": served.name, "seed": job.seed}  # fmt: skip
+    choices = [{"index": i, "text": text, "finish_reason": "stop", "logprobs": None} for i, text in enumerate(texts)]
+    counts = {"prompt_tokens": 0, "completion_tokens": written, "total_tokens": written}
+    if not asked.stream:
+        return head | {"choices": choices, "usage": counts}
+
+    async def events() -> AsyncIterator[str]:
+        yield "".join(event(head | {"choices": [each]}) for each in choices)
+        if asked.stream_options is not None and asked.stream_options.include_usage:
+            yield event(head | {"choices": [], "usage": counts})
+        yield "data: [DONE]\n\n"
+
+    return streamed(events())
 
 
 async def chat(request: "Request", served: Served, asked: Chat) -> "Response | dict[str, Any]":
@@ -208,4 +241,7 @@ def _prompts(served: Served, prompt: Any) -> list[Tensor]:
 
 def _symbols(served: Served, ids: Sequence[int], param: str) -> Tensor:
     levels = served.codec_of(SpellingCodec).levels
-    return _with_room(served, torch.tensor([min(i, levels) for i in ids]), param)
+    if (most := max(ids)) >= levels:
+        raise Refusal(400, f"{param} must hold symbols below {levels}, got {most}. Correct it.", param,
+                      "unknown_symbol")  # fmt: skip
+    return _with_room(served, torch.tensor(ids), param)
