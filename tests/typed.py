@@ -1,10 +1,13 @@
 """Types and shapes of every call in the package are checked by beartype; here it is spared what it did before."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import jaxtyping
 from beartype import beartype
+from beartype.vale import Is
+
+from genzoo._like import is_like
 
 OFTEN = 3  # calls of one function that are checked in a test
 
@@ -53,5 +56,12 @@ def checked(stub: Callable[..., Any]) -> Callable[..., Any]:
 def _written(stub: Callable[..., Any]) -> Callable[..., Any]:
     key = stub.__module__, stub.__qualname__, stub.__code__, repr(stub.__annotations__)
     if key not in _checkers:
+        stub.__annotations__ = {name: _asked(hint) for name, hint in stub.__annotations__.items()}
         _checkers[key] = beartype(stub)
     return _checkers[key]
+
+
+def _asked(hint: Any) -> Any:
+    """A protocol as what has all that it names: `isinstance` would not see the parts of a module."""
+    is_protocol = isinstance(hint, type) and getattr(hint, "_is_protocol", False)
+    return Annotated[object, Is[lambda thing: is_like(thing, hint)]] if is_protocol else hint
