@@ -122,9 +122,12 @@ def progress(s: Study) -> None:
     distance of features rewards, and diffusions pass the older likelihoods; ten minutes take `dcgan` and `r3gan`
     further (on the right, of more samples, so that both axes stand apart).
 
-    The slide's faces went through `gan`, `dcgan`, `progan` and `stylegan`; `gan` and `progan` have no record here yet.
+    Where a round costs little, minutes are many rounds: the second figure and the wall below it are of digits of 8 × 8
+    by class, and of the seven of which the slide's faces and their successors were made, `gan`, `dcgan`, `wgan_gp`,
+    `progan`, `stylegan`, `ddpm` and `flow_matching`, the same part of a core minute each.
 
-    Next: [Results](../results.md), and `python -m experiments.clothes` trains those on the right again.
+    Next: [Results](../results.md), and `python -m experiments.clothes` trains those on the right again,
+    `python -m experiments.progress` the seven.
     """
     found, longer = record("fashion-mnist", s.again), record("clothes")
     minutes = [entry["core_minutes"] for entry in found["entries"]]
@@ -153,6 +156,38 @@ def progress(s: Study) -> None:
         axis.set(yticks=range(len(names)), yticklabels=[f"{name.replace('_', ' ')} {year(name)}" for name in names])
         axis.set(xlabel="Fréchet distance", xlim=(0, None), title=title)
         axis.tick_params(labelsize=10)
+    seven(s)
+
+
+def seven(s: Study) -> None:
+    """The same seven on digits, on one axis by year, and a wall of what they draw."""
+    found = record("progress", s.again)
+    told = {entry["recipe"]: {m["name"]: m for m in entry["measurements"]} for entry in found["entries"]}
+    names = sorted(told, key=year)
+    s.equal("years of the seven", [year(name) for name in names], [2014, 2016, 2017, 2018, 2020, 2020, 2023])
+    share = [entry["core_minutes"] / found["minutes"] for entry in found["entries"]]
+    s.near("core minutes of each, over what was asked for", share, [1.0] * 7, within=0.4)
+    far, read = ({name: told[name][kind] for name in names} for kind in ("Fréchet", "conditional fidelity"))
+    same = {(one["data"], one["protocol"]["extractor"]) for one in far.values()}
+    s.equal("sets of digits and features that the seven are measured on", len(same), 1)
+    s.least("digits: distance of the best, less what real rows have",
+            min(one["interval"][1] - one["floor"] for one in far.values()), 0.0)  # fmt: skip
+    rank = stats.spearmanr([year(name) for name in names], [one["value"] for one in far.values()]).statistic
+    s.note("digits: rank correlation of year and distance", rank)
+    s.note("digits: Fréchet distance, share read as asked", [[n, far[n]["value"], read[n]["value"]] for n in names])
+    labels = [f"{name.replace('_', ' ')} {year(name)}" for name in names]
+    _, axes = s.figure(
+        1, 2, size=(6.4, 3.4), sharey=True, alt="Fréchet distances and shares read as asked of seven models of digits "
+        "with intervals, by year from 2014 to 2023; what real rows reach is a line."
+    )  # fmt: skip
+    for axis, of, label in zip(axes, (far, read), ("Fréchet distance", "share read as asked"), strict=True):
+        for place, name in enumerate(names):
+            bar = 1.96 * (of[name]["error"] or 0)
+            axis.errorbar(of[name]["value"], place, xerr=bar, fmt="o", capsize=3, color="C0")
+        axis.axvline(of[names[0]]["floor"], color="C6", linestyle="--", linewidth=1.5)
+        axis.set(yticks=range(7), yticklabels=labels, xlabel=label, xlim=(0, None), ylim=(6.5, -0.5))
+    _, axis = s.figure(size=(6.4, 3.8), alt="A line of digits, zero to nine, of each of seven models, by year.")
+    wall(axis, torch.cat([unpacked(found["shown"][name]) for name in names]) / 16, 10, lines=labels)
 
 
 def linked(s: Study) -> None:

@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "records"  # in an installed pac
 HOUSE = Path(__file__).resolve().parents[4]  # the repository
 EXPERIMENTS: dict[str, tuple[tuple[str, ...], ...]] = {  # the trainings that a record is made by, one after the other
     "modes": ((),),
+    "progress": ((),),
     "speaking": ((),),
     "tags": ((),),
     "truncation": ((),),
