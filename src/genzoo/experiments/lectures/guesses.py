@@ -162,7 +162,7 @@ def told(s: Study) -> None:
     """p(x | y) = ∫ p(z | y) p(x | z, y) dz: encoder, decoder and prior are told the condition, so the same z under
     another y is another picture in the same hand. Whether the pictures are what was asked for, a judge says that was
     trained on real ones. A text is a condition like any other: told “seven” letter by letter, the same recipe draws
-    sevens.
+    sevens. (Emoji by their names, over a thousand with one picture each, have no record here yet.)
 
     Next: [Told a condition](../families/autoencoders.md), adversarial ones, [003.8](003.md).
     """

@@ -186,7 +186,7 @@ def seven(s: Study) -> None:
             axis.errorbar(of[name]["value"], place, xerr=bar, fmt="o", capsize=3, color="C0")
         axis.axvline(of[names[0]]["floor"], color="C6", linestyle="--", linewidth=1.5)
         axis.set(yticks=range(7), yticklabels=labels, xlabel=label, xlim=(0, None), ylim=(6.5, -0.5))
-    _, axis = s.figure(size=(6.4, 3.8), alt="A line of digits, zero to nine, of each of seven models, by year.")
+    _, axis = s.figure(size=(6.4, 3.8), alt="A line of ten digits of each of seven models, by year.")
     wall(axis, torch.cat([unpacked(found["shown"][name]) for name in names]) / 16, 10, lines=labels)
 
 
