@@ -14,12 +14,13 @@ from PIL import Image
 from genzoo import read, train
 from genzoo.apps.serve.drawing import Drawn
 from genzoo.apps.serve.drawing import _drawn as draw_rows
+from genzoo.apps.serve.edits import _soon as soon
 from genzoo.apps.serve.refusals import Refusal
 from genzoo.core import Space
 from genzoo.data.codecs.audio import SoundCodec
 from genzoo.data.codecs.image import ImageCodec
 from genzoo.models.classical import PPCA
-from genzoo.tasks.inverse import Gaussian, Mask, Measurement, as_numbers, solve
+from genzoo.tasks.inverse import Choice, Exactness, Gaussian, Mask, Measurement, as_numbers, solve
 from genzoo.zoo.loading import load
 from tests.apps.serving import LIMITS, call, refused, running, told
 
@@ -149,6 +150,13 @@ def test_the_picture_may_have_the_hole_itself(client):
     assert np.array_equal(found, opened(client.images.edit(**FILES, **asked).data[0].b64_json))
     seen = HOLE[..., 3] > 0
     assert np.array_equal(found[seen], WHOLE[seen])
+
+
+def test_what_somebody_can_wait_for_is_taken():
+    slow, fast = Choice("mwg", Exactness.ASYMPTOTIC, 900), Choice("dps", Exactness.APPROXIMATE, 300)
+    assert (soon([slow, fast], 1), soon([slow, fast], 2)) == (slow, fast)
+    with pytest.raises(Refusal, match="importance would take 409,600"):
+        soon([Choice("importance", Exactness.ASYMPTOTIC, 204_800)], 2)
 
 
 def test_a_denoiser_is_led(client):

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORM", "edit"]
 
-SOON = 1000  # calls of the network for a draw, within which a method answers while somebody waits
+SOON, MOST = 1000, 20_000  # calls of the network within which a method answers soon, and while somebody waits at all
 FILES = ("image", "mask")
 FIELD = re.compile(r"^(\w+)(?:\[(\w*)\])?(\[\])?$")  # n, given[label], image[]
 FORM = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": {
@@ -102,7 +102,7 @@ def _drawing(served: Served, asked: Edit, seen: tuple[Tensor, Tensor], given: di
 
     def found() -> Posterior:
         try:
-            chosen = asked.method if asked.method != "auto" else _soon(methods(model, measured, rows or None)).name
+            chosen = asked.method if asked.method != "auto" else _soon(methods(model, measured, rows or None), n).name
             return solve(model, measured, n=n, given=rows or None, method=chosen, seed=seed, **asked.options)
         except Unsupported as error:
             raise refused(error, "method") from error
@@ -124,17 +124,23 @@ def _in_options(text: str) -> str:
     return re.sub(r"pass (\w+)=True", r"set options.\1 to true", re.sub(r"`(\w+)`", r"options.\1", text))
 
 
-def _soon(choices: Sequence[Choice]) -> Choice:
-    """The method of the strongest claim that is soon answered; if none is, the one that is first.
+def _soon(choices: Sequence[Choice], n: int) -> Choice:
+    """The method of the strongest claim whose n draws are soon answered; if none is, the one that is first.
 
     Raises:
         Unsupported: If none draws.
+        Refusal: If all take far too long.
     """
     able = [each for each in choices if not each.why_not and each.exactness is not Exactness.POINT]
     if not able:
         reasons = "; ".join(map(str, choices))
         raise Unsupported(f"No method draws a part of this run's pictures: {reasons}. Name another run.")
-    return next((each for each in able if each.calls <= SOON), min(able, key=lambda each: each.calls))
+    first = min(able, key=lambda each: each.calls)
+    if n * first.calls > MOST:
+        raise Refusal(400, f"method must draw within {MOST:,} calls of the network, but {first.name} would take "
+                      f"{n * first.calls:,}. Name it, with its options, if it is worth the time.", "method",
+                      "too_much_work")  # fmt: skip
+    return next((each for each in able if n * each.calls <= SOON), first)
 
 
 def _kept(served: Served, files: dict[str, bytes]) -> tuple[Tensor, Tensor]:

@@ -34,7 +34,8 @@ class Importance(Method):
         return Exactness.ASYMPTOTIC
 
     def cost(self, problem: Problem) -> int:
-        return DRAWS
+        steps = getattr(problem.model, "steps", 1)  # of a sample, by models of symbols
+        return DRAWS * (steps if isinstance(steps, int) else 1)
 
     def rows(self, problem: Problem, **options: Any) -> int:
         return 1
