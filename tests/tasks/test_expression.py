@@ -1,5 +1,7 @@
 """Questions in words: what they compute, how far a statement is from its edge, and all that they refuse."""
 
+import re
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from genzoo.core import Noise, Space
 from genzoo.data.dates import DateForm
 from genzoo.tasks import Column, Expression, ExpressionError, boxes
+from genzoo.tasks.names import identifier
 
 X = Noise(0).normal(50, 5, dtype=torch.float64)
 IMAGES = Noise(1).uniform(20, 3, 4, 6, dtype=torch.float64)
@@ -178,3 +181,12 @@ def test_a_year_is_no_number_of_days() -> None:
 def test_signs_between_statements_are_told_as_words() -> None:
     with pytest.raises(ExpressionError, match="Join statements by `and` and `or`"):
         Expression("age > 60 & sex == 'F'", {"age": Column(0), "sex": Column(1, ("F", "M"))})
+
+
+@pytest.mark.parametrize("name", ["Age (years)", "city, state", "smokes?", "income $", "2nd", "class", "a b"])
+def test_an_error_names_a_column_as_it_is_written(name: str) -> None:
+    columns = {name: Column(0)}
+    word = identifier(name)
+    assert Expression(f"{word} > 0", columns)(torch.tensor([[1.0], [-1.0]])).tolist() == [True, False]
+    with pytest.raises(ExpressionError, match=re.escape(f"Write {word} for the column {name!r}.")):
+        Expression(f"{name} > 0", columns)

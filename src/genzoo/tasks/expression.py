@@ -25,6 +25,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from genzoo.data.columns import is_number
+from genzoo.tasks.names import identifier
 
 __all__ = ["Column", "Expression", "ExpressionError", "Form", "number_of", "place_of"]
 
@@ -134,7 +135,7 @@ class Expression:
 
     def __init__(self, text: str, columns: Mapping[str, Column] | None = None) -> None:
         self.text = " ".join(text.split())
-        self.spelled = {name: re.sub(r"\W", "_", name) for name in columns or {}}
+        self.spelled = {name: identifier(name) for name in columns or {}}
         exact_last = sorted(self.spelled, key=lambda name: name == self.spelled[name])
         self.columns = {self.spelled[name]: (columns or {})[name] for name in exact_last}
         self.tree = self._parsed()
@@ -189,7 +190,7 @@ class Expression:
             place = (problem.offset or len(self.text)) - 1  # at the end it is 0, or one too many
             place = max(0, min(place, len(self.text) - 1))
             shown = f"{self.text[:place]}»{self.text[place : place + 1]}«{self.text[place + 1 :]}"
-            fix = self._named() or "Write it as x[0] > 0, or age > 40 and income < 9."
+            fix = self._named("Write it as x[0] > 0, or age > 40 and income < 9.")
             raise ExpressionError(f"The expression must be readable, got {shown}: {problem.msg}. {fix}") from None
         except (RecursionError, MemoryError, ValueError) as problem:
             raise ExpressionError(f"The expression must be readable, got one that is not: {problem}.") from None
@@ -204,13 +205,13 @@ class Expression:
         functions = [node.func for node in nodes if isinstance(node, ast.Call)]
         for node in nodes:
             if not isinstance(node, PARTS):
-                fix = self._named() or "Leave it out."
+                fix = self._named("Leave it out.")
                 raise self._error("may hold numbers, x, comparisons and arithmetic", node, fix)
             match node:
                 case ast.Call():
                     self._check_call(node)
                 case ast.Name(id=name) if name not in self._names and node not in functions:
-                    raise self._error(f"may name {', '.join(sorted(self._names))}", node, "Check the name.")
+                    raise self._error(f"may name {', '.join(sorted(self._names))}", node, self._named("Check it."))
                 case ast.Constant(value=value) if node not in texts and not _is_number(value):
                     fix = "Join statements by `and` and `or`." if re.search("[&|]", self.text) else "Write a number."
                     raise self._error("may hold finite numbers", node, fix)
@@ -220,7 +221,7 @@ class Expression:
     def _check_call(self, node: ast.Call) -> None:
         name, count = node.func.id if isinstance(node.func, ast.Name) else "", len(node.args)
         if name not in (*EACH, *OVER) or node.keywords:
-            raise self._error(f"may call {', '.join(sorted({*EACH, *OVER}))}", node, "Leave it out.")
+            raise self._error(f"may call {', '.join(sorted({*EACH, *OVER}))}", node, self._named("Leave it out."))
         if count != 1 and not (count > 1 and name in SEVERAL):
             raise self._error(f"must give {name} one value", node, f"Got {count}.")
 
@@ -371,11 +372,11 @@ class Expression:
         name = _name(node)
         return self.columns[name].words if name in self.columns else ()
 
-    def _named(self) -> str:
-        """How a column is to be named that the text names otherwise."""
+    def _named(self, otherwise: str) -> str:
+        """How a column is to be named that the text names otherwise; else what else is to be done."""
         odd = {name: spelled for name, spelled in self.spelled.items() if name != spelled and name in self.text}
         name = max(odd, key=len, default="")
-        return f"Write {odd[name]} for the column {name!r}." if odd else ""
+        return f"Write {odd[name]} for the column {name!r}." if odd else otherwise
 
     def _error(self, must: str, node: ast.AST, fix: str = "Check it.") -> ExpressionError:
         return ExpressionError(f"The expression {must}, got {self._marked(node)}. {fix}")

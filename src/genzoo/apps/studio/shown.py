@@ -5,18 +5,17 @@ from typing import Any
 
 from torch import Tensor
 
-from genzoo.apps.serve.questions import rows_of_cells
 from genzoo.apps.serve.served import Served
 from genzoo.data.codecs.audio import SoundCodec
 from genzoo.data.codecs.image import ImageCodec
 from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.data.codecs.text import SpellingCodec
 
-__all__ = ["shown"]
+__all__ = ["lines", "shown"]
 
 
 def shown(served: Served, x: Tensor) -> dict[str, Any]:
-    """Rows by their kind: files in base64, texts, rows by column, or lists of numbers.
+    """Rows by their kind: files in base64, texts, rows of texts by column, or lists of numbers.
 
     Args:
         served: The run that they are of.
@@ -30,10 +29,22 @@ def shown(served: Served, x: Tensor) -> dict[str, Any]:
         case SpellingCodec():
             items = served.codec.texts(x)
         case TableCodec() | PointsCodec():
-            items = rows_of_cells(served.codec, served.codec.cells(x))
+            items = lines(served.codec, x)
         case _:
             items = x.tolist()
     return {"kind": served.kind, "items": items}
+
+
+def lines(codec: TableCodec | PointsCodec, x: Tensor) -> list[dict[str, str | None]]:
+    """Rows of a table by column, each cell the text that `genzoo sample` writes; None where it is missing.
+
+    Args:
+        codec: The table's codec.
+        x: The rows.
+    """
+    columns = codec.cells(x)
+    return [{name: cell or None for name, cell in zip(columns, row, strict=True)}
+            for row in zip(*columns.values(), strict=True)]  # fmt: skip
 
 
 def _encoded(file: bytes) -> str:

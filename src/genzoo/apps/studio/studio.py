@@ -12,8 +12,8 @@ from genzoo.apps.serve.metrics import Metrics
 from genzoo.apps.serve.refusals import Refusal
 from genzoo.apps.serve.served import Served
 from genzoo.apps.serve.server import Server, ending_well
-from genzoo.apps.serve.wire import Asked
-from genzoo.apps.studio import board, near, page, samples, scored, trainings, walks
+from genzoo.apps.serve.wire import Asked, Impute
+from genzoo.apps.studio import asking, board, near, page, samples, scored, trainings, walks
 from genzoo.apps.studio.commands import Commands
 from genzoo.apps.studio.library import Library
 from genzoo.apps.studio.sources import Sources, checked, said
@@ -104,7 +104,7 @@ class Studio:
             served = self.library.find(name)
             options = {option: SAMPLING.get(option, "") for option in served.options}
             latent, shape = served.model.ability(Latent), list(served.model.space.shape)
-            about = {"options": options, "shape": shape, "columns": list(getattr(served.codec, "columns", ()))}
+            about = {"options": options, "shape": shape} | asking.questions_of(served.codec, served.model.space)
             return served.about() | about | {"layers": 0 if latent is None else latent.layers}
 
         @router.get("/watch")
@@ -132,6 +132,7 @@ class Studio:
         self._answer(router, "/file", Samples, samples.write)
         self._answer(router, "/near", Near, near.near)
         self._answer(router, "/walk", Walk, walks.walk)
+        self._answer(router, "/fill", Impute, asking.fill)
         self._answer(router, "/score", Scored, score)
 
     def _answer(

@@ -32,7 +32,7 @@ export function fill(node, ...children) {
   return node;
 }
 
-// A number as it stands in a table.
+// A figure, rounded; cells of data are texts already, and stay as they are.
 export function number(value) {
   if (value === null || value === undefined) return "–";
   if (Number.isInteger(value)) return value.toLocaleString("en");
@@ -40,10 +40,15 @@ export function number(value) {
   return size >= 1e5 || size < 1e-3 ? value.toExponential(2) : String(Number(value.toPrecision(4)));
 }
 
+// Whether a value is a number, or a text that spells one.
+export function isNumber(value) {
+  return typeof value === "number" || (typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value)));
+}
+
 // A table with a head; it scrolls by itself where the page is narrow, and can be reached by keyboard for that.
 export function table(caption, heads, rows) {
   const cell = (value) => (value instanceof Node ? el("td", {}, value)
-    : el("td", { className: typeof value === "number" ? "number" : null }, typeof value === "number" ? number(value) : value ?? "–"));
+    : el("td", { className: isNumber(value) ? "number" : null }, typeof value === "number" ? number(value) : value ?? "–"));
   return el("div", { className: "scroll", tabindex: "0", role: "region", "aria-label": caption },
     el("table", {}, el("caption", {}, caption),
       el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))),

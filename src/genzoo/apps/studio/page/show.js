@@ -1,6 +1,6 @@
 // Rows of a run by their kind: pictures, sounds, texts, tables, points.
 
-import { el, svg, table } from "./dom.js";
+import { el, isNumber, svg, table } from "./dom.js";
 
 const SHOWN = 100; // lines of a table
 
@@ -30,15 +30,15 @@ function rows(items, drawn) {
   const heads = Object.keys(items[0]);
   const lines = items.slice(0, SHOWN).map((item) => heads.map((head) => item[head]));
   const whole = table(`${items.length} rows`, heads, lines);
-  const flat = drawn && heads.length === 2 && items.every((item) => heads.every((head) => typeof item[head] === "number"));
+  const flat = drawn && heads.length === 2 && items.every((item) => heads.every((head) => isNumber(item[head])));
   return flat ? el("div", { className: "beside" }, scatter(items, heads), whole) : whole;
 }
 
 export function scatter(items, [x, y]) {
-  const ends = (name) => [Math.min(...items.map((item) => item[name])), Math.max(...items.map((item) => item[name]))];
+  const ends = (name) => [Math.min(...items.map((item) => Number(item[name]))), Math.max(...items.map((item) => Number(item[name])))];
   const place = (name, from, to) => {
     const [low, high] = ends(name);
-    return (item) => from + ((item[name] - low) / (high - low || 1)) * (to - from);
+    return (item) => from + ((Number(item[name]) - low) / (high - low || 1)) * (to - from);
   };
   const [across, up] = [place(x, 10, 290), place(y, 290, 10)];
   return svg("svg", { viewBox: "0 0 300 300", class: "scatter", role: "img", "aria-label": `${items.length} points of ${x} and ${y}` },

@@ -67,10 +67,15 @@ export function checking(read) {
 function report({ facts, columns, skipped, bad }) {
   return [
     table("What was understood", ["what", "understood"], Object.entries(facts)),
-    columns.length ? table(`${columns.length} columns`, Object.keys(columns[0]), columns.map((column) => Object.values(column))) : null,
+    columns.length ? table(`${columns.length} columns`, Object.keys(columns[0]), columns.map((column) => Object.entries(column).map(told))) : null,
     bad ? el("p", { className: "status error" }, `${bad} could not be read.`) : null,
     skipped.length ? el("ul", {}, skipped.map((reason) => el("li", {}, reason))) : null,
   ];
+}
+
+// The least and the most are cells of the data, not figures of them.
+function told([head, value]) {
+  return typeof value === "number" && ["least", "most"].includes(head) ? String(value) : value;
 }
 
 export function data(view) {
