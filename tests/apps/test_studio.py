@@ -248,6 +248,16 @@ def test_a_form_becomes_the_command_that_trains(studio, home, monkeypatch):
     assert ended(studio, again["number"])["lines"] == [f"train --resume={home / 'mixed'} --steps=5"]
 
 
+def test_a_failed_training_says_why_in_words_of_the_page_and_has_nothing_to_go_on_from(studio, monkeypatch):
+    said = "print('error: Cells must be there.'); print('fix:   Pass --read missing=drop.'); raise SystemExit(2)"
+    monkeypatch.setattr(commands, "PROGRAM", (sys.executable, "-c", said))
+    begun = told(studio, "/studio/train", {"recipe": "gaussian_mixture", "data": "moons", "name": "fails"})
+    failed = ended(studio, begun["number"])
+    assert (failed["state"], told(studio, "/studio/watch?name=fails")["begun"]) == ("failed", False)
+    assert failed["why"] == "Cells must be there. Pass missing=drop. Options stand under “How they are read”."
+    assert told(studio, "/studio/watch?name=moons")["begun"]
+
+
 def test_wrong_settings_are_refused_in_the_words_of_the_command_line(studio):
     asked = {"recipe": "gaussian_mixture", "data": "moons"}
     for more, words in (
@@ -297,6 +307,14 @@ def test_files_are_uploaded_into_the_studio_alone(studio, home):
     assert told(studio, "/studio/data?name=a%20b.csv", b"x,y\n1,2\n")["data"].endswith("a-b-2.csv")
     assert told(studio, "/studio/data?name=config.json", b"{}")["data"].endswith("data-config.json")
     assert kept in told(studio, "/studio/data")["files"]
+    holed = told(studio, "/studio/data?name=holed.csv", b"x,y\n1,2\n,3\n4,5\n")["data"]
+    status, message = refused(studio, "/studio/check", {"data": holed})
+    assert (status, "--" in message, "Pass missing=drop" in message, "“How they are read”" in message) == (
+        400,
+        False,
+        True,
+        True,
+    )
     assert refused(studio, "/studio/data?name=..", b"")[0] == 400
     assert call(studio, f"/studio/data?name={'%E7%8C%AB' * 99}.csv", b"x\n1\n")[0] == 200
     assert call(studio, "/studio/data?name=big.csv", b"x" * (LIMITS.upload + 1))[0] == 413
@@ -373,6 +391,11 @@ def test_rows_of_a_file_are_scored_beside_held_out_ones(studio, home):
     assert found["log_prob"] == pytest.approx(model.log_prob(torch.tensor([[0.5, 0.25], [-3, 9]])).tolist(), rel=1e-5)
     assert (found["rows"], found["likelihood"], found["bits_per_dim"]) == (2, "exact", False)
     assert found["log_prob"][1] < min(found["held_out"])
+    brought = told(studio, "/studio/data?name=brought.csv", b"x,y\n0.5,0.25\n")["data"]
+    assert told(studio, "/studio/score", {"model": "moons", "data": brought, "once": True})["rows"] == 1
+    assert [place in told(studio, "/studio/data")["files"] for place in (brought, kept)] == [False, True]
+    studio.sources.forget(str(home / "moons" / "config.json"))
+    assert (home / "moons" / "config.json").is_file(), "what was not uploaded stays"
     own = told(studio, "/studio/score", {"model": "moons", "rows": 50})
     assert (len(own["log_prob"]), own["held_out"]) == (50, [])
     assert refused(studio, "/studio/score", {"model": "moons", "data": "/etc/passwd"})[0] == 400

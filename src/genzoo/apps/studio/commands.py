@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from genzoo.apps.serve.refusals import Refusal
+from genzoo.apps.studio.sources import reason
 
 __all__ = ["Command", "Commands"]
 
@@ -47,6 +48,7 @@ class Command:
         """What the page is told."""
         seconds = (self.ended or time.monotonic()) - self.began if self.began else 0.0
         about = {"number": self.number, "run": self.run, "state": self.state, "seconds": round(seconds, 1)}
+        about |= {"why": reason(list(self.lines))} if self.state == "failed" else {}
         return about | {"command": shlex.join(["genzoo", *self.words]), "lines": list(self.lines)}
 
     def go(self) -> None:

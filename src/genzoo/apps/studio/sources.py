@@ -13,7 +13,7 @@ from genzoo.apps.serve.refusals import Refusal
 from genzoo.data.reading import names, options_of_reading
 from genzoo.zoo.store import CONFIG, whole
 
-__all__ = ["Sources", "checked", "said"]
+__all__ = ["Sources", "checked", "on_the_page", "reason", "said"]
 
 UPLOADS = "uploads"
 SECONDS = 300.0  # of a check
@@ -79,6 +79,16 @@ class Sources:
             draft.write_bytes(content)
         return str(path)
 
+    def forget(self, said: str) -> None:
+        """Removes a file that was uploaded; any other stays.
+
+        Args:
+            said: Its place.
+        """
+        path = Path(said).resolve()
+        if path.parent == self.uploads.resolve() and path.is_file():
+            path.unlink()
+
 
 def _is_there(path: Path) -> bool:
     """Whether something is; what cannot be a path is not."""
@@ -86,6 +96,30 @@ def _is_there(path: Path) -> bool:
         return path.exists()
     except (OSError, ValueError):
         return False
+
+
+def on_the_page(text: str) -> str:
+    """Words of the command line about its options, as what the page has in their place.
+
+    Args:
+        text: The words.
+
+    Example:
+        >>> on_the_page("Pass --read missing=drop, or leave --given out.")
+        'Pass missing=drop, or leave “Condition on” out. Options stand under “How they are read”.'
+    """
+    told = re.sub(r"--read (?=\w+=)", "", text)
+    fields = told.replace("--given", "“Condition on”").replace("--x ", "“What makes x” ")
+    return fields if told == text else f"{fields} Options stand under “How they are read”."
+
+
+def reason(lines: Sequence[str]) -> str:
+    """Why a command has failed, in the words of the page: the last two lines that it said.
+
+    Args:
+        lines: What it said.
+    """
+    return on_the_page(" ".join(re.sub(r"^(error|fix): +", "", line) for line in lines[-2:]))
 
 
 def said(given: Sequence[str], x: Sequence[str], read: Mapping[str, Any]) -> list[str]:
@@ -123,6 +157,6 @@ def checked(words: Sequence[str]) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
-        lines = [re.sub(r"^(error|fix): +", "", line) for line in done.stderr.splitlines()]
-        raise Refusal(400, " ".join(lines[-2:]) or "The data can't be read.", "data", "invalid_value") from None
+        why = reason(done.stderr.splitlines()) or "The data can't be read."
+        raise Refusal(400, why, "data", "invalid_value") from None
     return found

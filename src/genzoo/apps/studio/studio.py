@@ -125,7 +125,11 @@ class Studio:
     def _samples(self, router: "APIRouter") -> None:
         async def score(request: "Request", served: Served, asked: Scored) -> Any:
             source = None if asked.data is None else self.sources.word(asked.data)
-            return await scored.score(request, served, source, asked)
+            try:
+                return await scored.score(request, served, source, asked)
+            finally:
+                if asked.once and source is not None:
+                    self.sources.forget(source)
 
         self._answer(router, "/samples", Samples, samples.draw)
         self._answer(router, "/command", Samples, samples.command)

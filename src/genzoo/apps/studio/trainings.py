@@ -22,6 +22,7 @@ from genzoo.zoo.store import CONFIG, read_config, read_metrics
 
 __all__ = ["begin", "form", "go_on", "told", "watched"]
 
+KEPT = "checkpoints"  # what a training goes on from
 POINTS = 400  # of a curve
 SAMPLES = re.compile(r"step-(\d+)\.(png|txt|csv|wav)")
 
@@ -100,7 +101,8 @@ def watched(path: Path) -> dict[str, Any]:
     events = by_split.get("event", [])[-20:]
     last = rows[-1] if rows else {}
     total = read_config(path).train.steps if (path / CONFIG).is_file() else None
-    about = {"step": last.get("step", 0), "total": total, "seconds": last.get("seconds"), "loss_is": loss_words(rows)}
+    about = {"step": last.get("step", 0), "total": total, "begun": (path / KEPT).is_dir()}
+    about |= {"seconds": last.get("seconds"), "loss_is": loss_words(rows)}
     return about | {"curves": thin, "events": events, "samples": drawn_on_the_way(path)}
 
 

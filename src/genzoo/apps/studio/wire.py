@@ -58,10 +58,12 @@ class Scored(Asked):
     Attributes:
         data: Their name, or a path below an allowed folder; by default the test rows of the run's own.
         rows: How many, the first.
+        once: Whether they were uploaded for this alone, and are removed afterwards.
     """
 
     data: Annotated[str | None, Field(min_length=1, max_length=500)] = None
     rows: Annotated[int, Field(ge=1, le=10_000)] = 1000
+    once: bool = False
 
 
 class Strict(BaseModel):

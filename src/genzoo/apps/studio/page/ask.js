@@ -1,6 +1,7 @@
 // Requests. The head x-genzoo shows that this page asks: one of another site cannot send it.
 
 import { key, renew } from "./key.js";
+import { leaving } from "./view.js";
 
 const JSON_HEAD = { "content-type": "application/json" };
 
@@ -11,14 +12,15 @@ async function answered(answer) {
   throw new Error(told);
 }
 
-async function reach(path, { headers = {}, ...options } = {}) {
+async function reach(path, { headers = {}, signal, ...options } = {}) {
+  const ends = signal ? AbortSignal.any([signal, leaving()]) : leaving();
   const said = key(), head = { ...headers, "x-genzoo": "1", ...(said ? { authorization: `Bearer ${said}` } : {}) };
   let answer;
-  try { answer = await fetch(path, { ...options, headers: head }); } catch (error) {
+  try { answer = await fetch(path, { ...options, headers: head, signal: ends }); } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Error("The server does not answer. Is genzoo studio still running?");
   }
-  if (answer.status === 401 && await renew(said)) return reach(path, { headers, ...options });
+  if (answer.status === 401 && await renew(said)) return reach(path, { headers, signal: ends, ...options });
   return answered(answer);
 }
 

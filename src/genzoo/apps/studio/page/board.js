@@ -3,6 +3,7 @@
 import { get, post } from "./ask.js";
 import { field, runner, slider } from "./controls.js";
 import { el, fill, number, status } from "./dom.js";
+import { LEFT } from "./view.js";
 
 export async function board(view) {
   const told = status(), place = el("div"), form = el("div");
@@ -33,9 +34,10 @@ function asking(runs) {
 
 async function until(wanted, signal) {
   for (;;) {
+    if (signal.aborted && signal.reason !== LEFT) await post("/studio/stop", { number: wanted });
+    signal.throwIfAborted();
     const { commands } = await get("/studio/commands");
     const found = commands.find((each) => each.number === wanted);
-    if (signal.aborted) { await post("/studio/stop", { number: wanted }); throw new DOMException("", "AbortError"); }
     if (found.state === "failed" || found.state === "stopped") throw new Error(found.lines.slice(-2).join(" "));
     if (found.state === "done") return;
     await new Promise((go) => { setTimeout(go, 1500); });

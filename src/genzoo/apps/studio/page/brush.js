@@ -22,6 +22,8 @@ export function brushing(name, about) {
     told.say(`By ${found.method} (${found.exactness}).`);
     fill(place, show({ kind: "image", items: found.data.map((each) => each.b64_json) }, { ...about, names: (i) => `answer ${i}` }));
   }, told);
+  go.main.disabled = true; // until there is a picture
+  board.laid = () => { go.main.disabled = false; };
   take.begin();
   return el("div", { className: "work" },
     el("form", { className: "controls", "aria-label": "What to draw anew", onsubmit: (event) => event.preventDefault() }, given.nodes, seed.node, take.node,
@@ -49,17 +51,17 @@ function easel([channels, high, wide]) {
   const canvas = el("canvas", { className: "easel", tabindex: "0", role: "application", "aria-label": "Picture to wipe a part out of", "aria-describedby": "brush-help" });
   Object.assign(canvas, { width: wide, height: high });
   const wiped = new Uint8Array(wide * high), at = { x: wide >> 1, y: high >> 1, shown: false };
-  const self = { canvas, image: null, bitmap: null, brush: () => 1, clear() { wiped.fill(0); draw(); } };
+  const self = { canvas, image: null, bitmap: null, brush: () => 1, laid() {}, clear() { wiped.fill(0); draw(); } };
   const draw = () => paint(canvas.getContext("2d"), self, wiped, at);
   self.lay = async (file, fit = false) => {
     const bitmap = await createImageBitmap(file);
     self.image = fit ? await fitted(bitmap, wide, high, channels === 1) : file;
     self.bitmap = await createImageBitmap(self.image);
-    wiped.fill(0);
+    self.laid();
     draw();
   };
   self.mask = () => masked(wiped, wide, high);
-  const wipe = (x, y) => { spread(wiped, wide, high, { x, y, size: self.brush() }); draw(); };
+  const wipe = (from, to) => { spread(wiped, wide, high, { from, to, size: self.brush() }); draw(); };
   listen(canvas, at, wipe, draw);
   return self;
 }
@@ -69,8 +71,19 @@ function listen(canvas, at, wipe, draw) {
     const box = canvas.getBoundingClientRect();
     return [((event.clientX - box.left) / box.width) * canvas.width, ((event.clientY - box.top) / box.height) * canvas.height];
   };
-  canvas.addEventListener("pointerdown", (event) => { canvas.setPointerCapture(event.pointerId); wipe(...where(event)); });
-  canvas.addEventListener("pointermove", (event) => { if (event.buttons) wipe(...where(event)); });
+  let last = null; // where the pointer was: between two looks at it a quick one goes far
+  canvas.addEventListener("pointerdown", (event) => {
+    if (!event.isPrimary) return;
+    canvas.setPointerCapture(event.pointerId);
+    last = where(event);
+    wipe(last, last);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (!event.isPrimary || !event.buttons || !last) return;
+    const now = where(event);
+    wipe(last, now);
+    last = now;
+  });
   const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   canvas.addEventListener("keydown", (event) => {
     const step = steps[event.key];
@@ -78,7 +91,7 @@ function listen(canvas, at, wipe, draw) {
     event.preventDefault();
     at.shown = true;
     if (step) Object.assign(at, { x: clamp(at.x + step[0], canvas.width), y: clamp(at.y + step[1], canvas.height) });
-    if (event.key === " ") wipe(at.x + 0.5, at.y + 0.5);
+    if (event.key === " ") wipe([at.x + 0.5, at.y + 0.5], [at.x + 0.5, at.y + 0.5]);
     else draw();
   });
   canvas.addEventListener("blur", () => { at.shown = false; draw(); });
@@ -86,10 +99,14 @@ function listen(canvas, at, wipe, draw) {
 
 const clamp = (value, size) => Math.max(0, Math.min(size - 1, value));
 
-function spread(wiped, wide, high, { x, y, size }) {
+// Wipes out what is near the line between two places.
+function spread(wiped, wide, high, { from: [x, y], to, size }) {
+  const [dx, dy] = [to[0] - x, to[1] - y];
   for (let row = 0; row < high; row += 1) {
     for (let column = 0; column < wide; column += 1) {
-      if (Math.hypot(column + 0.5 - x, row + 0.5 - y) <= Math.max(0.71, size / 2)) wiped[row * wide + column] = 1;
+      const [px, py] = [column + 0.5 - x, row + 0.5 - y];
+      const share = Math.max(0, Math.min(1, (px * dx + py * dy) / (dx * dx + dy * dy || 1)));
+      if (Math.hypot(px - share * dx, py - share * dy) <= Math.max(0.71, size / 2)) wiped[row * wide + column] = 1;
     }
   }
 }

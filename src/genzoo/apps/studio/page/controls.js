@@ -1,6 +1,7 @@
 // Controls with their labels.
 
 import { el } from "./dom.js";
+import { leaving } from "./view.js";
 
 let count = 0;
 
@@ -32,11 +33,14 @@ export function button(text, act, props = {}) {
   return el("button", { type: "button", onclick: act, ...props }, text);
 }
 
-// A button that begins something long, and a second one that ends it.
+// A button that begins something long, and a second one that ends it, as leaving the view does.
 export function runner(text, work, status) {
   let going = null;
+  const view = leaving(), main = button(text, () => begin(), { className: "main" });
+  view.addEventListener("abort", () => going?.abort(view.reason));
   const stop = button("Cancel", () => going?.abort(), { hidden: true, className: "quiet" });
   async function begin() {
+    if (view.aborted) return;
     going?.abort();
     const mine = (going = new AbortController());
     stop.hidden = false;
@@ -50,7 +54,7 @@ export function runner(text, work, status) {
       if (going === mine) { stop.hidden = true; going = null; }
     }
   }
-  return { begin, node: el("div", { className: "row" }, button(text, begin, { className: "main" }), stop) };
+  return { begin, main, node: el("div", { className: "row" }, main, stop) };
 }
 
 // Calls once things have been quiet for a while.

@@ -6,6 +6,7 @@ import { run } from "./run.js";
 import { runs } from "./runs.js";
 import { data } from "./source.js";
 import { train } from "./train.js";
+import { leave } from "./view.js";
 
 const VIEWS = { "": ["Runs", runs], train: ["Train", train], data: ["Data", data], board: ["Leaderboard", board], run: [null, run] };
 
@@ -13,6 +14,7 @@ const main = document.getElementById("main");
 const nav = document.getElementById("nav");
 
 function go() {
+  leave();
   const [key = "", ...words] = location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
   const [, show] = VIEWS[key] ?? VIEWS[""];
   fill(nav, Object.entries(VIEWS).filter(([, [text]]) => text).map(([name, [text]]) =>

@@ -6,11 +6,11 @@ import { el, fill, number, status, svg, table } from "./dom.js";
 
 export function scoring(name, about) {
   const told = status(), place = el("div", { className: "found" }), input = el("input", { type: "file", multiple: true });
-  const drop = el("div", { className: "drop" }, field("A file", input, hint(about.genzoo.kind)), el("p", {}, "… or drop it here."));
+  const drop = el("div", { className: "drop" }, field("A file", input, hint(about.genzoo.kind)), el("p", {}, "… or drop it here. It is removed once it is scored."));
   const typed = el("input", { type: "text", autocomplete: "off", placeholder: `${about.genzoo.data}, test rows` });
   const work = async (files, signal) => {
     const pictures = about.genzoo.kind === "image" && files.length && [...files].every((file) => file.type.startsWith("image/"));
-    fill(place, pictures ? await ofPictures(name, [...files], signal) : await ofData(name, await named(files, typed.value), signal));
+    fill(place, pictures ? await ofPictures(name, [...files], signal) : await ofData(name, await named(files, typed.value, signal), signal));
   };
   const go = runner("Score", (signal) => work(input.files, signal), told);
   input.addEventListener("change", go.begin);
@@ -25,9 +25,10 @@ function hint(kind) {
   return { image: "A picture of the run's size, several, or an archive of them.", text: "A text, a line for each row." }[kind] ?? "In the form of the run's data, as CSV.";
 }
 
-async function named(files, typed) {
-  if (!files.length) return typed;
-  return (await send(`/studio/data?${new URLSearchParams({ name: files[0].name })}`, files[0])).data;
+// Which data: a file that is brought is kept until it is scored.
+async function named(files, typed, signal) {
+  if (!files.length) return typed ? { data: typed } : {};
+  return { data: (await send(`/studio/data?${new URLSearchParams({ name: files[0].name })}`, files[0], signal)).data, once: true };
 }
 
 async function ofPictures(name, files, signal) {
@@ -47,7 +48,7 @@ function encoded(file) {
 }
 
 async function ofData(name, data, signal) {
-  const found = await post("/studio/score", { model: name, ...(data ? { data } : {}) }, signal);
+  const found = await post("/studio/score", { model: name, ...data }, signal);
   const mean = (values) => values.reduce((sum, value) => sum + (value ?? NaN), 0) / values.length;
   const rows = found.log_prob.map((value, i) => [String(i), value ?? "−∞", share(found.held_out, value)]).slice(0, 300);
   return [

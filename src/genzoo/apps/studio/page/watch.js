@@ -10,11 +10,11 @@ const PAUSE = 2000; // milliseconds between looks
 export function watching(name) {
   const told = status(), line = el("p", { className: "facts", role: "status" }), buttons = el("div", { className: "row" });
   const bar = el("progress", { max: "1", value: "0", "aria-label": "How much is trained" });
-  const parts = { curve: el("div"), drawn: el("div"), said: el("pre", { className: "said", tabindex: "0", "aria-label": "What the command says" }) };
+  const why = status(), parts = { curve: el("div"), drawn: el("div"), said: el("pre", { className: "said", tabindex: "0", "aria-label": "What the command says" }) };
   const which = choice([["loss", "loss"]], "loss");
-  const node = el("section", { "aria-label": "Training" }, line, bar, buttons, told.node, field("Curve", which), parts.curve,
+  const node = el("section", { "aria-label": "Training" }, line, bar, why.node, buttons, told.node, field("Curve", which), parts.curve,
     el("h2", {}, "Samples on the way"), parts.drawn, el("h2", {}, "What the command says"), parts.said);
-  const state = { name, told, line, bar, buttons, which, parts, seen: "" };
+  const state = { name, told, why, line, bar, buttons, which, parts, seen: "" };
   which.addEventListener("change", () => draw(state));
   look(state, node);
   return node;
@@ -31,15 +31,21 @@ async function look(state, node) {
 }
 
 function tell(state) {
-  const { found, command, line, bar, parts } = state;
+  const { found, command, line, bar, parts, why } = state;
   const steps = found.total ? `${number(found.step)} of ${number(found.total)} steps` : `${number(found.step)} steps`;
   const now = `${command ? `${command.state} · ` : ""}${steps}${found.loss_is ? ` · loss: ${found.loss_is}` : ""}`;
   if (line.textContent !== now) line.textContent = now;
   bar.value = found.total ? found.step / found.total : command?.state === "done" ? 1 : 0;
   parts.said.textContent = command ? [`$ ${command.command}`, ...command.lines.slice(-12)].join("\n") : "It was not begun here.";
-  const key = command?.state ?? "none";
+  if (why.node.textContent !== (command?.why ?? "")) why.say(command?.why ?? "", { error: true });
+  const key = `${command?.state ?? "none"} ${goesOn(state)}`;
   if (state.key !== key) fill(state.buttons, actions(state));
   state.key = key;
+}
+
+// Whether there is something to go on from: what fails before its first step would fail again.
+function goesOn({ command, found }) {
+  return found.begun && (found.step > 0 || command?.state !== "failed");
 }
 
 function actions({ name, command, told, found }) {
@@ -47,6 +53,7 @@ function actions({ name, command, told, found }) {
     try { await post(path, body()); told.say(`${text}: asked.`); } catch (error) { told.fail(error); }
   });
   if (command && ["waiting", "running"].includes(command.state)) return [act("Stop", "/studio/stop", () => ({ number: command.number }))];
+  if (!goesOn({ command, found })) return [el("a", { href: "#/train" }, "Begin anew")];
   const steps = el("input", { type: "number", min: "1", step: "1", className: "exact", placeholder: String(found.total ?? ""), "aria-label": "Steps in all" });
   const draw = command?.state === "done" ? el("a", { href: `#/run/${encodeURIComponent(name)}/sample` }, "Draw from it") : null;
   return [draw, act("Go on", "/studio/resume", () => ({ model: name, ...(steps.value ? { steps: Number(steps.value) } : {}) })), "to", steps, "steps"];
@@ -61,12 +68,12 @@ function draw({ name, found, which, parts, ...state }) {
   const last = found.samples.at(-1);
   if (last && parts.drawn.dataset.last !== last) {
     parts.drawn.dataset.last = last;
-    fill(parts.drawn, film(name, found.samples));
+    fill(parts.drawn, film(name, found.samples, state.told));
   }
 }
 
 // The grids of all steps, the last one shown: a slider goes back.
-function film(name, files) {
+function film(name, files, told) {
   const pictures = files.filter((file) => file.endsWith(".png"));
   if (!pictures.length) return el("p", {}, `${files.length} files, the last ${files.at(-1)}.`);
   const step = (file) => Number(file.match(/\d+/)[0]);
@@ -80,7 +87,8 @@ function film(name, files) {
     image.alt = `Samples at step ${step(file)}`;
     range.setAttribute("aria-valuetext", `step ${step(file)}`);
   };
-  range.addEventListener("input", shown);
-  shown();
+  const look = () => shown().catch((error) => told.fail(error));
+  range.addEventListener("input", look);
+  look();
   return [image, field("Step", range, `${pictures.length} grids, from step ${step(pictures[0])} to ${step(pictures.at(-1))}.`)];
 }
