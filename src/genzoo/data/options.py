@@ -11,7 +11,7 @@ from genzoo.core.errors import DataError
 from genzoo.data.readers import by_ending
 from genzoo.data.source import READERS, Options, Reader
 
-__all__ = ["check_kinds", "check_options"]
+__all__ = ["check_kinds", "check_options", "heeded"]
 
 KINDS = {name: kind for name, kind in get_type_hints(Options).items() if kind in (bool, int)}
 
@@ -53,10 +53,20 @@ def check_options(source: Any, reader: Reader, subject: Any, options: Iterable[s
         >>> from genzoo.data.readers.embedded import read_embedded
         >>> check_options("digits", read_embedded, "digits", ["window"])
     """
-    together = reader in (by_ending.read_file, by_ending.read_together)
-    inner = by_ending.readers_of(Path(subject)) if together else {reader}
-    taken = {option for one in inner if one in READERS for option in READERS[one].options}
+    taken = heeded(reader, subject)
     for option in options:
         kinds = dict.fromkeys(takes.kind for takes in READERS.values() if option in takes.options)
         if kinds and option not in taken:
             raise DataError(f"`{option}` is for {', '.join(kinds)}, got {str(source)[:80]!r}. Leave it out.")
+
+
+def heeded(reader: Reader, subject: Any) -> set[str]:
+    """The options that say something to a reader.
+
+    Args:
+        reader: What reads.
+        subject: What it is given.
+    """
+    together = reader in (by_ending.read_file, by_ending.read_together)
+    inner = by_ending.readers_of(Path(subject)) if together else {reader}
+    return {option for one in inner if one in READERS for option in READERS[one].options}

@@ -25,7 +25,7 @@ from genzoo.data.codecs.image import ImageCodec
 from genzoo.data.codecs.table import TableCodec
 from genzoo.data.composition import composed, crossed
 from genzoo.data.data import Data
-from genzoo.data.options import check_kinds, check_options
+from genzoo.data.options import check_kinds, check_options, heeded
 from genzoo.data.readers import audio, clips, images
 from genzoo.data.readers.archive import ARCHIVES, inner, is_pattern, open_files
 from genzoo.data.readers.by_ending import ENDINGS, read_file, read_together
@@ -45,7 +45,7 @@ from genzoo.data.split import choose, complete
 from genzoo.data.versions import Called, Versions, called, with_versions
 from genzoo.data.view import binarize
 
-__all__ = ["names", "options_of_reading", "read"]
+__all__ = ["heeds", "names", "options_of_reading", "read"]
 
 OWN = "image"  # what pixels are called where a label beside them is x
 FOLDERS: dict[tuple[str, ...], Reader] = {
@@ -149,6 +149,20 @@ def options_of_reading() -> list[dict[str, str]]:
         for field in dataclasses.fields(Asked)
         if field.name not in ("given", "x")
     ]
+
+
+def heeds(source: Any, option: str) -> bool:
+    """Whether an option of `read` says something about a source.
+
+    Args:
+        source: The source.
+        option: The option.
+
+    Example:
+        >>> heeds("verse", "window"), heeds("digits", "rate")
+        (True, False)
+    """
+    return option in heeded(*_reader(source, {}))
 
 
 def _from(origin: Mapping[str, Any] | None, data: Data, **arguments: Any) -> Data:

@@ -14,10 +14,12 @@ from genzoo.core.noise import seeded
 from genzoo.core.space import Space
 from genzoo.data import ArrayCodec, Codec, Data, read, toy
 from genzoo.data.codecs.table import PointsCodec, TableCodec
+from genzoo.data.codecs.text import SpellingCodec
 from genzoo.data.dates import DateForm
 from genzoo.data.forms import Form
 from genzoo.data.readers.hub import is_pinned, is_remote
 from genzoo.data.recode import kinds_of, recoded
+from genzoo.data.respell import asked_of_texts, respelled
 from genzoo.data.view import BINARIZE
 from genzoo.training.order import rows_of
 from genzoo.zoo import store
@@ -126,7 +128,11 @@ def other_data(
     if named and source not in toy.names():  # which have columns and nothing to be asked
         asked |= {"x": list(codec.columns), "kinds": kinds_of(space, codec)}
         asked |= _how_written(codec.forms.values()) if isinstance(codec, TableCodec) else {}
+    if isinstance(codec, SpellingCodec):
+        asked = asked_of_texts(source, asked, space, codec)
     data = read(source, **asked)
+    if isinstance(codec, SpellingCodec) and isinstance(data.codec, SpellingCodec):
+        data = respelled(data, space, codec, said.get("length"))
     if named and isinstance(data.codec, TableCodec | PointsCodec):
         only = (config.data.given or ["given"])[0]
         data = recoded(data, space, codec, given, config.data.classes, only, unseen=unseen)

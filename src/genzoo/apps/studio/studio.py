@@ -19,7 +19,9 @@ from genzoo.apps.studio.library import Library
 from genzoo.apps.studio.sources import Sources, checked, said
 from genzoo.apps.studio.wire import Check, Compared, Near, Resumed, Samples, Scored, Stopped, Trained, Walk
 from genzoo.core.abilities import Latent
+from genzoo.data.codecs.text import SpellingCodec
 from genzoo.data.reading import options_of_reading
+from genzoo.data.respell import by_rows
 from genzoo.zoo.sampling import SAMPLING
 
 if TYPE_CHECKING:
@@ -103,9 +105,10 @@ class Studio:
                 return {"id": name, "genzoo": {"routes": []}}
             served = self.library.find(name)
             options = {option: SAMPLING.get(option, "") for option in served.options}
-            latent, shape = served.model.ability(Latent), list(served.model.space.shape)
-            about = {"options": options, "shape": shape} | asking.questions_of(served.codec, served.model.space)
-            return served.about() | about | {"layers": 0 if latent is None else latent.layers}
+            codec, space, latent = served.codec, served.model.space, served.model.ability(Latent)
+            about = {"options": options, "shape": list(space.shape), "layers": 0 if latent is None else latent.layers}
+            about |= {"lines": isinstance(codec, SpellingCodec) and by_rows(space, codec)}
+            return served.about() | about | asking.questions_of(codec, space)
 
         @router.get("/watch")
         def watch(name: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from genzoo.data.codecs.text import SpellingCodec, TextCodec, padded
 from genzoo.data.codecs.tokens import TokenCodec
 from genzoo.data.source import Asked
 
-__all__ = ["SPELLING", "codec_of_texts", "text_rows"]
+__all__ = ["SPELLING", "codec_of_texts", "cut", "text_rows"]
 
 SPELLING = ("unit", "vocabulary", "length")  # the options of every reader that spells
 
@@ -37,7 +37,7 @@ def text_rows(
     ids, lengths = codec.spelled(texts)
     notes: tuple[str, ...] = ()
     if asked.length is not None and (long := int((lengths > asked.length).sum())):
-        ids, lengths = _cut(ids, lengths, asked.length)
+        ids, lengths = cut(ids, lengths, asked.length)
         notes = (f"cut {long:,} of {len(texts):,} texts to {asked.length} units",)
     longest = int(lengths.max(initial=0))
     if not longest:
@@ -75,7 +75,7 @@ def codec_of_texts(texts: Sequence[str], train: Sequence[str], asked: Asked, *, 
     raise DataError(f"`unit` must be one of {', '.join(UNITS)}, got {asked.unit!r}. {nearest(str(asked.unit), UNITS)}")
 
 
-def _cut(ids: np.ndarray, lengths: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
+def cut(ids: np.ndarray, lengths: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows given end to end, each cut to a length."""
     if length < 1:
         raise DataError(f"`length` must be at least 1, got {length}. Pass a larger one.")

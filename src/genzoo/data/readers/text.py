@@ -79,7 +79,7 @@ def from_text(name: str, texts: Mapping[str, str] | str, asked: Asked) -> Source
     codec = codec_of_texts(list(texts.values()), [learned], asked, lines=False)
     parts = {split: codec.ids(text) for split, text in texts.items()}
     total = sum(map(len, parts.values()))
-    if window < 1 or total < 10 * window:
+    if window < 1 or total < (10 * window if window > 1 else 1):  # stretches of one unit are the text itself
         raise DataError(
             f"A text must be at least ten windows long, got {total} units for windows of {window}. "
             "Pass a smaller `window`."

@@ -6,7 +6,7 @@ import { el, fill, number, status, svg, table } from "./dom.js";
 
 export function scoring(name, about) {
   const told = status(), place = el("div", { className: "found" }), input = el("input", { type: "file", multiple: true });
-  const drop = el("div", { className: "drop" }, field("A file", input, hint(about.genzoo.kind)), el("p", {}, "… or drop it here. It is removed once it is scored."));
+  const drop = el("div", { className: "drop" }, field("A file", input, hint(about)), el("p", {}, "… or drop it here. It is removed once it is scored."));
   const typed = el("input", { type: "text", autocomplete: "off", placeholder: `${about.genzoo.data}, test rows` });
   const work = async (files, signal) => {
     const pictures = about.genzoo.kind === "image" && files.length && [...files].every((file) => file.type.startsWith("image/"));
@@ -21,8 +21,9 @@ export function scoring(name, about) {
     drop, field("Or data by name", typed, "As on the page Data; empty: the test rows of the run."), go.node, told.node), el("section", { "aria-label": "Scores" }, place));
 }
 
-function hint(kind) {
-  return { image: "A picture of the run's size, several, or an archive of them.", text: "A text, a line for each row." }[kind] ?? "In the form of the run's data, as CSV.";
+function hint({ genzoo, lines, shape }) {
+  const text = lines ? "A text, a line for each row." : `A text: ${shape[0]} symbols are a row, and what is left over is not scored.`;
+  return { image: "A picture of the run's size, several, or an archive of them.", text }[genzoo.kind] ?? "In the form of the run's data, as CSV.";
 }
 
 // Which data: a file that is brought is kept until it is scored.
