@@ -48,6 +48,27 @@ BROUGHT = """(async () => {
   input.files = files.files;
   input.dispatchEvent(new Event("change"));
 })()"""
+HELD = """(() => {
+  const ask = window.fetch;
+  window.held = { path: null, aborted: false, go: () => {} };
+  window.fetch = (path, options) => path !== window.held.path ? ask(path, options) : new Promise((done, fail) => {
+    options.signal.addEventListener("abort", () => { window.held.aborted = true; fail(options.signal.reason); });
+    window.held.go = () => { window.held.path = null; done(ask(path, options)); };
+  });
+})()"""  # a request that waits until it is let go
+PROSE = """(() => {
+  const files = new DataTransfer();
+  files.items.add(new File(["the sea is in the sky and the night is in the sea, ".repeat(2)], "few.txt"));
+  const drop = new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true });
+  document.querySelector(".drop").dispatchEvent(drop);
+})()"""
+INK = """(() => {
+  const canvas = document.querySelector("canvas");
+  const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  const red = (at) => pixels[at] > pixels[at + 2] + 60;
+  return Array.from({ length: pixels.length / 4 }, (_, i) => 4 * i).filter(red).length;
+})()"""  # pixels that are wiped out
+DISABLED = "[...document.querySelectorAll('button')].find((each) => each.textContent === 'Draw anew').disabled"
 RESULTS = "document.querySelectorAll('.found .picture').length"
 
 
@@ -78,13 +99,26 @@ class Walk:
 
     def all(self) -> None:
         """Every main path."""
-        for path in (self.runs, self.sample, self.neighbors, self.latent, self.score, self.inpaint, self.write,
-                     self.caption, self.table, self.hear, self.check, self.train, self.board):  # fmt: skip
+        self.page.wait("document.querySelector('h1')")
+        self.page.run(HELD)
+        for path in (self.runs, self.leave, self.sample, self.neighbors, self.latent, self.score, self.inpaint,
+                     self.write, self.caption, self.table, self.hear, self.check, self.train, self.board):  # fmt: skip
             path()
 
     def runs(self) -> None:
         self.page.wait("document.querySelectorAll('tbody tr').length > 3")
         self.look("runs")
+
+    def leave(self) -> None:
+        """What a view has asked for ends with it."""
+        page = self.page
+        page.run("window.held.path = '/studio/near'")
+        page.go("#/run/digits/neighbors")
+        page.wait("document.querySelector('.status') && [...document.querySelectorAll('.status')].some((each) => "
+                  "each.textContent === 'Working …')")  # fmt: skip
+        page.go("#/")
+        page.wait("window.held.aborted")
+        page.run("window.held.path = null")
 
     def sample(self) -> None:
         page = self.page
@@ -103,6 +137,11 @@ class Walk:
         self.page.go("#/run/digits/neighbors")
         self.page.wait(f"{RESULTS} === 25")
         self.look("neighbors")
+        self.page.go("#/run/people/neighbors")
+        self.page.wait("document.querySelectorAll('.found section').length === 5")
+        if "–" in self.page.run("document.querySelector('.found').textContent.match(/Nearest.*?away/)[0]"):
+            raise SystemExit("neighbors must be at some distance, missing cells or not")
+        self.look("neighbors-table")
 
     def latent(self) -> None:
         self.page.go("#/run/digits/latent")
@@ -120,13 +159,20 @@ class Walk:
         self.page.run(DROPPED)
         self.page.wait("document.querySelectorAll('tbody tr').length === 2")
         self.look("dropped")
+        self.page.go("#/run/verse/score")
+        self.page.wait("document.querySelector('h1').textContent === 'verse' && document.querySelector('.drop')")
+        self.page.run(PROSE)
+        self.page.wait("document.querySelectorAll('tbody tr').length === 1")
+        self.look("dropped-text")
 
     def inpaint(self) -> None:
         """With the pointer where there is one, else by keys."""
         page = self.page
+        page.run("window.held.path = '/studio/samples'")
         page.go("#/run/digits/brush")
         page.wait("document.querySelector('canvas')")
-        page.wait("[...document.querySelectorAll('.status')].every((each) => !each.textContent)")
+        if not page.run(DISABLED):
+            raise SystemExit("nothing is to be drawn anew before there is a picture")
         if self.name.startswith("phone"):
             page.run("document.querySelector('canvas').focus()")
             for _ in range(3):
@@ -136,7 +182,12 @@ class Walk:
             x, y, side = page.run(
                 "(({ x, y, width }) => [x, y, width])(document.querySelector('canvas').getBoundingClientRect())"
             )
-            page.drag(*((x + side * across, y + side * 0.7) for across in (0.2, 0.4, 0.6, 0.8)))
+            page.drag(*((x + side * across, y + side * 0.7) for across in (0.1, 0.9)))
+        strokes = page.run(INK)
+        page.run("window.held.go()")
+        page.wait(f"!{DISABLED}")
+        if strokes < (2 if self.name.startswith("phone") else 6) or page.run(INK) < strokes:
+            raise SystemExit(f"strokes must stand in one piece, and stay when the picture comes, got {strokes}")
         page.click("Draw anew")
         page.wait(f"{RESULTS} === 4", 120)
         self.look("inpaint")
@@ -174,6 +225,19 @@ class Walk:
         page.click("Fill in")
         page.wait("document.querySelectorAll('tbody tr').length === 5")
         self.look("ask")
+        page.go("#/run/people/ask")
+        page.wait("document.querySelector('h1').textContent === 'people' && document.querySelector('.card')")
+        page.click("Ask")
+        page.wait("document.querySelector('.answer')")
+        page.write("born", "1987")
+        page.write("zip", "48848")
+        page.click("Fill in")
+        page.wait("document.querySelectorAll('tbody tr').length === 5")
+        if not page.run(
+            "[...document.querySelectorAll('tbody td')].map((each) => each.textContent).includes('48848')"
+        ):
+            raise SystemExit("a known cell must be shown as it was told")
+        self.look("ask-names")
 
     def hear(self) -> None:
         self.page.go("#/run/tones/sample")
@@ -247,12 +311,20 @@ def studio(home: Path) -> Iterator[str]:
     if not tones.is_dir():
         waves = torch.sin(torch.arange(4000) * torch.linspace(0.1, 0.4, 24)[:, None])
         SoundCodec(8000).save_each(0.8 * waves, tones)
+    people = home.parent / "people.csv"
+    if not people.is_file():
+        cells = ((k * 7 % 60 + 18, 1950 + k % 60, 48800 + k, f"{1200 + 37.07 * k:.2f}") for k in range(200))
+        lines = [
+            ",".join(str(cell) if (k + i) % 9 else "" for i, cell in enumerate(row)) for k, row in enumerate(cells)
+        ]
+        people.write_text("Age (years),born,zip,income $\n" + "\n".join(lines) + "\n")
     heard = {"components": 2, "covariance": "diag"}
     made: dict[str, tuple[Any, ...]] = {
         "moons": ("gaussian_mixture", "moons", {}, 40),
         "moons-kde": ("kde", "moons", {}, None),
         "verse": ("gpt", "verse", {"width": 32, "depth": 2, "heads": 2}, 150),
         "captions": ("gpt", read("shapes", x="caption", given="image"), {"width": 32, "depth": 1, "heads": 2}, 20),
+        "people": ("gaussian_mixture", read(people, missing="keep"), {}, 40),
         "digits": ("vae", read("digits", given="label"), {}, 600),
         "tones": ("gaussian_mixture", tones, heard, None),
     }

@@ -76,7 +76,16 @@ def codec_of_texts(texts: Sequence[str], train: Sequence[str], asked: Asked, *, 
 
 
 def cut(ids: np.ndarray, lengths: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows given end to end, each cut to a length."""
+    """Rows given end to end, each cut to a length.
+
+    Args:
+        ids: The rows.
+        lengths: How long each is.
+        length: How long one may be.
+
+    Raises:
+        DataError: If none may have any.
+    """
     if length < 1:
         raise DataError(f"`length` must be at least 1, got {length}. Pass a larger one.")
     place = np.arange(len(ids)) - np.repeat(np.cumsum(lengths) - lengths, lengths)

@@ -16,7 +16,7 @@ export function neighbors(name, about) {
   }, told);
   look.begin();
   return el("div", { className: "work" }, el("form", { className: "controls", "aria-label": "Which samples" }, given.nodes, n.node, k.node, seed.node, look.node, told.node),
-    el("section", { "aria-label": "Samples and their neighbors" }, el("p", {}, "Left a sample, to its right the training rows nearest to it by their values, and how far off each is."), place));
+    el("section", { "aria-label": "Samples and their neighbors" }, el("p", {}, "Each sample, then the training rows nearest to it by their values, and how far off each is."), place));
 }
 
 function beside({ samples, rows, distances }, about) {
