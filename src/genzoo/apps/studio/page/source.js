@@ -75,7 +75,8 @@ function report({ facts, columns, skipped, bad }) {
 
 // The least and the most are cells of the data, not figures of them.
 function told([head, value]) {
-  return typeof value === "number" && ["least", "most"].includes(head) ? String(value) : value;
+  if (typeof value !== "number" || !["least", "most"].includes(head)) return value;
+  return String(Number.isInteger(value) ? value : Number(value.toPrecision(7))); // as many digits as a float has
 }
 
 export function data(view) {
