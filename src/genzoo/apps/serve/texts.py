@@ -164,29 +164,30 @@ async def told_in_pieces(
         before: What each text begins with.
     """
     waiting = Waiting(request, served.line, jobs, served.seconds(asked.timeout))
-    first = await waiting.next()
+    told: dict[int, list[Told]] = {}
+
+    def heard(news: Sequence[tuple[int, Any]]) -> str:
+        """The events of what came."""
+        told.update({i: each for i, each in news if not isinstance(each, Piece)})
+        pieces = [(i, each) for i, each in news if isinstance(each, Piece)]
+        return "".join(event(head | {"choices": [shown(i * jobs[i].n + piece.row, *piece[1:])]})
+                       for i, piece in pieces)  # fmt: skip
 
     async def events() -> AsyncIterator[str]:
-        for i, text in enumerate(before):
-            for row in range(jobs[i].n) if text else ():
-                yield event(head | {"choices": [shown(i * jobs[i].n + row, text, None, ())]})
-        told: dict[int, list[Told]] = {}
-        news = first
-        while True:
-            pieces = [(i, each) for i, each in news if isinstance(each, Piece)]
-            told.update({i: each for i, each in news if not isinstance(each, Piece)})
-            if pieces:
-                yield "".join(event(head | {"choices": [shown(i * jobs[i].n + piece.row, *piece[1:])]})
-                              for i, piece in pieces)  # fmt: skip
-            if len(told) == len(jobs):
-                break
-            news = await waiting.next()
+        while len(told) < len(jobs):
+            if pieces := heard(await waiting.next()):
+                yield pieces
         counts = usage(served, jobs, [told[i] for i in range(len(jobs))])
         if asked.stream_options is not None and asked.stream_options.include_usage:
             yield event(head | {"choices": [], "usage": counts})
         yield "data: [DONE]\n\n"
 
-    return streamed(events())
+    first = heard(await waiting.next())
+    begun = "".join(
+        event(head | {"choices": [shown(i * jobs[i].n + row, text, None, ())]})
+        for i, text in enumerate(before) for row in range(jobs[i].n) if text
+    )  # fmt: skip
+    return streamed(events(), begun + first)
 
 
 def usage(served: Served, jobs: Sequence[Spoken], told: Sequence[Sequence[Told]]) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -102,25 +103,42 @@ def event(data: dict[str, Any], kind: str | None = None) -> str:
     return (f"event: {kind}\n" if kind else "") + f"data: {json.dumps(data, ensure_ascii=False)}\n\n"
 
 
-def streamed(events: AsyncIterator[str]) -> "Response":
-    """Events that are sent one by one, the first at once; they end themselves if the client goes away."""
+def streamed(events: AsyncIterator[str], begun: str = "") -> "Response":
+    """Events that are sent one by one, as soon as there are some; they end themselves if the client goes away.
+
+    Args:
+        events: The events.
+        begun: Those that are there already.
+    """
+    return _kind_of_events()(events, begun)
+
+
+@functools.cache
+def _kind_of_events() -> Any:
+    """An answer that is sent in parts; written once, when what answers HTTP is there."""
     from starlette.responses import Response
 
     class Events(Response):
         media_type = "text/event-stream"
 
+        def __init__(self, events: AsyncIterator[str], begun: str) -> None:
+            super().__init__()
+            self.events, self.begun = events, begun.encode()
+            del self.headers["content-length"]
+
         async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
             if scope["http_version"] == "1.0":  # which knows no parts
-                whole = b"".join([part async for part in _sent(events)])
+                whole = self.begun + b"".join([part async for part in _sent(self.events)])
                 await Response(whole, media_type=self.media_type)(scope, receive, send)
                 return
-            del self.headers["content-length"]
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            async for part in _sent(events):
+            if self.begun:
+                await send({"type": "http.response.body", "body": self.begun, "more_body": True})
+            async for part in _sent(self.events):
                 await send({"type": "http.response.body", "body": part, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    return Events()
+    return Events
 
 
 async def _sent(events: AsyncIterator[str]) -> AsyncIterator[bytes]:
