@@ -211,7 +211,8 @@ class Expression:
                 case ast.Call():
                     self._check_call(node)
                 case ast.Name(id=name) if name not in self._names and node not in functions:
-                    raise self._error(f"may name {', '.join(sorted(self._names))}", node, self._named("Check it."))
+                    fix = self._named("Check the name.")
+                    raise self._error(f"may name {', '.join(sorted(self._names))}", node, fix)
                 case ast.Constant(value=value) if node not in texts and not _is_number(value):
                     fix = "Join statements by `and` and `or`." if re.search("[&|]", self.text) else "Write a number."
                     raise self._error("may hold finite numbers", node, fix)
