@@ -31,7 +31,7 @@ from genzoo import load, read, train
 from genzoo.data.codecs.image import ImageCodec
 from genzoo.zoo.loading import Run
 
-CLIENTS, TOKENS, ALONE = 64, 32, 100
+CLIENTS, TOKENS, ALONE, TURNS = 64, 32, 100, 30
 PAUSE = 0.05  # seconds before one asks again who waits for the first symbol
 BEGINNING = "the "
 TICK = os.sysconf("SC_CLK_TCK")
@@ -122,20 +122,23 @@ def loaded(
 
 
 def one_by_one(server: Server, route: str, body: Callable[[int], Body], bare: Callable[[int], object]) -> Body:
-    """What a request of a single client costs the server's processor beyond what the bare call costs this one's."""
-    answer = call = 0.0
+    """What a request of a single client costs the server's processor beyond what the bare call costs this one's: the
+    medians of turns, since neighbors on the machine come and go."""
+    answers, calls = [], []
     with contextlib.closing(connected(server)) as connection:
-        for i in range(ALONE):  # in turns: neighbors on the machine come and go
-            before = server.processor_seconds() if i % 10 == 0 else before
-            asked(connection, "POST", route, body(i))
-            if i % 10 == 9:
-                answer, before = answer + server.processor_seconds() - before, 0.0
-                began = time.process_time()
-                for k in range(i - 9, i + 1):
-                    bare(k)
-                call += time.process_time() - began
-    figures = {"answer ms": answer, "bare call ms": call, "overhead ms": answer - call}
-    return {name: round(1000 * value / ALONE, 2) for name, value in figures.items()}
+        for turn in range(TURNS):
+            numbers = range(10 * turn, 10 * turn + 10)
+            before = server.processor_seconds()
+            for i in numbers:
+                asked(connection, "POST", route, body(i))
+            answers.append((server.processor_seconds() - before) / len(numbers))
+            began = time.process_time()
+            for i in numbers:
+                bare(i)
+            calls.append((time.process_time() - began) / len(numbers))
+    more = [answer - call for answer, call in zip(answers, calls, strict=True)]
+    figures = {"answer ms": answers, "bare call ms": calls, "overhead ms": more}
+    return {name: round(1000 * float(np.median(values)), 2) for name, values in figures.items()}
 
 
 def first_symbols(server: Server, run: Path) -> dict[str, float]:
