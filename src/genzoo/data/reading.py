@@ -36,6 +36,7 @@ from genzoo.data.readers.hub import PREFIX, is_hub, read_hub, read_hub_object
 from genzoo.data.readers.idx import is_idx_folder, read_idx_folder
 from genzoo.data.readers.mappings import read_mapping, read_pair, read_tensor
 from genzoo.data.readers.moving import FROM, MOVING, read_moving
+from genzoo.data.readers.programs import PROGRAMS, read_programs
 from genzoo.data.readers.sequences import read_sequences
 from genzoo.data.readers.text import read_two_texts
 from genzoo.data.readers.torch_dataset import read_items
@@ -70,12 +71,12 @@ def read(
 
     Args:
         source: `digits`, `verse`, `shapes`, a toy density (`ring`, …), clips made of MNIST (`moving_digits`,
-            `moving_pairs`), demonstrations of an environment (`fork`, …); a folder of IDX pairs; a folder, zip or tar
-            of images, clips or sounds, an archive of sequences; a file of a table (`.csv`, `.tsv`, `.parquet`), of
-            text (`.txt`), of records (`.jsonl`, `.json`), of molecules (`.smi`) or of arrays (`.npy`, `.npz`), or a
-            folder of such files, one per split, or of parallel texts; a pair of text files; `hub:NAME`; a tensor or
-            array, a frame of pandas or polars, a list of rows or texts, a pair (x, given), a mapping of names to
-            tensors, or a data set of PyTorch or of `datasets`.
+            `moving_pairs`), small programs (`minipython`), demonstrations of an environment (`fork`, …); a folder of
+            IDX pairs; a folder, zip or tar of images, clips or sounds, an archive of sequences; a file of a table
+            (`.csv`, `.tsv`, `.parquet`), of text (`.txt`), of records (`.jsonl`, `.json`), of molecules (`.smi`) or of
+            arrays (`.npy`, `.npz`), or a folder of such files, one per split, or of parallel texts; a pair of text
+            files; `hub:NAME`; a tensor or array, a frame of pandas or polars, a list of rows or texts, a pair (x,
+            given), a mapping of names to tensors, or a data set of PyTorch or of `datasets`.
         given: What the rows are conditioned on: one name, and `Data.given` is a tensor, or several, and it is a
             mapping; "*" is everything that is not x; "text=caption|caption_zh" is a condition "text", one of these
             columns drawn for each row in every epoch. None: unconditional, even where there are labels; only a pair
@@ -207,6 +208,8 @@ def _reader(source: Any, options: Mapping[str, Any]) -> tuple[Reader, Any]:
             return read_demonstrations, source
         case str() if source in MOVING:
             return read_moving, (source, _found(FROM))
+        case str() if source in PROGRAMS:
+            return read_programs, source
         case str() if source.startswith(PREFIX):
             return read_hub, source
         case str() | Path():
@@ -253,6 +256,7 @@ def _found(source: str | Path) -> Path:
         *EMBEDDED,
         *DEMONSTRATIONS,
         *MOVING,
+        *PROGRAMS,
         *(
             other.name
             for other in (Path(root).iterdir() if root and Path(root).is_dir() else ())

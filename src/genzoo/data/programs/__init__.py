@@ -1,0 +1,1 @@
+"""Small programs as data: operations, tasks made of them, and problems of others."""
