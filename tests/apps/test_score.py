@@ -145,3 +145,20 @@ def test_a_toy_is_named_as_data_by_a_run_of_one(tmp_path: Path) -> None:
     """Toys have columns, and no kinds that could be asked for."""
     genzoo.train("gaussian", "ring", out=tmp_path / "run")
     assert "of 20,000 rows" in said("score", tmp_path / "run", "--data", "moons", "--out", tmp_path / "s.csv")
+
+
+def test_texts_given_texts_are_spelled_in_the_symbols_of_the_run_however_few(tmp_path: Path) -> None:
+    for name, words in (("pairs.en", "ab"), ("pairs.de", "xyz")):
+        (tmp_path / name).write_text("".join(f"{words[i % len(words)]}{i % 7}\n" for i in range(90)))
+    data, small = genzoo.read(tmp_path, given="en", x="de"), {"width": 8, "depth": 1, "heads": 1}
+    genzoo.train("gpt", data, out=tmp_path / "run", steps=2, settings=small)
+    for name, text in (("one.csv", "en,de\na3,x3\n"), ("one.jsonl", '{"en": "a3", "de": "x3"}\n')):
+        (tmp_path / "new").mkdir(exist_ok=True)
+        (tmp_path / "new" / name).write_text(text)
+        assert "1 of 1 rows" in said(
+            "score", tmp_path / "run", "--data", tmp_path / "new" / name, "--out", tmp_path / name
+        )
+    model = genzoo.load(tmp_path / "run")
+    told = model.generative.log_prob(model.codec.rows(["x3"]).long(), model.given_codecs[""].rows(["a3"]).long())
+    for name in ("one.csv", "one.jsonl"):
+        assert [float(row["log_prob"]) for row in scores(tmp_path / name)] == pytest.approx(told.tolist(), rel=1e-4)

@@ -394,7 +394,9 @@ def test_rows_of_a_file_are_scored_beside_held_out_ones(studio, home):
     brought = told(studio, "/studio/data?name=brought.csv", b"x,y\n0.5,0.25\n")["data"]
     assert told(studio, "/studio/score", {"model": "moons", "data": brought, "once": True})["rows"] == 1
     assert [place in told(studio, "/studio/data")["files"] for place in (brought, kept)] == [False, True]
-    studio.sources.forget(str(home / "moons" / "config.json"))
+    for path, was_there in ((home / "moons" / "config.json", False), ("\0", False), (kept, True), (kept, False)):
+        assert told(studio, "/studio/forget", {"data": str(path)}) == {"removed": was_there}
+    assert kept not in told(studio, "/studio/data")["uploads"]
     assert (home / "moons" / "config.json").is_file(), "what was not uploaded stays"
     own = told(studio, "/studio/score", {"model": "moons", "rows": 50})
     assert (len(own["log_prob"]), own["held_out"]) == (50, [])

@@ -77,6 +77,14 @@ def test_a_flat_folder_has_no_labels(tmp_path: Path) -> None:
         read(tmp_path / "again", given="label")
 
 
+def test_one_picture_is_a_row_of_its_own(tmp_path: Path) -> None:
+    for k, picture in enumerate(pixels(4, 5, 5, 3)):
+        save(tmp_path / f"{k}.png", picture)
+    whole, one = read(tmp_path), read(tmp_path / "2.png")
+    assert (len(one.rows()), one.name, one.space) == (1, "2", whole.space)
+    assert torch.equal(one.rows().x, whole.x[2:3])
+
+
 def test_hidden_files_and_others_are_left_alone(tmp_path: Path) -> None:
     image_folder(tmp_path)
     for name in (".DS_Store", "cat/._0.png", "__MACOSX/0.png", "readme.txt"):

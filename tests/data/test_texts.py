@@ -163,6 +163,28 @@ def test_parallel_files(tmp_path: Path) -> None:
         read(tmp_path / "pairs")
 
 
+def test_parallel_files_that_no_split_names(tmp_path: Path) -> None:
+    for name in ("corpus.en", "corpus.de"):
+        lines(tmp_path / name, [f"{name} {i}" for i in range(100)])
+    (tmp_path / "README.md").write_text("Sentences.")
+    data = read(tmp_path, x="de", given="en")
+    assert sum(len(rows) for rows in data.splits.values()) == 100
+    assert data.codec.texts(data.test.x[:1])[0].removeprefix("corpus.de") == (
+        data.given_codecs[""].texts(data.test.given[:1])[0].removeprefix("corpus.en")
+    )
+    for name in ("other.en", "other.de"):
+        lines(tmp_path / name, ["one"] * 3)
+    with pytest.raises(DataError, match="or one file per split"):
+        read(tmp_path, x="de", given="en")
+
+
+def test_arrays_of_one_name_are_no_languages(tmp_path: Path) -> None:
+    lines(tmp_path / "a.csv", ["x,y", "1,2"])
+    lines(tmp_path / "a.tsv", ["x\ty", "1\t2"])
+    with pytest.raises(DataError, match="or one file per split"):
+        read(tmp_path)
+
+
 def test_two_files_line_by_line(tmp_path: Path) -> None:
     first, second = lines(tmp_path / "a.txt", ["one", "two"] * 60), lines(tmp_path / "b.txt", ["eins", "zwei"] * 60)
     data = read((first, second))

@@ -276,12 +276,10 @@ def _may_be_data(path: Path) -> bool:
 def _path_reader(path: Path, options: Mapping[str, Any]) -> tuple[Reader, Path]:
     if path.is_dir() and is_idx_folder(path):
         return read_idx_folder, path
-    if path.is_dir() or path.name.lower().endswith(ARCHIVES):
+    if path.is_dir() or path.name.lower().endswith((*ARCHIVES, *images.SUFFIXES, *audio.SUFFIXES)):
         return _folder_reader(path, options), path
     if path.name.lower().endswith(tuple(ENDINGS)):
         return read_file, path
-    if path.suffix.lower() in (*images.SUFFIXES, *audio.SUFFIXES):
-        raise DataError(f"A source must be a table, a text or a folder, got {path.name!r}. Name the folder it is in.")
     known = ", ".join([*ENDINGS, *ARCHIVES])
     named = f"{path.stem}.txt if it is text, {path.stem}.csv if it is a table"
     raise DataError(f"A file must end in one of {known}, got {path.name!r}. Name it {named}, or else convert it.")

@@ -1,7 +1,7 @@
 """Other texts in the symbols of first ones, so that a model of the first can be asked about them, however few."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,13 +11,15 @@ from torch.nn.functional import pad
 
 from genzoo.core import Space
 from genzoo.core.errors import DataError
+from genzoo.core.given import GivenSpaceLike, is_null
+from genzoo.data.codec import Codec
 from genzoo.data.codecs.text import SpellingCodec, padded
 from genzoo.data.data import Data
 from genzoo.data.readers.spelling import cut
 from genzoo.data.reading import heeds
 from genzoo.data.split import Splits, tail
 
-__all__ = ["asked_of_texts", "by_rows", "respelled"]
+__all__ = ["asked_of_texts", "by_rows", "respelled", "with_conditions_respelled"]
 
 CUT = ("unit", "vocabulary", "length", "window", "lines")  # what a text is cut into, and by what
 
@@ -71,19 +73,65 @@ def respelled(data: Data, space: Space, codec: SpellingCodec, length: int | None
     if data.space.shape == (1,) and not data.space.ragged and most > 1:
         x, splits = _stretches(data, own, codec, most)
         return dataclasses.replace(data, space=space, x=x, splits=splits, codec=codec, view=None, origin=None)
-    ids, lengths = codec.spelled(own.texts(data.x))
+    x = _anew(own.texts(data.x), space, codec, "Texts", length)
+    return dataclasses.replace(data, space=space, x=x, codec=codec, view=None, origin=None)
+
+
+def with_conditions_respelled(data: Data, spaces: GivenSpaceLike, codecs: Mapping[str, Codec]) -> Data:
+    """Data whose conditions that are texts are rows of other spaces, in other symbols.
+
+    Args:
+        data: The data.
+        spaces: What the conditions are to be.
+        codecs: In whose symbols, by condition.
+
+    Raises:
+        DataError: If one has a symbol that its codec lacks, or too many.
+    """
+    given, known, classes = data.given, data.given_space, dict(data.classes)
+    for name, codec in codecs.items():
+        space = spaces[name] if isinstance(spaces, Mapping) else spaces
+        old = given.get(name) if isinstance(given, Mapping) else given
+        if old is None or space is None or len(space.shape) != 1 or not isinstance(codec, SpellingCodec):
+            continue
+        there = ~is_null(old)
+        texts = _texts(old[there], data.given_codecs.get(name), classes.get(name))
+        if texts is None:
+            continue
+        new = torch.full((len(old), *space.shape), -1)
+        if texts:
+            new[there] = _anew(texts, space, codec, f"Texts of {name or 'the condition'}").long()
+        given = {**given, name: new} if isinstance(given, Mapping) else new
+        known = {**known, name: space} if isinstance(known, Mapping) else space
+        classes.pop(name, None)
+    own = {**data.given_codecs, **codecs}
+    return dataclasses.replace(data, given=given, given_space=known, given_codecs=own, classes=classes)
+
+
+def _texts(rows: Tensor, codec: Codec | None, classes: Sequence[str] | None) -> list[str] | None:
+    """What a condition says; few texts are read as classes. None if it is neither."""
+    if isinstance(codec, SpellingCodec):
+        return codec.texts(rows)
+    return None if codec is not None or classes is None or rows.ndim > 1 else [classes[k] for k in rows.tolist()]
+
+
+def _anew(
+    texts: Sequence[str], space: Space, codec: SpellingCodec, what: str, length: int | None = None
+) -> Shaped[Tensor, "n T"]:
+    """Texts as rows of a space, each padded to its length."""
+    (most,) = space.shape
+    ids, lengths = codec.spelled(texts)
     if length is not None:
         ids, lengths = cut(ids, lengths, length)
     bad = lengths > most if space.ragged else lengths != most
     if bad.any():
         must, row = "at most" if space.ragged else "exactly", int(bad.nonzero()[0][0])
         raise DataError(
-            f"Texts must have {must} {most} symbols each, as those that were learned, got {int(lengths[row]):,} in "
+            f"{what} must have {must} {most} symbols each, as those that were learned, got {int(lengths[row]):,} in "
             f"row {row}. Leave it out, or cut it."
         )
     x = padded(ids, lengths, codec.levels)
-    x = pad(x, (0, most - x.shape[1]), value=codec.levels)
-    return dataclasses.replace(data, space=space, x=x, codec=codec, view=None, origin=None)
+    return pad(x, (0, most - x.shape[1]), value=codec.levels)
 
 
 def _stretches(

@@ -19,7 +19,7 @@ from genzoo.data.dates import DateForm
 from genzoo.data.forms import Form
 from genzoo.data.readers.hub import is_pinned, is_remote
 from genzoo.data.recode import kinds_of, recoded
-from genzoo.data.respell import asked_of_texts, respelled
+from genzoo.data.respell import asked_of_texts, respelled, with_conditions_respelled
 from genzoo.data.view import BINARIZE
 from genzoo.training.order import rows_of
 from genzoo.zoo import store
@@ -109,7 +109,11 @@ def _refuse_fetching(source: Any, online: bool) -> None:
 
 
 def other_data(
-    config: store.RunConfig, codec: Codec, source: str, unseen: Literal["error", "missing"] = "error"
+    config: store.RunConfig,
+    codec: Codec,
+    source: str,
+    unseen: Literal["error", "missing"] = "error",
+    given_codecs: Mapping[str, Codec] | None = None,
 ) -> Data:
     """Data that a run has not seen, read as its own were; the words of a table are those of the run.
 
@@ -118,6 +122,7 @@ def other_data(
         codec: Its codec.
         source: Where the data are.
         unseen: Whether words that the run has not seen are refused, or missing.
+        given_codecs: Those of its conditions, by name.
 
     Raises:
         Mistake: If they are of another space.
@@ -133,12 +138,15 @@ def other_data(
     data = read(source, **asked)
     if isinstance(codec, SpellingCodec) and isinstance(data.codec, SpellingCodec):
         data = respelled(data, space, codec, said.get("length"))
+    data = with_conditions_respelled(data, given, given_codecs or {})
     if named and isinstance(data.codec, TableCodec | PointsCodec):
         only = (config.data.given or ["given"])[0]
         data = recoded(data, space, codec, given, config.data.classes, only, unseen=unseen)
-    if data.space != space or data.given_space != given:
+    if (data.space, data.given_space) != (space, given):
+        same = data.space == space
+        told = f"conditions ({given}), got {data.given_space}" if same else f"space ({space}), got {data.space}"
         raise Mistake(
-            f"The data must be of the run's space ({space}), got {data.space}.",
+            f"The data must be of the run's {told}.",
             f"Bring it to the form of {config.data.name}, which the run was trained on.",
         )
     return data

@@ -124,6 +124,8 @@ def test_what_no_guide_can_be_is_refused() -> None:
         model.sample(1, given, seed=0, guidance=2.0, guide="zero")
     with pytest.raises(ValueError, match="a larger one, got 2 and 1"):
         model.sample(1, given, seed=0, guidance=2.0, guided_from=2.0, guided_to=1.0)
+    with pytest.raises(ValueError, match="against, guide must come with guidance, got none"):
+        model.sample(1, given, seed=0, guide="rescaled", against=1)
 
 
 class Bayes(nn.Module):

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -289,7 +289,8 @@ def data_of(run: "Run", source: str | None, online: bool, unseen: str = "error")
         return run.data(online=online)
     from genzoo.zoo.inputs import other_data
 
-    return other_data(run.config, run.codec, source, "missing" if unseen == "missing" else "error")
+    way: Literal["error", "missing"] = "missing" if unseen == "missing" else "error"
+    return other_data(run.config, run.codec, source, way, run.given_codecs)
 
 
 def refuse_way(unseen: str) -> None:

@@ -37,9 +37,10 @@ class Sources:
     def listed(self) -> dict[str, Any]:
         """What can be named: embedded data, uploads, and what lies directly in the allowed folders."""
         below = [path for root in self.roots[1:] if root.is_dir() for path in sorted(root.iterdir())]
-        uploads = sorted(self.uploads.iterdir()) if self.uploads.is_dir() else []
-        seen = [str(path) for path in (*uploads, *below) if not path.name.startswith(".")]
-        return {"embedded": sorted(names()), "files": seen, "roots": [str(root) for root in self.roots]}
+        uploads = [str(path) for path in self._uploaded()]
+        files = uploads + [str(path) for path in below if not path.name.startswith(".")]
+        roots = [str(root) for root in self.roots]
+        return {"embedded": sorted(names()), "files": files, "uploads": uploads, "roots": roots}
 
     def word(self, said: str) -> str:
         """What is read under a name.
@@ -70,7 +71,7 @@ class Sources:
         self.uploads.mkdir(parents=True, exist_ok=True)
         kept = sum(path.stat().st_size for path in self.uploads.iterdir())
         if kept + len(content) > self.most:
-            raise Refusal(413, f"All uploads must have at most {self.most:,} bytes. Remove some from {self.uploads}.",
+            raise Refusal(413, f"All uploads must have at most {self.most:,} bytes. Remove some on the page Data.",
                           None, "too_large")  # fmt: skip
         stem, ending = (f"data-{plain}" if plain == CONFIG else plain).rsplit(".", 1)
         taken = (f"{stem}.{ending}" if k == 1 else f"{stem}-{k}.{ending}" for k in range(1, 10_000))
@@ -79,15 +80,21 @@ class Sources:
             draft.write_bytes(content)
         return str(path)
 
-    def forget(self, said: str) -> None:
-        """Removes a file that was uploaded; any other stays.
+    def forget(self, said: str) -> bool:
+        """Removes a file that was uploaded, and says whether it was one; any other stays.
 
         Args:
             said: Its place.
         """
-        path = Path(said).resolve()
-        if path.parent == self.uploads.resolve() and path.is_file():
-            path.unlink()
+        ours = [path for path in self._uploaded() if said in (str(path), str(path.resolve())) and path.is_file()]
+        for path in ours:
+            path.unlink(missing_ok=True)
+        return bool(ours)
+
+    def _uploaded(self) -> list[Path]:
+        """What was uploaded, drafts aside."""
+        paths = sorted(self.uploads.iterdir()) if self.uploads.is_dir() else []
+        return [path for path in paths if not path.name.startswith(".")]
 
 
 def _is_there(path: Path) -> bool:

@@ -17,7 +17,7 @@ from genzoo.apps.studio import asking, board, near, page, samples, scored, train
 from genzoo.apps.studio.commands import Commands
 from genzoo.apps.studio.library import Library
 from genzoo.apps.studio.sources import Sources, checked, said
-from genzoo.apps.studio.wire import Check, Compared, Near, Resumed, Samples, Scored, Stopped, Trained, Walk
+from genzoo.apps.studio.wire import Check, Compared, Forgotten, Near, Resumed, Samples, Scored, Stopped, Trained, Walk
 from genzoo.core.abilities import Latent
 from genzoo.data.codecs.text import SpellingCodec
 from genzoo.data.reading import options_of_reading
@@ -167,6 +167,11 @@ class Studio:
         async def upload(request: Request, name: str) -> dict[str, str]:
             """Keeps a file."""
             return {"data": await asyncio.to_thread(self.sources.keep, name, await request.body())}
+
+        @router.post("/forget")
+        def forget(asked: Forgotten) -> dict[str, Any]:
+            """Removes a file that was uploaded; runs that were trained on it keep what they have learned."""
+            return {"removed": self.sources.forget(asked.data)}
 
         @router.post("/check")
         def check(asked: Check) -> dict[str, Any]:

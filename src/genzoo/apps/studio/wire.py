@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from genzoo.apps.serve.wire import Asked
 
-__all__ = ["Check", "Compared", "Near", "Resumed", "Samples", "Scored", "Stopped", "Trained", "Walk"]
+__all__ = ["Check", "Compared", "Forgotten", "Near", "Resumed", "Samples", "Scored", "Stopped", "Trained", "Walk"]
 
 Name = Annotated[str, Field(min_length=1, max_length=500)]
 Names = Annotated[list[Name], Field(max_length=100)]
@@ -86,6 +86,16 @@ class Check(Strict):
     given: Names = Field(default_factory=list)
     x: Names = Field(default_factory=list)
     read: Settings = Field(default_factory=dict)
+
+
+class Forgotten(Strict):
+    """A file that was uploaded and is to be removed.
+
+    Attributes:
+        data: Its place.
+    """
+
+    data: Name
 
 
 class Trained(Check):

@@ -109,6 +109,19 @@ class Folder(Files):
                 yield f"{above}{name}", f"{found.st_size} {found.st_mtime_ns}"
 
 
+class Alone(Files):
+    """One file, as a folder that holds nothing else."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, found = path, path.stat()
+        stamp = f"{found.st_size} {found.st_mtime_ns}"
+        super().__init__(path.stem, {path.name.lstrip("."): stamp}, str(path.resolve()))
+
+    def read(self, name: str) -> bytes:
+        with told(name, fix="Check its permissions."), open_plain(self.path) as file:
+            return _bounded(name, file.read)
+
+
 class Zip(Files):
     """The members of a zip archive."""
 
@@ -228,7 +241,7 @@ def shards_of(path: Path) -> list[Path]:
 
 
 def open_files(path: Path) -> Files:
-    """The files of a folder, of an archive, or of the shards that a pattern names.
+    """The files of a folder, of an archive, or of the shards that a pattern names; any other file stands alone.
 
     Raises:
         DataError: If an archive cannot be read, or holds what an archive of data has no need of.
@@ -243,6 +256,8 @@ def open_files(path: Path) -> Files:
         return Folder(path)
     if is_pattern(path):
         return Shards(path)
+    if not path.name.lower().endswith(ARCHIVES):
+        return Alone(path)
     return Zip(path) if path.name.lower().endswith(".zip") else Tar(path)
 
 

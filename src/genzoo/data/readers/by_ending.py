@@ -77,8 +77,11 @@ def read_together(folder: Path, asked: Asked) -> Source:
     """
     paths = sorted(path for path in folder.iterdir() if path.exists() and not path.is_dir())
     name = folder.resolve().name
-    if parallel := parallel_files(paths):
-        return read_parallel(name, _by_split(parallel), asked)
+    if parallel := _parallel(paths):
+        pairs = {"": next(iter(parallel.values()))} if len(parallel) == 1 else _by_split(parallel)
+        if len(parallel) > 1 and ("train" not in pairs or len(pairs) < len(parallel)):
+            raise _unclear(folder, [path for files in parallel.values() for path in files.values()], paths)
+        return read_parallel(name, pairs, asked)
     known = [path for path in paths if _ending(path) and not path.name.lower().startswith("readme")]
     known = [path for path in known if not path.name.lower().endswith(".json")] or known  # that describe the others
     readers = {_reader(path, asked) for path in known}
@@ -99,7 +102,12 @@ def readers_of(path: Path) -> set[Together]:
     paths = list(path.iterdir()) if path.is_dir() else [path]
     found = {ENDINGS[_ending(path)] for path in paths if _ending(path)}
     found |= {read_tables} if any(_is_table(path) for path in paths) else set()
-    return found | ({read_texts} if path.is_dir() and parallel_files(paths) else set())
+    return found | ({read_texts} if path.is_dir() and _parallel(paths) else set())
+
+
+def _parallel(paths: Sequence[Path]) -> dict[str, dict[str, Path]]:
+    """Parallel texts among files: what has an ending of its own, or tells of the others, is in no language."""
+    return parallel_files([path for path in paths if not _ending(path) and not path.name.lower().startswith("readme")])
 
 
 def _reader(path: Path, asked: Asked) -> Together:

@@ -309,6 +309,11 @@ class Diffusion(GenerativeModel):
         all that the network says, for held-out rows may lie outside.
         """
         ends, against = self.span, asked.get("against")
+        lone = sorted(asked.keys() & AskedGuide.__annotations__.keys())
+        if lone and "guidance" not in asked:
+            raise ValueError(
+                f"{', '.join(lone)} must come with guidance, got none. Pass guidance=2, say, or leave it out."
+            )
         if not asked.get("guidance"):
             return Clipped(self._sampled_mean, *ends)
         if not self.given_space or (against is None and not self.takes_null()):

@@ -9,8 +9,7 @@ export function scoring(name, about) {
   const drop = el("div", { className: "drop" }, field("A file", input, hint(about)), el("p", {}, "… or drop it here. It is removed once it is scored."));
   const typed = el("input", { type: "text", autocomplete: "off", placeholder: `${about.genzoo.data}, test rows` });
   const work = async (files, signal) => {
-    const pictures = about.genzoo.kind === "image" && files.length && [...files].every((file) => file.type.startsWith("image/"));
-    fill(place, pictures ? await ofPictures(name, [...files], signal) : await ofData(name, await named(files, typed.value, signal), signal));
+    fill(place, await (files.length ? ofFiles(name, about.genzoo.kind, [...files], signal) : ofData(name, typed.value ? { data: typed.value } : {}, signal)));
   };
   const go = runner("Score", (signal) => work(input.files, signal), told);
   input.addEventListener("change", go.begin);
@@ -23,20 +22,29 @@ export function scoring(name, about) {
 
 function hint({ genzoo, lines, shape }) {
   const text = lines ? "A text, a line for each row." : `A text: ${shape[0]} symbols are a row, and what is left over is not scored.`;
-  return { image: "A picture of the run's size, several, or an archive of them.", text }[genzoo.kind] ?? "In the form of the run's data, as CSV.";
+  return { image: "A picture of the run's size, several, or an archive of them.", audio: "A sound, several, or an archive of them.", text }[genzoo.kind] ?? "In the form of the run's data, as CSV.";
 }
 
-// Which data: a file that is brought is kept until it is scored.
-async function named(files, typed, signal) {
-  if (!files.length) return typed ? { data: typed } : {};
-  return { data: (await send(`/studio/data?${new URLSearchParams({ name: files[0].name })}`, files[0], signal)).data, once: true };
+// A file that is brought is kept until it is scored, or until nobody waits for that any more.
+async function ofFile(name, file, signal) {
+  const { data } = await send(`/studio/data?${new URLSearchParams({ name: file.name })}`, file, signal);
+  try { return await ofData(name, { data, once: true }, signal); } catch (error) {
+    post("/studio/forget", { data }).catch(() => { /* then it stands among the uploads, where it can be removed */ });
+    throw error;
+  }
 }
 
-async function ofPictures(name, files, signal) {
+function ofFiles(name, kind, files, signal) {
+  if (["image", "audio"].includes(kind) && files.every((file) => file.type.startsWith(`${kind}/`))) return eachOf(name, files, signal);
+  if (files.length > 1) throw new Error(`One file is scored at a time, got ${files.length}. Pack them into an archive, or choose one.`);
+  return ofFile(name, files[0], signal);
+}
+
+async function eachOf(name, files, signal) {
   const input = await Promise.all(files.map(encoded));
   const found = await post("/v1/score", { model: name, input }, signal);
   const rows = found.data.map((row, i) => [files[i].name, row.log_prob, row.bits_per_dim ?? "–"]);
-  return table(`log p in nats (${found.likelihood})`, ["picture", "log p", "bits/dim"], rows);
+  return table(`log p in nats (${found.likelihood})`, ["file", "log p", "bits/dim"], rows);
 }
 
 function encoded(file) {

@@ -1,7 +1,7 @@
 // Which data: embedded, uploaded, or a path below an allowed folder; and what `genzoo data check` says of them.
 
 import { get, post, send } from "./ask.js";
-import { field, runner } from "./controls.js";
+import { button, field, runner } from "./controls.js";
 import { el, fill, status, table } from "./dom.js";
 
 const MOST = 32 * 1024 * 1024;
@@ -79,8 +79,27 @@ function told([head, value]) {
   return String(Number.isInteger(value) ? value : Number(value.toPrecision(7))); // as many digits as a float has
 }
 
+// What was uploaded, each with a button that removes it.
+function uploads() {
+  const told = status(), rows = el("ul", {});
+  const show = async () => {
+    const { uploads: kept } = await get("/studio/data");
+    fill(rows, kept.length ? kept.map((path) => el("li", { className: "row" }, el("code", {}, path.split("/").at(-1)), button("Remove", () => remove(path), { className: "quiet", "aria-label": `Remove ${path.split("/").at(-1)}` }))) : el("li", {}, "None."));
+  };
+  const remove = async (path) => {
+    try {
+      await post("/studio/forget", { data: path });
+      await show();
+      told.say(`${path.split("/").at(-1)} is removed.`);
+    } catch (error) { told.fail(error); }
+  };
+  const node = el("details", {}, el("summary", {}, "Uploaded files"), el("p", {}, "A run that was trained on a file needs it to go on, and to be measured."), rows, told.node);
+  node.addEventListener("toggle", () => { if (node.open) show().catch((error) => told.fail(error)); });
+  return node;
+}
+
 export function data(view) {
   const chosen = source(), check = checking(chosen.read);
   fill(view, el("h1", {}, "Data"), el("p", {}, "What genzoo understands of a source, before anything is trained on it. ", el("a", { href: "#/train" }, "Train on data"), "."),
-    el("div", { className: "work" }, el("div", { className: "controls" }, chosen.node, check.node), el("section", { "aria-label": "What was understood" }, check.place)));
+    el("div", { className: "work" }, el("div", { className: "controls" }, chosen.node, check.node, uploads()), el("section", { "aria-label": "What was understood" }, check.place)));
 }
