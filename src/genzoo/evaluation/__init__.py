@@ -27,6 +27,7 @@ __getattr__, __dir__, __all__ = attach(
         "extractors": ["Extractor", "OfModule", "RandomFeatures", "Values", "extractor_named"],
         "judge": ["Judge", "JudgeSettings", "judge_made_for", "judges", "read_judge", "shipped_judge", "write_judge"],
         "nearest": ["judge_for", "nearest_judge", "recognition"],
+        "passing": ["pass_at", "pass_rate"],
         "probing": ["linear_probe"],
         "protocol": ["Examiner", "Findings", "Protocol", "evaluate"],
         "matching": ["recall_at", "retrieval", "zero_shot"],

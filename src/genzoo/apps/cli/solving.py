@@ -8,6 +8,14 @@ import typer
 
 from genzoo.apps.cli.heartbeat import Heartbeat
 from genzoo.apps.cli.pictures import read_pictures
+from genzoo.apps.cli.programming import (
+    AllowOption,
+    SignatureOption,
+    TaskArgument,
+    TestOption,
+    TriesOption,
+    write_programs,
+)
 from genzoo.apps.cli.solved import Written, calibrations_of, keep_calibrations
 from genzoo.apps.cli.using import DataOption, RunPath, SplitOption, data_of, loaded_on, rows_of
 from genzoo.apps.cli.words import pairs, print_json, print_table
@@ -27,15 +35,27 @@ __all__ = ["COMMANDS"]
 BATCH = 64  # rows that are solved at a time
 
 Rows = Callable[[int, int], "tuple[Tensor, Given]"]
+OperatorOption = Annotated[
+    str | None, typer.Option(help="What is seen: mask(0.7), box(14), gray, without(3), decimate(4) …")
+]
+NoiseOption = Annotated[
+    str | None,
+    typer.Option(help="A σ, exact, or poisson(1000); by default 0.05 on [0, 1], exact of tables and texts."),
+]
+CalibrateOption = Annotated[
+    bool, typer.Option("--calibrate", help="Measure heuristics on samples of the run: auto then takes the best.")
+]
 
 
 def solve(
     run: RunPath,
-    operator: Annotated[str, typer.Option(help="What is seen: mask(0.7), box(14), gray, without(3), decimate(4) …")],
-    noise: Annotated[
-        str | None,
-        typer.Option(help="A σ, exact, or poisson(1000); by default 0.05 on [0, 1], exact of tables and texts."),
-    ] = None,
+    task: TaskArgument = None,
+    operator: OperatorOption = None,
+    signature: SignatureOption = None,
+    tests: TestOption = None,
+    n: TriesOption = 10,
+    allow_running_code: AllowOption = False,
+    noise: NoiseOption = None,
     data: DataOption = None,
     split: SplitOption = "test",
     images: Annotated[list[Path] | None, typer.Option("--image", help="A picture instead; may be repeated.")] = None,
@@ -49,15 +69,20 @@ def solve(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     out: Annotated[Path | None, typer.Option(help="A folder; by default in the run's.")] = None,
     only_list: Annotated[bool, typer.Option("--list", help="Tell which methods fit, and why others do not.")] = False,
-    calibrate: Annotated[
-        bool, typer.Option("--calibrate", help="Measure heuristics on samples of the run: auto then takes the best.")
-    ] = False,
+    calibrate: CalibrateOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Draw whole rows given what was seen of them: hidden pixels, colors, sharpness, columns, letters, by one call. A
     line of the picture shows what was seen, the draws, their mean, their spread and the truth. Many rows are solved
-    some at a time, and the same command goes on where it stopped."""
+    some at a time, and the same command goes on where it stopped. A run of programs writes them for a task instead;
+    they are run, and judged, only if that is allowed."""
     read_config(run)
+    if task is not None or signature is not None:
+        said = (task or "", signature or "def f(xs):", tests or ())
+        return write_programs(lambda: loaded_on(run, device), said, n, seed, allow_running_code, as_json=as_json)
+    if operator is None:
+        raise Mistake("What was seen, or what a program must do, must be told, got neither.",
+                      "Use --operator 'mask(0.7)', or name a task and --signature 'def f(xs):'.")  # fmt: skip
     loaded = loaded_on(run, device)
     model, noise = loaded.generative, noise or _usual_noise(loaded)
     seen_by = _seen_by(_by_number(operator, loaded), noise, model.space.shape)
@@ -79,12 +104,7 @@ def solve(
     written = Written(loaded, out or run / "solved" / name, asked)
     _tell_cost(chosen, draws, n, written.done)
     ways = {"method": chosen.name, **ways}
-    with Heartbeat("solve") as beat:
-        for start in range(written.done, n, BATCH):
-            last = min(start + BATCH, n)
-            beat.say(f"drawing {draws} times each of rows {start} to {last - 1}")
-            written.add(_solved(loaded, seen_by, take(start, last), start, (draws, seed), ways), start, n)
-    record = written.finish()
+    record = _solve_all(loaded, seen_by, take, (n, draws, seed), ways, written)
     if as_json:
         return print_json(record)
     lines = [(name, f"{one['value']:.3g}") for name, one in record["figures"].items()]
@@ -96,6 +116,24 @@ def _tell_cost(chosen: "Choice", draws: int, n: int, done: int) -> None:
     there = f", {done} being there" if done else ""
     cost = f"{chosen.calls * draws * (n - done):,} calls of the network for {draws} draws of {n - done} rows{there}"
     say(f"{chosen.name} ({chosen.exactness.value}): {cost}")
+
+
+def _solve_all(
+    loaded: "Run",
+    seen_by: "tuple[Linear, Channel]",
+    take: Rows,
+    how: tuple[int, int, int],
+    ways: dict[str, Any],
+    written: Written,
+) -> dict[str, Any]:
+    """Solves for what is left to do, some rows at a time, and tells all."""
+    n, draws, seed = how
+    with Heartbeat("solve") as beat:
+        for start in range(written.done, n, BATCH):
+            last = min(start + BATCH, n)
+            beat.say(f"drawing {draws} times each of rows {start} to {last - 1}")
+            written.add(_solved(loaded, seen_by, take(start, last), start, (draws, seed), ways), start, n)
+    return written.finish()
 
 
 def _solved(

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from genzoo.apps.cli.beside import told_conditions, write_record
 from genzoo.apps.cli.heartbeat import Heartbeat
+from genzoo.apps.cli.programming import PROBLEMS, AllowOption, pass_rates
 from genzoo.apps.cli.words import pairs, print_json, print_table
 from genzoo.zoo.mistakes import Mistake, unknown
 from genzoo.zoo.sampling import check_sampling
@@ -47,6 +49,7 @@ DataOption = Annotated[str | None, typer.Option(help="A name, a file or a folder
 OnlineOption = Annotated[bool, typer.Option("--online", help="Fetch the run's data from the hub, if they lie there.")]
 SplitOption = Annotated[str, typer.Option(help="Which rows: train, valid or test.")]
 UnseenOption = Annotated[str, typer.Option(help="Words that training lacked: error, or missing.")]
+MetricsOption = Annotated[str | None, typer.Option(help="Of programs: pass@1,pass@10, by the tests of problems.")]
 
 
 def sample(
@@ -86,7 +89,7 @@ def sample(
         drawn_into(loaded, record, draft, path.suffix)
         record = {"run": str(run)} | signed(loaded, record, draft, inside=not plain)
     with whole(path.with_suffix(".json")) as draft:
-        _write_record(draft, record, lambda: _conditions(loaded, n, words))
+        write_record(draft, record, lambda: told_conditions(loaded, n, words, ROWS))
     say(f"{n} samples with seed {seed}: {path}")
     if shown and not wanted["noise"]:
         say(MEAN)
@@ -160,9 +163,14 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     unseen: UnseenOption = "error",
     online: OnlineOption = False,
+    metrics: MetricsOption = None,
+    allow_running_code: AllowOption = False,
 ) -> None:
     """Measure a run on held-out rows; every number with its kind, its error and its protocol."""
     read_config(run)
+    if metrics is not None:
+        load = functools.partial(_with_data, run, device, data, online)
+        return pass_rates(run, load, metrics, split, rows or PROBLEMS, seed, allow_running_code, as_json=as_json)
     from genzoo.evaluation import Examiner, Protocol
     from genzoo.evaluation.measurement import remarks_on
     from genzoo.experiments.contestants import spent_by
@@ -197,10 +205,9 @@ def evaluate(
     print_table(heads, lines)
     if eye.why:
         say(f"Seen by {examiner.extractor.name}. {eye.why}")
-    for remark in remarks_on(found):
+    omitted = (f"Left out: {name}. {reason}" for name, reason in findings.omitted.items())
+    for remark in (*remarks_on(found), *omitted):
         say(remark)
-    for name, reason in findings.omitted.items():
-        say(f"Left out: {name}. {reason}")
     return None
 
 
@@ -268,6 +275,12 @@ def loaded_on(path: Path, device: str) -> "Run":
     run = load(path)
     run.model.to(place)
     return run
+
+
+def _with_data(path: Path, device: str, source: str | None, online: bool) -> "tuple[Run, Data]":
+    """A run, and the data to measure it on."""
+    run = loaded_on(path, device)
+    return run, data_of(run, source, online)
 
 
 def data_of(run: "Run", source: str | None, online: bool, unseen: str = "error") -> "Data":
@@ -463,29 +476,6 @@ def _write_samples(
             write_columns(path, cells)
     else:
         codec.save_parts((x for x, _ in parts), n, path)
-
-
-def _conditions(run: "Run", n: int, words: Mapping[str, Any]) -> Iterator[dict[str, list[str]]]:
-    """The words for the conditions of n samples, in parts."""
-    from genzoo.zoo.conditions import cells, conditions
-
-    model, data, codecs = run.generative, run.config.data, run.given_codecs
-    for first in range(0, n, ROWS):
-        part = range(first, min(n, first + ROWS))
-        yield cells(model, data, conditions(model, data, words, n, codecs, part), len(part), codecs)
-
-
-def _write_record(path: Path, record: Mapping[str, Any], parts: Callable[[], Iterator[dict[str, list[str]]]]) -> None:
-    """A JSON object with the conditions under their names, of which no more than a part is in memory."""
-    names = list(next(parts()))
-    with path.open("w") as file:
-        file.write(json.dumps(record, indent=1).removesuffix("\n}") + ',\n "conditions": {')
-        for k, name in enumerate(names):
-            file.write(f"{',' if k else ''}\n  {json.dumps(name)}: [")
-            for number, part in enumerate(parts()):
-                file.write((", " if number else "") + json.dumps(part[name])[1:-1])
-            file.write("]")
-        file.write("\n }\n}\n" if names else "}\n}\n")
 
 
 def _make_folder(path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from genzoo.core import Noise
 from genzoo.data.programs.operations import OPERATIONS, Operation
 
-__all__ = ["LANGUAGES", "TESTS", "Task", "task", "tasks"]
+__all__ = ["LANGUAGES", "TESTS", "Task", "inputs_of", "task", "tasks"]
 
 LANGUAGES = ("en", "zh")
 TESTS = 8  # of a task
@@ -157,6 +157,25 @@ def tasks(n: int, *, seed: int = 0, start: int = 0) -> Iterator[Task]:
         count = min(BLOCK, start + n - first)
         for k, words in enumerate(Noise(seed, "minipython", start=first).words(count, WORDS).tolist()):
             yield _made(first + k, _picker(words))
+
+
+def inputs_of(argument: str, n: int, *, seed: int = 0) -> list[Any]:
+    """Values that an argument of some name may have; none where the name tells no type.
+
+    Args:
+        argument: Its name, as tasks name theirs.
+        n: How many.
+        seed: Names them.
+
+    Example:
+        >>> [type(value).__name__ for name in ("xs", "text", "what") for value in inputs_of(name, 1)]
+        ['list', 'str']
+    """
+    kind = next((kind for kind, names in ARGUMENTS.items() if argument in names and kind in _INPUTS), None)
+    if kind is None:
+        return []
+    noise = Noise(seed, "minipython", "inputs", argument)
+    return [_INPUTS[kind](_picker(words)) for words in noise.words(n, TEST_WORDS).tolist()]
 
 
 def _picker(words: Sequence[int]) -> Pick:

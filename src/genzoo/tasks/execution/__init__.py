@@ -2,4 +2,10 @@
 
 from genzoo._lazy import attach
 
-__getattr__, __dir__, __all__ = attach(__name__, {"running": ["Limits", "NotAllowed", "Outcome", "execute", "same"]})
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "problems": ["Judged", "Problem", "judged", "recorded", "parsed_tests"],
+        "running": ["Limits", "NotAllowed", "Outcome", "execute", "same"],
+    },
+)
