@@ -1,13 +1,15 @@
 """Programs that a model writes, judged by their tests; and hostile ones, which must come to nothing.
 
     python -m experiments.programs [--minutes 40] [--problems 200]
+    python -m experiments.programs --beyond
     python -m experiments.programs --hostile
 
 `gpt` learns `minipython`, tokens by `bpe`, a fifth of the pairs of operations withheld. Its programs for problems that
 did not train run in namespaces of their own: problems whose constants were never seen with their operations, and
 problems with a pair of operations that was never seen. How far tries are from the likeliest is chosen on validation
 problems. Beside it stands the program of the training docstring that is most alike, by its runs of three characters;
-and HumanEval and MBPP, of which it has seen nothing, are printed whatever they are. A run that was stopped goes on.
+and HumanEval and MBPP, of which it has seen nothing, are printed whatever they are. With `--beyond` it is asked in
+words that no template has, and for four operations in a row. A run that was stopped goes on.
 
 References:
     Chen et al., 2021, "Evaluating large language models trained on code", arXiv:2107.03374 (pass@k, HumanEval)
@@ -32,7 +34,7 @@ from genzoo.data.programs.mirrors import Mirror, mirrors
 from genzoo.data.programs.tasks import Task, tasks
 from genzoo.data.split import content_words
 from genzoo.evaluation.passing import pass_rate
-from genzoo.tasks.execution.problems import Problem, recorded
+from genzoo.tasks.execution.problems import Problem, parsed_tests, recorded
 from genzoo.zoo import Run, load, resume, store
 from genzoo.zoo.programming import LEAST, Tried, made_problems, problem_of, prompt_of, tried, written
 from tests.hostile_programs import PROGRAMS, row, trial
@@ -41,6 +43,20 @@ RECORDS = Path(__file__).parent / "records"
 HOLD_OUT = "op1*op2:0.2"
 TEMPERATURES = (0.0, 0.2, 0.5, 0.8)
 TRIES, MOST = 20, 10  # at each problem, and the largest k
+OWN_WORDS = (  # written down before any was tried
+    ("return the sum of squares of the even numbers in xs", "def f(xs):", ["f([1, 2, 4]) == 20", "f([]) == 0"]),
+    ("add up all positive numbers in xs", "def f(xs):", ["f([1, -2, 3]) == 4", "f([-1]) == 0"]),
+    ("how many odd numbers are in xs?", "def f(xs):", ["f([1, 2, 3]) == 2", "f([]) == 0"]),
+    ("the largest even number in xs", "def f(xs):", ["f([1, 4, 7]) == 4", "f([2, 8, 9]) == 8"]),
+    ("join the words of s in reverse order with spaces", "def f(s):", ["f('a bc') == 'bc a'", "f('') == ''"]),
+    ("return True if n is even", "def f(n):", ["f(4) == True", "f(7) == False"]),
+    ("count the vowels in text", "def f(text):", ["f('aloe') == 3", "f('') == 0"]),
+    ("return the three smallest numbers of xs", "def f(xs):", ["f([5, 1, 3, 2]) == [1, 2, 3]", "f([]) == []"]),
+    ("把xs中每个数乘以2，再求和", "def f(xs):", ["f([1, 2]) == 6", "f([]) == 0"]),
+    ("return the product of all numbers in xs", "def f(xs):", ["f([2, 3, 4]) == 24", "f([5]) == 5"]),
+    ("return the n-th Fibonacci number", "def f(n):", ["f(10) == 55", "f(1) == 1"]),
+    ("sort words by length and return the last one", "def f(words):", ["f(['a', 'bbb', 'cc']) == 'bbb'"]),
+)
 DIMS, PIECE = 4096, 4000  # counts of runs of characters, and docstrings looked at together
 BODY = 40  # symbols that problems of others leave for a body
 
@@ -83,7 +99,7 @@ def shown(found: Tried, asked: Sequence[Task], n: int) -> dict[str, list[dict[st
     kinds: dict[str, list[dict[str, str]]] = {"solved": [], "failed": []}
     for task, texts, passed, outcomes in zip(asked, found.programs, found.passed, found.outcomes, strict=True):
         kind = kinds["solved" if passed[0] else "failed"]
-        if len(kind) < n and (passed[0] is False or len(task.operations) > 2):
+        if len(kind) < n and (not passed[0] or len(task.operations) > 2):
             words = {"program": texts[0]} if passed[0] else {"program": texts[0], "reference": task.body,
                                                              "ended": outcomes[0].how}  # fmt: skip
             kind.append(words)
@@ -122,9 +138,13 @@ def looked_up(data: Data, asked: Sequence[Task]) -> Tried:
 def shortened(run: Run, mirror: Mirror) -> str:
     """A problem of others as tasks are written here, cut to what leaves room for a body."""
     room, words = run.generative.space.dims - max(BODY, LEAST), mirror.docstring.split()
-    while words and len(run.codec.ids(prompt_of(" ".join(words), mirror.signature))) > room:  # type: ignore[attr-defined]
-        words = words[:-1]
-    return prompt_of(" ".join(words), mirror.signature)
+
+    def prompt() -> str:
+        return f'{mirror.signature}\n    """{" ".join(words)}"""'
+
+    while words and len(run.codec.ids(prompt())) > room:  # type: ignore[attr-defined]
+        words.pop()
+    return prompt()
 
 
 def mirrored(run: Run, name: str) -> dict[str, Any]:
@@ -189,6 +209,40 @@ def programs(path: Path, minutes: float, problems: int) -> None:
         keep(**{name: mirrored(run, name)})
 
 
+def longer(run: Run, n: int) -> dict[str, Any]:
+    """pass@1 of the likeliest programs for four operations in a row, one more than any that trained."""
+    room = run.generative.space.dims
+    fresh = (each for each in tasks(20 * n, seed=1, lengths=(4,)) if len(each.operations) == 4 and each.tells)
+    asked = [each for each in fresh if len(run.codec.ids(each.text)) <= room][:n]  # type: ignore[attr-defined]
+    found = at(run, asked, 0.0, 1)
+    statements = collections.Counter(
+        len(text[len(problem.prompt) :].strip().splitlines())
+        for problem, (text,) in zip(found.problems, found.programs, strict=True)
+    )
+    return {"pass@1": rates(found, asked, (1,)), "statements": statements, "shown": shown(found, asked, 4)}
+
+
+def own_words(run: Run) -> list[dict[str, Any]]:
+    """The likeliest programs for tasks in other words."""
+    prompts = [prompt_of(words, signature) for words, signature, _ in OWN_WORDS]
+    entries = [signature[4:].partition("(")[0] for _, signature, _ in OWN_WORDS]
+    tests = [parsed_tests(each, entry) for (_, _, each), entry in zip(OWN_WORDS, entries, strict=True)]
+    asked = [Problem(words, prompt, entry, *test) for (words, _, _), prompt, entry, test
+             in zip(OWN_WORDS, prompts, entries, tests, strict=True)]  # fmt: skip
+    found = tried(asked, written(run, prompts, 1, temperature=0), allow_running_code=True)
+    return [{"task": problem.name, "passed": passed, "program": text}
+            for problem, (passed,), (text,) in zip(asked, found.passed, found.programs, strict=True)]  # fmt: skip
+
+
+def beyond(path: Path, problems: int) -> None:
+    """Adds to the record what is asked beyond what trained."""
+    run, record = load(path), RECORDS / "programs.json"
+    found = {"own words": own_words(run), "four operations": longer(run, problems)}
+    kept = json.loads(record.read_text()) if record.exists() else {}
+    record.write_text(json.dumps(kept | found, indent=1, ensure_ascii=False) + "\n")
+    print(json.dumps(found, ensure_ascii=False, indent=1))
+
+
 def hostile() -> None:
     """Runs every hostile program, and keeps what came of it."""
     rows = []
@@ -211,11 +265,14 @@ def main() -> None:
     asked.add_argument("--minutes", type=float, default=40.0, help="of processor time")
     asked.add_argument("--problems", type=int, default=200, help="of each kind")
     asked.add_argument("--out", type=Path, default=Path("runs/programs"))
+    asked.add_argument("--beyond", action="store_true", help="ask in other words, and for longer programs")
     asked.add_argument("--hostile", action="store_true", help="run hostile programs instead")
     given = asked.parse_args()
     torch.set_num_threads(1)
     if given.hostile:
         hostile()
+    elif given.beyond:
+        beyond(given.out, given.problems)
     else:
         programs(given.out, given.minutes, given.problems)
 

@@ -5,6 +5,7 @@ that sleep, asks for 2 GB of its own, writes a file that the caller named, or co
 """
 
 import dataclasses
+import functools
 import socket
 import tempfile
 import time
@@ -240,6 +241,7 @@ def row(name: str, found: Trial) -> dict[str, Any]:
     return about | {"ended with it": outcome.left, "seconds": round(outcome.seconds, 2)}
 
 
+@functools.cache
 def has_namespaces() -> bool:
     """Whether the kernel lets this user have namespaces."""
     return execute("def f(): pass", "f", [], allow_running_code=True).containment == NAMESPACES

@@ -103,7 +103,7 @@ OTHERS = [  # public names that take no two sets of rows: formulas, densities, t
     "information_distance information_gap normalized_information",
     "Motion centers digits_in exchanged followed motion_scores shuffled_frames",
     "Conditioned ConditionedLike ConditioningLike Group coverage ranks spread_error uniform_chance",
-    "Calibrated calibrated Told told_apart require_one_writer wave_powers",
+    "Calibrated calibrated Told told_apart require_one_writer wave_powers pass_at pass_rate",
 ]
 
 

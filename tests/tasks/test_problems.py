@@ -48,6 +48,17 @@ def test_tests_that_are_code(problem, program, passes):
     assert judged(problem, program, allow_running_code=True).passed is passes
 
 
+def test_a_reference_may_be_called_as_its_tests_are():
+    reference, check = (
+        "def check(x): return x + 1",
+        "def check(candidate):\n    check = candidate\n    assert check(1) == 2",
+    )
+    found = recorded("same name", "", "check", reference, check, allow_running_code=True)
+    assert found is not None
+    assert judged(found, reference, allow_running_code=True).passed
+    assert not judged(found, "def check(x): return x", allow_running_code=True).passed
+
+
 def test_what_cannot_be_recorded():
     """A reference that is wrong, and calls with what is no plain data."""
     assert recorded("wrong", "", "f", "def f(x): return 0", CHECK, allow_running_code=True) is None

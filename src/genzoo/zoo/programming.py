@@ -19,15 +19,26 @@ from genzoo.evaluation.measurement import Kind, Measurement
 from genzoo.evaluation.passing import pass_rate
 from genzoo.tasks.execution.problems import Problem, judged
 from genzoo.tasks.execution.running import NAMESPACES, Outcome
+from genzoo.tasks.intervals import of_proportion
 from genzoo.zoo.mistakes import Mistake
 
 if TYPE_CHECKING:
     from genzoo.data import Data
     from genzoo.zoo.loading import Run
 
-__all__ = ["TEMPERATURE", "Tried", "made_problems", "measured", "problem_of", "prompt_of", "tried", "written"]
+__all__ = [
+    "TEMPERATURE",
+    "Tried",
+    "interval_of",
+    "made_problems",
+    "measured",
+    "problem_of",
+    "prompt_of",
+    "tried",
+    "written",
+]
 
-TEMPERATURE = 0.5
+TEMPERATURE = 0.2  # which validation problems chose
 LEAST = 8  # symbols that a body must have room for
 
 
@@ -187,6 +198,25 @@ def measured(found: Tried, ks: Sequence[int], **protocol: object) -> list[Measur
                     protocol=said, better="higher")
         for k in ks
     ]  # fmt: skip
+
+
+def interval_of(found: Measurement) -> tuple[float, float]:
+    """The 95 % interval of pass@k over problems; where all came out alike, that of a share of so many, which is exact.
+
+    Args:
+        found: What was measured.
+
+    Example:
+        >>> from genzoo.evaluation import Kind, Measurement
+        >>> low, high = interval_of(Measurement("pass@1", 1.0, 0.0, Kind.STATISTIC, "", 200))
+        >>> round(low, 3), high
+        (0.982, 1.0)
+    """
+    if not found.error:
+        within = of_proportion(round(found.value * found.n), found.n, exact=True)
+        return within.low, within.high
+    low, high = found.interval or (0.0, 1.0)
+    return max(0.0, low), min(1.0, high)
 
 
 def _cut(text: str, prompt: str) -> str:

@@ -121,8 +121,11 @@ def _outcomes(texts: Sequence[str], entry: str, calls: Sequence[Sequence[Any]]) 
 
 
 def _agreement(counts: "collections.Counter[str]", outcomes: "dict[str, Outcome]") -> "collections.Counter[str]":
-    """How many of all tries give what a program gives; where nothing was run, how many are that program."""
-    gives = {text: repr(outcome.results) if outcome.how == "finished" else text for text, outcome in outcomes.items()}
+    """How many of all tries give what a program gives; of one that gives nothing, how many are that program."""
+    gives = {
+        text: repr(outcome.results) for text, outcome in outcomes.items()
+        if outcome.how == "finished" and any("value" in each for each in outcome.results)
+    }  # fmt: skip
     together = collections.Counter[str]()
     for text, count in counts.items():
         together[gives.get(text, text)] += count
@@ -169,7 +172,7 @@ def pass_rates(
         raise Mistake(f"Metrics of programs are pass@k, got {metrics!r}.", "Write them as --metrics pass@1,pass@10.")
     if not allowed:
         raise Mistake("pass@k runs programs that a model wrote, and that is not allowed.", "Add --allow-running-code.")
-    from genzoo.zoo.programming import TEMPERATURE, made_problems, measured, problem_of, tried, written
+    from genzoo.zoo.programming import TEMPERATURE, interval_of, made_problems, measured, problem_of, tried, written
 
     with Heartbeat("evaluate") as beat:
         beat.say("reading the data")
@@ -188,10 +191,8 @@ def pass_rates(
     heads = ("what", "value", "from", "to", "problems", "tries", "protocol")
     lines = []
     for each in made:
-        low, high = each.interval or (each.value, each.value)
-        lines.append(
-            (each.name, str(each), f"{max(0.0, low):.3f}", f"{min(1.0, high):.3f}", each.n, tries, each.fingerprint)
-        )
+        low, high = interval_of(each)
+        lines.append((each.name, str(each), f"{low:.3f}", f"{high:.3f}", each.n, tries, each.fingerprint))
     print_table(heads, lines)
     if not came.contained:
         say(OPEN)

@@ -139,24 +139,25 @@ def task(number: int, *, seed: int = 0) -> Task:
         seed: Names a series of tasks.
 
     Example:
-        >>> print(task(5).text)
-        def f(xs):
+        >>> (made := task(14)).docstring, made.body, made.operations
+        ('return 3 copies of text', '    return text * 3\\n', ('copies',))
     """
     return next(tasks(1, seed=seed, start=number))
 
 
-def tasks(n: int, *, seed: int = 0, start: int = 0) -> Iterator[Task]:
+def tasks(n: int, *, seed: int = 0, start: int = 0, lengths: Sequence[int] = LENGTHS) -> Iterator[Task]:
     """Some tasks in a row, each a function of its number alone.
 
     Args:
         n: How many.
         seed: Names a series of tasks.
         start: The number of the first.
+        lengths: How many operations a task may have, each as likely, up to six.
     """
     for first in range(start, start + n, BLOCK):
         count = min(BLOCK, start + n - first)
         for k, words in enumerate(Noise(seed, "minipython", start=first).words(count, WORDS).tolist()):
-            yield _made(first + k, _picker(words))
+            yield _made(first + k, _picker(words), lengths)
 
 
 def inputs_of(argument: str, n: int, *, seed: int = 0) -> list[Any]:
@@ -188,9 +189,9 @@ def _picker(words: Sequence[int]) -> Pick:
     return pick
 
 
-def _made(number: int, pick: Pick) -> Task:
+def _made(number: int, pick: Pick, lengths: Sequence[int]) -> Task:
     kind = STARTS[pick(len(STARTS))]
-    chain = _chain(kind, LENGTHS[pick(len(LENGTHS))], pick)
+    chain = _chain(kind, lengths[pick(len(lengths))], pick)
     constants = tuple(each.constants[pick(len(each.constants))] if each.constants else None for each in chain)
     language = LANGUAGES[pick(2)]
     argument = ARGUMENTS[kind][pick(len(ARGUMENTS[kind]))]

@@ -33,6 +33,7 @@ CAPABILITIES = 64  # as many as the kernel may ever number
 NOBODY, FIRST_USER = 65534, 1 << 30
 ROOTS = ("/tmp", "/var/tmp", "/run", "/mnt")  # an empty file system in memory is mounted over one of these
 SHARED = ("/lib", "/lib64", "/usr/lib", "/usr/lib64")  # where a loader finds what Python is linked to
+POLL = 0.003  # seconds between two looks
 UNABLE = 77  # how a try that could not have namespaces ends
 
 Asked = dict[str, Any]
@@ -41,13 +42,15 @@ Asked = dict[str, Any]
 def main() -> None:
     """Reads what to run, runs it, and reports how it ended."""
     asked: Asked = json.load(sys.stdin)
-    stopped = {signal.SIGTERM, signal.SIGCHLD}
-    signal.pthread_sigmask(signal.SIG_BLOCK, stopped)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # it is looked for, and ends nothing by itself
     if sys.platform == "linux" and asked["namespaces"] and _in_namespaces(asked):
         return
     _prctl(SUBREAPER, 1)
     _prctl(DUMPABLE, 0)  # or the program could read the nonce in this process
-    ended = _watched(_begun(asked), asked["wall"])
+    program = _begun(asked)
+    ended = _watched(program, asked["wall"])
+    with contextlib.suppress(OSError):  # its group, where nothing can be adopted
+        os.killpg(program, signal.SIGKILL)
     _report(asked, "process group", ended, _end_all(_children))
 
 
@@ -196,9 +199,9 @@ def _awaited(process: int, deadline: float) -> int | None:
         left = deadline - time.monotonic()
         if left <= 0:
             return None
-        heard = signal.sigtimedwait((signal.SIGTERM, signal.SIGCHLD), left)
-        if heard is not None and heard.si_signo == signal.SIGTERM:
+        if signal.SIGTERM in signal.sigpending():
             return None
+        time.sleep(min(left, POLL))
 
 
 def _end_all(children: Any) -> int:

@@ -16,13 +16,15 @@ from genzoo.tasks.execution.running import Limits, Outcome, execute
 __all__ = ["Judged", "Problem", "judged", "parsed_tests", "recorded"]
 
 RECORDING = """
+{reference}
+__entry = {entry}
 {check}
 import copy, random
 random.seed(0)
 __calls = []
 def candidate(*arguments):
     __calls.append(copy.deepcopy(arguments))
-    return {entry}(*arguments)
+    return __entry(*arguments)
 check(candidate)
 def calls(): return __calls
 """
@@ -91,7 +93,7 @@ def recorded(
         >>> found.calls, judged(found, "def f(x): return x ** 2", allow_running_code=True).passed
         (((2,),), True)
     """
-    text = RECORDING.format(entry=entry, check=f"{reference}\n{check}")
+    text = RECORDING.format(reference=reference, entry=entry, check=check)
     outcome = execute(text, "calls", [()], allow_running_code=allow_running_code)
     if outcome.how != "finished" or "value" not in outcome.results[0]:
         return None
