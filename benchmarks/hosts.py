@@ -183,7 +183,7 @@ def worker(agent: int) -> int:
 def killed(recipe: str, hosts: Hosts, folder: Path) -> dict[str, Any]:
     """One rank dies; torchrun starts both again, and they end where two that were left alone end."""
     whole, cut = folder / f"{recipe}-float32-two", folder / f"{recipe}-killed"
-    pair = hosts.start(words(recipe, cut), restarts=1)
+    pair = hosts.start(words(recipe, cut, "--train", "precision=float32"), restarts=1)
     while newest_step(cut) < KILLED_AFTER and all(host.poll() is None for host in pair):
         time.sleep(0.001)
     victim, other = worker(pair[1].pid), worker(pair[0].pid)

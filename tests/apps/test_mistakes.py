@@ -33,6 +33,7 @@ def places(tmp_path_factory):
     shutil.copytree(home / "points", home / "cut")
     (home / "cut" / "model.safetensors").write_bytes(b"xx")
     (home / "empty").mkdir()
+    (home / "nothing").touch()
     (home / "file.doc").write_text("words")
     (home / "gaps.csv").write_text("a,b\n" + "\n".join(f"{i},{i or ''}" for i in range(20)))
     (home / "table.csv").write_text("a,b\n" + "\n".join(f"{i},{i * i}" for i in range(20)))
@@ -122,8 +123,8 @@ MISTAKES = [
     ("sample {points} --device tpu", "`device` must be", "Choose one"),
     ("sample {run} --given label=1 --given label=2", "got 'label' again", "--given label="),
     ("sample {run} --given label=77", "an integer in [0, 10), got '77'", "--given label="),
-    ("sample {gpt} --set temperature=x", "must be a finite number, got 'x'", "--set temperature=0.7"),
-    ("sample {gpt} --set temperature=nan", "must be a finite number", "--set temperature=0.7"),
+    ("sample {gpt} --set temperature=x", "must be a number within a million, got 'x'", "--set temperature=0.7"),
+    ("sample {gpt} --set temperature=nan", "must be a number within a million", "--set temperature=0.7"),
     ("sample {gpt} --set beams=true", "must be a whole number, got True", "--set beams="),
     ("sample {gpt} --set top_k=0", "`top_k` must be at least 1", "Leave it out"),
     ("sample {run} --set noise=7", "must be true or false, got 7", "--set noise="),
@@ -171,6 +172,7 @@ MISTAKES = [
     ("rollout {points} --env fork", "must have x = (actions, 2)", "demonstrations"),
     ("rollout {points}", "Missing option '--env'", "--help"),
     ("serve {points} --host 0.0.0.0", "must have a key", "GENZOO_API_KEY"),
+    ("serve {points} --key-file {home}/nothing", "must hold a key", "leave it out"),
     ("serve ={points} --port 0", "must have names", "NAME="),
     ("serve {points} {points} --port 0", "names of their own", "other="),
     ("serve {points} --port 0 --device tpu", "`device` must be", "Choose one"),

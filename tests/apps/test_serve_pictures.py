@@ -106,12 +106,13 @@ def test_parts_are_not_asked_of_what_is_not_streamed(server):
 
 
 def test_options_are_of_their_kind_and_only_steps_are_counted(server):
-    for options, words in ({"guidance": 1e308}, ""), ({"steps": 3.5}, "whole number"), ({"steps": True}, "whole"):
+    for options, words in ({"guidance": 1e6}, ""), ({"steps": 3.5}, "whole number"), ({"steps": True}, "whole"):
         status, _, answer = call(server, "/v1/images/generations", {"model": "ddpm", "options": options | {"grid": 3}})
         told = answer["error"]
         assert (status, told["param"]) == (400, f"options.{'steps' if words else 'grid'}"), told
         assert words in told["message"]
         assert "noise" not in told["message"]
+    assert "within a million" in refused(server, "images/generations", model="ddpm", options={"guidance": 1e308})[2]
     found = refused(server, "images/generations", model="ddpm", options={"steps": 10**30})
     assert (found[1], found[2]) == ("options", "n × entries × steps must be at most 100,000, got far more. Take fewer "
                                     "steps.")  # fmt: skip

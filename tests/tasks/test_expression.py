@@ -183,6 +183,12 @@ def test_signs_between_statements_are_told_as_words() -> None:
         Expression("age > 60 & sex == 'F'", {"age": Column(0), "sex": Column(1, ("F", "M"))})
 
 
+@pytest.mark.parametrize("text", ["kind", "kind + 1", "age * kind > 2"])
+def test_words_are_compared_and_nothing_else(text: str) -> None:
+    with pytest.raises(ExpressionError, match="must compare kind, a word.*Write kind == 'red'"):
+        Expression(text, COLUMNS)
+
+
 @pytest.mark.parametrize("name", ["Age (years)", "city, state", "smokes?", "income $", "2nd", "class", "a b"])
 def test_an_error_names_a_column_as_it_is_written(name: str) -> None:
     columns = {name: Column(0)}

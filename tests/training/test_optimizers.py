@@ -93,12 +93,15 @@ def test_without_bfloat16_muon_moves_as_torch_does(shape):
     assert torch.equal(buffer, other)
 
 
-@pytest.mark.parametrize(("quick", "kind"), [(True, torch.optim.Muon), (False, PreciseMuon)])
-def test_muon_is_torchs_where_bfloat16_is_quick(monkeypatch, quick, kind):
+@pytest.mark.parametrize(
+    ("quick", "precision", "kind"),
+    [(True, "bf16", torch.optim.Muon), (False, "bf16", PreciseMuon), (True, "float64", PreciseMuon)],
+)
+def test_muon_is_torchs_where_bfloat16_is_quick_and_asked_for(monkeypatch, quick, precision, kind):
     monkeypatch.setattr(optimizers, "half_on", lambda device: Half(quick, "told so"))
     net = nn.Linear(3, 4)
     player = Player("model", net, lambda batch: batch.x.sum())
-    mover = Mover(player, net, TrainConfig(optimizer="muon"))
+    mover = Mover(player, net, TrainConfig(optimizer="muon", precision=precision))
     assert type(mover.muon) is kind
 
 

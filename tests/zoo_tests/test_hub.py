@@ -123,6 +123,13 @@ def test_what_is_no_run_is_refused(run, tmp_path):
         push_to_hub(dataclasses.replace(run, path=tmp_path / "half"), NAME)
 
 
+def test_names_and_licenses_are_those_of_the_hub(run, tmp_path):
+    with pytest.raises(Mistake, match="bad name must be a repository"):
+        save_pretrained(run, tmp_path, name="bad name")
+    with pytest.raises(Mistake, match="got 'foo bar'. Write it as apache-2.0 is"):
+        save_pretrained(run, tmp_path, name=NAME, license="foo bar")
+
+
 def test_it_is_told_on_the_command_line(run, hub, tmp_path, monkeypatch):
     done = CliRunner().invoke(app, ["push", str(run.path), NAME])
     assert done.exit_code == 0, done.output

@@ -157,11 +157,8 @@ class Expression:
 
     def _of_rows(self, y: Tensor, n: int) -> Shaped[Tensor, " n"]:
         if y.ndim > 1:
-            raise self._error(
-                "must be one number a row",
-                self.tree,
-                f"Take an entry of its {tuple(y.shape[1:])}, or mean(…), sum(…), max(…), norm(…) of it.",
-            )
+            fix = f"Take an entry of its {tuple(y.shape[1:])}, or mean(…), sum(…), max(…), norm(…) of it."
+            raise self._error("must be one number a row", self.tree, fix)
         return y.expand(n)
 
     def margin(self, x: Shaped[Tensor, "n *event"]) -> Float[Tensor, " n"]:
@@ -203,6 +200,7 @@ class Expression:
         nodes = list(ast.walk(self.tree))
         texts = self._compared_words()
         functions = [node.func for node in nodes if isinstance(node, ast.Call)]
+        compared = [side for node in nodes if isinstance(node, ast.Compare) for side in (node.left, *node.comparators)]
         for node in nodes:
             if not isinstance(node, PARTS):
                 fix = self._named("Leave it out.")
@@ -213,6 +211,8 @@ class Expression:
                 case ast.Name(id=name) if name not in self._names and node not in functions:
                     fix = self._named("Check the name.")
                     raise self._error(f"may name {', '.join(sorted(self._names))}", node, fix)
+                case ast.Name(id=name) if (words := self.words_of(node)) and node not in compared:
+                    raise self._error(f"must compare {name}, a word", node, f"Write {name} == {words[0]!r}.")
                 case ast.Constant(value=value) if node not in texts and not _is_number(value):
                     fix = "Join statements by `and` and `or`." if re.search("[&|]", self.text) else "Write a number."
                     raise self._error("may hold finite numbers", node, fix)

@@ -119,8 +119,9 @@ def _checked(x: Tensor, space: Space) -> Float[Tensor, "B *event"]:
         off = there[:, entry] != there[:, entry].round() if column.is_discrete else x.new_zeros(len(x)).bool()
         off |= (there[:, entry] < 0) | (there[:, entry] >= (column.levels or 1)) if column.levels else off
         if bool(off.any()):
-            got = there[off, entry][0].item()
-            raise ValueError(f"Entry {entry} must be {column}, got {got:g}. Check the columns.")
+            row = int(off.nonzero()[0])
+            got = f"{there[row, entry].item():g} in row {row}"
+            raise ValueError(f"Entry {entry} of x must hold {column}, got {got}. Check the columns.")
     if space.levels is not None and not bool(((there >= 0) & (there < space.levels) & (there == there.round())).all()):
         raise ValueError(f"Entries that are there must be of {space}, got others. Check the range.")
     return x

@@ -1,4 +1,4 @@
-"""Muon where a processor has no products in bfloat16: torch's, its iteration in the precision of the parameters.
+"""Muon where bfloat16 is slow, or less than was asked for: torch's, its iteration in the precision of the parameters.
 
 Torch's iteration is always in bfloat16, which such a processor computes number by number: of a step of a small
 transformer it takes three quarters.

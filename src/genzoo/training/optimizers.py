@@ -139,7 +139,7 @@ class Mover:
         taken = {id(p) for p in matrices}
         rest = [p for p in self.parameters if id(p) not in taken]
         self.adamw = AdamW(rest, **settings) if rest else None
-        self.muon = _muon(matrices, config.muon_lr, settings["weight_decay"]) if matrices else None
+        self.muon = _muon(matrices, config, settings["weight_decay"]) if matrices else None
         self.muon_lr = config.muon_lr
 
     def zero_grad(self) -> None:
@@ -194,10 +194,10 @@ class Mover:
                 kept |= _beside(parameter, kept)
 
 
-def _muon(matrices: list[nn.Parameter], lr: float, weight_decay: float) -> Muon:
-    """Torch's, or where its bfloat16 is slow the same in the precision of the parameters."""
-    kind = Muon if half_on(matrices[0].device).quick else PreciseMuon
-    return kind(matrices, lr=lr, weight_decay=weight_decay)
+def _muon(matrices: list[nn.Parameter], config: TrainConfig, weight_decay: float) -> Muon:
+    """Torch's; where its bfloat16 is slow, or less than was asked for, the same in the parameters' precision."""
+    half = config.precision in ("auto", "bf16") and half_on(matrices[0].device).quick
+    return (Muon if half else PreciseMuon)(matrices, lr=config.muon_lr, weight_decay=weight_decay)
 
 
 def laid_out(tensor: Tensor, parameter: Tensor) -> Tensor:

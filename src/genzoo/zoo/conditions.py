@@ -1,7 +1,9 @@
 """Conditions from words and files: `label=3`, `text="a red circle"`, `image=photo.png` as rows for a model."""
 
+import csv
+import io
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,10 +22,21 @@ from genzoo.data.codecs.image import ImageCodec, open_image
 from genzoo.data.codecs.table import TableCodec
 from genzoo.data.codecs.text import CharacterCodec, SpellingCodec
 from genzoo.data.columns import cells_of, is_number
+from genzoo.data.dates import DateForm
 from genzoo.zoo.mistakes import Mistake, nearest, unknown
 from genzoo.zoo.store import DataRecord
 
-__all__ = ["cells", "conditions", "fitted", "grid_conditions", "spelled", "told_of_texts", "turns"]
+__all__ = [
+    "cells",
+    "conditions",
+    "fitted",
+    "grid_conditions",
+    "several",
+    "spelled",
+    "together",
+    "told_of_texts",
+    "turns",
+]
 
 LISTED = 20  # classes that an error lists
 
@@ -38,9 +51,9 @@ def conditions(
 ) -> GivenLike:
     """n rows of the condition that words ask for.
 
-    A value is a class name, a number, or several of them with commas, which share the rows; for a condition of texts
-    it is the text, for one of pictures or sounds a file, or several with commas. What no word mentions is null; if the
-    model takes no null condition, labels stand for their classes in order.
+    A value is a class name, a number, or several of them with commas (`several`), which share the rows; for texts
+    it is the text, for pictures or sounds a file, or several with commas. What no word mentions is
+    null; if the model takes no null condition, labels stand for their classes in order.
 
     Args:
         model: The model.
@@ -183,8 +196,9 @@ def turns(model: GenerativeModel, data: DataRecord, words: Mapping[str, Any]) ->
     """
     if not model.given_space:
         return 1
-    spaces, _ = _called(model.given_space, data)
-    counts = [len(str(words[name]).split(",")) for name, space in spaces.items() if name in words and not space.shape]
+    spaces, classes = _called(model.given_space, data)
+    plain = [name for name, space in spaces.items() if name in words and not space.shape]
+    counts = [len(several(str(words[name]), classes.get(name, []))) for name in plain]
     if not model.takes_null():
         counts += [space.levels or 1 for name, space in spaces.items() if name not in words and not space.shape]
     return math.lcm(*counts)
@@ -297,7 +311,7 @@ def _values(name: str, text: str, space: Space, classes: list[str], codec: Codec
     """The rows that a word stands for, one for each value in it."""
     if isinstance(codec, SpellingCodec):
         return _spelled(name, text, space, codec)
-    words = [word.strip() for word in text.strip("[]").split(",")]
+    words = several(text, classes, codec)
     if isinstance(codec, TableCodec):
         return torch.cat([_number(name, word, codec) for word in words])
     if codec is not None:
@@ -306,6 +320,45 @@ def _values(name: str, text: str, space: Space, classes: list[str], codec: Codec
         return _vector(name, words, space)[None]
     values = torch.tensor([_value(name, word, space, classes) for word in words], dtype=_dtype_of(space))
     return values.float() if values.is_floating_point() and bool((values.abs() < 1 << 24).all()) else values
+
+
+def several(text: str, classes: Collection[str] = (), codec: Codec | None = None) -> list[str]:
+    """The values that a word names: one, or several with commas between. One that has a comma itself stands in quotes,
+    as in CSV, unless it is all there is and a class, a date or a number with such a decimal sign.
+
+    Args:
+        text: The word.
+        classes: The names of classes.
+        codec: Of a condition that is a number or a date.
+
+    Example:
+        >>> several("S,M"), several("S,M", ["S", "M", "S,M"]), several('S,"S,M"')
+        (['S', 'M'], ['S,M'], ['S', 'S,M'])
+    """
+    form = codec.forms.get(codec.columns[0]) if isinstance(codec, TableCodec) else None
+    has_commas = isinstance(form, DateForm) or (form is not None and form.decimal == ",")
+    if text.strip() in classes or (form is not None and has_commas and is_number(form.plain(text.strip()))):
+        return [text.strip()]
+    try:
+        found = next(csv.reader([text.strip("[]")], skipinitialspace=True), [])
+    except csv.Error:  # of lines
+        found = text.split(",")
+    return [word.strip() for word in found] or [""]
+
+
+def together(words: Iterable[str]) -> str:
+    """Values as one word, as `several` takes it apart.
+
+    Args:
+        words: The values.
+
+    Example:
+        >>> together(["S", "S,M"])
+        'S,"S,M"'
+    """
+    kept = io.StringIO()
+    csv.writer(kept, lineterminator="").writerow(words)
+    return kept.getvalue()
 
 
 def _spelled(name: str, text: str, space: Space, codec: SpellingCodec) -> Tensor:

@@ -108,13 +108,19 @@ def save_pretrained(run: Run, folder: str | Path, *, name: str | None = None, li
         license: Of the weights, as the hub names it.
 
     Raises:
-        Mistake: If it is no whole run.
+        Mistake: If it is no whole run, or the hub knows no such name or license.
     """
     home, config, to = run.path, run.config, Path(folder)
     if config.stage < config.stages or not (home / store.WEIGHTS).is_file():
         raise Mistake(f"What is shared must be a whole run, got {home}.", f"Finish it: genzoo train --resume {home}")
-    with _told(str(folder)):
+    if license is not None and not re.fullmatch(r"[a-z0-9][a-z0-9.+-]*", license):
+        raise Mistake(f"A license must be named as the hub names it, got {license!r}.", "Write it as apache-2.0 is.")
+    with _told(name or str(folder)):
         from huggingface_hub import ModelCard
+        from huggingface_hub.utils._validators import validate_repo_id
+
+        if name is not None:
+            validate_repo_id(name)
     store.copy_run(home, config, to)
     written = home / store.CARD
     text = read_bytes(written).decode(errors="replace") if written.is_file() else card(home, config, run.metrics)

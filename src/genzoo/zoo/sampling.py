@@ -1,6 +1,5 @@
 """What the options of `sample` mean, whichever recipe has them."""
 
-import math
 from typing import Any
 
 from genzoo.zoo.mistakes import Mistake
@@ -10,6 +9,7 @@ __all__ = ["SAMPLING", "check_sampling"]
 WHOLE = {"top_k", "ahead", "beams", "steps", "calls", "sweeps"}
 FLAGS = {"noise", "anneal"}
 WORDS = {"sampler", "grid", "guide", "method"}
+MOST = 1e6  # of a number: beyond it single precision runs over on the way
 FREE = {"prefix", "draft", "against"}  # a text or something else
 
 SAMPLING = {
@@ -66,12 +66,12 @@ def check_sampling(name: str, value: Any) -> None:
     if value is None or name in FREE or name not in SAMPLING:
         return
     is_whole = isinstance(value, int) and not isinstance(value, bool)
-    is_finite = is_whole or (isinstance(value, float) and math.isfinite(value))
+    is_finite = (is_whole or isinstance(value, float)) and abs(value) <= MOST
     for names, kind, example, fits in (
         (WHOLE, "a whole number", "50", is_whole),
         (FLAGS, "true or false", "false", isinstance(value, bool)),
         (WORDS, "a word", "auto", isinstance(value, str)),
-        (SAMPLING.keys() - WHOLE - FLAGS - WORDS, "a finite number", "0.7", is_finite),
+        (SAMPLING.keys() - WHOLE - FLAGS - WORDS, "a number within a million", "0.7", is_finite),
     ):
         if name in names and not fits:
             raise Mistake(

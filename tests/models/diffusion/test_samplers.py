@@ -210,6 +210,12 @@ def test_each_row_of_an_adaptive_walk_has_a_clock_of_its_own() -> None:
     assert errors[2] < 2e-3
 
 
+def test_an_adaptive_walk_begins_at_pure_noise_in_single_precision() -> None:
+    x = Noise(2).normal(6, 2)  # the angle of no data at all is rounded to more than a right one
+    whole = Adaptive()(lambda x, t, given: torch.zeros_like(x), Straight(), x, {}, Noise(0))
+    assert torch.allclose(whole, torch.zeros_like(x), atol=0.02)
+
+
 def test_what_watches_sees_every_time_and_may_end_it() -> None:
     seen: list[Passed] = []
     model = oracle(Straight())

@@ -82,7 +82,12 @@ class Answer:
     def to_json(self) -> dict[str, Any]:
         """The answer as plain JSON; bounds that are not known are None."""
         rows = {name: _plain(Interval(*interval)) for name, *interval in self.rows}
-        return {"of": self.what, **_plain(self.interval), **self.more, **({"answers": rows} if rows else {})}
+        shown = (
+            {}
+            if self.form is None
+            else {"shown": dict(zip(Interval._fields, map(self.shown, self.interval), strict=True))}
+        )
+        return {"of": self.what, **_plain(self.interval), **shown, **self.more, **({"answers": rows} if rows else {})}
 
 
 def _plain(interval: Interval) -> dict[str, float | None]:

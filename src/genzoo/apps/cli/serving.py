@@ -78,7 +78,12 @@ def studio(
 
 def _key(file: Path | None) -> str | None:
     """What clients must say, if anything."""
-    return (os.environ.get(KEY) if file is None else read_bytes(file).decode().strip()) or None
+    key = os.environ.get(KEY, "") if file is None else read_bytes(file).decode(errors="replace").strip()
+    if not key and file is not None:
+        raise Mistake(f"A key file must hold a key, got nothing in {file}.", "Write one into it, or leave it out.")
+    if not (key.isascii() and key.isprintable()):  # a client's head has no other letters
+        raise Mistake("A key must be of printable ASCII, got other characters in it.", "Take letters and digits.")
+    return key or None
 
 
 def _address(host: str, sock: socket.socket) -> str:

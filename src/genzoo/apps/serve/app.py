@@ -164,6 +164,9 @@ def _errors(app: "FastAPI") -> None:
     async def other(_: Request, error: HTTPException) -> Response:
         if isinstance(error.__cause__, Refusal):  # while the body was read
             return answered(error.__cause__)
+        if isinstance(error.__cause__, UnicodeDecodeError):
+            return answered(Refusal(400, "The body must be in UTF-8, got other bytes. Encode it so.", None,
+                                    "json_invalid"))  # fmt: skip
         if isinstance(error.__cause__, ValueError):
             return answered(Refusal(400, "The body must be JSON, got a number that is too long. Correct it.", None,
                                     "json_invalid"))  # fmt: skip

@@ -91,8 +91,10 @@ def prompted(served: Served, prompt: str | None, given: dict[str, Any], param: s
     """
     if prompt is None:
         return given
+    if not prompt.strip() and not served.given_words:  # clients of OpenAI must say one
+        return given
     if not prompt.strip():
-        fix = "Leave it out to draw from all." if served.given_words else "Leave it out."
+        fix = "Leave it out to draw from all."
         raise Refusal(400, f"{param} must say something, got an empty text. {fix}", param, "empty")
     names = list(served.given_words)
     texts = [name for name in names if name == "text" or len(names) == 1]

@@ -6,7 +6,7 @@ from genzoo.apps.cli.answers import Answer, columns_of, written
 from genzoo.apps.cli.statements import table_codec
 from genzoo.apps.serve.calling import Called
 from genzoo.apps.serve.refusals import Refusal, refused
-from genzoo.apps.serve.scores import rows_of_table
+from genzoo.apps.serve.scores import of_its_cell, rows_of_table
 from genzoo.apps.serve.served import Served
 from genzoo.apps.serve.waiting import answers
 from genzoo.apps.serve.wire import Expect, Impute
@@ -14,7 +14,6 @@ from genzoo.core.noise import fresh_seed
 from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.tasks import Expression, expectation, rare_event
 from genzoo.tasks import impute as imputed
-from genzoo.tasks.expression import ExpressionError
 from genzoo.tasks.questions import spoken
 from genzoo.zoo.conditions import conditions, turns
 
@@ -51,7 +50,7 @@ async def expect(request: "Request", served: Served, asked: Expect) -> dict[str,
                 margin = written(question.margin, codec)
                 return Answer.of_event(question, rare_event(model, margin, asked.n, given=rows, seed=seed), seed)
             values = expectation(model, written(question, codec), asked.n, given=rows, seed=seed)
-        except ExpressionError as error:  # which is seen once there are rows
+        except ValueError as error:  # which is seen once there are rows
             raise refused(error, "of") from None
         return Answer.of_values(question, values, asked.quantiles)
 
@@ -73,7 +72,10 @@ async def impute(request: "Request", served: Served, asked: Impute) -> dict[str,
     seed = fresh_seed() if asked.seed is None else asked.seed
 
     def draw() -> Any:
-        return imputed(model, x.to(model.device), asked.n, given or None, seed=seed)
+        try:
+            return imputed(model, x.to(model.device), asked.n, given or None, seed=seed)
+        except ValueError as error:
+            raise of_its_cell(error, codec.columns) from None
 
     job = Called(len(x) * asked.n, draw)
     (found,) = await answers(request, served.line, [job], served.seconds(asked.timeout))

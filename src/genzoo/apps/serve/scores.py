@@ -26,7 +26,7 @@ from genzoo.evaluation.likelihood import dims_of
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-__all__ = ["rows_of_table", "score"]
+__all__ = ["of_its_cell", "rows_of_table", "score"]
 
 
 async def score(request: "Request", served: Served, asked: Score) -> dict[str, Any]:
@@ -40,7 +40,7 @@ async def score(request: "Request", served: Served, asked: Score) -> dict[str, A
     bits = (-nats / (dims_of(x, space) * math.log(2))).tolist()
     data = [
         {"object": "score", "index": i, "log_prob": _finite(value), "error": _finite(error)}
-        | ({"bits_per_dim": _finite(bits[i])} if space.is_discrete else {})
+        | ({"bits_per_dim": bits[i] if math.isfinite(bits[i]) else None} if space.is_discrete else {})
         for i, (value, error) in enumerate(zip(nats.tolist(), errors.tolist(), strict=True))
     ]
     kind = served.model.likelihood.value
@@ -73,7 +73,8 @@ def _rows(served: Served, rows: Sequence[Any]) -> Tensor:
         return served.model.checked(x.long() if discrete and x.is_floating_point() and bool((x == x.round()).all())
                                     else x)  # fmt: skip
     except (ValueError, TypeError, RuntimeError) as error:
-        raise refused(error if isinstance(error, ValueError) else ValueError(str(error)), "input") from None
+        known = error if isinstance(error, ValueError) else ValueError(str(error))
+        raise of_its_cell(known, codec.columns if isinstance(codec, TableCodec | PointsCodec) else ()) from None
 
 
 def _each(rows: Sequence[Any], read: Callable[[Any, str], Tensor]) -> Tensor:
@@ -122,6 +123,23 @@ def rows_of_table(codec: TableCodec | PointsCodec, rows: Sequence[Any], *, holes
         raise _of_its_row(codec, cells, error) from None
 
 
+ENTRY = re.compile(r"Entry (?P<entry>\d+) of x (?P<must>must hold .+) in row (?P<row>\d+)\.")
+
+
+def of_its_cell(error: ValueError, names: Sequence[str]) -> Refusal:
+    """An error about rows that a request brings, by the row and the column that it is about.
+
+    Args:
+        error: What the model says of them.
+        names: The columns.
+    """
+    found = ENTRY.match(str(error))
+    if found is None or int(found["entry"]) >= len(names):
+        return refused(error, "input")
+    at = f"input.{found['row']}.{names[int(found['entry'])]}"
+    return Refusal(400, f"{at} {found['must']}. Correct it.", at, "invalid_cell")
+
+
 def _within(x: Tensor, most: float, names: Sequence[str]) -> Tensor:
     """Rows whose numbers the model's kind of numbers holds."""
     if x.is_floating_point() and bool((x.abs() > most).any()):
@@ -139,6 +157,11 @@ def _of_its_row(codec: TableCodec | PointsCodec, cells: Mapping[str, Sequence[st
             codec.holed({name: [each[i]] for name, each in cells.items()})
         except ValueError as own:
             told = refused(own, f"input.{i}")
+            name = next((name for name in cells if f"Column {name!r} must hold finite numbers" in str(own)), "")
+            if isinstance(codec, TableCodec) and name in codec.forms:
+                as_in = codec.forms[name].spelled("0")
+                return Refusal(400, f"input.{i}.{name} must be written as {as_in!r} is, got {cells[name][i]!r:.80}. "
+                               "Correct it.", f"input.{i}.{name}", "invalid_cell")  # fmt: skip
             told.message = re.sub(r"\brow \d+", f"input.{i}", told.message)
             told.message = re.sub(r", pass na=.*", ".", re.sub(r" In a command, .*", "", told.message))
             return told

@@ -31,7 +31,7 @@ from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.data.codecs.text import SpellingCodec
 from genzoo.evaluation.shown import as_shown
 from genzoo.tasks.imputation import imputes
-from genzoo.zoo.conditions import conditions, told_of_texts
+from genzoo.zoo.conditions import conditions, several, together, told_of_texts
 from genzoo.zoo.loading import Run
 from genzoo.zoo.mistakes import Mistake, nearest
 from genzoo.zoo.sampling import check_sampling
@@ -116,9 +116,17 @@ class Served:
     @functools.cached_property
     def files(self) -> dict[str, tuple[str, Codec]]:
         """The conditions that are files, by the names of the data: each with its own name and what reads it."""
-        kept = self.run.given_codecs.items()
-        return {self._called(own or SINGLE): (own or SINGLE, codec) for own, codec in kept
-                if not isinstance(codec, SpellingCodec | TableCodec)}  # fmt: skip
+        return {name: kept for name, kept in self._read.items() if not isinstance(kept[1], SpellingCodec | TableCodec)}
+
+    @functools.cached_property
+    def texts(self) -> dict[str, tuple[str, Codec]]:
+        """The conditions that are texts, likewise."""
+        return {name: kept for name, kept in self._read.items() if isinstance(kept[1], SpellingCodec)}
+
+    @property
+    def _read(self) -> dict[str, tuple[str, Codec]]:
+        """The conditions that are more than numbers."""
+        return {self._called(own or SINGLE): (own or SINGLE, codec) for own, codec in self.run.given_codecs.items()}
 
     def _called(self, own: str) -> str:
         """The name that the data have for a condition; a single one was given none in training."""
@@ -170,16 +178,16 @@ class Served:
         Raises:
             Refusal: If it is no words, or kept in files.
         """
-        words = {name: _word(name, value) for name, value in asked.items()}
-        for name, codec in self.run.given_codecs.items():
-            called = self._called(name or SINGLE)
-            if called in words and called in self.files:
-                raise Refusal(400, f"given.{called} is a file, which this route can't take. Leave it out.",
-                              f"given.{called}", "unsupported")  # fmt: skip
-            if called in words and isinstance(codec, SpellingCodec) and not words[called].strip():
-                raise Refusal(400, f"given.{called} must say something, got an empty text. Leave it out to draw from "
-                              "all.", f"given.{called}", "empty")  # fmt: skip
-        return words
+        for name, value in asked.items():
+            at = f"given.{name}"
+            if name in self.files:
+                raise Refusal(400, f"{at} is a file, which this route can't take. Leave it out.", at, "unsupported")
+            if name in self.texts and isinstance(value, list):
+                raise Refusal(400, f"{at} must be one text here, got a list. Ask for each.", at, "invalid_type")
+            if name in self.texts and isinstance(value, str) and not value.strip():
+                raise Refusal(400, f"{at} must say something, got an empty text. Leave it out to draw from all.", at,
+                              "empty")  # fmt: skip
+        return {name: _word(name, value) for name, value in asked.items()}
 
     def given(self, asked: Mapping[str, Any], n: int) -> Given:
         """The condition of n rows, in full.
@@ -187,15 +195,17 @@ class Served:
         Raises:
             Refusal: If it is none of the run's, or is kept in files.
         """
-        brought = {name: self._brought(name, value, n) for name, value in asked.items() if name in self.files}
+        brought = {name: self._brought(name, value, n) for name, value in asked.items()
+                   if name in self.files or (name in self.texts and isinstance(value, list))}  # fmt: skip
         words = self.words({name: value for name, value in asked.items() if name not in brought})
         self._check_shares(words, n)
         try:
             if not brought:
                 return self.said(tuple(words.items()), n)
             rows = conditions(self.model, self.run.config.data, words, n, self.run.given_codecs)
-            files = {self.files[name][0]: value.to(self.model.device) for name, value in brought.items()}
-            return self.model.checked_given({**as_given(rows), **files}, n)
+            owns = {name: own for name, (own, _) in (self.files | self.texts).items()}
+            more = {owns[name]: value.to(self.model.device) for name, value in brought.items()}
+            return self.model.checked_given({**as_given(rows), **more}, n)
         except ValueError as error:
             raise refused(error, "given") from None
 
@@ -203,7 +213,10 @@ class Served:
         """Refuses more values of a condition than rows, of which some would be left out in silence."""
         for own, space in self.model.given_space.items():
             name = self._called(own)
-            count = len(words[name].split(",")) if name in words and not space.shape else 1
+            if name not in words or space.shape:
+                continue
+            _, codec = self._read.get(name, (own, None))
+            count = len(several(words[name], self.given_words[name]["classes"], codec))
             if count > n:
                 must = f"must be at most {n} values, one for a row"
                 raise Refusal(
@@ -216,16 +229,27 @@ class Served:
         return self.model.checked_given(rows, n)
 
     def _brought(self, name: str, said: Any, n: int) -> Tensor:
-        """n rows of a condition that is a file, or some whose rows share the n."""
-        own, codec = self.files[name]
-        each = said if isinstance(said, list) else [said]
+        """n rows of a condition that is a file or a text, or several, which share the n."""
+        own, codec = (self.files | self.texts)[name]
+        space = self.model.given_space[own]
+        each, kind = said if isinstance(said, list) else [said], "texts" if name in self.texts else "files"
         if not 0 < len(each) <= n:
-            raise Refusal(400, f"given.{name} must be at most {n} files, one for a row, got {len(each)}. Send one.",
+            raise Refusal(400, f"given.{name} must be at most {n} {kind}, one for a row, got {len(each)}. Send one.",
                           f"given.{name}", "too_many")  # fmt: skip
         at = [f"given.{name}.{i}" if isinstance(said, list) else f"given.{name}" for i in range(len(each))]
-        space = self.model.given_space[own]
-        rows = torch.stack([file_of(codec, space, one, place) for one, place in zip(each, at, strict=True)])
+        read = functools.partial(self._text_of, name) if kind == "texts" else functools.partial(file_of, codec, space)
+        rows = torch.stack([read(one, place) for one, place in zip(each, at, strict=True)])
         return rows[torch.arange(n) * len(each) // n]
+
+    def _text_of(self, name: str, said: Any, at: str) -> Tensor:
+        """One row of a condition that is a text."""
+        if not isinstance(said, str):
+            raise Refusal(400, f"{at} must be a text, got {type(said).__name__}. Correct it.", at, "invalid_type")
+        try:
+            rows = conditions(self.model, self.run.config.data, self.words({name: said}), 1, self.run.given_codecs)
+        except ValueError as error:
+            raise refused(error, at) from None
+        return as_given(rows)[self.texts[name][0]][0]
 
     def remarks(self, asked: Mapping[str, Any]) -> list[str]:
         """What is to be said of the texts of a condition."""
@@ -279,7 +303,7 @@ class Served:
         many = [name for name, value in counts.items() if value > 1]
         work = n * self.model.space.dims * math.prod(counts[name] for name in many)
         if most is not None and n > most:
-            raise Refusal(400, f"n must be at most {most}, got {n}. Ask twice.", "n", "too_many")
+            raise Refusal(400, f"n must be at most {most}, got {n}. Send several requests.", "n", "too_many")
         if work > self.limits.work:
             fix = f"Take fewer {' or '.join(many)}." if many else "Ask for fewer."
             got = f"{work:,}" if work < 10**15 else "far more"
@@ -371,7 +395,7 @@ def _word(name: str, value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, list) and value and all(isinstance(each, str | int) or _is_finite(each) for each in value):
-        return ",".join(map(str, value))
+        return together(map(str, value))
     if isinstance(value, int) or _is_finite(value):
         return str(value)
     raise Refusal(400, f"given.{name} must be a word, a number or a list of them, got {type(value).__name__}. "

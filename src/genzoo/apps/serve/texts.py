@@ -137,7 +137,12 @@ def spoken(
     n, seed = asked.n or 1, fresh_seed() if asked.seed is None else asked.seed
     if n * len(prompts) > served.limits.rows:
         got = f"{n} of {len(prompts)}"
-        raise Refusal(400, f"n × prompts must be at most {served.limits.rows}, got {got}. Ask twice.", "n", "too_many")
+        raise Refusal(
+            400,
+            f"n × prompts must be at most {served.limits.rows}, got {got}. Send several requests.",
+            "n",
+            "too_many",
+        )
     choice = Choice(1.0 if asked.temperature is None else asked.temperature, asked.top_k, asked.top_p, asked.min_p,
                     asked.repetition)  # fmt: skip
     stops = (asked.stop,) if isinstance(asked.stop, str) else tuple(asked.stop or ())

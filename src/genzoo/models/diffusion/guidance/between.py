@@ -40,7 +40,9 @@ class Between:
 
     def __init__(self, guided: Denoise, plain: Denoise, schedule: Schedule, low: float, high: float) -> None:
         if not 0 <= low < high:
-            raise ValueError(f"Guidance must lie between a noise σ/α and a larger one, got {low:g} and {high:g}.")
+            raise ValueError(
+                f"Guidance must lie between a noise σ/α and a larger one, got {low:g} and {high:g}. Swap them."
+            )
         self.guided, self.plain, self.schedule, self.low, self.high = guided, plain, schedule, low, high
 
     def __call__(self, x_t: Float[Tensor, "B *event"], t: Tensor, given: Given) -> Float[Tensor, "B *event"]:

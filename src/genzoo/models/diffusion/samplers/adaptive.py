@@ -104,4 +104,7 @@ def time_at(schedule: Schedule, angle: Tensor) -> Tensor:
         schedule: The schedule.
         angle: The angles.
     """
-    return schedule.time(-2 * (angle.double().tan() / 2).log()).to(angle.dtype)
+    right = angle.double().clamp_max(
+        math.pi / 2
+    )  # which in single precision is more than it is, with a tangent below 0
+    return schedule.time(-2 * (right.tan() / 2).log()).to(angle.dtype)
