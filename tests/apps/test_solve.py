@@ -86,7 +86,7 @@ def test_what_cannot_be_solved_is_refused(runs, tmp_path):
     Image.new("L", (9, 7)).save(large := tmp_path / "large.png")
     cases = {
         (runs / "gan", "--operator", "half", "--image", large): "got 1×7×9 in",
-        (runs / "gan", "--operator", "half", "--data", large): "name the folder it is in",
+        (runs / "gan", "--operator", "half", "--data", large): "must be of the run's space",
         (runs / "moons", "--operator", "without(z)"): "no column 'z'",
         (runs / "gan", "--operator", "smudge(2)"): "an operator must be one of",
         (runs / "gan", "--operator", "pool(3)"): "divisor",
