@@ -187,6 +187,13 @@ class Page:
             }})()"""
         )
 
+    def enter(self, label: str, value: str) -> None:
+        """Writes into the first control with a label, and presses Enter there."""
+        self.write(label, value)
+        self.run(f"document.getElementById([...document.querySelectorAll('label')].find((each) => "
+                 f"each.textContent === {json.dumps(label)}).htmlFor).focus()")  # fmt: skip
+        self.press("Enter", 13)
+
     def press(self, key: str, code: int, times: int = 1) -> None:
         """Presses a key, by its name and its number."""
         text = {"text": " "} if key == " " else {"text": "\r"} if key == "Enter" else {}

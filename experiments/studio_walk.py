@@ -102,7 +102,8 @@ class Walk:
         self.page.wait("document.querySelector('h1')")
         self.page.run(HELD)
         for path in (self.runs, self.leave, self.sample, self.neighbors, self.latent, self.score, self.inpaint,
-                     self.write, self.caption, self.table, self.hear, self.check, self.train, self.board):  # fmt: skip
+                     self.write, self.caption, self.table, self.hear, self.check, self.mistakes, self.train,
+                     self.board):  # fmt: skip
             path()
 
     def runs(self) -> None:
@@ -252,6 +253,23 @@ class Walk:
         self.page.wait("document.querySelectorAll('tbody tr').length > 4")
         self.look("data")
 
+    def mistakes(self) -> None:
+        """Enter asks, an answer goes when the next question has none, and an odd address is answered in words."""
+        page, statement = self.page, "A statement, or a number"
+        page.go("#/run/moons/ask")
+        page.wait("document.querySelector('h1').textContent === 'moons' && document.querySelector('.card')")
+        page.enter(statement, "x > 0.5")
+        page.wait("document.querySelector('.answer')")
+        page.enter(statement, "x > nothing")
+        page.wait("document.querySelector('.status.error') && !document.querySelector('.answer')")
+        page.go("#/train")
+        page.wait("document.querySelectorAll('.fields .field').length > 10")
+        page.enter("Name of the run", "bad 3")
+        page.wait("document.querySelector('.status.error')?.textContent.includes('must begin with a letter')")
+        page.go("#/run/100%")
+        page.wait("document.querySelector('h1').textContent === '100%' && document.querySelector('.status.error')")
+        page.complaints()  # of the console, about refusals that were to come
+
     def train(self) -> None:
         """Begun, stopped and gone on with."""
         page, run = self.page, f"vae-{self.name}"
@@ -300,9 +318,22 @@ def by_keyboard(page: Page) -> None:
     print("keyboard: runs, sample", flush=True)
 
 
-@contextlib.contextmanager
-def studio(home: Path) -> Iterator[str]:
-    """A studio over a few small runs, trained where they are not there yet; its address."""
+def by_key(browser: Browser, home: Path) -> None:
+    """A studio with a key is opened by that alone; one that no request can carry, or a wrong one, is told as such."""
+    told = "document.querySelector('dialog .status').textContent"
+    with opened(home, key="the key") as url:
+        page = browser.open(url)
+        for word, answer in (("sécret→", "letters as “→”"), ("another", "is not the one")):
+            page.wait("document.querySelector('dialog')?.open")
+            page.enter("Key", word)
+            page.wait(f"{told}.includes('{answer}')")
+        page.enter("Key", "the key")
+        page.wait("document.querySelectorAll('tbody tr').length > 3")
+    print("key: told as wrong, and taken", flush=True)
+
+
+def make_runs(home: Path) -> None:
+    """A few small runs, trained where they are not there yet."""
     import torch
 
     from genzoo.data.codecs.audio import SoundCodec
@@ -331,8 +362,13 @@ def studio(home: Path) -> Iterator[str]:
     for name, (recipe, data, settings, steps) in made.items():
         if not (home / name).is_dir():
             train(recipe, data, settings=settings, steps=steps, out=home / name)
+
+
+@contextlib.contextmanager
+def opened(home: Path, key: str | None = None) -> Iterator[str]:
+    """A studio over runs; its address."""
     with contextlib.chdir(home.parent), listening("127.0.0.1", 0, None) as sock:
-        shown = Studio(Path(home.name))
+        shown = Studio(Path(home.name), key=key)
         thread = threading.Thread(target=shown.run, args=(sock,))
         thread.start()
         try:
@@ -365,14 +401,14 @@ def main() -> None:
         "light": {"width": 1280, "height": 900},
         "phone": {"width": 390, "height": 844, "dark": True, "touch": True},
     }
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        studio(asked.runs or Path(folder) / "runs") as url,
-        Browser() as browser,
-    ):
-        for name, screen in screens.items():
-            Walk(browser.open(url, **screen), asked.out, name).all()
-        by_keyboard(browser.open(url))
+    with tempfile.TemporaryDirectory() as folder, Browser() as browser:
+        home = (asked.runs or Path(folder) / "runs").resolve()
+        make_runs(home)
+        with opened(home) as url:
+            for name, screen in screens.items():
+                Walk(browser.open(url, **screen), asked.out, name).all()
+            by_keyboard(browser.open(url))
+        by_key(browser, home)
     if asked.docs:
         into_docs(asked.out)
 

@@ -28,6 +28,7 @@ from genzoo.apps.serve.refusals import Refusal
 from genzoo.apps.studio import Studio, commands
 from genzoo.apps.studio.asking import questions_of
 from genzoo.apps.studio.near import Cells
+from genzoo.apps.studio.sources import Sources
 from genzoo.core import Column, Space
 from genzoo.data.codecs.image import ImageCodec
 from genzoo.data.codecs.table import TableCodec
@@ -181,6 +182,9 @@ def test_samples_are_those_of_the_command_line_and_files_carry_their_receipt(stu
     (tmp_path / "file.png").write_bytes(call(studio, "/studio/file", asked)[2])
     verdict = looked_at(tmp_path / "file.png")
     assert (verdict.state, verdict.receipt.seed, verdict.receipt.given) == ("intact", 4, ["label=3,4"])
+    said = CliRunner().invoke(app, [*shlex.split(found["command"])[1:], "--out", str(tmp_path / "own.png")])
+    assert said.exit_code == 0, said.output
+    assert (tmp_path / "own.png").read_bytes() == (tmp_path / "file.png").read_bytes()
     _, head, packed = call(studio, "/studio/file", {"model": "moons", "n": 2, "seed": 1})
     assert head["content-type"] == "application/zip"
     zipfile.ZipFile(io.BytesIO(packed)).extractall(tmp_path)
@@ -209,6 +213,22 @@ def test_a_condition_may_be_a_picture_that_is_brought(studio, home, tmp_path):
     verdict = looked_at(tmp_path / "file.png")
     assert (verdict.state, verdict.receipt.given) == ("intact", ["given=given.png"])
     assert "must be base64" in refused(studio, "/studio/samples", asked | {"given": {"given": "photo.png"}})[1]
+
+
+def test_a_table_shows_its_conditions_and_guidance_is_offered_where_it_leads(studio, home, tmp_path):
+    (tmp_path / "people.csv").write_text("age,kind\n" + "".join(f"{k % 9},{'ab'[k % 2]}\n" for k in range(40)))
+    people = read(tmp_path / "people.csv", given="kind")
+    train("ddpm", people, steps=1, out=home / "people", device="cpu")
+    asked = {"model": "people", "n": 4, "seed": 3, "given": {"kind": ["a", "b"]}, "options": {"steps": 2}}
+    rows = told(studio, "/studio/samples", asked)["items"]
+    assert [row["kind"] for row in rows] == ["a", "a", "b", "b"]
+    with zipfile.ZipFile(io.BytesIO(call(studio, "/studio/file", asked)[2])) as packed:
+        assert rows == list(csv.DictReader(io.StringIO(packed.read("sample.csv").decode())))
+    assert {"guidance", "steps"} <= told(studio, "/studio/run?name=people")["options"].keys()
+    train("ddpm", read(tmp_path / "people.csv", x="age"), steps=1, out=home / "ages", device="cpu")
+    about = told(studio, "/studio/run?name=ages")["options"].keys()
+    assert "steps" in about
+    assert not about & {"guidance", "guide", "guided_from", "guided_to", "against"}
 
 
 # --- trainings ----------------------------------------------------------------------------------------------------
@@ -271,7 +291,8 @@ def test_wrong_settings_are_refused_in_the_words_of_the_command_line(studio):
         ({"data": "x" * 300}, "must be embedded or lie below"),
         ({"data": "a\0b"}, ""),
         ({"read": {"labels": "/etc/passwd"}}, "There is no option of reading 'labels' here."),
-        ({"name": "../out"}, "name"),
+        ({"name": "../out"}, "The name of a run must begin with a letter or digit"),
+        ({"name": "bad 3"}, "got 'bad 3'. Change it."),
         ({"recipe": "ddpm", "settings": {"classifier": "/etc"}}, "There is no run '/etc'."),
     ):
         status, message = refused(studio, "/studio/train", asked | more)
@@ -293,7 +314,8 @@ def test_one_command_runs_at_a_time_and_all_end_with_the_studio(monkeypatch):
     while not three.lines:
         time.sleep(0.01)
     assert [each.state for each in (one, two, three)] == ["stopped", "stopped", "running"]
-    line.close()
+    line.add(["four words"], "four")
+    assert line.close() == ["genzoo 'four words'"], "what waits is told, what runs keeps where it stands"
     assert not line.thread.is_alive()
     assert (three.state, three.process.poll() is None, two.process) == ("stopped", False, None)
 
@@ -317,8 +339,27 @@ def test_files_are_uploaded_into_the_studio_alone(studio, home):
     )
     assert refused(studio, "/studio/data?name=..", b"")[0] == 400
     assert call(studio, f"/studio/data?name={'%E7%8C%AB' * 99}.csv", b"x\n1\n")[0] == 200
+    for name in ("cities.csv.gz", "cities-2.csv.gz"):  # the ending stays whole, so that both can be read
+        assert told(studio, "/studio/data?name=cities.csv.gz", b"")["data"] == str(home / "uploads" / name)
+    status, message = refused(studio, "/studio/data?name=make.py", b"print(1)")
+    assert (status, message[:40]) == (400, "A file must end in one of .csv, .csv.gz,")
+    assert not (home / "uploads" / "make.py").exists()
     assert call(studio, "/studio/data?name=big.csv", b"x" * (LIMITS.upload + 1))[0] == 413
     assert studio.sources.word(kept) == studio.sources.word("a-b.csv") == kept
+
+
+def test_a_name_that_two_folders_have_is_told_by_its_whole_path(tmp_path, monkeypatch):
+    monkeypatch.delenv("GENZOO_DATA", raising=False)
+    sources = Sources(tmp_path / "runs", [tmp_path / "data"], 1 << 20)
+    own = tmp_path / "data" / "ring.csv"
+    own.parent.mkdir()
+    own.write_text("x\n1\n")
+    assert sources.word("ring.csv") == str(own)
+    kept = sources.keep("ring.csv", b"x\n2\n")
+    with pytest.raises(Refusal, match="must be one thing, and there are .* and ") as told:
+        sources.word("ring.csv")
+    assert kept in told.value.message
+    assert [sources.word(place) for place in (kept, str(own))] == [kept, str(own)]
 
 
 # --- looking at runs ----------------------------------------------------------------------------------------------
@@ -403,9 +444,26 @@ def test_rows_of_a_file_are_scored_beside_held_out_ones(studio, home):
     assert refused(studio, "/studio/score", {"model": "moons", "data": "/etc/passwd"})[0] == 400
 
 
+def test_scores_stand_under_the_numbers_of_their_rows_and_say_what_was_left_out(studio, home, tmp_path):
+    (tmp_path / "few.csv").write_text("a,b\n" + "".join(f"{k % 7},{k % 5}\n" for k in range(30)))
+    few = read(tmp_path / "few.csv", missing="drop")
+    train("gaussian_mixture", few, settings={"components": 1}, steps=1, out=home / "few", device="cpu")
+    kept = told(studio, "/studio/data?name=holed.csv", b"a,b\n,2\n1,2\n3,\n4,5\n")["data"]
+    found = told(studio, "/studio/score", {"model": "few", "data": kept})
+    assert (found["rows"], found["numbers"], len(found["log_prob"])) == (2, [1, 3], 2)
+    assert [note[:19] for note in found["notes"]] == ["dropped 2 rows of 4"]
+    own = told(studio, "/studio/score", {"model": "moons", "rows": 3})
+    less = told(studio, "/studio/data?name=less.csv", b"a\n1\n")["data"]
+    status, message = refused(studio, "/studio/score", {"model": "few", "data": less})
+    assert (status, "must have the columns that the run was trained on, and lacks 'b'." in message) == (400, True)
+    assert (own["numbers"], own["notes"]) == (load(home / "moons").data().test.numbers[:3].tolist(), [])
+
+
 def test_comparisons_stand_on_a_board_with_the_best_marked(studio, home, monkeypatch):
     monkeypatch.setattr(commands, "PROGRAM", ("echo",))
     begun = told(studio, "/studio/compare", {"models": ["moons"], "samples": 50, "rows": 20})
+    status, message = refused(studio, "/studio/compare", {"models": ["moons", "deep/digits"]})
+    assert (status, "moons on moons" in message, "deep/digits on digits" in message) == (400, True, True)
     assert ended(studio, begun["number"])["lines"] == [
         f"compare {home / 'moons'} --out={home / 'compare-1'} --samples=50 --rows=20"
     ]

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from genzoo._files import read_bytes
+from genzoo.apps.serve.refusals import Refusal
 from genzoo.apps.studio.commands import Command, Commands
 from genzoo.apps.studio.library import Library
 from genzoo.apps.studio.wire import Compared
 from genzoo.evaluation.measurement import Kind, Measurement
 from genzoo.experiments.compare import best_of
+from genzoo.zoo.store import DataRecord, read_config
 
 __all__ = ["boards", "compare"]
 
@@ -23,15 +25,27 @@ def compare(library: Library, commands: Commands, asked: Compared) -> Command:
     """Puts a comparison of runs into the line.
 
     Raises:
-        Refusal: If there is no such run.
+        Refusal: If there is no such run, or they were not trained on the same data.
     """
     paths = [str(library.folder(name)) for name in asked.models]
+    _check_same({name: read_config(library.folder(name)).data for name in asked.models})
     taken = {Path(word.partition("=")[2]) for command in commands.all for word in command.words if "--out=" in word}
     out = next(
         path for k in range(1, 10_000) if not (path := library.home / f"compare-{k}").exists() and path not in taken
     )
     words = [f"--out={out}", f"--samples={asked.samples}", f"--rows={asked.rows}"]
     return commands.add(["compare", *paths, *words])
+
+
+def _check_same(data: Mapping[str, DataRecord]) -> None:
+    """Refuses to compare runs of unlike data, and says which were trained on which."""
+    by_data: dict[str, list[str]] = {}
+    for name, record in data.items():
+        by_data.setdefault(record.fingerprint, []).append(name)
+    if len(by_data) > 1:
+        told = [f"{', '.join(runs)} on {data[runs[0]].name} ({k[:6]})" for k, runs in by_data.items()]
+        raise Refusal(400, f"Runs that are compared must be of the same data and split, got {'; '.join(told)}. Choose "
+                      "those of one.", "models", "unlike_data")  # fmt: skip
 
 
 def boards(home: Path) -> list[dict[str, Any]]:

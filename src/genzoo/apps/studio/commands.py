@@ -44,12 +44,17 @@ class Command:
         self.lock = threading.Lock()  # between one that begins and whoever stops it
         self.began = self.ended = 0.0
 
+    @property
+    def said(self) -> str:
+        """What is typed for it."""
+        return shlex.join(["genzoo", *self.words])
+
     def to_json(self) -> dict[str, Any]:
         """What the page is told."""
         seconds = (self.ended or time.monotonic()) - self.began if self.began else 0.0
         about = {"number": self.number, "run": self.run, "state": self.state, "seconds": round(seconds, 1)}
         about |= {"why": reason(list(self.lines))} if self.state == "failed" else {}
-        return about | {"command": shlex.join(["genzoo", *self.words]), "lines": list(self.lines)}
+        return about | {"command": self.said, "lines": list(self.lines)}
 
     def go(self) -> None:
         """Runs it to its end."""
@@ -137,10 +142,11 @@ class Commands:
                 found.stop()
             return found
 
-    def close(self) -> None:
-        """Ends all: what runs is given time to keep where it stands."""
+    def close(self) -> list[str]:
+        """Ends all: what runs is given time to keep where it stands, and what waits is told, to be begun by hand."""
         with self.changed:
             self.closed = True
+            waiting = [command.said for command in self.all if command.state == "waiting"]
             for command in self.under_way():
                 command.stop()
             self.changed.notify()
@@ -148,6 +154,7 @@ class Commands:
         for command in self.all:
             if command.process is not None and command.process.poll() is None:
                 command.process.kill()
+        return waiting
 
     def _work(self) -> None:
         while (command := self._next()) is not None:

@@ -25,14 +25,24 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["command", "draw", "write"]
+__all__ = ["command", "draw", "offered", "write"]
+
+GUIDANCE = {"guidance", "guide", "guided_from", "guided_to"}  # between what a condition says and what none does
+
+
+def offered(served: Served) -> list[str]:
+    """The options of a run's sampling that a page can ask for: of guidance where the run can be asked with a condition
+    and without; no condition to keep away from, which no word says."""
+    model = served.model
+    leads = bool(model.given_space) and model.takes_null()
+    return [name for name in served.options if name != "against" and (leads or name not in GUIDANCE)]
 
 
 async def draw(request: "Request", served: Served, asked: Samples) -> dict[str, Any]:
     """Rows of a seed, with the command that draws them again."""
     drawn = served.drawn(asked.n, asked.seed, asked.given, asked.options)
     (x,) = await answers(request, served.line, [drawn], served.seconds(asked.timeout))
-    found = await asyncio.to_thread(shown, served, x)
+    found = await asyncio.to_thread(shown, served, x, drawn.given)
     return found | {"seed": drawn.seed, "command": _command(served, asked, drawn)}
 
 
@@ -46,15 +56,19 @@ async def write(request: "Request", served: Served, asked: Samples) -> "Response
     from starlette.responses import Response
 
     drawn = served.drawn(asked.n, asked.seed, asked.given, asked.options)
-    record = {"n": drawn.n, "seed": drawn.seed, "options": dict(drawn.options)}
     words = _words(served, asked.given)
+
+    def record(
+        words: Mapping[str, str],
+    ) -> dict[str, Any]:  # in the command line's order: files are its, byte for byte
+        return {"n": drawn.n, "seed": drawn.seed, "given": _told(words), "options": dict(drawn.options)}
 
     def written() -> bytes:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"sample{served.codec.suffix}"
             places = words | _brought(served, asked.given, Path(folder))
-            drawn_into(served.run, record | {"given": _told(places)}, path, path.suffix)
-            receipt = signed(served.run, record | {"given": _told(words)}, path)
+            drawn_into(served.run, record(places), path, path.suffix)
+            receipt = signed(served.run, record(words), path)
             return read_bytes(path) if looked_at(path).receipt else _with_receipt(path, receipt)
 
     (content,) = await answers(request, served.line, [Called(drawn.n, written)], served.seconds(asked.timeout))

@@ -6,20 +6,23 @@ from typing import Any
 from torch import Tensor
 
 from genzoo.apps.serve.served import Served
+from genzoo.core.given import NOTHING, Given
 from genzoo.data.codecs.audio import SoundCodec
 from genzoo.data.codecs.image import ImageCodec
 from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.data.codecs.text import SpellingCodec
+from genzoo.zoo.conditions import cells
 
 __all__ = ["lines", "shown"]
 
 
-def shown(served: Served, x: Tensor) -> dict[str, Any]:
+def shown(served: Served, x: Tensor, given: Given = NOTHING) -> dict[str, Any]:
     """Rows by their kind: files in base64, texts, rows of texts by column, or lists of numbers.
 
     Args:
         served: The run that they are of.
         x: The rows.
+        given: Their condition, which in a table stands in columns beside them, as in the file.
     """
     match served.codec:
         case ImageCodec():
@@ -29,7 +32,9 @@ def shown(served: Served, x: Tensor) -> dict[str, Any]:
         case SpellingCodec():
             items = served.codec.texts(x)
         case TableCodec() | PointsCodec():
-            items = lines(served.codec, x)
+            beside = cells(served.model, served.run.config.data, given or None, len(x), served.run.given_codecs)
+            said = [dict(zip(beside, row, strict=True)) for row in zip(*beside.values(), strict=True)] or [{}] * len(x)
+            items = [line | words for line, words in zip(lines(served.codec, x), said, strict=True)]
         case _:
             items = x.tolist()
     return {"kind": served.kind, "items": items}

@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from genzoo.apps.serve.refusals import Refusal
+from genzoo.data.readers.archive import ARCHIVES
+from genzoo.data.readers.audio import SUFFIXES as SOUNDS
+from genzoo.data.readers.by_ending import ENDINGS
+from genzoo.data.readers.images import SUFFIXES as PICTURES
 from genzoo.data.reading import names, options_of_reading
 from genzoo.zoo.store import CONFIG, whole
 
@@ -18,6 +22,7 @@ __all__ = ["Sources", "checked", "on_the_page", "reason", "said"]
 UPLOADS = "uploads"
 SECONDS = 300.0  # of a check
 FILES = ("labels", "vocabulary")  # options of reading that name files
+KINDS = (*ENDINGS, *ARCHIVES, *PICTURES, *SOUNDS)  # the endings of files that are read
 
 
 class Sources:
@@ -46,14 +51,19 @@ class Sources:
         """What is read under a name.
 
         Raises:
-            Refusal: If it is neither embedded nor below an allowed folder.
+            Refusal: If it is neither embedded nor below an allowed folder, or in several of them.
         """
         if said in names():
             return said
-        places = [Path(said), *(root / said for root in self.roots)]
-        for path in (place.resolve() for place in places):
-            if any(path.is_relative_to(root) for root in self.roots) and _is_there(path):
-                return str(path)
+        places = dict.fromkeys(place.resolve() for place in (Path(said), *(root / said for root in self.roots)))
+        found = [
+            str(path) for path in places if any(path.is_relative_to(root) for root in self.roots) and _is_there(path)
+        ]
+        if len(found) > 1:
+            raise Refusal(400, f"{said!r:.200} must be one thing, and there are {' and '.join(found)}. Name the whole "
+                          "path of the one that is meant.", "data", "ambiguous")  # fmt: skip
+        if found:
+            return found[0]
         allowed = ", ".join(str(root) for root in self.roots)
         raise Refusal(400, f"Data must be embedded or lie below {allowed}, got {said!r:.200}. Upload them, or start "
                       "the studio with --data FOLDER.", "data", "data_not_found")  # fmt: skip
@@ -62,19 +72,24 @@ class Sources:
         """Keeps a file that was uploaded, under a name that is free.
 
         Raises:
-            Refusal: If it has no plain name, or there is no room.
+            Refusal: If it has no plain name, is of a kind that is not read, or there is no room.
         """
         plain = re.sub(r"[^\w.-]+", "-", Path(name.replace("\\", "/")).name).lstrip(".-")[-60:]
         if not plain or not Path(plain).suffix:
             raise Refusal(400, f"A file must have a name with an ending, as cats.zip, got {name!r:.120}. Rename it.",
                           "name", "invalid_name")  # fmt: skip
+        ending = max((kind for kind in KINDS if plain.lower().endswith(kind)), key=len, default="")
+        if not ending:
+            raise Refusal(400, f"A file must end in one of {', '.join(KINDS)}, got {name!r:.120}. Convert it.", "name",
+                          "unknown_ending")  # fmt: skip
         self.uploads.mkdir(parents=True, exist_ok=True)
         kept = sum(path.stat().st_size for path in self.uploads.iterdir())
         if kept + len(content) > self.most:
             raise Refusal(413, f"All uploads must have at most {self.most:,} bytes. Remove some on the page Data.",
                           None, "too_large")  # fmt: skip
-        stem, ending = (f"data-{plain}" if plain == CONFIG else plain).rsplit(".", 1)
-        taken = (f"{stem}.{ending}" if k == 1 else f"{stem}-{k}.{ending}" for k in range(1, 10_000))
+        stem, ending = f"data-{plain}" if plain == CONFIG else plain, plain[-len(ending) :]
+        stem = stem.removesuffix(ending) or "data"
+        taken = (f"{stem}{ending}" if k == 1 else f"{stem}-{k}{ending}" for k in range(1, 10_000))
         path = next(self.uploads / word for word in taken if not (self.uploads / word).exists())
         with whole(path) as draft:
             draft.write_bytes(content)

@@ -23,6 +23,7 @@ from genzoo.data.codecs.text import SpellingCodec
 from genzoo.data.reading import options_of_reading
 from genzoo.data.respell import by_rows
 from genzoo.zoo.sampling import SAMPLING
+from genzoo.zoo.terminal import say
 
 if TYPE_CHECKING:
     from fastapi import APIRouter, FastAPI
@@ -70,7 +71,8 @@ class Studio:
         try:
             self.server.run(sock)
         finally:
-            self.commands.close()
+            for command in self.commands.close():
+                say(f"was waiting, and is not begun: {command}", err=True)
 
     def _add(self, app: "FastAPI") -> Collection[str]:
         from fastapi import APIRouter, Depends, Request
@@ -104,7 +106,7 @@ class Studio:
             if begins or not self.library.is_trained(name):
                 return {"id": name, "genzoo": {"routes": []}}
             served = self.library.find(name)
-            options = {option: SAMPLING.get(option, "") for option in served.options}
+            options = {option: SAMPLING.get(option, "") for option in samples.offered(served)}
             codec, space, latent = served.codec, served.model.space, served.model.ability(Latent)
             about = {"options": options, "shape": list(space.shape), "layers": 0 if latent is None else latent.layers}
             about |= {"lines": isinstance(codec, SpellingCodec) and by_rows(space, codec)}

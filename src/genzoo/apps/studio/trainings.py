@@ -24,6 +24,8 @@ __all__ = ["begin", "form", "go_on", "told", "watched"]
 
 KEPT = "checkpoints"  # what a training goes on from
 POINTS = 400  # of a curve
+NO_CURVES = ("event", "look")  # rows of the journal that tell when something was
+NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,79}", re.ASCII)  # of a run
 SAMPLES = re.compile(r"step-(\d+)\.(png|txt|csv|wav)")
 
 
@@ -50,6 +52,9 @@ def begin(library: Library, sources: Sources, commands: Commands, asked: Trained
     Raises:
         Refusal: With the words of the command line, if a name or a value is wrong.
     """
+    if asked.name is not None and not NAME.fullmatch(asked.name):
+        raise Refusal(400, "The name of a run must begin with a letter or digit and have at most 80 letters, digits, "
+                      f"dots, - and _, got {asked.name!r:.120}. Change it.", "name", "invalid_name")  # fmt: skip
     info, train = _recipe(asked.recipe), asked.train
     try:
         settings = info.checked(**asked.settings)
@@ -97,7 +102,7 @@ def watched(path: Path) -> dict[str, Any]:
     by_split: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         by_split.setdefault(row["split"], []).append(row)
-    thin = {name: part[:: max(1, len(part) // POINTS)] for name, part in by_split.items() if name != "event"}
+    thin = {name: part[:: max(1, len(part) // POINTS)] for name, part in by_split.items() if name not in NO_CURVES}
     events = by_split.get("event", [])[-20:]
     last = rows[-1] if rows else {}
     total = read_config(path).train.steps if (path / CONFIG).is_file() else None

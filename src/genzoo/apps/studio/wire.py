@@ -111,7 +111,7 @@ class Trained(Check):
     recipe: Name
     settings: Settings = Field(default_factory=dict)
     train: Settings = Field(default_factory=dict)
-    name: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9][\w.-]{0,79}$")] = None
+    name: Name | None = None
 
 
 class Resumed(Strict):

@@ -38,7 +38,7 @@ async function until(wanted, signal) {
     signal.throwIfAborted();
     const { commands } = await get("/studio/commands");
     const found = commands.find((each) => each.number === wanted);
-    if (found.state === "failed" || found.state === "stopped") throw new Error(found.lines.slice(-2).join(" "));
+    if (found.state === "failed" || found.state === "stopped") throw new Error(found.why ?? "It was stopped.");
     if (found.state === "done") return;
     await new Promise((go) => { setTimeout(go, 1500); });
   }
@@ -53,7 +53,7 @@ function comparison({ folder, data, budget, why, entries, columns, failed }) {
     ? [el("tr", { className: "soft" }, el("td"), el("th", { scope: "row" }, "real data"), el("td"), columns.map(({ floor }) => el("td", { className: "number" }, floor === null ? "" : number(floor))), el("td"), el("td"))] : [];
   return el("section", { "aria-label": `Comparison ${folder}` }, el("h2", {}, `${data} · ${budget}`),
     el("div", { className: "scroll", tabindex: "0", role: "region", "aria-label": `Leaderboard of ${data}` },
-      el("table", {}, el("caption", {}, `${folder} · best samples first`), el("thead", {}, el("tr", {}, heads.map((text) => el("th", { scope: "col" }, text)))), el("tbody", {}, body, floors))),
+      el("table", {}, el("caption", {}, `${folder} · best samples first`), el("thead", {}, el("tr", {}, heads.map((text, k) => el("th", { scope: "col", className: k === 1 || k === 2 ? null : "number" }, text)))), el("tbody", {}, body, floors))),
     why ? el("p", { className: "facts" }, why) : null,
     Object.entries(failed ?? {}).map(([name, reason]) => el("p", { className: "status error" }, `${name}: ${reason}`)));
 }

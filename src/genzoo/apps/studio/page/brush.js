@@ -12,29 +12,30 @@ export function brushing(name, about) {
   const given = conditions(about.genzoo.given), size = slider("Brush, in pixels", { min: 1, max: Math.max(2, Math.floor(about.shape[1] / 2)), step: 1, value: Math.max(1, Math.round(about.shape[1] / 8)) });
   board.brush = () => size.read() ?? 1;
   const take = runner("Take a sample", async (signal) => {
-    const found = await post("/studio/samples", { model: name, n: 1, seed: seed.read(), given: given.read() }, signal);
+    const found = await post("/studio/samples", { model: name, n: 1, seed: seed.read(), given: given.read(1) }, signal);
     board.lay(await blob(`data:image/png;base64,${found.items[0]}`));
-  }, told);
+  }, told, { aside: true });
   const own = el("input", { type: "file", accept: "image/*" });
   own.addEventListener("change", () => { if (own.files[0]) board.lay(own.files[0], true).catch((error) => told.fail(error)); });
   const go = runner("Draw anew", async (signal) => {
     const found = await edit(name, { board, n, seed, given }, signal);
     told.say(`By ${found.method} (${found.exactness}).`);
     fill(place, show({ kind: "image", items: found.data.map((each) => each.b64_json) }, { ...about, names: (i) => `answer ${i}` }));
-  }, told);
+  }, told, { places: [place] });
   go.main.disabled = true; // until there is a picture
   board.laid = () => { go.main.disabled = false; };
   take.begin();
   return el("div", { className: "work" },
-    el("form", { className: "controls", "aria-label": "What to draw anew", onsubmit: (event) => event.preventDefault() }, given.nodes, seed.node, take.node,
+    el("form", { className: "controls", "aria-label": "What to draw anew" }, given.nodes, seed.node, take.node,
       field("Or a picture of yours", own, "It is brought to the run's size."), size.node, n.node, go.node, told.node),
     el("section", { "aria-label": "Picture" }, el("p", { id: "brush-help" }, "Wipe out with the pointer; or with the arrow keys and space."), board.canvas,
       el("div", { className: "row" }, button("Wipe out nothing", () => board.clear())), place));
 }
 
 async function edit(name, { board, n, seed, given }, signal) {
+  if (board.whole()) throw new Error("Nothing is wiped out. Wipe something out first: with the pointer, or with the arrow keys and space.");
   const body = new FormData();
-  const said = { model: name, n: n.read(), seed: seed.read(), given: JSON.stringify(given.read()) };
+  const said = { model: name, n: n.read(), seed: seed.read(), given: JSON.stringify(given.read(n.read())) };
   for (const [key, value] of Object.entries(said)) body.append(key, value);
   body.append("image", board.image, "image.png");
   body.append("mask", await board.mask(), "mask.png");
@@ -55,11 +56,13 @@ function easel([channels, high, wide]) {
   const draw = () => paint(canvas.getContext("2d"), self, wiped, at);
   self.lay = async (file, fit = false) => {
     const bitmap = await createImageBitmap(file);
-    self.image = fit ? await fitted(bitmap, wide, high, channels === 1) : file;
+    const fits = !fit || (file.type === "image/png" && bitmap.width === wide && bitmap.height === high && channels === 4);
+    self.image = fits ? file : await fitted(bitmap, { wide, high, channels });
     self.bitmap = await createImageBitmap(self.image);
     self.laid();
     draw();
   };
+  self.whole = () => !wiped.includes(1);
   self.mask = () => masked(wiped, wide, high);
   const wipe = (from, to) => { spread(wiped, wide, high, { from, to, size: self.brush() }); draw(); };
   listen(canvas, at, wipe, draw);
@@ -133,8 +136,9 @@ function masked(wiped, wide, high) {
   return new Promise((done) => { canvas.toBlob(done, "image/png"); });
 }
 
-// A picture of any size as one of the run's: its middle, grey where the run's are.
-function fitted(bitmap, wide, high, grey) {
+// A picture of any size as one of the run's: its middle, grey where the run's are, opaque unless they may be otherwise.
+function fitted(bitmap, { wide, high, channels }) {
+  const grey = channels === 1;
   const canvas = Object.assign(document.createElement("canvas"), { width: wide, height: high }), context = canvas.getContext("2d");
   const scale = Math.max(wide / bitmap.width, high / bitmap.height);
   context.filter = grey ? "grayscale(1)" : "none";
@@ -142,7 +146,7 @@ function fitted(bitmap, wide, high, grey) {
   const data = context.getImageData(0, 0, wide, high);
   for (let i = 0; i < data.data.length; i += 4) {
     if (grey) data.data[i + 1] = data.data[i + 2] = data.data[i];
-    data.data[i + 3] = 255;
+    if (channels !== 4) data.data[i + 3] = 255;
   }
   context.putImageData(data, 0, 0);
   return new Promise((done) => { canvas.toBlob(done, "image/png"); });

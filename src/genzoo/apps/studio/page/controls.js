@@ -33,10 +33,14 @@ export function button(text, act, props = {}) {
   return el("button", { type: "button", onclick: act, ...props }, text);
 }
 
-// A button that begins something long, and a second one that ends it, as leaving the view does.
-export function runner(text, work, status) {
+// A button that begins something long, and a second one that ends it, as leaving the view does. It is what Enter does in
+// its form, if it is the form's first that is not `aside`. What stands in `places` was asked before: it is dimmed until
+// the answer comes, and gone if there is none.
+export function runner(text, work, status, { places = [], aside = false } = {}) {
   let going = null;
-  const view = leaving(), main = button(text, () => begin(), { className: "main" });
+  const dim = (is) => places.forEach((place) => place.classList.toggle("before", is));
+  const act = (event) => { event.preventDefault(); begin(); }; // instead of the form's own way, which leaves the page
+  const view = leaving(), main = button(text, act, { className: aside ? "" : "main", type: aside ? "button" : "submit" });
   view.addEventListener("abort", () => going?.abort(view.reason));
   const stop = button("Cancel", () => going?.abort(), { hidden: true, className: "quiet" });
   async function begin() {
@@ -45,14 +49,21 @@ export function runner(text, work, status) {
     const mine = (going = new AbortController());
     stop.hidden = false;
     status.say("Working …");
+    dim(true);
     try {
       await work(mine.signal);
+      if (going === mine) dim(false);
       if (going === mine && status.node.textContent === "Working …") status.say("");
     } catch (error) {
-      if (going === mine) error.name === "AbortError" ? status.say("Canceled.") : status.fail(error);
+      if (going !== mine) return;
+      if (error.name === "AbortError") return void status.say("Canceled.");
+      for (const place of places) place.replaceChildren();
+      dim(false);
+      status.fail(error);
     } finally {
       if (going === mine) { stop.hidden = true; going = null; }
     }
+    return undefined;
   }
   return { begin, main, node: el("div", { className: "row" }, main, stop) };
 }

@@ -39,7 +39,7 @@ function axes({ low, high, last, x, y }) {
   return [
     ...ticks.flatMap((value) => [svg("line", { x1: LEFT, x2: WIDE - 8, y1: y(value), y2: y(value), class: "rule" }),
       svg("text", { x: LEFT - 8, y: y(value) + 4, "text-anchor": "end" }, number(value))]),
-    ...[0, 0.5, 1].map((share) => svg("text", { x: x(share * last), y: HIGH - 6, "text-anchor": ["start", "middle", "end"][share * 2] }, number(Math.round(share * last)))),
+    ...(last > 1 ? [0, 0.5, 1] : [0, 1]).map((share) => svg("text", { x: x(share * last), y: HIGH - 6, "text-anchor": ["start", "middle", "end"][share * 2] }, number(Math.round(share * last)))),
   ];
 }
 

@@ -47,11 +47,14 @@ export function isNumber(value) {
 
 // A table with a head; it scrolls by itself where the page is narrow, and can be reached by keyboard for that.
 export function table(caption, heads, rows) {
-  const cell = (value) => (value instanceof Node ? el("td", {}, value)
-    : el("td", { className: isNumber(value) ? "number" : null }, typeof value === "number" ? number(value) : value ?? "–"));
+  const there = heads.map((_, k) => rows.map((row) => row[k]).filter((value) => value !== null && value !== undefined));
+  const kinds = there.map((values) => (values.length && values.every(isNumber) ? "number" : null));
+  const kind = (value, k) => (isNumber(value) ? "number" : kinds[k] ?? (/^\S{1,24}$/.test(value) ? "word" : null));
+  const cell = (value, k) => (value instanceof Node ? el("td", {}, value)
+    : el("td", { className: kind(value, k) }, typeof value === "number" ? number(value) : value ?? "–"));
   return el("div", { className: "scroll", tabindex: "0", role: "region", "aria-label": caption },
     el("table", {}, el("caption", {}, caption),
-      el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))),
+      el("thead", {}, el("tr", {}, heads.map((head, k) => el("th", { scope: "col", className: kinds[k] }, head)))),
       el("tbody", {}, rows.map((row) => el("tr", {}, row.map(cell))))));
 }
 

@@ -13,9 +13,14 @@ const VIEWS = { "": ["Runs", runs], train: ["Train", train], data: ["Data", data
 const main = document.getElementById("main");
 const nav = document.getElementById("nav");
 
+// A part of the address; one that was typed may be no code.
+function decoded(part) {
+  try { return decodeURIComponent(part); } catch { return part; }
+}
+
 function go() {
   leave();
-  const [key = "", ...words] = location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+  const [key = "", ...words] = location.hash.replace(/^#\/?/, "").split("/").map(decoded);
   const [, show] = VIEWS[key] ?? VIEWS[""];
   fill(nav, Object.entries(VIEWS).filter(([, [text]]) => text).map(([name, [text]]) =>
     el("a", { href: `#/${name}`, "aria-current": name === key ? "page" : null }, text)));

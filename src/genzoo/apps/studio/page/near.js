@@ -11,9 +11,9 @@ export function neighbors(name, about) {
   const n = slider("Samples", { min: 1, max: 16, step: 1, value: 5 }), k = slider("Neighbors of each", { min: 1, max: 8, step: 1, value: 4 });
   const seed = slider("Seed", { min: 0, max: 100, step: 1, value: 0 }), given = conditions(about.genzoo.given);
   const look = runner("Look", async (signal) => {
-    const found = await post("/studio/near", { model: name, n: n.read(), k: k.read(), seed: seed.read(), given: given.read() }, signal);
+    const found = await post("/studio/near", { model: name, n: n.read(), k: k.read(), seed: seed.read(), given: given.read(n.read()) }, signal);
     fill(place, beside(found, about));
-  }, told);
+  }, told, { places: [place] });
   look.begin();
   return el("div", { className: "work" }, el("form", { className: "controls", "aria-label": "Which samples" }, given.nodes, n.node, k.node, seed.node, look.node, told.node),
     el("section", { "aria-label": "Samples and their neighbors" }, el("p", {}, "Each sample, then the training rows nearest to it by their values, and how far off each is."), place));

@@ -21,9 +21,12 @@ const RANGES = {
   orders: { min: 1, max: 50, step: 1, value: 1 },
   bound: { min: 0, max: 5, step: 0.1, value: 1 },
 };
+const SAMPLERS = {
+  reals: ["euler", "ddim", "heun", "multistep", "ipndm", "dpm2", "dpm3", "unipc", "deis", "adaptive", "ancestral", "dpm_sde",
+    "churn", "predictor_corrector"],
+  symbols: ["random", "entropy", "remask"],
+};
 const WORDS = {
-  sampler: ["euler", "ddim", "heun", "multistep", "ipndm", "dpm2", "dpm3", "unipc", "deis", "adaptive", "ancestral", "dpm_sde",
-    "churn", "predictor_corrector", "random", "entropy", "remask"],
   grid: ["uniform", "quadratic", "angle", "karras", "log_snr", "diffusers"],
   guide: ["plain", "rescaled", "projected", "zero_star"],
   noise: ["true", "false"],
@@ -31,22 +34,24 @@ const WORDS = {
 };
 const FIRST = ["temperature", "steps", "guidance", "psi", "truncation", "top_k", "top_p", "sampler"];
 
-// All conditions of a run, as a control each; read() gives those that were said.
-export function conditions(given) {
-  const parts = Object.entries(given).map(([name, about]) => [name, condition(name, about)]);
-  return { nodes: parts.map(([, part]) => part.node), read: () => said(parts) };
+// All conditions of a run, as a control each; read(n) gives those that were said, for n rows. `each`: whether the rows may
+// be shared among all classes.
+export function conditions(given, { each = true } = {}) {
+  const parts = Object.entries(given).map(([name, about]) => [name, condition(name, about, each)]);
+  return { nodes: parts.map(([, part]) => part.node), read: (n) => said(parts, n) };
 }
 
 const FILES = { image: ["image/*", "A picture"], audio: [".wav", "A sound, as WAV"] };
 
-function condition(name, { classes, is, file }) {
+function condition(name, { classes, is, file }, each) {
   if (FILES[file]) return brought(name, is, FILES[file]);
   if (!classes.length) {
     const input = el("input", { type: "text", autocomplete: "off", placeholder: is });
     return { node: field(name, input, "Empty: none."), read: () => (input.value.trim() === "" ? undefined : input.value) };
   }
-  const input = choice([["", "any"], ["*", "each in turn"], ...classes.map((word) => [`=${word}`, word])], "");
-  const read = () => (input.value === "" ? undefined : input.value === "*" ? classes : input.value.slice(1));
+  const all = each ? [["*", "shared among all"]] : [];
+  const input = choice([["", "any"], ...all, ...classes.map((word) => [`=${word}`, word])], "");
+  const read = (n) => (input.value === "" ? undefined : input.value === "*" ? classes.slice(0, n) : input.value.slice(1)); // one for a row at most
   return { node: field(name, input), read };
 }
 
@@ -66,7 +71,8 @@ function brought(name, is, [accept, what]) {
 // The options of a run's sampling; what was not touched is left to the model.
 export function options(told) {
   const names = Object.keys(told).sort((a, b) => order(a) - order(b) || a.localeCompare(b));
-  const parts = names.map((name) => [name, option(name, told[name])]);
+  const words = { ...WORDS, sampler: "grid" in told ? SAMPLERS.reals : SAMPLERS.symbols }; // symbols have no grid of noise
+  const parts = names.map((name) => [name, option(name, told[name], words[name])]);
   const nodes = parts.map(([, part]) => part.node);
   const more = nodes.slice(4);
   const rest = more.length ? [el("details", {}, el("summary", {}, `${more.length} more options`), more)] : [];
@@ -77,9 +83,9 @@ function order(name) {
   return (FIRST.indexOf(name) + 100) % 100 === 99 ? 100 : FIRST.indexOf(name);
 }
 
-function option(name, meaning) {
+function option(name, meaning, words) {
   if (RANGES[name]) return slider(name, { ...RANGES[name], own: true }, meaning);
-  const input = WORDS[name] ? choice([["", "as trained"], ...WORDS[name].map((word) => [word, word])], "") : el("input", { type: "text" });
+  const input = words ? choice([["", "as trained"], ...words.map((word) => [word, word])], "") : el("input", { type: "text" });
   return { node: field(name, input, meaning), read: () => value(input.value) };
 }
 
@@ -89,6 +95,6 @@ function value(text) {
   return Number.isNaN(Number(text)) ? text : Number(text);
 }
 
-function said(parts) {
-  return Object.fromEntries(parts.map(([name, part]) => [name, part.read()]).filter(([, found]) => found !== undefined));
+function said(parts, n) {
+  return Object.fromEntries(parts.map(([name, part]) => [name, part.read(n)]).filter(([, found]) => found !== undefined));
 }

@@ -9,29 +9,29 @@ import { show } from "./show.js";
 const ENDINGS = { image: "png", audio: "wav", text: "txt", table: "csv", array: "npy" };
 
 export function sampling(name, about) {
-  const told = status(), place = el("div", { className: "found" }), command = el("code", {});
+  const told = status(), place = el("div", { className: "found" }), command = el("p", { className: "command" });
   const { n, seed, given, wanted, node } = controls(about);
-  const asked = () => ({ model: name, n: n.read() ?? 1, seed: seed.read() ?? 0, given: given.read(), options: wanted.read() });
+  const asked = () => ({ model: name, n: n.read() ?? 1, seed: seed.read() ?? 0, given: given.read(n.read() ?? 1), options: wanted.read() });
   const draw = runner("Draw", async (signal) => {
-    const body = asked(), look = (found) => fill(place, show(found, { shape: about.shape }));
+    const body = asked(), look = (found) => { fill(place, show(found, { shape: about.shape })); place.classList.remove("before"); };
     const found = comesInSteps(about) ? await inSteps(body, look, signal) : await post("/studio/samples", body, signal);
-    command.textContent = found.command;
+    fill(command, "The same by the command line: ", el("code", {}, found.command));
     look(found);
     told.say(`${found.items.length} with seed ${body.seed}.`);
-  }, told);
+  }, told, { places: [place, command] });
   const keep = runner("Download", async (signal) => {
     const body = asked();
     const kept = await file("/studio/file", body, signal), ending = kept.type === "application/zip" ? "zip" : ENDINGS[about.genzoo.kind];
     save(kept, `${name.replaceAll("/", "-")}-seed${body.seed}.${ending}`);
-  }, told);
+  }, told, { aside: true });
   const fresh = button("New seed", () => { seed.write(Math.floor(Math.random() * 10000)); draw.begin(); });
   draw.node.append(fresh);
   node.addEventListener("input", calmly(draw.begin, 400));
   draw.begin();
   return el("div", { className: "work" },
-    el("form", { className: "controls", "aria-label": "What to draw", onsubmit: (event) => { event.preventDefault(); draw.begin(); } },
+    el("form", { className: "controls", "aria-label": "What to draw" },
       node, draw.node, keep.node, told.node),
-    el("section", { "aria-label": "Samples" }, place, el("p", { className: "command" }, "The same by the command line: ", command)));
+    el("section", { "aria-label": "Samples" }, place, command));
 }
 
 function comesInSteps({ genzoo, options: known }) {

@@ -3,21 +3,29 @@
 import { post, send } from "./ask.js";
 import { field, runner } from "./controls.js";
 import { el, fill, number, status, svg, table } from "./dom.js";
+import { conditions } from "./options.js";
+
+const SHOWN = 300; // rows of a table
+const HEADS = ["row", "log p, nats", "held-out rows that are less likely"];
 
 export function scoring(name, about) {
   const told = status(), place = el("div", { className: "found" }), input = el("input", { type: "file", multiple: true });
   const drop = el("div", { className: "drop" }, field("A file", input, hint(about)), el("p", {}, "… or drop it here. It is removed once it is scored."));
   const typed = el("input", { type: "text", autocomplete: "off", placeholder: `${about.genzoo.data}, test rows` });
-  const work = async (files, signal) => {
-    fill(place, await (files.length ? ofFiles(name, about.genzoo.kind, [...files], signal) : ofData(name, typed.value ? { data: typed.value } : {}, signal)));
-  };
-  const go = runner("Score", (signal) => work(input.files, signal), told);
-  input.addEventListener("change", go.begin);
+  const loose = ["image", "audio"].includes(about.genzoo.kind), given = conditions(loose ? about.genzoo.given : {}, { each: false });
+  const go = runner("Score", async (signal) => {
+    const files = [...input.files], what = files.length ? files.map((file) => file.name).slice(0, 3).join(", ") : typed.value || typed.placeholder;
+    const found = await (files.length ? ofFiles(name, about.genzoo, files, given.read(), signal) : ofData(name, typed.value ? { data: typed.value } : {}, signal));
+    fill(place, el("h2", {}, files.length > 3 ? `${what} and ${files.length - 3} more` : what), found);
+  }, told, { places: [place] });
+  input.addEventListener("change", () => { if (input.files.length) { typed.value = ""; go.begin(); } });
+  typed.addEventListener("input", () => { input.value = ""; }); // what was named last is meant
   drop.addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
   drop.addEventListener("dragleave", () => drop.classList.remove("over"));
-  drop.addEventListener("drop", (event) => { event.preventDefault(); drop.classList.remove("over"); input.files = event.dataTransfer.files; go.begin(); });
-  return el("div", { className: "work" }, el("form", { className: "controls", "aria-label": "What to score", onsubmit: (event) => { event.preventDefault(); go.begin(); } },
-    drop, field("Or data by name", typed, "As on the page Data; empty: the test rows of the run."), go.node, told.node), el("section", { "aria-label": "Scores" }, place));
+  drop.addEventListener("drop", (event) => { event.preventDefault(); drop.classList.remove("over"); input.files = event.dataTransfer.files; typed.value = ""; go.begin(); });
+  return el("div", { className: "work" }, el("form", { className: "controls", "aria-label": "What to score" },
+    drop, field("Or data by name", typed, "As on the page Data; empty: the test rows of the run."),
+    given.nodes.length ? el("fieldset", {}, el("legend", {}, "Given, for files one by one"), el("p", {}, "Data by name, and archives that say them, bring their own."), given.nodes) : null, go.node, told.node), el("section", { "aria-label": "Scores" }, place));
 }
 
 function hint({ genzoo, lines, shape }) {
@@ -34,17 +42,19 @@ async function ofFile(name, file, signal) {
   }
 }
 
-function ofFiles(name, kind, files, signal) {
-  if (["image", "audio"].includes(kind) && files.every((file) => file.type.startsWith(`${kind}/`))) return eachOf(name, files, signal);
+function ofFiles(name, { kind, given }, files, said, signal) {
+  if (["image", "audio"].includes(kind) && files.every((file) => file.type.startsWith(`${kind}/`))) return eachOf(name, { files, said, asks: Object.keys(given) }, signal);
   if (files.length > 1) throw new Error(`One file is scored at a time, got ${files.length}. Pack them into an archive, or choose one.`);
   return ofFile(name, files[0], signal);
 }
 
-async function eachOf(name, files, signal) {
+async function eachOf(name, { files, said, asks }, signal) {
   const input = await Promise.all(files.map(encoded));
-  const found = await post("/v1/score", { model: name, input }, signal);
+  const found = await post("/v1/score", { model: name, input, given: said }, signal);
   const rows = found.data.map((row, i) => [files[i].name, row.log_prob, row.bits_per_dim ?? "–"]);
-  return table(`log p in nats (${found.likelihood})`, ["file", "log p", "bits/dim"], rows);
+  const words = Object.entries(said).map(([own, value]) => `${own} = ${value.startsWith("data:") ? "the file" : value}`);
+  const under = asks.length ? `, given ${words.join(", ") || "nothing"}` : "";
+  return table(`log p in nats (${found.likelihood})${under}`, ["file", "log p", "bits/dim"], rows);
 }
 
 function encoded(file) {
@@ -57,19 +67,19 @@ function encoded(file) {
 }
 
 async function ofData(name, data, signal) {
-  const found = await post("/studio/score", { model: name, ...data }, signal);
+  const found = await post("/studio/score", { model: name, ...data }, signal), heldOut = found.held_out.length > 0;
   const mean = (values) => values.reduce((sum, value) => sum + (value ?? NaN), 0) / values.length;
-  const rows = found.log_prob.map((value, i) => [String(i), value ?? "−∞", share(found.held_out, value)]).slice(0, 300);
+  const rows = found.log_prob.map((value, i) => [String(found.numbers[i]), value ?? "−∞", share(found.held_out, value)].slice(0, heldOut ? 3 : 2)).slice(0, SHOWN);
   return [
     el("p", {}, `${found.log_prob.length} of ${found.rows} rows: log p = ${number(mean(found.log_prob))} nats a row on average (${found.likelihood})`,
-      found.bits_per_dim ? `, ${number(-mean(found.log_prob) / found.dims / Math.LN2)} bits/dim` : "", found.held_out.length ? `; held-out rows of the run's data: ${number(mean(found.held_out))}.` : "."),
+      found.bits_per_dim ? `, ${number(-mean(found.log_prob) / found.dims / Math.LN2)} bits/dim` : "", heldOut ? `; held-out rows of the run's data: ${number(mean(found.held_out))}.` : "."),
+    found.notes.map((note) => el("p", { className: "facts" }, `${note}.`)),
     histogram({ "these rows": found.log_prob, "held-out rows": found.held_out }),
-    table(`${found.log_prob.length} rows`, ["row", "log p, nats", "held-out rows that are less likely"], rows),
+    table(found.log_prob.length > SHOWN ? `The first ${SHOWN} of ${found.log_prob.length} rows` : `${rows.length} rows`, HEADS.slice(0, heldOut ? 3 : 2), rows),
   ];
 }
 
 function share(held, value) {
-  if (!held.length) return "–";
   return `${Math.round((100 * held.filter((other) => other < value).length) / held.length)} %`;
 }
 

@@ -18,7 +18,7 @@ export function source(first = "digits") {
     options.append(...known.read.map((each) => el("li", {}, el("code", {}, each.option), ` (${each.of}): ${each.meaning}`)));
   }).catch((error) => told.fail(error));
   const node = el("div", {}, list, field("Data", data, "A name that comes with genzoo, or a file or folder below an allowed one."),
-    upload(data, told), told.node, field("Condition on", given, "Labels or columns, with commas between; empty: nothing."),
+    upload(data, told), told.node, field("Condition on", given, "Labels or columns, with commas between, as class, \"height, cm\"; empty: nothing."),
     el("details", {}, el("summary", {}, "How they are read"), field("What makes x", x, "Columns, a folder or an array, with commas between; empty: all."),
       field("Options", read, "One a line, as missing=drop."), el("details", {}, el("summary", {}, "All options"), options)));
   return { node, read: () => ({ data: data.value, given: words(given.value), x: words(x.value), read: pairs(read.value) }) };
@@ -41,8 +41,11 @@ function upload(data, told) {
   return field("Or upload a file", input, "A table, texts, an archive of pictures or sounds, arrays: 32 MB at most.");
 }
 
+// Names with commas between; one that has a comma itself stands in quotes, as in CSV.
 export function words(text) {
-  return text.split(",").map((word) => word.trim()).filter(Boolean);
+  const parts = text.match(/\s*"(?:[^"]|"")*"\s*|[^,]+/g) ?? [];
+  return parts.map((part) => part.trim()).filter(Boolean)
+    .map((word) => (/^".*"$/s.test(word) ? word.slice(1, -1).replaceAll('""', '"') : word));
 }
 
 function pairs(text) {
@@ -58,9 +61,8 @@ function pairs(text) {
 export function checking(read) {
   const told = status(), place = el("div");
   const check = runner("Check the data", async (signal) => {
-    fill(place);
     fill(place, report(await post("/studio/check", read(), signal)));
-  }, told);
+  }, told, { places: [place] });
   return { node: el("div", {}, check.node, told.node), place };
 }
 
@@ -101,5 +103,5 @@ function uploads() {
 export function data(view) {
   const chosen = source(), check = checking(chosen.read);
   fill(view, el("h1", {}, "Data"), el("p", {}, "What genzoo understands of a source, before anything is trained on it. ", el("a", { href: "#/train" }, "Train on data"), "."),
-    el("div", { className: "work" }, el("div", { className: "controls" }, chosen.node, check.node, uploads()), el("section", { "aria-label": "What was understood" }, check.place)));
+    el("div", { className: "work" }, el("form", { className: "controls", "aria-label": "Which data" }, chosen.node, check.node, uploads()), el("section", { "aria-label": "What was understood" }, check.place)));
 }

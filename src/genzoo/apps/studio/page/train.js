@@ -20,7 +20,7 @@ export async function train(view, wanted = "vae") {
 
 function page(recipes, runs, first) {
   const recipe = el("select", {}, groups(recipes, first)), about = el("p", { className: "facts" }), settings = el("div");
-  const chosen = source(), check = checking(chosen.read), told = status(), name = el("input", { type: "text", autocomplete: "off", pattern: "[A-Za-z0-9][\\w.-]*" });
+  const chosen = source(), check = checking(chosen.read), told = status(), name = el("input", { type: "text", autocomplete: "off", form: "begin" });
   let forms = null;
   async function change() {
     try {
@@ -37,9 +37,10 @@ function page(recipes, runs, first) {
     const begun = await post("/studio/train", asked, signal);
     location.hash = `#/run/${encodeURIComponent(begun.run)}/training`;
   }, told);
+  go.main.setAttribute("form", "begin"); // that of the settings: Enter in one of them begins as well
   return el("div", { className: "begin" },
-    el("section", { className: "card", "aria-label": "Which data" }, el("h2", {}, "Data"), chosen.node, check.node, check.place),
-    el("section", { className: "card", "aria-label": "Which model" }, el("h2", {}, "Model"), field("Recipe", recipe), about, settings),
+    el("form", { className: "card", "aria-label": "Which data" }, el("h2", {}, "Data"), chosen.node, check.node, check.place),
+    el("form", { className: "card", id: "begin", "aria-label": "Which model" }, el("h2", {}, "Model"), field("Recipe", recipe), about, settings),
     el("section", { className: "card", "aria-label": "Begin" }, el("h2", {}, "Begin"), field("Name of the run", name, "Empty: after the recipe and the data."), go.node, told.node));
 }
 

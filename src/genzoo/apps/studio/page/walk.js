@@ -10,7 +10,7 @@ export function walking(name, about) {
   const told = status(), strip = el("div"), large = el("div", { className: "large" });
   const from = slider("From seed", { min: 0, max: 100, step: 1, value: 0 }), to = slider("To seed", { min: 0, max: 100, step: 1, value: 1 });
   const kinds = [["slerp", "walk, on the circle of N(0, I)"], ["lerp", "walk, straight"], ...(about.layers > 1 ? [["mix", "mix: coarse layers of the first, fine of the second"]] : [])];
-  const how = choice(kinds, "slerp"), given = conditions(about.genzoo.given), place = el("input", { type: "range", min: "0", max: "16", step: "1", value: "8" });
+  const how = choice(kinds, "slerp"), given = conditions(about.genzoo.given, { each: false }), place = el("input", { type: "range", min: "0", max: "16", step: "1", value: "8" });
   let found = null;
   const shown = () => {
     if (!found) return;
@@ -18,11 +18,12 @@ export function walking(name, about) {
   };
   const go = runner("Go", async (signal) => {
     const mix = how.value === "mix";
+    found = null;
     found = await post("/studio/walk", { model: name, seed: from.read(), other: to.read(), steps: 17, given: given.read(), ...(mix ? { mix } : { way: how.value }) }, signal);
     place.max = String(found.items.length - 1);
     fill(strip, show(found, { ...about, names: (i) => `step ${i}`, onchoose: (i) => { place.value = String(i); shown(); } }));
     shown();
-  }, told);
+  }, told, { places: [large, strip] });
   place.addEventListener("input", shown);
   const form = el("form", { className: "controls", "aria-label": "Which way" }, given.nodes, from.node, to.node, field("How", how), go.node, told.node);
   form.addEventListener("input", calmly(go.begin, 400));

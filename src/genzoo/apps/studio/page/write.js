@@ -16,13 +16,13 @@ export function writing(name, about) {
     const n = number.read() ?? 1, texts = Array.from({ length: n }, () => el("pre", {}, prompt.value));
     fill(place, texts.map((text) => el("li", {}, text)));
     const said = Object.fromEntries(Object.entries(own).map(([key, part]) => [key, part.read()]).filter(([, value]) => value !== undefined));
-    const asked = { model: name, n, seed: seed.read(), given: given.read(), stream: true, ...said, ...(prompt.value ? { prompt: prompt.value } : {}) };
+    const asked = { model: name, n, seed: seed.read(), given: given.read(n), stream: true, ...said, ...(prompt.value ? { prompt: prompt.value } : {}) };
     for await (const event of stream("/v1/completions", asked, signal)) {
       for (const each of event.choices ?? []) texts[each.index].append(each.text);
     }
     told.say("Done.");
   }, told);
-  return el("div", { className: "work" }, el("form", { className: "controls", "aria-label": "What to write", onsubmit: (event) => { event.preventDefault(); go.begin(); } },
+  return el("div", { className: "work" }, el("form", { className: "controls", "aria-label": "What to write" },
     field("Beginning", prompt, "Empty: a whole text."), given.nodes, number.node, seed.node, own.temperature.node, own.top_p.node, own.max_tokens.node, go.node, told.node),
     el("section", { "aria-label": "Texts" }, place));
 }
