@@ -36,6 +36,14 @@ DROPPED = """(() => {
   const drop = new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true });
   document.querySelector(".drop").dispatchEvent(drop);
 })()"""
+LOOSE = """(async () => {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 8, height: 8 });
+  canvas.getContext("2d").fillRect(0, 0, 8, 8);
+  const files = new DataTransfer(), picture = await new Promise((done) => canvas.toBlob(done));
+  files.items.add(new File([picture], "black.png", { type: "image/png" }));
+  const drop = new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true });
+  document.querySelector(".drop").dispatchEvent(drop);
+})()"""
 BROUGHT = """(async () => {
   const canvas = Object.assign(document.createElement("canvas"), { width: 32, height: 32 });
   const pen = canvas.getContext("2d");
@@ -155,6 +163,10 @@ class Walk:
         self.page.click("Score")
         self.page.wait("document.querySelectorAll('.bar').length")
         self.look("score")
+        self.page.write("label", "=3")
+        self.page.run(LOOSE)
+        self.page.wait("document.querySelector('caption')?.textContent.endsWith('given label = 3')")
+        self.look("score-loose")
         self.page.go("#/run/moons/score")
         self.page.wait("document.querySelector('h1').textContent === 'moons' && document.querySelector('.drop')")
         self.page.run(DROPPED)

@@ -28,8 +28,8 @@ function asking(runs) {
     board(go.node.closest(".view"));
   }, told);
   return el("details", { className: "card" }, el("summary", {}, "Compare runs of the same data"),
-    el("ul", { className: "boxes" }, boxes.map(([name, box, run]) => el("li", {}, box, " ", el("label", { for: box.id }, `${name} (${run.recipe} on ${run.data})`)))),
-    samples.node, go.node, told.node);
+    el("form", { "aria-label": "Compare" }, el("ul", { className: "boxes" }, boxes.map(([name, box, run]) => el("li", {}, box, " ", el("label", { for: box.id }, `${name} (${run.recipe} on ${run.data})`)))),
+      samples.node, go.node, told.node));
 }
 
 async function until(wanted, signal) {

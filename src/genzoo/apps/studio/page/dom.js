@@ -45,11 +45,16 @@ export function isNumber(value) {
   return typeof value === "number" || (typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value)));
 }
 
+// Whether a cell stands at the right, as figures do: a number, or a share.
+function isFigure(value) {
+  return isNumber(value) || (typeof value === "string" && /^[\d.]+ ?%$/.test(value));
+}
+
 // A table with a head; it scrolls by itself where the page is narrow, and can be reached by keyboard for that.
 export function table(caption, heads, rows) {
   const there = heads.map((_, k) => rows.map((row) => row[k]).filter((value) => value !== null && value !== undefined));
-  const kinds = there.map((values) => (values.length && values.every(isNumber) ? "number" : null));
-  const kind = (value, k) => (isNumber(value) ? "number" : kinds[k] ?? (/^\S{1,24}$/.test(value) ? "word" : null));
+  const kinds = there.map((values) => (values.length && values.every(isFigure) ? "number" : null));
+  const kind = (value, k) => (isFigure(value) ? "number" : kinds[k] ?? (/^\S{1,24}$/.test(value) ? "word" : null));
   const cell = (value, k) => (value instanceof Node ? el("td", {}, value)
     : el("td", { className: kind(value, k) }, typeof value === "number" ? number(value) : value ?? "–"));
   return el("div", { className: "scroll", tabindex: "0", role: "region", "aria-label": caption },

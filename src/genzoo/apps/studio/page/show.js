@@ -9,7 +9,7 @@ export function show({ kind, items }, { shape = [], names = (i) => `sample ${i}`
   if (kind === "audio") return el("ol", { className: "sounds", start: "0" }, items.map((item, i) => el("li", {},
     el("audio", { controls: true, preload: "none", src: `data:audio/wav;base64,${item}`, "aria-label": names(i) }))));
   if (kind === "text") return el("ol", { className: "texts", start: "0" }, items.map((item) => el("li", {}, el("pre", {}, item))));
-  if (kind === "table") return rows(items, flat);
+  if (kind === "table") return rows(items, flat, shape[0]);
   return table("samples", ["row", "numbers"], items.slice(0, SHOWN).map((item, i) => [String(i), numbers(item)]));
 }
 
@@ -25,13 +25,14 @@ export function picture(content, name, act) {
   return act ? el("button", { type: "button", className: "bare", title: name, onclick: act }, image) : image;
 }
 
-function rows(items, drawn) {
+// Rows of a table, of which the first columns are x and the rest what they were drawn given.
+function rows(items, drawn, dims) {
   if (!items.length) return el("p", {}, "No rows.");
   const heads = Object.keys(items[0]);
   const lines = items.slice(0, SHOWN).map((item) => heads.map((head) => item[head]));
   const whole = table(`${items.length} rows`, heads, lines);
-  const flat = drawn && heads.length === 2 && items.every((item) => heads.every((head) => isNumber(item[head])));
-  return flat ? el("div", { className: "beside" }, scatter(items, heads), whole) : whole;
+  const own = heads.slice(0, dims), flat = drawn && own.length === 2 && items.every((item) => own.every((head) => isNumber(item[head])));
+  return flat ? el("div", { className: "beside" }, scatter(items, own), whole) : whole;
 }
 
 export function scatter(items, [x, y]) {

@@ -56,7 +56,9 @@ function actions({ name, command, told, found }) {
   if (!goesOn({ command, found })) return [el("a", { href: "#/train" }, "Begin anew")];
   const steps = el("input", { type: "number", min: "1", step: "1", className: "exact", placeholder: String(found.total ?? ""), "aria-label": "Steps in all" });
   const draw = command?.state === "done" ? el("a", { href: `#/run/${encodeURIComponent(name)}/sample` }, "Draw from it") : null;
-  return [draw, act("Go on", "/studio/resume", () => ({ model: name, ...(steps.value ? { steps: Number(steps.value) } : {}) })), "to", steps, "steps"];
+  const on = act("Go on", "/studio/resume", () => ({ model: name, ...(steps.value ? { steps: Number(steps.value) } : {}) }));
+  on.type = "submit";
+  return [draw, el("form", { className: "row", "aria-label": "Go on", onsubmit: (event) => event.preventDefault() }, on, "to", steps, "steps")];
 }
 
 function draw({ name, found, which, parts, ...state }) {
