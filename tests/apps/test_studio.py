@@ -192,12 +192,8 @@ def test_samples_are_those_of_the_command_line_and_files_carry_their_receipt(stu
     rows = told(studio, "/studio/samples", {"model": "moons", "n": 2, "seed": 1})
     assert rows["items"] == list(csv.DictReader(io.StringIO((tmp_path / "sample.csv").read_text())))
     assert refused(studio, "/studio/samples", asked | {"given": {"label": "12"}})[0] == 400
-<<<<<<< Updated upstream
     status, message = refused(studio, "/studio/samples", asked | {"n": 65})
     assert (status, message) == (400, "n must be at most 64, got 65. Send several requests.")
-=======
-    assert refused(studio, "/studio/samples", asked | {"n": 65})[1] == "n must be at most 64, got 65. Send several requests."
->>>>>>> Stashed changes
 
 
 def test_a_condition_may_be_a_picture_that_is_brought(studio, home, tmp_path):
