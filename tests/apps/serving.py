@@ -99,7 +99,7 @@ CASES = {
         ({"model": "digits", "options": {"noise": []}}, 400, "options.noise", "must be a number, a word"),
         ({"model": "digits", "options": {"noise": 10**6}}, 400, "options.noise", "must be true or false"),
         ({"model": "digits", "prompt": "hello"}, 400, "prompt", "There is no class of label 'hello'"),
-        ({"model": "digits", "given": {"label": [1, 2, 3]}}, 400, "given.label", "at most 1 values"),
+        ({"model": "digits", "given": {"label": [1, 2, 3]}}, 400, "given.label", "at most 1 value,"),
         ({"model": "digits", "response_format": "url"}, 400, "response_format", "b64_json"),
     ],
     "chat/completions": [

@@ -218,7 +218,7 @@ class Served:
             _, codec = self._read.get(name, (own, None))
             count = len(several(words[name], self.given_words[name]["classes"], codec))
             if count > n:
-                must = f"must be at most {n} values, one for a row"
+                must = f"must be at most {n} value{'s' * (n > 1)}, one for a row"
                 raise Refusal(
                     400, f"given.{name} {must}, got {count}. Ask for more rows.", f"given.{name}", "too_many"
                 )

@@ -141,13 +141,14 @@ function fitted(bitmap, { wide, high, channels }) {
   const grey = channels === 1;
   const canvas = Object.assign(document.createElement("canvas"), { width: wide, height: high }), context = canvas.getContext("2d");
   const scale = Math.max(wide / bitmap.width, high / bitmap.height);
+  if (channels !== 4) { // what is transparent stands on white, as on the command line
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, wide, high);
+  }
   context.filter = grey ? "grayscale(1)" : "none";
   context.drawImage(bitmap, (wide - bitmap.width * scale) / 2, (high - bitmap.height * scale) / 2, bitmap.width * scale, bitmap.height * scale);
   const data = context.getImageData(0, 0, wide, high);
-  for (let i = 0; i < data.data.length; i += 4) {
-    if (grey) data.data[i + 1] = data.data[i + 2] = data.data[i];
-    if (channels !== 4) data.data[i + 3] = 255;
-  }
+  for (let i = 0; grey && i < data.data.length; i += 4) data.data[i + 1] = data.data[i + 2] = data.data[i];
   context.putImageData(data, 0, 0);
   return new Promise((done) => { canvas.toBlob(done, "image/png"); });
 }
