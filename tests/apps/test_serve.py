@@ -224,6 +224,14 @@ def test_questions_are_answered_as_by_the_command_line(server, folder):
     assert filled["exact"]
 
 
+def test_a_question_is_answered_from_as_many_samples_as_there_is_time_for(server, monkeypatch):
+    whole = told(server, "expect", model="moons", of="x > 0.5", n=16, seed=0)
+    monkeypatch.setattr("genzoo.apps.serve.questions.SHARE", 0.0)
+    found = told(server, "expect", model="moons", of="x > 0.5", n=500, seed=0)
+    assert found["remarks"] == ["n: there was time for 16 of 500 samples"]
+    assert (whole["n"], whole["value"], whole["remarks"]) == (16, found["value"], [])
+
+
 def test_sounds_are_files(server, folder):
     run = load(folder / "sounds")
     status, head, content = call(server, "/v1/audio/speech", {"model": "sounds", "input": "", "seed": 3}, raw=True)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import time
 
 import pytest
 import torch
@@ -99,6 +100,16 @@ def test_control_variates_are_covered() -> None:
         f, x = (expectation(GAUSSIAN, g, 100, seed=seed) for g in (lambda x: x[:, 0].sigmoid(), first))
         held += 0.5 in f.controlled((x, 0.0))
     assert held / 150 == pytest.approx(0.95, abs=0.05)
+
+
+def test_what_there_is_time_for_answers() -> None:
+    whole = expectation(GAUSSIAN, first, 4000, seed=3)
+    at_once = expectation(GAUSSIAN, first, 4000, seed=3, until=time.monotonic())
+    assert len(at_once) == 16
+    assert torch.equal(at_once.values, whole.values[:16])
+    assert torch.equal(expectation(GAUSSIAN, first, 4000, seed=3, until=math.inf).values, whole.values)
+    late = expectation(GAUSSIAN, first, 10**9, within=1e-9, until=time.monotonic() + 0.05)
+    assert 16 < len(late) < 10**9, "nor does it wait for what is wanted"
 
 
 def test_mistakes_are_told() -> None:

@@ -9,6 +9,7 @@ extend fewer, and the answer does not depend on how many rows are in memory at a
 """
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import overload
@@ -26,6 +27,7 @@ from genzoo.tasks.inverse.posterior import Posterior
 __all__ = ["Expectation", "Function", "expectation"]
 
 Function = Callable[[Tensor], Tensor]
+FIRST = 16  # rows that tell how long others take
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,7 @@ def expectation(
     chunk: int = 1000,
     within: float | None = None,
     most: int = 1_000_000,
+    until: float | None = None,
 ) -> Expectation: ...
 
 
@@ -145,6 +148,7 @@ def expectation(
     chunk: int = 1000,
     within: float | None = None,
     most: int = 1_000_000,
+    until: float | None = None,
 ) -> Expectation | tuple[Interval, ...]:
     """f(x) of n samples x ~ p(x | given), which answer for its mean, moments, quantiles and tails.
 
@@ -163,6 +167,8 @@ def expectation(
         within: The half-width of the mean's interval that is wanted, as a share of the mean: n is doubled until it is
             reached. An interval that was waited for holds the truth slightly less often than one of a fixed n.
         most: How many samples `within` may cost.
+        until: A time by `time.monotonic` before which the answer is to be there: samples are drawn in chunks that grow
+            while there is time for them, and those that were drawn by then answer, however few.
 
     Raises:
         ValueError: If f is not one number a row or is NaN, n or `chunk` is not positive, or `within` is not reached.
@@ -178,7 +184,7 @@ def expectation(
         return _over_draws(model, f)
     if n < 1 or chunk < 1:
         raise ValueError(f"`n` and `chunk` must be positive, got {n} and {chunk}.")
-    values = _values(model, f, (0, n), given, seed, chunk)
+    values = _values(model, f, (0, n), given, seed, chunk, until)
     while within is not None and not _reached(found := _found(values, seed), within):
         if 2 * len(values) > max(n, most):
             mean = found.mean()
@@ -186,7 +192,9 @@ def expectation(
                 f"The mean must be known within {within:g} of itself after at most {most:,} samples, got {mean} after "
                 f"{len(values):,}. Raise `most`, ask for less, or use rare_event."
             )
-        more = _values(model, f, (len(values), 2 * len(values)), given, seed, chunk)
+        more = _values(model, f, (len(values), 2 * len(values)), given, seed, chunk, until)
+        if len(more) < len(values):
+            return _found(torch.cat([values, more]), seed)
         values = torch.cat([values, more])
     return _found(values, seed)
 
@@ -215,14 +223,22 @@ def _reached(found: Expectation, within: float) -> bool:
 
 
 def _values(
-    model: GenerativeModel, f: Function, rows: tuple[int, int], given: GivenLike, seed: int, chunk: int
-) -> Shaped[Tensor, " n"]:
-    """f(x) of the rows of a seed from one number to another."""
-    parts = []
-    for start in range(*rows, chunk):
-        number = torch.arange(start, min(rows[1], start + chunk))
+    model: GenerativeModel, f: Function, rows: tuple[int, int], given: GivenLike, seed: int, chunk: int,
+    until: float | None,
+) -> Shaped[Tensor, " n"]:  # fmt: skip
+    """f(x) of the rows of a seed from one number to another, or of as many as there is time for."""
+    parts, (start, end), size = [], rows, chunk if until is None else min(chunk, FIRST)
+    while start < end:
+        began = time.monotonic()
+        number = torch.arange(start, min(end, start + size))
         x = model.sample(len(number), in_turn(given, number), seed=seed, start=start)
         parts.append(one_a_row(f(x), len(number)).cpu())
+        start += len(number)
+        if until is not None:
+            took, left = (now := time.monotonic()) - began, until - now
+            if left < 2 * took:  # as many again might be late
+                break
+            size = min(chunk, 2 * size) if left > 4 * took else size
     return torch.cat(parts)
 
 

@@ -1,5 +1,6 @@
 """Questions about a distribution: `/v1/expect`, how likely a statement is, and `/v1/impute`, what is missing."""
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from genzoo.apps.cli.answers import Answer, columns_of, written
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["expect", "impute", "rows_of_cells"]
 
 MOST = 20_000  # rows of an answer
+SHARE = 0.7  # of the time of a request, in which samples are drawn
 RARE = 100  # samples, the fewest that reach for a rare event
 
 
@@ -44,20 +46,26 @@ async def expect(request: "Request", served: Served, asked: Expect) -> dict[str,
     except ValueError as error:
         raise refused(error, "given") from None
 
+    seconds = served.seconds(asked.timeout)
+    until = time.monotonic() + SHARE * seconds
+
     def found() -> Answer:
         try:
             if asked.rare:
                 margin = written(question.margin, codec)
                 return Answer.of_event(question, rare_event(model, margin, asked.n, given=rows, seed=seed), seed)
-            values = expectation(model, written(question, codec), asked.n, given=rows, seed=seed)
+            values = expectation(model, written(question, codec), asked.n, given=rows, seed=seed, until=until)
         except ValueError as error:  # which is seen once there are rows
             raise refused(error, "of") from None
         return Answer.of_values(question, values, asked.quantiles)
 
     job = Called(asked.n, found)
-    (answer,) = await answers(request, served.line, [job], served.seconds(asked.timeout))
+    (answer,) = await answers(request, served.line, [job], seconds)
     about = {"object": "expectation", "model": served.name, "likelihood": model.likelihood.value}
-    return about | answer.to_json()
+    told = answer.to_json()
+    late = told["n"] < asked.n and not asked.rare
+    remarks = [f"n: there was time for {told['n']:,} of {asked.n:,} samples"] if late else []
+    return about | told | {"remarks": remarks}
 
 
 async def impute(request: "Request", served: Served, asked: Impute) -> dict[str, Any]:

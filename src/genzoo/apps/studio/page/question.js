@@ -15,7 +15,8 @@ function statement(name, about) {
   const n = slider("From samples", { min: 100, max: 10000, step: 100, value: 1000 });
   const go = runner("Ask", async (signal) => {
     const found = await post("/v1/expect", { model: name, of: of.value, n: n.read(), seed: 0, given: given.read() }, signal);
-    fill(place, el("p", { className: "answer" }, `${of.value}: `, el("strong", {}, number(found.value)), ` (95 %: ${number(found.low)} … ${number(found.high)})`));
+    const { value, low, high } = found.shown ?? { value: number(found.value), low: number(found.low), high: number(found.high) };
+    fill(place, el("p", { className: "answer" }, `${of.value}: `, el("strong", {}, value), ` (95 %: ${low} … ${high})`), found.remarks.map((remark) => el("p", { className: "facts" }, `${remark}.`)));
   }, told, { places: [place] });
   const columns = about.columns.map((column) => (about.spelled[column] === column ? column : `${about.spelled[column]} for “${column}”`));
   const hint = columns.length ? `Columns: ${columns.join(", ")}.` : "Entries are x[0], x[1] …; mean(x), norm(x), max(x).";
