@@ -1,6 +1,7 @@
 """Whoever has seeded torch, NumPy or Python keeps the numbers that come next: no public entry moves their state."""
 
 import inspect
+import math
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -121,6 +122,7 @@ ENTRIES: dict[str, Callable[[Path, Path], object]] = {
     "evaluate a text": lambda home, new: genzoo.evaluate(model(home, "text"), genzoo.read("verse"), protocol=FEW),
     "compare": lambda home, new: genzoo.compare("moons", ["gaussian"], out=new, protocol=FEW, **QUIET),
     "expectation": lambda home, new: tasks.expectation(model(home), lambda x: x[:, 0], 100),
+    "in_time": lambda home, new: tasks.in_time(model(home), lambda x: x[:, 0], 100, math.inf),
     "conditional": lambda home, new: tasks.conditional(model(home), {0: 0.5}, 20, fewest=2),
     "impute": lambda home, new: tasks.impute(model(home), torch.tensor([[0.5, torch.nan]]), 2),
     "entry_draws": lambda home, new: tasks.entry_draws(model(home), torch.zeros(1, 2), 1, 2),

@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "conditionals": ["Conditional", "conditional"],
         "events": ["Never", "Within", "boxed", "rejected"],
-        "expectations": ["Expectation", "expectation"],
+        "expectations": ["Expectation", "expectation", "in_time"],
         "expression": ["Column", "Expression", "ExpressionError", "Form"],
         "gradients": ["reparametrized_gradients", "score_gradients", "score_surrogate"],
         "imputation": ["Imputed", "impute"],

@@ -24,7 +24,7 @@ from genzoo.tasks import intervals
 from genzoo.tasks.intervals import Interval
 from genzoo.tasks.inverse.posterior import Posterior
 
-__all__ = ["Expectation", "Function", "expectation"]
+__all__ = ["Expectation", "Function", "expectation", "in_time"]
 
 Function = Callable[[Tensor], Tensor]
 FIRST = 16  # rows that tell how long others take
@@ -130,7 +130,6 @@ def expectation(
     chunk: int = 1000,
     within: float | None = None,
     most: int = 1_000_000,
-    until: float | None = None,
 ) -> Expectation: ...
 
 
@@ -148,7 +147,6 @@ def expectation(
     chunk: int = 1000,
     within: float | None = None,
     most: int = 1_000_000,
-    until: float | None = None,
 ) -> Expectation | tuple[Interval, ...]:
     """f(x) of n samples x ~ p(x | given), which answer for its mean, moments, quantiles and tails.
 
@@ -167,8 +165,6 @@ def expectation(
         within: The half-width of the mean's interval that is wanted, as a share of the mean: n is doubled until it is
             reached. An interval that was waited for holds the truth slightly less often than one of a fixed n.
         most: How many samples `within` may cost.
-        until: A time by `time.monotonic` before which the answer is to be there: samples are drawn in chunks that grow
-            while there is time for them, and those that were drawn by then answer, however few.
 
     Raises:
         ValueError: If f is not one number a row or is NaN, n or `chunk` is not positive, or `within` is not reached.
@@ -184,7 +180,7 @@ def expectation(
         return _over_draws(model, f)
     if n < 1 or chunk < 1:
         raise ValueError(f"`n` and `chunk` must be positive, got {n} and {chunk}.")
-    values = _values(model, f, (0, n), given, seed, chunk, until)
+    values = _values(model, f, (0, n), given, seed, chunk)
     while within is not None and not _reached(found := _found(values, seed), within):
         if 2 * len(values) > max(n, most):
             mean = found.mean()
@@ -192,11 +188,38 @@ def expectation(
                 f"The mean must be known within {within:g} of itself after at most {most:,} samples, got {mean} after "
                 f"{len(values):,}. Raise `most`, ask for less, or use rare_event."
             )
-        more = _values(model, f, (len(values), 2 * len(values)), given, seed, chunk, until)
-        if len(more) < len(values):
-            return _found(torch.cat([values, more]), seed)
+        more = _values(model, f, (len(values), 2 * len(values)), given, seed, chunk)
         values = torch.cat([values, more])
     return _found(values, seed)
+
+
+def in_time(
+    model: GenerativeModel, f: Function, n: int, until: float, *, given: GivenLike = None, seed: int = 0,
+    chunk: int = 1000,
+) -> Expectation:  # fmt: skip
+    """f(x) of the first of n samples, as many as there is time for, however few: they are drawn in chunks that grow.
+
+    Args:
+        model: The model.
+        f: One number, or true or false, for each row of x.
+        n: How many samples at most.
+        until: When the answer is to be there, by `time.monotonic`.
+        given: Rows of the condition, taken in turn.
+        seed: Names the samples.
+        chunk: How many rows are drawn at a time at most.
+
+    Raises:
+        ValueError: If f is not one number a row or is NaN, or n or `chunk` is not positive.
+
+    Example:
+        >>> from genzoo.core import Space
+        >>> from genzoo.models.classical import Gaussian
+        >>> len(in_time(Gaussian(Space((3,))), lambda x: x[:, 0], 10**9, time.monotonic())) < 10**9
+        True
+    """
+    if n < 1 or chunk < 1:
+        raise ValueError(f"`n` and `chunk` must be positive, got {n} and {chunk}.")
+    return _found(_values(model, f, (0, n), given, seed, chunk, until), seed)
 
 
 def _over_draws(found: Posterior, f: Function) -> tuple[Interval, ...]:
@@ -224,7 +247,7 @@ def _reached(found: Expectation, within: float) -> bool:
 
 def _values(
     model: GenerativeModel, f: Function, rows: tuple[int, int], given: GivenLike, seed: int, chunk: int,
-    until: float | None,
+    until: float | None = None,
 ) -> Shaped[Tensor, " n"]:  # fmt: skip
     """f(x) of the rows of a seed from one number to another, or of as many as there is time for."""
     parts, (start, end), size = [], rows, chunk if until is None else min(chunk, FIRST)

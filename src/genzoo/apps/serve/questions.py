@@ -13,7 +13,7 @@ from genzoo.apps.serve.waiting import answers
 from genzoo.apps.serve.wire import Expect, Impute
 from genzoo.core.noise import fresh_seed
 from genzoo.data.codecs.table import PointsCodec, TableCodec
-from genzoo.tasks import Expression, expectation, rare_event
+from genzoo.tasks import Expression, in_time, rare_event
 from genzoo.tasks import impute as imputed
 from genzoo.tasks.questions import spoken
 from genzoo.zoo.conditions import conditions, turns
@@ -54,7 +54,7 @@ async def expect(request: "Request", served: Served, asked: Expect) -> dict[str,
             if asked.rare:
                 margin = written(question.margin, codec)
                 return Answer.of_event(question, rare_event(model, margin, asked.n, given=rows, seed=seed), seed)
-            values = expectation(model, written(question, codec), asked.n, given=rows, seed=seed, until=until)
+            values = in_time(model, written(question, codec), asked.n, until, given=rows, seed=seed)
         except ValueError as error:  # which is seen once there are rows
             raise refused(error, "of") from None
         return Answer.of_values(question, values, asked.quantiles)
