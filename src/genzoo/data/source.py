@@ -81,6 +81,7 @@ class Options(TypedDict, total=False):
     roll: bool
     frames: int
     hold_out: str
+    heavy_atoms: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,6 +125,7 @@ class Asked:
         frames: Clips become so many frames long, and a folder of stills is a clip.
         hold_out: Withholds a share of the pairs of levels of labels or words from training, as color*shape:0.2, though
             each level trains; their rows are the split "held_out".
+        heavy_atoms: Only molecules of at most so many atoms beside hydrogen are read.
     """
 
     given: tuple[str, ...] = ()
@@ -155,6 +157,7 @@ class Asked:
     roll: bool = False
     frames: int | None = None
     hold_out: str | None = None
+    heavy_atoms: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,14 +9,14 @@ References:
 
 import logging
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
+from genzoo.data.chemistry import PROPERTIES, each, properties_of, rdkit, read_molecule
 from genzoo.distributions.resampling import require_rows, share_of
 from genzoo.evaluation.measurement import Estimate
 from genzoo.evaluation.weighted import Pooled, bootstrap
@@ -26,10 +26,8 @@ __all__ = [
     "property_distances", "unique_at", "valid",
 ]  # fmt: skip
 
-PROPERTIES = ("logP", "QED", "weight", "TPSA", "rings")
 RADIUS, BITS = 2, 2048  # of Morgan fingerprints: atoms that see two bonds far, known as ECFP4
 CHUNK = 1000
-T = TypeVar("T")
 log = logging.getLogger("genzoo.progress")
 
 
@@ -110,8 +108,8 @@ def canonical(smiles: Sequence[str]) -> list[str | None]:
         >>> canonical(["OCC", "c1ccccc1", "C(("])  # doctest: +SKIP
         ['CCO', 'c1ccccc1', None]
     """
-    write = _rdkit().MolToSmiles
-    molecules = _each(_parsed(smiles), "writing them in one way")
+    write = rdkit().MolToSmiles
+    molecules = each(_parsed(smiles), "writing them in one way")
     return [None if molecule is None else write(molecule) for molecule in molecules]
 
 
@@ -160,7 +158,8 @@ def novel(samples: Sequence[str], train: Collection[str]) -> Estimate:
 
 
 def properties(smiles: Sequence[str]) -> dict[str, Float[np.ndarray, " n"]]:
-    """Properties of the valid molecules: logP (Crippen), QED, molecular weight, TPSA in Å², the number of rings.
+    """Properties of the valid molecules: logP (Crippen), QED, molecular weight, TPSA in Å², the numbers of rings and
+    of heavy atoms.
 
     Args:
         smiles: SMILES; what is no molecule is left out.
@@ -173,11 +172,7 @@ def properties(smiles: Sequence[str]) -> dict[str, Float[np.ndarray, " n"]]:
         Bickerton et al., 2012, "Quantifying the chemical beauty of drugs", Nature Chemistry 4
         Ertl, Rohde & Selzer, 2000, "Fast calculation of molecular polar surface area …", J. Med. Chem. 43
     """
-    measures, molecules = _measures(), [molecule for molecule in _parsed(smiles) if molecule is not None]
-    return {
-        name: np.array([float(measure(molecule)) for molecule in _each(molecules, name)])
-        for name, measure in measures.items()
-    }
+    return {name: values[~np.isnan(values)] for name, values in properties_of(smiles, PROPERTIES).items()}
 
 
 def property_distances(
@@ -251,18 +246,8 @@ def _novel(there: Sequence[str], train: Collection[str]) -> Estimate:
 
 
 def _parsed(smiles: Sequence[str]) -> list[Any]:
-    """The molecules, None for what is none; nothing is printed about those."""
-    read = _rdkit().MolFromSmiles
-    with _silence():
-        return [read(text) if text.strip() else None for text in _each(smiles, "reading them")]
-
-
-def _each(items: Sequence[T], what: str) -> Iterator[T]:
-    """The items one by one; how many are done is told to whoever listens."""
-    for number, item in enumerate(items):
-        if number % CHUNK == 0:
-            log.debug("molecules, %s: %s of %s are done", what, f"{number:,}", f"{len(items):,}")
-        yield item
+    """The molecules, None for what is none."""
+    return [read_molecule(text) for text in each(smiles, "reading them")]
 
 
 def _fingerprints(smiles: Sequence[str]) -> Float[torch.Tensor, "n bits"]:
@@ -270,40 +255,5 @@ def _fingerprints(smiles: Sequence[str]) -> Float[torch.Tensor, "n bits"]:
     from rdkit.Chem import rdFingerprintGenerator
 
     generator = rdFingerprintGenerator.GetMorganGenerator(radius=RADIUS, fpSize=BITS)
-    rows = [generator.GetFingerprintAsNumPy(molecule) for molecule in _each(molecules, "fingerprints")]
+    rows = [generator.GetFingerprintAsNumPy(molecule) for molecule in each(molecules, "fingerprints")]
     return torch.from_numpy(np.stack(rows)).float() if rows else torch.zeros(0, BITS)
-
-
-def _measures() -> dict[str, Callable[[Any], float]]:
-    _rdkit()
-    from rdkit.Chem import QED, Crippen, Descriptors, rdMolDescriptors
-
-    lipophilicity: Any = Crippen  # whose functions are made as it is imported
-    weights: Any = Descriptors
-    measures = (
-        lipophilicity.MolLogP,
-        QED.qed,
-        weights.MolWt,
-        rdMolDescriptors.CalcTPSA,
-        rdMolDescriptors.CalcNumRings,
-    )
-    return dict(zip(PROPERTIES, measures, strict=True))
-
-
-def _rdkit() -> Any:
-    try:
-        from rdkit import Chem
-    except ImportError:
-        raise ImportError("Metrics of molecules must have RDKit, got none. Run: pip install 'genzoo[chem]'") from None
-    return Chem
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    from rdkit import rdBase
-
-    blocked = rdBase.BlockLogs()
-    try:
-        yield
-    finally:
-        del blocked

@@ -34,6 +34,7 @@ __all__ = [
     "several",
     "spelled",
     "together",
+    "told_of_numbers",
     "told_of_texts",
     "turns",
 ]
@@ -177,6 +178,30 @@ def told_of_texts(words: Mapping[str, Any], codecs: Mapping[str, Codec] | None) 
                 f"{name}: {share:.0%} of the characters of {text!r} were in training; of others ({unseen!r}) "
                 "nothing was learned"
             )
+    return found
+
+
+def told_of_numbers(words: Mapping[str, Any], data: DataRecord) -> list[str]:
+    """What is to be said of numbers that a run is asked for: which lie where hardly a row trained, and the nearest
+    that does not.
+
+    Args:
+        words: Values by the name of the condition.
+        data: What its run knows of the data.
+
+    Example:
+        >>> told_of_numbers({"logP": "2,8"}, DataRecord(name="m", fingerprint="", ranges={"logP": (-1.5, 5.25)}))
+        ['logP: 8 lies outside -1.5 … 5.25, where training rows are; the nearest is 5.25']
+    """
+    single = (data.given or [SINGLE])[0]
+    found = []
+    for name, (low, high) in data.ranges.items():
+        called = name or single
+        for word in several(str(words.get(called, ""))):
+            if is_number(word) and not low <= float(word) <= high:
+                near = f"{min(max(float(word), low), high):.4g}"
+                where = f"{low:.4g} … {high:.4g}"
+                found.append(f"{called}: {word} lies outside {where}, where training rows are; the nearest is {near}")
     return found
 
 

@@ -200,7 +200,22 @@ def record_of(rows: Inputs, given: Any) -> store.DataRecord:
         fingerprint="" if foreign else data.fingerprint,
         rows={} if foreign else {name: len(data.split(name)) for name in ("train", "valid", "test")},
         classes=dict(data.classes),
+        ranges={} if foreign else _ranges(data),
     )
+
+
+def _ranges(data: Data) -> dict[str, tuple[float, float]]:
+    """Where conditions that are a real number lie in training rows, all but a thousandth on either side."""
+    known = {"": data.given} if isinstance(data.given, torch.Tensor) else dict(data.given or {})
+    index = data.splits["train"]
+    found = {}
+    for name, rows in known.items():
+        if rows.ndim == 1 and rows.is_floating_point() and data.paired:
+            there = rows[index][rows[index].isfinite()].double().sort().values
+            if len(there):
+                out = (len(there) - 1) // 1000
+                found[name] = (there[out].item(), there[len(there) - 1 - out].item())
+    return found
 
 
 def check_finite(name: str, data: Data, model: Trainable, piece: int = 1 << 16) -> None:

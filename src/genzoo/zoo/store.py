@@ -49,6 +49,7 @@ class DataRecord(BaseModel):
     fingerprint: str
     rows: dict[str, int] = {}
     classes: dict[str, list[str]] = {}
+    ranges: dict[str, tuple[float, float]] = {}  # of conditions that are a real number: where training rows were
 
     def asked(self) -> dict[str, Any]:
         """The arguments of `read` that give the data again."""

@@ -17,6 +17,7 @@ from genzoo.apps.cli import (
     completing,
     compressing,
     data,
+    drawing,
     editing,
     exporting,
     imputing,
@@ -65,7 +66,7 @@ def genzoo(
 
 PARTS = (
     catalog, training, using, checking, averaging, exporting, posterior, completing, imputing, outlying, solving,
-    editing, quizzing, compressing, chatting, reproduce, lecturing,
+    drawing, editing, quizzing, compressing, chatting, reproduce, lecturing,
     verifying, acting, serving, sharing,
 )  # fmt: skip
 for part in PARTS:

@@ -71,7 +71,7 @@ def sample(
     from genzoo._ranks import agreed
     from genzoo.core.noise import fresh_seed
     from genzoo.evaluation.shown import MEAN, as_shown
-    from genzoo.zoo.conditions import told_of_texts
+    from genzoo.zoo.conditions import told_of_numbers, told_of_texts
     from genzoo.zoo.receipts import signed
 
     loaded = loaded_on(run, device)
@@ -79,7 +79,7 @@ def sample(
     shown = as_shown(loaded.generative)
     wanted = shown | sampling_options(loaded, pairs("--set", options or ()))
     words = pairs("--given", given or (), as_text=True)
-    for remark in told_of_texts(words, loaded.given_codecs):
+    for remark in (*told_of_texts(words, loaded.given_codecs), *told_of_numbers(words, loaded.config.data)):
         say(remark, err=True)
     path = _output(loaded, out or run / "samples" / f"sample-seed{seed}-n{n}{loaded.codec.suffix}")
     record = {"n": n, "seed": seed, "given": given or [], "options": wanted}

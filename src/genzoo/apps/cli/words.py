@@ -49,6 +49,7 @@ READ = {  # what `read` can be asked by name=value, by kind of source
     "tables": "header, missing, kinds, na, decimal, dates, group, labels, hold_out",
     "images": "size, fit, color, labels, skip_bad, paired",
     "texts": "unit, vocabulary, lines, length, window",
+    "molecules": "unit, heavy_atoms, skip_bad",
     "clips": "frames, size, labels",
     "sounds": "rate, encoding, length, labels",
     "arrays": "levels, missing, labels",

@@ -31,7 +31,7 @@ from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.data.codecs.text import SpellingCodec
 from genzoo.evaluation.shown import as_shown
 from genzoo.tasks.imputation import imputes
-from genzoo.zoo.conditions import conditions, several, together, told_of_texts
+from genzoo.zoo.conditions import conditions, several, together, told_of_numbers, told_of_texts
 from genzoo.zoo.loading import Run
 from genzoo.zoo.mistakes import Mistake, nearest
 from genzoo.zoo.sampling import check_sampling
@@ -252,8 +252,9 @@ class Served:
         return as_given(rows)[self.texts[name][0]][0]
 
     def remarks(self, asked: Mapping[str, Any]) -> list[str]:
-        """What is to be said of the texts of a condition."""
-        return told_of_texts({name: _word(name, value) for name, value in asked.items()}, self.run.given_codecs)
+        """What is to be said of the texts and numbers of a condition."""
+        words = {name: _word(name, value) for name, value in asked.items()}
+        return [*told_of_texts(words, self.run.given_codecs), *told_of_numbers(words, self.run.config.data)]
 
     def drawn(
         self, n: int, seed: int | None, given: Mapping[str, Any], options: Mapping[str, Any], **more: Any

@@ -13,8 +13,9 @@ from genzoo.data.readers.archive import called, is_pattern, pattern_of
 from genzoo.data.readers.arrays import LARGE
 from genzoo.data.readers.beside import arrays_beside
 from genzoo.data.readers.mappings import read_mapping
+from genzoo.data.readers.molecules import read_molecules
 from genzoo.data.readers.table import read_tables
-from genzoo.data.readers.text import parallel_files, read_jsonl, read_molecules, read_parallel, read_texts
+from genzoo.data.readers.text import parallel_files, read_jsonl, read_parallel, read_texts
 from genzoo.data.source import Asked, Source, reader
 from genzoo.data.split import SPLIT_WORDS
 

@@ -1,4 +1,4 @@
-"""Text: one long text cut into stretches, or a text per row: lines, JSON lines, parallel files, molecules."""
+"""Text: one long text cut into stretches, or a text per row: lines, JSON lines, parallel files."""
 
 import contextlib
 import dataclasses
@@ -15,8 +15,6 @@ from genzoo._files import from_json, opened, told
 from genzoo.core import Space
 from genzoo.core.errors import DataError, nearest
 from genzoo.data.cells import different
-from genzoo.data.codecs.molecules import MOLECULES, MoleculeCodec, is_smiles
-from genzoo.data.codecs.text import TextCodec
 from genzoo.data.columns import WIDEST, is_missing, is_number
 from genzoo.data.readers.spelling import SPELLING, codec_of_texts
 from genzoo.data.readers.table import CELLS, Table, from_table
@@ -25,13 +23,16 @@ from genzoo.data.split import tail
 from genzoo.data.view import Windows
 
 __all__ = [
+    "as_texts",
     "from_text",
+    "left_out",
+    "lines_of",
     "parallel_files",
     "read_jsonl",
-    "read_molecules",
     "read_parallel",
     "read_texts",
     "read_two_texts",
+    "text_of",
 ]
 
 LARGEST = 1 << 31  # bytes of a text file once unpacked
@@ -48,16 +49,16 @@ def read_texts(name: str, files: Files, asked: Asked) -> Source:
     Raises:
         DataError: If one is not UTF-8, or a long text is shorter than ten stretches.
     """
-    texts = {split: _text_of(path) for split, path in files.items()}
+    texts = {split: text_of(path) for split, path in files.items()}
     looks = all(map(_is_list, texts.values()))
     if not (looks if asked.lines is None else asked.lines):
         return from_text(name, texts, asked)
     notes = ("rows are lines, as all are short (lines=False for one long text)",) if asked.lines is None else ()
-    lines = {split: [line for line in _lines(text) if line] for split, text in texts.items()}
+    lines = {split: [line for line in lines_of(text) if line] for split, text in texts.items()}
     if not all(lines.values()):
         raise DataError(f"{name} must have lines that are not empty, got none in a file. Check it.")
     tables = {split: Table(name, {"text": part}, notes=notes) for split, part in lines.items()}
-    return _spelled(Table.stacked(name, tables), "text", asked)
+    return as_texts(Table.stacked(name, tables), "text", asked)
 
 
 def from_text(name: str, texts: Mapping[str, str] | str, asked: Asked) -> Source:
@@ -120,7 +121,7 @@ def read_jsonl(name: str, files: Files, asked: Asked) -> Source:
     x = asked.x[0] if asked.x else "text" if "text" in heads else heads[0]
     if x not in heads:
         raise DataError(f"`x` must name a field of {name}, got {x!r}. {nearest(x, heads)}")
-    return _spelled(joint, x, asked)
+    return as_texts(joint, x, asked)
 
 
 def _are_numbers(cells: Sequence[str]) -> bool:
@@ -144,13 +145,13 @@ def read_parallel(name: str, files: Mapping[str, Mapping[str, Path]], asked: Ask
         raise DataError(f"One language of {name} must be x, got {languages}. Say which, as {example}.")
     tables = {}
     for split, paths in files.items():
-        columns = {language: _lines(_text_of(path)) for language, path in paths.items()}
+        columns = {language: lines_of(text_of(path)) for language, path in paths.items()}
         counts = {paths[language].name: len(lines) for language, lines in columns.items()}
         if len(set(counts.values())) > 1:
             raise DataError(f"Parallel texts must have as many lines as each other, got {counts}. Align them.")
         tables[split] = Table(name, columns, texts=frozenset(languages))
     notes = tuple(f"split {split!r} is on its own" for split in files if split.startswith("test_"))
-    return _spelled(Table.stacked(name, tables), asked.x[0], asked, notes)
+    return as_texts(Table.stacked(name, tables), asked.x[0], asked, notes)
 
 
 @reader("parallel texts", *SPELLING)
@@ -175,27 +176,18 @@ def parallel_files(paths: Sequence[Path]) -> dict[str, dict[str, Path]]:
     return found if len(sets) == 1 and len(next(iter(sets))) > 1 else {}
 
 
-@reader("molecules", *SPELLING)
-def read_molecules(name: str, files: Files, asked: Asked) -> Source:
-    """Files of molecules: the first word of each line is SMILES.
-
-    Raises:
-        DataError: If a line is not (the first ten are named).
-    """
-    tables = {split: _smiles(path, asked) for split, path in files.items()}
-    source = _spelled(Table.stacked(name, tables), "smiles", asked, unit=asked.unit or "atoms")
-    if isinstance(source.codec, TextCodec) and source.codec.alphabet is not None:  # characters are symbols too
-        return dataclasses.replace(source, codec=MoleculeCodec(tuple(source.codec.alphabet), "chars"))
-    return source
-
-
-def _spelled(table: Table, x: str, asked: Asked, notes: tuple[str, ...] = (), unit: Any = None) -> Source:
+def as_texts(table: Table, x: str, asked: Asked, notes: tuple[str, ...] = (), unit: Any = None) -> Source:
     """A table whose column x is text whatever it looks like."""
     asked = dataclasses.replace(asked, x=(x,), unit=unit or asked.unit)
     return from_table(dataclasses.replace(table, texts=table.texts | {x}, notes=(*table.notes, *notes)), asked)
 
 
-def _text_of(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """What stands in a file, which must be UTF-8.
+
+    Raises:
+        DataError: If it is not, or there is too much of it.
+    """
     with told(path.name, fix="Fetch it again."), opened(path) as file:
         content = file.read(LARGEST + 1)
     if len(content) > LARGEST:
@@ -204,19 +196,19 @@ def _text_of(path: Path) -> str:
         return content.decode("utf-8-sig")
 
 
-def _lines(text: str) -> list[str]:
+def lines_of(text: str) -> list[str]:
     """Lines by their ends alone: other characters that may separate lines are part of them."""
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
 
 
 def _is_list(text: str) -> bool:
-    lines = _lines(text)
+    lines = lines_of(text)
     return len(lines) >= ENOUGH and all(0 < len(line) <= SHORT for line in lines)
 
 
 def _objects(path: Path, asked: Asked) -> Table:
     rows, bad, kept, lists = list[dict[str, str]](), list[str](), list[int](), dict[str, None]()
-    text = _text_of(path)
+    text = text_of(path)
     named = _under_names(text)
     for where, parse in _records(path.name, text) if named is None else named:
         try:
@@ -224,7 +216,7 @@ def _objects(path: Path, asked: Asked) -> Table:
             kept.append(len(kept) + len(bad))
         except (ValueError, RecursionError) as problem:
             bad.append(f"{where}: {problem}")
-    skipped = _skipped(path, bad, asked, "hold JSON objects, one in each line or all in one array")
+    skipped = left_out(path, bad, asked, "hold JSON objects, one in each line or all in one array")
     heads = list(dict.fromkeys(head for row in rows for head in row))
     if not rows or not heads:
         raise DataError(f"{path.name} must hold objects with fields, got none. Check the file.")
@@ -250,7 +242,7 @@ def _records(name: str, text: str) -> Iterator[tuple[str, Callable[[], Any]]]:
             if isinstance(found, list) and (not found or isinstance(found[0], dict)):
                 yield from ((f"item {k}", functools.partial(_itself, item)) for k, item in enumerate(found, start=1))
                 return
-    for number, line in enumerate(_lines(text), start=1):
+    for number, line in enumerate(lines_of(text), start=1):
         if line.strip():
             yield f"line {number}", functools.partial(from_json, line)
 
@@ -288,36 +280,18 @@ def _cells(found: Any, lists: dict[str, None]) -> dict[str, str]:
     return cells
 
 
-def _smiles(path: Path, asked: Asked) -> Table:
-    words = [(line.split() or [""])[0] for line in _lines(_text_of(path))]
-    first = 1 if words[0].lower() in MOLECULES else 0
-    rows, bad, kept = list[str](), list[str](), list[int]()
-    for number, word in enumerate(words[first:], start=first + 1):
-        if why := _unspelled(word, asked):
-            bad.append(f"line {number}: {why}")
-        elif word:
-            kept.append(len(kept) + len(bad))
-            rows.append(word)
-    skipped = _skipped(path, bad, asked, "hold SMILES first in each line")
-    if not rows:
-        raise DataError(f"{path.name} must hold molecules, got none. Check the file.")
-    return Table(path.name, {"smiles": rows}, skipped=skipped, kept=torch.tensor(kept) if bad else None)
+def left_out(path: Path, bad: Sequence[str], asked: Asked, what: str) -> tuple[str, ...]:
+    """What of a file could not be read, which is an error unless it is to be skipped.
 
+    Args:
+        path: The file.
+        bad: Where, and why.
+        asked: What the user said.
+        what: What the file must do.
 
-def _unspelled(word: str, asked: Asked) -> str:
-    """Why a word cannot be spelled as a molecule, or nothing."""
-    if word and not is_smiles(word):
-        return repr(word[:80])
-    if not (word and asked.unit == "selfies" and asked.skip_bad):  # which takes a while, and is done below anyway
-        return ""
-    try:
-        MoleculeCodec.learned([word], "selfies")
-    except DataError as problem:
-        return str(problem)
-    return ""
-
-
-def _skipped(path: Path, bad: list[str], asked: Asked, what: str) -> tuple[str, ...]:
+    Raises:
+        DataError: If there is any, and it is not to be skipped.
+    """
     if bad and not asked.skip_bad:
         more = f"\n… and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
         raise DataError(
