@@ -28,6 +28,7 @@ from genzoo.models.diffusion import (
     NoisyClassifier,
     Predicts,
     Progressive,
+    SE3Flow,
     Straight,
     TabDDPM,
     TabDiff,
@@ -35,7 +36,20 @@ from genzoo.models.diffusion import (
 )
 from genzoo.models.ranked import ranked_space
 from genzoo.models.sequences import symbols
-from genzoo.nn import MLP, Conditioned, DiT, Hot, Infilling, LineUNet, MMDiT, Noticing, Timed, UNet, UViT
+from genzoo.nn import (
+    MLP,
+    Conditioned,
+    DiT,
+    FrameField,
+    Hot,
+    Infilling,
+    LineUNet,
+    MMDiT,
+    Noticing,
+    Timed,
+    UNet,
+    UViT,
+)
 from genzoo.nn.characters import CODE_POINTS
 from tests.zoo.entry import (
     BITS,
@@ -140,6 +154,11 @@ def masked_bits(space: Space, given: GivenSpaceLike) -> MaskedDiffusion:
     return MaskedDiffusion(space, given, Hot(Timed(MLP(size, [8], size, given=8), 8, given), (space.dims,), symbols=2))
 
 
+def se3_flow(given: GivenSpaceLike = None, drop_given: float = 0.0) -> SE3Flow:
+    field = FrameField(7, given=8, width=8, depth=1, heads=2, pair=4)
+    return SE3Flow(Space((4, 3, 3)), given, Timed(field, 8, given), steps=4, drop_given=drop_given)
+
+
 DIFFUSION: dict[str, Entry] = {
     "diffusion": Entry(lambda: diffusion(BYTES), BOUND, "encode decode latent denoise", rounds=15),
     "diffusion/reals": Entry(
@@ -219,6 +238,8 @@ DIFFUSION: dict[str, Entry] = {
     "diffusion/given/several": Entry(
         lambda: diffusion(REALS, BOTH, 0.2), BOUND, "encode decode score latent denoise condition"
     ),
+    "se3_flow": Entry(se3_flow, NONE, "sample loss", rounds=15),
+    "se3_flow/given": Entry(lambda: se3_flow(LABEL, 0.2), NONE, "sample loss condition", rounds=15),
     "tab_ddpm": Entry(lambda: tab_ddpm(TABLE, LABEL), BOUND, "condition", rounds=15),
     "tab_ddpm/reals": Entry(lambda: tab_ddpm(REALS), BOUND),
     "tab_ddpm/levels": Entry(lambda: TabDDPM(TINY_COLUMNS, width=8, depth=1, steps=5), BOUND),

@@ -19,7 +19,11 @@ SPACES = {
     "text": Space((16,), levels=27),
 }
 PICTURE = Space((1, 8, 8), levels=17)  # of which another is made
-LAST = {"label": Space((1,), levels=3), "few": Space((6,), levels=2)}  # for what takes nothing else
+LAST = {  # for what takes nothing else
+    "label": Space((1,), levels=3),
+    "few": Space((6,), levels=2),
+    "backbone": Space((6, 3, 3)),
+}
 LABEL = Space((), levels=3)
 OURS = ("gaussian_mixture", "vae", "wgan_gp")
 

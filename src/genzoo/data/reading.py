@@ -7,6 +7,7 @@ splits made, and rows viewed.
 import contextlib
 import dataclasses
 import inspect
+import itertools
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +27,7 @@ from genzoo.data.codecs.table import TableCodec
 from genzoo.data.composition import composed, crossed
 from genzoo.data.data import Data
 from genzoo.data.options import check_kinds, check_options, heeded
-from genzoo.data.readers import audio, clips, images
+from genzoo.data.readers import audio, clips, images, proteins
 from genzoo.data.readers.archive import ARCHIVES, inner, is_pattern, open_files
 from genzoo.data.readers.by_ending import ENDINGS, read_file, read_together
 from genzoo.data.readers.demonstrated import DEMONSTRATIONS, read_demonstrations
@@ -52,6 +53,7 @@ OWN = "image"  # what pixels are called where a label beside them is x
 FOLDERS: dict[tuple[str, ...], Reader] = {
     images.SUFFIXES: images.read_images,
     audio.SUFFIXES: audio.read_sounds,
+    proteins.SUFFIXES: proteins.read_structures,
 }
 
 
@@ -72,11 +74,12 @@ def read(
     Args:
         source: `digits`, `verse`, `shapes`, a toy density (`ring`, …), clips made of MNIST (`moving_digits`,
             `moving_pairs`), small programs (`minipython`), demonstrations of an environment (`fork`, …); a folder of
-            IDX pairs; a folder, zip or tar of images, clips or sounds, an archive of sequences; a file of a table
-            (`.csv`, `.tsv`, `.parquet`), of text (`.txt`), of records (`.jsonl`, `.json`), of molecules (`.smi`) or of
-            arrays (`.npy`, `.npz`), or a folder of such files, one per split, or of parallel texts; a pair of text
-            files; `hub:NAME`; a tensor or array, a frame of pandas or polars, a list of rows or texts, a pair (x,
-            given), a mapping of names to tensors, or a data set of PyTorch or of `datasets`.
+            IDX pairs; a folder, zip or tar of images, clips, sounds or structures of proteins (`.pdb`), an archive of
+            sequences; a file of a table (`.csv`, `.tsv`, `.parquet`), of text (`.txt`), of records (`.jsonl`,
+            `.json`), of molecules (`.smi`), of proteins (`.fasta`) or of arrays (`.npy`, `.npz`), or a folder of such
+            files, one per split, or of parallel texts; a pair of text files; `hub:NAME`; a tensor or array, a frame of
+            pandas or polars, a list of rows or texts, a pair (x, given), a mapping of names to tensors, or a data set
+            of PyTorch or of `datasets`.
         given: What the rows are conditioned on: one name, and `Data.given` is a tensor, or several, and it is a
             mapping; "*" is everything that is not x; "text=caption|caption_zh" is a condition "text", one of these
             columns drawn for each row in every epoch. None: unconditional, even where there are labels; only a pair
@@ -276,7 +279,7 @@ def _may_be_data(path: Path) -> bool:
 def _path_reader(path: Path, options: Mapping[str, Any]) -> tuple[Reader, Path]:
     if path.is_dir() and is_idx_folder(path):
         return read_idx_folder, path
-    if path.is_dir() or path.name.lower().endswith((*ARCHIVES, *images.SUFFIXES, *audio.SUFFIXES)):
+    if path.is_dir() or path.name.lower().endswith((*ARCHIVES, *itertools.chain.from_iterable(FOLDERS))):
         return _folder_reader(path, options), path
     if path.name.lower().endswith(tuple(ENDINGS)):
         return read_file, path

@@ -92,7 +92,7 @@ class Asked:
         given: The names of the conditions; "*" for everything that is not x.
         x: The names of the columns or arrays that make x; empty for what is natural.
         levels: The number of values an entry of x takes, where the source cannot tell.
-        window: The length of the stretches that a long text is cut into.
+        window: The length of the stretches that a long text, or a protein's backbone, is cut into.
         paired: Whether a row of x and a row of its condition belong together; if not, they are two sets.
         skip_bad: Leave out what cannot be read, in place of an error; the rest keep their order.
         size: Images become this high and wide, one number for both.

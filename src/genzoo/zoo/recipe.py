@@ -72,7 +72,7 @@ DropGiven = Annotated[
     Field(ge=0, lt=1, description="The share of each condition dropped in training: null ones and guidance need it."),
 ]
 Columns = Literal["reals", "levels", "both", "own"]
-Want = Literal["image", "condition", "image condition", "pairs"]
+Want = Literal["image", "backbone", "condition", "image condition", "pairs"]
 
 GROUP = "genzoo.recipes"
 LARGEST = 1 << 20  # no width, depth or count of a model is meant to be larger
@@ -197,8 +197,8 @@ class RecipeInfo(Generic[P]):
         loss: What its training lowers, with the unit; "" where no word says it.
         knows: What its models tell by themselves: "impute", entries given the others; "where", how likely a region is,
             and what is in it. How exactly, the ability itself says.
-        wants: What it cannot do without: x that is an "image", a "condition", an "image condition", or "pairs" of x
-            and condition that belong together.
+        wants: What it cannot do without: x that is an "image" or a "backbone", a "condition", an "image condition", or
+            "pairs" of x and condition that belong together.
 
     Example:
         >>> info = recipe_named("vae")

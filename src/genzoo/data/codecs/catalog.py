@@ -15,6 +15,7 @@ from genzoo.data.atoms import digits, grids
 from genzoo.data.codec import Codec
 from genzoo.data.codecs.array import ArrayCodec
 from genzoo.data.codecs.audio import SoundCodec
+from genzoo.data.codecs.backbones import BackboneCodec
 from genzoo.data.codecs.clips import ClipCodec
 from genzoo.data.codecs.image import ImageCodec
 from genzoo.data.codecs.molecules import MoleculeCodec
@@ -26,12 +27,12 @@ from genzoo.data.picture import CHANNELS
 
 __all__ = ["KINDS", "check_codec", "codec_for", "codec_from_json", "within_unit"]
 
-AXES = {ClipCodec: 4, ImageCodec: 3, SequenceCodec: 2}  # of a row; of others one
+AXES = {BackboneCodec: 3, ClipCodec: 4, ImageCodec: 3, SequenceCodec: 2}  # of a row; of others one
 PIECE = 4096  # rows looked at at a time
 PLAIN = (ArrayCodec, ImageCodec, PointsCodec, TableCodec)
+SPELLING = (CharacterCodec, MoleculeCodec, TextCodec, TokenCodec)
 KINDS: dict[str, Any] = {  # a run's record names one of these, never a class
-    codec.kind: codec
-    for codec in (*PLAIN, CharacterCodec, ClipCodec, MoleculeCodec, SequenceCodec, SoundCodec, TextCodec, TokenCodec)
+    codec.kind: codec for codec in (*PLAIN, *SPELLING, BackboneCodec, ClipCodec, SequenceCodec, SoundCodec)
 }
 
 

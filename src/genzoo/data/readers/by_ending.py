@@ -14,6 +14,7 @@ from genzoo.data.readers.arrays import LARGE
 from genzoo.data.readers.beside import arrays_beside
 from genzoo.data.readers.mappings import read_mapping
 from genzoo.data.readers.molecules import read_molecules
+from genzoo.data.readers.proteins import are_chains, read_chains, read_fasta
 from genzoo.data.readers.table import read_tables
 from genzoo.data.readers.text import parallel_files, read_jsonl, read_parallel, read_texts
 from genzoo.data.source import Asked, Source, reader
@@ -47,6 +48,12 @@ def _arrays(stem: str, path: Path, stack: contextlib.ExitStack) -> Mapping[str, 
 ENDINGS: dict[str, Together] = {
     ".csv": read_tables,
     ".csv.gz": read_tables,
+    ".fa": read_fasta,
+    ".fa.gz": read_fasta,
+    ".faa": read_fasta,
+    ".faa.gz": read_fasta,
+    ".fasta": read_fasta,
+    ".fasta.gz": read_fasta,
     ".json": read_jsonl,
     ".json.gz": read_jsonl,
     ".jsonl": read_jsonl,
@@ -90,6 +97,8 @@ def read_together(folder: Path, asked: Asked) -> Source:
         return readers.pop()(name, {"": known[0]}, asked)
     if readers == {read_arrays} and all(path.suffix.lower() == ".npy" for path in known):
         return read_arrays(name, {path.stem: path for path in known}, asked)
+    if readers == {read_chains}:
+        return read_chains(name, {path.stem: path for path in known}, asked)
     if len(known) > 1 and (shards := pattern_of(known)):
         return read_file(shards, asked)
     splits = _by_split({path.name[: -len(_ending(path))]: path for path in known})
@@ -101,7 +110,7 @@ def read_together(folder: Path, asked: Asked) -> Source:
 def readers_of(path: Path) -> set[Together]:
     """The readers that a file, or the files of a folder, may need."""
     paths = list(path.iterdir()) if path.is_dir() else [path]
-    found = {ENDINGS[_ending(path)] for path in paths if _ending(path)}
+    found = {read_chains if are_chains(path) else ENDINGS[_ending(path)] for path in paths if _ending(path)}
     found |= {read_tables} if any(_is_table(path) for path in paths) else set()
     return found | ({read_texts} if path.is_dir() and _parallel(paths) else set())
 
@@ -112,7 +121,10 @@ def _parallel(paths: Sequence[Path]) -> dict[str, dict[str, Path]]:
 
 
 def _reader(path: Path, asked: Asked) -> Together:
-    """The reader of a file: that of its ending, but a `.txt` may be a table, unless its lines are asked for."""
+    """The reader of a file: that of its ending, but a `.txt` may be a table, unless its lines are asked for, and an
+    `.npz` chains of residues."""
+    if are_chains(path):
+        return read_chains
     return read_tables if asked.lines is None and _is_table(path) else ENDINGS[_ending(path)]
 
 

@@ -51,6 +51,7 @@ __getattr__, __dir__, __all__ = attach(
         "discrete_noise": ["Redrawn"],
         "discrete_samplers": ["EntropyBounded", "RandomOrder", "Remasking", "Unmasking"],
         "masked_diffusion": ["MaskedDiffusion"],
+        "se3_flow": ["SE3Flow"],
         "tab_ddpm": ["TabDDPM"],
         "tab_diff": ["TabDiff"],
         "time_estimation": ["TimeEstimation"],
