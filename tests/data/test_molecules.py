@@ -1,5 +1,6 @@
 """Molecules of a file: their properties as conditions, what is none of them and why, how they are drawn."""
 
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -9,6 +10,7 @@ import torch
 
 import genzoo
 from genzoo.data import DataError, read
+from genzoo.data.check import check
 from genzoo.data.chemistry import PROPERTIES, fault, properties_of
 from genzoo.data.structures import as_svg
 from genzoo.zoo.conditions import told_of_numbers
@@ -51,17 +53,40 @@ def test_what_is_no_molecule_is_told_by_its_line_and_why(tmp_path: Path) -> None
     data = read(path, given="logP", skip_bad=True)
     assert (data.codec.texts(data.x), data.numbers.tolist()) == (["CCO", "[Na+].[Cl-]"], [0, 3])
     assert len(data.skipped) == 2
-    with pytest.raises(DataError, match="got 'logp'. Did you mean 'logP'"):
-        read(path, given="logp")
+    for given, fix in (("logp", "Did you mean 'logP'"), ("logP,QED", "Name each by itself")):
+        with pytest.raises(DataError, match=f"got '{given}'. {fix}"):
+            read(path, given=given)
 
 
 def test_why_a_text_is_no_molecule() -> None:
     assert [fault(text) for text in ("CCO", " CCO ")] == ["", ""]
     assert fault("CCO and more") == "not one word"  # which RDKit would take for a name
     assert "kekulize" in fault("c1cccc1")
-    assert fault("C1CC") == fault("C(") == "not written as SMILES are"
+    faults = [fault(text) for text in ("C1CC", "C(", "C)", "C%12CC1[13CH3]", "CX")]
+    assert faults[:3] == ["ring 1 is not closed", "a branch is not closed", "a branch is closed that was not opened"]
+    assert faults[3:] == ["ring 1, 12 is not closed", "not written as SMILES are"]
     found = properties_of(["CCO", "CCO and more"], ["rings"])
     assert np.isnan(found["rings"]).tolist() == [False, True]
+
+
+def test_a_check_tells_what_rdkit_makes_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path / "m.smi", ["CCO", "hello", "OCC", "[Na+].[Cl-]", "C1CC", "C[C@@H](F)Cl", "[13CH4]"])
+    facts = check(read(path, skip_bad=True)).facts
+    said = "1 none, 1 twice under two spellings, 1 of several parts (salts), 1 with charged atoms, 1 with isotopes"
+    assert facts["molecules"] == f"{said}, 1 with stereochemistry"
+    assert facts["no molecule 1"] == "row 5, 'C1CC': ring 1 is not closed"
+    monkeypatch.setitem(sys.modules, "rdkit", None)
+    assert "want of RDKit" in check(read(path, skip_bad=True)).facts["molecules"]
+
+
+def test_a_folder_of_tables_keeps_its_splits(tmp_path: Path) -> None:
+    """As the tables of MOSES lie in the package `molsets`."""
+    for k, name in enumerate(("train", "test", "test_scaffolds")):
+        written(tmp_path / f"{name}.csv", ["SMILES", *("C" * j + "NOF"[k] for j in range(1, 120 - 10 * k))])
+    data = read(tmp_path, x="SMILES")
+    assert (data.codec.kind, list(data.splits)) == ("molecules", ["train", "valid", "test", "test_scaffolds"])
+    assert [len(data.splits[name]) for name in ("test", "test_scaffolds")] == [109, 99]
+    assert len(data.splits["train"]) + len(data.splits["valid"]) == 119
 
 
 def test_large_molecules_are_left_out(tmp_path: Path) -> None:

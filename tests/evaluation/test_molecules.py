@@ -14,6 +14,7 @@ from genzoo.evaluation.molecules import (
     novel,
     properties,
     property_distances,
+    property_errors,
     unique_at,
     valid,
 )
@@ -36,7 +37,7 @@ def chains(seed: int, n: int, least: int = 1) -> list[str]:
 
 def test_canonical_is_one_spelling_of_a_molecule(capfd):
     assert canonical(["OCC", "CCO", "C(C)O"]) == ["CCO"] * 3
-    assert canonical(BROKEN) == [None] * len(BROKEN)
+    assert canonical([*BROKEN, "CCO and so on"]) == [None] * (len(BROKEN) + 1)
     assert capfd.readouterr().err == ""
 
 
@@ -80,6 +81,15 @@ def test_distance_of_a_property_is_known():
     got = property_distances(["c1ccccc1"] * 2, ["C1CCCCC1", "c1ccc2ccccc2c1"])
     assert got["rings"].value == 0.5
     assert got["TPSA"].value == 0.0
+
+
+def test_errors_are_of_what_was_asked_for():
+    asked = {"rings": np.array([1.0, 0.0, 5.0, np.nan]), "heavy_atoms": np.array([3.0, 4.0, 5.0, 9.0])}
+    found = property_errors(["CCO", "CCCO", "C((", "c1ccccc1"], asked)
+    assert found["rings"] == (0.5, 0.5)
+    assert found["heavy_atoms"].value == 1
+    with pytest.raises(TooFew, match="The error of rings of valid molecules needs at least 2 rows, got 1"):
+        property_errors(["CCO"], {"rings": np.array([1.0])})
 
 
 def test_diversity_is_the_mean_over_pairs():

@@ -143,6 +143,19 @@ def test_molecules_are_measured_as_such(tmp_path):
     assert "logP distance" in found
 
 
+def test_molecules_are_held_against_what_they_were_asked_to_be(tmp_path):
+    smiles = ["C" * k + "O" for k in range(1, 40)] + ["c1ccccc1" + "C" * k for k in range(1, 40)]
+    (tmp_path / "alcohols.smi").write_text("\n".join(smiles) + "\n")
+    for given in ("logP", ["logP", "rings"]):
+        data = genzoo.read(tmp_path / "alcohols.smi", given=given)
+        found = {m.name: m for m in Examiner(data, Protocol(samples=60))(Memory(data, data.given_space)).measurements}
+        error = found["logP error"]
+        assert error.floor == pytest.approx(0, abs=1e-4)
+        assert error.control > 1
+        assert error.value == pytest.approx(error.control, rel=0.5)  # a memory that asks for nothing
+        assert ("rings error" in found) == (given != "logP")
+
+
 def test_samples_are_held_against_complete_rows_and_likelihoods_are_of_all(tmp_path):
     x = genzoo.core.Noise(0).normal(900, 3)
     lines = [f"{a:.4f},{'' if i % 4 == 0 else format(b, '.4f')},{c:.4f}" for i, (a, b, c) in enumerate(x.tolist())]

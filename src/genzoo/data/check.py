@@ -11,8 +11,10 @@ from torch import Tensor
 from genzoo.core import Space
 from genzoo.data.atoms import spike_of
 from genzoo.data.codec import Codec
+from genzoo.data.codecs.molecules import MoleculeCodec
 from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.data.data import Data
+from genzoo.data.molecule_check import LOOKED, facts_of_molecules
 from genzoo.data.split import content_uniform
 
 __all__ = ["Report", "check"]
@@ -65,10 +67,22 @@ def check(data: Data) -> Report:
         "in two splits": _duplicates(data),
         "fingerprint": data.fingerprint,
     }
+    facts |= _of_molecules(data)
     facts |= {f"note {i}": note for i, note in enumerate(data.notes, start=1)}
     if not data.paired:
         facts["paired"] = "no: x and its condition are two sets"
     return Report(facts, tuple(_columns(data)), data.skipped[:SHOWN], len(data.skipped))
+
+
+def _of_molecules(data: Data) -> dict[str, str]:
+    """What RDKit makes of molecules, where it is installed."""
+    if not isinstance(data.codec, MoleculeCodec):
+        return {}
+    numbers = None if data.numbers is None else data.numbers[:LOOKED].tolist()
+    try:
+        return facts_of_molecules(data.codec.texts(data.x[:LOOKED]), numbers)
+    except ImportError:
+        return {"molecules": "not looked at, for want of RDKit (pip install 'genzoo[chem]')"}
 
 
 def _pieces(x: Shaped[Tensor, "n *shape"]) -> Iterator[Tensor]:

@@ -8,6 +8,7 @@ References:
 
 import hashlib
 import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -23,6 +24,7 @@ PROPERTIES = ("logP", "QED", "weight", "TPSA", "rings", "heavy_atoms")
 CHUNK = 1000  # molecules after which it is told how many are done
 MANY = 5000  # molecules whose properties are worth a file
 DIGITS = 4  # behind the point: what is left says nothing of a molecule
+MARKS = re.compile(r"\[[^\]]*\]|%\d\d|\d|[()]")  # digits in brackets number no rings
 T = TypeVar("T")
 log, progress = logging.getLogger("genzoo.data"), logging.getLogger("genzoo.progress")
 
@@ -89,7 +91,22 @@ def fault(text: str) -> str:
     with silence():
         drawn = chemistry.MolFromSmiles(text, sanitize=False)
         problems = [] if drawn is None else chemistry.DetectChemistryProblems(drawn)
-    return problems[0].Message() if problems else "not written as SMILES are"
+    return problems[0].Message() if problems else _left_open(text) or "not written as SMILES are"
+
+
+def _left_open(text: str) -> str:
+    """Which branch or ring of a SMILES is not closed, if one is not."""
+    depth, rings = 0, set[str]()
+    for sign in MARKS.findall(text):
+        if sign in "()":
+            depth += 1 if sign == "(" else -1
+            if depth < 0:
+                return "a branch is closed that was not opened"
+        elif not sign.startswith("["):
+            rings ^= {sign.lstrip("%")}
+    if rings:
+        return f"ring {', '.join(sorted(rings))} is not closed"
+    return "a branch is not closed" if depth else ""
 
 
 def measures() -> dict[str, Callable[[Any], float]]:

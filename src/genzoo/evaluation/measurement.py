@@ -58,8 +58,8 @@ class Measurement:
         data: The fingerprint of the rows that it was measured on.
         protocol: The choices that change the value: sample sizes, seeds, estimators, the extractor of features.
         floor: What real data would reach.
-        control: What they would reach with every column of a table in an order of its own: what a number is worth that
-            is blind to dependence.
+        control: What they would reach with every column of a table, or what molecules are asked for, in an order of
+            its own: what a number is worth that is blind to dependence.
         better: Whether lower or higher values are better, or neither.
 
     Example:

@@ -23,7 +23,7 @@ from genzoo.evaluation.weighted import Pooled, bootstrap
 
 __all__ = [
     "Canonical", "Molecules", "canonical", "internal_diversity", "molecule_metrics", "novel", "properties",
-    "property_distances", "unique_at", "valid",
+    "property_distances", "property_errors", "unique_at", "valid",
 ]  # fmt: skip
 
 RADIUS, BITS = 2, 2048  # of Morgan fingerprints: atoms that see two bonds far, known as ECFP4
@@ -196,6 +196,31 @@ def property_distances(
     pooled = [Pooled(mine[name], theirs[name]) for name in PROPERTIES]
     estimates = bootstrap(lambda a, b: [both.wasserstein(a, b) for both in pooled], n, m, draws=draws, seed=seed)
     return dict(zip(PROPERTIES, estimates, strict=True))
+
+
+def property_errors(samples: Sequence[str], asked: Mapping[str, Float[np.ndarray, " n"]]) -> dict[str, Estimate]:
+    """How far valid samples are from the properties that they were asked for: the mean of $|p(x_i) - c_i|$, each in
+    its own unit.
+
+    Args:
+        samples: SMILES; what is no molecule is left out.
+        asked: By property, what each sample was asked for; NaN for nothing.
+
+    Raises:
+        ImportError: If RDKit is not installed.
+        TooFew: If fewer than two that were asked for something are valid.
+
+    Example:
+        >>> property_errors(["CCO", "CCCO"], {"rings": np.array([1.0, 0.0])})["rings"].value  # doctest: +SKIP
+        0.5
+    """
+    found = {}
+    for name, values in properties_of(samples, list(asked)).items():
+        errors = np.abs(values - asked[name])
+        errors = errors[~np.isnan(errors)]
+        require_rows(len(errors), 2, f"The error of {name} of valid molecules")
+        found[name] = Estimate(float(errors.mean()), float(errors.std(ddof=1)) / math.sqrt(len(errors)))
+    return found
 
 
 def internal_diversity(samples: Sequence[str]) -> Estimate:

@@ -9,17 +9,20 @@ import dataclasses
 import functools
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from genzoo.core.given import GivenLike, map_given
+from genzoo.core.noise import Noise
 from genzoo.core.space import Space
 from genzoo.data import Data, Rows
+from genzoo.data.chemistry import PROPERTIES
 from genzoo.data.codecs.molecules import MoleculeCodec
 from genzoo.data.codecs.table import TableCodec
 from genzoo.data.codecs.text import SpellingCodec
@@ -35,7 +38,7 @@ from genzoo.evaluation.kernel import kernel_distance
 from genzoo.evaluation.manifold import Manifold, precision_recall
 from genzoo.evaluation.measurement import BESIDE, Better, Estimate, Kind, Measurement, TooFew
 from genzoo.evaluation.memorization import find_copies
-from genzoo.evaluation.molecules import Canonical, canonical, molecule_metrics, valid
+from genzoo.evaluation.molecules import Canonical, canonical, molecule_metrics, property_errors, valid
 from genzoo.evaluation.raw_values import StandardValues, plain_values
 from genzoo.evaluation.rows import spread
 from genzoo.evaluation.scale import check_scale
@@ -148,7 +151,13 @@ class Exam:
 
     @functools.cached_property
     def controls(self) -> dict[str, float]:
-        """What as many training rows of a table reach with every column in an order of its own."""
+        """What as many training rows of a table reach with every column in an order of its own, and what molecules do
+        that were asked to be others."""
+        if self.suite is on_molecules:
+            x, given = _some(self.known, self.samples)
+            order = Noise(self.seed, "others").permutation(len(x)).numpy()
+            others = {name: values[order] for name, values in _wishes(self.data, given).items()}
+            return {m.name: m.value for m in _errors(self, self.spelled(x), others)}
         if self.suite is not on_table:
             return {}
         mixed = shuffled(*_some(self.known, self.samples), self.seed)
@@ -319,8 +328,26 @@ def on_molecules(exam: Exam, x: Shaped[Tensor, "n *shape"], given: GivenLike) ->
         )
     made = [(name, getattr(found, name)) for name in ("valid", "unique", "novel", "diversity")]
     measured = [exam.measurement(name, estimate, "higher") for name, estimate in made]
-    properties = found.distances.items()
-    return Found([*measured, *(exam.measurement(f"{name} distance", estimate) for name, estimate in properties)])
+    measured += [exam.measurement(f"{name} distance", estimate) for name, estimate in found.distances.items()]
+    return Found([*measured, *_errors(exam, exam.spelled(x), _wishes(exam.data, given))])
+
+
+def _wishes(data: Data, given: GivenLike) -> dict[str, np.ndarray]:
+    """The properties that molecules are asked for, by name; NaN where nothing is."""
+    single = isinstance(given, Tensor)
+    named = {str((data.origin or {}).get("given")): given} if isinstance(given, Tensor) else given or {}
+    found = {}
+    for name, rows in named.items():
+        if name in PROPERTIES:
+            words = data.classes.get("" if single else name)
+            values = rows.double() if words is None else torch.tensor([*map(float, words), torch.nan])[rows].double()
+            found[name] = values.cpu().numpy()
+    return found
+
+
+def _errors(exam: Exam, texts: Sequence[str], wishes: Mapping[str, np.ndarray]) -> list[Measurement]:
+    """How far molecules are from what they were asked to be."""
+    return [exam.measurement(f"{name} error", each) for name, each in property_errors(texts, wishes).items()]
 
 
 def on_table(exam: Exam, x: Shaped[Tensor, "n *shape"], given: GivenLike) -> Found:

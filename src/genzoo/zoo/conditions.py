@@ -467,6 +467,7 @@ def _words(space: Space) -> str:
 
 
 def _not_of(name: str, word: str, space: Space) -> Mistake:
-    return Mistake(
-        f"The condition {name} must be {_words(space)}, got {word!r}.", f"Write --given {name}=… with such a value."
-    )
+    fix = f"Write --given {name}=… with such a value."
+    if "=" in word:
+        fix = f"Write each condition by itself, as --given {name}=… --given {word}"
+    return Mistake(f"The condition {name} must be {_words(space)}, got {word!r}.", fix)

@@ -200,7 +200,7 @@ def evaluate(
     lines: list[tuple[Any, ...]] = [
         (m.name, str(m), m.kind.value, m.unit, m.n, m.floor, m.control, m.fingerprint) for m in found
     ]
-    if all(m.control is None for m in found):  # which is of tables alone
+    if all(m.control is None for m in found):  # which is of tables and molecules alone
         heads, *lines = ((*row[:6], *row[7:]) for row in (heads, *lines))
     print_table(heads, lines)
     if eye.why:

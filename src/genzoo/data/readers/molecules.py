@@ -30,9 +30,9 @@ def read_molecules(name: str, files: Mapping[str, Path], asked: Asked) -> Source
         DataError: If a line is not (the first ten are named), or RDKit is needed and not installed.
     """
     if strange := [each for each in asked.given if (each,) != EVERY and each not in (SMILES, *PROPERTIES)]:
-        raise DataError(
-            f"`given` must name properties of molecules, got {strange[0]!r}. {nearest(strange[0], PROPERTIES)}"
-        )
+        several = "," in strange[0]
+        fix = "Name each by itself." if several else nearest(strange[0], PROPERTIES)
+        raise DataError(f"`given` must name properties of molecules, got {strange[0]!r}. {fix}")
     wanted = PROPERTIES if asked.given == EVERY else tuple(each for each in PROPERTIES if each in asked.given)
     tables = {split: _table(path, asked, wanted) for split, path in files.items()}
     asked = dataclasses.replace(asked, unit=asked.unit or "atoms", group=SMILES if wanted else None)
