@@ -34,6 +34,7 @@ from genzoo.core import Space
 from genzoo.data import DataError, read
 from genzoo.data.check import check
 from genzoo.data.codecs.audio import SoundCodec
+from genzoo.data.codecs.backbones import BackboneCodec
 from genzoo.data.codecs.catalog import check_codec, codec_from_json
 from genzoo.data.codecs.image import ImageCodec
 from genzoo.data.codecs.molecules import MoleculeCodec
@@ -42,12 +43,14 @@ from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.data.codecs.text import TextCodec
 from genzoo.data.codecs.tokens import TokenCodec
 from genzoo.data.marks import marked
+from genzoo.data.proteins.pdb import lines_of
 from genzoo.evaluation.judge import Judge, JudgeSettings, read_judge, write_judge
 from genzoo.training.checkpoint import CheckpointError, checkpoints
 from genzoo.zoo.compression import compress, decompress
 from genzoo.zoo.loading import Run
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.receipts import looked_at
+from tests.backbones import helix
 
 __all__ = ["KINDS", "RUN_KINDS", "Kind", "Trial", "media", "mutated", "packed_kind", "run_kind", "trial"]
 
@@ -60,6 +63,8 @@ TEXTS = {
     ".tsv": b"a\tb\n1\tred\n?\tblue\n4\tred\n",
     ".jsonl": b'{"text": "one", "n": 1}\n{"text": "two\\n", "n": null}\n',
     ".smi": b"CCO ethanol\nC[C@@H](Cl)Br x\n",
+    ".fasta": b">one\nMKVLLA\n>two\nACDEFG*\n",
+    ".pdb": "\n".join(lines_of([helix(6)])).encode(),
     ".txt": b"Ring the bells that still can ring\n" * 20,
 }
 
@@ -148,7 +153,7 @@ def _parquet() -> bytes:
 
 def _read(path: Path) -> Any:
     """Reads data, and writes and reads the first rows again."""
-    options: dict[str, Any] = {"missing": "keep"} if path.suffix == ".tsv" else {}
+    options: dict[str, Any] = {".tsv": {"missing": "keep"}, ".pdb": {"window": 5}}.get(path.suffix, {})
     data = read(path, **options)
     data.codec.save(data.x[:2], path.parent / f"again{data.codec.suffix}")
     return check(data)
@@ -200,6 +205,7 @@ CODECS: dict[str, tuple[Any, Space]] = {
     "text": (TextCodec("abc"), Space((5,), levels=3)),
     "tokens": (TokenCodec(("a", "b", "ab"), ("a b",)), Space((5,), levels=3)),
     "molecules": (MoleculeCodec(("C", "Cl", "O")), Space((5,), levels=3)),
+    "backbone": (BackboneCodec(), Space((5, 3, 3))),
 }
 SPACES = {name: space for name, (_, space) in CODECS.items()}
 

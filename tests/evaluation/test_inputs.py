@@ -97,7 +97,7 @@ OTHERS = [  # public names that take no two sets of rows: formulas, densities, t
     "SceneScores scene_scores scenes_hold scenes_in recall_at retrieval zero_shot linear_probe",
     "internal_diversity molecule_metrics property_distances TableQuality columns_of missing_similarity",
     "table_quality ClosestRecords Utility closest_records table_utility Copied copied distinct length_distance",
-    "pass_at pass_rate",
+    "Geometry backbone_geometry clusters_of nearest_backbones ramachandran ramachandran_distance superposed",
     "ngram_distance perplexity repetition boosted_two_sample_test chance_below as_shown Standing standing",
     "boosted_score",
     "Invertible Pushed drawn EventsLike ImputationLike Range Region inside moved_into Repeated repeated",

@@ -35,6 +35,15 @@ __getattr__, __dir__, __all__ = attach(
         "scale": ["WrongScale", "check_scale"],
         "motion": ["Motion", "centers", "digits_in", "exchanged", "followed", "motion_scores", "shuffled_frames"],
         "scenes": ["SceneScores", "scene_scores", "scenes_hold", "scenes_in"],
+        "backbones": [
+            "Geometry",
+            "backbone_geometry",
+            "clusters_of",
+            "nearest_backbones",
+            "ramachandran",
+            "ramachandran_distance",
+            "superposed",
+        ],
         "molecules": [
             "Canonical",
             "Molecules",
