@@ -26,9 +26,9 @@ import torch
 from torch import Tensor
 
 import genzoo
-from experiments.backbone_pictures import ramachandran_svg, ribbons_svg
 from genzoo.core import Sequential
 from genzoo.data import Data
+from genzoo.data.proteins.drawing import ramachandran_svg, ribbons_svg
 from genzoo.distributions.estimate import Estimate, mean_of
 from genzoo.distributions.resampling import share_of
 from genzoo.evaluation import backbone_geometry, clusters_of, nearest_backbones, ramachandran_distance
@@ -185,7 +185,8 @@ def windows(path: Path, minutes: float, n: int) -> None:
     floors = {"train against test": ramachandran_distance(train[:: len(train) // n], rest)}
     keep(windows=found | {"floors": {name: round(value, 4) for name, value in floors.items()}} | costs(run))
     (IMAGES / "ramachandran.svg").write_text(ramachandran_svg({"test windows": real, "samples": drawn}))
-    (IMAGES / "backbones.svg").write_text(ribbons_svg({"test windows": real[:SHOWN], "samples": drawn[:SHOWN]}))
+    captions = [*["test window"] * SHOWN, *["sample"] * SHOWN]
+    (IMAGES / "backbones.svg").write_text(ribbons_svg([*real[:SHOWN], *drawn[:SHOWN]], captions, columns=SHOWN))
 
 
 def _told(estimate: Estimate) -> list[float | None]:

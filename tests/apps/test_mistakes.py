@@ -152,6 +152,7 @@ MISTAKES = [
     ("draw {doc} --below logp", "no property of molecules 'logp'", "'logP'"),
     ("draw {doc} --out {doc}", "is written as .svg", "--out"),
     ("draw {home}/nowhere.smi", "which is none", "path"),
+    ("draw {home}/nowhere.pdb", "which is none", "path"),
     ("solve {gpt} 'the sum of xs' --signature nope", "must begin a function", "def f(xs):"),
     ("solve {gpt} 'the sum of xs' --test 'f([1]) == 1'", "not allowed", "--allow-running-code"),
     ("solve {gpt} 'the sum of xs' --test 'f(x)' --allow-running-code", "compare a call", "f([1, 2]) == 3"),

@@ -156,7 +156,7 @@ def masked_bits(space: Space, given: GivenSpaceLike) -> MaskedDiffusion:
 
 def se3_flow(given: GivenSpaceLike = None, drop_given: float = 0.0) -> SE3Flow:
     field = FrameField(7, given=8, width=8, depth=1, heads=2, pair=4)
-    return SE3Flow(Space((4, 3, 3)), given, Timed(field, 8, given), steps=4, drop_given=drop_given)
+    return SE3Flow(Space((3, 3, 3)), given, Timed(field, 8, given), steps=3, drop_given=drop_given)
 
 
 DIFFUSION: dict[str, Entry] = {

@@ -1,4 +1,4 @@
-"""Molecules of a file as a picture."""
+"""Molecules or backbones of a file as a picture."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,17 +13,23 @@ from genzoo.zoo.terminal import say
 
 __all__ = ["COMMANDS"]
 
-MOST = 400  # molecules of one picture
+ENDINGS = (".pdb", ".ent")
+MOST = 400  # tiles of one picture
 
 
 def draw(
-    source: Annotated[Path, typer.Argument(metavar="FILE", help="Molecules, a SMILES in each line.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Molecules, a SMILES in each line, or proteins, .pdb.")
+    ],
     out: Annotated[Path | None, typer.Option(help="The .svg; by default beside the file.")] = None,
     n: Annotated[int, typer.Option("-n", min=1, max=MOST, help="How many, from the first on.")] = 16,
     columns: Annotated[int, typer.Option(min=1, max=20, help="How many side by side.")] = 4,
-    below: Annotated[str, typer.Option(help="The properties that stand below each, or none.")] = "logP,QED",
+    below: Annotated[str, typer.Option(help="The properties below each molecule, or none.")] = "logP,QED",
 ) -> None:
-    """Draw the structural formulas of molecules, with what RDKit tells of each below it."""
+    """Draw the structural formulas of molecules, with what RDKit tells of each below it, or ribbons of backbones."""
+    if source.name.lower().endswith(ENDINGS):
+        _draw_ribbons(source, out or source.with_suffix(".svg"), n, columns)
+        return
     from genzoo.data.chemistry import PROPERTIES, fault, properties_of
     from genzoo.data.readers.molecules import words_of
     from genzoo.data.structures import as_svg
@@ -53,6 +59,24 @@ def draw(
         draft.write_text(picture, encoding="utf-8")
     none = sum(map(bool, faults))
     say(f"{len(smiles)} molecules{f', of which {none} are none' if none else ''}: {out}")
+
+
+def _draw_ribbons(source: Path, out: Path, n: int, columns: int) -> None:
+    """Draws every chain of every model, up to n."""
+    refuse_ending(out, (".svg",))
+    refuse_own(out, source)
+    if not source.is_file():
+        raise Mistake(f"Proteins must stand in a file, got {str(source)!r}, which is none.", "Check the path.")
+    import torch
+
+    from genzoo.data.proteins.drawing import ribbons_svg
+    from genzoo.data.proteins.pdb import read_models
+
+    chains = [chain for model in read_models(source) for chain in model if len(chain) > 1][:n]
+    places = [torch.from_numpy(chain.placed()) for chain in chains]
+    with whole(out) as draft:
+        draft.write_text(ribbons_svg(places, [chain.name for chain in chains], columns), encoding="utf-8")
+    say(f"{len(chains)} backbones: {out}")
 
 
 COMMANDS: dict[Callable[..., None], str] = {

@@ -11,14 +11,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from genzoo._files import read_bytes, told
 from genzoo.core.errors import DataError
 from genzoo.data.codec import Codec
-from genzoo.data.proteins.pdb import lines_of, parse_pdb
+from genzoo.data.proteins.pdb import lines_of, read_models
 
 __all__ = ["BackboneCodec"]
-
-END = "ENDMDL"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,13 +40,12 @@ class BackboneCodec(Codec):
         return Path(path)
 
     def load(self, path: str | Path) -> Float[Tensor, "n T 3 3"]:
-        name = Path(path).name
-        with told(name, "be a file of PDB"):
-            models = [part for part in read_bytes(path).decode("ascii", "replace").split(END) if "\nATOM" in part]
-            chains = [chain for model in models for chain in parse_pdb(name, model)]
+        chains = list(itertools.chain.from_iterable(read_models(Path(path))))
         lengths = sorted({len(chain) for chain in chains})
         if len(lengths) != 1:
-            raise DataError(f"Models of {name} must have as many residues as each other, got {lengths}. Part them.")
+            raise DataError(
+                f"Models of {Path(path).name} must have as many residues as each other, got {lengths}. Part them."
+            )
         return torch.from_numpy(np.stack([chain.placed() for chain in chains]))
 
     def written(self, x: Float[Tensor, "n T 3 3"]) -> Float[Tensor, "n T 3 3"]:

@@ -9,14 +9,16 @@ References:
 """
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
+from genzoo._files import read_bytes, told
 from genzoo.core.errors import DataError
 from genzoo.data.proteins.chain import ATOMS, Chain
 
-__all__ = ["LETTERS", "lines_of", "parse_pdb"]
+__all__ = ["LETTERS", "lines_of", "parse_pdb", "read_models"]
 
 LETTERS = {
     "ALA": "A", "ARG": "R", "ASN": "N", "ASP": "D", "CYS": "C", "GLN": "Q", "GLU": "E", "GLY": "G", "HIS": "H",
@@ -69,6 +71,21 @@ def parse_pdb(name: str, text: str) -> list[Chain]:
     if not found:
         raise DataError(f"{name} must hold residues with atoms CA, got none. Is it a protein?")
     return [_chain(f"{name} {letter}".strip(), keys, residues, words) for letter, keys in found.items()]
+
+
+def read_models(path: Path) -> list[list[Chain]]:
+    """The chains of every model of a file; one without models is one.
+
+    Args:
+        path: The file.
+
+    Raises:
+        DataError: If it is no file of PDB.
+    """
+    with told(path.name, "be a file of PDB"):
+        parts = read_bytes(path).decode("ascii", "replace").split("ENDMDL")
+    there = [part for part in parts if "\nATOM" in f"\n{part}"]
+    return [parse_pdb(path.name, part) for part in there or parts[:1]]
 
 
 def _chain(

@@ -33,7 +33,7 @@ def se3_flow_matching(
     """Flow matching of the frames of residues, by a field that turns with the chain: windows of proteins' backbones.
 
     Args:
-        size: Small: 4 blocks of 128. Paper: 6 blocks of 256.
+        size: Small: 4 blocks of 96. Paper: 6 blocks of 256.
         heads: Heads of attention; they share out the width.
         rate: How much sooner than places rotations are settled; 0: together.
         sampling_steps: Steps of a sample, closer near the data.
@@ -50,12 +50,19 @@ def se3_flow_matching(
             "Read proteins with x=xyz and window=32.",
         )
     small = size == "small"
-    width = width or (128 if small else 256)
+    width = width or (96 if small else 256)
     field = FrameField(OUTPUTS, given=width, width=width, depth=depth or (4 if small else 6), heads=heads)
     model = SE3Flow(
         space, given_space, Timed(field, width, given_space), rate=rate, steps=sampling_steps, drop_given=drop_given
     )
     config = TrainConfig(
-        steps=6000, batch_size=64, optimizer="muon", lr=2e-3, warmup=100, clip_norm=1.0, ema=0.05, betas=(0.9, 0.98)
+        steps=12_000,
+        batch_size=32,
+        optimizer="muon",
+        lr=2e-3,
+        betas=(0.9, 0.98),
+        warmup=100,
+        clip_norm=1.0,
+        ema=0.05,
     )
     return Recipe(model, config)
