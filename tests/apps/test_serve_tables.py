@@ -17,7 +17,14 @@ def server(tmp_path_factory):
     (folder / "t.csv").write_text("\n".join(["size,weight,day,well,count", *rows]) + "\n")
     data = read(folder / "t.csv", given="size", kinds="count:integer")
     train("gaussian_mixture", data, settings={"components": 1}, steps=1, out=folder / "sizes", device="cpu")
-    with running([folder / "sizes"], limits=Limits(rows=64, body=4096, grace=5)) as server:
+    train(
+        "softmax_regression",
+        read(folder / "t.csv", x="size", given="weight", kinds="weight:real"),
+        steps=1,
+        out=folder / "a=told",
+        device="cpu",
+    )
+    with running([folder / "sizes", folder / "a=told"], limits=Limits(rows=64, body=4096, grace=5)) as server:
         yield server
 
 
@@ -52,3 +59,22 @@ def test_errors_of_cells_name_the_column_and_the_row(server):
 def test_a_body_in_other_letters_is_told_so(server):
     status, _, answer = call(server, "/v1/score", '{"model": "sizes", "input": "é"}'.encode("latin-1"))
     assert (status, "UTF-8" in answer["error"]["message"]) == (400, True)
+
+
+def test_a_condition_that_every_row_needs_is_asked_for(server):
+    """It is the run's that is called a=told, whose folder is there, so nobody takes it for NAME=FOLDER."""
+    about = next(each for each in call(server, "/v1/models")[2]["data"] if each["id"] == "a=told")["genzoo"]
+    assert about["given"]["weight"]["needed"] is True
+    words = "given.weight must be said: a=told knows rows only given weight. Say it."
+    for route, more in (("expect", {"of": "size == 'S'"}), ("score", {"input": [{"size": "S"}]})):
+        assert refused(server, route, model="a=told", **more) == (400, "given.weight", words)
+    assert told(server, "expect", model="a=told", of="size == 'S'", n=100, given={"weight": 3})["n"] == 100
+
+
+def test_what_is_no_cell_and_no_condition_is_told_so(server):
+    row = {"weight": 3, "day": "2024-03-01", "well": "no", "count": 4}
+    said = refused(server, "score", model="sizes", input=[row | {"size": "S"}], given={"size": "S"})
+    assert said[1:] == ("input.0.size", "input.0 has no column 'size'. It is a condition: say it in given.size.")
+    assert "given.size must be a word, a number or a list of them, got bool" in refused(
+        server, "score", model="sizes", input=[row], given={"size": True})[2]  # fmt: skip
+    assert len(refused(server, "score", model="sizes", input=[row], given={"size": "x" * 900})[2]) < 200

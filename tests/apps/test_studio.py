@@ -189,6 +189,8 @@ def test_samples_are_those_of_the_command_line_and_files_carry_their_receipt(stu
     assert head["content-type"] == "application/zip"
     zipfile.ZipFile(io.BytesIO(packed)).extractall(tmp_path)
     assert looked_at(tmp_path / "sample.csv").state == "intact"
+    assert json.loads((tmp_path / "sample.json").read_text())["run"] == f"{home}/moons"
+    assert "--set noise=false" in told(studio, "/studio/command", asked | {"options": {"noise": False}})["command"]
     rows = told(studio, "/studio/samples", {"model": "moons", "n": 2, "seed": 1})
     assert rows["items"] == list(csv.DictReader(io.StringIO((tmp_path / "sample.csv").read_text())))
     assert refused(studio, "/studio/samples", asked | {"given": {"label": "12"}})[0] == 400

@@ -260,3 +260,16 @@ def test_no_digit_is_lost_to_how_the_first_lines_are_written(tmp_path: Path) -> 
     data = read(table(tmp_path, "\n".join(["a,b", *rows]) + "\n"))
     assert not data.codec.padded
     assert data.codec.load(data.codec.save(data.x, tmp_path / "out.csv")).equal(data.x)
+
+
+def test_a_column_may_hold_an_equals_sign_and_a_condition_has_the_kind_that_it_was_told(tmp_path):
+    rows = [f"{i / 7},{i % 3},{'ab'[i % 2]}" for i in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,count,k=v", *rows]) + "\n")
+    with pytest.raises(DataError, match="Write '\"k=v\"'"):
+        read(tmp_path / "t.csv", x="a", given="k=v")
+    assert read(tmp_path / "t.csv", x="a", given='"k=v"').classes == {"": ["a", "b"]}
+    spaces = {kind: read(tmp_path / "t.csv", x="a", given="count", kinds=f"count:{kind}").given_space
+              for kind in ("real", "categorical", "integer")}  # fmt: skip
+    assert spaces == {"real": Space(()), "categorical": Space((), levels=3), "integer": Space((), levels=3)}
+    with pytest.raises(DataError, match="A real 'k=v' must hold numbers, got 'a'"):
+        read(tmp_path / "t.csv", x="a", given='"k=v"', kinds="k=v:real")

@@ -7,13 +7,14 @@ it is a column of numbers, which are written back the same way.
 import dataclasses
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
 from genzoo.core.errors import DataError
+from genzoo.data.cells import Numbers, different
 from genzoo.data.columns import is_number
 
-__all__ = ["Form", "form_of", "kept_digits"]
+__all__ = ["Form", "form_of", "kept_digits", "padded_digits"]
 
 CURRENCY = ("$", "€", "£", "¥", "USD", "EUR", "GBP", "CHF", "JPY", "CNY")
 BEFORE = "|".join(re.escape(word) for word in CURRENCY)
@@ -178,3 +179,18 @@ def _refuse_units(name: str, found: Collection[re.Match[str]]) -> None:
             f"Column {name!r} must hold numbers of one unit, got {shown[0]!r} and {shown[1]!r}. Convert them; to "
             f"keep such cells as words, pass kinds='{name}:categorical'."
         )
+
+
+def padded_digits(columns: Mapping[str, Sequence[str]], needed: Mapping[str, int]) -> dict[str, int]:
+    """The digits after the point of columns in which every number is written with so many, as far as one can cheaply
+    see; none has fewer than are needed.
+
+    Args:
+        columns: Cells by column.
+        needed: How many digits are needed to tell its numbers apart, of the columns that are asked for.
+    """
+    seen = ((name, columns[name]) for name in needed)
+    found = {
+        name: kept_digits(cells.first if isinstance(cells, Numbers) else different(cells)) for name, cells in seen
+    }
+    return {name: k for name, k in found.items() if k is not None and k >= needed[name]}

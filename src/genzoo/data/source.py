@@ -177,24 +177,34 @@ class Condition:
     codec: Codec | None = None
 
     @classmethod
-    def from_cells(cls, name: str, cells: Sequence[str], *, missing: Collection[str] = ()) -> "Condition":
+    def from_cells(
+        cls, name: str, cells: Sequence[str], *, missing: Collection[str] = (), kind: str | None = None
+    ) -> "Condition":
         """A column of text: labels, where it holds words or at most 100 different whole numbers, else reals.
 
         Args:
             name: What it is called, for errors.
             cells: One per row.
             missing: The words that stand for null.
+            kind: "real" or "categorical", where somebody said so; any other says nothing here.
+
+        Raises:
+            DataError: If it is to be real and holds words.
 
         Example:
             >>> Condition.from_cells("kind", ["red", "white", "red"]).classes
             ['red', 'white']
         """
-        if isinstance(cells, Numbers) and cells.are_reals(MOST_CLASSES):
+        if isinstance(cells, Numbers) and kind != "categorical" and (kind == "real" or cells.are_reals(MOST_CLASSES)):
             return cls._of_reals(name, cells, missing)
         there = {cell for cell in different(cells) if cell.strip() not in missing}
-        if there and all(is_number(cell) for cell in there):
+        words = [cell for cell in there if not is_number(cell)]
+        if kind == "real" and words:
+            raise DataError(f"A real {name!r} must hold numbers, got {min(words)!r:.80}. Leave its kind out.")
+        if there and not words:
             values = {cell: float(cell) for cell in there}
-            if len(there) > MOST_CLASSES or any(value != int(value) for value in values.values()):
+            is_real = len(there) > MOST_CLASSES or any(value != int(value) for value in values.values())
+            if kind == "real" or (is_real and kind != "categorical"):
                 return cls._of_reals(name, cells, missing)
             return cls._of_classes(cells, sorted(there, key=lambda cell: (values[cell], cell)))
         return cls._of_classes(cells, sorted(there))

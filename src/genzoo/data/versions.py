@@ -13,6 +13,7 @@ from jaxtyping import Int, Shaped
 from torch import Tensor
 from torch.nn.functional import pad
 
+from genzoo._words import named
 from genzoo.core import Noise
 from genzoo.core.errors import DataError, nearest
 from genzoo.data.codecs.text import CharacterCodec, SpellingCodec
@@ -45,7 +46,7 @@ def called(wanted: Sequence[str]) -> Called:
     """Conditions as they were asked for.
 
     Args:
-        wanted: Names, or NAME=COLUMN|COLUMN.
+        wanted: Names, or NAME=COLUMN|COLUMN; a name that holds = stands in quotes.
 
     Raises:
         DataError: If a name or a column is empty, or a name comes twice.
@@ -54,9 +55,8 @@ def called(wanted: Sequence[str]) -> Called:
         >>> called(["text=name|name_zh", "style"]).columns
         (('name', 'name_zh'), ('style',))
     """
-    parts = {name: (name, "=", columns) if equals else (name, "", name) for name, equals, columns in
-             (word.partition("=") for word in wanted)}  # fmt: skip
-    columns = tuple(tuple(part[2].split("|")) for part in parts.values())
+    parts = {name: (name, equals, columns) for name, equals, columns in map(named, wanted)}
+    columns = tuple(tuple(rest.split("|")) if equals else (name,) for name, equals, rest in parts.values())
     if len(parts) < len(wanted) or not all(all(names) for names in columns) or not all(parts):
         raise DataError(f"`given` must be NAME or NAME=COLUMN|COLUMN, each name once, got {list(wanted)}. Mend it.")
     return Called(tuple(parts), columns, tuple(name for name, part in parts.items() if part[1]))

@@ -63,7 +63,7 @@ def card(path: Path, config: RunConfig, rows: list[dict[str, Any]], measurements
     last = rows[-1] if rows else {}
     trained = "not yet"
     if last:
-        cores = f"{last['core_seconds'] / 60:.1f} core-minutes"
+        cores = f"{last['core_seconds'] / 60:.2g} core-minutes"
         trained = f"{last['step']:,} steps in {last['seconds']:.0f} s, {cores}"
     values = {"recipe": config.recipe.arguments, "train": config.train.model_dump(mode="json", exclude_defaults=True)}
     return TEMPLATE.format(

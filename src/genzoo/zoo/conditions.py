@@ -445,7 +445,8 @@ def _no_class(name: str, word: str, classes: list[str]) -> Mistake:
     more = f" and {len(classes) - LISTED} more" if len(classes) > LISTED else ""
     close = nearest(word, classes)
     fix = f"Did you mean {close!r}? " if close else ""
-    return Mistake(f"There is no class of {name} {word!r}.", f"{fix}There are {', '.join(classes[:LISTED])}{more}.")
+    cause = f"There is no class of {name} {word!r:.80}."
+    return Mistake(cause, f"{fix}There are {', '.join(classes[:LISTED])}{more}.")
 
 
 def _dtype_of(space: Space) -> torch.dtype:

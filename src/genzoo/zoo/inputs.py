@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch.utils.data import DataLoader
 
+from genzoo._words import named
 from genzoo.core.errors import ColumnError
 from genzoo.core.game import Trainable
 from genzoo.core.model import GenerativeModel
@@ -196,7 +197,7 @@ def record_of(rows: Inputs, given: Any) -> store.DataRecord:
     return store.DataRecord(
         name=data.name,
         origin=None if data.origin is None else dict(data.origin),
-        given=[given] if isinstance(given, str) else (list(given) if given is not None else None),
+        given=None if given is None else [named(word)[0] for word in ([given] if isinstance(given, str) else given)],
         fingerprint="" if foreign else data.fingerprint,
         rows={} if foreign else {name: len(data.split(name)) for name in ("train", "valid", "test")},
         classes=dict(data.classes),

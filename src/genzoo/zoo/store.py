@@ -24,7 +24,10 @@ from genzoo.zoo.recipe import GivenSpaceLike
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["CONFIG", "FORMAT", "WEIGHTS", "RunConfig", "fill", "fresh_folder", "read_config", "run_folders", "whole"]
+__all__ = [
+    "CONFIG", "FORMAT", "WEIGHTS", "RunConfig", "fill", "fresh_folder", "named_run", "read_config", "run_folders",
+    "whole",
+]  # fmt: skip
 
 FORMAT = 2
 MOST_STAGES = 100
@@ -135,6 +138,23 @@ def run_folders(home: Path) -> list[Path]:
     """The runs in a folder and its subfolders, newest first."""
     found = [path.parent for path in home.glob("**/" + CONFIG) if not {"checkpoints", EMBEDDED} & set(path.parts)]
     return sorted(found, key=lambda path: (path / CONFIG).stat().st_mtime, reverse=True)
+
+
+def named_run(word: str) -> tuple[str, Path]:
+    """A run's name and folder, of FOLDER or NAME=FOLDER; a folder that is there is meant as it stands.
+
+    Args:
+        word: What was said.
+
+    Raises:
+        Mistake: If it has no name.
+    """
+    name, equals, folder = word.partition("=")
+    path = Path(folder if equals and not Path(word).is_dir() else word)
+    name = name if path != Path(word) else path.resolve().name
+    if not name:
+        raise Mistake(f"Runs must have names, got {word!r}.", f"Write NAME={path}")
+    return name, path
 
 
 def read_config(path: Path) -> RunConfig:

@@ -10,7 +10,7 @@ import typer
 
 from genzoo._files import read_bytes
 from genzoo.zoo.mistakes import Mistake
-from genzoo.zoo.store import read_config
+from genzoo.zoo.store import named_run, read_config
 from genzoo.zoo.terminal import say
 
 __all__ = ["COMMANDS"]
@@ -34,7 +34,7 @@ def serve(
 ) -> None:
     """Serve runs by the routes of the OpenAI API, and by /v1/score. Ctrl-C ends it once all is answered."""
     for word in runs:
-        read_config(Path(word.partition("=")[2] or word))
+        read_config(named_run(word)[1])
     _check_installed()
     from genzoo.apps.serve import Limits, listening
     from genzoo.apps.serve import serve as serve_runs

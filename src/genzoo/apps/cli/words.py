@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from genzoo._words import named
 from genzoo.zoo.mistakes import Mistake
 from genzoo.zoo.terminal import Screen, say, visible
 
@@ -84,10 +85,10 @@ def pairs(option: str, words: Iterable[str], *, as_text: bool = False, empty: bo
     """
     found = {}
     for word in words:
-        name, equals, value = word.partition("=")
+        name, equals, value = named(word) if as_text else word.partition("=")
         if not (name and equals and (value or as_text or empty)):
             raise Mistake(f"{option} must be given name=value, got {word!r}.", f"Write {option} {name or 'name'}=…")
-        if (name := name.strip().replace("-", "_")) in found:
+        if (name := name.strip() if as_text else name.strip().replace("-", "_")) in found:
             raise Mistake(
                 f"{option} must be given each name once, got {name!r} again.", f"Write one {option} {name}=…"
             )

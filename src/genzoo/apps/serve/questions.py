@@ -40,6 +40,7 @@ async def expect(request: "Request", served: Served, asked: Expect) -> dict[str,
         question = Expression(spoken(asked.of), columns_of(codec, model.space))
     except ValueError as error:
         raise refused(error, "of") from None
+    served.check_needed(asked.given)
     words = served.words(asked.given)
     try:
         rows = conditions(model, data, words, turns(model, data, words), served.run.given_codecs)
@@ -76,7 +77,8 @@ async def impute(request: "Request", served: Served, asked: Impute) -> dict[str,
     if len(asked.input) * asked.n > MOST:
         got = f"{len(asked.input):,} × {asked.n:,}"
         raise Refusal(400, f"rows × n must be at most {MOST:,}, got {got}. Ask for fewer.", "n", "too_much_work")
-    x, given = rows_of_table(codec, asked.input, holes=True), served.given(asked.given, len(asked.input))
+    x = rows_of_table(codec, asked.input, holes=True, beside=served.given_words)
+    given = served.given(asked.given, len(asked.input))
     seed = fresh_seed() if asked.seed is None else asked.seed
 
     def draw() -> Any:

@@ -155,11 +155,18 @@ def log_error(error: BaseException) -> None:
 
 
 def _as_fields(text: str) -> str:
-    """What is an option of the command line is a field here.
+    """What is an option of the command line is a field here, but for whole commands, which stay as they are run.
 
     Example:
         >>> _as_fields("Write --given label=… with such a value, or leave --given out.")
         'Write given.label with such a value, or leave given out.'
+        >>> _as_fields("Finish it: `genzoo train --resume runs/a`.")
+        'Finish it: `genzoo train --resume runs/a`.'
     """
+    parts = re.split(r"(`genzoo [^`]*`)", text)
+    return "".join(part if part.startswith("`genzoo ") else _fields_of(part) for part in parts)
+
+
+def _fields_of(text: str) -> str:
     options = re.sub(r"--set (\w+)=", r"options.\1 = ", text.replace("The sampling option ", "options."))
     return re.sub(r"--(\w+)", r"\1", re.sub(r"--given (\w+)=…?", r"given.\1", options))

@@ -4,7 +4,7 @@ import asyncio
 import math
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -65,7 +65,7 @@ def _rows(served: Served, rows: Sequence[Any]) -> Tensor:
             case SoundCodec() if any(isinstance(row, str) for row in rows):
                 x = _each(rows, lambda row, at: file_of(codec, served.model.space, row, at))
             case TableCodec() | PointsCodec():
-                x = rows_of_table(codec, rows, holes=served.model.can("missing"))
+                x = rows_of_table(codec, rows, holes=served.model.can("missing"), beside=served.given_words)
                 x = _within(x, torch.finfo(served.model.dtype).max, codec.columns)
             case _:
                 x = torch.as_tensor(rows)
@@ -95,8 +95,16 @@ def _text(served: Served, codec: SpellingCodec, row: Any, at: str) -> Tensor:
     return pad(ids, (0, dims - len(ids)), value=codec.levels)
 
 
-def rows_of_table(codec: TableCodec | PointsCodec, rows: Sequence[Any], *, holes: bool) -> Tensor:
+def rows_of_table(
+    codec: TableCodec | PointsCodec, rows: Sequence[Any], *, holes: bool, beside: Collection[str] = ()
+) -> Tensor:
     """Rows of a table: mappings from columns to cells, or lists of cells in the columns' order; null is a hole.
+
+    Args:
+        codec: The table's codec.
+        rows: What was sent.
+        holes: Whether cells may be missing.
+        beside: Names of the conditions, which are no cells.
 
     Raises:
         Refusal: If a column is unknown or lacking, or a cell is none of its column.
@@ -107,7 +115,9 @@ def rows_of_table(codec: TableCodec | PointsCodec, rows: Sequence[Any], *, holes
         if isinstance(row, Mapping):
             found = [name for name in row if name not in cells]
             if found:
-                raise Refusal(400, f"input.{i} has no column {found[0]!r}. There are: {', '.join(names)}.",
+                there = f"It is a condition: say it in given.{found[0]}." if found[0] in beside else (
+                    f"There are: {', '.join(names)}.")  # fmt: skip
+                raise Refusal(400, f"input.{i} has no column {found[0]!r:.80}. {there}",
                               f"input.{i}.{found[0]}", "unknown_column")  # fmt: skip
             values = [row.get(name) for name in names]
         elif isinstance(row, list) and len(row) == len(names):

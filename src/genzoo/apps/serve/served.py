@@ -5,7 +5,6 @@ import math
 import re
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -31,11 +30,11 @@ from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.data.codecs.text import SpellingCodec
 from genzoo.evaluation.shown import as_shown
 from genzoo.tasks.imputation import imputes
-from genzoo.zoo.conditions import conditions, several, together, told_of_numbers, told_of_texts
+from genzoo.zoo.conditions import conditions, in_order, several, together, told_of_numbers, told_of_texts
 from genzoo.zoo.loading import Run
 from genzoo.zoo.mistakes import Mistake, nearest
 from genzoo.zoo.sampling import check_sampling
-from genzoo.zoo.store import WEIGHTS
+from genzoo.zoo.store import WEIGHTS, named_run
 
 __all__ = ["Served", "Shelf"]
 
@@ -104,11 +103,13 @@ class Served:
     def given_words(self) -> dict[str, Any]:
         """What it is conditioned on, by the names of the data, with classes that have names, or the kind of file."""
         data, spaces = self.run.config.data, self.model.given_space
-        found = {}
+        found: dict[str, dict[str, Any]] = {}
         for own in spaces:
             name = self._called(own)
             classes = data.classes.get(own if own in data.classes else "", [])
             found[name] = {"is": str(spaces[own]), "classes": classes}
+            if name in self.needed:
+                found[name]["needed"] = True
             if name in self.files:
                 found[name]["file"] = self.files[name][1].kind
         return found
@@ -189,12 +190,31 @@ class Served:
                               "empty")  # fmt: skip
         return {name: _word(name, value) for name, value in asked.items()}
 
+    @functools.cached_property
+    def needed(self) -> list[str]:
+        """The conditions that every row needs, and of which nobody could say all in turn."""
+        spaces = self.model.given_space
+        always = spaces if not self.model.takes_null() else sorted(self.model.required)
+        return [self._called(own) for own in always if in_order(spaces[own], 1, range(1)) is None]
+
+    def check_needed(self, asked: Mapping[str, Any]) -> None:
+        """Refuses a request that lacks a condition without which the run draws and scores nothing.
+
+        Raises:
+            Refusal: Naming the first that is lacking.
+        """
+        if lacking := [name for name in self.needed if name not in asked]:
+            raise Refusal(400, f"given.{lacking[0]} must be said: {self.name} knows rows only given "
+                          f"{', '.join(self.needed)}. Say {'them' if lacking[1:] else 'it'}.", f"given.{lacking[0]}",
+                          "missing")  # fmt: skip
+
     def given(self, asked: Mapping[str, Any], n: int) -> Given:
         """The condition of n rows, in full.
 
         Raises:
-            Refusal: If it is none of the run's, or is kept in files.
+            Refusal: If it is none of the run's, or is kept in files, or is lacking where it is needed.
         """
+        self.check_needed(asked)
         brought = {name: self._brought(name, value, n) for name, value in asked.items()
                    if name in self.files or (name in self.texts and isinstance(value, list))}  # fmt: skip
         words = self.words({name: value for name, value in asked.items() if name not in brought})
@@ -286,6 +306,9 @@ class Served:
 
     def _check_avoided(self, asked: Mapping[str, Any], n: int) -> None:
         """Refuses a condition to keep away from that is none of the run's."""
+        if not self.model.given_space:
+            raise Refusal(400, f"options.against must be a condition to keep away from, and {self.name} takes none. "
+                          "Leave it out.", "options.against", "unsupported")  # fmt: skip
         try:
             self.given(asked, n)
         except Refusal as error:
@@ -378,11 +401,7 @@ def shelved(runs: Sequence[str], device: str, limits: Limits, metrics: Metrics) 
     """
     shelf = Shelf()
     for word in runs:
-        name, equals, folder = word.partition("=")
-        path = Path(folder if equals else word)
-        name = name if equals else path.resolve().name
-        if not name:
-            raise Mistake(f"Runs must have names, got {word!r}.", f"Write NAME={path}")
+        name, path = named_run(word)
         if name in shelf:
             raise Mistake(f"Runs must have names of their own, got {name!r} twice.", f"Write other={path}")
         began = time.monotonic()
@@ -397,10 +416,10 @@ def _word(name: str, value: Any) -> str:
         return value
     if isinstance(value, list) and value and all(isinstance(each, str | int) or _is_finite(each) for each in value):
         return together(map(str, value))
-    if isinstance(value, int) or _is_finite(value):
+    if (isinstance(value, int) and not isinstance(value, bool)) or _is_finite(value):
         return str(value)
-    raise Refusal(400, f"given.{name} must be a word, a number or a list of them, got {type(value).__name__}. "
-                  "Correct it.", f"given.{name}", "invalid_type")  # fmt: skip
+    raise Refusal(400, f"given.{name} must be a word, a number or a list of them, got "
+                  f"{type(value).__name__}. Correct it.", f"given.{name}", "invalid_type")  # fmt: skip
 
 
 def _is_finite(value: Any) -> bool:

@@ -48,7 +48,8 @@ async def fill(request: "Request", served: Served, asked: Impute) -> dict[str, A
     served.must("impute")
     codec, model = table_codec(served.run), served.model
     served.bounded(len(asked.input) * asked.n, {}, served.limits.rows)
-    x, given = rows_of_table(codec, asked.input, holes=True), served.given(asked.given, len(asked.input))
+    x = rows_of_table(codec, asked.input, holes=True, beside=served.given_words)
+    given = served.given(asked.given, len(asked.input))
 
     def drawn() -> Imputed:
         return imputed(model, x.to(model.device), asked.n, given or None, seed=asked.seed or 0)

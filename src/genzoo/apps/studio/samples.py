@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import json
 import shlex
 import tempfile
 import zipfile
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genzoo._files import read_bytes
+from genzoo._words import quoted
+from genzoo.apps.cli.beside import told_conditions, write_record
 from genzoo.apps.cli.using import drawn_into
 from genzoo.apps.serve.calling import Called
 from genzoo.apps.serve.drawing import Drawn
@@ -69,19 +70,24 @@ async def write(request: "Request", served: Served, asked: Samples) -> "Response
             places = words | _brought(served, asked.given, Path(folder))
             drawn_into(served.run, record(places), path, path.suffix)
             receipt = signed(served.run, record(words), path)
-            return read_bytes(path) if looked_at(path).receipt else _with_receipt(path, receipt)
+            if looked_at(path).receipt:
+                return read_bytes(path)
+            beside = path.with_suffix(".json")
+            said = {"run": str(served.run.path)} | receipt
+            write_record(beside, said, lambda: told_conditions(served.run, drawn.n, places, drawn.n))
+            return _packed(path, beside)
 
     (content,) = await answers(request, served.line, [Called(drawn.n, written)], served.seconds(asked.timeout))
     kind = "application/zip" if content.startswith(b"PK") else "application/octet-stream"
     return Response(content, media_type=kind)
 
 
-def _with_receipt(path: Path, receipt: Mapping[str, Any]) -> bytes:
-    """A file that cannot hold its receipt, and the JSON beside it, as one archive."""
+def _packed(*paths: Path) -> bytes:
+    """Files as one archive: one that cannot hold its receipt, and the JSON beside it."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.write(path, path.name)
-        archive.writestr(path.with_suffix(".json").name, json.dumps(receipt))
+        for path in paths:
+            archive.write(path, path.name)
     return packed.getvalue()
 
 
@@ -90,7 +96,7 @@ def _command(served: Served, asked: Samples, drawn: Drawn) -> str:
     for word in _told(_words(served, asked.given)):
         words += ["--given", word]
     for name, value in asked.options.items():
-        words += ["--set", f"{name}={value}"]
+        words += ["--set", f"{name}={str(value).lower() if isinstance(value, bool) else value}"]
     return shlex.join(words)
 
 
@@ -109,4 +115,4 @@ def _brought(served: Served, given: Mapping[str, Any], folder: Path) -> dict[str
 
 
 def _told(words: Mapping[str, str]) -> list[str]:
-    return [f"{name}={word}" for name, word in words.items()]
+    return [f"{quoted(name)}={word}" for name, word in words.items()]

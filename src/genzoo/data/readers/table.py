@@ -25,7 +25,7 @@ from genzoo.data.codecs.table import PointsCodec, TableCodec
 from genzoo.data.columns import MISSING, Record, is_missing, is_number, missing_of, read_records
 from genzoo.data.contents import contents, uniform_of
 from genzoo.data.dates import DateForm
-from genzoo.data.forms import kept_digits
+from genzoo.data.forms import padded_digits
 from genzoo.data.readers.arrays import as_rows, loses_digits
 from genzoo.data.readers.beside import columns_beside
 from genzoo.data.readers.column import ID, MOST_WORDS, holds_words, kinds_asked, read_column
@@ -258,12 +258,17 @@ def _named_columns(table: Table, asked: Asked) -> tuple[str, ...]:
     for role, names in (("x", asked.x), ("given", asked.given), ("group", group)):
         for name in names:
             if name not in table.columns:
-                help_ = nearest(name, table.columns)
-                raise DataError(f"`{role}` must name columns of {table.name}, got {name!r}. {help_}")
+                raise DataError(f"`{role}` must name columns of {table.name}, got {name!r}. {_meant(name, table)}")
     names = asked.x or tuple(name for name in table.columns if name not in (*asked.given, *group))
     if not names:
         raise DataError(f"Some column of {table.name} must be left for x, got all as given. Name fewer in `given`.")
     return names
+
+
+def _meant(name: str, table: Table) -> str:
+    """A column whose name was parted at its =, or one that is near."""
+    parted = [known for known in table.columns if "=" in known and known.partition("=")[2] == name]
+    return f"Write '\"{parted[0]}\"'." if parted else nearest(name, table.columns)
 
 
 def _without_bad_cells(table: Table, names: Sequence[str], asked: Asked, gone: Collection[str]) -> Table:
@@ -449,7 +454,7 @@ def _rows(
     x = torch.stack(list(kept_as.values()), dim=1)
     places = digits({name: kept_as[name] for name, part in found.items() if part.column.kind == "real"})
     needed = {name: places.get(name, 0 if name in whole else None) for name in names if name not in {**words, **forms}}
-    padded = _padded(table.columns, {name: least for name, least in needed.items() if least is not None})
+    padded = padded_digits(table.columns, {name: least for name, least in needed.items() if least is not None})
     if space == Space((2,)) and not x.isnan().any() and not forms:
         return x, space, PointsCodec.around(x, names, places, padded), (*notes, *remarks(found))
     types = {name: table.types[name] for name in names if name in table.types}
@@ -461,16 +466,6 @@ def _rows(
     )
     dated = [name for name, form in forms.items() if isinstance(form, DateForm)]
     return x, space, codec, (*notes, *remarks(found, dated))
-
-
-def _padded(columns: Mapping[str, Sequence[str]], needed: Mapping[str, int]) -> dict[str, int]:
-    """The digits after the point of columns in which every number is written with so many, as far as one can cheaply
-    see; none has fewer than are needed."""
-    seen = ((name, columns[name]) for name in needed)
-    found = {
-        name: kept_digits(cells.first if isinstance(cells, Numbers) else different(cells)) for name, cells in seen
-    }
-    return {name: k for name, k in found.items() if k is not None and k >= needed[name]}
 
 
 def _space(values: Sequence[Float[Tensor, " n"]], columns: Sequence[Column]) -> tuple[Space, tuple[str, ...]]:
@@ -491,7 +486,8 @@ def _space(values: Sequence[Float[Tensor, " n"]], columns: Sequence[Column]) -> 
 def _condition(table: Table, name: str, asked: Asked, train: np.ndarray) -> Condition:
     cells = table.columns[name]
     if name not in table.texts:
-        condition = Condition.from_cells(name, cells, missing=("",))
+        kinds = kinds_asked(asked.kinds, list(table.columns))
+        condition = Condition.from_cells(name, cells, missing=("",), kind=kinds.get(name))
         if name not in table.forms or condition.space != Space(()):
             return condition
         forms = {name: table.forms[name]}

@@ -26,7 +26,12 @@ export function slider(label, { min, max, step, value, own = false }, hint) {
   range.addEventListener("input", () => { exact.value = range.value; });
   exact.addEventListener("input", () => { if (exact.value !== "") range.value = exact.value; });
   const node = field(label, el("div", { className: "pair" }, range, exact), hint);
-  return { node, read: () => (exact.value === "" ? undefined : Number(exact.value)), write(next) { exact.value = next; range.value = next; } };
+  const read = () => {
+    const said = exact.value === "" ? undefined : Number(exact.value);
+    if (step === 1 && said !== undefined && !Number.isSafeInteger(said)) throw new Error(`${label} must be a whole number up to ${Number.MAX_SAFE_INTEGER}, got ${exact.value}.`);
+    return said;
+  };
+  return { node, read, write(next) { exact.value = next; range.value = next; } };
 }
 
 export function button(text, act, props = {}) {

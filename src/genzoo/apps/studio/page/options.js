@@ -38,16 +38,18 @@ const FIRST = ["temperature", "steps", "guidance", "psi", "truncation", "top_k",
 // be shared among all classes.
 export function conditions(given, { each = true } = {}) {
   const parts = Object.entries(given).map(([name, about]) => [name, condition(name, about, each)]);
-  return { nodes: parts.map(([, part]) => part.node), read: (n) => said(parts, n) };
+  const needed = Object.keys(given).filter((name) => given[name].needed);
+  const lacks = () => parts.filter(([name, part]) => needed.includes(name) && part.read(1) === undefined).map(([name]) => name);
+  return { nodes: parts.map(([, part]) => part.node), read: (n) => said(parts, n), lacks };
 }
 
 const FILES = { image: ["image/*", "A picture"], audio: [".wav", "A sound, as WAV"] };
 
-function condition(name, { classes, is, file }, each) {
-  if (FILES[file]) return brought(name, is, FILES[file]);
+function condition(name, { classes, is, file, needed }, each) {
+  if (FILES[file]) return brought(name, is, FILES[file], needed);
   if (!classes.length) {
     const input = el("input", { type: "text", autocomplete: "off", placeholder: is });
-    return { node: field(name, input, "Empty: none."), read: () => (input.value.trim() === "" ? undefined : input.value) };
+    return { node: field(name, input, needed ? "Needed." : "Empty: none."), read: () => (input.value.trim() === "" ? undefined : input.value) };
   }
   const all = each ? [["*", "shared among all"]] : [];
   const input = choice([["", "any"], ...all, ...classes.map((word) => [`=${word}`, word])], "");
@@ -56,7 +58,7 @@ function condition(name, { classes, is, file }, each) {
 }
 
 // A condition that is a file: a data URL, once it has been read.
-function brought(name, is, [accept, what]) {
+function brought(name, is, [accept, what], needed) {
   const input = el("input", { type: "file", accept });
   let said;
   input.addEventListener("change", () => {
@@ -65,7 +67,7 @@ function brought(name, is, [accept, what]) {
     reader.onload = () => { said = reader.result; input.dispatchEvent(new Event("input", { bubbles: true })); };
     if (input.files[0]) reader.readAsDataURL(input.files[0]);
   });
-  return { node: field(name, input, `${what} of the form ${is}. None: of all.`), read: () => said };
+  return { node: field(name, input, `${what} of the form ${is}. ${needed ? "Needed." : "None: of all."}`), read: () => said };
 }
 
 // The options of a run's sampling; what was not touched is left to the model.

@@ -26,8 +26,9 @@ export function sampling(name, about) {
   }, told, { aside: true });
   const fresh = button("New seed", () => { seed.write(Math.floor(Math.random() * 10000)); draw.begin(); });
   draw.node.append(fresh);
-  node.addEventListener("input", calmly(draw.begin, 400));
-  draw.begin();
+  const whenSaid = () => (given.lacks().length ? told.say(`Say ${given.lacks().join(" and ")}: this run draws rows given that.`) : draw.begin());
+  node.addEventListener("input", calmly(whenSaid, 400));
+  whenSaid();
   return el("div", { className: "work" },
     el("form", { className: "controls", "aria-label": "What to draw" },
       node, draw.node, keep.node, told.node),

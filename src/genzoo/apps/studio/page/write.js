@@ -6,10 +6,11 @@ import { el, fill, status } from "./dom.js";
 import { conditions } from "./options.js";
 
 export function writing(name, about) {
+  const steps = about.genzoo.routes.includes("/v1/chat/completions"); // else whole texts come, which nothing begins or ends
   const told = status(), place = el("ol", { className: "texts", start: "0", "aria-live": "off" });
   const prompt = el("textarea", { rows: "3" });
   const number = slider("How many", { min: 1, max: 8, step: 1, value: 2 }), seed = slider("Seed", { min: 0, max: 100, step: 1, value: 0 });
-  const own = { temperature: slider("Temperature", { min: 0, max: 2, step: 0.05, value: 1 }), top_p: slider("top_p", { min: 0.05, max: 1, step: 0.05, value: 1 }),
+  const own = !steps ? {} : { temperature: slider("Temperature", { min: 0, max: 2, step: 0.05, value: 1 }), top_p: slider("top_p", { min: 0.05, max: 1, step: 0.05, value: 1 }),
     max_tokens: slider("Symbols at most", { min: 1, max: 500, step: 1, value: Math.min(200, about.shape[0]), own: true }) };
   const given = conditions(about.genzoo.given);
   const go = runner("Write", async (signal) => {
@@ -23,6 +24,6 @@ export function writing(name, about) {
     told.say("Done.");
   }, told);
   return el("div", { className: "work" }, el("form", { className: "controls", "aria-label": "What to write" },
-    field("Beginning", prompt, "Empty: a whole text."), given.nodes, number.node, seed.node, own.temperature.node, own.top_p.node, own.max_tokens.node, go.node, told.node),
+    steps ? field("Beginning", prompt, "Empty: a whole text.") : null, given.nodes, number.node, seed.node, Object.values(own).map((part) => part.node), go.node, told.node),
     el("section", { "aria-label": "Texts" }, place));
 }
