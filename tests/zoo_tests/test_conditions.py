@@ -142,6 +142,8 @@ def test_large_whole_numbers_keep_their_digits(tmp_path: Path) -> None:
     assert near.diff().item() == pytest.approx(1 / model.conditions[0].scale.item(), rel=1e-4)
     said = DataRecord(name="t", given=["day"], fingerprint="")
     assert conditions(model, said, {"day": "20240229"}, 1)["day"].tolist() == [20240229]
+    with pytest.raises(Mistake, match="Write each condition by itself, as --given day=… --given kind=2"):
+        conditions(model, said, {"day": "3,kind=2"}, 1)
 
 
 def test_conditions_come_back_as_words(told) -> None:

@@ -10,6 +10,7 @@ from genzoo.data.chemistry import rdkit, read_molecule
 __all__ = ["as_svg"]
 
 SIDE, LETTER = 240, 14  # the width of a molecule's place, and the size of the letters below it
+DEFAULTS = ("fill-rule:evenodd;", ";stroke-linecap:butt;stroke-linejoin:miter;stroke-opacity:1")
 WIDEST = 30  # letters of a line
 BOND, MARGIN = 24, 0.12  # the longest bond, and the share of a place that stays free at each side
 
@@ -43,6 +44,8 @@ def as_svg(smiles: Sequence[str], captions: Sequence[str] = (), *, columns: int 
     picture.DrawMolecules([read_molecule(text) or chemistry.Mol() for text in smiles])
     picture.FinishDrawing()
     drawn = str(picture.GetDrawingText()).replace("encoding='iso-8859-1'", "encoding='utf-8'")
+    for default in DEFAULTS:  # which half of the file is made of
+        drawn = drawn.replace(default, "")
     said = (_caption(text, i % columns, i // columns) for i, text in enumerate(captions))
     return drawn.replace("</svg>", "\n".join([*said, "</svg>"]))
 

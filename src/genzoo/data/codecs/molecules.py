@@ -6,7 +6,9 @@ References:
 """
 
 import dataclasses
+import functools
 import re
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
@@ -21,6 +23,7 @@ MOLECULES = ("smiles", "smi", "canonical_smiles")  # what columns of them are ca
 
 ATOM = re.compile(r"\[[^\[\]\s]+\]|Br|Cl|%\d\d|[BCNOPSFIbcnops*]|\d|[-=#$:/\\.()~]")
 SMILES = re.compile(f"(?:{ATOM.pattern})++")
+REMEMBERED = 1 << 19  # molecules as SELFIES
 BRACKETED = re.compile(r"\[[^\[\]]*\]|\.")
 
 
@@ -69,6 +72,7 @@ class MoleculeCodec(SpellingCodec):
     def spelled(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         cut, place = _cutter(self.unit), {token: i for i, token in enumerate(self.tokens)}
         rows = [cut(text) for text in texts]
+        _as_selfies.cache_clear()  # which the alphabet was learned from, mostly
         try:
             ids = np.array([place[token] for row in rows for token in row], dtype=np.int32)
         except KeyError as problem:
@@ -82,7 +86,7 @@ class MoleculeCodec(SpellingCodec):
         return str(_selfies().decoder(spelled)) if self.unit == "selfies" else spelled
 
 
-def _cutter(unit: str) -> Callable[[str], list[str]]:
+def _cutter(unit: str) -> Callable[[str], Sequence[str]]:
     if unit == "selfies":
         return _as_selfies
     return list if unit == "chars" else _atoms
@@ -95,10 +99,12 @@ def _atoms(text: str) -> list[str]:
     return atoms
 
 
-def _as_selfies(text: str) -> list[str]:
+@functools.lru_cache(maxsize=REMEMBERED)
+def _as_selfies(text: str) -> tuple[str, ...]:
+    """The symbols of a molecule; kept until texts are spelled, as the alphabet is learned from the same ones."""
     library = _selfies()
     try:
-        return BRACKETED.findall(library.encoder(text))
+        return tuple(map(sys.intern, BRACKETED.findall(library.encoder(text))))
     except library.EncoderError as problem:
         why = str(problem).split("\n")[0]  # below it stands the molecule again
         raise DataError(
