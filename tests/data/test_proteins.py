@@ -156,6 +156,25 @@ def test_windows_of_files_of_pdb(folder: Path) -> None:
         read(folder, window=20, skip_bad=True)
 
 
+def test_folders_say_splits_and_chains_beside_them_are_drawn(folder: Path) -> None:
+    for split, k in (("train", 0), ("test", 1)):
+        (folder / split).mkdir()
+        (folder / f"{k}.pdb").rename(folder / split / f"{k}.pdb")
+    data = read(folder, window=10, skip_bad=True)
+    assert sum(map(len, data.splits.values())) == len(data) == 12
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.pdb"))
+    place = [name for name in names if name[0] not in "ms"].index("test/1.pdb")
+    assert place in data.splits["test"].tolist()
+
+
+def test_structures_without_letters_have_splits_of_their_own(tmp_path: Path) -> None:
+    generator = np.random.default_rng(2)
+    chains = [laid_out(list(generator.uniform(-150, -50, 9)), list(generator.uniform(-60, 150, 9))) for _ in range(40)]
+    np.savez(tmp_path / "x.npz", offsets=np.arange(41) * 9, xyz=np.concatenate(chains))
+    data = read(tmp_path / "x.npz", window=9)
+    assert min(map(len, data.splits.values())) >= 4
+
+
 def test_a_single_file_of_pdb(folder: Path) -> None:
     assert read(folder / "1.pdb", window=5).x.shape == (6, 5, 3, 3)
 

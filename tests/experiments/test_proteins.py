@@ -52,4 +52,4 @@ def test_pictures_are_whole() -> None:
     squares = [each for each in page.iter() if each.tag.endswith("rect")]
     assert len(squares) == 1 + 2 + 1  # paper; a square for each kind of torsions
     page = ElementTree.fromstring(ribbons_svg(rows, ["a < b"]))
-    assert sum(each.tag.endswith("line") for each in page.iter()) == 2 * 2 * 8 * 11
+    assert sum(each.tag.endswith("polyline") for each in page.iter()) == 2 * 2 * 11

@@ -38,6 +38,7 @@ SAMPLING = {
     "guided_from": "The least noise, in units of the signal, at which guidance is followed.",
     "guided_to": "The largest.",
     "against": "A condition to keep away from, in place of none.",
+    "rate": "Of backbones: how fast rotations are settled, from 0, as the flow does; above, far better bonds.",
     "fresh": "Fresh noise on the way, from 0, the flow, to 1, the diffusion; 1 where the way has noise.",
     "bound": "Of the sampler entropy: how many nats those told together may tell of one another.",
     "sweeps": "Sweeps of the Markov chain for a sample.",

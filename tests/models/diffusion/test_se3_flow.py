@@ -74,21 +74,30 @@ def wrapped(n: int, seed: int) -> Tensor:
 
 def test_the_flow_carries_uniform_rotations_to_a_known_mixture() -> None:
     model = SE3Flow(Space((1, 3, 3)), None, Known(wrapped(300, 0)))
-    drawn, fresh = rigid.frames_of(model.sample(400, seed=1, steps=60)[:, 0])[0], wrapped(400, 2)
+    drawn, fresh = rigid.frames_of(model.sample(400, seed=1, steps=60, rate=0)[:, 0])[0], wrapped(400, 2)
     assert ks_2samp(rigid.angle(rigid.uniform(Noise(5), 400)), rigid.angle(fresh)).pvalue < 1e-6
     for center in rigid.exp(torch.tensor([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0], [1.0, 1.0, 1.0]])):
         angles = (rigid.angle(center.mT @ rows).numpy() for rows in (drawn, fresh))
         assert ks_2samp(*angles).pvalue > 1e-3
 
 
-def test_times_of_rotations_run_from_data_to_noise() -> None:
-    for rate in (0.0, 3.0):
-        model = SE3Flow(Space((1, 3, 3)), None, nn.Identity(), rate=rate)
-        share = model.behind(torch.linspace(0, 1, 11))
-        assert share[0] == 0
-        assert share[-1].item() == pytest.approx(1)
-        assert (share.diff() > 0).all()
-        assert (share[5] < 0.5) == (rate > 0)
+def test_a_rate_settles_rotations_sooner_and_places_alike() -> None:
+    """Of one rotation that all ways lead to, what is left of the way is t, or less by e^(−c (1 − t)) where that is."""
+    goal, left = rigid.exp(torch.tensor([[0.3, -1.0, 0.5]])), dict[float, list[float]]()
+    model = SE3Flow(Space((1, 3, 3)), None, Known(goal))
+    for rate in (0.0, 10.0):
+        left[rate] = []
+
+        def look(t: Tensor, atoms: Tensor, kept: list[float] = left[rate]) -> None:
+            kept.append(rigid.angle(goal.mT @ rigid.frames_of(atoms[:, 0])[0]).mean().item())
+
+        model.sample(50, seed=0, steps=200, rate=rate, watch=look)
+    times = torch.linspace(1, 0, 201) ** 2
+    start = left[0.0][0]
+    assert torch.allclose(torch.tensor(left[0.0]) / start, times, atol=1e-3)
+    early = times > 0.5
+    assert torch.allclose((torch.tensor(left[10.0]) / start)[early], (10 * (times - 1)).exp()[early], atol=1e-3)
+    assert left[10.0][-1] < 1e-3
 
 
 def test_noise_is_as_wide_as_chains_and_angles_are_noted() -> None:
@@ -108,5 +117,7 @@ def test_what_is_no_backbone_is_refused(space: Space) -> None:
 
 
 def test_a_sample_needs_a_step(flow: SE3Flow) -> None:
-    with pytest.raises(ValueError, match="a step at least, got steps=0"):
+    with pytest.raises(ValueError, match="a rate from 0 on, got steps=0"):
         flow.sample(1, steps=0)
+    with pytest.raises(ValueError, match="a rate from 0 on, got steps=100, rate=-1"):
+        flow.sample(1, rate=-1)

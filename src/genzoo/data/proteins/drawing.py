@@ -1,6 +1,5 @@
 """Backbones as SVG: ribbons through their CA, colored from the first residue to the last, and where torsions lie."""
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape
@@ -14,7 +13,7 @@ from genzoo.data.proteins.chain import torsions
 __all__ = ["ramachandran_svg", "ribbons_svg"]
 
 SIDE, EDGE, TOP, TILE, BELOW, BINS = 260, 46, 28, 150, 22, 72
-FINE = 8  # strokes between two CA
+FINE = 5  # parts of the way between two CA
 PAPER, INK, GRID, PALE, DARK = "#ffffff", "#222222", "#d0d0d0", (222, 235, 247), (8, 48, 107)
 
 
@@ -78,21 +77,22 @@ def _squares(x: Float[Tensor, "n T 3 3"], left: float) -> list[str]:
 
 
 def _ribbon(places: Float[Tensor, "T 3"], left: float, top: float) -> list[str]:
-    """One trace as short strokes, in the order of their depth."""
+    """One trace as a stroke for each residue, in the order of their depth."""
     flat = places - places.mean(0)
     axes = torch.linalg.svd(flat, full_matrices=False)[2]  # the longest way across, the shortest away
     flat = flat @ (axes * torch.linalg.det(axes)).T  # a turn, no mirror
     curve = _spline(flat)
     scale = (TILE - 20) / max(1e-9, (curve.amax(0) - curve.amin(0))[:2].max().item())
-    shown = ((curve - (curve.amax(0) + curve.amin(0)) / 2) * scale).tolist()
+    shown = (curve - (curve.amax(0) + curve.amin(0)) / 2) * scale
     strokes = []
-    for k, (a, b) in enumerate(itertools.pairwise(shown)):
-        ends = (left + TILE / 2 + a[0], top + TILE / 2 - a[1], left + TILE / 2 + b[0], top + TILE / 2 - b[1])
-        line = 'line x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"'.format(*ends)
+    for k in range(len(places) - 1):
+        part = shown[k * FINE : (k + 1) * FINE + 1]
+        points = " ".join(f"{left + TILE / 2 + x:.1f},{top + TILE / 2 - y:.1f}" for x, y in part[:, :2].tolist())
+        line = f'polyline points="{points}" fill="none"'
         around = f'<{line} stroke="{PAPER}" stroke-width="8"/>'  # which ends where the stroke does, to cover no other
-        color = f"hsl({240 * (1 - k / (len(shown) - 2)):.0f} 75% 45%)"
+        color = f"hsl({240 * (1 - k / max(1, len(places) - 2)):.0f} 75% 45%)"
         stroke = f'<{line} stroke="{color}" stroke-width="4" stroke-linecap="round"/>'
-        strokes.append((a[2] + b[2], around + stroke))
+        strokes.append((part[:, 2].mean().item(), around + stroke))
     return [stroke for _, stroke in sorted(strokes)]
 
 

@@ -18,7 +18,7 @@ from genzoo._files import read_bytes, told
 from genzoo.core.errors import DataError
 from genzoo.data.proteins.chain import ATOMS, Chain
 
-__all__ = ["LETTERS", "lines_of", "parse_pdb", "read_models"]
+__all__ = ["LETTERS", "UNKNOWN", "lines_of", "parse_pdb", "read_models"]
 
 LETTERS = {
     "ALA": "A", "ARG": "R", "ASN": "N", "ASP": "D", "CYS": "C", "GLN": "Q", "GLU": "E", "GLY": "G", "HIS": "H",

@@ -20,7 +20,7 @@ from genzoo.core.errors import DataError, nearest
 from genzoo.data.codecs.backbones import BackboneCodec
 from genzoo.data.numpy_files import opened_arrays
 from genzoo.data.proteins.chain import Chain, usable
-from genzoo.data.proteins.pdb import parse_pdb
+from genzoo.data.proteins.pdb import UNKNOWN, parse_pdb
 from genzoo.data.readers.archive import inner, open_files
 from genzoo.data.readers.spelling import SPELLING, text_rows
 from genzoo.data.source import EVERY, Asked, Condition, Source, reader
@@ -106,9 +106,8 @@ def read_chains(name: str, files: Mapping[str, Path], asked: Asked) -> Source:
     shared = set.intersection(*(set(each.beside) for each in found))
     beside = {key: [row for each in found for row in each.beside[key]] for key in sorted(shared)}
     chains, parts = [row for each in found for row in each.chains], [row for each in found for row in each.parts]
-    if any(parts) and not all(parts):  # of two files one says no splits
-        parts = [part or _drawn(chain) for part, chain in zip(parts, chains, strict=True)]
-    return _source(name, Chains(chains, parts, beside), asked, None)
+    lettered = any(chain.letters.strip(UNKNOWN) for chain in chains)
+    return _source(name, Chains(chains, parts, beside), asked, None if lettered else PLACES)
 
 
 def are_chains(path: Path) -> bool:
@@ -125,6 +124,9 @@ def are_chains(path: Path) -> bool:
 
 def _source(name: str, found: Chains, asked: Asked, usual: str | None) -> Source:
     """Chains as texts or windows."""
+    if any(found.parts) and not all(found.parts):  # some files say their splits, others do not
+        drawn = [part or _drawn(chain) for part, chain in zip(found.parts, found.chains, strict=True)]
+        found = found._replace(parts=drawn)
     offered = [LETTERS, *[PLACES] * any(chain.atoms is not None for chain in found.chains)]
     usual = offered[0] if len(offered) == 1 else usual
     if len(asked.x) > 1 or (not asked.x and usual is None):
@@ -177,7 +179,7 @@ def _windows(name: str, found: Chains, asked: Asked) -> Source:
     given = {
         key: _labels(key, torch.from_numpy(np.stack([found.beside[key][k][part] for k, part in rows]))) for key in keys
     }
-    content = content_words(chain.letters.encode() for chain in found.chains)[owner]
+    content = content_words(map(_identity, found.chains))[owner]
     notes = [f"{len(rows):,} windows of {window} residues, of {len(owner.unique()):,} chains"]
     notes += [f"{broken:,} chains have breaks or atoms that were not seen, which no window crosses"] * bool(broken)
     notes += [f"{short:,} chains are shorter than a window"] * bool(short)
@@ -213,7 +215,7 @@ def _arrays(path: Path, asked: Asked) -> Chains:
 def _spelled(path: Path, arrays: Mapping[str, Any], n: int) -> str:
     """The letters of all residues; X where nobody says them."""
     if LETTERS not in arrays:
-        return "X" * n
+        return UNKNOWN * n
     found = np.asarray(arrays[LETTERS])
     text = found.tobytes().decode("ascii", "replace") if found.dtype == np.uint8 else "".join(map(str, found.flat))
     if len(text) != n or not (text.isascii() and text.isalpha() and text.isupper()):
@@ -303,8 +305,14 @@ def _labels(key: str, rows: Tensor) -> Condition:
 
 def _drawn(chain: Chain) -> str:
     """The split of a chain by its content, where its file says none: eight tenths train, one validates, one tests."""
-    u = (int(content_words([chain.letters.encode()])) >> 11) * 2.0**-53 + 0.5
+    u = (int(content_words([_identity(chain)])) >> 11) * 2.0**-53 + 0.5
     return "train" if u < 0.8 else "valid" if u < 0.9 else "test"
+
+
+def _identity(chain: Chain) -> bytes:
+    """What decides the split of a chain: its letters, if it has any, so that structures of one protein share it."""
+    known = chain.letters.strip(UNKNOWN)
+    return chain.letters.encode() if known or chain.atoms is None else chain.atoms.tobytes()
 
 
 def _splits(parts: Sequence[str]) -> dict[str, Tensor]:

@@ -14,7 +14,7 @@ __all__ = ["se3_flow_matching"]
     likelihood="none",
     can=("sample", "loss", "condition"),
     paper="Yim et al., 2023, Fast protein backbone generation with SE(3) flow matching, arXiv:2310.05297",
-    sampling=("steps",),
+    sampling=("steps", "rate"),
     loss="squared error of the velocities of frames, the mean over residues",
     wants=("backbone",),
 )
@@ -26,8 +26,8 @@ def se3_flow_matching(
     width: Width = None,
     depth: Depth = None,
     heads: Count = 4,
-    rate: Amount = 0.0,
-    sampling_steps: Count = 100,
+    rate: Amount = 10.0,
+    sampling_steps: Count = 50,
     drop_given: DropGiven = 0.1,
 ) -> Recipe:
     """Flow matching of the frames of residues, by a field that turns with the chain: windows of proteins' backbones.
@@ -35,7 +35,7 @@ def se3_flow_matching(
     Args:
         size: Small: 4 blocks of 96. Paper: 6 blocks of 256.
         heads: Heads of attention; they share out the width.
-        rate: How much sooner than places rotations are settled; 0: together.
+        rate: How fast a sample settles its rotations; 0: as the flow does, along with places.
         sampling_steps: Steps of a sample, closer near the data.
 
     Raises:
@@ -64,5 +64,6 @@ def se3_flow_matching(
         warmup=100,
         clip_norm=1.0,
         ema=0.05,
+        valid_rows=2000,
     )
     return Recipe(model, config)
