@@ -87,7 +87,8 @@ def freely(run: Run, data: Data, train: Canonical, n: int) -> dict[str, Any]:
     made, few = drawn(run, None, n, 0), min(n, FEW)
     real, learned = (texts_of(data, split, few) for split in ("test", "train"))
     found = molecule_metrics(made[:few], real, train)
-    nats = -run.generative.log_prob(*data.test.gather(torch.arange(few))).double()
+    with torch.no_grad():
+        nats = -run.generative.log_prob(*data.test.gather(torch.arange(few))).double()
     there = sum(text is not None for text in canonical(made))
     return {
         "samples": n, "valid": _told(valid(made)), f"unique@{there}": _told(unique_at(made, there)),

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import genzoo
+from genzoo.core.noise import Noise
 from genzoo.data import DataError, read
 from genzoo.data.check import check
 from genzoo.data.chemistry import PROPERTIES, fault, properties_of
@@ -87,6 +88,14 @@ def test_a_folder_of_tables_keeps_its_splits(tmp_path: Path) -> None:
     assert (data.codec.kind, list(data.splits)) == ("molecules", ["train", "valid", "test", "test_scaffolds"])
     assert [len(data.splits[name]) for name in ("test", "test_scaffolds")] == [109, 99]
     assert len(data.splits["train"]) + len(data.splits["valid"]) == 119
+
+
+def test_whatever_selfies_follow_each_other_are_a_molecule(tmp_path: Path) -> None:
+    smiles = ["CC(=O)Oc1ccccc1C(=O)O", "C[C@@H](Cl)Br", "c1ccc2[nH]ccc2c1", "CC[NH+](CC)CC", "N#CC1CC1", "FS(=O)O"]
+    codec = read(written(tmp_path / "m.smi", smiles), unit="selfies").codec
+    atom = codec.tokens.index("[C]")  # of no atom there is no molecule
+    rows = torch.cat([torch.full((300, 1), atom), Noise(0).integers(codec.levels, 300, 20)], dim=1)
+    assert [fault(text) for text in codec.texts(rows)] == [""] * 300
 
 
 def test_large_molecules_are_left_out(tmp_path: Path) -> None:
