@@ -205,7 +205,7 @@ def bend_of(atoms: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch"]:
         atoms: N, CA and C.
 
     Example:
-        >>> bend_of(torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])).item() / math.pi
+        >>> round(bend_of(torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])).item() / math.pi, 5)
         0.5
     """
     n, place, c = atoms.unbind(-2)
