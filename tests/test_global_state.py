@@ -21,7 +21,7 @@ from genzoo.distributions import Range
 from genzoo.environments import Fork
 from genzoo.evaluation import Protocol
 from genzoo.models.abilities import Inference
-from genzoo.models.classical import MixtureDensity
+from genzoo.models.classical import GaussianMixture, MixtureDensity
 from genzoo.sklearn_api import Estimator
 
 FEW = Protocol(rows=64, samples=64, seed=0)
@@ -92,6 +92,11 @@ def walker() -> GenerativeModel:
         return MixtureDensity(Space((4, 2)), Space((2, 2)), width=4)
 
 
+def mixture() -> GenerativeModel:
+    with seeded(0):
+        return GaussianMixture(Space((4, 2)), components=2)
+
+
 ENTRIES: dict[str, Callable[[Path, Path], object]] = {
     "read": lambda home, new: genzoo.read("moons"),
     "read a table": lambda home, new: genzoo.read(home / "table.csv"),
@@ -112,6 +117,7 @@ ENTRIES: dict[str, Callable[[Path, Path], object]] = {
     "from_pretrained": lambda home, new: genzoo.from_pretrained(home / "images"),
     "sample": lambda home, new: model(home).sample(4),
     "log_prob": lambda home, new: model(home).log_prob(torch.zeros(4, 2)),
+    "plan": lambda home, new: tasks.plan(mixture(), torch.zeros(1, 2), torch.ones(1, 2), 2),
     "rollout": lambda home, new: tasks.rollout(tasks.Policy(walker(), Fork()), 2),
     "score": lambda home, new: evaluation.score(model(home), genzoo.read("moons").test),
     "evaluate": lambda home, new: genzoo.evaluate(model(home), genzoo.read("moons"), protocol=FEW),

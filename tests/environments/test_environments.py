@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from genzoo.core import Noise
-from genzoo.environments import ENVIRONMENTS, Circles, Fork, PushT, as_gymnasium, as_vector, environment
+from genzoo.environments import ENVIRONMENTS, Circles, Fork, Maze, PushT, as_gymnasium, as_vector, environment
 from genzoo.environments.catalog import demonstrations
+from genzoo.environments.maze import is_apart
 from genzoo.environments.pusht import GOAL
 
 try:
@@ -76,6 +77,18 @@ def test_experts_succeed_on_all_ways() -> None:
     assert float(circles.state[:, 2].min()) > 0.85 * circles.limit
     assert circles.circle_of(60, Noise(1)).unique().tolist() == [0, 1, 2]
     assert torch.equal(circles.way(), circles.circle_of(60, Noise(1)))
+
+
+def test_experts_of_the_maze_walk_clear_of_walls_and_never_between_two_of_its_corners() -> None:
+    maze = Maze()
+    shown = maze.demonstrations(200, Noise(0))
+    last = shown.ends - 1
+    first = torch.cat([torch.zeros(1, dtype=torch.int64), shown.ends[:-1]])
+    arrived = shown.trajectory[last] + shown.action[last] - shown.state[last, 2:]
+    assert float(arrived.norm(dim=1).max()) < 0.05
+    assert bool(maze.is_free(shown.trajectory).all())
+    assert not is_apart(shown.state[first, :2], shown.state[first, 2:]).any()
+    assert is_apart(*maze.reset(2000, Noise(1)).split(2, 1)).double().mean() == pytest.approx(0.053, abs=0.02)
 
 
 def test_the_density_at_the_fork_is_that_of_its_demonstrations() -> None:

@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = attach(
         "demonstrations": ["Demonstrations", "demonstrated"],
         "fork": ["Fork"],
         "circles": ["Circles"],
+        "maze": ["Maze"],
         "pusht": ["PushT"],
         "catalog": ["ENVIRONMENTS", "environment"],
         "gymnasium_api": ["as_gymnasium", "as_vector"],

@@ -8,16 +8,18 @@ from genzoo.environments.circles import Circles
 from genzoo.environments.copies import Environment
 from genzoo.environments.demonstrations import Demonstrations
 from genzoo.environments.fork import Fork
+from genzoo.environments.maze import Maze
 from genzoo.environments.pusht import PushT
 
 __all__ = ["DEMONSTRATIONS", "ENVIRONMENTS", "demonstrations", "environment"]
 
-ENVIRONMENTS: dict[str, Callable[[], Environment]] = {"fork": Fork, "circles": Circles, "pusht": PushT}
+ENVIRONMENTS: dict[str, Callable[[], Environment]] = {"fork": Fork, "circles": Circles, "maze": Maze, "pusht": PushT}
 
 DEMONSTRATIONS: dict[str, Callable[[Noise], Demonstrations]] = {
     "fork": lambda noise: Fork().demonstrations(2000, noise),
     "fork_80": lambda noise: Fork(left=0.8).demonstrations(2000, noise),
     "circles": lambda noise: Circles().demonstrations(300, noise),
+    "maze": lambda noise: Maze().demonstrations(2000, noise),
 }
 
 

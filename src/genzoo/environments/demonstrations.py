@@ -22,11 +22,13 @@ class Demonstrations(NamedTuple):
         state: What was seen before each action.
         action: What was done.
         ends: The number of steps up to the end of each episode.
+        trajectory: Where it was, to be planned, where that is less than what was seen.
     """
 
     state: Float[Tensor, "steps obs"]
     action: Float[Tensor, "steps act"]
     ends: Int[Tensor, " episodes"]
+    trajectory: Float[Tensor, "steps place"] | None = None
 
 
 def demonstrated(environment: Environment, expert: Expert, n: int, noise: Noise) -> Demonstrations:

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-__all__ = ["Fourier"]
+__all__ = ["Fourier", "rates_of", "waves"]
 
 
 class Fourier(nn.Module):
@@ -34,7 +34,7 @@ class Fourier(nn.Module):
     def __init__(self, net: nn.Module, octaves: int) -> None:
         super().__init__()
         self.net = net
-        self.register_buffer("rates", math.pi / 2 * 2.0 ** torch.arange(octaves), persistent=False)
+        self.register_buffer("rates", rates_of(octaves), persistent=False)
 
     @staticmethod
     def width(inputs: int, octaves: int) -> int:
@@ -47,7 +47,33 @@ class Fourier(nn.Module):
         return inputs * (1 + 2 * octaves)
 
     def forward(self, x: Float[Tensor, "B *event"], *given: Tensor) -> Float[Tensor, "B outputs"]:
-        x = x.flatten(1)
-        phases = (x[:, :, None] * self.rates.to(x)).flatten(1)
-        seen: Tensor = self.net(torch.cat([x, phases.sin(), phases.cos()], dim=1), *given)
+        seen: Tensor = self.net(waves(x.flatten(1), self.rates), *given)
         return seen
+
+
+def rates_of(octaves: int) -> Float[Tensor, " K"]:
+    """π/2 · 2^k, how fast waves turn that are an octave apart.
+
+    Args:
+        octaves: K.
+
+    Example:
+        >>> (rates_of(3) / math.pi).tolist()
+        [0.5, 1.0, 2.0]
+    """
+    return math.pi / 2 * 2.0 ** torch.arange(octaves)
+
+
+def waves(x: Float[Tensor, "*B inputs"], rates: Float[Tensor, " K"]) -> Float[Tensor, "*B outputs"]:
+    """Numbers beside sines and cosines of them.
+
+    Args:
+        x: The numbers.
+        rates: How fast each wave turns, in radians.
+
+    Example:
+        >>> waves(torch.tensor([[2.0]]), torch.tensor([math.pi / 4])).round(decimals=3) + 0.0
+        tensor([[2., 1., 0.]])
+    """
+    phases = (x[..., None] * rates.to(x)).flatten(-2)
+    return torch.cat([x, phases.sin(), phases.cos()], dim=-1)

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
+from genzoo.nn.fourier import Fourier, rates_of, waves
 from genzoo.nn.unet import groups, silent
 
 __all__ = ["LineUNet"]
@@ -47,6 +48,8 @@ class LineUNet(nn.Module):
         widths: Channels at each level, the finest first; each level has a quarter of the places.
         blocks: Residual blocks at each level, down and up.
         patch: How many places in a row are folded into channels.
+        octaves: Of waves that are shown beside each number: what hangs on where exactly a place lies is learned faster
+            from them.
 
     Raises:
         ValueError: If the shape is not that of a sequence.
@@ -58,7 +61,10 @@ class LineUNet(nn.Module):
     References:
         Ronneberger, Fischer & Brox, 2015, arXiv:1505.04597
         Kong et al., 2021, "DiffWave: a versatile diffusion model for audio synthesis", arXiv:2009.09761
+        Tancik et al., 2020, arXiv:2006.10739 (waves)
     """
+
+    rates: Tensor
 
     def __init__(
         self,
@@ -68,13 +74,15 @@ class LineUNet(nn.Module):
         widths: Sequence[int] = (32, 64, 128),
         blocks: int = 1,
         patch: int = 1,
+        octaves: int = 0,
     ) -> None:
         super().__init__()
         if len(shape) not in (1, 2):
             raise ValueError(f"A sequence must have shape (T,) or (T, D), got {shape}. Take a UNet for images.")
         channels = (shape[1] if len(shape) == 2 else 1) * patch
         self.patch, self.multiple = patch, patch * 4 ** (len(widths) - 1)
-        self.first = nn.Conv1d(channels, widths[0], 5, padding=2)
+        self.register_buffer("rates", rates_of(octaves), persistent=False)
+        self.first = nn.Conv1d(Fourier.width(channels, octaves), widths[0], 5, padding=2)
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         for width in widths:
             self.down.append(nn.ModuleList(Block(width, width, given) for _ in range(blocks)))
@@ -89,7 +97,8 @@ class LineUNet(nn.Module):
     def forward(self, x: Float[Tensor, "B *event"], given: Float[Tensor, "B width"]) -> Float[Tensor, "B *event"]:
         rows = x[:, :, None] if x.ndim == 2 else x
         whole = pad(rows, (0, 0, 0, -rows.shape[1] % self.multiple))
-        h = self.first(whole.reshape(len(x), whole.shape[1] // self.patch, self.patch * rows.shape[2]).mT)
+        folded = whole.reshape(len(x), whole.shape[1] // self.patch, self.patch * rows.shape[2])
+        h = self.first(waves(folded, self.rates).mT)
         seen: list[Tensor] = []
         for level, blocks in enumerate(self.down):
             h = self.shrink[level - 1](h) if level else h

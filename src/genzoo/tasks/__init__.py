@@ -34,6 +34,7 @@ __getattr__, __dir__, __all__ = attach(
             "traversed",
         ],
         "minimization": ["ForwardKLFit", "JensenShannonFit", "NoRows", "ReverseKLFit", "WassersteinFit"],
+        "planning": ["Away", "Plans", "plan"],
         "posteriors": ["Sandwich", "posterior", "sandwich"],
         "prediction": ["entry_draws", "level_log_probs"],
         "questions": ["boxes"],

@@ -24,6 +24,7 @@ from genzoo.apps.cli import (
     latents,
     lecturing,
     outlying,
+    planning,
     posterior,
     quizzing,
     reproduce,
@@ -67,7 +68,7 @@ def genzoo(
 PARTS = (
     catalog, training, using, checking, averaging, exporting, posterior, completing, imputing, outlying, solving,
     drawing, editing, quizzing, compressing, chatting, reproduce, lecturing,
-    verifying, acting, serving, sharing,
+    verifying, acting, planning, serving, sharing,
 )  # fmt: skip
 for part in PARTS:
     for function, example in part.COMMANDS.items():

@@ -177,6 +177,7 @@ def moment_matched(
     *,
     iterations: int = ITERATIONS,
     isotropic: bool = False,
+    tilt: Callable[[Tensor], Tensor] | None = None,
 ) -> Denoise:
     """E[x | x_t, y] for x given x_t a Gaussian of its true mean and covariance,
 
@@ -192,6 +193,8 @@ def moment_matched(
         measurement: What was measured, in the numbers that means are told in.
         iterations: Of conjugate gradients.
         isotropic: Whether the covariance is r² I instead, for v: one derivative in all ("pigdm").
+        tilt: The slope, at a mean, of a cost by whose $e^{-cost}$ p(x | y) is tilted: x̂ is moved against the
+            covariance times it before y is looked at, and no entry further than r.
 
     Example:
         >>> from genzoo.core import Space
@@ -213,15 +216,18 @@ def moment_matched(
         with torch.enable_grad():
             x = x_t.detach().requires_grad_()
             mean = denoise(x, t, given)
-        at, along, back = near(measurement, denoiser, mean.detach(), given)
 
         def covariance(w: Tensor) -> Tensor:
             return gamma * torch.autograd.grad(mean, x, w, retain_graph=True, materialize_grads=True)[0]
 
+        center = mean.detach()
+        if tilt is not None:
+            center = center - _within(covariance(tilt(center)), spread.sqrt())
+        at, along, back = near(measurement, denoiser, center, given)
         variance, off = measurement.noise.variance(at), (measurement.y.to(at) - at).detach()
         if isotropic:
             solved = conjugate_gradients(lambda v: variance * v + along(spread * back(v)), off, 20)
-            return mean.detach() + covariance(back(solved))
+            return center + covariance(back(solved))
         moved: list[Tensor] = []
 
         def assumed(v: Tensor) -> Tensor:
@@ -229,9 +235,16 @@ def moment_matched(
             return variance * v + along(moved[-1])
 
         steps = [step.reshape(-1, *[1] * (mean.ndim - 1)) for step, _ in ways(assumed, off, iterations)]
-        return mean.detach() + sum(step * part for step, part in zip(steps, moved, strict=False))
+        return center + sum(step * part for step, part in zip(steps, moved, strict=False))
 
     return led
+
+
+def _within(move: Float[Tensor, "B *event"], most: Tensor) -> Float[Tensor, "B *event"]:
+    """Moves made shorter where an entry would go further than it may: a slope is that of one place, not of all on the
+    way."""
+    furthest = move.abs().flatten(1).amax(1).reshape(-1, *[1] * (move.ndim - 1))
+    return move * (most / furthest.clamp_min(1e-12)).clamp_max(1)
 
 
 class Led(NamedTuple):

@@ -103,7 +103,7 @@ def solve(
     *,
     n: int = 1,
     given: GivenAsked = None,
-    method: str = "auto",
+    method: str | Method = "auto",
     seed: int | None = None,
     start: int = 0,
     **options: Any,
@@ -119,7 +119,7 @@ def solve(
         measurement: What was measured of rows as numbers: levels in [0, 1], reals in their own units.
         n: Draws of each.
         given: What rows are given, one for each measurement or one for all.
-        method: A name from `methods`, or "auto".
+        method: A name from `methods`, a method of one's own, or "auto".
         seed: Names the draws, which depend on it and on the number of the measurement alone; else a fresh one.
         start: The number of the first measurement.
         options: The method's own; with "auto", `calibrations`, the spread over the error of heuristics by name.
@@ -204,9 +204,13 @@ def _method(name: str) -> Method:
     return next(method for method in METHODS if method.name == name)
 
 
-def _named(problem: Problem, name: str) -> Method:
-    """A method by its name, if it fits."""
-    choices = {choice.name: choice for choice in _choices(problem)}
+def _named(problem: Problem, named: str | Method) -> Method:
+    """A method by its name, or one's own, if it fits."""
+    if not isinstance(named, str):
+        if why := named.why_not(problem):
+            raise Unsupported(f"A method must fit the model and the measurement; {named.name} cannot: {why}.")
+        return named
+    choices, name = {choice.name: choice for choice in _choices(problem)}, named
     if name not in choices or choices[name].why_not:
         why = f"{name} cannot: {choices[name].why_not}" if name in choices else f"there is no {name}"
         able = ", ".join(choice.name for choice in choices.values() if not choice.why_not) or "none"

@@ -17,6 +17,7 @@ __all__ = [
 
 ABLE = ("sample", "log_prob", "encode", "decode", "latent", "score", "denoise", "loss", "condition")
 COMPARED = {"calls": 50}  # of the network, at most, for a sample
+PLACES, OCTAVES = 6, 4  # numbers of a step that may be a place, and the waves that are shown of it
 SAMPLED = ("steps", "calls", "sampler", "grid", "guidance", "guide", "guided_from", "guided_to", "against")
 Net = Annotated[
     Literal["auto", "mlp", "unet", "dit", "mmdit", "uvit", "line"],
@@ -136,7 +137,9 @@ def denoiser(space: Space, given_space: GivenSpaceLike, network: Network, *, spa
     base = width or (32 if small else 128)
     if kind == "line":
         patch, blocks = max(1, space.shape[0] // 1024), depth or (1 if small else 2)
-        layers = LineUNet(space.shape, given=4 * base, widths=(base, 2 * base, 4 * base), blocks=blocks, patch=patch)
+        places = space.levels is None and len(space.shape) == 2 and space.shape[1] <= PLACES
+        parts = {"blocks": blocks, "patch": patch, "octaves": OCTAVES if places else 0}
+        layers = LineUNet(space.shape, given=4 * base, widths=(base, 2 * base, 4 * base), **parts)
         return Timed(layers, 4 * base, given_space, spans=spans)
     widths = (base, 2 * base) if small else (base, 2 * base, 2 * base)
     patch = 2 if small and min(space.shape[-2:]) >= 16 else 1
