@@ -34,7 +34,6 @@ from genzoo.zoo.loading import Run
 CLIENTS, TOKENS, ALONE, TURNS = 64, 32, 100, 30
 PAUSE = 0.05  # seconds before one asks again who waits for the first symbol
 BEGINNING = "the "
-TICK = os.sysconf("SC_CLK_TCK")
 Body, Answer = dict[str, Any], tuple[int, bytes]
 
 
@@ -45,9 +44,8 @@ class Server(NamedTuple):
     port: int
 
     def processor_seconds(self) -> float:
-        """What it has computed."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICK
+        """What it has computed, by the clock that Linux keeps for a process."""
+        return time.clock_gettime(~self.process.pid << 3 | 2)
 
     def megabytes(self) -> float:
         """Its memory."""
@@ -121,11 +119,26 @@ def loaded(
     }  # fmt: skip
 
 
+@contextlib.contextmanager
+def on_one_core(*processes: int) -> Iterator[None]:
+    """Processes that take turns, on the same core, so that whatever slows one slows the other."""
+    tasks = [int(task.name) for process in processes for task in Path(f"/proc/{process}/task").iterdir()]
+    everywhere = os.sched_getaffinity(0)
+    for task in tasks:
+        os.sched_setaffinity(task, {min(everywhere)})
+    try:
+        yield
+    finally:
+        for task in tasks:
+            with contextlib.suppress(ProcessLookupError):
+                os.sched_setaffinity(task, everywhere)
+
+
 def one_by_one(server: Server, route: str, body: Callable[[int], Body], bare: Callable[[int], object]) -> Body:
     """What a request of a single client costs the server's processor beyond what the bare call costs this one's: the
     medians of turns, since neighbors on the machine come and go."""
     answers, calls = [], []
-    with contextlib.closing(connected(server)) as connection:
+    with contextlib.closing(connected(server)) as connection, on_one_core(os.getpid(), server.process.pid):
         for turn in range(TURNS):
             numbers = range(10 * turn, 10 * turn + 10)
             before = server.processor_seconds()
@@ -149,9 +162,15 @@ def first_symbols(server: Server, run: Path) -> dict[str, float]:
     with (
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as chat,
         contextlib.closing(connected(server)) as connection,
+        contextlib.ExitStack() as stack,
     ):
         assert chat.stdin is not None
         assert chat.stdout is not None
+        chat.stdin.write(f"{BEGINNING}\n".encode())
+        chat.stdout.read(1)  # it is open
+        stack.enter_context(on_one_core(chat.pid, server.process.pid))
+        while select.select([chat.stdout], [], [], 2 * PAUSE)[0]:
+            os.read(chat.stdout.fileno(), 1 << 16)
         for i in range(ALONE):
             time.sleep(PAUSE)
             began = time.perf_counter()

@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--policy-minutes", type=float, default=5.0)
     parser.add_argument("--pairs", type=int, default=500)
     asked = parser.parse_args()
-    planner = trained(asked.run, "ddpm", "trajectory:64", None, {"net": "line"}, asked.core_minutes)
+    planner = trained(asked.run, "flow_matching", "trajectory:64", None, {"net": "line"}, asked.core_minutes)
     acting = asked.run.with_name(f"{asked.run.name}-policy")
     policy = trained(acting, "flow_matching", "action:16", "state:2", {}, asked.policy_minutes)
     joined, apart = pairs(asked.pairs, joined=True), pairs(asked.pairs // 2, joined=False)

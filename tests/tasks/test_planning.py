@@ -52,7 +52,7 @@ START, GOAL = torch.tensor([[0.0, -1.0]]), torch.tensor([[4.0, 1.0]])
 
 
 def test_a_random_walk_between_two_places_is_a_bridge() -> None:
-    found = plan(Walk().double(), START, GOAL, 1500, seed=3, steps=100).x[:, 0].double()
+    found = plan(Walk().double(), START, GOAL, 1500, seed=3, steps=100, iterations=4).x[:, 0].double()
     assert torch.allclose(found[:, [0, -1]], torch.stack([START, GOAL], 1).double(), atol=1e-3)
     along = torch.arange(T, dtype=torch.float64)[:, None] / (T - 1)
     assert torch.allclose(found.mean(0), START + along * (GOAL - START), atol=0.15)

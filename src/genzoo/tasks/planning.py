@@ -142,6 +142,8 @@ def plan(
 class Tilted(MMPS):
     """Moment matching of a law that is tilted by a cost.
 
+    One conjugate gradient by default: where a network's Jacobian is no covariance, more of them make ways that jump.
+
     Args:
         cost: J, of data; None: there is none.
     """
@@ -152,7 +154,7 @@ class Tilted(MMPS):
         self.wanted = cost
 
     def mean(
-        self, led: Led, x: Float[Tensor, "B *event"], t: Tensor, *, iterations: int = 4
+        self, led: Led, x: Float[Tensor, "B *event"], t: Tensor, *, iterations: int = 1
     ) -> tuple[Float[Tensor, "B *event"], Tensor | None]:
         tilt = None if self.wanted is None else partial(_slope, self.wanted, led.denoiser)
         found = moment_matched(led.denoiser.denoise, led.denoiser, led.measurement, iterations=iterations, tilt=tilt)
