@@ -1,6 +1,7 @@
 """The server: from runs to answers on a port, and to an end at which nothing is lost."""
 
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -114,7 +115,7 @@ def serve(
     limits, metrics = limits or Limits(), Metrics()
     server = Server(shelved(runs, device, limits, metrics), metrics, limits, key, hosts)
     loaded()
-    with ending_well():
+    with ending_well(), kept():
         return server.run(sock)
 
 
@@ -141,6 +142,17 @@ def listening(host: str, port: int, key: str | None) -> socket.socket:
         sock.close()
         raise Mistake(f"{host}:{port} cannot be used: {error.strerror or error}.", "Choose another --port.") from None
     return sock
+
+
+@contextlib.contextmanager
+def kept() -> Iterator[None]:
+    """What is there by now stays, and no collection of garbage looks through it again: a fifth of a small answer."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 @contextlib.contextmanager
