@@ -25,9 +25,9 @@ LEFT = {
 KINDS = LEFT | {"bound": "a bound on it", "implicit": "implicit: draws alone", "codes": "codes: draws with a prior"}
 LABEL, PAIR, IMAGE = Space((), levels=3), Space((2,)), Space((1, 8, 8), levels=2)
 SMALL = 20_000  # entries of weights that are stirred; others are drawn at random as it is
-BITS = Space((3,), levels=2)
+BITS, BACKBONE = Space((3,), levels=2), Space((4, 3, 3))
 DATA = ((BITS, None), (PAIR, None), (PAIR, LABEL), (PAIR, PAIR), (IMAGE, None), (IMAGE, LABEL),
-        (IMAGE, IMAGE), (LABEL, PAIR), (LABEL, IMAGE))  # fmt: skip
+        (IMAGE, IMAGE), (LABEL, PAIR), (LABEL, IMAGE), (BACKBONE, None))  # fmt: skip
 
 
 def built(info: RecipeInfo[Any]) -> Iterator[tuple[Space, Recipe]]:
