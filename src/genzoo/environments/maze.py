@@ -122,7 +122,7 @@ class Maze(PointEnvironment):
             path: Places, one after another.
 
         Example:
-            >>> Maze().is_clear(torch.tensor([[[0.05, 0.95], [0.05, 0.55]], [[0.05, 0.95], [0.2, 0.8]]])).tolist()
+            >>> Maze().is_clear(torch.tensor([[[0.1, 0.9], [0.1, 0.5]], [[0.1, 0.9], [0.5, 0.5]]])).tolist()
             [True, False]
         """
         part = torch.linspace(0, 1, 11, dtype=torch.float64)[:, None]

@@ -101,7 +101,7 @@ def plan(
     seed: int = 0,
     **options: Any,
 ) -> Plans:
-    """Ways that begin and end where they should, to rounding.
+    """Ways that begin and end where they should.
 
     A model with a denoiser is led by it ("mmps"), any other as `solve` finds best.
 
@@ -136,6 +136,7 @@ def plan(
     y[:, 0], y[:, -1] = start, goal
     measurement = Measurement(Mask(known), y, Exact())
     x = solve(model, measurement, n=n, method=Tilted(cost) if leads else "auto", seed=seed, **options).x
+    x[:, :, 0], x[:, :, -1] = start.to(x), goal.to(x)  # which steps of a network meet nearly
     return Plans(x, None if cost is None else cost(x.flatten(0, 1)).unflatten(0, (n, -1)))
 
 

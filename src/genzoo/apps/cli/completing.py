@@ -94,7 +94,7 @@ def _rows(path: Path, known: list[str], n: int, seed: int, words: dict[str, str]
 
 def _known(codec: "TableCodec | PointsCodec", known: dict[str, str]) -> "Tensor":
     """A row of what is known, as its columns spell it, and NaN."""
-    names = {name.replace("-", "_"): name for name in codec.columns}
+    names = {name.replace("-", "_"): name for name in codec.columns} | {name: name for name in codec.columns}
     for name in known:
         if name not in names:
             raise unknown("column", name, codec.columns)

@@ -58,7 +58,7 @@ def plan(
         ways = pairs("--set", options or ())
         found = planned(loaded.generative, first, last, n, cost=_cost(away), seed=seed, **ways)
     x = found.x[:, 0].double().cpu()
-    x[:, 0] = first  # which they meet to rounding
+    x[:, 0] = first  # to all digits
     gone = where.walked(x, last.expand(n, -1))
     picture = out or run / "plan.png"
     picture.parent.mkdir(parents=True, exist_ok=True)
