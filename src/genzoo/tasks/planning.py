@@ -103,7 +103,8 @@ def plan(
 ) -> Plans:
     """Ways that begin and end where they should.
 
-    A model with a denoiser is led by it ("mmps"), any other as `solve` finds best.
+    A model with a denoiser is led by it ("mmps"), any other as `solve` finds best. A network that was led meets the
+    two places nearly; they are then put there, so a step beside them may be longer than others.
 
     Args:
         model: Over windows of T places.
@@ -129,7 +130,8 @@ def plan(
     _check(model, start, goal)
     leads = model.ability(Denoiser) is not None
     if cost is not None and not leads:
-        raise Unsupported("A cost leads a diffusion, and the model has no denoiser. Plan without, or train ddpm.")
+        why = "A cost leads a diffusion, and the model has no denoiser"
+        raise Unsupported(f"{why}. Plan without, or train flow_matching.")
     known = torch.zeros(model.space.shape, dtype=torch.bool)
     known[0] = known[-1] = True
     y = torch.zeros(len(start), *model.space.shape, dtype=torch.float64)
